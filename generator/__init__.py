@@ -1,0 +1,28 @@
+"""Elsewhere's generated planet: every pixel is a pure function of (world, zoom, x, y).
+
+Coordinate spaces, from coarse to fine:
+
+longitude, latitude
+    Degrees on the sphere, WGS 84 order (x, y); east and north are positive.
+tile (z, x, y)
+    Cell of the Web Mercator grid (EPSG:3857, "XYZ"): 2**z columns and rows, x grows eastwards from
+    180 degrees W, y grows southwards from 85.0511 degrees N. See `generator.tile`.
+world pixel (zoom, X, Y)
+    Pixel of the whole world drawn at one zoom, 256 * 2**zoom wide and high. Tile (z, x, y) covers
+    X in [256 x, 256 x + 256) and Y likewise. X is taken modulo the width (the dateline is no
+    edge); Y is mirrored at the upper and lower edge of the map. Pixel centres lie at X + 0.5.
+parent pixel
+    World pixel of zoom z - 2 seen from a stage at zoom z: one parent pixel covers 4 x 4 child
+    pixels. A stage reads a rectangle of parent pixels, its core plus a margin on each side.
+noise cell (seed, level, X, Y, channel)
+    Address of one standard normal number; X and Y are world pixels of zoom `level`, Y may be
+    negative or beyond the map. See `generator.noise`.
+source pixel (column, row)
+    Pixel of an equirectangular base map: columns are linear in longitude from 180 degrees W, rows
+    linear in latitude from 90 degrees N. See `generator.basemap`.
+image pixel (column, row)
+    Pixel of a user's own picture, which has edges and no place on the grid. See `generator.raster`.
+
+Arrays of pixels are uint8 [height, width, 3], RGB, north up. A world is (seed, base map digest,
+model digest); a seed is an integer in [0, 2**64).
+"""

@@ -1,0 +1,21 @@
+"""The errors that `generator` raises on purpose: one base class, one sentence per message."""
+
+
+class GeneratorError(Exception):
+    """Base of every error whose message is one sentence meant for the person at the keyboard."""
+
+
+class TileError(GeneratorError, ValueError):
+    """A tile address or a bounding box that is not on the map."""
+
+
+class BaseMapError(GeneratorError):
+    """A base map image that is missing, unreadable or not a whole planet."""
+
+
+class WeightsError(GeneratorError):
+    """Network weights that are missing, damaged or of another version."""
+
+
+class ImageError(GeneratorError):
+    """A user's image that cannot be read or written as asked."""
