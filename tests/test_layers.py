@@ -1,0 +1,145 @@
+"""Which package may import which: the table, and a check that every file keeps to it.
+
+A new file may import from the standard library, from the packages that LAYERS allows its own
+package, and from any third-party library that CONFINED does not reserve for others.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+# package -> the packages of this project that its files may import
+LAYERS = {
+    "generator": {"generator"},
+    "tileserver": {"tileserver", "generator", "web"},
+    "training": {"training", "generator"},
+    "web": {"web"},
+}
+
+# library -> the packages, or single modules, that may import it
+CONFINED = {
+    "torch": {"generator", "training"},
+    "safetensors": {"generator", "training"},
+    "starlette": {"tileserver"},
+    "uvicorn": {"tileserver"},
+    "lmdb": {"tileserver"},
+    "aiofiles": {"tileserver"},
+    "prometheus_client": {"tileserver"},
+    "rasterio": {"training", "generator.raster"},
+}
+
+
+def modules(root: Path) -> dict[str, Path]:
+    found = {}
+    for package in LAYERS:
+        for path in sorted((root / package).rglob("*.py")):
+            parts = path.relative_to(root).with_suffix("").parts
+            found[".".join(part for part in parts if part != "__init__")] = path
+    return found
+
+
+def imports(path: Path, module: str, types_too: bool = True) -> Iterator[str]:
+    """Yield the full dotted name of all that a file imports, wherever in the file it does so."""
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test) and not types_too:
+            pending += node.orelse
+            continue
+        pending += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            start = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{start}.{alias.name}" for alias in node.names)
+
+
+def violations(root: Path) -> list[str]:
+    found = []
+    for module, path in modules(root).items():
+        package = module.split(".")[0]
+        for name in imports(path, module):
+            top = name.split(".")[0]
+            if top in LAYERS and top not in LAYERS[package]:
+                allowed = ", ".join(sorted(LAYERS[package]))
+                found.append(f"{module} imports {name}; files in {package}/ may import: {allowed}")
+            if top in CONFINED and not CONFINED[top] & {package, module}:
+                allowed = ", ".join(sorted(CONFINED[top]))
+                found.append(f"{module} imports {name}; only these may import {top}: {allowed}")
+    return found
+
+
+def cycle(root: Path) -> list[str]:
+    """Return one chain of modules that import each other in a ring, or nothing."""
+    known = modules(root)
+    graph: dict[str, set[str]] = {}
+    for module, path in known.items():
+        names = set(imports(path, module, types_too=False))
+        names |= {name.rpartition(".")[0] for name in names} - {module}
+        graph[module] = {name for name in names & known.keys() if not is_parent(name, module)}
+    finished: set[str] = set()
+
+    def visit(module: str, chain: list[str]) -> list[str]:
+        if module in chain:
+            return [*chain[chain.index(module) :], module]
+        if module in finished:
+            return []
+        for name in sorted(graph[module]):
+            if ring := visit(name, [*chain, module]):
+                return ring
+        finished.add(module)
+        return []
+
+    return next((ring for module in graph if (ring := visit(module, []))), [])
+
+
+def is_parent(package: str, module: str) -> bool:
+    """Importing from the package that one stands in is no ring by itself."""
+    return module.startswith(package + ".")
+
+
+def write(root: Path, **files: str) -> Path:
+    for name, text in files.items():
+        path = root / (name.replace("__", "/") + ".py")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def test_every_file_imports_only_what_its_package_may() -> None:
+    assert "generator.tile" in modules(ROOT)
+    assert violations(ROOT) == []
+
+
+def test_no_module_imports_itself_by_a_ring() -> None:
+    assert cycle(ROOT) == []
+
+
+def test_a_forbidden_package_is_found_even_inside_a_function(tmp_path: Path) -> None:
+    write(tmp_path, generator__a="def f() -> None:\n    from tileserver import cache\n")
+    (found,) = violations(tmp_path)
+    assert "generator.a imports tileserver.cache" in found
+    assert "files in generator/ may import: generator" in found
+
+
+def test_a_confined_library_is_found(tmp_path: Path) -> None:
+    write(tmp_path, tileserver__a="import torch.nn\n", generator__raster="import rasterio\n")
+    (found,) = violations(tmp_path)
+    assert "only these may import torch: generator, training" in found
+
+
+def test_a_ring_is_found_through_relative_imports(tmp_path: Path) -> None:
+    write(tmp_path, generator__a="from . import b\n", generator__b="from .a import c\n")
+    assert cycle(tmp_path) == ["generator.a", "generator.b", "generator.a"]
+
+
+def test_an_import_for_annotations_only_makes_no_ring(tmp_path: Path) -> None:
+    lazy = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .a import c\n"
+    write(tmp_path, generator__a="from . import b\n", generator__b=lazy)
+    assert cycle(tmp_path) == []
