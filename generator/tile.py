@@ -111,20 +111,20 @@ def tiles_in_bbox(
     Degrees; west > east crosses the dateline; what lies beyond the map's edge near the poles is
     cut off. A box without area gives the tiles that hold it. Raises TileError at once.
     """
-    columns, rows = _span(west, south, east, north, zoom)
+    columns, rows = span_in_bbox(west, south, east, north, zoom)
     return (Tile(zoom, x, y) for y in rows for x in columns)
 
 
 def count_in_bbox(west: float, south: float, east: float, north: float, zoom: int) -> int:
     """Return how many tiles `tiles_in_bbox` yields, without making them. Raises TileError."""
-    columns, rows = _span(west, south, east, north, zoom)
+    columns, rows = span_in_bbox(west, south, east, north, zoom)
     return len(columns) * len(rows)
 
 
-def _span(
+def span_in_bbox(
     west: float, south: float, east: float, north: float, zoom: int
 ) -> tuple[Sequence[int], range]:
-    """Return the columns and rows of `zoom` that meet the box."""
+    """Return the columns and rows of `zoom` that meet the box, as `tiles_in_bbox` yields them."""
     _check_box(west, south, east, north)
     size = 1 << Tile(zoom, 0, 0).z
     if south > MAX_LATITUDE or north < -MAX_LATITUDE:
