@@ -26,3 +26,27 @@ image pixel (column, row)
 Arrays of pixels are uint8 [height, width, 3], RGB, north up. A world is (seed, base map digest,
 model digest); a seed is an integer in [0, 2**64).
 """
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from generator.cascade import Cascade
+
+__all__ = ["load"]
+
+
+def load(
+    base: Path | None = None,
+    weights: Path | None = None,
+    steps: int | None = None,
+    threads: int | None = None,
+    device: str = "auto",
+) -> Cascade:
+    """Load a cascade ready to compute: see `generator.loading.load`."""
+    # Imported here, so that addresses and errors can be used without loading torch.
+    from generator.loading import load as load_cascade
+
+    return load_cascade(base, weights, steps, threads, device)

@@ -1,0 +1,197 @@
+"""All levels of a world: base map, stages and averages, as pure functions of the address."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from generator import noise
+from generator.basemap import BaseMap
+from generator.checkpoint import Checkpoint, describe_config
+from generator.config import SamplerConfig, to_json
+from generator.network import SCALE
+from generator.stage import Stage
+from generator.tile import BASE_ZOOM, STAGE_ZOOMS, TILE_SIZE, Tile
+
+PIXEL_VERSION = 1
+"""Raised whenever the same weights would give other pixels."""
+
+_CORE = TILE_SIZE // SCALE
+_EQUATOR = 156543.03392804097
+
+Pixels = NDArray[np.uint8]
+Read = Callable[[Tile], Pixels]
+
+
+class Renderer(Protocol):
+    """What a tile server needs of a world generator."""
+
+    def fingerprint(self, seed: int) -> bytes:
+        """16 bytes that change with anything that decides the world's pixels."""
+        ...
+
+    def needs(self, tile: Tile) -> tuple[Tile, ...]:
+        """Return the tiles whose pixels `compute` reads."""
+        ...
+
+    def compute(self, seed: int, tile: Tile, read: Read) -> Pixels:
+        """Pixels of one tile, uint8 [256, 256, 3]; pure."""
+        ...
+
+
+def order(renderer: Renderer, tile: Tile, has: Callable[[Tile], bool]) -> list[Tile]:
+    """Missing tiles that `tile` depends on, inputs before users, `tile` itself last."""
+    found: dict[Tile, None] = {}
+    stack: list[tuple[Tile, bool]] = [(tile, False)]
+    while stack:
+        current, ready = stack.pop()
+        if ready:
+            found[current] = None
+        elif current not in found and not has(current):
+            stack.append((current, True))
+            stack += [(need, False) for need in reversed(renderer.needs(current))]
+    return list(found)
+
+
+class Cascade:
+    """The renderer of the real product: one network for every stage.
+
+    Every stage tile is computed as one window of the same shape, alone in its batch, so that a
+    tile never depends on what else is made, in float32 as in bfloat16.
+    """
+
+    def __init__(
+        self,
+        basemap: BaseMap,
+        checkpoint: Checkpoint,
+        sampler: SamplerConfig,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        self.basemap, self.checkpoint, self.sampler = basemap, checkpoint, sampler
+        self.device, self.precision = device, precision
+        network = checkpoint.network.to(device, precision).to(memory_format=torch.channels_last)
+        self.stage = Stage(network, sampler.steps)
+        self._lock = threading.Lock()
+
+    def fingerprint(self, seed: int) -> bytes:
+        """Digest of seed, base map, weights, sampler, precision and pixel code."""
+        parts = (
+            PIXEL_VERSION, seed, self.basemap.digest, self.checkpoint.digest, to_json(self.sampler),
+            str(self.precision), self.device.type, torch.__version__,
+            torch.backends.cpu.get_cpu_capability(),
+        )  # fmt: skip
+        return hashlib.sha256(json.dumps(parts).encode()).digest()[:16]
+
+    def needs(self, tile: Tile) -> tuple[Tile, ...]:
+        """Return () up to zoom 5, the children at even zooms, parents at z-2 for stages."""
+        if tile.z <= BASE_ZOOM:
+            return ()
+        if tile.z not in STAGE_ZOOMS:
+            return tile.children()
+        columns = _parent_tiles(_columns(tile, self.stage.margin))
+        rows = _parent_tiles(_rows(tile, self.stage.margin))
+        return tuple(Tile(tile.z - 2, x, y) for y in rows for x in columns)
+
+    def compute(self, seed: int, tile: Tile, read: Read) -> Pixels:
+        """Pixels of one tile, uint8 [256, 256, 3], from the tiles that it needs."""
+        if tile.z <= BASE_ZOOM:
+            return self.basemap.tile(tile)
+        if tile.z not in STAGE_ZOOMS:
+            return average([read(child) for child in tile.children()])
+        return self.window(seed, tile, read)
+
+    def window(self, seed: int, tile: Tile, read: Read, tiles: int = 1) -> Pixels:
+        """Generate `tiles` x `tiles` stage tiles from `tile` on, as one window of a stage.
+
+        Returns uint8 [256*tiles, 256*tiles, 3]: the same pixels as the single tiles.
+        """
+        margin = self.stage.margin
+        columns, rows = _columns(tile, margin, tiles), _rows(tile, margin, tiles)
+        parent = _gather(tile.z - 2, columns, rows, read)
+        size = SCALE * (tiles * _CORE + 2 * margin)
+        x0 = SCALE * (tile.x * _CORE - margin)
+        y0 = SCALE * (tile.y * _CORE - margin)
+        field = noise.field(seed, tile.z, x0, y0, size, size)
+        augmentation = self.sampler.augmentation[STAGE_ZOOMS.index(tile.z)]
+        with self._lock:
+            return self.stage(parent, field, _resolutions(tile.z, rows), augmentation)
+
+    def render(self, seed: int, tile: Tile, store: dict[Tile, Pixels] | None = None) -> Pixels:
+        """Pixels of a tile with all that it needs, kept in `store` while it is made."""
+        kept = {} if store is None else store
+        for missing in order(self, tile, kept.__contains__):
+            kept[missing] = self.compute(seed, missing, kept.__getitem__)
+        return kept[tile]
+
+    def describe(self) -> dict[str, Any]:
+        """What makes the pixels, as a JSON object."""
+        network = self.checkpoint.network
+        return {
+            "weights": self.checkpoint.digest[:16],
+            "network": describe_config(network.config),
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "steps": self.sampler.steps,
+            "margin": self.stage.margin,
+            "augmentation": list(self.sampler.augmentation),
+            "base": self.basemap.digest[:16],
+            "device": self.device.type,
+            "precision": str(self.precision).removeprefix("torch."),
+            "training": self.checkpoint.record,
+        }
+
+
+def average(children: list[Pixels]) -> Pixels:
+    """Average of 2x2 pixels of the four children (NW, NE, SW, SE), rounded half up."""
+    nw, ne, sw, se = children
+    whole = np.vstack([np.hstack([nw, ne]), np.hstack([sw, se])]).astype(np.uint16)
+    total = whole[0::2, 0::2] + whole[1::2, 0::2] + whole[0::2, 1::2] + whole[1::2, 1::2]
+    return ((total + 2) // 4).astype(np.uint8)
+
+
+def _columns(tile: Tile, margin: int, tiles: int = 1) -> NDArray[np.int64]:
+    """Parent pixel columns of a window, wrapped round the dateline."""
+    width = TILE_SIZE << (tile.z - 2)
+    return np.arange(tile.x * _CORE - margin, (tile.x + tiles) * _CORE + margin) % width
+
+
+def _rows(tile: Tile, margin: int, tiles: int = 1) -> NDArray[np.int64]:
+    """Parent pixel rows of a window, mirrored at the map's upper and lower edge."""
+    height = TILE_SIZE << (tile.z - 2)
+    rows = np.arange(tile.y * _CORE - margin, (tile.y + tiles) * _CORE + margin)
+    rows = np.where(rows < 0, -1 - rows, rows)
+    return np.where(rows >= height, 2 * height - 1 - rows, rows)
+
+
+def _parent_tiles(pixels: NDArray[np.int64]) -> list[int]:
+    return list(dict.fromkeys((pixels // TILE_SIZE).tolist()))
+
+
+def _runs(pixels: NDArray[np.int64]) -> Iterator[tuple[int, slice, NDArray[np.int64]]]:
+    """Split positions by tile: (tile index, slice of the window, pixels inside the tile)."""
+    tiles = pixels // TILE_SIZE
+    cuts = [0, *(np.flatnonzero(np.diff(tiles)) + 1).tolist(), len(pixels)]
+    for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+        yield int(tiles[first]), slice(first, last), pixels[first:last] % TILE_SIZE
+
+
+def _gather(z: int, columns: NDArray[np.int64], rows: NDArray[np.int64], read: Read) -> Pixels:
+    window = np.empty((len(rows), len(columns), 3), np.uint8)
+    for y, vertical, ys in _runs(rows):
+        for x, horizontal, xs in _runs(columns):
+            window[vertical, horizontal] = read(Tile(z, x, y))[np.ix_(ys, xs)]
+    return window
+
+
+def _resolutions(z: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """True metres per child pixel at zoom `z` of parent rows (Web Mercator: cos = sech)."""
+    height = TILE_SIZE << (z - 2)
+    mercator = np.pi * (1 - 2 * (rows + 0.5) / height)
+    return _EQUATOR / np.cosh(mercator) / 2**z

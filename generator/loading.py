@@ -1,0 +1,77 @@
+"""Load a cascade: base map, weights, sampler, device and precision."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from generator import checkpoint
+from generator.basemap import BaseMap
+from generator.cascade import Cascade
+from generator.errors import GeneratorError
+from generator.network import SCALE
+
+MAX_STEPS = 100
+
+
+def load(
+    base: Path | None = None,
+    weights: Path | None = None,
+    steps: int | None = None,
+    threads: int | None = None,
+    device: str = "auto",
+) -> Cascade:
+    """Load a cascade ready to compute; raises GeneratorError with one clear sentence.
+
+    base: equirectangular image of another planet, or None for the Blue Marble;
+    weights: safetensors, or None for the shipped ones; steps: DDIM evaluations, or None for the
+    weights' own few-step default; threads: CPU threads; device: auto, cpu or cuda.
+    """
+    if steps is not None and not 1 <= steps <= MAX_STEPS:
+        raise GeneratorError(f"steps is {steps}, expected 1 to {MAX_STEPS}")
+    if threads is not None:
+        if threads < 1:
+            raise GeneratorError(f"threads is {threads}, expected 1 or more")
+        torch.set_num_threads(threads)
+    chosen = pick_device(device)
+    loaded = checkpoint.load(weights)
+    sampler = loaded.sampler
+    if steps is not None:
+        sampler = dataclasses.replace(sampler, steps=steps)
+    cascade = Cascade(BaseMap.open(base), loaded, sampler, chosen, pick_precision(chosen))
+    _warm(cascade)
+    return cascade
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device called auto, cpu or cuda; raises GeneratorError if it is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name not in ("cpu", "cuda"):
+        raise GeneratorError(f"device is {name!r}, expected auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise GeneratorError("device is 'cuda', but no CUDA device is available here")
+    return torch.device(name)
+
+
+def pick_precision(device: torch.device) -> torch.dtype:
+    """Return bfloat16 where the processor multiplies it natively, float32 elsewhere."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    tests = (
+        getattr(torch.cpu, "_is_avx512_bf16_supported", None),
+        getattr(torch.cpu, "_is_amx_tile_supported", None),
+    )
+    native = any(test is not None and test() for test in tests)
+    return torch.bfloat16 if native else torch.float32
+
+
+def _warm(cascade: Cascade) -> None:
+    """Run one window, so that the first tile does not pay for the kernels' start."""
+    side = 64 + 2 * cascade.stage.margin
+    parent = np.zeros((side, side, 3), np.uint8)
+    noise = np.zeros((3, SCALE * side, SCALE * side), np.float32)
+    cascade.stage(parent, noise, np.full(1, 100.0), 0.0)

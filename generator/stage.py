@@ -1,0 +1,56 @@
+"""One stage of the cascade: a parent's pixels and a noise field become the child's pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from generator.conditioning import Conditioner, to_pixels, to_tensor
+from generator.diffusion import RESIDUAL_GAIN
+from generator.network import SCALE, ExactUNet, crop, crop_to, upsample
+from generator.sampler import sample
+
+
+class Stage:
+    """Runs the sampler on windows; equal pixels for equal places, whatever the window.
+
+    margin: parent pixels needed round the core on each side; window origins must be even.
+    """
+
+    def __init__(self, network: ExactUNet, steps: int) -> None:
+        self.network = network
+        self.steps = steps
+        self.margin = network.margin * steps
+        self._condition = Conditioner(network)
+
+    def __call__(
+        self,
+        parent: NDArray[np.uint8],
+        noise: NDArray[np.float32],
+        resolution: NDArray[np.float64],
+        augmentation: float,
+    ) -> NDArray[np.uint8]:
+        """Generate the child of a window's core.
+
+        parent: uint8 [h+2m, w+2m, 3], h and w even; noise: standard normal [3, 4(h+2m), 4(w+2m)];
+        resolution: metres per child pixel of each parent row, [h+2m], or [1];
+        augmentation: strength in [0, 1] that the parent is taken to be degraded with.
+        Returns uint8 [4h, 4w, 3].
+        """
+        device = self.network.stem.weight.device
+        image = to_tensor(parent).to(device)
+        start = torch.from_numpy(noise)[None].to(device)
+
+        def denoise(x: Tensor, time: int) -> Tensor:
+            spent = (image.shape[-1] - x.shape[-1] // SCALE) // 2
+            rows = resolution[spent : len(resolution) - spent] if len(resolution) > 1 else resolution
+            return self.network(
+                x, crop(image, spent), self._condition(time, rows, augmentation)
+            )
+
+        with torch.inference_mode():
+            residual = sample(denoise, start, self.steps)
+            base = crop_to(upsample(image), residual)
+            return to_pixels(base + residual / RESIDUAL_GAIN)

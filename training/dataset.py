@@ -1,0 +1,177 @@
+"""Samples: a child, its degraded parent and its resolution, drawn by address.
+
+Sample i of a seed is always the same, so a run resumes exactly where it stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from training.degradation import degrade
+from training.errors import TrainingError
+from training.pyramid import MASK_STEP, Image, Pyramid
+
+SCALE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Child resolutions of one stage, metres per pixel, and its share of the samples."""
+
+    zoom: int
+    finest: float
+    coarsest: float
+    share: float
+
+
+BANDS = (
+    Band(7, 330.0, 1250.0, 0.16),
+    Band(9, 90.0, 330.0, 0.20),
+    Band(11, 26.0, 90.0, 0.22),
+    Band(13, 8.0, 24.0, 0.22),
+    Band(15, 2.0, 6.0, 0.20),
+)
+_FOLDED_ROWS_LATITUDE = 45.0
+_TRIES = 20
+
+
+class Samples(Dataset[dict[str, Tensor]]):
+    """Windows of `window` parent pixels with their children, balanced by band and source."""
+
+    def __init__(self, pyramid: Pyramid, split: str, window: int, seed: int = 0) -> None:
+        self.pyramid, self.window, self.seed = pyramid, window, seed
+        images = [image for image in pyramid.images if image.split == split]
+        self.choices = [_choices(images, band, SCALE * window) for band in BANDS]
+        shares = [
+            band.share if chosen else 0.0
+            for band, (chosen, _) in zip(BANDS, self.choices, strict=True)
+        ]
+        if not sum(shares):
+            raise TrainingError(
+                f"no {split} image is {SCALE * window} px wide at a stage's resolution"
+            )
+        self.shares = np.array(shares) / sum(shares)
+
+    def __len__(self) -> int:
+        """Return a practically endless length."""
+        return 2**40
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Sample `index`: child [3, 4w, 4w], parent [3, w, w] in [-1, 1], gsd, augmentation."""
+        random = np.random.Generator(np.random.Philox(key=[self.seed, index]))
+        band = int(random.choice(len(BANDS), p=self.shares))
+        return self.draw(band, random)
+
+    def draw(self, band: int, random: np.random.Generator, tone: bool = True) -> dict[str, Tensor]:
+        """Draw one sample of BANDS[band]."""
+        images, weights = self.choices[band]
+        for _ in range(_TRIES):
+            image = images[int(random.choice(len(images), p=weights))]
+            found = self._window(image, BANDS[band], random)
+            if found is not None:
+                break
+        else:
+            raise TrainingError(f"no usable window after {_TRIES} tries at zoom {BANDS[band].zoom}")
+        child, gsd = found
+        if tone:
+            child = _jitter(_match_tone(child, image, random), random)
+        if random.random() < 0.5:
+            child = child[:, ::-1]
+        if random.random() < 0.5:
+            child = child[::-1]
+        w = self.window
+        parent = child.reshape(w, SCALE, w, SCALE, 3).mean((1, 3))
+        strength = 0.0 if random.random() < 0.2 else float(random.random())
+        return {
+            "child": _tensor(np.clip(np.rint(child), 0, 255)),
+            "parent": _tensor(degrade(parent, strength, random)),
+            "gsd": torch.tensor(gsd),
+            "augmentation": torch.tensor(strength),
+            "band": torch.tensor(band),
+        }
+
+    def _window(
+        self, image: Image, band: Band, random: np.random.Generator
+    ) -> tuple[NDArray[np.float32], float] | None:
+        size = SCALE * self.window
+        low = max(1.0, band.finest / image.gsd, 2.0 / image.level if _folded(image) else 1.0)
+        high = max(low, min(band.coarsest / image.gsd, min(image.height, image.width) / size, 2.2))
+        ratio = float(np.exp(random.uniform(np.log(low), np.log(high))))
+        side = min(round(size * ratio), image.height, image.width)
+        y = int(random.integers(image.height - side + 1))
+        x = int(random.integers(image.width - side + 1))
+        mask = self.pyramid.mask(image)
+        if mask is not None:
+            box = (slice(v // MASK_STEP, (v + side) // MASK_STEP) for v in (y, x))
+            if mask[tuple(box)].mean() < 0.999:
+                return None
+        pixels = self.pyramid.pixels(image)[y : y + side, x : x + side]
+        if pixels.mean() > 225 and image.source != "blue-marble":
+            return None
+        target = min(size, side)
+        if side != target:
+            resized = Pillow.fromarray(pixels).resize((target, target), Pillow.Resampling.HAMMING)
+            pixels = np.asarray(resized)
+        if target < size:
+            pixels = _reflect(pixels, size)
+        return pixels.astype(np.float32), image.gsd * max(1.0, side / size)
+
+
+def _choices(
+    images: list[Image], band: Band, size: int
+) -> tuple[list[Image], NDArray[np.float64]]:
+    """Return the images that serve a band, weighted by the square root of a source's area."""
+    chosen = [
+        image
+        for image in images
+        if image.gsd <= band.coarsest * 1.02
+        and image.gsd * max(1.0, min(2.2, min(image.height, image.width) / size)) >= band.finest
+        and min(image.height, image.width) >= 0.6 * size
+        and not (_folded(image) and image.level == 1 and min(image.height, image.width) < 2 * size)
+    ]
+    area: dict[str, float] = {}
+    for image in chosen:
+        area[image.source] = area.get(image.source, 0.0) + image.height * image.width
+    weights = np.array([im.height * im.width / area[im.source] ** 0.5 for im in chosen])
+    return chosen, weights / weights.sum() if chosen else weights
+
+
+def _folded(image: Image) -> bool:
+    """Blue Marble above 45 degrees repeats rows at its finest level."""
+    high = image.lat is not None and abs(image.lat) > _FOLDED_ROWS_LATITUDE
+    return image.source == "blue-marble" and image.level == 1 and high
+
+
+def _reflect(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    before = (size - pixels.shape[0]) // 2
+    after = size - pixels.shape[0] - before
+    return np.pad(pixels, ((before, after), (before, after), (0, 0)), "reflect")
+
+
+def _match_tone(
+    child: NDArray[np.float32], image: Image, random: np.random.Generator
+) -> NDArray[np.float32]:
+    """Move the mean colour towards the base map's at the place, by a random share."""
+    if image.base is None or image.source == "blue-marble":
+        return child
+    mean = child.mean((0, 1)) + 4.0
+    gain = np.clip((np.array(image.base) + 4.0) / mean, 0.45, 1.8)
+    return (child * gain ** random.random()).astype(np.float32)
+
+
+def _jitter(child: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+    gain = np.exp(random.normal(0, 0.12) + random.normal(0, 0.05, 3))
+    shift = random.normal(0, 6)
+    return np.clip(child * gain + shift, 0, 255).astype(np.float32)
+
+
+def _tensor(pixels: NDArray[np.float32]) -> Tensor:
+    """[H, W, 3] in [0, 255] -> [3, H, W] in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))) / 127.5 - 1

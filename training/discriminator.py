@@ -1,0 +1,43 @@
+"""A patch discriminator that sees the child, its upsampled parent and the resolution."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from generator.network import frequencies
+
+
+class Discriminator(nn.Module):
+    """Strided convolutions on the child's grid; logits at two scales of patch."""
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        sizes = (width, 2 * width, 4 * width, 4 * width)
+        self.stem = nn.Conv2d(9 * 4, width, 3, padding=1)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(a, b, 4, 2, 1) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+        )
+        self.biases = nn.ModuleList(nn.Linear(256, size) for size in sizes)
+        self.fine = nn.Sequential(
+            nn.Conv2d(sizes[2], sizes[2], 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(sizes[2], 1, 1)
+        )
+        self.coarse = nn.Sequential(
+            nn.Conv2d(sizes[3], sizes[3], 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(sizes[3], 1, 1)
+        )
+
+    def forward(self, residual: Tensor, base: Tensor, gsd: Tensor, augmentation: Tensor) -> Tensor:
+        """Residual and upsampled parent [B, 3, H, W], gsd and strength [B] -> logits [B, N]."""
+        code = torch.cat([frequencies(torch.log2(gsd) / 12), frequencies(augmentation)], 1)
+        x = torch.cat([residual, base, base + residual / 8.0], 1)
+        h = self.stem(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))
+        logits = []
+        for level, bias in enumerate(self.biases):
+            h = F.leaky_relu(h + bias(code)[:, :, None, None], 0.2)
+            if level == 2:
+                logits.append(self.fine(h).flatten(1))
+            if level < len(self.layers):
+                h = self.layers[level](h)
+        logits.append(self.coarse(h).flatten(1))
+        return torch.cat(logits, 1).float()

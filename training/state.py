@@ -1,0 +1,106 @@
+"""Everything a run needs to go on to the step: weights, averages, optimisers, counters."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from generator.config import PRESETS, NetworkConfig
+from generator.network import ExactUNet
+from training.discriminator import Discriminator
+from training.ema import Ema
+from training.errors import TrainingError
+
+STATE = "state.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """What a run trains with; stored beside its state and in the shipped weights' record."""
+
+    preset: str = "exact-s"
+    core: int = 48
+    denoise: int = 2
+    pairs: int = 2
+    rate: float = 4e-4
+    adversarial_rate: float = 2e-4
+    adversarial_from: int = 1500
+    adversarial_weight: float = 0.1
+    penalty: float = 1.0
+    ema: float = 0.999
+    seed: int = 0
+
+
+class State:
+    """Networks and optimisers of one run, moved to `device`."""
+
+    def __init__(self, config: RunConfig, device: torch.device) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.device = config, device
+        channels_last: Any = {"memory_format": torch.channels_last}
+        self.network = ExactUNet(_preset(config.preset)).to(device).to(**channels_last)
+        self.critic = Discriminator().to(device).to(**channels_last)
+        self.ema = Ema(self.network, config.ema)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4
+        )
+        self.critic_optimiser = torch.optim.AdamW(
+            self.critic.parameters(), config.adversarial_rate, betas=(0.5, 0.99), weight_decay=0.0
+        )
+        self.step = 0
+        self.seconds = 0.0
+
+    def parts(self) -> dict[str, Any]:
+        """Return the named parts that a checkpoint holds."""
+        return {
+            "network": self.network,
+            "ema": self.ema.network,
+            "critic": self.critic,
+            "optimiser": self.optimiser,
+            "critic_optimiser": self.critic_optimiser,
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write the state to `folder`, atomically."""
+        folder.mkdir(parents=True, exist_ok=True)
+        data = {name: part.state_dict() for name, part in self.parts().items()}
+        data |= {"step": self.step, "seconds": self.seconds, "updates": self.ema.updates}
+        data["config"] = dataclasses.asdict(self.config)
+        partial = folder / (STATE + ".part")
+        torch.save(data, partial)
+        os.replace(partial, folder / STATE)
+
+    def load(self, folder: Path) -> bool:
+        """Continue from `folder`; returns False where there is nothing to continue."""
+        if not (folder / STATE).exists():
+            return False
+        try:
+            data = torch.load(folder / STATE, map_location=self.device, weights_only=True)
+            for name, part in self.parts().items():
+                part.load_state_dict(data[name])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise TrainingError(
+                f"{folder / STATE} is not a state of preset {self.config.preset}: {error}"
+            ) from error
+        self.step, self.seconds = int(data["step"]), float(data["seconds"])
+        self.ema.updates = int(data["updates"])
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.rate
+        for group in self.critic_optimiser.param_groups:
+            group["lr"] = self.config.adversarial_rate
+        return True
+
+
+def _preset(name: str) -> NetworkConfig:
+    if name not in PRESETS:
+        raise TrainingError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+Batch = dict[str, Tensor]
