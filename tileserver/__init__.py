@@ -1,0 +1,1 @@
+"""Elsewhere's tile server: Starlette in front, one generator thread and an LMDB cache behind."""

@@ -1,0 +1,92 @@
+"""The errors that `tileserver` raises on purpose, and the one table from error to HTTP answer."""
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from generator.errors import GeneratorError, TileError
+
+RETRY_SECONDS = 2
+"""What `Retry-After` tells a client that was turned away."""
+
+
+class ServerError(Exception):
+    """Base of every error whose message is one sentence meant for a person."""
+
+
+class SettingsError(ServerError):
+    """A setting that is unknown or has no sensible value."""
+
+
+class StartError(ServerError):
+    """The server cannot start, for instance because its port is in use."""
+
+
+class CacheError(ServerError):
+    """A cache directory that cannot be opened, read or written."""
+
+
+class CacheFullError(CacheError):
+    """The cache has reached its size limit."""
+
+
+class BadRequestError(ServerError):
+    """A request whose text cannot be read as the address of a tile."""
+
+
+class UnavailableError(ServerError):
+    """The server cannot answer now but will later: loading, full, too slow or stopping."""
+
+
+class GenerationError(ServerError):
+    """A tile could not be made; every request that waited for it gets this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An HTTP error answer: status, body (RFC 9457 JSON) and headers of its own."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
+STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
+    (TileError, HTTPStatus.NOT_FOUND),
+    (BadRequestError, HTTPStatus.BAD_REQUEST),
+    (UnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (CacheError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ServerError, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (GeneratorError, HTTPStatus.INTERNAL_SERVER_ERROR),
+)
+"""Domain error to HTTP status; the first row that fits counts, anything else is a 500."""
+
+
+def status_of(error: BaseException) -> HTTPStatus:
+    """Return the HTTP status of a domain error (500 for anything unforeseen)."""
+    for kind, status in STATUS:
+        if isinstance(error, kind):
+            return status
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def problem(error: BaseException) -> Problem:
+    """Return the answer to a request that ended in `error`; unforeseen errors show no detail."""
+    known = isinstance(error, ServerError | GeneratorError)
+    detail = str(error) if known else "The server failed in a way that was not foreseen."
+    return problem_for(status_of(error), detail)
+
+
+def problem_for(status: int, detail: str) -> Problem:
+    """Return an error answer with the given status and one sentence of detail."""
+    title = HTTPStatus(status).phrase
+    document = {"type": "about:blank", "title": title, "status": int(status), "detail": detail}
+    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
+    return Problem(int(status), body, tuple(headers))
