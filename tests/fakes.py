@@ -1,0 +1,67 @@
+"""A renderer for tests: instant, deterministic, with the real one's dependencies between tiles."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.tile import BASE_ZOOM, STAGE_ZOOMS, TILE_SIZE, Tile
+
+Pixels = NDArray[np.uint8]
+
+
+class FakeRenderer:
+    """Draws each tile from a pattern of (seed, tile) and a trace of the tiles it needs.
+
+    delay: seconds that a tile takes. broken: tiles whose computation raises. calls: tiles computed
+    so far, in order. gate: cleared to hold every computation back. name: part of the fingerprint.
+    """
+
+    def __init__(self, delay: float = 0.0, name: str = "fake") -> None:
+        self.delay = delay
+        self.name = name
+        self.broken: set[Tile] = set()
+        self.calls: list[tuple[int, Tile]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def fingerprint(self, seed: int) -> bytes:
+        """Return 16 bytes that stand for the world."""
+        return hashlib.blake2b(f"{self.name} {seed}".encode(), digest_size=16).digest()
+
+    def describe(self) -> dict[str, object]:
+        """Return what the API shows as the model."""
+        return {"name": self.name, "steps": 1}
+
+    def needs(self, tile: Tile) -> tuple[Tile, ...]:
+        """Return the tile's inputs: children for an average, 1 to 4 tiles of z - 2 for a stage."""
+        if tile.z <= BASE_ZOOM:
+            return ()
+        if tile.z not in STAGE_ZOOMS:
+            return tile.children()
+        size = 1 << (tile.z - 2)
+        columns = {(tile.x + step) // 4 % size for step in (-1, 0, 1)}
+        rows = {(tile.y + step) // 4 for step in (-1, 0, 1)} & set(range(size))
+        return tuple(Tile(tile.z - 2, x, y) for y in sorted(rows) for x in sorted(columns))
+
+    def compute(self, seed: int, tile: Tile, read: Callable[[Tile], Pixels]) -> Pixels:
+        """Return uint8 [256, 256, 3]. Raises RuntimeError for a tile in `broken`."""
+        self.calls.append((seed, tile))
+        self.gate.wait(20)
+        if self.delay:
+            time.sleep(self.delay)
+        if tile in self.broken:
+            raise RuntimeError(f"{tile} is broken")
+        trace = [hashlib.sha256(read(need).tobytes()).digest() for need in self.needs(tile)]
+        return draw(seed, tile, b"".join(trace))
+
+
+def draw(seed: int, tile: Tile, trace: bytes = b"") -> Pixels:
+    """Return a pattern that depends on every bit of its arguments, uint8 [256, 256, 3]."""
+    key = f"{seed} {tile} ".encode() + trace
+    patch = np.frombuffer(hashlib.shake_128(key).digest(32 * 32 * 3), np.uint8)
+    scale = TILE_SIZE // 32
+    return patch.reshape(32, 32, 3).repeat(scale, 0).repeat(scale, 1)
