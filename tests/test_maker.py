@@ -1,0 +1,115 @@
+"""Making tiles without a server: inputs first, each once, stored in batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from generator.tile import Tile
+from tests.fakes import FakeRenderer
+from tileserver import maker as module
+from tileserver.cache import CacheError, TileCache
+from tileserver.maker import Maker
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> TileCache:
+    return TileCache.open(tmp_path)
+
+
+def test_a_tile_is_made_after_what_it_needs_and_each_once(cache: TileCache) -> None:
+    renderer, made = FakeRenderer(), []
+    maker = Maker(renderer, 3, cache)
+    maker.make(Tile(8, 40, 41), made.append)
+    assert made[-1] == Tile(8, 40, 41)
+    assert len(made) == len(set(made)) == len(renderer.calls)
+    for index, tile in enumerate(made):
+        assert set(renderer.needs(tile)) <= set(made[:index])
+    maker.make(Tile(8, 40, 41), made.append)
+    assert len(made) == len(renderer.calls)
+
+
+def test_what_is_flushed_is_what_another_maker_reads(cache: TileCache) -> None:
+    first = Maker(FakeRenderer(), 1, cache)
+    first.make(Tile(7, 0, 0))
+    assert cache.count() == 0
+    first.flush()
+    second = Maker(FakeRenderer(), 1, cache)
+    assert second.has(Tile(7, 0, 0))
+    np.testing.assert_array_equal(second.pixels(Tile(7, 0, 0)), first.pixels(Tile(7, 0, 0)))
+
+
+def test_worlds_stay_apart(cache: TileCache) -> None:
+    first = Maker(FakeRenderer(), 1, cache)
+    first.make(Tile(2, 0, 0))
+    first.flush()
+    assert not Maker(FakeRenderer(), 2, cache).has(Tile(2, 0, 0))
+
+
+def test_without_a_cache_everything_stays_in_memory() -> None:
+    maker = Maker(FakeRenderer(), 0)
+    maker.make(Tile(9, 5, 5))
+    assert maker.has(Tile(9, 5, 5))
+    assert maker.pixels(Tile(9, 5, 5)).shape == (256, 256, 3)
+
+
+def test_few_decoded_tiles_are_kept(cache: TileCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RECENT_TILES", 2)
+    small, large = Maker(FakeRenderer(), 0, cache), Maker(FakeRenderer(), 0)
+    for maker in (small, large):
+        maker.make(Tile(10, 600, 300))
+    tile = Tile(10, 600, 300)
+    np.testing.assert_array_equal(small.pixels(tile), large.pixels(tile))
+
+
+def test_a_damaged_input_is_made_again(cache: TileCache) -> None:
+    maker = Maker(FakeRenderer(), 0, cache)
+    maker.make(Tile(7, 9, 9))
+    maker.flush()
+    parent = maker.renderer.needs(Tile(7, 9, 9))[0]
+    with cache._env.begin(write=True, db=cache._tiles) as txn:
+        for key, value in list(txn.cursor()):
+            txn.put(key, value[:-1] + bytes([value[-1] ^ 1]))
+    again = Maker(FakeRenderer(), 0, cache)
+    np.testing.assert_array_equal(again.pixels(parent), maker.pixels(parent))
+
+
+def test_an_input_that_vanished_is_named(cache: TileCache) -> None:
+    class Forgetful(Maker):
+        def make(self, tile: Tile, count: object = None) -> None:
+            """Pretend that it is there."""
+
+    with pytest.raises(LookupError, match="7/1/1 is no longer there"):
+        Forgetful(FakeRenderer(), 0, cache).pixels(Tile(7, 1, 1))
+
+
+class FailingCache:
+    """A cache whose first writes fail."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.stored: list[Tile] = []
+
+    def has(self, world: bytes, tile: Tile) -> bool:
+        return tile in self.stored
+
+    def put_many(self, world: bytes, tiles: list[tuple[Tile, bytes]]) -> None:
+        self.failures -= 1
+        if self.failures >= 0:
+            raise CacheError("the disk is full")
+        self.stored += [tile for tile, _ in tiles]
+
+
+def test_a_write_that_fails_is_tried_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    cache = FailingCache(1)
+    maker = Maker(FakeRenderer(), 0, cache)  # type: ignore[arg-type]
+    maker.make(Tile(1, 0, 0))
+    maker.flush()
+    assert cache.stored == [Tile(1, 0, 0)]
+    cache.failures = 2
+    maker.make(Tile(1, 1, 1))
+    with pytest.raises(CacheError, match="full"):
+        maker.flush()
