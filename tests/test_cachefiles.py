@@ -1,4 +1,4 @@
-"""Checks before a cache file is opened: damage is set aside, nothing is lost, locks are honoured."""
+"""Checks before a cache file is opened: damage is set aside, nothing lost, locks honoured."""
 
 import fcntl
 import os

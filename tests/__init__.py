@@ -1,0 +1,1 @@
+"""Tests, one file per module; `fakes` holds what several of them share."""
