@@ -1,0 +1,198 @@
+// The Leaflet layer of one world: tiles come through the loader, show a sketch until they are
+// there, and are given up as soon as they leave the view.
+
+import { TileFailure } from "./loader.js";
+
+const L = window.L;
+const BASE_FIRST = -1e6; // the sketches' base tiles go before everything else
+
+function part(name, className) {
+  const element = document.createElement(name);
+  element.className = className;
+  return element;
+}
+
+async function decode(blob) {
+  const image = part("img", "tile-image");
+  image.alt = "";
+  image.draggable = false;
+  const url = URL.createObjectURL(blob);
+  try {
+    image.src = url;
+    await image.decode();
+  } catch {
+    throw new TileFailure("the server sent something that is not a picture");
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+  return image;
+}
+
+export const WorldLayer = L.GridLayer.extend({
+  options: {
+    tileSize: 256,
+    minZoom: 0,
+    maxZoom: 17,
+    maxNativeZoom: 15,
+    keepBuffer: 2,
+    updateWhenZooming: false,
+    className: "world-layer",
+  },
+
+  // `services`: the loader, the pictures and urlOf(seed, coords).
+  initialize(seed, services, options) {
+    L.setOptions(this, options);
+    this._seed = seed;
+    this._services = services;
+    this._side = null;
+    this._bases = new Map();
+  },
+
+  worldSeed() {
+    return this._seed;
+  },
+
+  onAdd(map) {
+    L.GridLayer.prototype.onAdd.call(this, map);
+    this.on("tileunload", this._giveUp, this);
+  },
+
+  onRemove(map) {
+    L.GridLayer.prototype.onRemove.call(this, map);
+    this.off("tileunload", this._giveUp, this);
+    this._dropBases();
+  },
+
+  setSeed(seed) {
+    if (seed === this._seed) return;
+    this._seed = seed;
+    this._dropBases();
+    this.redraw();
+  },
+
+  // The strip of the map, [left, right] in container pixels, that this layer shows; null for all.
+  setStrip(strip) {
+    this._side = strip;
+    if (this._map && !this._map._animatingZoom) this._update();
+  },
+
+  failed() {
+    return Object.values(this._tiles).filter(({ el }) => el.dataset.state === "failed");
+  },
+
+  retry() {
+    for (const { el } of this.failed()) this._fetch(el);
+  },
+
+  createTile(coords, done) {
+    const tile = part("div", "tile");
+    const under = part("canvas", "tile-under");
+    tile.append(under);
+    tile.world = { coords: { z: coords.z, x: coords.x, y: coords.y }, seed: this._seed, under };
+    this._sketch(tile);
+    const fetched = this._fetch(tile);
+    const { abort } = tile.world;
+    fetched.then(() => abort.signal.aborted || done(null, tile));
+    return tile;
+  },
+
+  async _fetch(tile) {
+    const { coords, seed } = tile.world;
+    const { loader, pictures, urlOf } = this._services;
+    const abort = new AbortController();
+    tile.world.abort = abort;
+    tile.dataset.state = "waiting";
+    const priority = () => this._distance(coords);
+    try {
+      const blob = await loader.load(urlOf(seed, coords), { signal: abort.signal, priority });
+      const image = await decode(blob);
+      if (abort.signal.aborted) return;
+      tile.append(image);
+      tile.dataset.state = "ready";
+      pictures.add(seed, coords, image);
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      tile.dataset.state = "failed";
+      const reason = error instanceof TileFailure ? error.message : String(error);
+      this.fire("worldfailure", { reason });
+    }
+  },
+
+  _sketch(tile) {
+    const { coords, seed, under } = tile.world;
+    const { pictures } = this._services;
+    if (pictures.sketch(under, seed, coords)) return;
+    const base = pictures.baseAbove(coords);
+    if (base) this._base(base).then((there) => there && pictures.sketch(under, seed, coords));
+  },
+
+  // A promise of whether the base map's tile has come; each is asked for once.
+  _base(coords) {
+    const key = `${coords.x}/${coords.y}`;
+    if (!this._bases.has(key)) this._bases.set(key, this._fetchBase(coords));
+    return this._bases.get(key);
+  },
+
+  async _fetchBase(coords) {
+    const { loader, pictures, urlOf } = this._services;
+    this._basesAbort ??= new AbortController();
+    const options = { signal: this._basesAbort.signal, priority: () => BASE_FIRST, quiet: true };
+    const seed = this._seed;
+    try {
+      pictures.add(seed, coords, await decode(await loader.load(urlOf(seed, coords), options)));
+      return true;
+    } catch {
+      this._bases.delete(`${coords.x}/${coords.y}`);
+      return false;
+    }
+  },
+
+  _dropBases() {
+    this._basesAbort?.abort();
+    this._basesAbort = null;
+    this._bases.clear();
+  },
+
+  // Distance from the middle of the view in tiles, across the dateline where that is shorter.
+  _distance({ z, x, y }) {
+    const across = 2 ** z;
+    const middle = this._map.project(this._map.getCenter(), z).divideBy(256);
+    const dx = (((x + 0.5 - middle.x) % across) + across) % across;
+    return Math.hypot(Math.min(dx, across - dx), y + 0.5 - middle.y);
+  },
+
+  _giveUp({ tile }) {
+    tile.world?.abort?.abort();
+  },
+
+  // Leaflet calls this when the zoom changes: waiting tiles of other zooms are not wanted now.
+  _abortLoading() {
+    this._drop(({ coords }) => coords.z !== this._tileZoom);
+  },
+
+  _drop(unwanted) {
+    for (const [key, tile] of Object.entries(this._tiles)) {
+      if (tile.el.dataset.state === "waiting" && unwanted(tile)) this._removeTile(key);
+    }
+  },
+
+  _update(center) {
+    L.GridLayer.prototype._update.call(this, center);
+    if (!this._map || center !== undefined || this._tileZoom === undefined) return;
+    const seen = this._pxBoundsToTileRange(this._getTiledPixelBounds(this._map.getCenter()));
+    this._drop(({ coords }) => !seen.contains(coords) || !this._inStrip(coords));
+  },
+
+  _isValidTile(coords) {
+    return L.GridLayer.prototype._isValidTile.call(this, coords) && this._inStrip(coords);
+  },
+
+  _inStrip(coords) {
+    if (!this._side || !this._map) return true;
+    const [west, east] = [coords.x, coords.x + 1].map((x) => {
+      const pixel = L.point(x, coords.y).multiplyBy(256);
+      return this._map.latLngToContainerPoint(this._map.unproject(pixel, coords.z)).x;
+    });
+    return east > this._side[0] && west < this._side[1];
+  },
+});

@@ -1,0 +1,91 @@
+// What the current view is: its scale bar, its ground resolution, and what makes its tiles.
+
+const EQUATOR = 40_075_016.686; // metres round the globe in Web Mercator
+const LONGEST_BAR = 112; // pixels
+const LAST_ZOOM = 15;
+
+// Metres on the ground per CSS pixel.
+export function metresPerPixel(latitude, zoom) {
+  return (EQUATOR * Math.cos((latitude * Math.PI) / 180)) / (256 * 2 ** zoom);
+}
+
+function significant(value) {
+  return value >= 100 ? Math.round(value).toString() : Number(value.toPrecision(3)).toString();
+}
+
+export function formatLength(metres) {
+  return metres >= 1000 ? `${significant(metres / 1000)} km` : `${significant(metres)} m`;
+}
+
+// The longest round length that a bar of at most `pixels` can show.
+export function scaleBar(resolution, pixels = LONGEST_BAR) {
+  const longest = resolution * pixels;
+  const power = 10 ** Math.floor(Math.log10(longest));
+  const metres = [5, 2, 1].find((digit) => digit * power <= longest) * power;
+  return { metres, width: metres / resolution };
+}
+
+// The cascade when the server does not say: base map to 5, a stage at every odd zoom after it.
+export function usualStages() {
+  const kind = (zoom) => (zoom <= 5 ? "base map" : zoom % 2 ? "stage" : "average");
+  return Array.from({ length: LAST_ZOOM + 1 }, (_, zoom) => ({ zoom, kind: kind(zoom) }));
+}
+
+// One short sentence on what makes the tiles of this zoom.
+export function explain(stages, zoom) {
+  const last = Math.max(...stages.map((stage) => stage.zoom));
+  if (zoom > last) return `Zoom ${last}, enlarged`;
+  const kind = stages.find((stage) => stage.zoom === zoom)?.kind;
+  if (kind === "stage") return `Generated from zoom ${zoom - 2}`;
+  if (kind === "average") return `Averaged from zoom ${zoom + 1}`;
+  return "Base map, the same in every world";
+}
+
+export class Readout {
+  #map;
+  #stages = usualStages();
+  #part;
+
+  // `root` holds the parts, each found by its data-part attribute.
+  constructor(map, root) {
+    this.#map = map;
+    this.#part = (name) => root.querySelector(`[data-part="${name}"]`);
+    map.on("move zoom zoomend moveend", () => this.show());
+    this.#drawLadder();
+    this.show();
+  }
+
+  // Takes the `stages` list of /api/info.
+  setStages(stages) {
+    if (!Array.isArray(stages) || stages.length === 0) return;
+    this.#stages = stages;
+    this.#drawLadder();
+    this.show();
+  }
+
+  #drawLadder() {
+    const rungs = this.#stages.map(({ zoom, kind }) => {
+      const rung = document.createElement("i");
+      rung.dataset.zoom = zoom;
+      rung.dataset.kind = kind;
+      return rung;
+    });
+    this.#part("ladder").replaceChildren(...rungs);
+  }
+
+  show() {
+    const zoom = this.#map.getZoom();
+    if (zoom === undefined) return;
+    const resolution = metresPerPixel(this.#map.getCenter().lat, zoom);
+    const bar = scaleBar(resolution);
+    const whole = Math.round(zoom);
+    this.#part("bar").style.width = `${bar.width.toFixed(1)}px`;
+    this.#part("length").textContent = formatLength(bar.metres);
+    this.#part("resolution").textContent = `${formatLength(resolution)} per pixel`;
+    this.#part("zoom").textContent = `Zoom ${whole}`;
+    this.#part("stage").textContent = explain(this.#stages, whole);
+    for (const rung of this.#part("ladder").children) {
+      rung.classList.toggle("here", Number(rung.dataset.zoom) === Math.min(whole, LAST_ZOOM));
+    }
+  }
+}
