@@ -1,0 +1,142 @@
+"""The commands' work, with a fast renderer in the network's place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from generator.tile import Tile
+from tests.fakes import FakeRenderer
+from tileserver import commands, seed
+from tileserver.cache import TileCache
+from tileserver.cli import main
+from tileserver.encode import decode_png
+from tileserver.maker import Maker
+
+Capture = pytest.CaptureFixture[str]
+ALPS = ["seed", "--bbox", "6,45.5,12,47.5", "--zooms", "0-7"]
+
+
+@pytest.fixture
+def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
+    fake = FakeRenderer()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ELSEWHERE_CACHE", str(tmp_path / "tiles"))
+    monkeypatch.setattr(commands, "load_world", lambda settings: fake)
+    return fake
+
+
+def test_seeding_makes_the_region_and_says_so(renderer: FakeRenderer, capsys: Capture) -> None:
+    assert main(ALPS) == 0
+    made = len(renderer.calls)
+    assert "0 missing" in capsys.readouterr().out
+    assert main(ALPS) == 0
+    assert len(renderer.calls) == made
+    assert "0 tiles made" in capsys.readouterr().out
+
+
+def test_seeding_with_holes_fails_and_lists_them(renderer: FakeRenderer, capsys: Capture) -> None:
+    renderer.broken.add(Tile(7, 66, 45))
+    assert main(ALPS) == 1
+    printed = capsys.readouterr().out
+    assert "missing 7/66/45  RuntimeError: 7/66/45 is broken" in printed
+    assert "tries the missing ones again" in printed
+    renderer.broken.clear()
+    assert main(ALPS) == 0
+
+
+def test_a_dry_run_stores_nothing(renderer: FakeRenderer, capsys: Capture, tmp_path: Path) -> None:
+    assert main([*ALPS, "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "zoom  7" in printed
+    assert "of which 0 are stored" in printed
+    assert TileCache.open(tmp_path / "tiles").count() == 0
+
+
+def test_ctrl_c_keeps_what_was_made(
+    renderer: FakeRenderer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(maker: Maker, *rest: object) -> seed.Tally:
+        maker.make(Tile(2, 1, 1))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(seed, "seed", stop)
+    assert main(ALPS) == 130
+    assert TileCache.open(tmp_path / "tiles").has(renderer.fingerprint(0), Tile(2, 1, 1))
+
+
+def test_render_writes_the_tile_of_the_world(renderer: FakeRenderer, tmp_path: Path) -> None:
+    assert main(["render", "8/130/90", "-o", "tile.png", "--seed", "5"]) == 0
+    maker = Maker(FakeRenderer(), 5)
+    maker.make(Tile(8, 130, 90))
+    pixels = maker.pixels(Tile(8, 130, 90))
+    np.testing.assert_array_equal(decode_png(Path("tile.png").read_bytes()), pixels)
+    assert TileCache.open(tmp_path / "tiles").has(renderer.fingerprint(5), Tile(8, 130, 90))
+
+
+@pytest.mark.parametrize("name", ["tile.jpg", "tile.webp", "tile.tif"])
+def test_render_writes_other_formats_by_name(renderer: FakeRenderer, name: str) -> None:
+    assert main(["render", "3/1/1", "-o", name, "--no-cache"]) == 0
+    with Image.open(name) as picture:
+        assert picture.size == (256, 256)
+    assert sorted(path.name for path in Path().iterdir()) == [name]
+
+
+def test_render_to_standard_output(
+    renderer: FakeRenderer, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert main(["render", "3/1/1", "-o", "-", "--no-cache"]) == 0
+    assert decode_png(capfdbinary.readouterr().out).shape == (256, 256, 3)
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [("tile.gif", "ends in .png"), ("nowhere/tile.png", "existing folder"), (".png", "ends in")],
+)
+def test_render_refuses_a_bad_output_before_any_work(
+    renderer: FakeRenderer, capsys: Capture, output: str, expected: str
+) -> None:
+    assert main(["render", "3/1/1", "-o", output]) == 2
+    assert expected in capsys.readouterr().err
+    assert renderer.calls == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--seed", "-1"], "seed is '-1'"),
+        (["--seed", "9" * 30], "expected 0 to 18446744073709551615"),
+        (["--threads", "many"], "threads is 'many'"),
+        (["--cache", "/dev/null/x"], "cannot be written"),
+        (["--config", "none.toml"], "none.toml is missing"),
+        (["--bbox=0,86,9,89"], "holds no tile"),
+        (["--bbox=0,0,999,9"], "expected -180 to 180"),
+    ],
+)
+def test_settings_that_cannot_be_end_in_one_sentence(
+    renderer: FakeRenderer, capsys: Capture, flags: list[str], expected: str
+) -> None:
+    assert main([*ALPS, *flags]) == 2
+    error = capsys.readouterr().err
+    assert expected in error
+    assert len(error.splitlines()) == 1
+
+
+def test_missing_tiles_beyond_the_first_are_counted() -> None:
+    tally = seed.Tally(100, checked=100, missing=50)
+    tally.reasons = {Tile(9, x, 0): "RuntimeError: no" for x in range(50)}
+    text = commands.tally_text(tally)
+    assert text.count("RuntimeError") == commands.LISTED
+    assert f"and {50 - commands.LISTED} more" in text
+
+
+def test_bench_prints_json(
+    renderer: FakeRenderer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands.benchmark, "bench", lambda *args: {"cold_tile_s": 1.5})
+    assert main(["bench", "--quick", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"cold_tile_s": 1.5}
