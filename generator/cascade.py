@@ -16,7 +16,7 @@ from generator import noise
 from generator.basemap import BaseMap
 from generator.checkpoint import Checkpoint, describe_config
 from generator.config import SamplerConfig, to_json
-from generator.network import SCALE
+from generator.network import SCALE, channels_last
 from generator.stage import Stage
 from generator.tile import BASE_ZOOM, STAGE_ZOOMS, TILE_SIZE, Tile
 
@@ -77,7 +77,7 @@ class Cascade:
     ) -> None:
         self.basemap, self.checkpoint, self.sampler = basemap, checkpoint, sampler
         self.device, self.precision = device, precision
-        network = checkpoint.network.to(device, precision).to(memory_format=torch.channels_last)
+        network = channels_last(checkpoint.network.to(device, precision))
         self.stage = Stage(network, sampler.steps)
         self._lock = threading.Lock()
 
@@ -153,7 +153,8 @@ def average(children: list[Pixels]) -> Pixels:
     nw, ne, sw, se = children
     whole = np.vstack([np.hstack([nw, ne]), np.hstack([sw, se])]).astype(np.uint16)
     total = whole[0::2, 0::2] + whole[1::2, 0::2] + whole[0::2, 1::2] + whole[1::2, 1::2]
-    return ((total + 2) // 4).astype(np.uint8)
+    mean: Pixels = ((total + 2) // 4).astype(np.uint8)
+    return mean
 
 
 def _columns(tile: Tile, margin: int, tiles: int = 1) -> NDArray[np.int64]:
@@ -194,4 +195,5 @@ def _resolutions(z: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """True metres per child pixel at zoom `z` of parent rows (Web Mercator: cos = sech)."""
     height = TILE_SIZE << (z - 2)
     mercator = np.pi * (1 - 2 * (rows + 0.5) / height)
-    return _EQUATOR / np.cosh(mercator) / 2**z
+    metres: NDArray[np.float64] = _EQUATOR / np.cosh(mercator) / 2**z
+    return metres

@@ -7,6 +7,7 @@ sees the window's edge, so a pixel's value depends on its neighbourhood alone, w
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,8 @@ from generator.config import NetworkConfig
 
 SCALE = 4
 """A child has SCALE times its parent's pixels on each side."""
+
+Network = TypeVar("Network", bound=nn.Module)
 
 _BLUR = (1.0, 6.0, 15.0, 20.0, 15.0, 6.0, 1.0)
 _PIN_MARGIN = len(_BLUR) // 2 + 1
@@ -29,6 +32,14 @@ def crop(x: Tensor, margin: int) -> Tensor:
 def crop_to(x: Tensor, like: Tensor) -> Tensor:
     """Cut the centre of `x` to the height and width of `like`."""
     return crop(x, (x.shape[-2] - like.shape[-2]) // 2)
+
+
+def channels_last(network: Network) -> Network:
+    """Lay a network's weights out channels last, which the convolutions prefer."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return network
 
 
 def frequencies(value: Tensor, count: int = 64) -> Tensor:
@@ -52,7 +63,7 @@ class PixelNorm(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """Two unpadded 3x3 convolutions, modulated by the embedding: norm(h)(1+scale)+shift (Eq. 22)."""
+    """Two unpadded 3x3 convolutions, modulated as norm(h) (1+scale) + shift (Eq. 22)."""
 
     def __init__(self, inputs: int, outputs: int, embedding: int) -> None:
         super().__init__()
@@ -62,9 +73,8 @@ class ResBlock(nn.Module):
         self.norm2 = PixelNorm(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3)
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
-        for layer in (self.modulation, self.conv2):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        for value in (*self.modulation.parameters(), *self.conv2.parameters()):
+            nn.init.zeros_(value)
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
         """[B, C, H, W] with [B, 2C', H or 1, 1] -> [B, C', H-4, W-4]."""
@@ -72,7 +82,8 @@ class ResBlock(nn.Module):
         rows = modulation if modulation.shape[2] == 1 else modulation[:, :, 1:-1]
         scale, shift = rows.chunk(2, 1)
         h = self.conv2(F.silu(self.norm2(h) * (1 + scale) + shift))
-        return crop(self.skip(x), 2) + h
+        total: Tensor = crop(self.skip(x), 2) + h
+        return total
 
 
 class Embedding(nn.Module):
@@ -89,8 +100,9 @@ class Embedding(nn.Module):
         """Three [B] -> [B, E]. Resolution in metres per child pixel enters as its logarithm."""
         scalars = (time, torch.log2(resolution) / 12.0, augmentation)
         total = torch.zeros((), device=time.device)
+        dtype = next(self.parameters()).dtype
         for part, scalar in zip(self.parts, scalars, strict=True):
-            total = total + part(frequencies(scalar).to(part[0].weight.dtype))
+            total = total + part(frequencies(scalar).to(dtype))
         return F.silu(total)
 
 
@@ -114,8 +126,8 @@ class ExactUNet(nn.Module):
         )
         self.norm = PixelNorm(wide)
         self.head = nn.Conv2d(wide, 3 * SCALE**2, 3)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        for value in self.head.parameters():
+            nn.init.zeros_(value)
 
     @property
     def margin(self) -> int:
@@ -130,8 +142,8 @@ class ExactUNet(nn.Module):
     def forward(self, x: Tensor, parent: Tensor, modulations: list[Tensor]) -> Tensor:
         """One evaluation.
 
-        x: noisy residual [B, 3, 4H, 4W]; parent: [B, 3, H, W] in [-1, 1]; modulations: [B, 2C, 1, 1]
-        each, or [B, 2C, H, 1] where the resolution differs from row to row of the parent.
+        x: noisy residual [B, 3, 4H, 4W]; parent: [B, 3, H, W] in [-1, 1];
+        modulations: [B, 2C, 1, 1] each, or [B, 2C, H, 1] where the resolution differs from row to row of the parent.
         Returns the clean residual, [B, 3, 4(H-2m), 4(W-2m)], float32.
         """
         dtype = self.stem.weight.dtype

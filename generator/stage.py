@@ -45,10 +45,12 @@ class Stage:
 
         def denoise(x: Tensor, time: int) -> Tensor:
             spent = (image.shape[-1] - x.shape[-1] // SCALE) // 2
-            rows = resolution[spent : len(resolution) - spent] if len(resolution) > 1 else resolution
-            return self.network(
-                x, crop(image, spent), self._condition(time, rows, augmentation)
+            rows = (
+                resolution[spent : len(resolution) - spent] if len(resolution) > 1 else resolution
             )
+            modulations = self._condition(time, rows, augmentation)
+            clean: Tensor = self.network(x, crop(image, spent), modulations)
+            return clean
 
         with torch.inference_mode():
             residual = sample(denoise, start, self.steps)

@@ -1,4 +1,4 @@
-"""Command line: python -m training prepare | train | evaluate | export."""
+"""Command line: python -m training prepare | train | evaluate | export | sheet."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import argparse
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from generator.errors import GeneratorError
 from training.errors import TrainingError
 from training.state import RunConfig, State
 
@@ -40,10 +42,39 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--workers", type=int, default=1, help="processes that make samples [1]")
     train.add_argument("--threads", type=int, help="threads of the network [all cores]")
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    _add_outputs(commands)
     for field in dataclasses.fields(RunConfig):
         name = "--" + field.name.replace("_", "-")
         train.add_argument(name, type=type(field.default), default=field.default)
     return parser
+
+
+def _add_outputs(commands: Any) -> None:
+    evaluate = commands.add_parser("evaluate", help="measure single stages on held-out places")
+    evaluate.add_argument("--data", type=Path, required=True, help="folder made by prepare")
+    evaluate.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
+    evaluate.add_argument("--split", default="test", choices=("train", "val", "test"))
+    evaluate.add_argument("--count", type=int, default=24, help="windows per stage [24]")
+    evaluate.add_argument("--steps", type=int, help="DDIM steps [the weights' own]")
+    evaluate.add_argument(
+        "--picture", type=Path, help="write bicubic, generated, real side by side"
+    )
+    export = commands.add_parser("export", help="write a run's averaged weights as safetensors")
+    export.add_argument("--run", type=Path, required=True, help="folder of the run")
+    export.add_argument("--data", type=Path, required=True, help="folder it was trained on")
+    export.add_argument("--out", type=Path, required=True, help="file to write")
+    export.add_argument("--steps", type=int, default=1, help="default DDIM steps [1]")
+    export.add_argument(
+        "--augmentation", type=float, nargs=5, default=[0.5, 0.2, 0.2, 0.2, 0.2], metavar="A",
+        help="strength told to the network at zooms 7 9 11 13 15 [0.5 0.2 0.2 0.2 0.2]",
+    )  # fmt: skip
+    sheet = commands.add_parser("sheet", help="draw places x zooms from the cascade")
+    sheet.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
+    sheet.add_argument("--base", type=Path, help="equirectangular image [Blue Marble]")
+    sheet.add_argument("--seed", type=int, default=0)
+    sheet.add_argument("--steps", type=int, help="DDIM steps [the weights' own]")
+    sheet.add_argument("--size", type=int, default=256, help="pixels shown of each tile [256]")
+    sheet.add_argument("--out", type=Path, required=True, help="picture to write (.webp, .png)")
 
 
 def _prepare(args: argparse.Namespace) -> int:
@@ -80,13 +111,59 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
+def _evaluate(args: argparse.Namespace) -> int:
+    from generator import checkpoint
+    from generator.loading import pick_device, pick_precision
+    from generator.stage import Stage
+    from training.dataset import Samples
+    from training.evaluate import CORE, evaluate, table
+    from training.pyramid import Pyramid
+
+    loaded = checkpoint.load(args.weights)
+    device = pick_device("auto")
+    network = loaded.network.to(device, pick_precision(device))
+    stage = Stage(network, args.steps or loaded.sampler.steps)
+    samples = Samples(Pyramid(args.data), args.split, CORE + 2 * network.margin)
+    rows = evaluate(stage, samples, args.count, args.picture)
+    print(f"{args.split} places, {stage.steps} step(s), weights {loaded.digest[:16]}")
+    print(table(rows))
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from generator.config import SamplerConfig
+    from training.export import export
+    from training.pyramid import Pyramid
+
+    sampler = SamplerConfig(args.steps, tuple(args.augmentation))
+    record = export(args.run, args.out, Pyramid(args.data).digest, sampler)
+    print(f"wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB), step {record['steps']}")
+    return 0
+
+
+def _sheet(args: argparse.Namespace) -> int:
+    import generator
+    from training.sheet import sheet
+
+    cascade = generator.load(args.base, args.weights, args.steps)
+    sheet(cascade, args.seed, args.out, size=args.size)
+    print(f"wrote {args.out}")
+    return 0
+
+
 def main() -> int:
     """Run one command; returns the exit status."""
     args = _parser().parse_args()
-    actions = {"prepare": _prepare, "train": _train}
+    actions = {
+        "prepare": _prepare,
+        "train": _train,
+        "evaluate": _evaluate,
+        "export": _export,
+        "sheet": _sheet,
+    }
     try:
         return actions[args.command](args)
-    except TrainingError as error:
+    except (TrainingError, GeneratorError) as error:
         print(f"training: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -124,9 +124,7 @@ class Samples(Dataset[dict[str, Tensor]]):
         return pixels.astype(np.float32), image.gsd * max(1.0, side / size)
 
 
-def _choices(
-    images: list[Image], band: Band, size: int
-) -> tuple[list[Image], NDArray[np.float64]]:
+def _choices(images: list[Image], band: Band, size: int) -> tuple[list[Image], NDArray[np.float64]]:
     """Return the images that serve a band, weighted by the square root of a source's area."""
     chosen = [
         image
@@ -163,13 +161,15 @@ def _match_tone(
         return child
     mean = child.mean((0, 1)) + 4.0
     gain = np.clip((np.array(image.base) + 4.0) / mean, 0.45, 1.8)
-    return (child * gain ** random.random()).astype(np.float32)
+    matched: NDArray[np.float32] = (child * gain ** random.random()).astype(np.float32)
+    return matched
 
 
 def _jitter(child: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
     gain = np.exp(random.normal(0, 0.12) + random.normal(0, 0.05, 3))
     shift = random.normal(0, 6)
-    return np.clip(child * gain + shift, 0, 255).astype(np.float32)
+    toned: NDArray[np.float32] = np.clip(child * gain + shift, 0, 255).astype(np.float32)
+    return toned
 
 
 def _tensor(pixels: NDArray[np.float32]) -> Tensor:

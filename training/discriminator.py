@@ -20,12 +20,8 @@ class Discriminator(nn.Module):
             nn.Conv2d(a, b, 4, 2, 1) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
         )
         self.biases = nn.ModuleList(nn.Linear(256, size) for size in sizes)
-        self.fine = nn.Sequential(
-            nn.Conv2d(sizes[2], sizes[2], 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(sizes[2], 1, 1)
-        )
-        self.coarse = nn.Sequential(
-            nn.Conv2d(sizes[3], sizes[3], 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(sizes[3], 1, 1)
-        )
+        self.fine = _logits(sizes[2])
+        self.coarse = _logits(sizes[3])
 
     def forward(self, residual: Tensor, base: Tensor, gsd: Tensor, augmentation: Tensor) -> Tensor:
         """Residual and upsampled parent [B, 3, H, W], gsd and strength [B] -> logits [B, N]."""
@@ -41,3 +37,10 @@ class Discriminator(nn.Module):
                 h = self.layers[level](h)
         logits.append(self.coarse(h).flatten(1))
         return torch.cat(logits, 1).float()
+
+
+def _logits(channels: int) -> nn.Sequential:
+    """3x3 and 1x1 convolution to one logit per place."""
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(channels, 1, 1)
+    )

@@ -93,7 +93,7 @@ class Trainer:
             ramp = min(1.0, (state.step - config.adversarial_from + 1) / 300)
             total = total + ramp * config.adversarial_weight * losses["adversarial"]
         state.optimiser.zero_grad(set_to_none=True)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]  # torch
         norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
         warm = min(1.0, (state.step + 1) / 100)
         for group in state.optimiser.param_groups:
@@ -103,7 +103,8 @@ class Trainer:
         if state.step >= config.adversarial_from - 200:
             losses |= self._train_critic(pair.detach(), truth, base[n:], batch)
         state.step += 1
-        return {name: float(value.detach()) for name, value in losses.items()} | {"norm": float(norm)}
+        losses["norm"] = norm
+        return {name: float(value.detach()) for name, value in losses.items()}
 
     def _forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         config, network = self.state.config, self.state.network
@@ -151,7 +152,7 @@ class Trainer:
             losses["penalty"] = gradient_penalty(real, images)
             loss = loss + 0.5 * PENALTY_EVERY * state.config.penalty * losses["penalty"]
         state.critic_optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch
         torch.nn.utils.clip_grad_norm_(state.critic.parameters(), 5.0)
         state.critic_optimiser.step()
         return losses
@@ -180,7 +181,8 @@ def train(
                 rate = (state.step - first) / (now - began)
                 text = "  ".join(f"{name} {value:.4f}" for name, value in row.items())
                 eta = (steps - state.step) / rate / 60
-                print(f"{state.step}/{steps}  {rate:.2f} steps/s  ETA {eta:.0f} min  {text}", flush=True)
+                line = f"{state.step}/{steps}  {rate:.2f} steps/s  ETA {eta:.0f} min  {text}"
+                print(line, flush=True)
                 sums.clear()
                 counts.clear()
             if now - saved > save_every:

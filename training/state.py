@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from generator.config import PRESETS, NetworkConfig
-from generator.network import ExactUNet
+from generator.network import ExactUNet, channels_last
 from training.discriminator import Discriminator
 from training.ema import Ema
 from training.errors import TrainingError
@@ -43,9 +43,8 @@ class State:
     def __init__(self, config: RunConfig, device: torch.device) -> None:
         torch.manual_seed(config.seed)
         self.config, self.device = config, device
-        channels_last: Any = {"memory_format": torch.channels_last}
-        self.network = ExactUNet(_preset(config.preset)).to(device).to(**channels_last)
-        self.critic = Discriminator().to(device).to(**channels_last)
+        self.network = channels_last(ExactUNet(_preset(config.preset)).to(device))
+        self.critic = channels_last(Discriminator().to(device))
         self.ema = Ema(self.network, config.ema)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4

@@ -1,0 +1,61 @@
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from generator import checkpoint
+from generator.config import SamplerConfig
+from generator.errors import WeightsError
+from tests.networks import tiny_network
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    checkpoint.save(path, tiny_network(), SamplerConfig(steps=2), {"steps": 7})
+    return path
+
+
+def test_weights_carry_configuration_and_record(saved):
+    loaded = checkpoint.load(saved)
+    assert loaded.sampler == SamplerConfig(steps=2)
+    assert loaded.record == {"steps": 7}
+    assert loaded.network.config == tiny_network().config
+    for ours, theirs in zip(loaded.network.parameters(), tiny_network().parameters(), strict=True):
+        assert torch.equal(ours, theirs.bfloat16().float())
+
+
+def test_digest_follows_the_content(saved, tmp_path):
+    other = tmp_path / "other.safetensors"
+    checkpoint.save(other, tiny_network(seed=1), SamplerConfig(steps=2), {"steps": 7})
+    assert checkpoint.load(saved).digest != checkpoint.load(other).digest
+
+
+def test_missing_truncated_and_foreign_files_are_one_sentence(saved, tmp_path):
+    with pytest.raises(WeightsError, match="cannot read the weights"):
+        checkpoint.load(tmp_path / "none.safetensors")
+    truncated = tmp_path / "truncated.safetensors"
+    truncated.write_bytes(saved.read_bytes()[:5000])
+    with pytest.raises(WeightsError, match="cannot read the weights"):
+        checkpoint.load(truncated)
+    foreign = tmp_path / "foreign.safetensors"
+    foreign.write_bytes(b"\x89PNG not weights at all, but long enough to be read" * 10)
+    with pytest.raises(WeightsError, match="cannot read the weights"):
+        checkpoint.load(foreign)
+
+
+def test_weights_of_another_version_are_refused(tmp_path):
+    path = tmp_path / "old.safetensors"
+    save_file({"a": torch.zeros(1)}, path, {"format": "elsewhere-0"})
+    with pytest.raises(WeightsError, match=r"'elsewhere-0', expected 'elsewhere-1'"):
+        checkpoint.load(path)
+
+
+def test_tensors_that_do_not_fit_the_configuration_are_refused(saved, tmp_path):
+    from safetensors import safe_open
+
+    with safe_open(saved, "pt") as opened:
+        metadata = opened.metadata()
+    path = tmp_path / "mixed.safetensors"
+    save_file({"stem.weight": torch.zeros(1)}, path, metadata)
+    with pytest.raises(WeightsError, match="do not fit"):
+        checkpoint.load(path)
