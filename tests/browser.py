@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import io
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from websockets.sync.client import ClientConnection, connect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
@@ -35,9 +36,14 @@ FLAGS = (
     "--no-first-run",
     "--no-proxy-server",
     "--hide-scrollbars",
-    "--remote-debugging-port=0",
+    "--remote-debugging-pipe",  # commands on descriptor 3, answers on 4: no port, no library
 )
-START_SECONDS = 60.0
+LAUNCH = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 ANSWER_SECONDS = 60.0
 
 
@@ -50,14 +56,46 @@ class PageError(AssertionError):
     """What was asked of the page went wrong in the page."""
 
 
+class Pipe:
+    """Chromium's debugging pipe: JSON messages with a zero byte after each."""
+
+    def __init__(self, write: int, read: int) -> None:
+        self._write = write
+        self._read = read
+        self._rest = b""
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send one message."""
+        data = json.dumps(message).encode() + b"\0"
+        while data:
+            data = data[os.write(self._write, data) :]
+
+    def receive(self, deadline: float) -> dict[str, Any]:
+        """Return the next message. Raises PageError past the deadline or when Chromium ended."""
+        while b"\0" not in self._rest:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._read], [], [], left)[0]:
+                raise PageError(f"Chromium gave no answer within {ANSWER_SECONDS:g} s")
+            part = os.read(self._read, 1 << 20)
+            if not part:
+                raise PageError("Chromium ended")
+            self._rest += part
+        text, _, self._rest = self._rest.partition(b"\0")
+        message: dict[str, Any] = json.loads(text)
+        return message
+
+
 class Page:
     """One tab: evaluates JavaScript, presses keys, takes screenshots, remembers complaints."""
 
-    def __init__(self, socket: ClientConnection) -> None:
-        """Take over the tab at the other end of `socket`."""
-        self._socket = socket
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
         self._sent = 0
+        self._session: dict[str, str] = {}
         self.complaints: list[str] = []
+        target = self.send("Target.createTarget", url="about:blank")["targetId"]
+        answer = self.send("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = {"sessionId": answer["sessionId"]}
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
 
@@ -65,10 +103,10 @@ class Page:
         """Call a DevTools method and return its result."""
         self._sent += 1
         number = self._sent
-        self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
+        self._pipe.send({"id": number, "method": method, "params": params, **self._session})
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
-            message = json.loads(self._socket.recv(timeout=deadline - time.monotonic()))
+            message = self._pipe.receive(deadline)
             if message.get("id") == number:
                 if "error" in message:
                     raise PageError(f"{method}: {message['error']['message']}")
@@ -185,46 +223,35 @@ class Page:
         mouse("mouseReleased", *end)
 
 
-def _wait_for(ready: Callable[[], str | None], process: subprocess.Popen[bytes]) -> str:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        answer = ready()
-        if answer:
-            return answer
-        if process.poll() is not None:
-            raise RuntimeError(f"Chromium ended with status {process.returncode} at its start")
-        time.sleep(0.05)
-    raise RuntimeError(f"Chromium did not start within {START_SECONDS:g} s")
-
-
-def _page_address(port: str) -> str | None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=10) as answer:
-        targets = json.load(answer)
-    pages = [str(t["webSocketDebuggerUrl"]) for t in targets if t["type"] == "page"]
-    return pages[0] if pages else None
+def _high(descriptor: int) -> int:
+    """Move a descriptor out of the way of 3 and 4."""
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
+    os.close(descriptor)
+    return moved
 
 
 @contextmanager
 def chromium(path: str) -> Iterator[Page]:
     """A tab of a new Chromium with an empty profile; both are gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="elsewhere-chromium-") as folder:
-        profile = Path(folder) / "profile"
-        command = [path, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+    commands, answers = [tuple(map(_high, os.pipe())) for _ in range(2)]
+    theirs = (commands[0], answers[1])
+    with tempfile.TemporaryDirectory(
+        prefix="elsewhere-chromium-", ignore_cleanup_errors=True
+    ) as profile:
+        launch = [sys.executable, "-c", LAUNCH, *map(str, theirs)]
         process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            [*launch, path, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=theirs,
+            start_new_session=True,
         )
+        for descriptor in theirs:
+            os.close(descriptor)
         try:
-            note = profile / "DevToolsActivePort"
-
-            def port() -> str | None:
-                lines = note.read_text().splitlines() if note.exists() else []
-                return lines[0] if len(lines) > 1 else None
-
-            number = _wait_for(port, process)
-            address = _wait_for(lambda: _page_address(number), process)
-            with connect(address, max_size=None, proxy=None) as socket:
-                yield Page(socket)
+            yield Page(Pipe(commands[1], answers[0]))
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            time.sleep(0.1)  # its children let go of the profile
+            os.close(commands[1])
+            os.close(answers[0])

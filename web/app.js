@@ -189,6 +189,7 @@ function connect({ map, loader, layers, swipe, world, compare, goTo, address, in
     bar: element("progress"),
     pill,
     text: pill.querySelector("[data-part=text]"),
+    reason: pill.querySelector("[data-part=reason]"),
     retry: pill.querySelector("[data-part=retry]"),
     live: element("live"),
   });

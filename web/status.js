@@ -51,11 +51,15 @@ export class Status {
     const failed = this.#layers().reduce((sum, layer) => sum + layer.failed().length, 0);
     this.#bar(working, counts);
     const text = this.#sentence(working, pending, busyFor, failed);
-    const { pill, text: line, retry } = this.#parts;
-    if (text) line.textContent = text;
-    pill.dataset.kind = failed && !working ? "failed" : "working";
+    const { pill, text: line, reason, retry } = this.#parts;
+    const over = failed > 0 && !working;
+    if (text) {
+      line.textContent = text;
+      reason.textContent = over ? this.#reason : "";
+      pill.dataset.kind = over ? "failed" : "working";
+      retry.hidden = !over;
+    }
     pill.classList.toggle("shown", text !== "");
-    retry.hidden = !(failed && !working);
     this.#speak(text, working);
   }
 
@@ -72,7 +76,7 @@ export class Status {
       return `The server is busy. Trying again in ${Math.ceil(busyFor / 1000)} s`;
     }
     if (working) return `Making ${tiles(pending)}`;
-    if (failed) return `${tiles(failed)} could not be made: ${this.#reason}`;
+    if (failed) return `${tiles(failed)} could not be made`;
     return "";
   }
 
