@@ -143,7 +143,7 @@ class ExactUNet(nn.Module):
         """One evaluation.
 
         x: noisy residual [B, 3, 4H, 4W]; parent: [B, 3, H, W] in [-1, 1];
-        modulations: [B, 2C, 1, 1] each, or [B, 2C, H, 1] where the resolution differs from row to row of the parent.
+        modulations: [B, 2C, 1, 1] each, or [B, 2C, H, 1] where rows differ in resolution.
         Returns the clean residual, [B, 3, 4(H-2m), 4(W-2m)], float32.
         """
         dtype = self.stem.weight.dtype

@@ -43,7 +43,7 @@ class Image:
     lon: float | None
     source: str
     split: str
-    base: tuple[float, float, float] | None
+    base: list[float] | None
 
 
 class Pyramid:
@@ -110,7 +110,7 @@ def _write_levels(
     source: Source,
     pixels: NDArray[np.uint8],
     mask: NDArray[np.uint8] | None,
-    base: tuple[float, float, float] | None,
+    base: list[float] | None,
 ) -> list[dict[str, Any]]:
     rows = []
     for level in LEVELS:
@@ -152,13 +152,11 @@ def _read_mask(source: Source, shape: tuple[int, int]) -> NDArray[np.uint8] | No
     return (np.asarray(sized) > 250).astype(np.uint8)
 
 
-def _base_colour(
-    base: NDArray[np.uint8] | None, source: Source
-) -> tuple[float, float, float] | None:
+def _base_colour(base: NDArray[np.uint8] | None, source: Source) -> list[float] | None:
     if base is None or source.lat is None or source.lon is None:
         return None
     height, width = base.shape[:2]
     y = round((90 - source.lat) / 180 * height - 0.5)
     x = round((source.lon + 180) / 360 * width - 0.5)
     area = base[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3].reshape(-1, 3).mean(0)
-    return float(area[0]), float(area[1]), float(area[2])
+    return [float(value) for value in area]
