@@ -1,0 +1,239 @@
+"""The application: middleware, resources for its lifetime, and the server process round it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from generator.errors import GeneratorError
+from tileserver.cache import TileCache
+from tileserver.endpoints import METHODS, routes
+from tileserver.errors import Problem, ServerError, StartError, problem, problem_for
+from tileserver.http import send_plain, send_problem
+from tileserver.metrics import Metrics
+from tileserver.service import TileService
+from tileserver.settings import Settings
+
+if TYPE_CHECKING:
+    from generator.cascade import Renderer
+
+DRAIN_SECONDS = 10
+"""How long requests may still take after SIGTERM."""
+
+_CORS = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"ETag, Retry-After"),
+]
+_PREFLIGHT = [
+    (b"allow", METHODS),
+    (b"access-control-allow-methods", METHODS),
+    (b"access-control-allow-headers", b"*"),
+    (b"access-control-max-age", b"86400"),
+]
+
+log = logging.getLogger("elsewhere")
+
+
+class Edge:
+    """Outermost layer: CORS for everybody, answers counted, and no error without an answer."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and complete its answer."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], *_CORS]
+                self.metrics.requests.labels(message["status"]).inc()
+            await send(message)
+
+        if scope["method"] == "OPTIONS":
+            return await send_plain(sending, 204, _PREFLIGHT)
+        try:
+            await self.app(scope, receive, sending)
+        except Exception as error:
+            log.exception("answering %s failed", scope["path"])
+            if not started:
+                await send_problem(sending, problem(error))
+
+
+def create_app(
+    settings: Settings, renderer: Renderer | None = None, cache: TileCache | None = None
+) -> Starlette:
+    """Return the application; without a renderer it loads the shipped one after it has started.
+
+    A cache that is not given is opened with the application; either is closed with it. The
+    service stands in `app.state.service`.
+    """
+    metrics = Metrics()
+    service = TileService(settings, metrics)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        opened = cache
+        if opened is None:
+            opened = await asyncio.to_thread(TileCache.open, settings.cache, settings.cache_limit)
+        loading: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if renderer is not None:
+            service.open(opened, renderer)
+            loading.set_result(None)
+        else:
+            loading = asyncio.ensure_future(_load_and_open(service, opened))
+        try:
+            yield
+        finally:
+            await loading
+            await asyncio.to_thread(service.close)
+            opened.close()
+
+    app = Starlette(
+        routes=routes(service),
+        middleware=[Middleware(Edge, metrics=metrics)],
+        exception_handlers={
+            HTTPException: _http_problem,
+            ServerError: _domain_problem,
+            GeneratorError: _domain_problem,
+        },
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.state.service = service
+    return app
+
+
+def load_renderer(settings: Settings) -> Renderer:
+    """Load the generator with the settings' base map and weights. Raises GeneratorError."""
+    import generator  # importing torch takes seconds, so it happens only where it is needed
+
+    return generator.load(
+        base=settings.base,
+        weights=settings.weights,
+        steps=settings.steps,
+        threads=settings.threads,
+    )
+
+
+def serve(settings: Settings) -> None:
+    """Check everything, print the address, and serve until SIGINT or SIGTERM.
+
+    Raises ServerError or GeneratorError, before anything is served, when something is wrong.
+    """
+    listener = listen(settings.host, settings.port)
+    with contextlib.closing(listener):
+        cache = TileCache.open(settings.cache, settings.cache_limit)
+        with contextlib.closing(cache):
+            app = create_app(settings, load_renderer(settings), cache)
+            config = uvicorn.Config(
+                app,
+                lifespan="on",
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+            )
+            print(
+                f"Elsewhere is at {address(listener, settings.host)} (seed {settings.seed}, "
+                f"cache {settings.cache}); Ctrl+C stops it.",
+                flush=True,
+            )
+            with _calm_exit():
+                uvicorn.Server(config).run(sockets=[listener])
+    print("Elsewhere has stopped.", file=sys.stderr)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that accepts connections; port 0 takes a free one. Raises StartError."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except socket.gaierror as error:
+        raise StartError(
+            f"the host {host!r} cannot be found ({error.strerror}), expected a name or an IP "
+            "address of this machine"
+        ) from None
+    except OSError as error:
+        reason = {
+            "EADDRINUSE": "is in use by another program",
+            "EACCES": "may not be used without more rights",
+        }.get(errno.errorcode.get(error.errno or 0, ""), f"cannot be used: {error}")
+        raise StartError(
+            f"port {port} of {host} {reason}, expected a free one; give another with --port"
+        ) from None
+
+
+def address(listener: socket.socket, host: str) -> str:
+    """Return the URL to open in a browser."""
+    port = listener.getsockname()[1]
+    name = "localhost" if host in ("0.0.0.0", "::") else host
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
+
+
+async def _load_and_open(service: TileService, cache: TileCache) -> None:
+    """Load the model and open the service; what goes wrong is told by /readyz."""
+    try:
+        service.open(cache, await asyncio.to_thread(load_renderer, service.settings))
+    except GeneratorError as error:
+        log.error("%s", error)
+        service.failure = str(error)
+    except Exception as error:
+        log.exception("loading the model failed")
+        service.failure = f"the model cannot be loaded: {error}"
+
+
+@contextlib.contextmanager
+def _calm_exit() -> Iterator[None]:
+    """Let the two signals end the server without ending the process abruptly afterwards."""
+
+    def ignore(number: int, frame: FrameType | None) -> None:
+        pass
+
+    before = {number: signal.signal(number, ignore) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _http_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        detail = f"there is nothing at {request.url.path[:100]}, expected /z/x/y.png or /"
+    else:
+        detail = f"{request.method} is not possible here, expected GET or HEAD"
+    allow = ((b"allow", METHODS),) if error.status_code == 405 else ()
+    return _response(problem_for(error.status_code, detail), *allow)
+
+
+def _domain_problem(request: Request, error: Exception) -> Response:
+    return _response(problem(error))
+
+
+def _response(answer: Problem, *extra: tuple[bytes, bytes]) -> Response:
+    response = Response(answer.body, answer.status)
+    response.raw_headers = [*answer.headers, *extra]
+    return response

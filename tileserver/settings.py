@@ -1,0 +1,164 @@
+"""The server's settings: flags before ELSEWHERE_* variables before a TOML file before defaults."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from tileserver.cache import DEFAULT_LIMIT
+from tileserver.errors import SettingsError
+
+PREFIX = "ELSEWHERE_"
+DEFAULT_FILE = Path("elsewhere.toml")
+MAX_SEED = (1 << 64) - 1
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_UNITS |= {"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40}
+
+
+def default_cache() -> Path:
+    """Return the user's cache directory for this program."""
+    root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(root).expanduser() / "elsewhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set about a server.
+
+    seed: world of the addresses that name none. base, weights: files of the user's own, None for
+    the shipped ones. steps: sampler steps, None for the shipped choice. threads: of the generator,
+    None for all cores. max_queue: tiles asked for and not made yet, above which requests are turned
+    away. hold_seconds: how long a request waits for its tile. cache_limit: bytes of the data file.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    seed: int = 0
+    cache: Path = field(default_factory=default_cache)
+    base: Path | None = None
+    weights: Path | None = None
+    steps: int | None = None
+    threads: int | None = None
+    max_queue: int = 256
+    hold_seconds: float = 20.0
+    cache_limit: int = DEFAULT_LIMIT
+
+    @classmethod
+    def load(
+        cls,
+        flags: Mapping[str, Any] | None = None,
+        env: Mapping[str, str] | None = None,
+        file: Path | None = None,
+    ) -> Settings:
+        """Combine flags (None = not given), environment and file. Raises SettingsError.
+
+        file: a TOML file that must be there; None takes ./elsewhere.toml if it is there.
+        """
+        environment = os.environ if env is None else env
+        source = file if file is not None else DEFAULT_FILE
+        found = {name: (value, f"{name} in {source}") for name, value in _read_file(file).items()}
+        for name in _READERS:
+            variable = PREFIX + name.upper()
+            if environment.get(variable):
+                found[name] = (environment[variable], variable)
+            if flags and flags.get(name) is not None:
+                found[name] = (flags[name], "--" + name.replace("_", "-"))
+        return cls(**{name: _READERS[name](*given) for name, given in found.items()})
+
+
+def parse_seed(value: object, name: str = "seed") -> int:
+    """Read a seed, 0 to 2**64 - 1. Raises SettingsError."""
+    return _whole(0, MAX_SEED)(value, name)
+
+
+def parse_size(value: object, name: str) -> int:
+    """Read a number of bytes such as 5000000, '20GB' or '1.5 GiB'. Raises SettingsError."""
+    match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([kmgt]i?)?b?", str(value).lower())
+    size = int(float(match[1]) * _UNITS[match[2] or ""]) if match else 0
+    if size < 1 << 20:
+        raise SettingsError(f"{name} is {_shown(value)}, expected a size of 1 MiB or more: 20GB")
+    return size
+
+
+def _read_file(file: Path | None) -> dict[str, Any]:
+    path = file if file is not None else DEFAULT_FILE
+    try:
+        with path.open("rb") as stream:
+            content = tomllib.load(stream)
+    except FileNotFoundError:
+        if file is None:
+            return {}
+        raise SettingsError(f"the settings file {path} is missing, expected a TOML file") from None
+    except OSError as error:
+        raise SettingsError(
+            f"the settings file {path} cannot be read ({error.strerror}), expected a TOML file"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the settings file {path} is not TOML: {error}") from None
+    for name in content:
+        if name not in _READERS:
+            raise SettingsError(
+                f"the settings file {path} has an unknown key {_shown(name)}, "
+                f"expected some of: {', '.join(_READERS)}"
+            )
+    return content
+
+
+def _whole(low: int, high: int) -> Callable[[object, str], int]:
+    def read(value: object, name: str) -> int:
+        text = str(value)
+        sound = not isinstance(value, bool) and re.fullmatch(r"[0-9]{1,20}", text, re.ASCII)
+        if not sound or not low <= int(text) <= high:
+            raise SettingsError(f"{name} is {_shown(value)}, expected {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _seconds(value: object, name: str) -> float:
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = -1.0
+    if not 0.1 <= seconds <= 3600:
+        raise SettingsError(f"{name} is {_shown(value)}, expected 0.1 to 3600 seconds")
+    return seconds
+
+
+def _path(value: object, name: str) -> Path:
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise SettingsError(f"{name} is {_shown(value)}, expected a path")
+    return Path(value).expanduser()
+
+
+def _host(value: object, name: str) -> str:
+    if not isinstance(value, str) or not value.strip() or any(c.isspace() for c in value):
+        raise SettingsError(f"{name} is {_shown(value)}, expected a host name or an IP address")
+    return value
+
+
+def _shown(value: object) -> str:
+    text = repr(str(value) if isinstance(value, Path) else value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+_READERS: dict[str, Callable[[object, str], Any]] = {
+    "host": _host,
+    "port": _whole(0, 65535),
+    "seed": parse_seed,
+    "cache": _path,
+    "base": _path,
+    "weights": _path,
+    "steps": _whole(1, 1000),
+    "threads": _whole(1, 1024),
+    "max_queue": _whole(1, 1_000_000),
+    "hold_seconds": _seconds,
+    "cache_limit": parse_size,
+}
+assert set(_READERS) == {item.name for item in fields(Settings)}

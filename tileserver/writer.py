@@ -1,0 +1,133 @@
+"""The thread that turns pixels into PNG and stores them, many tiles to one durable commit."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.tile import Tile
+from tileserver.cache import CacheError, Entry, TileCache, digest_of
+from tileserver.encode import encode_png
+from tileserver.metrics import Metrics
+
+BATCH_TILES = 64
+BATCH_SECONDS = 0.05
+BACKLOG = 64
+"""Tiles that may wait for encoding before the generator has to."""
+
+KEEP_UNSAVED = 512
+"""Encoded tiles kept in memory while the cache cannot be written; the oldest go first."""
+
+RETRY_SECONDS = 1.0
+
+log = logging.getLogger("elsewhere")
+
+Key = tuple[bytes, Tile]
+Done = Callable[[Entry | Exception], None]
+
+
+class _Made(NamedTuple):
+    key: Key
+    pixels: NDArray[np.uint8]
+    done: Done
+
+
+class Writer:
+    """Encodes tiles in order and stores them in batches.
+
+    worlds: what to write down about each world, by fingerprint. problem: why the last commit
+    failed, or None. A tile is announced by `done` once its final bytes exist; from then until it
+    is committed `pending` holds it, so that nobody sees other bytes. A failing commit is tried
+    again, so the cache recovers without a restart.
+    """
+
+    def __init__(self, cache: TileCache, metrics: Metrics) -> None:
+        self.cache = cache
+        self.metrics = metrics
+        self.worlds: dict[bytes, dict[str, Any]] = {}
+        self.pending: dict[Key, Entry] = {}
+        self.problem: str | None = None
+        self._noted: set[bytes] = set()
+        self._queue: queue.Queue[_Made | None] = queue.Queue(BACKLOG)
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, key: Key, pixels: NDArray[np.uint8], done: Done) -> None:
+        """Hand over a tile; waits while too many are queued. `done` gets its entry or an error."""
+        self._queue.put(_Made(key, pixels, done))
+
+    def close(self) -> None:
+        """Encode and store what was handed over, then stop."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        due: float | None = None
+        while True:
+            try:
+                wait = None if due is None else max(0.0, due - time.monotonic())
+                made = self._queue.get(timeout=wait)
+            except queue.Empty:
+                due = self._commit()
+                continue
+            if made is None:
+                break
+            self._encode(made)
+            if due is None and self.pending:
+                due = time.monotonic() + BATCH_SECONDS
+            full = len(self.pending) >= BATCH_TILES and self.problem is None
+            if full or (due is not None and time.monotonic() >= due):
+                due = self._commit()
+        self._commit()
+
+    def _encode(self, made: _Made) -> None:
+        started = time.perf_counter()
+        try:
+            payload = encode_png(made.pixels)
+            entry = Entry(payload, digest_of(payload))
+        except Exception as error:
+            made.done(error)
+            return
+        self.metrics.encode.observe(time.perf_counter() - started)
+        self.pending[made.key] = entry
+        made.done(entry)
+
+    def _commit(self) -> float | None:
+        """Store all that is pending; return when to try again if that fails."""
+        batch = list(self.pending.items())
+        if not batch:
+            return None
+        try:
+            self.cache.put_batch((*key, entry.payload) for key, entry in batch)
+            self._note({world for (world, _), _ in batch})
+        except CacheError as error:
+            return self._keep(error)
+        except Exception as error:
+            log.exception("storing tiles failed")
+            return self._keep(error)
+        for key, _ in batch:
+            del self.pending[key]
+        self.problem = None
+        return None
+
+    def _keep(self, error: Exception) -> float:
+        if self.problem is None:
+            log.error("%s; tiles are served without being stored", error)
+        self.problem = str(error)
+        for key in list(self.pending)[: max(0, len(self.pending) - KEEP_UNSAVED)]:
+            del self.pending[key]
+            self.metrics.unsaved.inc()
+        return time.monotonic() + RETRY_SECONDS
+
+    def _note(self, worlds: set[bytes]) -> None:
+        for world in worlds - self._noted:
+            self.cache.record(world, self.worlds.get(world, {}))
+            self._noted.add(world)
