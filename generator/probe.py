@@ -1,10 +1,18 @@
-"""How fast this machine multiplies matrices: the yardstick for the network's own speed."""
+"""How fast this machine multiplies matrices: the yardstick for the network."""
 
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from generator.tile import STAGE_ZOOMS, TILE_SIZE, Tile
+
+if TYPE_CHECKING:
+    from generator.cascade import Cascade
 
 SIZE = 1536
 
@@ -26,3 +34,11 @@ def matrix_rate(precision: str = "float32", device: str = "cpu", seconds: float 
             torch.cuda.synchronize()
         best = min(best, time.perf_counter() - started)
     return 2.0 * SIZE**3 / best / 1e9
+
+
+def gflop_per_tile(cascade: Cascade) -> float:
+    """Return the billions of floating-point operations that one stage tile takes."""
+    blank = np.zeros((TILE_SIZE, TILE_SIZE, 3), np.uint8)
+    with FlopCounterMode(display=False) as counter:
+        cascade.compute(0, Tile(STAGE_ZOOMS[0], 0, 0), lambda need: blank)
+    return counter.get_total_flops() / 1e9

@@ -1,12 +1,33 @@
-"""The matrix product's rate is a number that makes sense on any machine."""
+"""The yardsticks: a matrix product's rate and the network's work per tile."""
 
 from __future__ import annotations
 
 import pytest
+import torch
 
-from generator.probe import matrix_rate
+from generator.basemap import BaseMap
+from generator.cascade import Cascade
+from generator.checkpoint import Checkpoint
+from generator.config import PRESETS, SamplerConfig
+from generator.network import ExactUNet
+from generator.probe import gflop_per_tile, matrix_rate
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_machine_multiplies_at_some_gigaflops(precision: str) -> None:
     assert 0.05 < matrix_rate(precision, seconds=0.01) < 1e7
+
+
+def test_two_steps_are_more_than_twice_the_work_of_one() -> None:
+    network = ExactUNet(PRESETS["exact-tiny"]).eval().requires_grad_(False)
+
+    def work(steps: int) -> float:
+        sampler = SamplerConfig(steps=steps)
+        checkpoint = Checkpoint(network, sampler, {}, "")
+        nowhere = BaseMap.__new__(BaseMap)
+        device = torch.device("cpu")
+        return gflop_per_tile(Cascade(nowhere, checkpoint, sampler, device, torch.float32))
+
+    multiplications = sum(weight.numel() for weight in network.parameters())
+    assert work(1) * 1e9 > 2 * multiplications
+    assert work(2) > 2 * work(1)

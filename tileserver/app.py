@@ -31,7 +31,7 @@ from tileserver.service import TileService
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade import Renderer
+    from generator.cascade import Cascade, Renderer
 
 DRAIN_SECONDS = 10
 """How long requests may still take after SIGTERM."""
@@ -125,7 +125,7 @@ def create_app(
     return app
 
 
-def load_renderer(settings: Settings) -> Renderer:
+def load_renderer(settings: Settings) -> Cascade:
     """Load the generator with the settings' base map and weights. Raises GeneratorError."""
     import generator  # importing torch takes seconds, so it happens only where it is needed
 

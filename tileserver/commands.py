@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import ImageError
 from generator.tile import Tile
+from tileserver import app as server
 from tileserver import bench as benchmark
 from tileserver import seed as seeding
 from tileserver.cache import TileCache
@@ -43,9 +44,7 @@ def read_settings(args: argparse.Namespace) -> Settings:
 def load_world(settings: Settings) -> Cascade:
     """Load base map and network. Raises GeneratorError."""
     say("Loading the base map and the network")
-    from generator.loading import load  # torch takes seconds to import
-
-    return load(settings.base, settings.weights, settings.steps, settings.threads)
+    return server.load_renderer(settings)
 
 
 def say(text: str) -> None:
@@ -61,6 +60,12 @@ def open_cache(settings: Settings) -> Iterator[TileCache]:
         yield cache
     finally:
         cache.close()
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    server.serve(read_settings(args))
+    return 0
 
 
 def seed(args: argparse.Namespace) -> int:

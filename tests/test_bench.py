@@ -1,0 +1,63 @@
+"""The benchmark measures what it says, here with a fast renderer in the network's place."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pytest
+
+from generator.cascade import Cascade
+from generator.tile import Tile
+from tests.fakes import FakeRenderer
+from tileserver import bench as module
+from tileserver.bench import bench, cold, cold_tile, page_view, place_tile, rectangle, table
+
+
+@pytest.fixture
+def cascade() -> Cascade:
+    return cast(Cascade, FakeRenderer())
+
+
+def test_a_cold_tile_pays_for_every_ancestor() -> None:
+    renderer = FakeRenderer(delay=0.002)
+    with cold(renderer, 0) as maker:
+        maker.make(Tile(15, 16384, 16384))
+    tiles = len(renderer.calls)
+    assert {tile.z for _, tile in renderer.calls} == {5, 7, 9, 11, 13, 15}
+    assert cold_tile(renderer, 0, 0.0, 0.0) > 0.002 * tiles / 2
+
+
+def test_each_measurement_starts_from_an_empty_cache() -> None:
+    renderer = FakeRenderer()
+    page_view(renderer, 0, 13)
+    first = len(renderer.calls)
+    page_view(renderer, 0, 13)
+    assert len(renderer.calls) == 2 * first > 24
+
+
+def test_the_report_is_whole_json_and_a_table(
+    cascade: Cascade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "warm_tile", lambda *args: 0.1)
+    report: dict[str, Any] = json.loads(json.dumps(bench(cascade, quick=True)))
+    assert report["cold_tile_s"] > 0
+    assert report["neighbours_per_s"] > 0
+    assert report["page_view_s"].keys() == {"13"}
+    assert report["matrix_gflops"] > 0
+    assert 10 < report["peak_memory_mib"] < 1e6
+    lines = table(report).splitlines()
+    assert any(line.startswith("stored tile") and line.endswith("0.100 ms") for line in lines)
+
+
+def test_a_rectangle_stays_on_the_map_and_holds_its_tile() -> None:
+    for tile in (Tile(3, 0, 0), Tile(3, 7, 7), Tile(3, 4, 4)):
+        found = rectangle(tile, 6, 4)
+        assert len(set(found)) == 24
+        assert tile in found
+
+
+def test_a_place_lies_in_its_tile() -> None:
+    west, south, east, north = place_tile(2.35, 48.86, 15).bounds
+    assert west <= 2.35 <= east
+    assert south <= 48.86 <= north
