@@ -41,4 +41,4 @@ def gflop_per_tile(cascade: Cascade) -> float:
     blank = np.zeros((TILE_SIZE, TILE_SIZE, 3), np.uint8)
     with FlopCounterMode(display=False) as counter:
         cascade.compute(0, Tile(STAGE_ZOOMS[0], 0, 0), lambda need: blank)
-    return counter.get_total_flops() / 1e9
+    return float(counter.get_total_flops()) / 1e9

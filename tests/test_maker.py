@@ -38,6 +38,9 @@ def test_what_is_flushed_is_what_another_maker_reads(cache: TileCache) -> None:
     first.flush()
     second = Maker(FakeRenderer(), 1, cache)
     assert second.has(Tile(7, 0, 0))
+    assert cache.worlds() == {
+        FakeRenderer().fingerprint(1): {**FakeRenderer().describe(), "seed": "1"}
+    }
     np.testing.assert_array_equal(second.pixels(Tile(7, 0, 0)), first.pixels(Tile(7, 0, 0)))
 
 
@@ -94,6 +97,9 @@ class FailingCache:
 
     def has(self, world: bytes, tile: Tile) -> bool:
         return tile in self.stored
+
+    def record(self, world: bytes, about: dict[str, object]) -> None:
+        """Take note of nothing."""
 
     def put_many(self, world: bytes, tiles: list[tuple[Tile, bytes]]) -> None:
         self.failures -= 1

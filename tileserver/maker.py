@@ -54,6 +54,7 @@ class Maker:
         self._recent: OrderedDict[Tile, Pixels] = OrderedDict()
         self._pending: dict[Tile, bytes] = {}
         self._flushed = time.monotonic()
+        self._recorded = False
 
     def has(self, tile: Tile) -> bool:
         """Say whether the tile is made already."""
@@ -94,14 +95,20 @@ class Maker:
     def flush(self) -> None:
         """Store what was made since the last time. Raises CacheError if it fails twice."""
         if self._pending and self.cache is not None:
-            tiles = list(self._pending.items())
             try:
-                self.cache.put_many(self._world, tiles)
+                self._store(self.cache)
             except CacheError:
                 time.sleep(RETRY_SECONDS)
-                self.cache.put_many(self._world, tiles)
+                self._store(self.cache)
         self._pending.clear()
         self._flushed = time.monotonic()
+
+    def _store(self, cache: TileCache) -> None:
+        if not self._recorded:
+            describe = getattr(self.renderer, "describe", dict)
+            cache.record(self._world, {"seed": str(self.seed), **describe()})
+            self._recorded = True
+        cache.put_many(self._world, list(self._pending.items()))
 
     def _make_one(self, tile: Tile) -> None:
         cost = self.cost.setdefault(tile.z, Cost())

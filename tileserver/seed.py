@@ -25,6 +25,8 @@ LISTED = 1000
 HOPELESS = 100
 """Failures in a row after which a pass gives up."""
 
+DRAW_SECONDS = 0.1
+
 PLAIN_SECONDS = 15.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -34,6 +36,7 @@ class Tally:
     """How far a seeding is, in tiles of the region, and `extra`: others that had to be made too.
 
     checked: visited so far. made: in this run. missing: could not be made; reasons: of the first.
+    again: whether this is the second pass, which only looks unless something is missing.
     """
 
     wanted: int
@@ -42,6 +45,7 @@ class Tally:
     extra: int = 0
     missing: int = 0
     reasons: dict[Tile, str] = field(default_factory=dict)
+    again: bool = False
 
     @property
     def present(self) -> int:
@@ -66,7 +70,7 @@ def seed(maker: Maker, region: Region, report: Report = lambda tally: None) -> T
     """
     tally = _run_pass(maker, region, Tally(len(region)), report)
     if tally.made or tally.missing:
-        again = Tally(len(region), made=tally.made, extra=tally.extra)
+        again = Tally(len(region), made=tally.made, extra=tally.extra, again=True)
         tally = _run_pass(maker, region, again, report)
     return tally
 
@@ -108,20 +112,36 @@ def progress() -> Iterator[Report]:
         yield _Lines()
         return
     columns = (
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} tiles"),
+        TextColumn("{task.description} {task.completed:,.0f} of {task.total:,.0f} tiles"),
         BarColumn(None),
         TextColumn("{task.percentage:>3.0f} %  {task.fields[rate]}  left"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task("seed", total=None, rate="")
-        pace = Pace()
+        yield _Bar(bar)
 
-        def show(tally: Tally) -> None:
-            rate = f"{pace.update(tally):.1f} tiles/s"
-            bar.update(task, total=tally.wanted, completed=tally.checked, rate=rate)
 
-        yield show
+class _Bar:
+    """Draws the tally on a terminal, a few times a second however quick the tiles are."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("Making", total=0, rate="")
+        self._pace = Pace()
+        self._drawn = 0.0
+
+    def __call__(self, tally: Tally) -> None:
+        now = time.monotonic()
+        if now - self._drawn < DRAW_SECONDS and tally.checked < tally.wanted:
+            return
+        self._drawn = now
+        self._bar.update(
+            self._task,
+            description="Checking" if tally.again else "Making",
+            total=tally.wanted,
+            completed=tally.checked,
+            rate=f"{self._pace.update(tally):.1f} tiles/s",
+        )
 
 
 class Pace:
