@@ -76,7 +76,8 @@ async def until_disconnect(receive: Receive) -> None:
 def _parse_whole(name: str, text: str) -> int:
     if not _WHOLE.fullmatch(text):
         raise BadRequestError(
-            f"the {name} of the tile is '{_shown(text)}', expected a whole number of at most 18 digits"
+            f"the {name} of the tile is '{_shown(text)}', expected a whole number "
+            "of at most 18 digits"
         )
     return int(text)
 

@@ -1,0 +1,52 @@
+"""Starts a service that makes tiles without end, kills it, and starts it again, many times.
+
+Usage: python -m tests.crash CACHE TIMES. Each life is a forked process that opens the cache as a
+server does; after a short while it gets SIGKILL. Prints per life how many tiles it found stored.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+from generator.tile import Tile
+from tests.fakes import FakeRenderer
+from tileserver.cache import TileCache
+from tileserver.metrics import Metrics
+from tileserver.service import TileService
+from tileserver.settings import Settings
+
+ZOOM = 9
+
+
+async def live(directory: Path, life: int) -> None:
+    """Make random tiles for ever."""
+    service = TileService(Settings(cache=directory), Metrics())
+    cache = TileCache.open(directory)
+    print(cache.count(), flush=True)
+    service.open(cache, FakeRenderer())
+    choice = random.Random(life)
+    while True:
+        wanted = [Tile(ZOOM, choice.randrange(2**ZOOM), choice.randrange(2**ZOOM)) for _ in "12345"]
+        await asyncio.gather(*(service.get(0, tile) for tile in wanted))
+
+
+def main(directory: Path, times: int) -> None:
+    """Live and die."""
+    for life in range(times):
+        child = os.fork()
+        if child == 0:
+            asyncio.run(live(directory, life))
+            os._exit(1)
+        time.sleep(0.1 + 0.02 * (life % 7))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
+            sys.exit(f"life {life} ended by itself with status {status}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,171 @@
+"""The service: cached or made, and the same bytes for everybody in whatever order."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.tile import Tile
+from tests.fakes import FakeRenderer
+from tileserver.cache import TileCache
+from tileserver.errors import GenerationError, UnavailableError
+from tileserver.metrics import Metrics
+from tileserver.service import TileService
+from tileserver.settings import Settings
+
+DEEP = Tile(13, 4000, 4001)
+
+
+@asynccontextmanager
+async def running(
+    directory: Path, renderer: FakeRenderer | None = None, **settings: Any
+) -> AsyncIterator[tuple[TileService, FakeRenderer]]:
+    """Run a service over a cache directory."""
+    fake = renderer or FakeRenderer()
+    service = TileService(Settings(cache=directory, **settings), Metrics())
+    service.open(TileCache.open(directory), fake)
+    try:
+        yield service, fake
+    finally:
+        fake.gate.set()
+        await asyncio.to_thread(service.close)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+def test_a_thousand_requests_for_one_cold_tile_make_it_once(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with running(tmp_path, FakeRenderer(delay=0.01)) as (service, fake):
+            entries = await asyncio.gather(*(service.get(0, DEEP) for _ in range(1000)))
+            assert len(set(entries)) == 1
+            assert fake.calls.count((0, DEEP)) == 1
+            assert len(fake.calls) == len(set(fake.calls))
+            assert service.find((0, DEEP)) == entries[0]
+
+    asyncio.run(run())
+
+
+def test_any_order_and_company_gives_the_same_bytes(tmp_path: Path) -> None:
+    block = [Tile(z, x, y) for z in (10, 11, 12, 13) for x in range(60, 64) for y in range(60, 64)]
+
+    async def fetch(name: str, order: int, together: int) -> dict[Tile, bytes]:
+        tiles = random.Random(order).sample(block, len(block))
+        found: dict[Tile, bytes] = {}
+        async with running(tmp_path / name) as (service, _):
+            for start in range(0, len(tiles), together):
+                part = tiles[start : start + together]
+                entries = await asyncio.gather(*(service.get(5, tile) for tile in part))
+                found |= {tile: entry.payload for tile, entry in zip(part, entries, strict=True)}
+        stored = TileCache.open(tmp_path / name)
+        assert stored.verify() == []
+        assert found == {tile: stored.get(FakeRenderer().fingerprint(5), tile) for tile in tiles}
+        stored.close()
+        return found
+
+    async def run() -> None:
+        singly = await fetch("a", 1, 1)
+        assert singly == await fetch("b", 2, 64)
+        assert singly == await fetch("c", 3, 5)
+
+    asyncio.run(run())
+
+
+def test_a_second_start_makes_nothing_again(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with running(tmp_path) as (service, _):
+            first = await service.get(3, DEEP)
+        async with running(tmp_path) as (service, fake):
+            assert await service.get(3, DEEP) == first
+            assert not fake.calls
+
+    asyncio.run(run())
+
+
+def test_another_model_never_gets_the_tiles_of_the_first(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with running(tmp_path, FakeRenderer(name="old")) as (service, _):
+            await service.get(0, DEEP)
+        async with running(tmp_path, FakeRenderer(name="new")) as (service, fake):
+            assert service.lookup(0, DEEP) is None
+            await service.get(0, DEEP)
+            assert (0, DEEP) in fake.calls
+            await until(lambda: len(service.cache.worlds()) == 2)  # type: ignore[union-attr]
+            worlds = service.cache.worlds()  # type: ignore[union-attr]
+        assert {about["name"] for about in worlds.values()} == {"old", "new"}
+
+    asyncio.run(run())
+
+
+def test_a_failure_answers_all_waiters_and_the_next_request_works(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with running(tmp_path) as (service, fake):
+            fake.broken.add(DEEP)
+            waiters = [service.get(0, DEEP) for _ in range(20)]
+            results = await asyncio.gather(*waiters, return_exceptions=True)
+            assert {type(result) for result in results} == {GenerationError}
+            fake.broken.clear()
+            assert await service.get(0, DEEP)
+
+    asyncio.run(run())
+
+
+def test_a_request_is_held_only_so_long(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with running(tmp_path, hold_seconds=0.1) as (service, fake):
+            fake.gate.clear()
+            with pytest.raises(UnavailableError, match=r"was not made within 0.1 s"):
+                await service.get(0, DEEP)
+            fake.gate.set()
+            await until(lambda: service.queue_length() == 0)
+            assert (0, DEEP) not in fake.calls
+
+    asyncio.run(run())
+
+
+def test_a_request_that_is_given_up_drops_its_work(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with running(tmp_path) as (service, fake):
+            fake.gate.clear()
+            first = asyncio.create_task(service.get(0, Tile(0, 0, 0)))
+            await until(lambda: len(fake.calls) == 1)
+            second = asyncio.create_task(service.get(0, DEEP))
+            await until(lambda: service.queue_length() > 1)
+            second.cancel()
+            await until(lambda: service.queue_length() == 1)
+            fake.gate.set()
+            assert await first
+            assert fake.calls == [(0, Tile(0, 0, 0))]
+
+    asyncio.run(run())
+
+
+def test_until_it_is_open_the_service_says_so() -> None:
+    service = TileService(Settings(), Metrics())
+    assert service.problem() == "the model is still being loaded"
+    with pytest.raises(UnavailableError, match="still being loaded"):
+        service.lookup(0, DEEP)
+    service.failure = "the weights are missing"
+    assert service.problem() == "the weights are missing"
+    assert b"elsewhere_queue_length 0.0" in service.metrics.text()
+    service.close()
+
+
+def test_gauges_follow_the_cache(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with running(tmp_path) as (service, _):
+            await service.get(0, Tile(6, 5, 5))
+            await until(lambda: service.stored() == 9)
+            text = service.metrics.text().decode()
+            assert "elsewhere_tiles_stored 9.0" in text
+            assert "elsewhere_encode_seconds_count 9.0" in text
+            assert 'elsewhere_generation_seconds_count{zoom="7"} 4.0' in text
+
+    asyncio.run(run())
