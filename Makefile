@@ -31,6 +31,7 @@ test: $(DEV_STAMP) ## Run every test (ARGS= goes to pytest)
 
 lint: $(DEV_STAMP) ## Run ruff and mypy
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict generator tileserver training
 
 bench: $(STAMP) ## Measure cold and warm tiles on this machine (ARGS=--quick)
