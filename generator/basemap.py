@@ -4,13 +4,16 @@ Zoom 5 is the cubic interpolation of the picture, linear in x and Mercator in y;
 exact 2 x 2 averages of the zoom below, halves rounded up. All of it is integer arithmetic on 8-bit
 samples, so equal pictures give equal tiles on every machine.
 
-Measured on one core of an x86-64 machine, Blue Marble: opened in about 1.5 s, a tile of zoom 5 in 1 ms.
+Measured on one core of an x86-64 machine, Blue Marble: opened in 1.4 s with a peak of 236 MB in
+the process, a tile of zoom 5 in 1 ms.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import threading
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +48,8 @@ class BaseMap:
         for part in (self._wide, self._taps.astype("<i4"), self._weights.astype("<i4")):
             digest.update(np.ascontiguousarray(part).data)
         self.digest = digest.hexdigest()
-        self._levels = self._pyramid()
+        self._levels: list[Pixels] = []
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, path: Path | None = None) -> BaseMap:
@@ -94,7 +98,7 @@ class BaseMap:
         )
         if zoom == BASE_ZOOM:
             return self._finest(rows, columns)
-        return np.ascontiguousarray(self._levels[zoom][rows][:, columns])
+        return np.ascontiguousarray(self._coarser()[zoom][rows][:, columns])
 
     def _finest(self, rows: NDArray[np.int64], columns: slice | NDArray[np.int64]) -> Pixels:
         """Return rows and columns of zoom 5: four weighted rows of the widened picture each."""
@@ -105,8 +109,15 @@ class BaseMap:
         pixels: Pixels = np.clip(total >> _BITS, 0, 255).astype(np.uint8)
         return pixels
 
+    def _coarser(self) -> list[Pixels]:
+        """Return zooms 0 to 4 whole, made when first asked for."""
+        with self._lock:
+            if not self._levels:
+                self._levels = self._pyramid()
+            return self._levels
+
     def _pyramid(self) -> list[Pixels]:
-        """Return zooms 0 to 4 whole, the finest of them made strip by strip."""
+        """Average zooms 4 to 0, the finest of them strip by strip."""
         finest = np.empty((_SIDE // 2, _SIDE // 2, 3), np.uint8)
         for y in range(0, _SIDE, _STRIP):
             strip = self._finest(np.arange(y, y + _STRIP), slice(0, _SIDE))
@@ -119,8 +130,12 @@ class BaseMap:
 
 def halve(pixels: Pixels) -> Pixels:
     """Return the 2 x 2 averages, halves rounded up: uint8 [2h, 2w, 3] to [h, w, 3]."""
-    rows = pixels[0::2].astype(np.uint16) + pixels[1::2]
-    return ((rows[:, 0::2] + rows[:, 1::2] + 2) >> 2).astype(np.uint8)
+    out = np.empty((len(pixels) // 2, pixels.shape[1] // 2, 3), np.uint8)
+    for y in range(0, len(out), _STRIP):
+        strip = pixels[2 * y : 2 * (y + _STRIP)]
+        rows = strip[0::2].astype(np.uint16) + strip[1::2]
+        out[y : y + _STRIP] = (rows[:, 0::2] + rows[:, 1::2] + 2) >> 2
+    return out
 
 
 def _widen(planet: Pixels) -> Pixels:
@@ -146,6 +161,7 @@ def _stretch(pixels: Pixels, height: int) -> Pixels:
     return np.asarray(image.resize((_SIDE, height), Image.Resampling.BICUBIC, box=box))
 
 
+@lru_cache(maxsize=2)
 def _mercator_rows(height: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Return for each row of zoom 5 the four source rows [8192, 4] and their weights in 2**-14.
 

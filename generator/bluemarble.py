@@ -64,8 +64,8 @@ def fill_patch(pixels: Pixels) -> None:
     ice = old[..., 0] > 70
     patch = _patch(old) & ~ice
     sea = _membrane(old, ~patch & ~ice, ~ice)
-    near = np.minimum(2.0 * _blur(ice, 14), 1.0)[..., None] ** 1.5
-    sea += near * np.maximum(_SHELF - sea, 0.0) * 0.8
+    near = np.minimum(2.0 * _blur(ice, 14), 1.0)[..., None]
+    sea += near * np.sqrt(near) * np.maximum(_SHELF - sea, 0.0) * 0.8
     rest = _blur(patch, 24)[..., None]
     sea += _relief(pixels) * np.clip(2.0 * rest - 0.6, 0.0, 1.0)
     pixels[window] = np.clip(_compose(old, sea, patch, ice) + 0.5, 0, 255).astype(np.uint8)
@@ -78,10 +78,11 @@ def _compose(old: Floats, sea: Floats, patch: Mask, ice: Mask) -> Floats:
     pixels of the patch are remains of its edge and are painted over, as is a soft rim round it.
     """
     red, blue = old[..., :1], old[..., 2:]
-    iced = (red > 16) & (blue - red < 45)
+    iced = (red > 16) & (blue - red < 45) & (_blur(ice, 4) > 0.02)[..., None]
     cover = (iced * ((red - 16.0) / 220.0)).astype(np.float32)
-    exchanged = old + (1.0 - cover) * (sea - _BLACK)
-    inside = np.where(iced | (blue <= _DARK_BLUE), exchanged, sea)
+    faint = np.where(blue <= _DARK_BLUE, np.clip(old - _BLACK, -_STEEPEST, _STEEPEST / 2), 0.0)
+    faint *= np.clip(4.0 * _blur(patch, 6) - 3.0, 0.0, 1.0)[..., None]
+    inside = np.where(iced, old + (1.0 - cover) * (sea - _BLACK), sea + faint)
     rim = np.clip(2.0 * _blur(patch, 6), 0.0, 1.0)[..., None] * ~(iced | ice[..., None])
     mixed: Floats = np.where(patch[..., None], inside, old + rim * (sea - old))
     return mixed
@@ -110,14 +111,16 @@ def _membrane(old: Floats, known: Mask, sea: Mask) -> Floats:
 
     Solved by relaxation at a sixteenth, an eighth and a quarter of the size.
     """
-    values = np.zeros(3, np.float32)
+    values: Floats = np.zeros(3, np.float32)
     for shrink, rounds in ((16, 400), (8, 120), (4, 80)):
         fixed, weight = _shrink(old * known[..., None], shrink), _shrink(known[..., None], shrink)
         open_sea = (_shrink(sea[..., None], shrink) > 0.3).astype(np.float32)
         held = weight > 0.5
-        fixed = fixed / np.maximum(weight, 1e-6)
+        fixed /= np.maximum(weight, 1e-6)
         if shrink == 16:
-            values = np.broadcast_to(fixed[held[..., 0]].mean(axis=0), fixed.shape)
+            values = np.broadcast_to(
+                fixed[held[..., 0]].mean(axis=0, dtype=np.float32), fixed.shape
+            )
         else:
             values = values.repeat(2, axis=0).repeat(2, axis=1)
         values = np.where(held, fixed, values)
