@@ -12,6 +12,7 @@ import pytest
 
 from generator.tile import Tile
 from tests.fakes import draw
+from tileserver import cache as module
 from tileserver.cache import CacheError, CacheFullError, TileCache, digest_of
 from tileserver.encode import encode_png
 
@@ -115,6 +116,15 @@ def test_a_damaged_value_is_dropped_counted_and_made_again(tmp_path: Path, value
     assert cache.get(WORLD, TILE) == PNG
     assert cache.verify() == []
     cache.close()
+
+
+def test_remembering_whole_tiles_is_bounded(
+    cache: TileCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REMEMBERED", 10)
+    for tile in fill(cache):
+        assert cache.get(WORLD, tile) == cache.get(WORLD, tile) is not None
+        assert len(cache._whole) <= 10
 
 
 def test_verify_names_the_damaged_tiles(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """The tile cache: PNG tiles of many worlds in one LMDB directory that several programs may share.
 
 Key: 16-byte world || 8-byte Hilbert number of the tile. Value: kind (one byte, 0 = PNG) || 16-byte
-digest of the payload || payload. Reads check the digest: what does not fit counts as absent.
+digest of the payload || payload. The first read of a tile in each process checks the digest, since
+hashing takes longer than all else about a hit; what does not fit counts as absent.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ MAP_SIZE = 1 << 40
 
 WORLD_BYTES = 16
 DIGEST_BYTES = 16
+
+REMEMBERED = 1 << 16
+"""Keys of tiles that were read and found whole; when there are more, all are checked again."""
 
 _FORMAT = b"elsewhere tile cache 1"
 _MARK = b"format"
@@ -69,6 +73,7 @@ class TileCache:
         self._tiles: Any = None
         self._worlds: Any = None
         self._bad: set[bytes] = set()
+        self._whole: set[bytes] = set()
 
     @classmethod
     def open(
@@ -118,10 +123,14 @@ class TileCache:
             value = txn.get(key, db=self._tiles)
             if value is None:
                 return None
-            entry = _unpack(value)
-        if entry is None and key not in self._bad:
-            self._bad.add(key)
-            self.damaged += 1
+            entry = _unpack(value, check=key not in self._whole)
+        if entry is None:
+            self._damage(key)
+        elif key not in self._whole:
+            if len(self._whole) >= REMEMBERED:
+                self._whole.clear()
+            self._whole.add(key)
+            self._bad.discard(key)
         return entry
 
     def has(self, world: bytes, tile: Tile) -> bool:
@@ -138,8 +147,7 @@ class TileCache:
         try:
             return decode_png(payload)
         except ValueError:
-            self._bad.add(_key(world, tile))
-            self.damaged += 1
+            self._damage(_key(world, tile))
             return None
 
     def put_many(self, world: bytes, tiles: Iterable[tuple[Tile, bytes]]) -> None:
@@ -211,6 +219,12 @@ class TileCache:
         except OSError as error:
             raise CacheError(f"the cache in {self.path} is gone: {error.strerror}") from None
 
+    def _damage(self, key: bytes) -> None:
+        self._whole.discard(key)
+        if key not in self._bad:
+            self._bad.add(key)
+            self.damaged += 1
+
     def _prepare(self, patience: float) -> None:
         """Mark or recognise the file as ours; gives up when another program keeps writing."""
         outcome: list[BaseException | None] = []
@@ -275,9 +289,11 @@ def _key(world: bytes, tile: Tile) -> bytes:
     return world + tile_id(tile).to_bytes(8, "big")
 
 
-def _unpack(value: memoryview) -> Entry | None:
+def _unpack(value: memoryview, check: bool = True) -> Entry | None:
     """Return what a stored value holds, or None if it is damaged."""
     if len(value) <= _HEAD_BYTES or value[:1] != _KIND_PNG:
         return None
     digest, payload = bytes(value[1:_HEAD_BYTES]), bytes(value[_HEAD_BYTES:])
-    return Entry(payload, digest) if digest_of(payload) == digest else None
+    if check and digest_of(payload) != digest:
+        return None
+    return Entry(payload, digest)

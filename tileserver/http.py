@@ -32,11 +32,8 @@ def parse_address(params: Mapping[str, str], default_seed: int) -> tuple[int, Ti
     if extension != "png":
         given = f"the extension .{_shown(extension)}" if extension else "no extension"
         raise BadRequestError(f"the address has {given}, expected /z/x/y.png or /seed/z/x/y.png")
-    z, x, y = (
-        _parse_whole(name, text)
-        for name, text in (("zoom", params["z"]), ("x", params["x"]), ("y", row))
-    )
-    return seed, Tile(z, x, y)
+    z, x = _parse_whole("zoom", params["z"]), _parse_whole("x", params["x"])
+    return seed, Tile(z, x, _parse_whole("y", row))
 
 
 def parse_seed(text: str) -> int:
