@@ -35,6 +35,7 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
     "--no-proxy-server",
+    "--force-color-profile=srgb",
     "--hide-scrollbars",
     "--remote-debugging-pipe",  # commands on descriptor 3, answers on 4: no port, no library
 )
@@ -153,6 +154,8 @@ class Page:
         """Load a page afresh, also when only its hash differs."""
         self.send("Page.navigate", url="about:blank")
         self.until("location.href === 'about:blank' && document.readyState === 'complete'")
+        if url == "about:blank":
+            return
         self.send("Page.navigate", url=url)
         self.until("location.href !== 'about:blank' && document.readyState === 'complete'")
 

@@ -4,8 +4,8 @@ import { Address, parseView } from "./address.js";
 import { listenToKeys } from "./keys.js";
 import { WorldLayer } from "./layer.js";
 import { TileLoader } from "./loader.js";
+import { copyLink, element, fillPlaces, foldPanel, narrow, toast } from "./page.js";
 import { Pictures } from "./pictures.js";
-import { PLACES } from "./places.js";
 import { Readout } from "./readout.js";
 import { randomSeed } from "./seed.js";
 import { Status } from "./status.js";
@@ -19,9 +19,7 @@ const EDGE = 85.0511287798; // Web Mercator's last latitude
 const SAME = `All worlds look the same up to zoom ${BASE_ZOOM}.`;
 const START = { zoom: 3, lat: 24, lng: 8 };
 
-const element = (id) => document.getElementById(id);
 const calmMotion = matchMedia("(prefers-reduced-motion: reduce)");
-const narrow = matchMedia("(max-width: 640px), (max-height: 520px)");
 const root = new URL(".", document.baseURI);
 
 // /api/info, with its seed as text: JSON.parse would round a large one. {} where there is none.
@@ -55,191 +53,173 @@ function makeMap() {
   return map;
 }
 
-let toastTimer = 0;
-function toast(text, seconds = 4) {
-  const box = element("toast");
-  box.textContent = text;
-  box.classList.add("shown");
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => box.classList.remove("shown"), seconds * 1000);
-}
-
-async function copyLink(address) {
-  address.flush();
-  try {
-    await navigator.clipboard.writeText(location.href);
-    toast("Link to this view copied");
-  } catch {
-    toast(`Copy the address from the address bar: ${location.href}`, 12);
-  }
-}
-
-function fillPlaces(goTo) {
-  const items = PLACES.map((place) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    const kind = document.createElement("b");
-    kind.textContent = place.kind;
-    const name = document.createElement("span");
-    name.textContent = place.name;
-    button.append(kind, name);
-    button.addEventListener("click", () => {
-      element("places").hidePopover();
-      goTo(place);
+class Viewer {
+  constructor(view) {
+    const urlOf = (seed, { z, x, y }) => new URL(`${seed}/${z}/${x}/${y}.png`, root).href;
+    const loader = new TileLoader();
+    const services = { loader, pictures: new Pictures(BASE_ZOOM), urlOf };
+    const layer = (seed, pane) => new WorldLayer(seed, services, { pane });
+    this.map = makeMap();
+    this.left = layer(view.seed, "left");
+    this.right = layer(view.other ?? view.seed, "right");
+    this.address = new Address(() => this.view(), (hash) => this.follow(hash));
+    const { left, right } = this;
+    this.swipe = new Swipe(this.map, element("divider"), { left, right }, () => {
+      this.address.touch();
     });
-    const item = document.createElement("li");
-    item.append(button);
-    return item;
-  });
-  element("places").querySelector("ul").replaceChildren(...items);
-}
+    this.world = new WorldControl(element("world"), (seed) => this.changeWorld(left, seed));
+    this.other = new WorldControl(element("other"), (seed) => this.changeWorld(right, seed));
+    this.status = this.makeStatus(loader);
+    this.map.setView([view.lat, view.lng], view.zoom, { animate: false });
+    left.addTo(this.map);
+    this.apply(view);
+    this.readout = new Readout(this.map, element("readout"));
+    this.listen();
+    this.address.flush();
+  }
 
-function foldPanel() {
-  const fold = element("fold");
-  const set = (open) => {
-    fold.setAttribute("aria-expanded", open);
-    element("panel").classList.toggle("closed", !open);
-  };
-  fold.addEventListener("click", () => set(fold.getAttribute("aria-expanded") !== "true"));
-  narrow.addEventListener("change", () => set(!narrow.matches));
-  set(!narrow.matches);
-  return set;
-}
+  // What the URL says of this moment.
+  view() {
+    const { lat, lng } = this.map.getCenter();
+    const other = this.swipe.on ? this.right.worldSeed() : null;
+    const seed = this.left.worldSeed();
+    return { zoom: this.map.getZoom(), lat, lng, seed, other, split: this.swipe.split };
+  }
 
-function start(view, problems, info) {
-  const map = makeMap();
-  const loader = new TileLoader();
-  const urlOf = (seed, { z, x, y }) => new URL(`${seed}/${z}/${x}/${y}.png`, root).href;
-  const services = { loader, pictures: new Pictures(BASE_ZOOM), urlOf };
-  const left = new WorldLayer(view.seed, services, { pane: "left" });
-  const right = new WorldLayer(view.other ?? view.seed, services, { pane: "right" });
+  apply(view) {
+    this.left.setSeed(view.seed ?? this.left.worldSeed());
+    if (view.other !== null) this.right.setSeed(view.other);
+    if (view.zoom !== null) this.map.setView([view.lat, view.lng], view.zoom, { animate: false });
+    this.swipe.moveTo(view.split);
+    this.swipe.show(view.other !== null);
+    this.nameWorlds();
+  }
 
-  const current = () => ({
-    zoom: map.getZoom(),
-    ...map.getCenter(),
-    seed: left.worldSeed(),
-    other: swipe.on ? right.worldSeed() : null,
-    split: swipe.split,
-  });
-  const swipe = new Swipe(map, element("divider"), { left, right }, () => address.touch());
+  // The URL's hash was changed by somebody else.
+  follow(hash) {
+    const { view, problems } = parseView(hash, MAX_ZOOM);
+    this.apply(view);
+    this.address.flush();
+    if (problems.length) toast(problems[0], 8);
+  }
 
-  const showSeeds = () => {
-    const [a, b] = [left.worldSeed(), right.worldSeed()];
-    world.show(a);
-    other.show(b);
-    element("other").hidden = !swipe.on;
-    element("compare").setAttribute("aria-pressed", swipe.on);
-    element("folded").textContent = swipe.on ? `${a} | ${b}` : `World ${a}`;
-    document.title = swipe.on ? `Worlds ${a} and ${b} · Elsewhere` : `World ${a} · Elsewhere`;
+  // Does something after which "back" should return to the view before it.
+  jump(act) {
+    this.address.mark();
+    act();
+    this.address.flush();
+  }
+
+  changeWorld(layer, seed) {
+    this.jump(() => layer.setSeed(seed));
+    this.nameWorlds();
+    if (this.map.getZoom() <= BASE_ZOOM) toast(`${SAME} Zoom in to see this one.`);
+  }
+
+  compare(on) {
+    if (on === this.swipe.on) return;
+    const { left, right, swipe } = this;
+    this.jump(() => {
+      if (on && right.worldSeed() === left.worldSeed()) right.setSeed(randomSeed());
+      swipe.show(on);
+    });
+    this.nameWorlds();
+    if (on) element("divider").focus({ preventScroll: true });
+    if (on && this.map.getZoom() <= BASE_ZOOM) toast(`${SAME} Zoom in to compare.`);
+  }
+
+  goTo({ lat, lng, zoom }) {
+    if (narrow.matches) this.setFold(false);
+    this.jump(() => this.map.setView([lat, lng], zoom, { animate: false }));
+  }
+
+  copy() {
+    this.address.flush();
+    copyLink();
+  }
+
+  // Writes the worlds' numbers wherever the page shows them.
+  nameWorlds() {
+    const [a, b] = [this.left.worldSeed(), this.right.worldSeed()];
+    const both = this.swipe.on;
+    this.world.show(a);
+    this.other.show(b);
+    element("other").hidden = !both;
+    element("compare").setAttribute("aria-pressed", both);
+    element("folded").textContent = both ? `${a} | ${b}` : `World ${a}`;
+    document.title = both ? `Worlds ${a} and ${b} · Elsewhere` : `World ${a} · Elsewhere`;
     element("divider").querySelector(".tag-left").textContent = `World ${a}`;
     element("divider").querySelector(".tag-right").textContent = `World ${b}`;
-  };
-  const changeWorld = (layer, seed) => {
-    address.mark();
-    layer.setSeed(seed);
-    showSeeds();
-    address.flush();
-    if (map.getZoom() <= BASE_ZOOM) toast(`${SAME} Zoom in to see this one.`);
-  };
-  const world = new WorldControl(element("world"), (seed) => changeWorld(left, seed));
-  const other = new WorldControl(element("other"), (seed) => changeWorld(right, seed));
-
-  const compare = (on) => {
-    if (on === swipe.on) return;
-    address.mark();
-    if (on) right.setSeed(right.worldSeed() === left.worldSeed() ? randomSeed() : right.worldSeed());
-    swipe.show(on);
-    showSeeds();
-    address.flush();
-    if (on) element("divider").focus({ preventScroll: true });
-    if (on && map.getZoom() <= BASE_ZOOM) toast(`${SAME} Zoom in to compare.`);
-  };
-  const goTo = (place) => {
-    address.mark();
-    map.setView([place.lat, place.lng], place.zoom, { animate: false });
-    address.flush();
-  };
-  const apply = (next) => {
-    left.setSeed(next.seed ?? left.worldSeed());
-    if (next.other !== null) right.setSeed(next.other);
-    if (next.zoom !== null) map.setView([next.lat, next.lng], next.zoom, { animate: false });
-    swipe.moveTo(next.split);
-    swipe.show(next.other !== null);
-    showSeeds();
-  };
-  const address = new Address(current, (hash) => {
-    const parsed = parseView(hash, MAX_ZOOM);
-    apply(parsed.view);
-    address.flush();
-    if (parsed.problems.length) toast(parsed.problems[0], 8);
-  });
-
-  map.setView([view.lat, view.lng], view.zoom, { animate: false });
-  left.addTo(map);
-  apply(view);
-  connect({ map, loader, layers: { left, right }, swipe, world, compare, goTo, address, info });
-  address.flush();
-  if (problems.length) toast(problems[0], 8);
-}
-
-function connect({ map, loader, layers, swipe, world, compare, goTo, address, info }) {
-  const shown = () => (swipe.on ? [layers.left, layers.right] : [layers.left]);
-  const pill = element("status");
-  const status = new Status(loader, shown, {
-    bar: element("progress"),
-    pill,
-    text: pill.querySelector("[data-part=text]"),
-    reason: pill.querySelector("[data-part=reason]"),
-    retry: pill.querySelector("[data-part=retry]"),
-    live: element("live"),
-  });
-  for (const layer of Object.values(layers)) {
-    layer.on("worldfailure", ({ reason }) => status.failure(reason));
   }
-  const readout = new Readout(map, element("readout"));
-  info.then((known) => {
-    readout.setStages(known.stages);
-    if (known.attribution) element("credit").textContent = known.attribution;
-    if (known.version) element("model").textContent = `Elsewhere ${known.version}.`;
-  });
 
-  const setFold = foldPanel();
-  fillPlaces((place) => {
-    if (narrow.matches) setFold(false);
-    goTo(place);
-  });
-  map.on("moveend", () => address.touch());
-  map.on("dragstart", () => narrow.matches && setFold(false));
-  const zooms = () => {
-    element("zoom-in").disabled = map.getZoom() >= MAX_ZOOM;
-    element("zoom-out").disabled = map.getZoom() <= 0;
-  };
-  map.on("zoomend", zooms);
-  zooms();
-  const click = (id, act) => element(id).addEventListener("click", act);
-  const ask = () => element("about").showModal();
-  const places = element("places");
-  click("zoom-in", () => map.zoomIn(1));
-  click("zoom-out", () => map.zoomOut(1));
-  click("compare", () => compare(!swipe.on));
-  click("stop-compare", () => compare(false));
-  click("copy", () => copyLink(address));
-  click("ask", ask);
-  click("about", (event) => event.target === event.currentTarget && element("about").close());
-  listenToKeys(map, {
-    n: () => world.random(),
-    "[": () => world.step(-1),
-    "]": () => world.step(1),
-    c: () => compare(!swipe.on),
-    g: () => places.togglePopover(),
-    l: () => copyLink(address),
-    "?": ask,
-    Escape: () => (places.matches(":popover-open") ? places.hidePopover() : compare(false)),
-  }, () => calmMotion.matches);
+  makeStatus(loader) {
+    const { left, right } = this;
+    const pill = element("status");
+    const part = (name) => pill.querySelector(`[data-part=${name}]`);
+    const status = new Status(loader, () => (this.swipe.on ? [left, right] : [left]), {
+      bar: element("progress"),
+      live: element("live"),
+      pill,
+      text: part("text"),
+      reason: part("reason"),
+      retry: part("retry"),
+    });
+    for (const layer of [left, right]) {
+      layer.on("worldfailure", ({ reason }) => status.failure(reason));
+    }
+    return status;
+  }
+
+  // Takes what /api/info says.
+  learn(info) {
+    this.readout.setStages(info.stages);
+    if (info.version) element("model").textContent = `Elsewhere ${info.version}.`;
+    const base = /base map: (.+)$/.exec(info.attribution ?? "")?.[1];
+    if (base) element("credit").textContent = `Invented imagery – Elsewhere; base map: ${base}`;
+  }
+
+  listen() {
+    const { map } = this;
+    this.setFold = foldPanel();
+    fillPlaces((place) => this.goTo(place));
+    map.on("moveend", () => this.address.touch());
+    map.on("dragstart", () => narrow.matches && this.setFold(false));
+    const zooms = () => {
+      element("zoom-in").disabled = map.getZoom() >= MAX_ZOOM;
+      element("zoom-out").disabled = map.getZoom() <= 0;
+    };
+    map.on("zoomend", zooms);
+    zooms();
+    const [about, places] = [element("about"), element("places")];
+    const toggle = () => this.compare(!this.swipe.on);
+    const clicks = {
+      "zoom-in": () => map.zoomIn(1),
+      "zoom-out": () => map.zoomOut(1),
+      compare: toggle,
+      "stop-compare": () => this.compare(false),
+      copy: () => this.copy(),
+      ask: () => about.showModal(),
+      about: (event) => event.target === about && about.close(),
+    };
+    for (const [id, act] of Object.entries(clicks)) element(id).addEventListener("click", act);
+    const keys = {
+      n: () => this.world.random(),
+      "[": () => this.world.step(-1),
+      "]": () => this.world.step(1),
+      c: toggle,
+      g: () => places.togglePopover(),
+      l: () => this.copy(),
+      "?": () => about.showModal(),
+      Escape: () => (places.matches(":popover-open") ? places.hidePopover() : this.compare(false)),
+    };
+    listenToKeys(map, keys, () => calmMotion.matches);
+  }
 }
 
 const info = readInfo();
 const { view, problems } = parseView(location.hash, MAX_ZOOM);
 view.seed ??= (await info).seed ?? "0";
 if (view.zoom === null) Object.assign(view, START);
-start(view, problems, info);
+const viewer = new Viewer(view);
+if (problems.length) toast(problems[0], 8);
+viewer.learn(await info);

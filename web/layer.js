@@ -89,6 +89,7 @@ export const WorldLayer = L.GridLayer.extend({
     const under = part("canvas", "tile-under");
     tile.append(under);
     tile.world = { coords: { z: coords.z, x: coords.x, y: coords.y }, seed: this._seed, under };
+    tile.dataset.address = `${this._seed}/${coords.z}/${coords.x}/${coords.y}`;
     this._sketch(tile);
     const fetched = this._fetch(tile);
     const { abort } = tile.world;

@@ -15,7 +15,7 @@ const BUSY = new Set([429, 503]);
 export function retryAfter(header, now = Date.now()) {
   if (header === null || header.trim() === "") return null;
   if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000;
-  const date = Date.parse(header);
+  const date = /^\s*[A-Z][a-z]+,/.test(header) ? Date.parse(header) : NaN;
   return Number.isNaN(date) ? null : Math.max(0, date - now);
 }
 

@@ -34,12 +34,12 @@ export class Swipe {
 
   show(on) {
     this.#on = on;
+    this.#strips();
     const { right } = this.#layers;
     if (on && !this.#map.hasLayer(right)) right.addTo(this.#map);
     if (!on && this.#map.hasLayer(right)) right.remove();
     this.#divider.hidden = !on;
     this.moveTo(this.#split);
-    this.#strips();
   }
 
   moveTo(split) {
