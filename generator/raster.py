@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import threading
+import warnings
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,11 +76,13 @@ def open_picture(path: Path, shrink_to: tuple[int, int] | None = None) -> Iterat
     if not path.is_file():
         what = "is a directory" if path.is_dir() else "does not exist"
         raise ImageError(f"image {path} {what}, expected a PNG, JPEG or TIFF file")
-    if path.suffix.lower() in TIFF_SUFFIXES and (rasterio := _rasterio(path)):
+    rasterio = find_rasterio() if path.suffix.lower() in TIFF_SUFFIXES else None
+    if rasterio is not None:
         with _opened_by_rasterio(rasterio, path) as source:
             yield _GeoPicture(path, source)
         return
     with _opened_by_pillow(path) as image:
+        _refuse_place(path, image)
         yield _PlainPicture(path, image, shrink_to)
 
 
@@ -154,25 +157,24 @@ class _GeoPicture:
         return colours
 
 
-def _rasterio(path: Path) -> Any:
-    """Return rasterio, or None for a TIFF that Pillow can read without losing its place."""
+def find_rasterio() -> Any:
+    """Return the module rasterio, or None where it is not installed."""
     try:
         import rasterio
-    except ImportError as error:
-        with _opened_by_pillow(path) as image:
-            tags = getattr(image, "tag_v2", {})
-            if any(key in tags for key in (_GEO_KEYS, _TIEPOINTS, _MATRIX)):
-                raise ImageError(
-                    f"image {path} is a GeoTIFF, which needs rasterio: install elsewhere[geo]"
-                ) from error
+    except ImportError:
         return None
     return rasterio
 
 
+def _refuse_place(path: Path, image: Image.Image) -> None:
+    """Refuse a GeoTIFF that Pillow would read without its place."""
+    tags = getattr(image, "tag_v2", {})
+    if any(key in tags for key in (_GEO_KEYS, _TIEPOINTS, _MATRIX)):
+        raise ImageError(f"image {path} is a GeoTIFF, which needs rasterio: install elsewhere[geo]")
+
+
 @contextmanager
 def _opened_by_rasterio(rasterio: Any, path: Path) -> Iterator[Any]:
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         try:

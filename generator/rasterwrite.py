@@ -1,0 +1,144 @@
+"""Writing pictures piece by piece: TIFF to disk as it comes, PNG and JPEG whole at the end.
+
+The target appears only when it is complete; until then its pieces lie in a hidden file beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from generator.errors import ImageError
+from generator.raster import MAX_PIXELS, SUFFIXES, TIFF_SUFFIXES, Georeference, find_rasterio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_JPEG_SIDE = 65_500
+_WORLD_FILES = {".png": ".pgw", ".jpg": ".jgw", ".jpeg": ".jgw", ".tif": ".tfw", ".tiff": ".tfw"}
+
+Pixels = NDArray[np.uint8]
+
+
+class Sink(Protocol):
+    """A picture being written."""
+
+    def write(self, x0: int, y0: int, pixels: Pixels) -> None:
+        """Write uint8 [h, w, 3] with its upper left pixel at (x0, y0). Raises ImageError."""
+
+
+@contextmanager
+def create_picture(
+    path: Path, width: int, height: int, place: Georeference | None = None
+) -> Iterator[Sink]:
+    """Create a PNG, JPEG or TIFF by the name's ending; an error inside leaves no target.
+
+    A TIFF holds the georeference itself; PNG and JPEG get its transform as a world file beside
+    them. Raises ImageError with one sentence, before the first piece where it can be known then.
+    """
+    _check_target(path, width, height)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    rasterio = find_rasterio() if path.suffix.lower() in TIFF_SUFFIXES else None
+    try:
+        if rasterio is not None:
+            with _tiff(rasterio, part, (width, height), place) as target:
+                yield _Tiff(path, target)
+        else:
+            whole = _Whole(width, height)
+            yield whole
+            Image.fromarray(whole.pixels).save(part, **_options(path))
+            if place is not None:
+                _write_world_file(path, place)
+        part.replace(path)
+    except OSError as error:
+        raise ImageError(f"image {path} cannot be written ({error.strerror or error})") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class _Whole:
+    """The picture in memory."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.pixels = np.zeros((height, width, 3), np.uint8)
+
+    def write(self, x0: int, y0: int, pixels: Pixels) -> None:
+        self.pixels[y0 : y0 + pixels.shape[0], x0 : x0 + pixels.shape[1]] = pixels
+
+
+class _Tiff:
+    """A TIFF on disk, written in windows."""
+
+    def __init__(self, path: Path, target: Any) -> None:
+        self._path, self._target = path, target
+
+    def write(self, x0: int, y0: int, pixels: Pixels) -> None:
+        window = ((y0, y0 + pixels.shape[0]), (x0, x0 + pixels.shape[1]))
+        self._target.write(np.moveaxis(pixels, -1, 0), window=window)
+
+
+@contextmanager
+def _tiff(
+    rasterio: Any, part: Path, size: tuple[int, int], place: Georeference | None
+) -> Iterator[Any]:
+    georeference = {}
+    if place is not None:
+        georeference = {"crs": place.crs, "transform": rasterio.Affine(*place.transform)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        try:
+            target = rasterio.open(
+                part, "w", driver="GTiff", width=size[0], height=size[1], count=3, dtype="uint8",
+                photometric="RGB", tiled=True, blockxsize=256, blockysize=256,
+                compress="deflate", predictor=2, BIGTIFF="IF_SAFER", **georeference,
+            )  # fmt: skip
+            with target:
+                yield target
+        except rasterio.errors.RasterioError as error:
+            raise OSError(str(error)) from error
+
+
+def _check_target(path: Path, width: int, height: int) -> None:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ImageError(f"image {path} has the ending {suffix!r}, expected {', '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise ImageError(f"image {path} cannot be written: {path.parent} is no directory")
+    if path.is_dir():
+        raise ImageError(f"image {path} is a directory, expected a file to write")
+    if not os.access(path.parent, os.W_OK):
+        raise ImageError(f"image {path} cannot be written: {path.parent} is read-only")
+    streamed = suffix in TIFF_SUFFIXES and find_rasterio() is not None
+    if not streamed and width * height > MAX_PIXELS:
+        raise ImageError(
+            f"image {path} would have {width} x {height} pixels, expected at most "
+            f"{MAX_PIXELS // 1_000_000} million: write a .tif with elsewhere[geo] installed"
+        )
+    if suffix in (".jpg", ".jpeg") and max(width, height) > _JPEG_SIDE:
+        raise ImageError(
+            f"image {path} would have {width} x {height} pixels, JPEG allows {_JPEG_SIDE} a side"
+        )
+
+
+def _options(path: Path) -> dict[str, Any]:
+    suffix = path.suffix.lower()
+    if suffix in (".jpg", ".jpeg"):
+        return {"format": "JPEG", "quality": 95, "subsampling": 0}
+    if suffix == ".png":
+        return {"format": "PNG"}
+    return {"format": "TIFF", "compression": "tiff_adobe_deflate"}
+
+
+def _write_world_file(path: Path, place: Georeference) -> None:
+    """Write the transform as six lines, the last two the centre of the upper left pixel."""
+    a, b, c, d, e, f = place.transform
+    lines = (a, d, b, e, c + (a + b) / 2, f + (d + e) / 2)
+    target = path.with_suffix(_WORLD_FILES[path.suffix.lower()])
+    target.write_text("".join(f"{value!r}\n" for value in lines), encoding="ascii")
