@@ -13,8 +13,9 @@ from tests.fakes import FakeRenderer, Pixels, draw
 from tileserver import scheduler as module
 from tileserver.cache import Entry
 from tileserver.errors import GenerationError, UnavailableError
+from tileserver.jobs import Key
 from tileserver.metrics import Metrics
-from tileserver.scheduler import Key, Scheduler
+from tileserver.scheduler import Scheduler
 
 DEEP = Tile(15, 9000, 9001)
 TIMEOUT = 10
@@ -123,15 +124,37 @@ def test_worlds_do_not_mix(setup: Setup) -> None:
     assert second.result(TIMEOUT).payload == expected(setup.renderer, 2, DEEP).tobytes()
 
 
-def test_the_newest_request_is_made_first(setup: Setup) -> None:
+def test_the_newest_view_is_made_first_and_in_its_own_order(setup: Setup) -> None:
     setup.busy()
-    tiles = [Tile(5, n, 0) for n in range(4)]
-    answers = [setup.ask(tile) for tile in tiles]
-    answers.append(setup.ask(tiles[1]))
+    old, new = [Tile(5, n, 0) for n in (3, 1, 2)], [Tile(4, n, 9) for n in (7, 9, 8)]
+    answers = [setup.ask(tile) for tile in [*old, *new, old[1]]]
     setup.renderer.gate.set()
     for answer in answers:
         answer.result(TIMEOUT)
-    assert setup.order() == [tiles[1], tiles[3], tiles[2], tiles[0]]
+    assert setup.order() == [*new, *old]
+
+
+def test_what_a_new_view_wants_too_moves_to_the_front(setup: Setup) -> None:
+    setup.busy()
+    old, new = [Tile(5, 1, 1), Tile(5, 0, 0), Tile(5, 2, 2)], Tile(7, 1, 1)
+    answers = [setup.ask(tile) for tile in [*old, new]]
+    setup.renderer.gate.set()
+    for answer in answers:
+        answer.result(TIMEOUT)
+    assert setup.order() == [old[1], new, old[0], old[2]]
+
+
+def test_what_has_waited_for_long_goes_first(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    setup.busy()
+    old, new = [Tile(5, n, 0) for n in range(3)], [Tile(4, n, 9) for n in range(3)]
+    answers = [setup.ask(tile) for tile in old]
+    time.sleep(0.02)
+    monkeypatch.setattr(module, "AGE_SECONDS", 0.02)
+    answers += [setup.ask(tile) for tile in new]
+    setup.renderer.gate.set()
+    for answer in answers:
+        answer.result(TIMEOUT)
+    assert setup.order()[:3] == old
 
 
 def test_a_new_request_takes_its_waiting_inputs_along(setup: Setup) -> None:

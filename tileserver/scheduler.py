@@ -1,4 +1,4 @@
-"""Which tile is made next: one job per tile, inputs before users, the newest request first.
+"""Which tile is made next: one job per tile, inputs before users, the newest view first.
 
 A job is one tile of one world. It waits for the jobs of its inputs, is computed by the one
 generator thread, handed to `deliver` for encoding and storing, and then answers all who waited. A
@@ -13,28 +13,23 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from enum import Enum, auto
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from generator.tile import Tile
 from tileserver.cache import Entry
 from tileserver.encode import check
 from tileserver.errors import GenerationError, UnavailableError
+from tileserver.jobs import Answer, Job, Key, Pixels, Rank, State, Store, explained, fail
 from tileserver.metrics import Metrics
+from tileserver.viewports import Viewports
 
 if TYPE_CHECKING:
     from generator.cascade import Renderer
 
-Pixels = NDArray[np.uint8]
-Key = tuple[int, Tile]
-Answer = Future[Entry]
+AGE_SECONDS = 5.0
+"""A tile that was asked for so long ago goes before all views."""
 
 RECENT_TILES = 384
 """Computed or decoded tiles kept for those that need them: 384 x 192 KiB = 72 MiB."""
@@ -43,54 +38,6 @@ MAX_ATTEMPTS = 8
 """How often a tile may find an input gone and have it made again before it fails."""
 
 log = logging.getLogger("elsewhere")
-
-
-class State(Enum):
-    """Where a job stands."""
-
-    QUEUED = auto()
-    RUNNING = auto()
-    STORING = auto()
-    OVER = auto()
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """One tile to make. inputs: jobs it waits for; users: jobs that wait for its pixels."""
-
-    key: Key
-    newest: int = 0
-    state: State = State.QUEUED
-    inputs: set[Job] = field(default_factory=set)
-    users: set[Job] = field(default_factory=set)
-    answers: set[Answer] = field(default_factory=set)
-    pixels: Pixels | None = None
-    attempts: int = 0
-
-    @property
-    def wanted(self) -> bool:
-        """Say whether anybody waits for this tile."""
-        return bool(self.users or self.answers)
-
-
-class Store(Protocol):
-    """Where finished tiles are; the scheduler looks here before and after it makes something."""
-
-    def find(self, key: Key) -> Entry | None:
-        """Return the tile's stored bytes, or None."""
-        ...
-
-    def has(self, key: Key) -> bool:
-        """Say whether the tile is stored, quickly."""
-        ...
-
-    def pixels(self, key: Key) -> Pixels | None:
-        """Return the stored tile's pixels, uint8 [256, 256, 3], or None."""
-        ...
-
-    def deliver(self, key: Key, pixels: Pixels, done: Callable[[Entry | Exception], None]) -> None:
-        """Encode and store the pixels; call `done` when the final bytes exist."""
-        ...
 
 
 class _InputGoneError(Exception):
@@ -116,9 +63,10 @@ class Scheduler:
         self.max_queue = max_queue
         self._changed = threading.Condition()
         self._jobs: dict[Key, Job] = {}
-        self._asked: set[Job] = set()
-        self._ready: list[tuple[int, int, int, Job]] = []
+        self._asked: dict[Job, None] = {}  # in the order of arrival
+        self._ready: list[tuple[Rank, int, int, Job]] = []
         self._numbers = itertools.count(1)
+        self._viewports = Viewports()
         self._recent: OrderedDict[Key, Pixels] = OrderedDict()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="generator", daemon=True)
@@ -150,8 +98,12 @@ class Scheduler:
             self._admit(job)
             job = job or self._plan(key)
             job.answers.add(answer)
-            self._asked.add(job)
-            self._promote(job, next(self._numbers))
+            now = time.monotonic()
+            if job not in self._asked:
+                self._asked[job] = None
+                job.since = now
+            view = self._viewports.number(*key, now)
+            self._promote(job, (1, -view, next(self._numbers)))
             self._changed.notify()
         return answer
 
@@ -162,7 +114,7 @@ class Scheduler:
             if job is not None and answer in job.answers:
                 job.answers.discard(answer)
                 if not job.answers:
-                    self._asked.discard(job)
+                    self._asked.pop(job, None)
                 self._drop_unwanted(job)
         answer.cancel()
 
@@ -173,7 +125,7 @@ class Scheduler:
             queued = [job for job in self._jobs.values() if job.state is State.QUEUED]
             answers = [answer for job in queued for answer in self._remove(job)]
             self._changed.notify_all()
-        _fail(answers, UnavailableError("the server is stopping, expected to be back soon"))
+        fail(answers, UnavailableError("the server is stopping, expected to be back soon"))
         self._thread.join()
 
     def _admit(self, job: Job | None) -> None:
@@ -194,7 +146,7 @@ class Scheduler:
             self._link_inputs(job)
         except Exception as error:
             self._drop_unwanted(job)
-            raise _explained(key, error) from error
+            raise explained(key, error) from error
         return job
 
     def _link_inputs(self, job: Job) -> None:
@@ -205,12 +157,12 @@ class Scheduler:
             if source is None and (key in self._recent or self.store.has(key)):
                 continue
             if source is None:
-                source = self._jobs[key] = Job(key, job.newest)
+                source = self._jobs[key] = Job(key, job.rank)
                 self._connect(source, job)
                 self._link_inputs(source)
             elif source.state is not State.STORING:
                 self._connect(source, job)
-                self._promote(source, job.newest)
+                self._promote(source, job.rank)
         if not job.inputs:
             self._push(job)
 
@@ -218,19 +170,27 @@ class Scheduler:
         source.users.add(user)
         user.inputs.add(source)
 
-    def _promote(self, job: Job, number: int) -> None:
-        """Move a job and all that it waits for to the front."""
-        if job.newest >= number:
+    def _promote(self, job: Job, rank: Rank) -> None:
+        """Move a job and all that it waits for forward, if that is forward."""
+        if job.rank <= rank:
             return
-        job.newest = number
+        job.rank = rank
         if job.state is State.QUEUED and not job.inputs:
             self._push(job)
         for source in job.inputs:
-            self._promote(source, number)
+            self._promote(source, rank)
 
     def _push(self, job: Job) -> None:
-        """Queue a job whose inputs are there: newest request first, then the deepest zoom."""
-        heapq.heappush(self._ready, (-job.newest, -job.key[1].z, next(self._numbers), job))
+        """Queue a job whose inputs are there: by rank, then the deepest zoom first."""
+        heapq.heappush(self._ready, (job.rank, -job.key[1].z, next(self._numbers), job))
+
+    def _promote_aged(self) -> None:
+        """Put what has waited for long before everything else, the oldest first."""
+        limit = time.monotonic() - AGE_SECONDS
+        for job in self._asked:
+            if job.since > limit:
+                break
+            self._promote(job, (0, 0, next(self._numbers)) if job.rank[0] else job.rank)
 
     def _drop_unwanted(self, job: Job) -> None:
         if job.wanted or job.state is not State.QUEUED:
@@ -244,7 +204,7 @@ class Scheduler:
         job.state = State.OVER
         job.pixels = None
         self._jobs.pop(job.key, None)
-        self._asked.discard(job)
+        self._asked.pop(job, None)
         sources, job.inputs = job.inputs, set()
         for source in sources:
             source.users.discard(job)
@@ -273,7 +233,7 @@ class Scheduler:
                 self._plan_again(job, gone.key)
             except BaseException as error:
                 log.exception("tile %s of seed %d could not be made", tile, seed)
-                self._end(job, _explained(job.key, error))
+                self._end(job, explained(job.key, error))
             else:
                 self.metrics.generation.labels(tile.z).observe(time.perf_counter() - started)
                 self._computed(job, pixels)
@@ -282,10 +242,10 @@ class Scheduler:
         """Wait for the best ready job and start it; None when the scheduler is closed."""
         with self._changed:
             while not self._closed:
+                self._promote_aged()
                 while self._ready:
-                    newest, _, _, job = heapq.heappop(self._ready)
-                    current = job.state is State.QUEUED and not job.inputs
-                    if current and -newest == job.newest:
+                    rank, _, _, job = heapq.heappop(self._ready)
+                    if job.state is State.QUEUED and not job.inputs and rank == job.rank:
                         job.state = State.RUNNING
                         return job
                 self._changed.wait()
@@ -331,7 +291,7 @@ class Scheduler:
                 try:
                     self._link_inputs(job)
                 except Exception as failure:
-                    error = _explained(job.key, failure)
+                    error = explained(job.key, failure)
         if error is not None:
             self._end(job, error)
 
@@ -363,20 +323,4 @@ class Scheduler:
                     answer.set_result(result)
         else:
             self.metrics.failures.inc()
-            _fail(answers, _explained(job.key, result))
-
-
-def _fail(answers: set[Answer] | list[Answer], error: Exception) -> None:
-    for answer in answers:
-        if answer.set_running_or_notify_cancel():
-            answer.set_exception(error)
-
-
-def _explained(key: Key, error: BaseException) -> GenerationError:
-    """Return the error as a sentence for those who asked."""
-    if isinstance(error, GenerationError):
-        return error
-    seed, tile = key
-    return GenerationError(
-        f"tile {tile} of seed {seed} could not be made: {type(error).__name__}: {error}"
-    )
+            fail(answers, explained(job.key, result))

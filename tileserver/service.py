@@ -13,8 +13,9 @@ from generator.tile import Tile
 from tileserver.cache import CacheError, Entry, TileCache
 from tileserver.encode import decode_png
 from tileserver.errors import UnavailableError
+from tileserver.jobs import Key
 from tileserver.metrics import Metrics
-from tileserver.scheduler import Key, Scheduler
+from tileserver.scheduler import Scheduler
 from tileserver.settings import Settings
 from tileserver.writer import Writer
 

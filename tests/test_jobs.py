@@ -1,0 +1,38 @@
+"""Jobs: who wants them, and how errors are told."""
+
+from concurrent.futures import Future
+
+import pytest
+
+from generator.tile import Tile
+from tileserver.cache import Entry
+from tileserver.errors import GenerationError
+from tileserver.jobs import Job, explained, fail
+
+KEY = (3, Tile(7, 1, 2))
+
+
+def test_a_job_is_wanted_while_a_request_or_another_job_waits() -> None:
+    job = Job(KEY)
+    assert [job.wanted] == [False]
+    job.users.add(Job((3, Tile(9, 4, 8))))
+    assert job.wanted
+    job.users.clear()
+    job.answers.add(Future())
+    assert job.wanted
+
+
+def test_an_error_names_tile_seed_and_cause() -> None:
+    error = explained(KEY, ZeroDivisionError("by zero"))
+    assert str(error) == "tile 7/1/2 of seed 3 could not be made: ZeroDivisionError: by zero"
+    assert explained((0, Tile(0, 0, 0)), error) is error
+
+
+def test_failing_skips_who_has_left() -> None:
+    gone: Future[Entry] = Future()
+    waiting: Future[Entry] = Future()
+    gone.cancel()
+    fail([gone, waiting], GenerationError("no"))
+    assert gone.cancelled()
+    with pytest.raises(GenerationError, match="no"):
+        waiting.result(0)

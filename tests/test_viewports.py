@@ -1,0 +1,34 @@
+"""Views of a map: what belongs together, and what starts a new one."""
+
+from generator.tile import Tile
+from tileserver.viewports import GAP_SECONDS, REMEMBERED, Viewports
+
+
+def test_neighbouring_tiles_in_short_order_are_one_view() -> None:
+    views = Viewports()
+    numbers = {views.number(0, Tile(9, 100 + n, 100), 0.1 * n) for n in range(100)}
+    assert numbers == {1}
+
+
+def test_another_zoom_seed_place_or_time_is_a_new_view() -> None:
+    views = Viewports()
+    assert views.number(0, Tile(9, 100, 100), 0.0) == 1
+    assert views.number(0, Tile(8, 100, 100), 0.1) == 2
+    assert views.number(1, Tile(9, 100, 100), 0.2) == 3
+    assert views.number(0, Tile(9, 300, 100), 0.3) == 4
+    assert views.number(0, Tile(9, 100, 300), 0.4) == 5
+    assert views.number(0, Tile(9, 101, 101), 0.5) == 1
+    assert views.number(0, Tile(9, 101, 101), 0.6 + GAP_SECONDS) == 6
+
+
+def test_two_clients_keep_their_views_apart() -> None:
+    views = Viewports()
+    numbers = [views.number(0, Tile(9, 400 * (n % 2), 5), 0.1 * n) for n in range(20)]
+    assert numbers == [1, 2] * 10
+
+
+def test_only_so_many_views_are_remembered() -> None:
+    views = Viewports()
+    for n in range(3 * REMEMBERED):
+        views.number(n, Tile(0, 0, 0), 0.0)
+    assert len(views._views) == REMEMBERED
