@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import mercantile
 import numpy as np
 import pytest
 from PIL import Image
@@ -78,12 +79,20 @@ def test_render_writes_the_tile_of_the_world(renderer: FakeRenderer, tmp_path: P
     assert TileCache.open(tmp_path / "tiles").has(renderer.fingerprint(5), Tile(8, 130, 90))
 
 
-@pytest.mark.parametrize("name", ["tile.jpg", "tile.webp", "tile.tif"])
+@pytest.mark.parametrize("name", ["tile.jpg", "tile.png", "tile.TIF"])
 def test_render_writes_other_formats_by_name(renderer: FakeRenderer, name: str) -> None:
     assert main(["render", "3/1/1", "-o", name, "--no-cache"]) == 0
     with Image.open(name) as picture:
         assert picture.size == (256, 256)
     assert sorted(path.name for path in Path().iterdir()) == [name]
+
+
+def test_a_rendered_tiff_knows_its_place(renderer: FakeRenderer) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    assert main(["render", "7/66/45", "-o", "tile.tif"]) == 0
+    with rasterio.open("tile.tif") as picture:
+        assert picture.crs.to_epsg() == 3857
+        assert picture.bounds == pytest.approx(tuple(mercantile.xy_bounds(66, 45, 7)))
 
 
 def test_render_to_standard_output(
@@ -95,7 +104,7 @@ def test_render_to_standard_output(
 
 @pytest.mark.parametrize(
     ("output", "expected"),
-    [("tile.gif", "ends in .png"), ("nowhere/tile.png", "existing folder"), (".png", "ends in")],
+    [("tile.gif", "expected .png"), ("nowhere/tile.png", "no directory"), (".png", "expected")],
 )
 def test_render_refuses_a_bad_output_before_any_work(
     renderer: FakeRenderer, capsys: Capture, output: str, expected: str
@@ -132,6 +141,28 @@ def test_missing_tiles_beyond_the_first_are_counted() -> None:
     text = commands.tally_text(tally)
     assert text.count("RuntimeError") == commands.LISTED
     assert f"and {50 - commands.LISTED} more" in text
+
+
+def test_upscale_hands_its_arguments_on_and_shows_progress(
+    renderer: FakeRenderer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+
+    def upscale_file(*arguments: object) -> None:
+        *rest, progress = arguments
+        assert callable(progress)
+        progress(0, 2)
+        progress(2, 2)
+        given.extend(rest)
+
+    monkeypatch.setattr("generator.upscale.upscale_file", upscale_file)
+    assert (
+        main(["upscale", "in.png", "out.png", "--gsd", "64", "--stages", "2", "--seed", "9"]) == 0
+    )
+    assert given == [renderer, Path("in.png"), Path("out.png"), 64.0, 2, 9]
+    error = capsys.readouterr().err
+    assert "2 of 2 windows" in error
+    assert "out.png: 4 m per pixel" in error
 
 
 def test_bench_prints_json(

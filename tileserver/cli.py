@@ -183,7 +183,7 @@ def _render(sub: Parser) -> None:
         "--output",
         metavar="FILE",
         required=True,
-        help="picture to write (png, jpg, webp, tif), or - for PNG on standard output",
+        help="picture to write (.png, .jpg or .tif), or - for PNG on standard output",
     )
     sub.add_argument("--no-cache", action="store_true", help="neither read nor store tiles")
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generator.errors import ImageError
-from generator.tile import Tile
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TimeRemainingColumn
+
+from generator.raster import TIFF_SUFFIXES, Georeference
+from generator.rasterwrite import create_picture
+from generator.tile import TILE_SIZE, Tile
 from tileserver import app as server
 from tileserver import bench as benchmark
 from tileserver import seed as seeding
@@ -28,7 +32,8 @@ from tileserver.settings import Settings
 if TYPE_CHECKING:
     from generator.cascade import Cascade
 
-FORMATS = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"}
+WORLD_METRES = 2 * math.pi * 6378137.0
+"""Width of the Web Mercator map."""
 
 LISTED = 20
 """Missing tiles that are printed; the number of the others follows."""
@@ -125,22 +130,35 @@ def estimate_text(found: Estimate, region: Region, settings: Settings) -> str:
 
 
 def render(args: argparse.Namespace) -> int:
-    """Write one tile to a file."""
+    """Write one tile to a file, or as PNG to standard output."""
     settings = read_settings(args)
-    if args.output != "-":
-        check_output(Path(args.output))
+    if args.output == "-":
+        sys.stdout.buffer.write(encode_png(tile_pixels(args, settings)))
+        return 0
+    path = Path(args.output)
+    place = georeference(args.tile) if path.suffix.lower() in TIFF_SUFFIXES else None
+    with create_picture(path, TILE_SIZE, TILE_SIZE, place) as sink:
+        sink.write(0, 0, tile_pixels(args, settings))
+    say(f"Wrote {path}: {about(args.tile)}")
+    return 0
+
+
+def tile_pixels(args: argparse.Namespace, settings: Settings) -> Pixels:
+    """Make one tile, or read it from the cache, as uint8 [256, 256, 3]."""
     with contextlib.ExitStack() as stack:
         cache = None if args.no_cache else stack.enter_context(open_cache(settings))
         maker = Maker(load_world(settings), settings.seed, cache)
         maker.make(args.tile)
-        pixels = maker.pixels(args.tile)
         maker.flush()
-    if args.output == "-":
-        sys.stdout.buffer.write(encode_png(pixels))
-    else:
-        write_picture(Path(args.output), pixels)
-        say(f"Wrote {args.output}: {about(args.tile)}")
-    return 0
+        return maker.pixels(args.tile)
+
+
+def georeference(tile: Tile) -> Georeference:
+    """Return where the tile lies in Web Mercator metres."""
+    side = WORLD_METRES / (1 << tile.z)
+    west, north = tile.x * side - WORLD_METRES / 2, WORLD_METRES / 2 - tile.y * side
+    step = side / TILE_SIZE
+    return Georeference("EPSG:3857", (step, 0.0, west, 0.0, -step, north))
 
 
 def about(tile: Tile) -> str:
@@ -152,39 +170,26 @@ def about(tile: Tile) -> str:
     )
 
 
-def check_output(path: Path) -> None:
-    """Raise ImageError now rather than after the work if a picture cannot be written."""
-    if path.suffix.lower() not in FORMATS:
-        raise ImageError(f"the output is {str(path)!r}, expected a name that ends in .png or .jpg")
-    if path.is_dir() or not path.parent.is_dir():
-        raise ImageError(f"the output {str(path)!r} cannot be a file, expected an existing folder")
-    if not os.access(path.parent, os.W_OK):
-        raise ImageError(f"the folder {str(path.parent)!r} cannot be written")
-
-
-def write_picture(path: Path, pixels: Pixels) -> None:
-    """Write uint8 [H, W, 3] by the name's ending, whole or not at all. Raises ImageError."""
-    from PIL import Image
-
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".elsewhere-") as folder:
-            part = Path(folder) / path.name
-            if path.suffix.lower() == ".png":
-                part.write_bytes(encode_png(pixels))
-            else:
-                Image.fromarray(pixels).save(part, quality=92)
-            part.replace(path)
-    except OSError as error:
-        raise ImageError(f"{path} cannot be written ({error.strerror or error})") from None
-
-
 def upscale(args: argparse.Namespace) -> int:
     """Add detail to a picture of the user's own."""
     settings = read_settings(args)
     from generator.upscale import upscale_file
 
-    upscale_file(Path(args.input), Path(args.output), args.gsd, args.stages, settings.seed)
+    world = load_world(settings)
+    source, target = Path(args.input), Path(args.output)
+    with window_progress() as report:
+        upscale_file(world, source, target, args.gsd, args.stages, settings.seed, report)
+    say(f"Wrote {target}: {args.gsd / 4**args.stages:.4g} m per pixel")
     return 0
+
+
+@contextlib.contextmanager
+def window_progress() -> Iterator[Callable[[int, int], None]]:
+    """Show a bar of windows done, with the time left, on standard error."""
+    columns = ("{task.completed} of {task.total} windows", BarColumn(None), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("windows", total=0)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def bench(args: argparse.Namespace) -> int:
