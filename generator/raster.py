@@ -1,8 +1,8 @@
 """Reading and writing users' pictures: PNG, JPEG and TIFF, with the place on Earth kept.
 
 Reading gives uint8 RGB whatever the file holds: grey and palettes are expanded, alpha and a fourth
-band are dropped, 16 bits are divided by 257. GeoTIFF is read and written through rasterio, window
-by window; other formats are decoded whole on first use.
+band are dropped, samples of other than 8 bits are scaled to them. TIFF is read through rasterio,
+window by window; other formats, or TIFF where rasterio is missing, are decoded whole.
 """
 
 from __future__ import annotations
@@ -127,6 +127,8 @@ class _GeoPicture:
             raise ImageError(
                 f"image {path} holds {source.dtypes[0]} samples, expected 8 or 16 unsigned bits"
             )
+        structure = source.tags(1, ns="IMAGE_STRUCTURE") if source.count else {}
+        self._bits = int(structure.get("NBITS", 8 * np.dtype(source.dtypes[0]).itemsize))
         self._palette = self._read_palette()
         self.place = None
         if source.crs or not source.transform.is_identity:
@@ -146,7 +148,8 @@ class _GeoPicture:
         if self._palette is not None:
             coloured: Pixels = self._palette[raw[..., 0]]
             return coloured
-        return np.ascontiguousarray(np.broadcast_to(_to_8_bits(raw), (*raw.shape[:2], 3)))
+        grey_or_rgb = _to_8_bits(raw, self._bits)
+        return np.ascontiguousarray(np.broadcast_to(grey_or_rgb, (*raw.shape[:2], 3)))
 
     def _read_palette(self) -> Pixels | None:
         if self._source.count != 1 or self._source.colorinterp[0].name != "palette":
@@ -219,12 +222,13 @@ def _rgb(path: Path, image: Image.Image) -> Pixels:
         raw = np.asarray(image)
         if raw.size and (raw.min() < 0 or raw.max() > 65535):
             raise ImageError(f"image {path} holds 32-bit samples, expected 8 or 16 bits")
-        return np.repeat(_to_8_bits(raw.astype(np.uint16))[..., None], 3, axis=2)
+        return np.repeat(_to_8_bits(raw, 16)[..., None], 3, axis=2)
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def _to_8_bits(raw: NDArray[Any]) -> Pixels:
-    """Return uint8 of uint8 or uint16 samples, 65535 becoming 255."""
-    if raw.dtype == np.uint8:
-        return raw
-    return ((raw.astype(np.uint32) + 128) // 257).astype(np.uint8)
+def _to_8_bits(raw: NDArray[Any], bits: int) -> Pixels:
+    """Return uint8 of samples of `bits` bits, the largest becoming 255."""
+    if bits == 8:
+        return raw.astype(np.uint8, copy=False)
+    most = (1 << bits) - 1
+    return ((raw.astype(np.uint32) * 255 + most // 2) // most).astype(np.uint8)

@@ -175,7 +175,7 @@ class Enlarged:
         pixels = self._kept.pop((column, row), None)
         if pixels is None:
             pixels = self.window(column, row)
-            while len(self._kept) > self._capacity:
+            while len(self._kept) >= self._capacity:
                 self._kept.popitem(last=False)
         self._kept[column, row] = pixels
         return pixels

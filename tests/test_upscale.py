@@ -1,0 +1,200 @@
+"""Enlarging pictures: no seams, odd sizes, mirrored edges, places kept, bad input refused."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from generator import noise as noise_module
+from generator import upscale as module
+from generator.errors import ImageError
+from generator.upscale import upscale, upscale_file
+
+Pixels = NDArray[np.uint8]
+MARGIN = 3
+
+
+@dataclass
+class FakeStage:
+    """Blurs the parent over its margin, enlarges it and adds noise: needs all that it is given."""
+
+    margin: int = MARGIN
+    calls: list[tuple[float, float]] = field(default_factory=list)
+
+    def __call__(
+        self,
+        parent: Pixels,
+        noise: NDArray[np.float32],
+        resolution: NDArray[np.float64],
+        augmentation: float,
+    ) -> Pixels:
+        self.calls.append((float(resolution[0]), augmentation))
+        m = self.margin
+        height, width = parent.shape[0] - 2 * m, parent.shape[1] - 2 * m
+        assert noise.shape == (3, 4 * parent.shape[0], 4 * parent.shape[1])
+        total = np.zeros((height, width, 3), np.int64)
+        for y in range(2 * m + 1):
+            for x in range(2 * m + 1):
+                total += parent[y : y + height, x : x + width]
+        blurred = (total // (2 * m + 1) ** 2).repeat(4, axis=0).repeat(4, axis=1)
+        core = np.moveaxis(noise, 0, -1)[4 * m : 4 * (m + height), 4 * m : 4 * (m + width)]
+        pixels: Pixels = np.clip(blurred + np.rint(8 * core), 0, 255).astype(np.uint8)
+        return pixels
+
+
+@dataclass
+class FakeSampler:
+    """Tells each stage a strength by which it can be recognised."""
+
+    augmentation: tuple[float, ...] = (0.07, 0.09, 0.11, 0.13, 0.15)
+
+
+@dataclass
+class FakeCascade:
+    """A cascade with a stage that needs no weights."""
+
+    stage: FakeStage = field(default_factory=FakeStage)
+    sampler: FakeSampler = field(default_factory=FakeSampler)
+
+
+def picture(height: int, width: int) -> Pixels:
+    return np.random.default_rng(2).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def expected(image: Pixels, level: int = 32, seed: int = 0) -> Pixels:
+    """Enlarge in one go: the picture padded with its mirror image."""
+    m = MARGIN
+    padded = np.pad(image, ((m, m), (m, m), (0, 0)), mode="symmetric")
+    height, width = padded.shape[:2]
+    noise = noise_module.field(seed, level, -4 * m, -4 * m, 4 * width, 4 * height)
+    return FakeStage()(padded, noise, np.ones(1), 0)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (5, 3), (128, 128), (131, 270), (260, 127)])
+def test_windows_equal_the_whole_computed_at_once(size: tuple[int, int]) -> None:
+    image = picture(*size)
+    made = upscale(FakeCascade(), image, 10.0)
+    assert made.shape == (4 * size[0], 4 * size[1], 3)
+    assert np.array_equal(made, expected(image))
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**64 - 1))
+def test_two_stages_equal_one_after_the_other(height: int, width: int, seed: int) -> None:
+    image = picture(height, width)
+    made = upscale(FakeCascade(), image, 10.0, 2, seed=seed)
+    assert np.array_equal(made, expected(expected(image, 32, seed), 33, seed))
+
+
+def test_each_window_is_computed_once_and_reported() -> None:
+    cascade, seen = FakeCascade(), list[tuple[int, int]]()
+    upscale(cascade, picture(70, 140), 64.0, 2, progress=lambda *step: seen.append(step))
+    total = 2 * 1 + 5 * 3
+    assert seen[0] == (0, total)
+    assert seen[-1] == (total, total)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert len(cascade.stage.calls) == total
+
+
+def test_each_stage_is_told_its_resolution_and_the_nearest_stage_s_strength() -> None:
+    cascade = FakeCascade()
+    upscale(cascade, picture(2, 2), 250.0, 3)
+    assert cascade.stage.calls == [(62.5, 0.11), (15.625, 0.13), (3.90625, 0.15)]
+    cascade.stage.calls.clear()
+    upscale(cascade, picture(2, 2), 100_000.0)
+    upscale(cascade, picture(2, 2), 0.1)
+    assert cascade.stage.calls == [(25_000.0, 0.07), (0.025, 0.15)]
+
+
+def test_the_seed_decides_the_detail() -> None:
+    image = picture(9, 9)
+    one, again, other = (upscale(FakeCascade(), image, 10.0, seed=seed) for seed in (1, 1, 2))
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("form", ["RGB", "L", "RGBA"])
+def test_files_of_every_kind_are_enlarged(tmp_path: Path, form: str) -> None:
+    source, target = tmp_path / "a.png", tmp_path / "b.png"
+    image = Image.fromarray(picture(7, 11)).convert(form)
+    image.save(source)
+    upscale_file(FakeCascade(), source, target, 10.0, 1, 5)
+    made = np.asarray(Image.open(target))
+    assert np.array_equal(made, expected(np.asarray(image.convert("RGB")), seed=5))
+
+
+def test_a_geotiff_keeps_its_place_on_a_finer_grid(tmp_path: Path) -> None:
+    source, target = tmp_path / "a.tif", tmp_path / "b.tif"
+    pixels = picture(33, 150)
+    transform = rasterio.Affine(30, 0, 500_000, 0, -30, 4_000_000)
+    with rasterio.open(
+        source, "w", driver="GTiff", width=150, height=33, count=3, dtype="uint8",
+        crs="EPSG:32633", transform=transform,
+    ) as file:  # fmt: skip
+        file.write(np.moveaxis(pixels, -1, 0))
+        bounds = file.bounds
+    upscale_file(FakeCascade(), source, target, 30.0, 2)
+    with rasterio.open(target) as made:
+        assert (made.width, made.height) == (16 * 150, 16 * 33)
+        assert made.crs.to_epsg() == 32633
+        assert made.transform == transform @ rasterio.Affine.scale(1 / 16)
+        assert made.bounds == bounds
+        written = np.moveaxis(made.read(), 0, -1)
+    assert np.array_equal(written, upscale(FakeCascade(), pixels, 30.0, 2))
+
+
+def test_memory_does_not_grow_with_the_height() -> None:
+    cascade = FakeCascade()
+    source = module._InMemory(picture(600, 64))
+    made = module._chain(cascade, source, 64.0, 2, 0)
+    held = 0
+    for _ in module._windows(made, None):
+        held = max(held, len(made[0]._kept))
+    assert held <= 4 < made[0].rows * made[0].columns
+
+
+@pytest.mark.parametrize(
+    ("gsd", "stages", "seed", "words"),
+    [
+        (0.0, 1, 0, "resolution is 0 metres per pixel, expected more than 0"),
+        (-3.0, 1, 0, "resolution is -3"),
+        (float("nan"), 1, 0, "resolution is nan"),
+        (float("inf"), 1, 0, "resolution is inf"),
+        (1.0, 0, 0, "stages is 0, expected 1 to 5"),
+        (1.0, 6, 0, "stages is 6"),
+        (1.0, 1, -1, "seed is -1"),
+        (1.0, 1, 2**64, "seed is 18446744073709551616"),
+    ],
+)
+def test_impossible_wishes_are_refused(
+    tmp_path: Path, gsd: float, stages: int, seed: int, words: str
+) -> None:
+    with pytest.raises(ImageError, match=words):
+        upscale(FakeCascade(), picture(2, 2), gsd, stages, seed=seed)
+    with pytest.raises(ImageError, match=words):
+        upscale_file(FakeCascade(), tmp_path / "a.png", tmp_path / "b.png", gsd, stages, seed)
+
+
+def test_arrays_that_are_no_pictures_are_refused() -> None:
+    with pytest.raises(ImageError, match=r"image is uint8 \(0, 3, 3\), expected uint8 \[h, w, 3\]"):
+        upscale(FakeCascade(), np.zeros((0, 3, 3), np.uint8), 1.0)
+
+
+def test_bad_files_are_refused_and_the_source_is_never_overwritten(tmp_path: Path) -> None:
+    source = tmp_path / "a.png"
+    with pytest.raises(ImageError, match=r"a\.png does not exist"):
+        upscale_file(FakeCascade(), source, tmp_path / "b.png", 1.0, 1)
+    Image.fromarray(picture(3, 3)).save(source)
+    before = source.read_bytes()
+    with pytest.raises(ImageError, match="is the source itself"):
+        upscale_file(FakeCascade(), source, source, 1.0, 1)
+    with pytest.raises(ImageError, match=r"has the ending '\.bmp'"):
+        upscale_file(FakeCascade(), source, tmp_path / "b.bmp", 1.0, 1)
+    assert source.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
