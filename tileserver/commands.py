@@ -185,11 +185,18 @@ def upscale(args: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def window_progress() -> Iterator[Callable[[int, int], None]]:
-    """Show a bar of windows done, with the time left, on standard error."""
+    """Show windows done and the time left on standard error, once the work has begun."""
     columns = ("{task.completed} of {task.total} windows", BarColumn(None), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("windows", total=0)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task("windows")
+    with contextlib.ExitStack() as stack:
+
+        def report(done: int, total: int) -> None:
+            if done == 0:
+                stack.enter_context(bar)
+            bar.update(task, completed=done, total=total)
+
+        yield report
 
 
 def bench(args: argparse.Namespace) -> int:
