@@ -1,4 +1,4 @@
-"""A real server process with the fake renderer: python -m tests.fake_server PORT CACHE DELAY."""
+"""A real server process with the fake renderer: python -m tests.fake_server CACHE DELAY DRAIN."""
 
 import sys
 from pathlib import Path
@@ -8,10 +8,11 @@ from tileserver import app
 from tileserver.settings import Settings
 
 
-def main(port: str, cache: str, delay: str) -> None:
+def main(cache: str, delay: str, drain: str) -> None:
     """Serve until a signal ends it."""
     app.load_renderer = lambda _: FakeRenderer(float(delay))  # type: ignore
-    app.serve(Settings(port=int(port), cache=Path(cache)))
+    app.DRAIN_SECONDS = float(drain)
+    app.serve(Settings(port=0, cache=Path(cache)))
 
 
 if __name__ == "__main__":

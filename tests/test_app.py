@@ -30,9 +30,11 @@ ROOT = Path(__file__).parents[1]
 
 
 @contextlib.contextmanager
-def server(cache: Path, delay: float = 0.0) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def server(
+    cache: Path, delay: float = 0.0, drain: float = 5.0
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Start a server process with the fake renderer; give it and its address."""
-    command = [sys.executable, "-m", "tests.fake_server", "0", str(cache), str(delay)]
+    command = [sys.executable, "-m", "tests.fake_server", str(cache), str(delay), str(drain)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -73,6 +75,19 @@ def test_sigterm_lets_running_requests_finish(tmp_path: Path) -> None:
     cache = TileCache.open(tmp_path)
     assert cache.get(FakeRenderer().fingerprint(0), Tile(7, 3, 3)) == answers[0].content
     cache.close()
+
+
+def test_after_sigterm_what_takes_too_long_is_turned_away(tmp_path: Path) -> None:
+    with server(tmp_path, delay=0.4, drain=0.1) as (process, url):
+        answers: list[httpx.Response] = []
+        asking = threading.Thread(target=lambda: answers.append(httpx.get(f"{url}/14/3/3.png")))
+        asking.start()
+        wait_until(lambda: gauge(url, "queue_length") > 0)
+        process.terminate()
+        asking.join(10)
+        assert [answer.status_code for answer in answers] == [503]
+        assert "is stopping" in answers[0].json()["detail"]
+        assert process.wait(10) == 0
 
 
 def test_a_killed_server_starts_again_and_keeps_what_it_stored(tmp_path: Path) -> None:

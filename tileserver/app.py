@@ -33,8 +33,11 @@ from tileserver.settings import Settings
 if TYPE_CHECKING:
     from generator.cascade import Cascade, Renderer
 
-DRAIN_SECONDS = 10
-"""How long requests may still take after SIGTERM."""
+DRAIN_SECONDS = 5.0
+"""How long tiles are still made after SIGTERM; then requests that wait for one are turned away."""
+
+GRACE_SECONDS = 5
+"""How long answers may take after that."""
 
 _CORS = [
     (b"access-control-allow-origin", b"*"),
@@ -153,7 +156,7 @@ def serve(settings: Settings) -> None:
                 access_log=False,
                 log_level="warning",
                 server_header=False,
-                timeout_graceful_shutdown=DRAIN_SECONDS,
+                timeout_graceful_shutdown=int(DRAIN_SECONDS) + GRACE_SECONDS,
             )
             print(
                 f"Elsewhere is at {address(listener, settings.host)} (seed {settings.seed}, "
@@ -161,8 +164,24 @@ def serve(settings: Settings) -> None:
                 flush=True,
             )
             with _calm_exit():
-                uvicorn.Server(config).run(sockets=[listener])
+                DrainingServer(config, app.state.service).run(sockets=[listener])
     print("Elsewhere has stopped.", file=sys.stderr)
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that, once told to stop, goes on making tiles for a few seconds only."""
+
+    def __init__(self, config: uvicorn.Config, service: TileService) -> None:
+        super().__init__(config)
+        self.service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, finish what can be finished, turn the others away, and close."""
+        ending = asyncio.get_running_loop().call_later(DRAIN_SECONDS, self.service.refuse)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            ending.cancel()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -118,14 +118,18 @@ class Scheduler:
                 self._drop_unwanted(job)
         answer.cancel()
 
-    def close(self) -> None:
-        """Turn everybody away, finish the running tile, and stop."""
+    def refuse(self) -> None:
+        """Turn everybody away, those in the queue and those to come; the running tile goes on."""
         with self._changed:
             self._closed = True
             queued = [job for job in self._jobs.values() if job.state is State.QUEUED]
             answers = [answer for job in queued for answer in self._remove(job)]
             self._changed.notify_all()
         fail(answers, UnavailableError("the server is stopping, expected to be back soon"))
+
+    def close(self) -> None:
+        """Turn everybody away, finish the running tile, and stop."""
+        self.refuse()
         self._thread.join()
 
     def _admit(self, job: Job | None) -> None:

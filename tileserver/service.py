@@ -53,6 +53,11 @@ class TileService:
         self._writer = Writer(cache, self.metrics)
         self._scheduler = Scheduler(renderer, self, self.metrics, self.settings.max_queue)
 
+    def refuse(self) -> None:
+        """Turn away all that waits for a tile to be made; stored tiles are still served."""
+        if self._scheduler is not None:
+            self._scheduler.refuse()
+
     def close(self) -> None:
         """Finish the tile that is being made, store everything, and close the cache."""
         if self._scheduler is not None:
