@@ -4,8 +4,8 @@ Zoom 5 is the cubic interpolation of the picture, linear in x and Mercator in y;
 exact 2 x 2 averages of the zoom below, halves rounded up. All of it is integer arithmetic on 8-bit
 samples, so equal pictures give equal tiles on every machine.
 
-Measured on one core of an x86-64 machine, Blue Marble: opened in 1.4 s with a peak of 236 MB in
-the process, a tile of zoom 5 in 1 ms.
+Measured on one core of an x86-64 machine, Blue Marble: opened in 1.0 s, zooms 0 to 4 made in 0.5 s
+more when first asked for, a tile of zoom 5 in 1 ms; 236 MB at the peak of the whole process.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from rasterio import Affine
+from rasterio.warp import Resampling, reproject
 
 from generator import raster
 from generator.basemap import BaseMap, halve
@@ -59,6 +61,28 @@ def test_a_tile_is_the_exact_average_of_its_children(
     whole = np.block([[[nw], [ne]], [[sw], [se]]])
     total = whole[0::2, 0::2] + whole[0::2, 1::2] + whole[1::2, 0::2] + whole[1::2, 1::2]
     assert np.array_equal(random.tile(tile), (total + 2) // 4)
+
+
+@pytest.mark.parametrize("address", [(5, 20, 3), (5, 16, 12), (5, 9, 27)])
+def test_a_tile_is_what_gdal_makes_of_the_picture(address: tuple[int, int, int]) -> None:
+    rough = np.random.default_rng(3).integers(60, 196, (360, 720, 3), np.uint8)
+    tile, made = Tile(*address), np.zeros((3, 256, 256), np.uint8)
+    half = math.pi * 6378137
+    side = 2 * half / 32
+    reproject(
+        np.moveaxis(rough, -1, 0),
+        made,
+        src_transform=Affine(0.5, 0, -180, 0, -0.5, 90),
+        src_crs="EPSG:4326",
+        dst_transform=Affine(
+            side / 256, 0, tile.x * side - half, 0, -side / 256, half - tile.y * side
+        ),
+        dst_crs="EPSG:3857",
+        resampling=Resampling.cubic,
+        tolerance=0,
+    )
+    difference = np.moveaxis(made, 0, -1).astype(int) - BaseMap(rough).tile(tile)
+    assert np.abs(difference).max() <= 2
 
 
 def test_halving_rounds_halves_up() -> None:
