@@ -225,6 +225,19 @@ class Page:
                 mouse("mouseMoved", x, start[1] + (end[1] - start[1]) * share)
         mouse("mouseReleased", *end)
 
+    def swipe(self, start: tuple[float, float], end: tuple[float, float], steps: int = 8) -> None:
+        """Put a finger down at `start`, move it to `end` and lift it."""
+
+        def touch(kind: str, *points: dict[str, float]) -> None:
+            self.send("Input.dispatchTouchEvent", type=kind, touchPoints=list(points))
+
+        touch("touchStart", {"x": start[0], "y": start[1]})
+        for step in range(1, steps + 1):
+            share = step / steps
+            x = start[0] + (end[0] - start[0]) * share
+            touch("touchMove", {"x": x, "y": start[1] + (end[1] - start[1]) * share})
+        touch("touchEnd")
+
 
 def _high(descriptor: int) -> int:
     """Move a descriptor out of the way of 3 and 4."""

@@ -315,6 +315,19 @@ def test_a_phone_can_use_everything(page: Page, server: Server) -> None:
     assert page.complaints == []
 
 
+def test_a_finger_moves_the_map_and_the_divider(page: Page, server: Server) -> None:
+    page.viewport(*PHONE, phone=True)
+    show(page, server, "9/41.9/12.49/seed=7/vs=8/split=0.5")
+    page.swipe((195, 422), (78, 430))
+    page.until("location.hash.endsWith('split=0.200')")
+    assert page.run("location.hash").startswith("#9/41.9")
+    page.swipe((250, 250), (150, 300))
+    page.until("!location.hash.startsWith('#9/41.9')")
+    page.until(SETTLED)
+    assert not (bare(page) == VOID).all(-1).any()
+    assert page.complaints == []
+
+
 def test_the_readout_agrees_with_the_tiles(page: Page, server: Server) -> None:
     ask = "import('/static/web/readout.js').then((readout) => readout.metresPerPixel(%r, %d))"
     show(page, server, "13/41.9/12.49/seed=7")

@@ -1,7 +1,9 @@
 // What the current view is: its scale bar, its ground resolution, and what makes its tiles.
 
 const EQUATOR = 40_075_016.686; // metres round the globe in Web Mercator
-const LONGEST_BAR = 112; // pixels
+const LONGEST_BAR = 112; // pixels, and on a very narrow screen:
+const SHORT_BAR = 32;
+const NARROW = 360;
 const LAST_ZOOM = 15;
 
 // Metres on the ground per CSS pixel.
@@ -18,7 +20,7 @@ export function formatLength(metres) {
 }
 
 // The longest round length that a bar of at most `pixels` can show.
-export function scaleBar(resolution, pixels = LONGEST_BAR) {
+export function scaleBar(resolution, pixels) {
   const longest = resolution * pixels;
   const power = 10 ** Math.floor(Math.log10(longest));
   const metres = [5, 2, 1].find((digit) => digit * power <= longest) * power;
@@ -50,7 +52,7 @@ export class Readout {
   constructor(map, root) {
     this.#map = map;
     this.#part = (name) => root.querySelector(`[data-part="${name}"]`);
-    map.on("move zoom zoomend moveend", () => this.show());
+    map.on("move zoom zoomend moveend resize", () => this.show());
     this.#drawLadder();
     this.show();
   }
@@ -77,7 +79,7 @@ export class Readout {
     const zoom = this.#map.getZoom();
     if (zoom === undefined) return;
     const resolution = metresPerPixel(this.#map.getCenter().lat, zoom);
-    const bar = scaleBar(resolution);
+    const bar = scaleBar(resolution, this.#map.getSize().x < NARROW ? SHORT_BAR : LONGEST_BAR);
     const whole = Math.round(zoom);
     this.#part("bar").style.width = `${bar.width.toFixed(1)}px`;
     this.#part("length").textContent = formatLength(bar.metres);

@@ -37,6 +37,7 @@ export class WorldControl {
   show(seed) {
     this.#seed = seed;
     this.#field.value = seed;
+    this.#field.classList.toggle("long", seed.length > 13);
     this.#field.title = `World ${seed}`;
     this.#complain("");
   }
