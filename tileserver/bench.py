@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import resource
 import statistics
 import sys
@@ -145,9 +147,6 @@ def rectangle(tile: Tile, width: int, height: int) -> list[Tile]:
 
 def machine() -> Report:
     """Return what the numbers were measured on."""
-    import os
-    import platform
-
     return {"cores": os.cpu_count(), "processor": platform.machine(), "system": platform.system()}
 
 
@@ -159,7 +158,10 @@ def peak_memory() -> float:
 
 def table(report: Report) -> str:
     """Return the report as lines for people."""
+    model, on = report["model"], report["machine"]
     rows = [
+        ("machine", f"{on['cores']} cores, {on['processor']}"),
+        ("device, precision", f"{model.get('device')}, {model.get('precision')}"),
         ("zoom-15 tile, empty cache, with its ancestors", f"{report['cold_tile_s']:.2f} s"),
         ("its neighbours", f"{report['neighbours_per_s']:.1f} tiles/s"),
         *(
@@ -174,4 +176,4 @@ def table(report: Report) -> str:
         ("share of the matrix product's rate", f"{report['share_of_matrix']:.0%}"),
         ("peak resident memory", f"{report['peak_memory_mib']:.0f} MiB"),
     ]
-    return "\n".join(f"{name:<48}{value:>14}" for name, value in rows)
+    return "\n".join(f"{name:<48}{value:>18}" for name, value in rows)
