@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from generator import noise
 from generator.basemap import BaseMap
 from generator.checkpoint import Checkpoint, describe_config
 from generator.config import SamplerConfig, to_json
 from generator.network import SCALE, channels_last
+from generator.noise import field
 from generator.stage import Stage
 from generator.tile import BASE_ZOOM, STAGE_ZOOMS, TILE_SIZE, Tile
 
@@ -119,10 +119,10 @@ class Cascade:
         size = SCALE * (tiles * _CORE + 2 * margin)
         x0 = SCALE * (tile.x * _CORE - margin)
         y0 = SCALE * (tile.y * _CORE - margin)
-        field = noise.field(seed, tile.z, x0, y0, size, size)
+        noise = field(seed, tile.z, x0, y0, size, size)
         augmentation = self.sampler.augmentation[STAGE_ZOOMS.index(tile.z)]
         with self._lock:
-            return self.stage(parent, field, _resolutions(tile.z, rows), augmentation)
+            return self.stage(parent, noise, _resolutions(tile.z, rows), augmentation)
 
     def render(self, seed: int, tile: Tile, store: dict[Tile, Pixels] | None = None) -> Pixels:
         """Pixels of a tile with all that it needs, kept in `store` while it is made."""

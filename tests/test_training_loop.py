@@ -16,7 +16,7 @@ from training.pyramid import Pyramid, prepare
 from training.sources import read_manifest
 from training.state import RunConfig, State
 
-CONFIG = RunConfig(preset="exact-tiny", core=16, denoise=1, pairs=1, adversarial_from=2)
+CONFIG = RunConfig(preset="exact-tiny", core=16, adversarial_from=2)
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +63,9 @@ def test_an_interrupted_run_goes_on_to_the_step(data, tmp_path):
 
 
 def test_training_lowers_the_loss_on_one_batch(data):
-    config = RunConfig(preset="exact-tiny", core=16, denoise=1, pairs=1, adversarial_from=10**6)
+    config = RunConfig(preset="exact-tiny", core=16, adversarial_from=10**6)
     state, samples = make(data, config)
-    batch = next(batches(samples, 2, 0, 0))
+    batch = next(batches(samples, config.batch, 0, 0))
     trainer = Trainer(state)
     losses = [trainer.step(batch)["energy"] for _ in range(60)]
     assert sum(losses[-10:]) < 0.9 * sum(losses[:10])

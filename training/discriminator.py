@@ -1,4 +1,4 @@
-"""A patch discriminator that sees the child, its upsampled parent and the resolution."""
+"""A patch discriminator that sees the child, its colours sixteen times coarser, the resolution."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ class Discriminator(nn.Module):
     def __init__(self, width: int = 64) -> None:
         super().__init__()
         sizes = (width, 2 * width, 4 * width, 4 * width)
-        self.stem = nn.Conv2d(9 * 4, width, 3, padding=1)
+        self.stem = nn.Conv2d(6 * 4, width, 3, padding=1)
         self.layers = nn.ModuleList(
             nn.Conv2d(a, b, 4, 2, 1) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
         )
-        self.biases = nn.ModuleList(nn.Linear(256, size) for size in sizes)
+        self.biases = nn.ModuleList(nn.Linear(128, size) for size in sizes)
         self.fine = _logits(sizes[2])
         self.coarse = _logits(sizes[3])
 
-    def forward(self, residual: Tensor, base: Tensor, gsd: Tensor, augmentation: Tensor) -> Tensor:
-        """Residual and upsampled parent [B, 3, H, W], gsd and strength [B] -> logits [B, N]."""
-        code = torch.cat([frequencies(torch.log2(gsd) / 12), frequencies(augmentation)], 1)
-        x = torch.cat([residual, base, base + residual / 8.0], 1)
+    def forward(self, child: Tensor, coarse: Tensor, gsd: Tensor) -> Tensor:
+        """Child and its coarse colours [B, 3, H, W] in [-1, 1], gsd [B] in metres -> [B, N].
+
+        The coarse colours are the same for a real child and for one whose parent was generated,
+        so the logits tell how the child looks, never how its parent was made.
+        """
+        code = frequencies(torch.log2(gsd) / 12)
+        x = torch.cat([4 * (child - coarse), coarse], 1)
         h = self.stem(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))
         logits = []
         for level, bias in enumerate(self.biases):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from generator.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
 from generator.network import SCALE, crop, pin, upsample
+from training.chain import coarse_colours, generated_parent
 from training.dataset import Samples
 from training.loss import (
     denoising,
@@ -76,80 +78,83 @@ class Trainer:
         state, config = self.state, self.state.config
         self.random.manual_seed(config.seed * 1_000_003 + state.step)
         batch = {key: value.to(state.device) for key, value in batch.items()}
-        denoised, pair, clean, base, abar = self._forward(batch)
-        n = config.denoise
-        losses = {"denoising": denoising(denoised, clean[:n], abar)}
-        first, second = pair.chunk(2)
-        truth = clean[n:]
-        losses["energy"] = energy_score(first, second, truth)
+        losses, real, fake = self._forward(batch)
         total = losses["denoising"] + losses["energy"]
-        adversarial = state.step >= config.adversarial_from
-        if adversarial:
+        if state.step >= config.adversarial_from:
             state.critic.requires_grad_(False)
-            fake = self._critic(pair, base[n:].repeat(2, 1, 1, 1), batch, 2)
             with torch.no_grad():
-                real = self._critic(truth, base[n:], batch, 1)
-            losses["adversarial"] = generator_adversarial(fake, real.repeat(2, 1))
+                expected = self._critic(real)
+            losses["adversarial"] = generator_adversarial(self._critic(fake), expected)
             ramp = min(1.0, (state.step - config.adversarial_from + 1) / 300)
             total = total + ramp * config.adversarial_weight * losses["adversarial"]
         state.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]  # torch
-        norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
-        warm = min(1.0, (state.step + 1) / 100)
+        losses["norm"] = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
         for group in state.optimiser.param_groups:
-            group["lr"] = config.rate * warm
+            group["lr"] = config.rate * min(1.0, (state.step + 1) / 100)
         state.optimiser.step()
         state.ema.update(state.network)
         if state.step >= config.adversarial_from - 200:
-            losses |= self._train_critic(pair.detach(), truth, base[n:], batch)
+            losses |= self._train_critic(real, {**fake, "child": fake["child"].detach()})
         state.step += 1
-        losses["norm"] = norm
         return {name: float(value.detach()) for name, value in losses.items()}
 
-    def _forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def _forward(self, batch: Batch) -> tuple[dict[str, Tensor], Batch, Batch]:
+        """Losses against the truth, and what the critic compares: (losses, real, fake)."""
         config, network = self.state.config, self.state.network
-        n = config.denoise
+        d, p = config.denoise, config.denoise + config.pairs
+        own = generated_parent(
+            network, batch["child"][p:], batch["gsd"][p:], batch["augmentation"][p:], self.random
+        )
+        batch["parent"] = torch.cat([batch["parent"][:p], own])
         clean, base = targets(batch, network.margin)
         whole = full_residual(batch)
+
+        def each(value: Tensor) -> Tensor:
+            # The denoised samples, the pairs twice, the chains.
+            return torch.cat([value[:p], value[d:]])
+
         noise = torch.randn(
-            (n + 2 * config.pairs, *whole.shape[1:]), generator=self.random, device=whole.device
+            each(whole).shape, generator=self.random, device=whole.device, dtype=whole.dtype
         )
-        t = torch.randint(1, TIMESTEPS + 1, (n,), generator=self.random, device=whole.device)
-        abar = self.abar[t]
-        noisy = diffuse(whole[:n], noise[:n], abar)
-        x = torch.cat([noisy, noise[n:]])
-        last = torch.full((2 * config.pairs,), TIMESTEPS, device=whole.device)
-        time_ = torch.cat([t, last]) / TIMESTEPS
-
-        def both(value: Tensor) -> Tensor:
-            return torch.cat([value, value[n:]])
-
+        t = torch.randint(1, TIMESTEPS + 1, (d,), generator=self.random, device=whole.device)
+        time_ = torch.full((len(noise),), TIMESTEPS, device=whole.device)
+        time_[:d] = t
+        x = torch.cat([diffuse(whole[:d], noise[:d], self.abar[t]), noise[d:]])
         with torch.autocast(whole.device.type, torch.bfloat16):
-            code = network.embedding(time_, both(batch["gsd"]), both(batch["augmentation"]))
-            out = network(x, both(batch["parent"]), network.modulations(code))
-        return out[:n], out[n:], clean, base, abar
+            code = network.embedding(
+                time_ / TIMESTEPS, each(batch["gsd"]), each(batch["augmentation"])
+            )
+            out = network(x, each(batch["parent"]), network.modulations(code))
+        losses = {
+            "denoising": denoising(out[:d], clean[:d], self.abar[t]),
+            "energy": energy_score(out[d:p], out[p : p + config.pairs], clean[d:p]),
+        }
+        sampled = each(base)[d:] + out[d:] / RESIDUAL_GAIN
+        edge = SCALE * network.margin
+        real = {
+            "child": each(crop(batch["child"], edge))[d:],
+            "coarse": each(crop(coarse_colours(batch["child"]), edge))[d:],
+            "gsd": each(batch["gsd"])[d:],
+        }
+        return losses, real, {**real, "child": sampled}
 
-    def _critic(self, residual: Tensor, base: Tensor, batch: Batch, copies: int) -> Tensor:
-        n = self.state.config.denoise
-        gsd = batch["gsd"][n:].repeat(copies)
-        augmentation = batch["augmentation"][n:].repeat(copies)
-        with torch.autocast(residual.device.type, torch.bfloat16):
-            logits: Tensor = self.state.critic(residual, base, gsd, augmentation)
+    def _critic(self, seen: Batch) -> Tensor:
+        with torch.autocast(seen["child"].device.type, torch.bfloat16):
+            logits: Tensor = self.state.critic(seen["child"], seen["coarse"], seen["gsd"])
         return logits
 
-    def _train_critic(
-        self, pair: Tensor, truth: Tensor, base: Tensor, batch: Batch
-    ) -> dict[str, Tensor]:
+    def _train_critic(self, real: Batch, fake: Batch) -> dict[str, Tensor]:
         state = self.state
         state.critic.requires_grad_(True)
         penalised = state.step % PENALTY_EVERY == 0
-        images = truth.clone().requires_grad_(penalised)
-        real = self._critic(images, base, batch, 1)
-        fake = self._critic(pair, base.repeat(2, 1, 1, 1), batch, 2)
-        loss = discriminator_adversarial(fake, real.repeat(2, 1))
-        losses = {"critic": loss, "margin": (real.mean() - fake.mean()).detach()}
+        images = real["child"].clone().requires_grad_(penalised)
+        logits = self._critic({**real, "child": images})
+        other = self._critic(fake)
+        loss = discriminator_adversarial(other, logits)
+        losses = {"critic": loss, "margin": (logits.mean() - other.mean()).detach()}
         if penalised:
-            losses["penalty"] = gradient_penalty(real, images)
+            losses["penalty"] = gradient_penalty(logits, images)
             loss = loss + 0.5 * PENALTY_EVERY * state.config.penalty * losses["penalty"]
         state.critic_optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch
@@ -158,17 +163,29 @@ class Trainer:
         return losses
 
 
+class _Stop:
+    """SIGTERM and Ctrl-C end the run after the present step, with its state saved."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = True
+
+
 def train(
     state: State, samples: Samples, folder: Path, steps: int, workers: int, save_every: float = 180
 ) -> None:
     """Train until `steps`, printing rate and ETA and saving every `save_every` seconds."""
     trainer = Trainer(state)
-    size = state.config.denoise + state.config.pairs
-    stream = batches(samples, size, state.step, workers)
+    stream = batches(samples, state.config.batch, state.step, workers)
     began = saved = last = time.monotonic()
     first, sums, counts = state.step, dict[str, float](), dict[str, int]()
+    stop = _Stop()
     with (folder / "log.jsonl").open("a", buffering=1) as log:
-        while state.step < steps:
+        while state.step < steps and not stop.asked:
             for name, value in trainer.step(next(stream)).items():
                 sums[name] = sums.get(name, 0.0) + value
                 counts[name] = counts.get(name, 0) + 1

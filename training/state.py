@@ -22,19 +22,30 @@ STATE = "state.pt"
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """What a run trains with; stored beside its state and in the shipped weights' record."""
+    """What a run trains with; stored beside its state and in the shipped weights' record.
+
+    core: parent pixels of a window that the losses see, on each side.
+    denoise, pairs, chains: samples of a batch that are denoised at random times, sampled twice in
+    one step from real parents, and sampled once from parents that the network made itself.
+    """
 
     preset: str = "exact-s"
     core: int = 48
-    denoise: int = 2
-    pairs: int = 2
-    rate: float = 4e-4
+    denoise: int = 1
+    pairs: int = 1
+    chains: int = 2
+    rate: float = 3e-4
     adversarial_rate: float = 2e-4
-    adversarial_from: int = 1500
-    adversarial_weight: float = 0.1
-    penalty: float = 1.0
+    adversarial_from: int = 900
+    adversarial_weight: float = 0.3
+    penalty: float = 0.1
     ema: float = 0.999
     seed: int = 0
+
+    @property
+    def batch(self) -> int:
+        """Samples of one batch."""
+        return self.denoise + self.pairs + self.chains
 
 
 class State:

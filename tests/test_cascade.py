@@ -1,0 +1,163 @@
+import random
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import generator
+from generator import checkpoint
+from generator.basemap import BaseMap
+from generator.cascade import Cascade, average, order
+from generator.config import SamplerConfig
+from generator.errors import GeneratorError, WeightsError
+from generator.tile import Tile
+from tests.networks import tiny_network
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("world")
+    rows, columns = np.mgrid[0:256, 0:512]
+    waves = [np.sin(rows / 5 + k) * np.cos(2 * np.pi * columns / 512 * (3 + k)) for k in range(3)]
+    Image.fromarray((127 + 90 * np.stack(waves, -1)).astype(np.uint8)).save(path / "base.png")
+    checkpoint.save(path / "tiny.safetensors", tiny_network(), SamplerConfig(), {"steps": 1})
+    return path
+
+
+@pytest.fixture(scope="module")
+def cascade(folder):
+    return make(folder)
+
+
+def make(folder, steps=1, precision=torch.float32):
+    loaded = checkpoint.load(folder / "tiny.safetensors")
+    base = BaseMap.open(folder / "base.png")
+    return Cascade(base, loaded, SamplerConfig(steps=steps), torch.device("cpu"), precision)
+
+
+def mosaic(cascade, seed, first, count, store):
+    rows = [
+        np.hstack([cascade.render(seed, Tile(first.z, x, y), store) for x in columns])
+        for columns, y in (
+            (range(first.x, first.x + count), y) for y in range(first.y, first.y + count)
+        )
+    ]
+    return np.vstack(rows)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("first", [Tile(11, 1070, 676), Tile(7, 126, 60), Tile(13, 4000, 0)])
+def test_a_metatile_equals_its_single_tiles(folder, first, precision):
+    cascade = make(folder, precision=precision)
+    store = {}
+    single = mosaic(cascade, 5, first, 2, store)
+    for need in {n for x in (0, 1) for y in (0, 1) for n in cascade.needs(neighbour(first, x, y))}:
+        cascade.render(5, need, store)
+    whole = cascade.window(5, first, store.__getitem__, tiles=2)
+    np.testing.assert_array_equal(whole, single)
+
+
+def neighbour(tile, x, y):
+    return Tile(tile.z, tile.x + x, tile.y + y)
+
+
+@pytest.mark.parametrize("zoom", [11, 13])
+def test_order_of_requests_does_not_change_a_pixel(folder, zoom):
+    block = [Tile(zoom, 300 + x, 200 + y) for x in range(3) for y in range(3)]
+    results = []
+    for shuffle in (1, 2):
+        cascade, store = make(folder), {}
+        random.Random(shuffle).shuffle(block)
+        made = {tile: cascade.render(9, tile, store) for tile in block}
+        results.append(np.stack([made[tile] for tile in sorted(made)]))
+    np.testing.assert_array_equal(*results)
+
+
+def test_evicted_parents_are_made_again_as_they_were(cascade):
+    tile = Tile(9, 255, 150)
+    first = cascade.render(1, tile, {})
+    store = {}
+    cascade.render(1, Tile(9, 254, 150), store)
+    np.testing.assert_array_equal(cascade.render(1, tile, store), first)
+
+
+def test_even_zooms_are_the_average_of_their_children(cascade):
+    store = {}
+    for tile in (Tile(8, 90, 100), Tile(10, 511, 400)):
+        made = cascade.render(0, tile, store).astype(float)
+        children = [store[child].astype(float) for child in tile.children()]
+        whole = np.vstack([np.hstack(children[:2]), np.hstack(children[2:])])
+        expected = whole.reshape(256, 2, 256, 2, 3).mean((1, 3))
+        assert np.abs(made - expected).max() <= 0.5
+
+
+def test_average_rounds_half_up():
+    quarters = [np.full((256, 256, 3), value, np.uint8) for value in (255, 0, 1, 2)]
+    for quarter in quarters:
+        quarter[0::2, 0::2] += quarter[0, 0, 0] < 255
+    result = average(quarters)
+    assert result[0, 0, 0] == 255
+    assert result[0, 200, 0] == 0  # 1/4
+    assert result[200, 0, 0] == 1  # 5/4
+
+
+def test_stage_reads_parents_across_the_dateline_and_mirrored_at_the_poles(cascade):
+    assert {t.x for t in cascade.needs(Tile(9, 0, 100))} == {0, 127}
+    assert {t.y for t in cascade.needs(Tile(9, 100, 0))} == {0}
+    assert {t.y for t in cascade.needs(Tile(9, 100, 511))} == {127}
+    assert cascade.needs(Tile(5, 3, 3)) == ()
+    assert set(cascade.needs(Tile(6, 3, 3))) == set(Tile(6, 3, 3).children())
+
+
+def test_neighbours_across_the_dateline_continue_each_other(cascade):
+    store = {}
+    west = cascade.render(4, Tile(7, 127, 50), store).astype(float)
+    east = cascade.render(4, Tile(7, 0, 50), store).astype(float)
+    across = np.abs(west[:, -1] - east[:, 0]).mean()
+    inside = np.abs(np.diff(west[:, -20:], axis=1)).mean()
+    assert across < 1.3 * inside
+
+
+def test_order_lists_inputs_before_users_and_only_what_is_missing(cascade):
+    tile = Tile(9, 37, 100)
+    listed = order(cascade, tile, lambda t: t.z == 5)
+    assert listed[-1] == tile
+    position = {t: i for i, t in enumerate(listed)}
+    assert len(position) == len(listed)
+    for t in listed:
+        for need in cascade.needs(t):
+            assert need.z == 5 or position[need] < position[t]
+    assert all(t.z > 5 for t in listed)
+    assert order(cascade, tile, lambda t: True) == []
+
+
+def test_fingerprint_tells_worlds_apart(folder, cascade):
+    assert cascade.fingerprint(1) == make(folder).fingerprint(1)
+    others = [cascade.fingerprint(2), make(folder, steps=2).fingerprint(1)]
+    others.append(make(folder, precision=torch.bfloat16).fingerprint(1))
+    assert cascade.fingerprint(1) not in others
+    assert len(cascade.fingerprint(1)) == 16
+
+
+def test_seeds_agree_on_the_base_map_and_differ_below_it(cascade):
+    for tile, same in ((Tile(5, 9, 9), True), (Tile(7, 37, 38), False)):
+        first, second = (cascade.render(seed, tile) for seed in (0, 1))
+        assert np.array_equal(first, second) is same
+
+
+def test_load_explains_what_it_cannot_use(folder, tmp_path):
+    with pytest.raises(GeneratorError, match="steps is 0, expected 1 to 100"):
+        generator.load(steps=0)
+    with pytest.raises(GeneratorError, match="device is 'abacus'"):
+        generator.load(device="abacus")
+    with pytest.raises(WeightsError, match=r"none\.safetensors"):
+        generator.load(weights=tmp_path / "none.safetensors")
+
+
+def test_loaded_cascade_describes_itself(folder):
+    cascade = generator.load(folder / "base.png", folder / "tiny.safetensors", steps=3)
+    described = cascade.describe()
+    assert described["steps"] == 3
+    assert described["training"] == {"steps": 1}
+    assert described["parameters"] > 1000

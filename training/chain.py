@@ -1,0 +1,53 @@
+"""Parents that the network makes itself, so that it learns to continue its own chains."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from generator.diffusion import RESIDUAL_GAIN
+from generator.network import SCALE, ExactUNet, upsample
+
+GRANDCHILD = SCALE * SCALE
+
+
+def mirrored(size: int, first: int, last: int, device: torch.device) -> Tensor:
+    """Positions first..last-1 of an axis of `size`, mirrored at its ends again and again."""
+    position = torch.arange(first, last, device=device) % (2 * size)
+    return torch.where(position < size, position, 2 * size - 1 - position)
+
+
+@torch.no_grad()
+def generated_parent(
+    network: ExactUNet, child: Tensor, gsd: Tensor, augmentation: Tensor, random: torch.Generator
+) -> Tensor:
+    """Make the parent of a real child from the child averaged by 16, in one step.
+
+    child: [B, 3, 16k, 16k] in [-1, 1]; gsd: metres per child pixel, [B]. The grandparent is
+    mirrored at its edges for the network's margin. Returns [B, 3, 4k, 4k], rounded to 8 bits.
+    """
+    grandparent = F.avg_pool2d(child, GRANDCHILD)
+    size, margin = grandparent.shape[-1], network.margin
+    even = size + size % 2
+    index = mirrored(size, -margin, even + margin, child.device)
+    window = grandparent[:, :, index][:, :, :, index]
+    noise = torch.randn(
+        (len(child), 3, SCALE * window.shape[-1], SCALE * window.shape[-1]),
+        generator=random,
+        device=child.device,
+    )
+    time = torch.ones(len(child), device=child.device)
+    with torch.autocast(child.device.type, torch.bfloat16):
+        code = network.embedding(time, gsd * SCALE, augmentation)
+        residual = network(noise, window, network.modulations(code))
+    edge = SCALE * (margin - 2)
+    base = upsample(window)[..., edge : -edge or None, edge : -edge or None]
+    parent = (base + residual / RESIDUAL_GAIN)[..., : SCALE * size, : SCALE * size]
+    rounded: Tensor = ((parent.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    return rounded
+
+
+def coarse_colours(child: Tensor) -> Tensor:
+    """Average by 16 and interpolate back, linearly: [B, 3, 16k, 16k] -> the same shape."""
+    return F.interpolate(F.avg_pool2d(child, GRANDCHILD), scale_factor=GRANDCHILD, mode="bilinear")
