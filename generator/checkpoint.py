@@ -38,9 +38,7 @@ class Checkpoint:
     digest: str
 
 
-def save(
-    path: Path, network: ExactUNet, sampler: SamplerConfig, record: dict[str, Any]
-) -> None:
+def save(path: Path, network: ExactUNet, sampler: SamplerConfig, record: dict[str, Any]) -> None:
     """Write weights in bfloat16 with their configuration and training record (a JSON object)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {

@@ -36,5 +36,3 @@ def sample(denoise: Denoise, noise: Tensor, steps: int) -> Tensor:
 def steps_margin(margin: int, steps: int) -> int:
     """Parent pixels round the core that `steps` evaluations consume."""
     return margin * steps
-
-
