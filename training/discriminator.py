@@ -15,7 +15,7 @@ class Discriminator(nn.Module):
     def __init__(self, width: int = 64) -> None:
         super().__init__()
         sizes = (width, 2 * width, 4 * width, 4 * width)
-        self.stem = nn.Conv2d(6 * 4, width, 3, padding=1)
+        self.stem = nn.Conv2d(9 * 4, width, 3, padding=1)
         self.layers = nn.ModuleList(
             nn.Conv2d(a, b, 4, 2, 1) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
         )
@@ -30,7 +30,9 @@ class Discriminator(nn.Module):
         so the logits tell how the child looks, never how its parent was made.
         """
         code = frequencies(torch.log2(gsd) / 12)
-        x = torch.cat([4 * (child - coarse), coarse], 1)
+        # Detail within a parent pixel is faint; it gets planes of its own, amplified.
+        smooth = F.interpolate(F.avg_pool2d(child, 4), scale_factor=4.0, mode="bilinear")
+        x = torch.cat([10 * (child - smooth), 4 * (child - coarse), coarse], 1)
         h = self.stem(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))
         logits = []
         for level, bias in enumerate(self.biases):

@@ -38,7 +38,7 @@ class RunConfig:
     adversarial_rate: float = 2e-4
     adversarial_from: int = 900
     adversarial_weight: float = 0.3
-    penalty: float = 0.1
+    penalty: float = 0.01
     ema: float = 0.999
     seed: int = 0
 
