@@ -46,8 +46,3 @@ def generated_parent(
     parent = (base + residual / RESIDUAL_GAIN)[..., : SCALE * size, : SCALE * size]
     rounded: Tensor = ((parent.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
     return rounded
-
-
-def coarse_colours(child: Tensor) -> Tensor:
-    """Average by 16 and interpolate back, linearly: [B, 3, 16k, 16k] -> the same shape."""
-    return F.interpolate(F.avg_pool2d(child, GRANDCHILD), scale_factor=GRANDCHILD, mode="bilinear")

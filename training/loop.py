@@ -15,18 +15,14 @@ from torch.utils.data import DataLoader, Sampler
 
 from generator.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
 from generator.network import SCALE, crop, pin, upsample
-from training.chain import coarse_colours, generated_parent
+from training.chain import generated_parent
 from training.dataset import Samples
-from training.loss import (
-    denoising,
-    discriminator_adversarial,
-    energy_score,
-    generator_adversarial,
-    gradient_penalty,
-)
+from training.loss import denoising, energy_score, patches
+from training.scattering import scattering
 from training.state import Batch, State
 
-PENALTY_EVERY = 4
+CHAIN_STRENGTH = 0.2
+"""Augmentation strength that the network's own outputs count as, in training and by default."""
 _LOG_EVERY = 20
 
 
@@ -74,19 +70,11 @@ class Trainer:
         self.random = torch.Generator(state.device)
 
     def step(self, batch: Batch) -> dict[str, float]:
-        """Update the networks once; returns the losses."""
+        """Update the network once; returns the losses."""
         state, config = self.state, self.state.config
         self.random.manual_seed(config.seed * 1_000_003 + state.step)
-        batch = {key: value.to(state.device) for key, value in batch.items()}
-        losses, real, fake = self._forward(batch)
-        total = losses["denoising"] + losses["energy"]
-        if state.step >= config.adversarial_from:
-            state.critic.requires_grad_(False)
-            with torch.no_grad():
-                expected = self._critic(real)
-            losses["adversarial"] = generator_adversarial(self._critic(fake), expected)
-            ramp = min(1.0, (state.step - config.adversarial_from + 1) / 300)
-            total = total + ramp * config.adversarial_weight * losses["adversarial"]
+        losses = self._losses({key: value.to(state.device) for key, value in batch.items()})
+        total = losses["denoising"] + losses["pixels"] + config.scattering * losses["scattering"]
         state.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]  # torch
         losses["norm"] = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
@@ -94,29 +82,21 @@ class Trainer:
             group["lr"] = config.rate * min(1.0, (state.step + 1) / 100)
         state.optimiser.step()
         state.ema.update(state.network)
-        if state.step >= config.adversarial_from - 200:
-            losses |= self._train_critic(real, {**fake, "child": fake["child"].detach()})
         state.step += 1
         return {name: float(value.detach()) for name, value in losses.items()}
 
-    def _forward(self, batch: Batch) -> tuple[dict[str, Tensor], Batch, Batch]:
-        """Losses against the truth, and what the critic compares: (losses, real, fake)."""
+    def _losses(self, batch: Batch) -> dict[str, Tensor]:
         config, network = self.state.config, self.state.network
-        d, p = config.denoise, config.denoise + config.pairs
-        own = generated_parent(
-            network, batch["child"][p:], batch["gsd"][p:], batch["augmentation"][p:], self.random
-        )
-        batch["parent"] = torch.cat([batch["parent"][:p], own])
+        d = config.denoise
+        self._continue_chains(batch, d + config.pairs)
         clean, base = targets(batch, network.margin)
         whole = full_residual(batch)
 
         def each(value: Tensor) -> Tensor:
-            # The denoised samples, the pairs twice, the chains.
-            return torch.cat([value[:p], value[d:]])
+            # The denoised samples once, the others twice.
+            return torch.cat([value, value[d:]])
 
-        noise = torch.randn(
-            each(whole).shape, generator=self.random, device=whole.device, dtype=whole.dtype
-        )
+        noise = torch.randn(each(whole).shape, generator=self.random, device=whole.device)
         t = torch.randint(1, TIMESTEPS + 1, (d,), generator=self.random, device=whole.device)
         time_ = torch.full((len(noise),), TIMESTEPS, device=whole.device)
         time_[:d] = t
@@ -126,41 +106,28 @@ class Trainer:
                 time_ / TIMESTEPS, each(batch["gsd"]), each(batch["augmentation"])
             )
             out = network(x, each(batch["parent"]), network.modulations(code))
-        losses = {
+        first, second = out[d:].chunk(2)
+        samples = (first, second, clean[d:])
+        images = [base[d:] * RESIDUAL_GAIN + residual for residual in samples]
+        return {
             "denoising": denoising(out[:d], clean[:d], self.abar[t]),
-            "energy": energy_score(out[d:p], out[p : p + config.pairs], clean[d:p]),
+            "pixels": energy_score(*map(patches, samples)),
+            "scattering": energy_score(*map(scattering, images)),
         }
-        sampled = each(base)[d:] + out[d:] / RESIDUAL_GAIN
-        edge = SCALE * network.margin
-        real = {
-            "child": each(crop(batch["child"], edge))[d:],
-            "coarse": each(crop(coarse_colours(batch["child"]), edge))[d:],
-            "gsd": each(batch["gsd"])[d:],
-        }
-        return losses, real, {**real, "child": sampled}
 
-    def _critic(self, seen: Batch) -> Tensor:
-        with torch.autocast(seen["child"].device.type, torch.bfloat16):
-            logits: Tensor = self.state.critic(seen["child"], seen["coarse"], seen["gsd"])
-        return logits
+    def _continue_chains(self, batch: Batch, first: int) -> None:
+        """Give the samples from `first` on parents of the network's own making.
 
-    def _train_critic(self, real: Batch, fake: Batch) -> dict[str, Tensor]:
-        state = self.state
-        state.critic.requires_grad_(True)
-        penalised = state.step % PENALTY_EVERY == 0
-        images = real["child"].clone().requires_grad_(penalised)
-        logits = self._critic({**real, "child": images})
-        other = self._critic(fake)
-        loss = discriminator_adversarial(other, logits)
-        losses = {"critic": loss, "margin": (logits.mean() - other.mean()).detach()}
-        if penalised:
-            losses["penalty"] = gradient_penalty(logits, images)
-            loss = loss + 0.5 * PENALTY_EVERY * state.config.penalty * losses["penalty"]
-        state.critic_optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch
-        torch.nn.utils.clip_grad_norm_(state.critic.parameters(), 5.0)
-        state.critic_optimiser.step()
-        return losses
+        Zoom 7 keeps its degraded parents: there the product starts from the base map.
+        """
+        child, gsd = batch["child"][first:], batch["gsd"][first:]
+        strength = torch.full_like(gsd, CHAIN_STRENGTH)
+        own = generated_parent(self.state.network, child, gsd, strength, self.random)
+        bridge = batch["band"][first:] == 0
+        own = torch.where(bridge.view(-1, 1, 1, 1), batch["parent"][first:], own)
+        strength = torch.where(bridge, batch["augmentation"][first:], strength)
+        batch["parent"] = torch.cat([batch["parent"][:first], own])
+        batch["augmentation"] = torch.cat([batch["augmentation"][:first], strength])
 
 
 class _Stop:

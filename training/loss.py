@@ -1,4 +1,4 @@
-"""Losses: P2-weighted denoising, the energy score of one-step samples, the adversarial term."""
+"""Losses: P2-weighted denoising and the energy score of one-step samples."""
 
 from __future__ import annotations
 
@@ -15,46 +15,29 @@ def denoising(predicted: Tensor, clean: Tensor, abar: Tensor) -> Tensor:
     return (p2_weight(abar) * error).mean()
 
 
-def patches(x: Tensor) -> list[Tensor]:
-    """Cut [B, 3, H, W] into 4x4 patches at three scales: [B, 48, h, w], in steps of octaves."""
+def patches(x: Tensor, levels: int = 4) -> list[Tensor]:
+    """Cut [B, 3, H, W] into 4x4 patches at `levels` octaves: [B, 48, h, w] each."""
     parts = []
-    for level in range(3):
+    for level in range(levels):
         parts.append(F.pixel_unshuffle(x, 4))
-        if level < 2:
+        if level < levels - 1:
             x = F.avg_pool2d(x, 2)
     return parts
 
 
-def energy_score(first: Tensor, second: Tensor, clean: Tensor) -> Tensor:
+def energy_score(first: list[Tensor], second: list[Tensor], truth: list[Tensor]) -> Tensor:
     """Energy score of two independent samples against the truth, a scalar.
 
-    E|y-g| - E|g-g'|/2 over patches at three scales. It is strictly proper: its least value is
-    reached by samples of the true conditional distribution of a patch, so it neither blurs nor
-    fades (Gneiting and Raftery 2007).
+    E|y-g| - E|g-g'|/2 over the vectors [B, N, h, w] of each map, averaged over the maps. It is
+    strictly proper: its least value is reached by samples of the true conditional distribution of
+    those vectors, so it neither blurs nor fades (Gneiting and Raftery 2007).
     """
-    total = torch.zeros((), device=clean.device)
-    for a, b, y in zip(patches(first), patches(second), patches(clean), strict=True):
+    total = torch.zeros((), device=truth[0].device)
+    for a, b, y in zip(first, second, truth, strict=True):
         near = 0.5 * (_norm(a - y) + _norm(b - y))
         total = total + (near - 0.5 * _norm(a - b)).mean()
-    return total / 3
+    return total / len(truth)
 
 
 def _norm(x: Tensor) -> Tensor:
     return (x.square().mean(1) + 1e-4).sqrt()
-
-
-def generator_adversarial(fake: Tensor, real: Tensor) -> Tensor:
-    """Relativistic pairing loss of the generator (logits of equal shape)."""
-    return F.softplus(real - fake).mean()
-
-
-def discriminator_adversarial(fake: Tensor, real: Tensor) -> Tensor:
-    """Relativistic pairing loss of the discriminator (logits of equal shape)."""
-    return F.softplus(fake - real).mean()
-
-
-def gradient_penalty(logits: Tensor, images: Tensor) -> Tensor:
-    """R1: squared norm of the gradient of each patch logit at the real images, on average."""
-    total = logits.sum() / logits.shape[1] ** 0.5
-    (gradient,) = torch.autograd.grad(total, images, create_graph=True)
-    return gradient.square().sum((1, 2, 3)).mean()

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from generator.config import PRESETS, NetworkConfig
 from generator.network import ExactUNet, channels_last
-from training.discriminator import Discriminator
 from training.ema import Ema
 from training.errors import TrainingError
 
@@ -26,19 +25,17 @@ class RunConfig:
 
     core: parent pixels of a window that the losses see, on each side.
     denoise, pairs, chains: samples of a batch that are denoised at random times, sampled twice in
-    one step from real parents, and sampled once from parents that the network made itself.
+    one step from real parents, and the same from parents that the network made itself.
+    scattering: weight of the energy score of scattering vectors beside that of pixel patches.
     """
 
     preset: str = "exact-s"
     core: int = 48
     denoise: int = 1
     pairs: int = 1
-    chains: int = 2
-    rate: float = 3e-4
-    adversarial_rate: float = 2e-4
-    adversarial_from: int = 900
-    adversarial_weight: float = 0.3
-    penalty: float = 0.01
+    chains: int = 1
+    rate: float = 4e-4
+    scattering: float = 1.0
     ema: float = 0.999
     seed: int = 0
 
@@ -55,13 +52,9 @@ class State:
         torch.manual_seed(config.seed)
         self.config, self.device = config, device
         self.network = channels_last(ExactUNet(_preset(config.preset)).to(device))
-        self.critic = channels_last(Discriminator().to(device))
         self.ema = Ema(self.network, config.ema)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4
-        )
-        self.critic_optimiser = torch.optim.AdamW(
-            self.critic.parameters(), config.adversarial_rate, betas=(0.5, 0.99), weight_decay=0.0
         )
         self.step = 0
         self.seconds = 0.0
@@ -71,9 +64,7 @@ class State:
         return {
             "network": self.network,
             "ema": self.ema.network,
-            "critic": self.critic,
             "optimiser": self.optimiser,
-            "critic_optimiser": self.critic_optimiser,
         }
 
     def save(self, folder: Path) -> None:
@@ -102,8 +93,6 @@ class State:
         self.ema.updates = int(data["updates"])
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.rate
-        for group in self.critic_optimiser.param_groups:
-            group["lr"] = self.config.adversarial_rate
         return True
 
 

@@ -1,0 +1,111 @@
+"""What the shipped weights promise: exact seams, children that keep their parents, calm seas."""
+
+import random
+
+import numpy as np
+import pytest
+
+import generator
+from generator.checkpoint import DEFAULT
+from generator.tile import STAGE_ZOOMS, Tile
+
+pytestmark = pytest.mark.skipif(not DEFAULT.exists(), reason="the shipped weights are missing")
+
+SEED = 11
+SIDE = 8
+
+
+@pytest.fixture(scope="module")
+def cascade():
+    return generator.load()
+
+
+@pytest.fixture(scope="module")
+def store():
+    return {}
+
+
+def first(zoom):
+    """Corner of a block in the middle of northern Italy: coast, plain and mountains."""
+    tile = Tile(15, 17160, 11800)
+    return tile.parent(15 - zoom) if zoom < 15 else tile
+
+
+def mosaic(cascade, store, zoom, side=SIDE):
+    corner = first(zoom)
+    rows = [
+        np.hstack(
+            [
+                cascade.render(SEED, Tile(zoom, corner.x + i, corner.y + j), store)
+                for i in range(side)
+            ]
+        )
+        for j in range(side)
+    ]
+    return np.vstack(rows).astype(np.float64)
+
+
+@pytest.mark.parametrize("zoom", STAGE_ZOOMS)
+def test_seams_are_no_steeper_than_the_inside(cascade, store, zoom):
+    """64 tiles: differences across borders against those a few pixels inside, 1.00 +- 0.03."""
+    pixels = mosaic(cascade, store, zoom)
+    ratios = []
+    for axis in (0, 1):
+        steps = np.abs(np.diff(pixels, axis=axis)).mean((1 - axis, 2))
+        border = [steps[256 * k - 1] for k in range(1, SIDE)]
+        inside = [steps[256 * k - 1 + d] for k in range(1, SIDE) for d in INSIDE]
+        ratios.append(np.mean(border) / np.mean(inside))
+    assert abs(np.mean(ratios) - 1) <= 0.03, ratios
+
+
+INSIDE = (-20, -16, -12, -8, -4, 4, 8, 12, 16, 20)
+"""Offsets from a border, multiples of 4: a child's phase within its parent's pixel is the same."""
+
+
+@pytest.mark.parametrize("zoom", STAGE_ZOOMS)
+def test_child_keeps_its_parent_s_colour_and_shape(cascade, store, zoom):
+    child = mosaic(cascade, store, zoom, side=4)
+    corner = first(zoom)
+    rows = []
+    for j in range(4):
+        row = []
+        for i in range(4):
+            x, y = corner.x + i, corner.y + j
+            parent = cascade.render(SEED, Tile(zoom - 2, x // 4, y // 4), store)
+            left, top = x % 4 * 64, y % 4 * 64
+            row.append(parent[top : top + 64, left : left + 64])
+        rows.append(np.hstack(row))
+    parent = np.vstack(rows).astype(np.float64)
+    ours = child.reshape(64, 16, 64, 16, 3).mean((1, 3))
+    theirs = parent.reshape(64, 4, 64, 4, 3).mean((1, 3))
+    assert np.abs(ours - theirs).mean() <= 3
+
+
+@pytest.mark.parametrize("zoom", [11, 13, 15])
+def test_a_metatile_equals_its_single_tiles(cascade, store, zoom):
+    corner = first(zoom)
+    whole = cascade.window(SEED, corner, lambda tile: cascade.render(SEED, tile, store), tiles=2)
+    np.testing.assert_array_equal(whole, mosaic(cascade, store, zoom, side=2).astype(np.uint8))
+
+
+def test_order_of_requests_does_not_change_a_tile(cascade, store):
+    expected = mosaic(cascade, store, 15, side=3)
+    corner = first(15)
+    places = [(i, j) for i in range(3) for j in range(3)]
+    random.Random(1).shuffle(places)
+    fresh = {}
+    made = np.empty_like(expected)
+    for i, j in places:
+        tile = cascade.render(SEED, Tile(15, corner.x + i, corner.y + j), fresh)
+        made[256 * j : 256 * j + 256, 256 * i : 256 * i + 256] = tile
+    np.testing.assert_array_equal(made, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "tile"),
+    [("Pacific", Tile(13, 700, 4000)), ("Antarctic ice", Tile(11, 1500, 1980))],
+)
+def test_flat_places_stay_without_grain(cascade, name, tile):
+    pixels = cascade.render(SEED, tile, {}).astype(np.float64).mean(-1)
+    grain = np.abs(np.diff(pixels, axis=1)).mean()
+    assert grain < 3.0, f"{name}: neighbouring pixels differ by {grain:.1f} grey levels"
