@@ -16,7 +16,7 @@ from training.pyramid import Pyramid, prepare
 from training.sources import read_manifest
 from training.state import RunConfig, State
 
-CONFIG = RunConfig(preset="exact-tiny", core=16)
+CONFIG = RunConfig(preset="exact-tiny", core=32)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_targets_are_what_the_parent_lacks(data):
     state, samples = make(data)
     batch = next(batches(samples, 2, 0, 0))
     clean, base = targets(batch, state.network.margin)
-    assert clean.shape == base.shape == (2, 3, 64, 64)
+    assert clean.shape == base.shape == (2, 3, 128, 128)
     m = 4 * state.network.margin
     child = batch["child"][..., m:-m, m:-m]
     # Residual and base give the child back, up to the coarse part that is pinned to the parent.
@@ -63,7 +63,7 @@ def test_an_interrupted_run_goes_on_to_the_step(data, tmp_path):
 
 
 def test_training_lowers_the_loss_on_one_batch(data):
-    config = RunConfig(preset="exact-tiny", core=16)
+    config = RunConfig(preset="exact-tiny", core=32)
     state, samples = make(data, config)
     batch = next(batches(samples, config.batch, 0, 0))
     trainer = Trainer(state)
