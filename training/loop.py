@@ -17,8 +17,8 @@ from generator.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
 from generator.network import SCALE, crop, pin, upsample
 from training.chain import generated_parent
 from training.dataset import Samples
+from training.features import random_features, shifted_window
 from training.loss import denoising, energy_score, patches
-from training.scattering import scattering
 from training.state import Batch, State
 
 CHAIN_STRENGTH = 0.2
@@ -74,7 +74,7 @@ class Trainer:
         state, config = self.state, self.state.config
         self.random.manual_seed(config.seed * 1_000_003 + state.step)
         losses = self._losses({key: value.to(state.device) for key, value in batch.items()})
-        total = losses["denoising"] + losses["pixels"] + config.scattering * losses["scattering"]
+        total = losses["denoising"] + losses["pixels"] + config.features * losses["features"]
         state.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]  # torch
         losses["norm"] = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
@@ -107,12 +107,13 @@ class Trainer:
             )
             out = network(x, each(batch["parent"]), network.modulations(code))
         first, second = out[d:].chunk(2)
-        samples = (first, second, clean[d:])
+        samples = [first, second, clean[d:]]
         images = [base[d:] * RESIDUAL_GAIN + residual for residual in samples]
+        windows = shifted_window(samples, self.random)
         return {
             "denoising": denoising(out[:d], clean[:d], self.abar[t]),
-            "pixels": energy_score(*map(patches, samples)),
-            "scattering": energy_score(*map(scattering, images)),
+            "pixels": energy_score(*map(patches, windows)),
+            "features": energy_score(*random_features(images, self.random)),
         }
 
     def _continue_chains(self, batch: Batch, first: int) -> None:

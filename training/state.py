@@ -26,7 +26,7 @@ class RunConfig:
     core: parent pixels of a window that the losses see, on each side.
     denoise, pairs, chains: samples of a batch that are denoised at random times, sampled twice in
     one step from real parents, and the same from parents that the network made itself.
-    scattering: weight of the energy score of scattering vectors beside that of pixel patches.
+    features: weight of the energy score of random features beside that of pixel patches.
     """
 
     preset: str = "exact-s"
@@ -35,8 +35,8 @@ class RunConfig:
     pairs: int = 1
     chains: int = 1
     rate: float = 4e-4
-    scattering: float = 1.0
-    ema: float = 0.999
+    features: float = 1.0
+    ema: float = 0.998
     seed: int = 0
 
     @property
