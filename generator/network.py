@@ -20,7 +20,8 @@ SCALE = 4
 
 Network = TypeVar("Network", bound=nn.Module)
 
-_BLUR = (1.0, 6.0, 15.0, 20.0, 15.0, 6.0, 1.0)
+_BLUR = (0.0, 1.0, 4.5, 10.0, 4.5, 1.0, 0.0)
+"""Weights of the pinning's blur; the outer zeros keep the margin, and so all windows, even."""
 _PIN_MARGIN = len(_BLUR) // 2 + 1
 
 
@@ -177,7 +178,7 @@ def pin(residual: Tensor) -> Tensor:
     """Remove what the parent decides, its colour and coarse shape, from a residual.
 
     residual: [B, 48, H, W], pixel-unshuffled on the parent's grid, float32.
-    Returns [B, 3, 4(H-8), 4(W-8)]: minus its 4x4 averages, blurred over 7x7 parent pixels and
+    Returns [B, 3, 4(H-8), 4(W-8)]: minus its 4x4 averages, blurred over 5x5 parent pixels and
     interpolated linearly. Only what is coarser than about 16 child pixels is held to the parent.
     """
     b, _, height, width = residual.shape

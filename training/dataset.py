@@ -42,7 +42,7 @@ _FOLDED_ROWS_LATITUDE = 45.0
 _TRIES = 40
 _FLAT = 5.0
 """Standard deviation of luminance, in grey levels, under which a window counts as flat."""
-_FLAT_LEFT_OUT = 0.7
+_FLAT_LEFT_OUT = 0.2
 """Share of the flat windows (most of the sea) that are left out."""
 
 

@@ -35,7 +35,7 @@ class RunConfig:
     pairs: int = 1
     chains: int = 1
     rate: float = 4e-4
-    features: float = 1.0
+    features: float = 4.0
     ema: float = 0.998
     seed: int = 0
 
