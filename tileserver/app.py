@@ -152,6 +152,7 @@ def serve(settings: Settings) -> None:
             app = create_app(settings, load_renderer(settings), cache)
             config = uvicorn.Config(
                 app,
+                ws="none",
                 lifespan="on",
                 access_log=False,
                 log_level="warning",
