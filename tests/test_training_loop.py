@@ -103,6 +103,16 @@ def test_a_state_of_another_preset_is_refused(data, tmp_path):
         other.load(tmp_path)
 
 
+def test_a_new_run_can_start_from_exported_weights(data):
+    first, _ = make(data)
+    second, _ = make(data, RunConfig(preset="exact-tiny", core=32, seed=5))
+    assert not torch.equal(weights(first), weights(second))
+    second.start_from(first.network)
+    assert torch.equal(weights(first), weights(second))
+    with pytest.raises(TrainingError, match="preset exact-s"):
+        State(RunConfig(preset="exact-s"), torch.device("cpu")).start_from(first.network)
+
+
 def test_command_line_explains_a_mistake(tmp_path):
     command = [sys.executable, "-m", "training", "train", "--data", str(tmp_path)]
     command += ["--run", str(tmp_path / "run"), "--steps", "1", "--preset", "exact-tiny"]

@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, required=True, help="folder made by prepare")
     train.add_argument("--run", type=Path, required=True, help="folder of the run's state and log")
     train.add_argument("--steps", type=int, required=True, help="train until this step")
+    train.add_argument("--init", type=Path, help="start a new run from these safetensors")
     train.add_argument("--workers", type=int, default=1, help="processes that make samples [1]")
     train.add_argument("--threads", type=int, help="threads of the network [all cores]")
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -93,6 +94,7 @@ def _prepare(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
+    from generator import checkpoint
     from training.dataset import Samples
     from training.loop import train
     from training.pyramid import Pyramid
@@ -105,6 +107,8 @@ def _train(args: argparse.Namespace) -> int:
     state = State(config, torch.device(args.device))
     if state.load(args.run):
         print(f"continuing {args.run} at step {state.step}", flush=True)
+    elif args.init:
+        state.start_from(checkpoint.load(args.init).network)
     window = config.core + 2 * state.network.margin
     samples = Samples(Pyramid(args.data), "train", window, config.seed)
     train(state, samples, args.run, args.steps, args.workers)

@@ -53,7 +53,11 @@ def evaluate(stage: Stage, samples: Samples, count: int, picture: Path | None) -
     for band in range(len(BANDS)):
         if not samples.choices[band][0]:
             continue
-        pairs = _pairs(stage, samples, band, count)
+        try:
+            pairs = _pairs(stage, samples, band, count)
+        except TrainingError as error:
+            print(f"left out: {error}")
+            continue
         rows.append(_row(BANDS[band].zoom, pairs))
         shown = range(0, count, max(1, count // 4))
         strips += [

@@ -77,6 +77,16 @@ class State:
         torch.save(data, partial)
         os.replace(partial, folder / STATE)
 
+    def start_from(self, network: ExactUNet) -> None:
+        """Begin a new run with another network's weights; raises TrainingError if they differ."""
+        if network.config != self.network.config:
+            raise TrainingError(
+                f"the weights are of {network.config}, preset {self.config.preset} is "
+                f"{self.network.config}"
+            )
+        for ours in (self.network, self.ema.network):
+            ours.load_state_dict(network.state_dict())
+
     def load(self, folder: Path) -> bool:
         """Continue from `folder`; returns False where there is nothing to continue."""
         if not (folder / STATE).exists():
