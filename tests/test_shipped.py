@@ -1,5 +1,6 @@
 """What the shipped weights promise: exact seams, children that keep their parents, calm seas."""
 
+import asyncio
 import random
 
 import numpy as np
@@ -8,6 +9,10 @@ import pytest
 import generator
 from generator.checkpoint import DEFAULT
 from generator.tile import STAGE_ZOOMS, Tile
+from tileserver.cache import TileCache
+from tileserver.metrics import Metrics
+from tileserver.service import TileService
+from tileserver.settings import Settings
 
 pytestmark = pytest.mark.skipif(not DEFAULT.exists(), reason="the shipped weights are missing")
 
@@ -88,17 +93,33 @@ def test_a_metatile_equals_its_single_tiles(cascade, store, zoom):
     np.testing.assert_array_equal(whole, mosaic(cascade, store, zoom, side=2).astype(np.uint8))
 
 
-def test_order_of_requests_does_not_change_a_tile(cascade, store):
-    expected = mosaic(cascade, store, 15, side=3)
-    corner = first(15)
-    places = [(i, j) for i in range(3) for j in range(3)]
-    random.Random(1).shuffle(places)
-    fresh = {}
-    made = np.empty_like(expected)
-    for i, j in places:
-        tile = cascade.render(SEED, Tile(15, corner.x + i, corner.y + j), fresh)
-        made[256 * j : 256 * j + 256, 256 * i : 256 * i + 256] = tile
-    np.testing.assert_array_equal(made, expected)
+@pytest.mark.slow
+def test_two_services_agree_in_any_order_and_company(cascade, tmp_path):
+    """8 x 8 blocks at zooms 11, 13 and 15, one by one and 32 at a time, from empty caches."""
+    tiles = [
+        Tile(zoom, first(zoom).x + i, first(zoom).y + j)
+        for zoom in (11, 13, 15)
+        for i in range(SIDE)
+        for j in range(SIDE)
+    ]
+
+    async def fetch(name, together):
+        settings = Settings(cache=tmp_path / name, hold_seconds=600)
+        service = TileService(settings, Metrics())
+        service.open(TileCache.open(settings.cache), cascade)
+        shuffled = random.Random(name).sample(tiles, len(tiles))
+        found = {}
+        for start in range(0, len(shuffled), together):
+            part = shuffled[start : start + together]
+            entries = await asyncio.gather(*(service.get(SEED, tile) for tile in part))
+            found |= {tile: entry.payload for tile, entry in zip(part, entries, strict=True)}
+        await asyncio.to_thread(service.close)
+        return found
+
+    async def run():
+        assert await fetch("singly", 1) == await fetch("together", 32)
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(
