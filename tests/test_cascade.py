@@ -12,7 +12,7 @@ from generator.cascade import Cascade, average, order
 from generator.config import SamplerConfig
 from generator.errors import GeneratorError, WeightsError
 from generator.tile import Tile
-from tests.networks import tiny_network
+from tests.networks import assert_same_pixels, tiny_network
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_a_metatile_equals_its_single_tiles(folder, first, precision):
     for need in {n for x in (0, 1) for y in (0, 1) for n in cascade.needs(neighbour(first, x, y))}:
         cascade.render(5, need, store)
     whole = cascade.window(5, first, store.__getitem__, tiles=2)
-    np.testing.assert_array_equal(whole, single)
+    assert_same_pixels(whole, single, precision)
 
 
 def neighbour(tile, x, y):
