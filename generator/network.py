@@ -57,10 +57,18 @@ class PixelNorm(nn.Module):
         super().__init__()
         self.gain = nn.Parameter(torch.ones(channels))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C, H, W] -> the same shape."""
-        power = x.float().square().mean(1, keepdim=True)
-        return x * torch.rsqrt(power + 1e-5).to(x.dtype) * self.gain.to(x.dtype)[:, None, None]
+    def forward(
+        self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None
+    ) -> Tensor:
+        """[B, C, H, W] -> the same shape, times (1 + scale), plus shift, where they are given."""
+        length = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)
+        inverse = torch.rsqrt(length.square() / x.shape[1] + 1e-5)
+        h = x * inverse.to(x.dtype)
+        gain = self.gain.to(x.dtype)[:, None, None]
+        if scale is None or shift is None:
+            return h * gain
+        # Not addcmul: fused, its last bit would depend on how the modulation is broadcast.
+        return h * (gain * (1 + scale)) + shift
 
 
 class ResBlock(nn.Module):
@@ -82,7 +90,7 @@ class ResBlock(nn.Module):
         h = self.conv1(F.silu(self.norm1(x)))
         rows = modulation if modulation.shape[2] == 1 else modulation[:, :, 1:-1]
         scale, shift = rows.chunk(2, 1)
-        h = self.conv2(F.silu(self.norm2(h) * (1 + scale) + shift))
+        h = self.conv2(F.silu(self.norm2(h, scale, shift)))
         total: Tensor = crop(self.skip(x), 2) + h
         return total
 
