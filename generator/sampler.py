@@ -31,8 +31,3 @@ def sample(denoise: Denoise, noise: Tensor, steps: int) -> Tensor:
         direction = (x - abar[now].sqrt() * clean) / (1 - abar[now]).sqrt()
         x = abar[after].sqrt() * clean + (1 - abar[after]).sqrt() * direction
     raise AssertionError("steps must be at least 1")
-
-
-def steps_margin(margin: int, steps: int) -> int:
-    """Parent pixels round the core that `steps` evaluations consume."""
-    return margin * steps
