@@ -39,7 +39,7 @@ def weights(state):
 def test_targets_are_what_the_parent_lacks(data):
     state, samples = make(data)
     batch = next(batches(samples, 2, 0, 0))
-    clean, base = targets(batch, state.network.margin)
+    _, clean, base = targets(batch, state.network.margin)
     assert clean.shape == base.shape == (2, 3, 128, 128)
     m = 4 * state.network.margin
     child = batch["child"][..., m:-m, m:-m]

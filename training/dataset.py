@@ -14,11 +14,10 @@ from PIL import Image as Pillow
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from generator.network import SCALE
 from training.degradation import degrade
 from training.errors import TrainingError
 from training.pyramid import MASK_STEP, Image, Pyramid
-
-SCALE = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,23 +42,18 @@ def batches(samples: Samples, size: int, step: int, workers: int) -> Iterator[Ba
     return iter(loader)
 
 
-def targets(batch: Batch, margin: int) -> tuple[Tensor, Tensor]:
-    """Clean pinned residual and upsampled parent of a batch, each [B, 3, 4c, 4c]."""
-    base = upsample(batch["parent"])
-    residual = (crop(batch["child"], 2 * SCALE) - base) * RESIDUAL_GAIN
-    pinned = pin(F.pixel_unshuffle(residual, SCALE))
-    spent = 2 + (residual.shape[-1] - pinned.shape[-1]) // (2 * SCALE)
-    rest = SCALE * (margin - spent)
-    return crop(pinned, rest), crop(base, SCALE * (margin - 2))
+def targets(batch: Batch, margin: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Pinned residuals of a batch and what they stand on.
 
-
-def full_residual(batch: Batch) -> Tensor:
-    """Residual on the whole window for diffusing, zero within the pinning's reach of the edge."""
+    Returns the residual of the whole window for diffusing, [B, 3, 4w, 4w], zero within the
+    pinning's reach of the edge; its core, and the core's upsampled parent, each [B, 3, 4c, 4c].
+    """
     base = upsample(batch["parent"])
     residual = (crop(batch["child"], 2 * SCALE) - base) * RESIDUAL_GAIN
     pinned = pin(F.pixel_unshuffle(residual, SCALE))
     edge = (batch["child"].shape[-1] - pinned.shape[-1]) // 2
-    return F.pad(pinned, (edge,) * 4)
+    whole = F.pad(pinned, (edge,) * 4)
+    return whole, crop(whole, SCALE * margin), crop(base, SCALE * (margin - 2))
 
 
 class Trainer:
@@ -89,8 +84,7 @@ class Trainer:
         config, network = self.state.config, self.state.network
         d = config.denoise
         self._continue_chains(batch, d + config.pairs)
-        clean, base = targets(batch, network.margin)
-        whole = full_residual(batch)
+        whole, clean, base = targets(batch, network.margin)
 
         def each(value: Tensor) -> Tensor:
             # The denoised samples once, the others twice.
