@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from generator.network import SCALE
-from training.degradation import degrade
+from training.degradation import KINDS, degrade
 from training.errors import TrainingError
 from training.pyramid import MASK_STEP, Image, Pyramid
 
@@ -46,10 +46,26 @@ _FLAT_LEFT_OUT = 0.2
 
 
 class Samples(Dataset[dict[str, Tensor]]):
-    """Windows of `window` parent pixels with their children, balanced by band and source."""
+    """Windows of `window` parent pixels with their children, balanced by band and source.
 
-    def __init__(self, pyramid: Pyramid, split: str, window: int, seed: int = 0) -> None:
+    degradation: one of training.degradation.KINDS. Raises TrainingError for another, and when no
+    image of the split serves any band.
+    """
+
+    def __init__(
+        self,
+        pyramid: Pyramid,
+        split: str,
+        window: int,
+        seed: int = 0,
+        degradation: str = "mild",
+    ) -> None:
         self.pyramid, self.window, self.seed = pyramid, window, seed
+        if degradation not in KINDS:
+            raise TrainingError(
+                f"degradation is {degradation!r}, expected one of {', '.join(KINDS)}"
+            )
+        self.degradation = degradation
         images = [image for image in pyramid.images if image.split == split]
         self.choices = [_choices(images, band, SCALE * window) for band in BANDS]
         shares = [
@@ -94,7 +110,7 @@ class Samples(Dataset[dict[str, Tensor]]):
         strength = 0.0 if random.random() < 0.2 else float(random.random())
         return {
             "child": _tensor(np.clip(np.rint(child), 0, 255)),
-            "parent": _tensor(degrade(parent, strength, random)),
+            "parent": _tensor(degrade(parent, strength, random, self.degradation)),
             "gsd": torch.tensor(gsd),
             "augmentation": torch.tensor(strength),
             "band": torch.tensor(band),
