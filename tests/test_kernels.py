@@ -32,7 +32,7 @@ def test_vanishing_width_leaves_the_image_alone():
     image = np.random.default_rng(0).random((20, 30, 3), np.float32)
     for shape in ("gaussian", "generalised", "plateau"):
         kernel = anisotropic(shape, (0.0, 0.0), 0.3, 1.0, 3)
-        np.testing.assert_allclose(convolve(image, kernel), image, atol=1e-3)
+        np.testing.assert_allclose(convolve(image, kernel), image, atol=5e-3)
     assert convolve(image, sinc(np.pi, 5)) is image
 
 
