@@ -22,7 +22,8 @@ Network = TypeVar("Network", bound=nn.Module)
 
 _BLUR = (0.0, 1.0, 4.5, 10.0, 4.5, 1.0, 0.0)
 """Weights of the pinning's blur; the outer zeros keep the margin, and so all windows, even."""
-_PIN_MARGIN = len(_BLUR) // 2 + 1
+PIN_MARGIN = len(_BLUR) // 2 + 1
+"""Parent pixels that pinning consumes on each side."""
 
 
 def crop(x: Tensor, margin: int) -> Tensor:
@@ -40,6 +41,18 @@ def channels_last(network: Network) -> Network:
     for parameter in network.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return network
+
+
+def padded(network: Network) -> Network:
+    """Pad a network's 3x3 convolutions with zeros, so that windows lose PIN_MARGIN pixels alone.
+
+    For training: windows need little margin, at the price of values near their edge that depend
+    on the window. Never for making tiles.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
+            module.padding = (1, 1)
     return network
 
 
@@ -91,7 +104,7 @@ class ResBlock(nn.Module):
         rows = modulation if modulation.shape[2] == 1 else modulation[:, :, 1:-1]
         scale, shift = rows.chunk(2, 1)
         h = self.conv2(F.silu(self.norm2(h, scale, shift)))
-        total: Tensor = crop(self.skip(x), 2) + h
+        total: Tensor = crop_to(self.skip(x), h) + h
         return total
 
 
@@ -141,7 +154,7 @@ class ExactUNet(nn.Module):
     @property
     def margin(self) -> int:
         """Parent pixels consumed on each side by one evaluation; even, to keep the alignment."""
-        return self.config.reach + _PIN_MARGIN
+        return self.config.reach + PIN_MARGIN
 
     def modulations(self, embedding: Tensor) -> list[Tensor]:
         """Scale and shift of every ResBlock, in order: [B, E] -> [B, 2C, 1, 1] each."""
@@ -192,7 +205,7 @@ def pin(residual: Tensor) -> Tensor:
     b, _, height, width = residual.shape
     mean = residual.view(b, 3, SCALE**2, height, width).mean(2)
     coarse = _upsample(_blur(mean), _linear_kernel(residual.device))
-    return F.pixel_shuffle(crop(residual, _PIN_MARGIN), SCALE) - coarse
+    return F.pixel_shuffle(crop(residual, PIN_MARGIN), SCALE) - coarse
 
 
 def upsample(parent: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 import torch
 import torch.nn.functional as F
 
+from generator.network import padded
 from tests.networks import tiny_network
 from training.chain import generated_parent, mirrored
 
@@ -11,12 +12,12 @@ def test_axis_is_mirrored_at_its_ends_again_and_again():
 
 
 def test_generated_parent_keeps_the_colours_of_the_real_child():
-    network = tiny_network()
+    network = padded(tiny_network())
     rows = torch.linspace(-0.6, 0.6, 400)
     child = (rows[:, None] * torch.cos(rows * 3)).expand(2, 3, 400, 400).contiguous()
     gsd = torch.tensor([64.0, 16.0])
     random = torch.Generator().manual_seed(0)
-    parent = generated_parent(network, child, gsd, torch.full((2,), 0.2), random)
+    parent = generated_parent(network, child, gsd, torch.full((2,), 0.2), 12, random)
     assert parent.shape == (2, 3, 100, 100)
     real = F.avg_pool2d(child, 4)
     assert (parent - real).abs().mean() > 0.005

@@ -6,12 +6,13 @@ import torch
 
 from generator import checkpoint
 from generator.config import SamplerConfig
+from generator.network import crop, upsample
 from tests.imagery import write_imagery
 from training.dataset import Samples
 from training.errors import TrainingError
 from training.export import export
-from training.loop import Trainer, batches, targets, train
-from training.loss import energy_score, patches
+from training.loop import Trainer, batches, pinned_residual, train
+from training.loss import energy_score, mixed_groups, patches, relativistic, shifted_window
 from training.pyramid import Pyramid, prepare
 from training.sources import read_manifest
 from training.state import RunConfig, State
@@ -28,23 +29,21 @@ def data(tmp_path_factory):
 
 def make(data, config=CONFIG):
     state = State(config, torch.device("cpu"))
-    window = config.core + 2 * state.network.margin
-    return state, Samples(Pyramid(data), "train", window, config.seed)
+    return state, Samples(Pyramid(data), "train", config.window, config.seed)
 
 
 def weights(state):
     return torch.cat([p.detach().flatten() for p in state.network.parameters()])
 
 
-def test_targets_are_what_the_parent_lacks(data):
-    state, samples = make(data)
+def test_residual_and_parent_give_the_child_back_up_to_what_is_pinned(data):
+    _, samples = make(data)
     batch = next(batches(samples, 2, 0, 0))
-    _, clean, base = targets(batch, state.network.margin)
-    assert clean.shape == base.shape == (2, 3, 128, 128)
-    m = 4 * state.network.margin
-    child = batch["child"][..., m:-m, m:-m]
-    # Residual and base give the child back, up to the coarse part that is pinned to the parent.
-    difference = (base + clean / 8 - child).abs().mean()
+    residual = crop(pinned_residual(batch["child"], batch["parent"]), 4 * CONFIG.margin)
+    base = crop(upsample(batch["parent"]), 4 * (CONFIG.margin - 2))
+    child = crop(batch["child"], 4 * CONFIG.margin)
+    assert residual.shape == base.shape == child.shape == (2, 3, 128, 128)
+    difference = (base + residual / 8 - child).abs().mean()
     assert difference < (base - child).abs().mean()
 
 
@@ -62,13 +61,50 @@ def test_an_interrupted_run_goes_on_to_the_step(data, tmp_path):
     assert torch.equal(weights(whole), weights(second))
 
 
-def test_training_lowers_the_loss_on_one_batch(data):
-    config = RunConfig(preset="exact-tiny", core=32)
+def test_training_lowers_the_scores_on_one_batch(data):
+    config = RunConfig(preset="exact-tiny", core=32, rate=1e-3)
     state, samples = make(data, config)
     batch = next(batches(samples, config.batch, 0, 0))
     trainer = Trainer(state)
-    losses = [trainer.step(dict(batch))["features"] for _ in range(80)]
-    assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
+    rows = [trainer.step(dict(batch)) for _ in range(60)]
+    for name in ("pixels", "perceptual", "critic"):
+        values = [row[name] for row in rows]
+        assert sum(values[-10:]) < 0.95 * sum(values[:10]), name
+
+
+def test_denoising_alone_trains_without_the_pretrained_network(data):
+    config = RunConfig(
+        preset="exact-tiny", core=32, denoise=2, pairs=0, chains=0, perceptual=0, adversarial=0
+    )
+    state, samples = make(data, config)
+    batch = next(batches(samples, config.batch, 0, 0))
+    trainer = Trainer(state)
+    assert trainer.perceptual is None
+    before = weights(state)
+    assert set(trainer.step(dict(batch))) == {"denoising", "norm"}
+    assert not torch.equal(weights(state), before)
+
+
+def test_accumulated_batches_make_one_step(data):
+    """Two halves whose gradients are added move the weights as their mean gradient would."""
+    config = RunConfig(
+        preset="exact-tiny", core=32, denoise=1, pairs=0, chains=0, perceptual=0, adversarial=0,
+        accumulate=2,
+    )  # fmt: skip
+    state, samples = make(data, config)
+    assert config.batch == 2
+    batch = next(batches(samples, 2, 0, 0))
+    alone = []
+    for i in range(2):
+        trainer = Trainer(make(data, config)[0])
+        trainer.random.manual_seed(7)
+        trainer._backward({key: value[i : i + 1] for key, value in batch.items()})
+        alone.append(trainer.state.network.head.weight.grad)
+    trainer = Trainer(state)
+    for i in range(2):
+        trainer.random.manual_seed(7)
+        trainer._backward({key: value[i : i + 1] for key, value in batch.items()})
+    torch.testing.assert_close(state.network.head.weight.grad, alone[0] + alone[1])
 
 
 def test_energy_score_prefers_the_true_distribution():
@@ -81,6 +117,41 @@ def test_energy_score_prefers_the_true_distribution():
 
     true = score(1.0, 0.0)
     assert true < min(score(0.3, 0.0), score(2.0, 0.0), score(1.0, 0.7))
+
+
+def test_windows_are_cut_alike_and_move():
+    image = torch.arange(192.0 * 192).view(1, 1, 192, 192)
+    corners = set()
+    for seed in range(5):
+        a, b = shifted_window([image, image + 1], torch.Generator().manual_seed(seed))
+        assert a.shape == (1, 1, 160, 160)
+        assert torch.equal(a + 1, b)
+        corners.add(float(a[0, 0, 0, 0]))
+    assert len(corners) > 2
+
+
+def test_patches_hold_tone_at_the_coarsest_octave_alone():
+    flat = torch.full((1, 3, 64, 64), 0.7)
+    parts = patches(flat)
+    assert [part.shape[2] for part in parts] == [16, 8, 4, 2]
+    assert max(float(part.abs().max()) for part in parts[:-1]) < 1e-6
+    torch.testing.assert_close(parts[-1], torch.full((1, 48, 2, 2), 0.7))
+
+
+def test_mixing_keeps_lengths_and_is_the_same_for_one_generator():
+    torch.manual_seed(0)
+    first, second = torch.randn(2, 2, 24, 5, 5)
+    ours, theirs = (mixed_groups([m], torch.Generator().manual_seed(3))[0] for m in (first, second))
+    assert ours.shape == (6, 8, 5, 5)
+    torch.testing.assert_close(ours.square().sum(), first.square().sum())
+    torch.testing.assert_close((ours - theirs).square().sum(), (first - second).square().sum())
+
+
+def test_relativistic_loss_falls_as_the_better_scores_rise():
+    low, high = torch.zeros(2, 1, 4, 4), torch.ones(2, 1, 4, 4)
+    losses = [float(relativistic([b], [w])) for b, w in ((high, low), (low, low), (low, high))]
+    assert losses[0] < losses[1] < losses[2]
+    assert losses[1] == pytest.approx(0.6931, abs=1e-3)
 
 
 def test_exported_weights_load_and_carry_the_record(data, tmp_path):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from generator.diffusion import RESIDUAL_GAIN
-from generator.network import SCALE, ExactUNet, upsample
+from generator.network import PIN_MARGIN, SCALE, ExactUNet, crop_to, upsample
 
 GRANDCHILD = SCALE * SCALE
 
@@ -20,17 +20,22 @@ def mirrored(size: int, first: int, last: int, device: torch.device) -> Tensor:
 
 @torch.no_grad()
 def generated_parent(
-    network: ExactUNet, child: Tensor, gsd: Tensor, augmentation: Tensor, random: torch.Generator
+    network: ExactUNet,
+    child: Tensor,
+    gsd: Tensor,
+    augmentation: Tensor,
+    margin: int,
+    random: torch.Generator,
 ) -> Tensor:
     """Make the parent of a real child from the child averaged by 16, in one step.
 
-    child: [B, 3, 16k, 16k] in [-1, 1]; gsd: metres per child pixel, [B]. The grandparent is
-    mirrored at its edges for the network's margin. Returns [B, 3, 4k, 4k], rounded to 8 bits.
+    network: padded; child: [B, 3, 16k, 16k] in [-1, 1]; gsd: metres per child pixel, [B].
+    The grandparent is mirrored at its edges by an even `margin` of its pixels.
+    Returns [B, 3, 4k, 4k], rounded to 8 bits.
     """
     grandparent = F.avg_pool2d(child, GRANDCHILD)
-    size, margin = grandparent.shape[-1], network.margin
-    even = size + size % 2
-    index = mirrored(size, -margin, even + margin, child.device)
+    size = grandparent.shape[-1]
+    index = mirrored(size, -margin, size + size % 2 + margin, child.device)
     window = grandparent[:, :, index][:, :, :, index]
     noise = torch.randn(
         (len(child), 3, SCALE * window.shape[-1], SCALE * window.shape[-1]),
@@ -41,8 +46,8 @@ def generated_parent(
     with torch.autocast(child.device.type, torch.bfloat16):
         code = network.embedding(time, gsd * SCALE, augmentation)
         residual = network(noise, window, network.modulations(code))
-    edge = SCALE * (margin - 2)
-    base = upsample(window)[..., edge : -edge or None, edge : -edge or None]
-    parent = (base + residual / RESIDUAL_GAIN)[..., : SCALE * size, : SCALE * size]
+    parent = crop_to(upsample(window), residual) + residual / RESIDUAL_GAIN
+    first = SCALE * (margin - PIN_MARGIN)
+    parent = parent[..., first : first + SCALE * size, first : first + SCALE * size]
     rounded: Tensor = ((parent.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
     return rounded

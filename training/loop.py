@@ -14,15 +14,23 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from generator.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
-from generator.network import SCALE, crop, pin, upsample
+from generator.network import PIN_MARGIN, SCALE, crop, pin, upsample
 from training.chain import generated_parent
 from training.dataset import Samples
-from training.features import random_features, shifted_window
-from training.loss import denoising, energy_score, patches
+from training.loss import (
+    denoising,
+    energy_score,
+    gradient_penalty,
+    mixed_groups,
+    patches,
+    relativistic,
+    shifted_window,
+)
+from training.perceptual import Perceptual
 from training.state import Batch, State
 
-CHAIN_STRENGTH = 0.2
-"""Augmentation strength that the network's own outputs count as, in training and by default."""
+CHAIN_STRENGTHS = (0.2, 0.8)
+"""Augmentation strengths that the network's own outputs are called at random, in training."""
 _LOG_EVERY = 20
 
 
@@ -42,18 +50,12 @@ def batches(samples: Samples, size: int, step: int, workers: int) -> Iterator[Ba
     return iter(loader)
 
 
-def targets(batch: Batch, margin: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Pinned residuals of a batch and what they stand on.
-
-    Returns the residual of the whole window for diffusing, [B, 3, 4w, 4w], zero within the
-    pinning's reach of the edge; its core, and the core's upsampled parent, each [B, 3, 4c, 4c].
-    """
-    base = upsample(batch["parent"])
-    residual = (crop(batch["child"], 2 * SCALE) - base) * RESIDUAL_GAIN
+def pinned_residual(child: Tensor, parent: Tensor) -> Tensor:
+    """Return x_0 of a window: [B, 3, 4w, 4w], zero within the pinning's reach of the edge."""
+    residual = (crop(child, 2 * SCALE) - upsample(parent)) * RESIDUAL_GAIN
     pinned = pin(F.pixel_unshuffle(residual, SCALE))
-    edge = (batch["child"].shape[-1] - pinned.shape[-1]) // 2
-    whole = F.pad(pinned, (edge,) * 4)
-    return whole, crop(whole, SCALE * margin), crop(base, SCALE * (margin - 2))
+    edge = (child.shape[-1] - pinned.shape[-1]) // 2
+    return F.pad(pinned, (edge,) * 4)
 
 
 class Trainer:
@@ -63,66 +65,172 @@ class Trainer:
         self.state = state
         self.abar = alpha_bar().to(state.device)
         self.random = torch.Generator(state.device)
+        config = state.config
+        self.perceptual: Perceptual | None = None
+        if config.perceptual or config.adversarial:
+            self.perceptual = Perceptual().to(state.device)
 
     def step(self, batch: Batch) -> dict[str, float]:
-        """Update the network once; returns the losses."""
+        """Update the network, and the critic, once; returns the losses."""
         state, config = self.state, self.state.config
         self.random.manual_seed(config.seed * 1_000_003 + state.step)
-        losses = self._losses({key: value.to(state.device) for key, value in batch.items()})
-        total = losses["denoising"] + losses["pixels"] + config.features * losses["features"]
-        state.optimiser.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]  # torch
-        losses["norm"] = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
-        for group in state.optimiser.param_groups:
-            group["lr"] = config.rate * min(1.0, (state.step + 1) / 100)
+        for optimiser, rate in (
+            (state.optimiser, config.rate),
+            (state.critic_optimiser, config.critic_rate),
+        ):
+            optimiser.zero_grad(set_to_none=True)
+            for group in optimiser.param_groups:
+                group["lr"] = rate * min(1.0, (state.step + 1) / 100)
+        sums: dict[str, Tensor] = {}
+        batch = {key: value.to(state.device) for key, value in batch.items()}
+        for part in _parts(batch, config.accumulate):
+            for name, value in self._backward(part).items():
+                sums[name] = sums.get(name, torch.zeros(())) + value.detach() / config.accumulate
+        sums["norm"] = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
         state.optimiser.step()
+        if config.adversarial:
+            state.critic_optimiser.step()
         state.ema.update(state.network)
         state.step += 1
-        return {name: float(value.detach()) for name, value in losses.items()}
+        return {name: float(value) for name, value in sums.items()}
 
-    def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        config, network = self.state.config, self.state.network
-        d = config.denoise
-        self._continue_chains(batch, d + config.pairs)
-        whole, clean, base = targets(batch, network.margin)
+    def _backward(self, batch: Batch) -> dict[str, Tensor]:
+        """Add one batch's gradients to the networks'; returns the losses."""
+        d = self.state.config.denoise
+        losses: dict[str, Tensor] = {}
+        if d:
+            losses["denoising"] = self._denoise({k: v[:d] for k, v in batch.items()})
+            (losses["denoising"] / self.state.config.accumulate).backward()  # type: ignore[no-untyped-call]  # torch
+        if len(batch["child"]) > d:
+            losses |= self._sample({k: v[d:] for k, v in batch.items()})
+        return losses
 
-        def each(value: Tensor) -> Tensor:
-            # The denoised samples once, the others twice.
-            return torch.cat([value, value[d:]])
+    def _denoise(self, batch: Batch) -> Tensor:
+        config = self.state.config
+        whole = pinned_residual(batch["child"], batch["parent"])
+        t = torch.randint(
+            1, TIMESTEPS + 1, (len(whole),), generator=self.random, device=whole.device
+        )
+        noise = torch.randn(whole.shape, generator=self.random, device=whole.device)
+        x = diffuse(whole, noise, self.abar[t])
+        out = self._network(x, batch, t / TIMESTEPS)
+        return denoising(out, crop(whole, SCALE * config.margin), self.abar[t])
 
-        noise = torch.randn(each(whole).shape, generator=self.random, device=whole.device)
-        t = torch.randint(1, TIMESTEPS + 1, (d,), generator=self.random, device=whole.device)
-        time_ = torch.full((len(noise),), TIMESTEPS, device=whole.device)
-        time_[:d] = t
-        x = torch.cat([diffuse(whole[:d], noise[:d], self.abar[t]), noise[d:]])
-        with torch.autocast(whole.device.type, torch.bfloat16):
-            code = network.embedding(
-                time_ / TIMESTEPS, each(batch["gsd"]), each(batch["augmentation"])
-            )
-            out = network(x, each(batch["parent"]), network.modulations(code))
-        first, second = out[d:].chunk(2)
-        samples = [first, second, clean[d:]]
-        images = [base[d:] * RESIDUAL_GAIN + residual for residual in samples]
-        windows = shifted_window(samples, self.random)
-        return {
-            "denoising": denoising(out[:d], clean[:d], self.abar[t]),
-            "pixels": energy_score(*map(patches, windows)),
-            "features": energy_score(*random_features(images, self.random)),
+    def _sample(self, batch: Batch) -> dict[str, Tensor]:
+        """Two one-step samples of every condition, and what the scores say of them."""
+        config, state = self.state.config, self.state
+        truth, twice = self._conditions(batch)
+        side = SCALE * twice["parent"].shape[-1]
+        noise = torch.randn(
+            (len(twice["parent"]), 3, side, side), generator=self.random, device=truth.device
+        )
+        out = self._network(noise, twice, torch.ones(len(noise), device=noise.device))
+        base = crop(upsample(twice["parent"]), SCALE * (config.margin - 2))
+        images = base + out / RESIDUAL_GAIN
+        leaf = images.detach().requires_grad_()
+        windows = shifted_window([*leaf.chunk(2), truth], self.random)
+        losses = {"pixels": energy_score(*(patches(w * RESIDUAL_GAIN) for w in windows))}
+        shares = {"pixels": 1.0}
+        if self.perceptual is not None:
+            maps = self.perceptual(torch.cat(windows))
+            real = [m[-len(truth) :].detach() for m in maps]
+            state.critic.standard.update(real)
+            maps = state.critic.standard(maps)
+            thirds = [m.chunk(3) for m in maps]
+            groups = [mixed_groups([t[i] for t in thirds], self._fixed()) for i in range(3)]
+            losses["perceptual"] = energy_score(*groups)
+            shares["perceptual"] = config.perceptual
+            if config.adversarial:
+                losses |= self._judge(thirds, batch["gsd"])
+                shares["adversarial"] = config.adversarial
+        gradients = {
+            name: torch.autograd.grad(losses[name], leaf, retain_graph=True)[0] for name in shares
         }
+        unit = gradients["pixels"].norm()
+        total = gradients["pixels"]
+        for name, share in shares.items():
+            if name != "pixels" and share:
+                total = total + gradients[name] * (share * unit / (gradients[name].norm() + 1e-12))
+        images.backward(total / config.accumulate)  # type: ignore[no-untyped-call]  # torch
+        return losses
 
-    def _continue_chains(self, batch: Batch, first: int) -> None:
-        """Give the samples from `first` on parents of the network's own making.
+    def _judge(self, thirds: list[tuple[Tensor, ...]], gsd: Tensor) -> dict[str, Tensor]:
+        """Teach the critic; returns its loss and the generator's."""
+        critic = self.state.critic
+        whole = [torch.cat(t) for t in thirds]
+        three = gsd.repeat(3)
+        seen = [m.detach().requires_grad_() for m in whole]
+        judged = critic(seen, three)
+        slope = gradient_penalty(judged, seen)
+        scores = [s.chunk(3) for s in judged]
+        real = [s[2] for s in scores]
+        learned = 0.5 * sum(
+            (relativistic(real, [s[i] for s in scores]) for i in (0, 1)), torch.zeros(())
+        )
+        total = learned + self.state.config.penalty * slope
+        (total / self.state.config.accumulate).backward()  # type: ignore[no-untyped-call]  # torch
+        critic.requires_grad_(False)
+        scores = [s.chunk(3) for s in critic(whole, three)]
+        critic.requires_grad_(True)
+        real = [s[2].detach() for s in scores]
+        made = 0.5 * sum(
+            (relativistic([s[i] for s in scores], real) for i in (0, 1)), torch.zeros(())
+        )
+        return {"adversarial": made, "critic": learned.detach(), "slope": slope.detach()}
 
-        Zoom 7 keeps its degraded parents: there the product starts from the base map.
+    def _conditions(self, batch: Batch) -> tuple[Tensor, Batch]:
+        """Truths [B, 3, 4c, 4c], and the conditions of two samples of each.
+
+        From a real parent, the truth's coarse part is the parent's, to which samples are pinned.
+        The last `chains` samples get two parents of the network's own making, each drawn anew: the
+        two stages together are then scored against the child, given the grandparent, and the
+        second stage learns to follow its parent. Zoom 7 keeps its degraded parents: there the
+        product starts from the base map.
         """
-        child, gsd = batch["child"][first:], batch["gsd"][first:]
-        strength = torch.full_like(gsd, CHAIN_STRENGTH)
-        own = generated_parent(self.state.network, child, gsd, strength, self.random)
-        bridge = batch["band"][first:] == 0
-        own = torch.where(bridge.view(-1, 1, 1, 1), batch["parent"][first:], own)
-        strength = torch.where(bridge, batch["augmentation"][first:], strength)
-        batch["parent"] = torch.cat([batch["parent"][:first], own])
-        batch["augmentation"] = torch.cat([batch["augmentation"][:first], strength])
+        config, margin = self.state.config, self.state.config.margin
+        first = len(batch["child"]) - config.chains
+        residual = crop(pinned_residual(batch["child"], batch["parent"]), SCALE * margin)
+        base = crop(upsample(batch["parent"]), SCALE * (margin - 2))
+        truth = base + residual / RESIDUAL_GAIN
+        twice = {key: torch.cat([value, value]) for key, value in batch.items()}
+        if not config.chains:
+            return truth, twice
+        own = twice["band"] > 0
+        own = own & (torch.arange(len(own), device=own.device) % len(batch["child"]) >= first)
+        if own.any():
+            strength = self._strength(int(own.sum()))
+            parents = generated_parent(
+                self.state.network, twice["child"][own], twice["gsd"][own], strength,
+                margin, self.random,
+            )  # fmt: skip
+            twice["parent"][own] = parents
+            twice["augmentation"][own] = self._strength(len(strength))
+            once = own.chunk(2)[0]
+            truth[once] = crop(batch["child"], SCALE * margin)[once]
+        return truth, twice
+
+    def _strength(self, count: int) -> Tensor:
+        low, high = CHAIN_STRENGTHS
+        return low + (high - low) * torch.rand(
+            count, generator=self.random, device=self.state.device
+        )
+
+    def _fixed(self) -> torch.Generator:
+        """A generator that draws the same within a step."""
+        return torch.Generator(self.state.device).manual_seed(self.state.step)
+
+    def _network(self, x: Tensor, condition: Batch, time_: Tensor) -> Tensor:
+        network = self.state.network
+        with torch.autocast(x.device.type, torch.bfloat16):
+            code = network.embedding(time_, condition["gsd"], condition["augmentation"])
+            out: Tensor = network(x, condition["parent"], network.modulations(code))
+        return crop(out, SCALE * (self.state.config.margin - PIN_MARGIN))
+
+
+def _parts(batch: Batch, count: int) -> list[Batch]:
+    """Cut a step's samples into `count` batches."""
+    size = len(batch["child"]) // count
+    return [{k: v[i * size : (i + 1) * size] for k, v in batch.items()} for i in range(count)]
 
 
 class _Stop:

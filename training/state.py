@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from generator.config import PRESETS, NetworkConfig
-from generator.network import ExactUNet, channels_last
+from generator.network import PIN_MARGIN, ExactUNet, channels_last, padded
+from training.critic import Critic
 from training.ema import Ema
 from training.errors import TrainingError
 
@@ -23,38 +24,60 @@ STATE = "state.pt"
 class RunConfig:
     """What a run trains with; stored beside its state and in the shipped weights' record.
 
-    core: parent pixels of a window that the losses see, on each side.
+    core: parent pixels of a window that the losses see, on each side; margin: those round it.
     denoise, pairs, chains: samples of a batch that are denoised at random times, sampled twice in
     one step from real parents, and the same from parents that the network made itself.
-    features: weight of the energy score of random features beside that of pixel patches.
+    accumulate: batches whose gradients make one step.
+    perceptual, adversarial: share of the gradient at the image that the energy score of pretrained
+    features, and the critic, have beside that of pixel patches, whose share is 1.
+    penalty: weight of the critic's gradient penalty.
     """
 
     preset: str = "exact-s"
-    core: int = 48
-    denoise: int = 1
-    pairs: int = 1
+    core: int = 64
+    margin: int = 12
+    denoise: int = 0
+    pairs: int = 2
     chains: int = 1
-    rate: float = 4e-4
-    features: float = 4.0
+    accumulate: int = 1
+    rate: float = 2e-4
+    critic_rate: float = 2e-4
+    perceptual: float = 2.0
+    adversarial: float = 1.0
+    penalty: float = 0.3
     ema: float = 0.998
     seed: int = 0
 
     @property
     def batch(self) -> int:
-        """Samples of one batch."""
-        return self.denoise + self.pairs + self.chains
+        """Samples of one step."""
+        return (self.denoise + self.pairs + self.chains) * self.accumulate
+
+    @property
+    def window(self) -> int:
+        """Parent pixels of a sample on each side."""
+        return self.core + 2 * self.margin
 
 
 class State:
     """Networks and optimisers of one run, moved to `device`."""
 
     def __init__(self, config: RunConfig, device: torch.device) -> None:
+        if config.margin % 2 or config.core % 4 or config.margin < PIN_MARGIN:
+            raise TrainingError(
+                f"a window has core {config.core} and margin {config.margin}, expected a core "
+                f"that 4 divides and an even margin of at least {PIN_MARGIN} parent pixels"
+            )
         torch.manual_seed(config.seed)
         self.config, self.device = config, device
-        self.network = channels_last(ExactUNet(_preset(config.preset)).to(device))
+        self.network = channels_last(padded(ExactUNet(_preset(config.preset))).to(device))
         self.ema = Ema(self.network, config.ema)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4
+        )
+        self.critic = Critic().to(device)
+        self.critic_optimiser = torch.optim.AdamW(
+            self.critic.parameters(), config.critic_rate, betas=(0.0, 0.99), weight_decay=0.0
         )
         self.step = 0
         self.seconds = 0.0
@@ -65,6 +88,8 @@ class State:
             "network": self.network,
             "ema": self.ema.network,
             "optimiser": self.optimiser,
+            "critic": self.critic,
+            "critic_optimiser": self.critic_optimiser,
         }
 
     def save(self, folder: Path) -> None:
@@ -101,8 +126,6 @@ class State:
             ) from error
         self.step, self.seconds = int(data["step"]), float(data["seconds"])
         self.ema.updates = int(data["updates"])
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.config.rate
         return True
 
 

