@@ -51,15 +51,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_outputs(commands: Any) -> None:
-    evaluate = commands.add_parser("evaluate", help="measure single stages on held-out places")
-    evaluate.add_argument("--data", type=Path, required=True, help="folder made by prepare")
-    evaluate.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
-    evaluate.add_argument("--split", default="test", choices=("train", "val", "test"))
-    evaluate.add_argument("--count", type=int, default=24, help="windows per stage [24]")
-    evaluate.add_argument("--steps", type=int, help="DDIM steps [the weights' own]")
-    evaluate.add_argument(
-        "--picture", type=Path, help="write bicubic, generated, real side by side"
-    )
+    from training.evaluate import add_arguments
+
+    add_arguments(commands.add_parser("evaluate", help="measure quality on held-out places"))
     export = commands.add_parser("export", help="write a run's averaged weights as safetensors")
     export.add_argument("--run", type=Path, required=True, help="folder of the run")
     export.add_argument("--data", type=Path, required=True, help="folder it was trained on")
@@ -109,29 +103,15 @@ def _train(args: argparse.Namespace) -> int:
         print(f"continuing {args.run} at step {state.step}", flush=True)
     elif args.init:
         state.start_from(checkpoint.load(args.init).network)
-    window = config.core + 2 * state.network.margin
-    samples = Samples(Pyramid(args.data), "train", window, config.seed)
+    samples = Samples(Pyramid(args.data), "train", config.window, config.seed)
     train(state, samples, args.run, args.steps, args.workers)
     return 0
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from generator import checkpoint
-    from generator.loading import pick_device, pick_precision
-    from generator.stage import Stage
-    from training.dataset import Samples
-    from training.evaluate import CORE, evaluate, table
-    from training.pyramid import Pyramid
+    from training.evaluate import run
 
-    loaded = checkpoint.load(args.weights)
-    device = pick_device("auto")
-    network = loaded.network.to(device, pick_precision(device))
-    stage = Stage(network, args.steps or loaded.sampler.steps)
-    samples = Samples(Pyramid(args.data), args.split, CORE + 2 * network.margin)
-    rows = evaluate(stage, samples, args.count, args.picture)
-    print(f"{args.split} places, {stage.steps} step(s), weights {loaded.digest[:16]}")
-    print(table(rows))
-    return 0
+    return run(args)
 
 
 def _export(args: argparse.Namespace) -> int:
