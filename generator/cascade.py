@@ -16,9 +16,8 @@ from generator.basemap import BaseMap
 from generator.checkpoint import Checkpoint, describe_config
 from generator.config import SamplerConfig, to_json
 from generator.network import SCALE, channels_last
-from generator.noise import field
-from generator.stage import Stage
 from generator.tile import BASE_ZOOM, STAGE_ZOOMS, TILE_SIZE, Tile
+from generator.windows import stage_of
 
 PIXEL_VERSION = 1
 """Raised whenever the same weights would give other pixels."""
@@ -78,7 +77,7 @@ class Cascade:
         self.basemap, self.checkpoint, self.sampler = basemap, checkpoint, sampler
         self.device, self.precision = device, precision
         network = channels_last(checkpoint.network.to(device, precision))
-        self.stage = Stage(network, sampler.steps)
+        self.stage = stage_of(network, sampler.steps)
         self._lock = threading.Lock()
 
     def fingerprint(self, seed: int) -> bytes:
@@ -119,7 +118,7 @@ class Cascade:
         size = SCALE * (tiles * _CORE + 2 * margin)
         x0 = SCALE * (tile.x * _CORE - margin)
         y0 = SCALE * (tile.y * _CORE - margin)
-        noise = field(seed, tile.z, x0, y0, size, size)
+        noise = self.stage.noise(seed, tile.z, x0, y0, size, size)
         augmentation = self.sampler.augmentation[STAGE_ZOOMS.index(tile.z)]
         with self._lock:
             return self.stage(parent, noise, _resolutions(tile.z, rows), augmentation)

@@ -12,15 +12,15 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from generator.build import AnyNetwork, build
 from generator.config import (
-    NetworkConfig,
+    AnyConfig,
     SamplerConfig,
     network_from_json,
     sampler_from_json,
     to_json,
 )
 from generator.errors import WeightsError
-from generator.network import ExactUNet
 
 FORMAT = "elsewhere-1"
 """Version of the weights' layout and meaning; other versions are refused."""
@@ -32,13 +32,13 @@ DEFAULT = Path(__file__).parent / "weights" / "elsewhere.safetensors"
 class Checkpoint:
     """A network ready for inference and what is known about it."""
 
-    network: ExactUNet
+    network: AnyNetwork
     sampler: SamplerConfig
     record: dict[str, Any]
     digest: str
 
 
-def save(path: Path, network: ExactUNet, sampler: SamplerConfig, record: dict[str, Any]) -> None:
+def save(path: Path, network: AnyNetwork, sampler: SamplerConfig, record: dict[str, Any]) -> None:
     """Write weights in bfloat16 with their configuration and training record (a JSON object)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
@@ -68,19 +68,22 @@ def load(path: Path | None = None) -> Checkpoint:
         raise WeightsError(
             f"{path} holds weights of format {metadata.get('format')!r}, expected {FORMAT!r}"
         )
-    network = ExactUNet(network_from_json(metadata["network"]))
+    config = network_from_json(metadata["network"])
     try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
+        with torch.device("meta"):
+            network = build(config)
+        network.load_state_dict(tensors, assign=True)
+        network.float()
+    except (RuntimeError, ValueError) as error:
         raise WeightsError(
-            f"the tensors in {path} do not fit its own configuration {network.config}"
+            f"the tensors in {path} do not fit its own configuration {config}"
         ) from error
     network.eval().requires_grad_(False)
     record = json.loads(metadata.get("record", "{}"))
     return Checkpoint(network, sampler_from_json(metadata["sampler"]), record, digest)
 
 
-def describe_config(config: NetworkConfig) -> dict[str, Any]:
+def describe_config(config: AnyConfig) -> dict[str, Any]:
     """Return the network's configuration as a JSON object."""
     described: dict[str, Any] = json.loads(to_json(config))
     return described

@@ -1,4 +1,4 @@
-"""Frozen configurations of the network and the sampler, with JSON in and out."""
+"""Frozen configurations of the networks and the sampler, with JSON in and out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 
 from generator.errors import WeightsError
 
+CONTEXT_STEP = 4
+"""Parent pixels on each side of one cell of the context branch."""
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
@@ -17,23 +20,72 @@ class NetworkConfig:
     widths: channels at the parent's grid and at half of it.
     blocks: ResBlocks before, inside and after the half-resolution level.
     embedding: width of the time, resolution and augmentation embedding.
+    context: channels and ResBlocks of the wide branch at a quarter of the parent's grid; without
+        ResBlocks there is no such branch.
+    guidance: whether the network is told the resolution (False for the ablation).
     """
 
     widths: tuple[int, int] = (96, 192)
     blocks: tuple[int, int, int] = (2, 3, 2)
     embedding: int = 192
+    context: tuple[int, int] = (0, 0)
+    guidance: bool = True
 
     @property
     def reach(self) -> int:
         """Parent pixels that the unpadded convolutions consume on each side."""
+        body = self.body_reach
+        if not self.context[1]:
+            return body
+        # The context branch and the first level end at the same place, where they are added.
+        return body - (1 + 2 * self.blocks[0]) + CONTEXT_STEP * (1 + 2 * self.context[1])
+
+    @property
+    def body_reach(self) -> int:
+        """The same without the context branch's view; one more where its cells must align."""
         before, middle, after = self.blocks
-        return 1 + 2 * before + 4 * middle + 2 * after + 1
+        return 1 + 2 * before + 4 * middle + 2 * after + 1 + bool(self.context[1])
 
 
-PRESETS: dict[str, NetworkConfig] = {
+@dataclass(frozen=True, slots=True)
+class PaperConfig:
+    """The paper's U-Net and the encoder of its condition (Section III-D1).
+
+    base, multipliers: channels at the child's grid, and their factors level by level.
+    blocks: ResBlocks per level of the encoder; the decoder has one more for the further skip.
+    attention: levels with self-attention, 0 being the child's own grid.
+    heads: channels of one attention head.
+    encoder: RRDBs of the condition's encoder, their features and their growth.
+    window: parent pixels on each side of the window that is generated at once.
+    guidance: whether the network is told the resolution (False for the ablation).
+    """
+
+    base: int = 128
+    multipliers: tuple[int, ...] = (1, 2, 4, 8, 8)
+    blocks: int = 3
+    attention: tuple[int, ...] = (3, 4)
+    heads: int = 64
+    encoder: tuple[int, int, int] = (23, 64, 32)
+    window: int = 64
+    guidance: bool = True
+
+
+AnyConfig = NetworkConfig | PaperConfig
+
+PRESETS: dict[str, AnyConfig] = {
     "exact-s": NetworkConfig(),
+    "exact-s-unguided": NetworkConfig(guidance=False),
+    "exact-m": NetworkConfig(context=(384, 4)),
+    "exact-m-unguided": NetworkConfig(context=(384, 4), guidance=False),
     "exact-tiny": NetworkConfig(widths=(16, 32), blocks=(1, 1, 1), embedding=32),
-}
+    "paper": PaperConfig(),
+    "paper-unguided": PaperConfig(guidance=False),
+    "paper-tiny": PaperConfig(
+        base=32, multipliers=(1, 2), blocks=1, attention=(1,), heads=16, encoder=(1, 16, 8),
+        window=16,
+    ),
+}  # fmt: skip
+"""What `--preset` names; `python -m training presets` prints their costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,39 +101,58 @@ class SamplerConfig:
     augmentation: tuple[float, ...] = (0.2, 0.2, 0.2, 0.2, 0.2)
 
 
-def to_json(config: NetworkConfig | SamplerConfig) -> str:
+def to_json(config: AnyConfig | SamplerConfig) -> str:
     """Return the configuration as one line of JSON with sorted keys."""
-    return json.dumps(dataclasses.asdict(config), sort_keys=True)
+    fields = dataclasses.asdict(config)
+    if isinstance(config, PaperConfig):
+        fields["family"] = "paper"
+    return json.dumps(fields, sort_keys=True)
 
 
-def network_from_json(text: str) -> NetworkConfig:
-    """Read a NetworkConfig; raises WeightsError if a field is missing or unknown."""
-    fields = _fields(text, NetworkConfig)
-    return NetworkConfig(
-        widths=_ints(fields["widths"]),
-        blocks=_ints(fields["blocks"]),
-        embedding=int(fields["embedding"]),
-    )
+def network_from_json(text: str) -> AnyConfig:
+    """Read a network's configuration; raises WeightsError if a field is missing or unknown.
+
+    Fields that came later may be missing and then have their defaults.
+    """
+    given = _object(text, "NetworkConfig")
+    family = given.pop("family", "exact")
+    if family == "paper":
+        return PaperConfig(**_checked(given, PaperConfig, set()))
+    if family != "exact":
+        raise WeightsError(f"the network's family is {family!r}, expected 'exact' or 'paper'")
+    return NetworkConfig(**_checked(given, NetworkConfig, {"context", "guidance"}))
 
 
 def sampler_from_json(text: str) -> SamplerConfig:
     """Read a SamplerConfig; raises WeightsError if a field is missing or unknown."""
-    fields = _fields(text, SamplerConfig)
-    return SamplerConfig(int(fields["steps"]), tuple(float(v) for v in fields["augmentation"]))
+    return SamplerConfig(**_checked(_object(text, "SamplerConfig"), SamplerConfig, set()))
 
 
-def _fields(text: str, kind: type[NetworkConfig] | type[SamplerConfig]) -> dict[str, Any]:
-    expected = {field.name for field in dataclasses.fields(kind)}
+def _object(text: str, name: str) -> dict[str, Any]:
     try:
         given = json.loads(text)
     except ValueError as error:
-        raise WeightsError(f"{kind.__name__} is not JSON: {text[:80]!r}") from error
-    if not isinstance(given, dict) or set(given) != expected:
-        raise WeightsError(
-            f"{kind.__name__} has the fields {sorted(given)}, expected {sorted(expected)}"
-        )
+        raise WeightsError(f"{name} is not JSON: {text[:80]!r}") from error
+    if not isinstance(given, dict):
+        raise WeightsError(f"{name} is {text[:80]!r}, expected a JSON object")
     return given
 
 
-def _ints(values: list[Any]) -> Any:
-    return tuple(int(value) for value in values)
+def _checked(given: dict[str, Any], kind: type[Any], optional: set[str]) -> dict[str, Any]:
+    """Return the fields of `kind` with lists as tuples and each of the default's type."""
+    defaults = {field.name: field.default for field in dataclasses.fields(kind)}
+    if not defaults.keys() - optional <= given.keys() <= defaults.keys():
+        raise WeightsError(
+            f"{kind.__name__} has the fields {sorted(given)}, expected {sorted(defaults)}"
+        )
+    return {name: _like(value, defaults[name], name) for name, value in given.items()}
+
+
+def _like(value: Any, default: Any, name: str) -> Any:
+    if isinstance(default, tuple):
+        kind = type(default[0])
+        if isinstance(value, list):
+            return tuple(_like(each, kind(), name) for each in value)
+    elif isinstance(value, type(default)) or (isinstance(default, float) and type(value) is int):
+        return type(default)(value)
+    raise WeightsError(f"{name} is {value!r}, expected something like {json.dumps(default)}")

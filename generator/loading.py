@@ -13,6 +13,7 @@ from generator.basemap import BaseMap
 from generator.cascade import Cascade
 from generator.errors import GeneratorError
 from generator.network import SCALE
+from generator.stage import Stage
 
 MAX_STEPS = 100
 
@@ -70,7 +71,12 @@ def pick_precision(device: torch.device) -> torch.dtype:
 
 
 def _warm(cascade: Cascade) -> None:
-    """Run one window, so that the first tile does not pay for the kernels' start."""
+    """Run one window, so that the first tile does not pay for the kernels' start.
+
+    Not the paper's network: a window of it takes as long as many tiles.
+    """
+    if not isinstance(cascade.stage, Stage):
+        return
     side = 64 + 2 * cascade.stage.margin
     parent = np.zeros((side, side, 3), np.uint8)
     noise = np.zeros((3, SCALE * side, SCALE * side), np.float32)

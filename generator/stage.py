@@ -10,19 +10,22 @@ from torch import Tensor
 from generator.conditioning import Conditioner, to_pixels, to_tensor
 from generator.diffusion import RESIDUAL_GAIN
 from generator.network import SCALE, ExactUNet, crop, crop_to, upsample
+from generator.noise import field
 from generator.sampler import sample
 
 
 class Stage:
     """Runs the sampler on windows; equal pixels for equal places, whatever the window.
 
-    margin: parent pixels needed round the core on each side; window origins must be even.
+    margin: parent pixels needed round the core on each side; window origins and sides must be
+    multiples of the network's alignment. noise: the globally fixed field.
     """
 
     def __init__(self, network: ExactUNet, steps: int) -> None:
         self.network = network
         self.steps = steps
         self.margin = network.margin * steps
+        self.noise = field
         self._condition = Conditioner(network)
 
     def __call__(

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from generator.config import PRESETS
-from generator.network import ExactUNet
+from generator.build import AnyNetwork, build
+from generator.config import PRESETS, AnyConfig
 
 
-def tiny_network(seed: int = 0, preset: str = "exact-tiny") -> ExactUNet:
+def tiny_network(seed: int = 0, preset: str | AnyConfig = "exact-tiny") -> AnyNetwork:
     """Return a small network; layers that start at zero are drawn too, to hide no difference."""
     torch.manual_seed(seed)
-    network = ExactUNet(PRESETS[preset])
+    network = build(PRESETS[preset] if isinstance(preset, str) else preset)
     for parameter in network.parameters():
         if not parameter.detach().any():
             torch.nn.init.normal_(parameter, std=0.05)

@@ -17,6 +17,34 @@ def test_configurations_survive_json():
     assert sampler_from_json(to_json(sampler)) == sampler
 
 
+def test_a_network_written_before_later_fields_reads_with_their_defaults():
+    text = '{"blocks": [2, 3, 2], "embedding": 192, "widths": [96, 192]}'
+    assert network_from_json(text) == PRESETS["exact-s"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"blocks": [2, 3, 2], "embedding": 192}', "has the fields"),
+        ('{"family": "paper", "base": 128}', "PaperConfig has the fields"),
+        ('{"family": "other"}', "family is 'other', expected 'exact' or 'paper'"),
+        ('{"blocks": 2, "embedding": 192, "widths": [96, 192]}', "blocks is 2"),
+        ('{"blocks": [2, 3, 2], "embedding": "a", "widths": [96, 192]}', "embedding is 'a'"),
+        ("3", "expected a JSON object"),
+        ("{", "is not JSON"),
+    ],
+)
+def test_a_network_s_faulty_fields_are_named(text, message):
+    with pytest.raises(WeightsError, match=message):
+        network_from_json(text)
+
+
+def test_a_wider_context_reaches_further_and_costs_one_pixel_of_alignment():
+    assert PRESETS["exact-s"].reach == PRESETS["exact-s"].body_reach == 22
+    assert PRESETS["exact-m"].body_reach == 23
+    assert PRESETS["exact-m"].reach == 54
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"steps": 1}', '{"steps": 1, "other": 2}'])
 def test_other_fields_are_refused(text):
     with pytest.raises(WeightsError, match="SamplerConfig"):

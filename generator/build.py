@@ -1,0 +1,22 @@
+"""From a configuration to its network."""
+
+from __future__ import annotations
+
+from generator.config import PRESETS, AnyConfig, PaperConfig
+from generator.errors import GeneratorError
+from generator.network import ExactUNet
+from generator.paper import PaperUNet
+
+AnyNetwork = ExactUNet | PaperUNet
+
+
+def build(config: AnyConfig) -> AnyNetwork:
+    """Return a network of this configuration with random weights."""
+    return PaperUNet(config) if isinstance(config, PaperConfig) else ExactUNet(config)
+
+
+def preset(name: str) -> AnyConfig:
+    """Return the configuration of a preset; raises GeneratorError if there is none so called."""
+    if name not in PRESETS:
+        raise GeneratorError(f"preset is {name!r}, expected one of {', '.join(PRESETS)}")
+    return PRESETS[name]
