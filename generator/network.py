@@ -6,14 +6,15 @@ sees the window's edge, so a pixel's value depends on its neighbourhood alone, w
 
 from __future__ import annotations
 
-import math
 from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from generator.config import NetworkConfig
+from generator.blocks import Embedding, PixelNorm, ResBlock, central_rows, crop, crop_to
+from generator.config import CONTEXT_STEP, NetworkConfig
+from generator.context import Context
 
 SCALE = 4
 """A child has SCALE times its parent's pixels on each side."""
@@ -26,16 +27,6 @@ PIN_MARGIN = len(_BLUR) // 2 + 1
 """Parent pixels that pinning consumes on each side."""
 
 
-def crop(x: Tensor, margin: int) -> Tensor:
-    """Cut `margin` pixels from each side: [..., H, W] -> [..., H-2m, W-2m]."""
-    return x[..., margin:-margin, margin:-margin] if margin else x
-
-
-def crop_to(x: Tensor, like: Tensor) -> Tensor:
-    """Cut the centre of `x` to the height and width of `like`."""
-    return crop(x, (x.shape[-2] - like.shape[-2]) // 2)
-
-
 def channels_last(network: Network) -> Network:
     """Lay a network's weights out channels last, which the convolutions prefer."""
     for parameter in network.parameters():
@@ -44,92 +35,26 @@ def channels_last(network: Network) -> Network:
     return network
 
 
-def padded(network: Network) -> Network:
-    """Pad a network's 3x3 convolutions with zeros, so that windows lose PIN_MARGIN pixels alone.
+def padded(network: ExactUNet) -> ExactUNet:
+    """Pad a network's 3x3 convolutions with zeros, so that windows lose `least_margin` alone.
 
     For training: windows need little margin, at the price of values near their edge that depend
-    on the window. Never for making tiles.
+    on the window. Never for making tiles. The context branch stays unpadded: it is cheap, and zeros
+    would take its view away.
     """
+    unpadded = set(network.context.modules()) if network.context is not None else set()
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
-            module.padding = (1, 1)
+            module.padding = (0, 0) if module in unpadded else (1, 1)
     return network
 
 
-def frequencies(value: Tensor, count: int = 64) -> Tensor:
-    """Sine and cosine of a scalar at geometric frequencies: [B] -> [B, 2*count] (Eq. 13-14)."""
-    rates = torch.exp(torch.arange(count, device=value.device) * (-math.log(1e4) / count))
-    angle = value.float()[:, None] * 1000.0 * rates
-    return torch.cat([angle.cos(), angle.sin()], 1)
-
-
-class PixelNorm(nn.Module):
-    """RMS norm over the channels of each pixel, with a learned gain per channel."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.gain = nn.Parameter(torch.ones(channels))
-
-    def forward(
-        self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None
-    ) -> Tensor:
-        """[B, C, H, W] -> the same shape, times (1 + scale), plus shift, where they are given."""
-        length = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)
-        inverse = torch.rsqrt(length.square() / x.shape[1] + 1e-5)
-        h = x * inverse.to(x.dtype)
-        gain = self.gain.to(x.dtype)[:, None, None]
-        if scale is None or shift is None:
-            return h * gain
-        # Not addcmul: fused, its last bit would depend on how the modulation is broadcast.
-        return h * (gain * (1 + scale)) + shift
-
-
-class ResBlock(nn.Module):
-    """Two unpadded 3x3 convolutions, modulated as norm(h) (1+scale) + shift (Eq. 22)."""
-
-    def __init__(self, inputs: int, outputs: int, embedding: int) -> None:
-        super().__init__()
-        self.norm1 = PixelNorm(inputs)
-        self.conv1 = nn.Conv2d(inputs, outputs, 3)
-        self.modulation = nn.Linear(embedding, 2 * outputs)
-        self.norm2 = PixelNorm(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3)
-        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
-        for value in (*self.modulation.parameters(), *self.conv2.parameters()):
-            nn.init.zeros_(value)
-
-    def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
-        """[B, C, H, W] with [B, 2C', H or 1, 1] -> [B, C', H-4, W-4]."""
-        h = self.conv1(F.silu(self.norm1(x)))
-        rows = modulation if modulation.shape[2] == 1 else modulation[:, :, 1:-1]
-        scale, shift = rows.chunk(2, 1)
-        h = self.conv2(F.silu(self.norm2(h, scale, shift)))
-        total: Tensor = crop_to(self.skip(x), h) + h
-        return total
-
-
-class Embedding(nn.Module):
-    """Time, resolution and augmentation strength, summed (Eq. 13-17)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.parts = nn.ModuleList(
-            nn.Sequential(nn.Linear(128, width), nn.SiLU(), nn.Linear(width, width))
-            for _ in range(3)
-        )
-
-    def forward(self, time: Tensor, resolution: Tensor, augmentation: Tensor) -> Tensor:
-        """Three [B] -> [B, E]. Resolution in metres per child pixel enters as its logarithm."""
-        scalars = (time, torch.log2(resolution) / 12.0, augmentation)
-        total = torch.zeros((), device=time.device)
-        dtype = next(self.parameters()).dtype
-        for part, scalar in zip(self.parts, scalars, strict=True):
-            total = total + part(frequencies(scalar).to(dtype))
-        return F.silu(total)
-
-
 class ExactUNet(nn.Module):
-    """Predicts the clean, pinned residual of the child over its upsampled parent."""
+    """Predicts the clean, pinned residual of the child over its upsampled parent.
+
+    With a context branch (see `generator.context`) the layers on the parent's own grid see the
+    centre of the window only, and are then exactly the network without it, shifted by a pixel.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -137,7 +62,7 @@ class ExactUNet(nn.Module):
         wide, deep = config.widths
         before, middle, after = config.blocks
         size = config.embedding
-        self.embedding = Embedding(size)
+        self.embedding = Embedding(size, config.guidance)
         self.stem = nn.Conv2d(3 * SCALE**2 + 3, wide, 3)
         self.before = nn.ModuleList(ResBlock(wide, wide, size) for _ in range(before))
         self.down = nn.Conv2d(wide, deep, 2, 2)
@@ -150,15 +75,29 @@ class ExactUNet(nn.Module):
         self.head = nn.Conv2d(wide, 3 * SCALE**2, 3)
         for value in self.head.parameters():
             nn.init.zeros_(value)
+        self.context: Context | None = None
+        if config.context[1]:
+            self.context = Context(*config.context, deep, size)
 
     @property
     def margin(self) -> int:
         """Parent pixels consumed on each side by one evaluation; even, to keep the alignment."""
         return self.config.reach + PIN_MARGIN
 
+    @property
+    def least_margin(self) -> int:
+        """The same when padded: what pinning and the context branch still consume."""
+        return PIN_MARGIN + (0 if self.context is None else self.context.reach)
+
+    @property
+    def alignment(self) -> int:
+        """Sides and origins of windows are multiples of this many parent pixels."""
+        return 2 if self.context is None else CONTEXT_STEP
+
     def modulations(self, embedding: Tensor) -> list[Tensor]:
         """Scale and shift of every ResBlock, in order: [B, E] -> [B, 2C, 1, 1] each."""
-        blocks = [*self.before, *self.middle, *self.after]
+        wide = () if self.context is None else self.context.blocks
+        blocks = [*self.before, *self.middle, *self.after, *wide]
         return [block.modulation(embedding)[:, :, None, None] for block in blocks]
 
     def forward(self, x: Tensor, parent: Tensor, modulations: list[Tensor]) -> Tensor:
@@ -170,29 +109,32 @@ class ExactUNet(nn.Module):
         """
         dtype = self.stem.weight.dtype
         height = parent.shape[-2]
+        wide: Tensor | None = None
+        exact = self.stem.padding == (0, 0)
+        if self.context is not None:
+            count = len(self.context.blocks)
+            wide = self.context(x, parent, modulations[-count:])
+            edge = self.context.reach - (1 + 2 * len(self.before) if exact else 0)
+            x, parent = crop(x, SCALE * edge), crop(parent, edge)
         each = iter(modulations)
         h = torch.cat([F.pixel_unshuffle(x, SCALE), parent], 1).to(dtype)
         h = self.stem(h.contiguous(memory_format=torch.channels_last))
         for block in self.before:
-            h = block(h, _rows(next(each), height, h.shape[-2]))
+            h = block(h, central_rows(next(each), height, h.shape[-2]))
         skip = h
         h = self.down(h)
+        if wide is not None:
+            h = h + wide
         for block in self.middle:
-            h = block(h, _rows(next(each), height, 2 * h.shape[-2], 2))
+            h = block(h, central_rows(next(each), height, 2 * h.shape[-2], 2))
         h = F.pixel_shuffle(self.up(h), 2)
+        if wide is not None and exact:
+            h = crop(h, 1)
         h = torch.cat([h, crop_to(skip, h)], 1)
         for block in self.after:
-            h = block(h, _rows(next(each), height, h.shape[-2]))
+            h = block(h, central_rows(next(each), height, h.shape[-2]))
         h = self.head(F.silu(self.norm(h))).float()
         return pin(h)
-
-
-def _rows(modulation: Tensor, height: int, rows: int, step: int = 1) -> Tensor:
-    """Cut per-row modulations of a window of `height` rows to its central rows, by `step`."""
-    if modulation.shape[2] == 1:
-        return modulation
-    first = (height - rows) // 2
-    return modulation[:, :, first : first + rows : step]
 
 
 def pin(residual: Tensor) -> Tensor:

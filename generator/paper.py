@@ -18,9 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generator.attention import Attention, GroupNorm
+from generator.blocks import frequencies
 from generator.config import PaperConfig
 from generator.diffusion import TIMESTEPS
-from generator.network import SCALE, frequencies
+from generator.network import SCALE
 from generator.rrdb import ConditionEncoder
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from generator.blocks import crop_to
 from generator.diffusion import alpha_bar, ddim_times
-from generator.network import crop_to
 
 Denoise = Callable[[Tensor, int], Tensor]
 """(x_t, t) -> predicted x_0, which may be smaller than x_t by the network's margin."""

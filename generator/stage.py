@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from generator.blocks import crop, crop_to
 from generator.conditioning import Conditioner, to_pixels, to_tensor
 from generator.diffusion import RESIDUAL_GAIN
-from generator.network import SCALE, ExactUNet, crop, crop_to, upsample
+from generator.network import SCALE, ExactUNet, upsample
 from generator.noise import field
 from generator.sampler import sample
 

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from generator.blocks import crop
 from generator.conditioning import to_pixels, to_tensor
 from generator.diffusion import alpha_bar
-from generator.network import SCALE, ExactUNet, crop
+from generator.network import SCALE, ExactUNet
 from generator.noise import repeated
 from generator.paper import PaperUNet
 from generator.sampler import sample

@@ -1,10 +1,13 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from generator.blocks import crop
 from generator.config import PRESETS, NetworkConfig
-from generator.network import ExactUNet, crop, pin, upsample
+from generator.network import ExactUNet, padded, pin, upsample
 from tests.networks import tiny_network
 
 MODULATION = torch.tensor([0.3]), torch.tensor([60.0]), torch.tensor([0.2])
@@ -14,19 +17,24 @@ EQUAL = {torch.float32: 2e-6, torch.bfloat16: 0.0}
 
 
 def run(network, x, parent):
-    code = network.embedding(*MODULATION)
+    code = network.embedding(*(value.to(x.device) for value in MODULATION))
     return network(x, parent, network.modulations(code))
 
 
+WIDE = NetworkConfig(widths=(16, 32), blocks=(1, 1, 1), embedding=32, context=(32, 2))
+"""A small network with a context branch: margin 32, cells of four parent pixels."""
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_every_window_gives_the_plane_s_values(dtype):
-    network = tiny_network().to(dtype)
+@pytest.mark.parametrize("preset", ["exact-tiny", WIDE])
+def test_every_window_gives_the_plane_s_values(preset, dtype):
+    network = tiny_network(preset=preset).to(dtype)
     m, size = network.margin, 40
     n = size + 2 * m
     x, parent = torch.randn(1, 3, 4 * n, 4 * n), torch.randn(1, 3, n, n)
     whole = run(network, x, parent)
     assert whole.shape == (1, 3, 4 * size, 4 * size)
-    for top, left, height, width in ((0, 0, 20, 20), (20, 20, 20, 20), (6, 14, 18, 10)):
+    for top, left, height, width in ((0, 0, 20, 20), (20, 20, 20, 20), (8, 16, 16, 12)):
         rows, columns = slice(top, top + height + 2 * m), slice(left, left + width + 2 * m)
         fine = slice(4 * rows.start, 4 * rows.stop), slice(4 * columns.start, 4 * columns.stop)
         part = run(network, x[..., fine[0], fine[1]], parent[..., rows, columns])
@@ -35,13 +43,82 @@ def test_every_window_gives_the_plane_s_values(dtype):
         torch.testing.assert_close(part, expected, rtol=0, atol=EQUAL[dtype])
 
 
-def test_margin_is_what_the_output_lacks_and_even():
-    for config in PRESETS.values():
-        if not isinstance(config, NetworkConfig):
-            continue
-        with torch.device("meta"):
-            network = ExactUNet(config)
+@pytest.mark.parametrize("preset", [n for n in PRESETS if n.startswith("exact")])
+def test_margin_is_what_the_output_lacks_and_even(preset):
+    with torch.device("meta"):
+        network = ExactUNet(PRESETS[preset])
         assert network.margin % 2 == 0
+        n = 64 + 2 * network.margin
+        assert n % network.alignment == 0
+        made = run(network, torch.empty(1, 3, 4 * n, 4 * n), torch.empty(1, 3, n, n))
+        assert made.shape == (1, 3, 256, 256)
+        n = 64 + 2 * network.least_margin
+        made = run(padded(network), torch.empty(1, 3, 4 * n, 4 * n), torch.empty(1, 3, n, n))
+        assert made.shape == (1, 3, 256, 256)
+
+
+def test_a_wider_margin_up_to_a_tile_s_width_needs_no_more_parents():
+    # `Cascade.needs` reads parents by tiles: with a margin of 64 the same ones as with 26.
+    with torch.device("meta"):
+        assert ExactUNet(PRESETS["exact-s"]).margin == 26
+        assert ExactUNet(PRESETS["exact-m"]).margin == 58
+
+
+def test_a_wide_network_begins_as_the_one_without_context():
+    wide = tiny_network(preset=WIDE)
+    plain = ExactUNet(dataclasses.replace(WIDE, context=(0, 0)))
+    names = wide.load_state_dict(plain.state_dict(), strict=False).missing_keys
+    assert names
+    assert all(name.startswith("context.") for name in names)
+    for value in wide.context.up.parameters():
+        torch.nn.init.zeros_(value)
+    n = 16 + 2 * wide.margin
+    x, parent = torch.randn(1, 3, 4 * n, 4 * n), torch.randn(1, 3, n, n)
+    edge = wide.margin - plain.margin - 1
+    theirs = run(plain, crop(x, 4 * edge), crop(parent, edge))
+    torch.testing.assert_close(run(wide, x, parent), crop(theirs, 4), rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize(("preset", "sees"), [("exact-tiny", False), (WIDE, True)])
+def test_context_sees_further_than_the_body_in_parent_and_noise(preset, sees):
+    network = tiny_network(preset=preset)
+    x, parent = torch.randn(1, 3, 320, 320), torch.randn(1, 3, 80, 80)
+
+    def centre(x, parent):
+        made = run(network, x, parent)
+        return crop(made, (made.shape[-1] - 64) // 2)
+
+    further, louder = parent.clone(), x.clone()
+    further[..., 12, :] += 3.0  # 20 parent pixels above the centre
+    louder[..., 48:52, :] += 3.0
+    assert torch.equal(centre(x, parent), centre(x, further)) is not sees
+    assert torch.equal(centre(x, parent), centre(louder, parent)) is not sees
+
+
+def test_padded_training_sees_the_context_unpadded():
+    network = padded(tiny_network(preset=WIDE))
+    assert network.stem.padding == (1, 1)
+    assert network.context.stem.padding == (0, 0)
+    assert network.least_margin == 4 + 4 * 5
+
+
+@pytest.mark.parametrize("context", [(0, 0), (16, 1)])
+def test_without_guidance_the_resolution_has_no_effect(context):
+    guided = dataclasses.replace(WIDE, context=context)
+    blind = dataclasses.replace(guided, guidance=False)
+    code = [torch.tensor([0.3]), torch.tensor([60.0]), torch.tensor([0.2])]
+    other = [code[0], torch.tensor([60.5]), code[2]]
+    network = tiny_network(preset=guided)
+    assert not torch.equal(network.embedding(*code), network.embedding(*other))
+    network = tiny_network(preset=blind)
+    assert torch.equal(network.embedding(*code), network.embedding(*other))
+    assert len(network.embedding.parts) == 2
+
+
+def test_middle_preset_has_ten_to_twenty_million_parameters():
+    with torch.device("meta"):
+        network = ExactUNet(PRESETS["exact-m"])
+    assert 10e6 < sum(p.numel() for p in network.parameters()) < 20e6
 
 
 def test_shipped_preset_has_at_most_four_million_parameters():
@@ -50,8 +127,9 @@ def test_shipped_preset_has_at_most_four_million_parameters():
     assert 3e6 < sum(p.numel() for p in network.parameters()) <= 4e6
 
 
-def test_modulations_by_row_equal_one_modulation_where_rows_agree():
-    network = tiny_network()
+@pytest.mark.parametrize("preset", ["exact-tiny", WIDE])
+def test_modulations_by_row_equal_one_modulation_where_rows_agree(preset):
+    network = tiny_network(preset=preset)
     n = 20 + 2 * network.margin
     x, parent = torch.randn(1, 3, 4 * n, 4 * n), torch.randn(1, 3, n, n)
     once = network.modulations(network.embedding(*MODULATION))
@@ -59,16 +137,17 @@ def test_modulations_by_row_equal_one_modulation_where_rows_agree():
     assert torch.equal(network(x, parent, once), network(x, parent, by_row))
 
 
-def test_modulations_by_row_act_on_their_own_rows_only():
-    network = tiny_network()
-    n = 60 + 2 * network.margin
+@pytest.mark.parametrize("preset", ["exact-tiny", WIDE])
+def test_modulations_by_row_act_on_their_own_rows_only(preset):
+    network = tiny_network(preset=preset)
+    n = 80 + 2 * network.margin
     x, parent = torch.randn(1, 3, 4 * n, 4 * n), torch.randn(1, 3, n, n)
     once = network.modulations(network.embedding(*MODULATION))
     upper = [value.repeat(1, 1, n, 1) for value in once]
     for value in upper:
         value[:, :, n // 2 :] += 0.5
     plain, changed = network(x, parent, once), network(x, parent, upper)
-    far = 4 * (30 - network.margin)
+    far = 4 * (40 - network.margin)
     assert far > 0
     assert torch.equal(plain[..., :far, :], changed[..., :far, :])
     assert not torch.allclose(plain[..., -far:, :], changed[..., -far:, :])

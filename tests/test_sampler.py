@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from generator.blocks import crop
 from generator.diffusion import alpha_bar
-from generator.network import crop
 from generator.sampler import sample
 
 

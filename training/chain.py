@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from generator.blocks import crop_to
 from generator.diffusion import RESIDUAL_GAIN
-from generator.network import PIN_MARGIN, SCALE, ExactUNet, crop_to, upsample
+from generator.network import PIN_MARGIN, SCALE, ExactUNet, upsample
 
 GRANDCHILD = SCALE * SCALE
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from generator.network import frequencies
+from generator.blocks import frequencies
 from training.perceptual import CHANNELS
 
 _WIDTHS = (32, 64, 64, 64)

@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
+from generator.blocks import crop
 from generator.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
-from generator.network import PIN_MARGIN, SCALE, crop, pin, upsample
+from generator.network import PIN_MARGIN, SCALE, pin, upsample
 from training.chain import generated_parent
 from training.dataset import Samples
 from training.loss import (
