@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from generator import checkpoint
+from generator.blocks import crop
 from generator.config import SamplerConfig
-from generator.network import crop, upsample
+from generator.network import upsample
 from tests.imagery import write_imagery
 from training.dataset import Samples
 from training.errors import TrainingError
