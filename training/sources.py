@@ -1,36 +1,72 @@
-"""Imagery listed by a manifest: one row per image, validated, with its ground resolution."""
+"""Sources of pixels with their place and resolution, and a manifest that lists them."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from training.errors import TrainingError
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
 
-SPLITS = ("train", "val", "test")
+from training.errors import TrainingError
+from training.split import SPLITS, Splitter
+
+MIN_GSD, MAX_GSD = 0.05, 20000.0
+"""Ground resolutions that are believed, in metres per pixel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Pixels of a source: uint8 RGB [H, W, 3].
+
+    mask: uint8 of any size that covers the same ground, 255 = valid; None where all is valid.
+    failed: parts that could not be read (they are masked), one sentence each.
+    """
+
+    pixels: NDArray[np.uint8]
+    mask: NDArray[np.uint8] | None = None
+    failed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One image: where it lies, how fine it is, and what it may be used for.
+    """One image of the pyramid, or one piece of a large one.
 
-    gsd: true ground resolution in metres per pixel; lat, lon: centre in degrees or None.
-    mask: 1-bit image (1 = valid) of any size, or None where all is valid.
+    name: what messages call it, and what it is known by when a preparation is resumed.
+    files: all that its pixels are read from. gsd: true ground resolution in metres per pixel.
+    lat, lon: centre in degrees or None. source: the name that sampling balances by.
+    read: decode; None where too little of it is valid. Raises OSError, ValueError or TrainingError.
     """
 
-    file: Path
-    mask: Path | None
+    name: str
+    files: tuple[Path, ...]
     gsd: float
     lat: float | None
     lon: float | None
     source: str
     split: str
+    read: Callable[[], Decoded | None]
 
 
-def read_manifest(path: Path) -> list[Source]:
-    """Read `manifest.json` (or the folder that holds it); raises TrainingError."""
+@dataclass(slots=True)
+class Imagery:
+    """All that was found: sources in their order, what is left out and why, and remarks."""
+
+    sources: list[Source] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def read_manifest(path: Path, splitter: Splitter | None = None) -> list[Source]:
+    """Read `manifest.json` (or the folder that holds it); raises TrainingError.
+
+    splitter: decides for rows that name no split [8:1:1 by place].
+    """
     path = path / "manifest.json" if path.is_dir() else path
     try:
         rows = json.loads(path.read_text())
@@ -40,28 +76,55 @@ def read_manifest(path: Path) -> list[Source]:
         raise TrainingError(f"{path} is not JSON, expected a list of images") from error
     if not isinstance(rows, list) or not rows:
         raise TrainingError(f"{path} lists no image, expected a list with one row per image")
-    return [_source(row, path.parent, number) for number, row in enumerate(rows)]
+    splitter = splitter or Splitter()
+    return [_source(row, path.parent, number, splitter) for number, row in enumerate(rows)]
 
 
-def _source(row: Any, folder: Path, number: int) -> Source:
+def check_gsd(name: str, gsd: float) -> float:
+    """Return a ground resolution that can be true; raises TrainingError."""
+    if not MIN_GSD <= gsd <= MAX_GSD:
+        raise TrainingError(
+            f"{name} has gsd_m {gsd:g}, expected {MIN_GSD} to {MAX_GSD:.0f} metres per pixel"
+        )
+    return gsd
+
+
+def check_split(name: str, split: str) -> str:
+    """Return the name of a split; raises TrainingError."""
+    if split not in SPLITS:
+        raise TrainingError(f"{name} has split {split!r}, expected one of {', '.join(SPLITS)}")
+    return split
+
+
+def _source(row: Any, folder: Path, number: int, splitter: Splitter) -> Source:
     try:
         gsd = float(row["gsd_m"])
-        file, name, split = row["file"], str(row["source"]), row["split"]
+        file, name = str(row["file"]), str(row["source"])
+        lat, lon = (None if row.get(key) is None else float(row[key]) for key in ("lat", "lon"))
     except (KeyError, TypeError, ValueError) as error:
         raise TrainingError(
-            f"row {number} of the manifest needs file, gsd_m, source and split, got {row!r:.120}"
+            f"row {number} of the manifest needs file, gsd_m and source, got {row!r:.120}"
         ) from error
-    if not 0.05 <= gsd <= 20000:
-        raise TrainingError(f"{file} has gsd_m {gsd}, expected 0.05 to 20000 metres per pixel")
-    if split not in SPLITS:
-        raise TrainingError(f"{file} has split {split!r}, expected one of {', '.join(SPLITS)}")
-    mask = row.get("mask")
+    split = row.get("split")
+    if split is None:
+        split = splitter.split(lat, lon, file)
+    mask = folder / row["mask"] if row.get("mask") else None
     return Source(
-        folder / file,
-        folder / mask if mask else None,
-        gsd,
-        row.get("lat"),
-        row.get("lon"),
-        name,
-        split,
+        name=file,
+        files=(folder / file,) if mask is None else (folder / file, mask),
+        gsd=check_gsd(file, gsd),
+        lat=lat,
+        lon=lon,
+        source=name,
+        split=check_split(file, split),
+        read=partial(_read, folder / file, mask),
     )
+
+
+def _read(file: Path, mask: Path | None) -> Decoded:
+    with Pillow.open(file) as opened:
+        pixels = np.asarray(opened.convert("RGB"))
+    if mask is None:
+        return Decoded(pixels)
+    with Pillow.open(mask) as opened:
+        return Decoded(pixels, np.asarray(opened.convert("L")))

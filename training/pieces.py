@@ -1,0 +1,116 @@
+"""Cutting a large image into pieces with square ground pixels, each a source of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.place import Ground, Locator
+from training.sources import Decoded, Source, check_gsd
+from training.split import Splitter
+
+SIDE = 2048
+"""Longest side of a piece, in pixels."""
+FINEST = 1.0
+"""Finer imagery is averaged by a whole number to this many metres per pixel or just below: the
+cascade ends at 4 m, and a window must fit into a piece."""
+MIN_VALID = 0.25
+"""Share of a piece that must be valid."""
+_NEARLY_SQUARE = 1.03
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of an image, and the size (height, width) that it is to be averaged down to."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    size: tuple[int, int]
+
+
+Reader = Callable[[Path, Window], Decoded]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An image to cut: its size in pixels, its place, how it is read.
+
+    name: unique in its preparation. split: given by the user, or None for a split by place.
+    """
+
+    name: str
+    path: Path
+    width: int
+    height: int
+    place: Locator
+    source: str
+    read: Reader
+    split: str | None = None
+
+
+def cut(scene: Scene, splitter: Splitter) -> Iterator[Source]:
+    """Yield the pieces of a scene, row by row; raises TrainingError for an impossible resolution.
+
+    Pieces are of equal size. Where the place is unknown, 2 x 2 neighbours share their split.
+    """
+    middle = scene.place.at(scene.width / 2, scene.height / 2)
+    check_gsd(scene.name, max(middle.width, middle.height))
+    longest = SIDE * _averaged(middle)
+    rows, columns = (max(1, math.ceil(side / longest)) for side in (scene.height, scene.width))
+    for i in range(rows):
+        top, bottom = (scene.height * n // rows for n in (i, i + 1))
+        for j in range(columns):
+            left, right = (scene.width * n // columns for n in (j, j + 1))
+            ground = scene.place.at((left + right) / 2, (top + bottom) / 2)
+            size, gsd = _square(right - left, bottom - top, ground)
+            window = Window(left, top, right - left, bottom - top, size)
+            group = f"{scene.name} {i // 2} {j // 2}"
+            yield Source(
+                name=scene.name if rows * columns == 1 else f"{scene.name} [{i},{j}]",
+                files=(scene.path,),
+                gsd=gsd,
+                lat=ground.lat,
+                lon=ground.lon,
+                source=scene.source,
+                split=scene.split or splitter.split(ground.lat, ground.lon, group),
+                read=partial(_read, scene.read, scene.path, window),
+            )
+
+
+def _averaged(ground: Ground) -> int:
+    return max(1, math.floor(FINEST / max(ground.width, ground.height)))
+
+
+def _square(width: int, height: int, ground: Ground) -> tuple[tuple[int, int], float]:
+    """Return the size (height, width) that makes pixels square on the ground, and their metres."""
+    by = _averaged(ground)
+    coarse, fine = max(ground.width, ground.height), min(ground.width, ground.height)
+    if coarse < fine * _NEARLY_SQUARE:
+        return (max(1, height // by), max(1, width // by)), math.sqrt(coarse * fine) * by
+    gsd = coarse * by
+    sides = (
+        max(1, round(n * m / gsd)) for n, m in ((height, ground.height), (width, ground.width))
+    )
+    return (next(sides), next(sides)), gsd
+
+
+def _read(reader: Reader, path: Path, window: Window) -> Decoded | None:
+    return mostly_valid(reader(path, window))
+
+
+def mostly_valid(decoded: Decoded) -> Decoded | None:
+    """Return what was decoded, without a mask where all is valid; None where too little is."""
+    mask: NDArray[np.uint8] | None = decoded.mask
+    if mask is None:
+        return decoded
+    if mask.min() == 255:
+        return Decoded(decoded.pixels, None, decoded.failed)
+    return decoded if (mask == 255).mean() >= MIN_VALID else None
