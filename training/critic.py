@@ -31,7 +31,8 @@ class Critic(nn.Module):
     def forward(self, maps: list[Tensor], gsd: Tensor) -> list[Tensor]:
         """Standardised maps and metres per pixel [B] -> scores [B, 1, h, w], one per map."""
         code = frequencies(torch.log2(gsd) / 12.0)
-        return [head(m, code) for head, m in zip(self.heads, maps, strict=True)]
+        with torch.autocast(gsd.device.type, torch.bfloat16):
+            return [head(m, code) for head, m in zip(self.heads, maps, strict=True)]
 
 
 class Standard(nn.Module):

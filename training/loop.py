@@ -11,13 +11,14 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from generator.blocks import crop
 from generator.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
-from generator.network import PIN_MARGIN, SCALE, pin, upsample
+from generator.network import SCALE, pin, upsample
 from training.chain import generated_parent
 from training.dataset import Samples
+from training.distributed import Addresses, Group
 from training.loss import (
     denoising,
     energy_score,
@@ -27,26 +28,31 @@ from training.loss import (
     relativistic,
     shifted_window,
 )
+from training.paper import PaperTrainer
 from training.perceptual import Perceptual
-from training.state import Batch, State
+from training.state import Batch, PaperState, State
 
 CHAIN_STRENGTHS = (0.2, 0.8)
 """Augmentation strengths that the network's own outputs are called at random, in training."""
 _LOG_EVERY = 20
 
 
-class _From(Sampler[int]):
-    def __init__(self, first: int) -> None:
-        self.first = first
+def batches(
+    samples: Samples,
+    size: int,
+    step: int,
+    workers: int,
+    accumulate: int = 1,
+    group: Group | None = None,
+) -> Iterator[Batch]:
+    """Samples of every step from the given one on, the same whether or not a run was interrupted.
 
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.first, 2**40))
-
-
-def batches(samples: Samples, size: int, step: int, workers: int) -> Iterator[Batch]:
-    """Batches from the given step on: the same whether or not the run was interrupted."""
+    size: samples of a step, in `accumulate` batches, of which this process gets its share.
+    """
+    group = group or Group()
+    addresses = Addresses(size // accumulate, accumulate, step, group)
     loader = DataLoader(
-        samples, size, sampler=_From(step * size), num_workers=workers, drop_last=True
+        samples, size // group.size, sampler=addresses, num_workers=workers, drop_last=True
     )
     return iter(loader)
 
@@ -60,10 +66,11 @@ def pinned_residual(child: Tensor, parent: Tensor) -> Tensor:
 
 
 class Trainer:
-    """Runs steps of a State on batches of samples."""
+    """Runs steps of a State on batches of samples; processes of a group share each step."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, group: Group | None = None) -> None:
         self.state = state
+        self.group = group or Group(device=state.device)
         self.abar = alpha_bar().to(state.device)
         self.random = torch.Generator(state.device)
         config = state.config
@@ -74,7 +81,6 @@ class Trainer:
     def step(self, batch: Batch) -> dict[str, float]:
         """Update the network, and the critic, once; returns the losses."""
         state, config = self.state, self.state.config
-        self.random.manual_seed(config.seed * 1_000_003 + state.step)
         for optimiser, rate in (
             (state.optimiser, config.rate),
             (state.critic_optimiser, config.critic_rate),
@@ -84,9 +90,19 @@ class Trainer:
                 group["lr"] = rate * min(1.0, (state.step + 1) / 100)
         sums: dict[str, Tensor] = {}
         batch = {key: value.to(state.device) for key, value in batch.items()}
-        for part in _parts(batch, config.accumulate):
+        share = self.group.share(config.accumulate)
+        memory = Averaged(state.critic.buffers(), config.accumulate)
+        for number, part in zip(share, _parts(batch, len(share)), strict=True):
+            self.random.manual_seed(state.seed_of(number))
+            memory.begin()
             for name, value in self._backward(part).items():
-                sums[name] = sums.get(name, torch.zeros(())) + value.detach() / config.accumulate
+                value = value.detach() / config.accumulate
+                sums[name] = sums[name] + value if name in sums else value
+            memory.end()
+        memory.finish(self.group)
+        self.group.sum_gradients(state.network)
+        self.group.sum_gradients(state.critic)
+        self.group.sum(sums.values())
         sums["norm"] = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
         state.optimiser.step()
         if config.adversarial:
@@ -119,7 +135,7 @@ class Trainer:
 
     def _sample(self, batch: Batch) -> dict[str, Tensor]:
         """Two one-step samples of every condition, and what the scores say of them."""
-        config, state = self.state.config, self.state
+        config = self.state.config
         truth, twice = self._conditions(batch)
         side = SCALE * twice["parent"].shape[-1]
         noise = torch.randn(
@@ -131,34 +147,39 @@ class Trainer:
         leaf = images.detach().requires_grad_()
         windows = shifted_window([*leaf.chunk(2), truth], self.random)
         losses = {"pixels": energy_score(*(patches(w * RESIDUAL_GAIN) for w in windows))}
-        shares = {"pixels": 1.0}
+        (gradient,) = torch.autograd.grad(losses["pixels"], leaf, retain_graph=True)
         if self.perceptual is not None:
             maps = self.perceptual(torch.cat(windows))
-            real = [m[-len(truth) :].detach() for m in maps]
-            state.critic.standard.update(real)
-            maps = state.critic.standard(maps)
-            thirds = [m.chunk(3) for m in maps]
-            groups = [mixed_groups([t[i] for t in thirds], self._fixed()) for i in range(3)]
-            losses["perceptual"] = energy_score(*groups)
-            shares["perceptual"] = config.perceptual
-            if config.adversarial:
-                losses |= self._judge(thirds, batch["gsd"])
-                shares["adversarial"] = config.adversarial
-        gradients = {
-            name: torch.autograd.grad(losses[name], leaf, retain_graph=True)[0] for name in shares
-        }
-        unit = gradients["pixels"].norm()
-        total = gradients["pixels"]
-        for name, share in shares.items():
-            if name != "pixels" and share:
-                total = total + gradients[name] * (share * unit / (gradients[name].norm() + 1e-12))
-        images.backward(total / config.accumulate)  # type: ignore[no-untyped-call]  # torch
+            seen = [m.detach().requires_grad_() for m in maps]
+            losses |= self._features(seen, batch["gsd"])
+            shares = {"perceptual": config.perceptual, "adversarial": config.adversarial}
+            wanted = [torch.zeros_like(m) for m in seen]
+            for name, share in shares.items():
+                if share:
+                    parts = torch.autograd.grad(losses[name], seen, retain_graph=True)
+                    length = torch.stack([part.norm() for part in parts]).norm() + 1e-12
+                    wanted = [w + p * (share / length) for w, p in zip(wanted, parts, strict=True)]
+            (other,) = torch.autograd.grad(maps, leaf, wanted)
+            scale = sum(shares.values()) * gradient.norm() / (other.norm() + 1e-12)
+            gradient = gradient + other * scale
+        images.backward(gradient / config.accumulate)  # type: ignore[no-untyped-call]  # torch
         return losses
 
-    def _judge(self, thirds: list[tuple[Tensor, ...]], gsd: Tensor) -> dict[str, Tensor]:
+    def _features(self, maps: list[Tensor], gsd: Tensor) -> dict[str, Tensor]:
+        """Losses of what the pretrained network sees in first samples, second ones and truths."""
+        config, standard = self.state.config, self.state.critic.standard
+        standard.update([m.chunk(3)[2].detach() for m in maps])
+        maps = standard(maps)
+        thirds = [m.chunk(3) for m in maps]
+        groups = [mixed_groups([t[i] for t in thirds], self._fixed()) for i in range(3)]
+        losses = {"perceptual": energy_score(*groups)}
+        if config.adversarial:
+            losses |= self._judge(maps, gsd)
+        return losses
+
+    def _judge(self, whole: list[Tensor], gsd: Tensor) -> dict[str, Tensor]:
         """Teach the critic; returns its loss and the generator's."""
         critic = self.state.critic
-        whole = [torch.cat(t) for t in thirds]
         three = gsd.repeat(3)
         seen = [m.detach().requires_grad_() for m in whole]
         judged = critic(seen, three)
@@ -225,7 +246,7 @@ class Trainer:
         with torch.autocast(x.device.type, torch.bfloat16):
             code = network.embedding(time_, condition["gsd"], condition["augmentation"])
             out: Tensor = network(x, condition["parent"], network.modulations(code))
-        return crop(out, SCALE * (self.state.config.margin - PIN_MARGIN))
+        return crop(out, SCALE * (self.state.config.margin - network.least_margin))
 
 
 def _parts(batch: Batch, count: int) -> list[Batch]:
@@ -247,23 +268,35 @@ class _Stop:
 
 
 def train(
-    state: State, samples: Samples, folder: Path, steps: int, workers: int, save_every: float = 180
+    state: State | PaperState,
+    samples: Samples,
+    folder: Path,
+    steps: int,
+    workers: int,
+    save_every: float = 180,
+    group: Group | None = None,
 ) -> None:
-    """Train until `steps`, printing rate and ETA and saving every `save_every` seconds."""
-    trainer = Trainer(state)
-    stream = batches(samples, state.config.batch, state.step, workers)
+    """Train until `steps`, printing rate and ETA and saving every `save_every` seconds.
+
+    In a group, the leading process prints, logs and saves; all end at the same step.
+    """
+    group = group or Group(device=state.device)
+    config = state.config
+    trainer = Trainer(state, group) if isinstance(state, State) else PaperTrainer(state, group)
+    stream = batches(samples, config.batch, state.step, workers, config.accumulate, group)
     began = saved = last = time.monotonic()
     first, sums, counts = state.step, dict[str, float](), dict[str, int]()
     stop = _Stop()
+    group.copy_first(state.network)
     with (folder / "log.jsonl").open("a", buffering=1) as log:
-        while state.step < steps and not stop.asked:
+        while state.step < steps and not group.any(stop.asked):
             for name, value in trainer.step(next(stream)).items():
                 sums[name] = sums.get(name, 0.0) + value
                 counts[name] = counts.get(name, 0) + 1
             now = time.monotonic()
             state.seconds += now - last
             last = now
-            if state.step % _LOG_EVERY == 0:
+            if state.step % _LOG_EVERY == 0 and group.leads:
                 row = {name: round(sums[name] / counts[name], 5) for name in sums}
                 log.write(json.dumps({"step": state.step, "seconds": state.seconds, **row}) + "\n")
                 rate = (state.step - first) / (now - began)
@@ -274,6 +307,9 @@ def train(
                 sums.clear()
                 counts.clear()
             if now - saved > save_every:
-                state.save(folder)
+                if group.leads:
+                    state.save(folder)
                 saved = now
-    state.save(folder)
+    if group.leads:
+        state.save(folder)
+    group.wait()

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from generator.network import channels_last
 from training.errors import TrainingError
@@ -45,6 +47,9 @@ class Perceptual(nn.Module):
             )
         self.stem = nn.Sequential(whole._conv_stem, whole._bn0, nn.ReLU6())
         self.blocks = nn.ModuleList(whole._blocks[: _LAST_BLOCKS[-1] + 1])
+        self.eval()
+        for module in (self.stem, *self.blocks):
+            _fold(module)
         channels_last(self.to(torch.bfloat16)).requires_grad_(False).eval()
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -58,3 +63,17 @@ class Perceptual(nn.Module):
                 if number in _LAST_BLOCKS:
                     maps.append(x)
         return [m.float() for m in maps]
+
+
+def _fold(module: nn.Module) -> None:
+    """Fold the batch norms of a block in evaluation mode into the convolutions before them."""
+    children = list(module.named_children())
+    for (_, before), (name, norm) in itertools.pairwise(children):
+        if isinstance(before, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            assert norm.running_mean is not None and norm.running_var is not None
+            fused = fuse_conv_bn_weights(
+                before.weight, before.bias, norm.running_mean, norm.running_var, norm.eps,
+                norm.weight, norm.bias,
+            )  # fmt: skip
+            before.weight, before.bias = fused
+            setattr(module, name, nn.Identity())

@@ -6,18 +6,21 @@ import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
-from generator.config import PRESETS, NetworkConfig
-from generator.network import PIN_MARGIN, ExactUNet, channels_last, padded
+from generator.build import AnyNetwork, build
+from generator.config import PRESETS, AnyConfig, PaperConfig
+from generator.network import ExactUNet, channels_last, padded
+from generator.paper import PaperUNet
 from training.critic import Critic
 from training.ema import Ema
 from training.errors import TrainingError
 
 STATE = "state.pt"
+Network = TypeVar("Network", ExactUNet, PaperUNet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,8 @@ class RunConfig:
     denoise, pairs, chains: samples of a batch that are denoised at random times, sampled twice in
     one step from real parents, and the same from parents that the network made itself.
     accumulate: batches whose gradients make one step.
-    perceptual, adversarial: share of the gradient at the image that the energy score of pretrained
-    features, and the critic, have beside that of pixel patches, whose share is 1.
+    perceptual, adversarial: share of the gradient that the energy score of pretrained features,
+    and the critic, have beside that of pixel patches, whose share is 1.
     penalty: weight of the critic's gradient penalty.
     """
 
@@ -59,25 +62,15 @@ class RunConfig:
         return self.core + 2 * self.margin
 
 
-class State:
-    """Networks and optimisers of one run, moved to `device`."""
+class RunState(Generic[Network]):
+    """Network, average, optimiser and counters of one run, moved to `device`."""
 
-    def __init__(self, config: RunConfig, device: torch.device) -> None:
-        if config.margin % 2 or config.core % 4 or config.margin < PIN_MARGIN:
-            raise TrainingError(
-                f"a window has core {config.core} and margin {config.margin}, expected a core "
-                f"that 4 divides and an even margin of at least {PIN_MARGIN} parent pixels"
-            )
-        torch.manual_seed(config.seed)
+    def __init__(self, config: RunConfig, device: torch.device, network: Network) -> None:
         self.config, self.device = config, device
-        self.network = channels_last(padded(ExactUNet(_preset(config.preset))).to(device))
+        self.network = channels_last(network.to(device))
         self.ema = Ema(self.network, config.ema)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4
-        )
-        self.critic = Critic().to(device)
-        self.critic_optimiser = torch.optim.AdamW(
-            self.critic.parameters(), config.critic_rate, betas=(0.0, 0.99), weight_decay=0.0
         )
         self.step = 0
         self.seconds = 0.0
@@ -88,9 +81,11 @@ class State:
             "network": self.network,
             "ema": self.ema.network,
             "optimiser": self.optimiser,
-            "critic": self.critic,
-            "critic_optimiser": self.critic_optimiser,
         }
+
+    def seed_of(self, batch: int) -> int:
+        """Return the seed of all that is drawn for a batch of the present step."""
+        return self.config.seed * 1_000_003 + self.step + (batch << 40)
 
     def save(self, folder: Path) -> None:
         """Write the state to `folder`, atomically."""
@@ -102,15 +97,18 @@ class State:
         torch.save(data, partial)
         os.replace(partial, folder / STATE)
 
-    def start_from(self, network: ExactUNet) -> None:
-        """Begin a new run with another network's weights; raises TrainingError if they differ."""
-        if network.config != self.network.config:
+    def start_from(self, network: AnyNetwork) -> None:
+        """Begin a new run with another network's weights; raises TrainingError if they differ.
+
+        A context branch that only the new network has keeps its start, which adds nothing.
+        """
+        if not _continues(self.network.config, network.config):
             raise TrainingError(
                 f"the weights are of {network.config}, preset {self.config.preset} is "
                 f"{self.network.config}"
             )
         for ours in (self.network, self.ema.network):
-            ours.load_state_dict(network.state_dict())
+            ours.load_state_dict(network.state_dict(), strict=False)
 
     def load(self, folder: Path) -> bool:
         """Continue from `folder`; returns False where there is nothing to continue."""
@@ -129,10 +127,65 @@ class State:
         return True
 
 
-def _preset(name: str) -> NetworkConfig:
+class State(RunState[ExactUNet]):
+    """A run of an exact network, with its critic; raises TrainingError for a faulty window."""
+
+    def __init__(self, config: RunConfig, device: torch.device) -> None:
+        torch.manual_seed(config.seed)
+        network = build(_preset(config.preset))
+        if not isinstance(network, ExactUNet):
+            raise TrainingError(f"preset is {config.preset!r}, expected one of an exact network")
+        least = network.least_margin
+        if config.margin % 2 or config.core % 4 or config.margin < least:
+            raise TrainingError(
+                f"a window has core {config.core} and margin {config.margin}, expected a core "
+                f"that 4 divides and an even margin of at least {least} parent pixels"
+            )
+        super().__init__(config, device, padded(network))
+        self.critic = Critic().to(device)
+        self.critic_optimiser = torch.optim.AdamW(
+            self.critic.parameters(), config.critic_rate, betas=(0.0, 0.99), weight_decay=0.0
+        )
+
+    def parts(self) -> dict[str, Any]:
+        """Return the named parts that a checkpoint holds."""
+        critic = {"critic": self.critic, "critic_optimiser": self.critic_optimiser}
+        return super().parts() | critic
+
+
+class PaperState(RunState[PaperUNet]):
+    """A run of the paper's network; raises TrainingError for a window that is not its own."""
+
+    def __init__(self, config: RunConfig, device: torch.device) -> None:
+        torch.manual_seed(config.seed)
+        network = build(_preset(config.preset))
+        if not isinstance(network, PaperUNet):
+            raise TrainingError(f"preset is {config.preset!r}, expected one of the paper's network")
+        if (config.core, config.margin) != (network.config.window, 0):
+            raise TrainingError(
+                f"a window has core {config.core} and margin {config.margin}, expected "
+                f"--core {network.config.window} --margin 0 for preset {config.preset}"
+            )
+        super().__init__(config, device, network)
+
+
+def open_state(config: RunConfig, device: torch.device) -> State | PaperState:
+    """Return a new state of the preset's family; raises TrainingError."""
+    paper = isinstance(_preset(config.preset), PaperConfig)
+    return PaperState(config, device) if paper else State(config, device)
+
+
+def _preset(name: str) -> AnyConfig:
     if name not in PRESETS:
         raise TrainingError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def _continues(ours: AnyConfig, theirs: AnyConfig) -> bool:
+    """Whether weights of one configuration are a start for another."""
+    if isinstance(theirs, PaperConfig) or isinstance(ours, PaperConfig):
+        return ours == theirs
+    return ours in (theirs, dataclasses.replace(theirs, context=ours.context))
 
 
 Batch = dict[str, Tensor]
