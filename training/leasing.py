@@ -1,0 +1,163 @@
+"""The commands round a lease: pack imagery, run a lease, join what came back."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.errors import TrainingError
+from training.parts import INDEX, KEEPS, join_to
+from training.pyramid import Pyramid
+from training.state import STATE, RunConfig, State
+
+_REHEARSAL = {"preset": "exact-tiny", "core": 32, "margin": 8}
+_SECONDS, _REHEARSAL_SECONDS = 540.0, 40.0
+
+
+def add_commands(commands: Any) -> None:
+    """Add `pack`, `lease` and `join` to the subcommands of an argument parser."""
+    pack = commands.add_parser("pack", help="choose and compress imagery for a lease")
+    pack.add_argument("--data", type=Path, required=True, help="folder made by prepare")
+    pack.add_argument("--out", type=Path, required=True, help="folder to write")
+    pack.add_argument("--limit-mib", type=float, default=36.0, help="most it may take [36]")
+    pack.add_argument("--quality", type=int, default=85, help="of WebP, 1 to 100 [85]")
+    pack.add_argument(
+        "--window", type=int, default=RunConfig().window, help="parent pixels of a sample"
+    )
+    lease = commands.add_parser("lease", help="train against the clock, state out in parts")
+    lease.add_argument("--data", type=Path, required=True, help="folder made by pack or prepare")
+    lease.add_argument("--run", type=Path, required=True, help="folder with the state or its parts")
+    lease.add_argument("--out", type=Path, required=True, help="folder for parts, log and picture")
+    lease.add_argument("--seconds", type=float, help="all of it [540; 40 to rehearse]")
+    lease.add_argument("--batch", type=int, help="samples of a step [as configured]")
+    lease.add_argument("--save-every", type=float, default=120.0, help="seconds [120]")
+    lease.add_argument(
+        "--cool-down", type=float, default=0.0, help="last seconds, of falling learning rates [0]"
+    )
+    lease.add_argument("--part-mib", type=float, default=15.5, help="most of one part [15.5]")
+    lease.add_argument("--limit-mib", type=float, default=60.0, help="most of all parts [60]")
+    names = [keep.name for keep in KEEPS]
+    lease.add_argument("--keep", choices=names, help="what parts hold [the most that fits]")
+    lease.add_argument("--compile", action="store_true", help="compile where that is faster")
+    lease.add_argument("--init", type=Path, help="start a new run from these safetensors")
+    lease.add_argument(
+        "--rehearse", action="store_true", help="the same path with a tiny network, checked"
+    )
+    lease.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    for field in dataclasses.fields(RunConfig):
+        name = "--" + field.name.replace("_", "-")
+        lease.add_argument(name, type=type(field.default), help="[the run's, or train's default]")
+    join = commands.add_parser("join", help="make a run of the parts that a lease gave back")
+    join.add_argument("parts", type=Path, help="folder with state.json and its parts")
+    join.add_argument("--run", type=Path, required=True, help="folder for train to continue in")
+
+
+def pack(args: argparse.Namespace) -> int:
+    """Run `pack`."""
+    from training.pack import pack
+
+    packed = pack(Pyramid(args.data), args.out, args.limit_mib, args.window, args.quality)
+    for source, megapixels in sorted(packed.items(), key=lambda item: -item[1]):
+        print(f"{megapixels:8.1f} Mpx  {source}")
+    print(f"{sum(packed.values()):8.1f} Mpx in {args.out}")
+    return 0
+
+
+def lease(args: argparse.Namespace) -> int:
+    """Run `lease`."""
+    from generator import checkpoint
+    from training.dataset import Samples
+    from training.glance import glance
+    from training.lease import Lease, Terms
+    from training.ondevice import DeviceSamples
+
+    began = time.monotonic()
+    device = torch.device(args.device)
+    torch.set_float32_matmul_precision("high")
+    if args.rehearse:
+        for name, value in _REHEARSAL.items():
+            setattr(args, name, value)
+    seconds = args.seconds or (_REHEARSAL_SECONDS if args.rehearse else _SECONDS)
+    config = _config(args)
+    state = State(config, device)
+    if state.load(args.run):
+        print(f"continuing {args.run} at step {state.step}", flush=True)
+    elif args.init:
+        state.start_from(checkpoint.load(args.init).network)
+    with tempfile.TemporaryDirectory() as scratch:
+        pyramid = _imagery(args.data, Path(scratch))
+        samples = DeviceSamples(Samples(pyramid, "train", config.window, config.seed), device)
+        held_out = "val" if any(image.split == "val" for image in pyramid.images) else "train"
+        shown = DeviceSamples(Samples(pyramid, held_out, config.window, config.seed), device)
+    print(
+        f"{samples.bytes / 2**20:.0f} MiB of imagery on {device}, batch {config.batch}, "
+        f"{time.monotonic() - began:.0f} s",
+        flush=True,
+    )
+    terms = Terms(
+        began, seconds, args.save_every, args.cool_down, args.part_mib, args.limit_mib,
+        args.keep, args.compile, 2.0 if args.rehearse else 10.0,
+    )  # fmt: skip
+    Lease(state, samples, args.out, terms).run()
+    glance(state, shown, args.out / "sheet.webp")
+    if args.rehearse:
+        _check(state, args.out)
+    return 0
+
+
+def join_parts(args: argparse.Namespace) -> int:
+    """Run `join`."""
+    step = join_to(args.parts, args.run)
+    logs = [folder / "log.jsonl" for folder in (args.run, args.parts)]
+    lines = [line for log in logs if log.exists() for line in log.read_text().splitlines()]
+    logs[0].write_text("".join(line + "\n" for line in dict.fromkeys(lines)))
+    print(f"{args.run} is at step {step}; `train --run {args.run}` continues it")
+    return 0
+
+
+def _config(args: argparse.Namespace) -> RunConfig:
+    """What the run was trained with so far, and what the command line changes."""
+    from training.batchsize import with_batch
+    from training.export import run_config
+
+    run = args.run
+    if (run / INDEX).exists() and _newer(run):
+        join_to(run, run)
+    config = run_config(run) if (run / STATE).exists() else RunConfig()
+    names = [field.name for field in dataclasses.fields(RunConfig)]
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    config = dataclasses.replace(config, **given)
+    return with_batch(config, args.batch) if args.batch else config
+
+
+def _newer(run: Path) -> bool:
+    """Whether the parts in a folder are of a later step than the state beside them."""
+    if not (run / STATE).exists():
+        return True
+    state = torch.load(run / STATE, map_location="cpu", weights_only=True, mmap=True)
+    return int(json.loads((run / INDEX).read_text())["step"]) > int(state["step"])
+
+
+def _imagery(folder: Path, scratch: Path) -> Pyramid:
+    """Open a prepared folder, or decode a packed one into `scratch`."""
+    from training.pack import PACK, unpack
+
+    return unpack(folder, scratch) if (folder / PACK).exists() else Pyramid(folder)
+
+
+def _check(state: State, out: Path) -> None:
+    """Show that what a lease left is a run that goes on; raises TrainingError if it is not."""
+    with tempfile.TemporaryDirectory() as scratch:
+        step = join_to(out, Path(scratch))
+        again = State(state.config, torch.device("cpu"))
+        if not again.load(Path(scratch)) or again.step != state.step:
+            raise TrainingError(f"{out} holds step {step}, expected step {state.step}")
+    size = sum(file.stat().st_size for file in out.iterdir()) / 2**20
+    print(f"rehearsed: step {step}, {size:.1f} MiB in {len(list(out.iterdir()))} files")
