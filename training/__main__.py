@@ -1,4 +1,4 @@
-"""Command line: python -m training prepare | train | evaluate | export | sheet."""
+"""Command line: python -m training prepare | train | evaluate | export | sheet | ..."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 from generator.errors import GeneratorError
+from training import leasing, presets
 from training.errors import TrainingError
-from training.state import RunConfig, State
+from training.state import RunConfig, open_state
 
 _EXAMPLES = """examples:
   python -m training prepare imagery/manifest.json --out runs/data
@@ -42,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--threads", type=int, help="threads of the network [all cores]")
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     _add_outputs(commands)
+    leasing.add_commands(commands)
     for field in dataclasses.fields(RunConfig):
         name = "--" + field.name.replace("_", "-")
         train.add_argument(name, type=type(field.default), default=field.default)
@@ -75,6 +77,8 @@ def _add_outputs(commands: Any) -> None:
     from training.evaluate import add_arguments
 
     add_arguments(commands.add_parser("evaluate", help="measure quality on held-out places"))
+    choices = commands.add_parser("presets", help="print the networks' costs")
+    presets.add_arguments(choices)
     export = commands.add_parser("export", help="write a run's averaged weights as safetensors")
     export.add_argument("--run", type=Path, required=True, help="folder of the run")
     export.add_argument("--data", type=Path, required=True, help="folder it was trained on")
@@ -126,6 +130,7 @@ def _prepare(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace) -> int:
     from generator import checkpoint
     from training.dataset import Samples
+    from training.distributed import join
     from training.loop import train
     from training.pyramid import Pyramid
 
@@ -134,13 +139,17 @@ def _train(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     args.run.mkdir(parents=True, exist_ok=True)
-    state = State(config, torch.device(args.device))
+    group = join(args.device)
+    group.share(config.accumulate)
+    state = open_state(config, group.device)
     if state.load(args.run):
-        print(f"continuing {args.run} at step {state.step}", flush=True)
+        if group.leads:
+            print(f"continuing {args.run} at step {state.step}", flush=True)
     elif args.init:
         state.start_from(checkpoint.load(args.init).network)
     samples = Samples(Pyramid(args.data), "train", config.window, config.seed)
-    train(state, samples, args.run, args.steps, args.workers)
+    train(state, samples, args.run, args.steps, args.workers, group=group)
+    group.leave()
     return 0
 
 
@@ -180,6 +189,10 @@ def main() -> int:
         "evaluate": _evaluate,
         "export": _export,
         "sheet": _sheet,
+        "presets": presets.run,
+        "pack": leasing.pack,
+        "lease": leasing.lease,
+        "join": leasing.join_parts,
     }
     try:
         return actions[args.command](args)

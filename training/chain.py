@@ -8,7 +8,7 @@ from torch import Tensor
 
 from generator.blocks import crop_to
 from generator.diffusion import RESIDUAL_GAIN
-from generator.network import PIN_MARGIN, SCALE, ExactUNet, upsample
+from generator.network import SCALE, ExactUNet, upsample
 
 GRANDCHILD = SCALE * SCALE
 
@@ -36,7 +36,8 @@ def generated_parent(
     """
     grandparent = F.avg_pool2d(child, GRANDCHILD)
     size = grandparent.shape[-1]
-    index = mirrored(size, -margin, size + size % 2 + margin, child.device)
+    aligned = size + -size % network.alignment
+    index = mirrored(size, -margin, aligned + margin, child.device)
     window = grandparent[:, :, index][:, :, :, index]
     noise = torch.randn(
         (len(child), 3, SCALE * window.shape[-1], SCALE * window.shape[-1]),
@@ -48,7 +49,7 @@ def generated_parent(
         code = network.embedding(time, gsd * SCALE, augmentation)
         residual = network(noise, window, network.modulations(code))
     parent = crop_to(upsample(window), residual) + residual / RESIDUAL_GAIN
-    first = SCALE * (margin - PIN_MARGIN)
+    first = SCALE * (margin - network.least_margin)
     parent = parent[..., first : first + SCALE * size, first : first + SCALE * size]
     rounded: Tensor = ((parent.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
     return rounded

@@ -10,7 +10,7 @@ import torch
 from generator import checkpoint
 from generator.config import SamplerConfig
 from training.errors import TrainingError
-from training.state import STATE, RunConfig, State
+from training.state import STATE, RunConfig, open_state
 
 
 def run_config(run: Path) -> RunConfig:
@@ -26,7 +26,7 @@ def run_config(run: Path) -> RunConfig:
 def export(run: Path, out: Path, data_digest: str, sampler: SamplerConfig) -> dict[str, object]:
     """Export the averaged weights of `run` to `out`; returns the training record."""
     config = run_config(run)
-    state = State(config, torch.device("cpu"))
+    state = open_state(config, torch.device("cpu"))
     state.load(run)
     record: dict[str, object] = {
         "licence": "CC BY-SA 4.0",

@@ -18,7 +18,7 @@ from generator.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
 from generator.network import SCALE, pin, upsample
 from training.chain import generated_parent
 from training.dataset import Samples
-from training.distributed import Addresses, Group
+from training.distributed import Addresses, Averaged, Group
 from training.loss import (
     denoising,
     energy_score,

@@ -67,8 +67,8 @@ class RunState(Generic[Network]):
 
     def __init__(self, config: RunConfig, device: torch.device, network: Network) -> None:
         self.config, self.device = config, device
-        self.network = channels_last(network.to(device))
-        self.ema = Ema(self.network, config.ema)
+        self.network: Network = channels_last(network.to(device))
+        self.ema: Ema[Network] = Ema(self.network, config.ema)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4
         )

@@ -1,0 +1,193 @@
+"""`python -m training presets`: the networks to choose from, with what each costs."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from generator.build import AnyNetwork, build, preset
+from generator.config import PRESETS
+from generator.errors import GeneratorError
+from generator.loading import pick_device, pick_precision
+from generator.network import SCALE, channels_last
+from generator.paper import PaperUNet
+from generator.tile import TILE_SIZE
+from generator.windows import stage_of
+
+PAPER_STEPS = 50
+"""DDIM steps of the paper."""
+_CORE = TILE_SIZE // SCALE
+_STATE_BYTES = 20
+"""Of one parameter in training: float32 weight, gradient, average and AdamW's two moments."""
+_BFLOAT16_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one preset costs; a tile is 256 x 256 child pixels.
+
+    margin: parent pixels read round a tile on each side; evaluations: of the network per tile;
+    gflop: per tile, a multiplication and an addition being two; weights, training: MB in bfloat16,
+    and of weights, gradients, average and optimiser in float32.
+    """
+
+    name: str
+    parameters: int
+    margin: int
+    evaluations: int
+    gflop: float
+    weights: float
+    training: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One tile on one device: milliseconds, the best of several, and the most memory in MB."""
+
+    milliseconds: float
+    memory: float
+
+
+def cost(name: str, steps: int | None = None) -> Cost:
+    """Count what a preset costs, without weights or arithmetic.
+
+    steps: DDIM steps, or None for the preset's own, 50 for the paper's and 1 for the others.
+    Raises GeneratorError if there is no such preset.
+    """
+    with torch.device("meta"):
+        network = build(preset(name))
+    windows, evaluations = 1, steps or 1
+    if isinstance(network, PaperUNet):
+        windows = (_CORE * 2 // network.config.window) ** 2
+        evaluations = windows * (steps or PAPER_STEPS)
+    prepare, evaluate = _flop(network)
+    count = sum(p.numel() for p in network.parameters())
+    return Cost(
+        name,
+        count,
+        stage_of(network, 1 if isinstance(network, PaperUNet) else evaluations).margin,
+        evaluations,
+        (windows * prepare + evaluations * evaluate) / 1e9,
+        count * _BFLOAT16_BYTES / 1e6,
+        count * _STATE_BYTES / 1e6,
+    )
+
+
+def _flop(network: AnyNetwork) -> tuple[int, int]:
+    """Operations of a window's condition, and of one evaluation of a window."""
+    one = torch.ones(1, device="meta")
+
+    def images(side: int) -> tuple[torch.Tensor, torch.Tensor]:
+        sides = (SCALE * side, side)
+        child, parent = (torch.empty(1, 3, n, n, device="meta") for n in sides)
+        return child, parent
+
+    with torch.inference_mode():
+        if isinstance(network, PaperUNet):
+            child, parent = images(network.config.window)
+            with FlopCounterMode(display=False) as first:
+                features = network.encoder(parent)
+            with FlopCounterMode(display=False) as second:
+                network(child, features, network.embedding(one, one))
+            return first.get_total_flops(), second.get_total_flops()
+        child, parent = images(_CORE + 2 * network.margin)
+        code = network.modulations(network.embedding(one, one, one))
+        with FlopCounterMode(display=False) as second:
+            network(child, parent, code)
+        return 0, second.get_total_flops()
+
+
+def measure(name: str, device: torch.device, steps: int | None = None, tries: int = 5) -> Measured:
+    """Time one tile of a preset with random weights; raises GeneratorError."""
+    with device:
+        network = channels_last(build(preset(name)).to(pick_precision(device)))
+    network.eval().requires_grad_(False)
+    default = PAPER_STEPS if isinstance(network, PaperUNet) else 1
+    stage = stage_of(network, steps or default)
+    side = _CORE + 2 * stage.margin
+    parent = np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8)
+    noise = stage.noise(0, 11, 0, 0, SCALE * side, SCALE * side)
+
+    def tile() -> float:
+        began = time.perf_counter()
+        stage(parent, noise, np.array([64.0]), 0.5)
+        return 1000 * (time.perf_counter() - began)
+
+    with _peak(device) as peak:
+        times = [tile()]
+        # The first one also pays for the kernels' start; where a tile takes long that is little.
+        while len(times) <= tries and sum(times) < 20_000:
+            times.append(tile())
+    return Measured(min(times), peak[0])
+
+
+@contextmanager
+def _peak(device: torch.device) -> Iterator[list[float]]:
+    """Find the most memory that the body holds, in MB: the device's, or the process's."""
+    found = [0.0]
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        yield found
+        found[0] = torch.cuda.max_memory_allocated(device) / 1e6
+    else:
+        import resource
+
+        yield found
+        found[0] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def table(costs: list[Cost], measured: dict[str, Measured] | None = None) -> str:
+    """Return the costs as a Markdown table, with what was measured where it was."""
+    heads = ["preset", "parameters", "margin", "evaluations", "GFLOP / tile"]
+    heads += ["weights MB", "training state MB"]
+    if measured:
+        heads += ["ms / tile", "peak MB"]
+    lines = ["| " + " | ".join(heads) + " |", "|---|" + "--:|" * (len(heads) - 1)]
+    for c in costs:
+        cells = [c.name, f"{c.parameters / 1e6:.2f} M", str(c.margin), str(c.evaluations)]
+        cells += [f"{c.gflop:,.1f}", f"{c.weights:,.1f}", f"{c.training:,.1f}"]
+        if measured:
+            m = measured.get(c.name)
+            cells += [f"{m.milliseconds:,.0f}", f"{m.memory:,.0f}"] if m else ["", ""]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("names", nargs="*", metavar="PRESET", help="which ones [all]")
+    parser.add_argument("--steps", type=int, help="DDIM steps [50 for paper, 1 for the others]")
+    parser.add_argument(
+        "--measure", action="store_true", help="time one tile too: minutes for paper without a GPU"
+    )
+    parser.add_argument(
+        "--trial", action="store_true", help="run one training step and one tile of each instead"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda [auto]")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table, or try the presets; returns the exit status."""
+    names = args.names or list(PRESETS)
+    if args.steps is not None and args.steps < 1:
+        raise GeneratorError(f"steps is {args.steps}, expected 1 or more")
+    costs = [cost(name, args.steps) for name in names]
+    if args.trial:
+        from training.trial import trial
+
+        for name in names:
+            print(trial(name, pick_device(args.device), args.steps), flush=True)
+        return 0
+    measured = {}
+    if args.measure:
+        device = pick_device(args.device)
+        measured = {name: measure(name, device, args.steps) for name in names}
+    print(table(costs, measured))
+    return 0

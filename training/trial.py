@@ -1,0 +1,70 @@
+"""One training step and one tile of a preset with random weights: does it run on this machine?"""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from generator.build import build, preset
+from generator.network import SCALE
+from generator.paper import PaperUNet
+from training.loop import Trainer
+from training.paper import PaperTrainer
+from training.presets import measure
+from training.state import Batch, RunConfig, State, open_state
+
+_FURTHER = 8
+"""Parent pixels beyond the least margin, as training has them."""
+
+
+def run_config(name: str) -> RunConfig:
+    """Return how a preset is trained on one sample by denoising alone; raises GeneratorError."""
+    with torch.device("meta"):
+        network = build(preset(name))
+    core, margin, rate = 64, 0, 2e-6
+    if isinstance(network, PaperUNet):
+        core = network.config.window
+    else:
+        margin, rate = network.least_margin + _FURTHER, 2e-4
+    return RunConfig(
+        name, core, margin, denoise=1, pairs=0, chains=0, rate=rate, perceptual=0, adversarial=0
+    )
+
+
+def made_up(config: RunConfig, device: torch.device) -> Batch:
+    """Return a batch of random images, in the form of `training.dataset`."""
+    count, side = config.batch, config.window
+    random = torch.Generator().manual_seed(0)
+    child = torch.rand(count, 3, SCALE * side, SCALE * side, generator=random) * 2 - 1
+    batch = {
+        "child": child,
+        "parent": torch.nn.functional.avg_pool2d(child, SCALE),
+        "gsd": torch.full((count,), 16.0),
+        "augmentation": torch.full((count,), 0.5),
+        "band": torch.full((count,), 3),
+    }
+    return {name: value.to(device) for name, value in batch.items()}
+
+
+def trial(name: str, device: torch.device, steps: int | None = None) -> str:
+    """Train a preset for two steps and make one tile; returns times and memory as one line.
+
+    steps: DDIM steps of the tile, or None for the preset's own. Raises GeneratorError.
+    """
+    config = run_config(name)
+    state = open_state(config, device)
+    trainer = Trainer(state) if isinstance(state, State) else PaperTrainer(state)
+    batch = made_up(config, device)
+    times = []
+    for _ in range(2):
+        began = time.perf_counter()
+        losses = trainer.step(dict(batch))
+        times.append(time.perf_counter() - began)
+    shown = ", ".join(f"{loss} {value:.4f}" for loss, value in losses.items())
+    line = f"{name} on {device}: a training step in {times[-1]:.2f} s ({shown})"
+    if device.type == "cuda":
+        line += f" and {torch.cuda.max_memory_allocated(device) / 1e9:.1f} GB"
+    del trainer, state, batch
+    made = measure(name, device, steps, tries=1)
+    return f"{line}; a tile in {made.milliseconds / 1000:.2f} s and {made.memory / 1000:.1f} GB"
