@@ -90,9 +90,7 @@ def _read(name: str, stretch: Stretch | None, path: Path, window: Window) -> Dec
         except Exception as error:  # rasterio's own errors; it may not be imported here
             raise TrainingError(f"{name} is damaged or cut short ({error})") from error
     pixels: NDArray[np.uint8] = np.ascontiguousarray(np.moveaxis(_to_8_bits(bands, stretch), 0, -1))
-    # An alpha band has the samples' own range, a mask of nodata 8 bits.
-    opaque = np.iinfo(mask.dtype).max
-    return Decoded(pixels, np.where(mask == opaque, 255, 0).astype(np.uint8))
+    return Decoded(pixels, np.where(mask == 255, 255, 0).astype(np.uint8))
 
 
 def _to_8_bits(bands: NDArray[Any], stretch: Stretch | None) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ from training.split import Splitter
 SIDE = 2048
 """Longest side of a piece, in pixels."""
 FINEST = 1.0
-"""Finer imagery is averaged by a whole number to this many metres per pixel or just below: the
+"""Finer imagery is averaged by a whole number to this many metres per pixel, or less: the
 cascade ends at 4 m, and a window must fit into a piece."""
 MIN_VALID = 0.25
 """Share of a piece that must be valid."""
@@ -86,7 +86,7 @@ def cut(scene: Scene, splitter: Splitter) -> Iterator[Source]:
 
 
 def _averaged(ground: Ground) -> int:
-    return max(1, math.floor(FINEST / max(ground.width, ground.height)))
+    return max(1, math.floor(1.02 * FINEST / max(ground.width, ground.height)))
 
 
 def _square(width: int, height: int, ground: Ground) -> tuple[tuple[int, int], float]:

@@ -87,12 +87,11 @@ class Projected:
     ) -> tuple[Sequence[float], Sequence[float]]:
         if find_rasterio() is None:
             raise TrainingError(f"{self.name} needs rasterio for its place: install elsewhere[geo]")
-        from rasterio.errors import RasterioError
         from rasterio.warp import transform
 
         try:
             lons, lats = transform(self.place.crs, "EPSG:4326", xs, ys)
-        except RasterioError as error:
+        except Exception as error:  # rasterio's own errors, some of them private
             raise TrainingError(f"the place of {self.name} cannot be used: {error}") from error
         if not all(map(math.isfinite, (*lons, *lats))):
             raise TrainingError(f"the place of {self.name} is not on Earth")

@@ -89,7 +89,7 @@ def _entry(writer: ShardWriter, source: Source, base: NDArray[np.uint8] | None) 
         decoded = source.read()
     except _UNREADABLE as error:
         reason = str(error)
-        named = reason if source.name in reason else f"{source.name}: {reason}"
+        named = reason if reason.startswith(source.name) else f"{source.name}: {reason}"
         return empty | {"failed": [named]}
     if decoded is None:
         return empty
