@@ -147,7 +147,7 @@ def _train(args: argparse.Namespace) -> int:
             print(f"continuing {args.run} at step {state.step}", flush=True)
     elif args.init:
         state.start_from(checkpoint.load(args.init).network)
-    samples = Samples(Pyramid(args.data), "train", config.window, config.seed)
+    samples = Samples(Pyramid(args.data), "train", config.window, config.seed, config.degradation)
     train(state, samples, args.run, args.steps, args.workers, group=group)
     group.leave()
     return 0

@@ -1,127 +1,206 @@
-"""Single stages from real parents on held-out places: a table and a picture."""
+"""`python -m training evaluate`: every measurement of quality, as tables, numbers and figures."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image as Pillow
-from rich.progress import track
-
-from generator.conditioning import to_pixels
-from generator.network import SCALE
-from generator.noise import field
-from generator.stage import Stage
+import generator
+from generator import checkpoint
+from generator.cascade import Cascade
+from training.chains import measure_chains
+from training.classifier import Trial, Windows, two_sample_accuracy
 from training.dataset import BANDS, Samples
 from training.errors import TrainingError
-from training.metrics import contrast, sliced_wasserstein, spectrum_error
+from training.figures import draw_chains, draw_stages
+from training.lite2 import Lite2
+from training.pairs import draw_pairs, windows_of
+from training.progress import track
+from training.pyramid import Pyramid
+from training.regions import measure_regions
+from training.report import (
+    Accuracy,
+    Results,
+    chains_table,
+    classifier_table,
+    regions_table,
+    stages_table,
+)
+from training.stages import Judge, measure_stages
 
-CORE = 64
-
-Images = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One stage's figures; sw = sliced Wasserstein, as a share of bicubic interpolation's."""
-
-    zoom: int
-    count: int
-    sw_share: float
-    sw_real_share: float
-    spectrum_db: float
-    spectrum_bicubic_db: float
-    contrast_share: float
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """Windows of one band: parents with their margin, truths, bicubic and generated children."""
-
-    parents: Images
-    truth: Images
-    bicubic: Images
-    made: Images
+PARTS = ("stages", "classifier", "chains", "regions")
+_TITLES = {
+    "stages": "Single stages from real parents",
+    "classifier": "Classifier two-sample test (0.5 = indistinguishable)",
+    "chains": "Whole chains",
+    "regions": "By region: KID-Lite2 x 1000 / sliced Wasserstein (windows)",
+}
+_SEEDS = 3
+_QUICK = {"count": 12, "places": 10, "real": 48}
+_FULL = {"count": 96, "places": 50, "real": 192}
 
 
-def evaluate(stage: Stage, samples: Samples, count: int, picture: Path | None) -> list[Row]:
-    """Measure every band that has imagery; writes a sheet to `picture` (bicubic, made, real)."""
-    rows: list[Row] = []
-    strips: list[NDArray[np.uint8]] = []
-    for band in range(len(BANDS)):
-        if not samples.choices[band][0]:
-            continue
-        try:
-            pairs = _pairs(stage, samples, band, count)
-        except TrainingError as error:
-            print(f"left out: {error}")
-            continue
-        rows.append(_row(BANDS[band].zoom, pairs))
-        shown = range(0, count, max(1, count // 4))
-        strips += [
-            np.hstack([pairs.bicubic[i], pairs.made[i], pairs.truth[i]]) for i in list(shown)[:4]
-        ]
-    if not rows:
-        raise TrainingError("the data hold no image of this split at any stage's resolution")
-    if picture is not None:
-        width = 2
-        while len(strips) % width:
-            strips.append(np.zeros_like(strips[0]))
-        lines = [np.hstack(strips[i : i + width]) for i in range(0, len(strips), width)]
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        Pillow.fromarray(np.vstack(lines)).save(picture)
-    return rows
-
-
-def table(rows: list[Row]) -> str:
-    """Return the rows as a Markdown table."""
-    lines = [
-        "| zoom | windows | sliced Wasserstein / bicubic's | real against real | spectrum error dB "
-        "| bicubic's | contrast / real's |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {r.zoom} | {r.count} | {r.sw_share:.2f} | {r.sw_real_share:.2f} | {r.spectrum_db:.1f} "
-        f"| {r.spectrum_bicubic_db:.1f} | {r.contrast_share:.2f} |"
-        for r in rows
-    ]
-    return "\n".join(lines)
-
-
-def _pairs(stage: Stage, samples: Samples, band: int, count: int) -> Pairs:
-    network = stage.network.margin
-    extra = stage.margin - network
-    parts: tuple[list[Images], ...] = ([], [], [], [])
-    for i in track(range(count), description=f"zoom {BANDS[band].zoom}"):
-        drawn = samples.draw(band, np.random.default_rng(1000 * band + i), tone=False)
-        window = to_pixels(drawn["parent"][None])
-        window = np.pad(window, ((extra, extra), (extra, extra), (0, 0)), "reflect")
-        m, side = stage.margin, SCALE * window.shape[0]
-        noise = field(i, BANDS[band].zoom, 0, 0, side, side)
-        gsd = np.array([float(drawn["gsd"])])
-        parent = window[m:-m, m:-m]
-        truth = to_pixels(drawn["child"][None])
-        big = (SCALE * CORE, SCALE * CORE)
-        parts[0].append(parent)
-        inner = slice(SCALE * network, -SCALE * network)
-        parts[1].append(truth[inner, inner])
-        enlarged = Pillow.fromarray(parent).resize(big, Pillow.Resampling.BICUBIC)
-        parts[2].append(np.asarray(enlarged))
-        parts[3].append(stage(window, noise, gsd, float(drawn["augmentation"])))
-    return Pairs(*(np.stack(part) for part in parts))
-
-
-def _row(zoom: int, pairs: Pairs) -> Row:
-    half = len(pairs.truth) // 2
-    bicubic = sliced_wasserstein(pairs.bicubic, pairs.truth)
-    return Row(
-        zoom,
-        len(pairs.truth),
-        sliced_wasserstein(pairs.made, pairs.truth) / bicubic,
-        sliced_wasserstein(pairs.truth[:half], pairs.truth[half:]) / bicubic,
-        spectrum_error(pairs.made, pairs.truth),
-        spectrum_error(pairs.bicubic, pairs.truth),
-        contrast(pairs.made) / contrast(pairs.truth),
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("--data", type=Path, required=True, help="folder made by prepare")
+    parser.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
+    parser.add_argument(
+        "--without",
+        type=Path,
+        metavar="WEIGHTS",
+        help="weights trained without resolution guidance, for the table by region",
     )
+    parser.add_argument("--base", type=Path, help="base map of the chains [Blue Marble]")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=PARTS,
+        metavar="PART",
+        help=f"parts to run, of {', '.join(PARTS)} [all]",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="stages and chains from few windows, to compare checkpoints",
+    )
+    parser.add_argument("--split", default="test", choices=("train", "val", "test"))
+    parser.add_argument("--count", type=_several, help="windows per stage [96, quick 12]")
+    parser.add_argument("--places", type=_several, help="places of the chains [50, quick 10]")
+    parser.add_argument(
+        "--clean",
+        action="store_true",
+        help="stages from undegraded parents instead of randomly degraded ones",
+    )
+    parser.add_argument("--steps", type=int, help="DDIM steps [the weights' own]")
+    parser.add_argument("--seed", type=int, default=0, help="of windows, noise and world [0]")
+    parser.add_argument(
+        "--inception",
+        type=Path,
+        metavar="FILE",
+        help="torch-fidelity's Inception weights, for FID [left out]",
+    )
+    parser.add_argument("--json", type=Path, help="all numbers; parts it holds are not repeated")
+    parser.add_argument("--figures", type=Path, metavar="FOLDER", help="write figures here")
+    # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure the parts asked for and print their tables; returns the exit status."""
+    return Evaluation(args).run()
+
+
+class Evaluation:
+    """One evaluation: what is measured, with what, and what has been found so far."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        counts = {
+            name: getattr(args, name, None) or value
+            for name, value in (_QUICK if args.quick else _FULL).items()
+        }
+        self.count, self.places, self.real = (counts[n] for n in ("count", "places", "real"))
+        if args.inception is not None and not args.inception.is_file():
+            raise TrainingError(
+                f"{args.inception} is not a file; --inception expects torch-fidelity's weights"
+            )
+        self.pyramid = Pyramid(args.data)
+        self.cascade: Cascade = generator.load(args.base, args.weights, args.steps)
+        self.results = Results(self._settings(counts), args.json)
+
+    def run(self) -> int:
+        """Run the parts in their order."""
+        wanted = self.args.only or (PARTS[0::2] if self.args.quick else PARTS)
+        actions: dict[str, Callable[[], tuple[Any, str]]] = {
+            "stages": self._stages,
+            "classifier": self._classifier,
+            "chains": self._chains,
+            "regions": self._regions,
+        }
+        settings = self.results.settings
+        print(
+            f"{settings['split']} places, {settings['steps']} step(s), "
+            f"weights {settings['weights'][:16]}, seed {settings['seed']}"
+        )
+        for name in (part for part in PARTS if part in wanted):
+            if name not in self.results.parts:
+                self.results.add(name, *actions[name]())
+            print(f"\n### {_TITLES[name]}\n\n{self.results.parts[name]['table']}", flush=True)
+        return 0
+
+    def _settings(self, counts: dict[str, int]) -> dict[str, Any]:
+        args, cascade = self.args, self.cascade
+        return {
+            **counts,
+            "split": args.split,
+            "seed": args.seed,
+            "clean": args.clean,
+            "steps": cascade.stage.steps,
+            "weights": cascade.checkpoint.digest,
+            "without": checkpoint.load(args.without).digest if args.without else None,
+            "base": cascade.basemap.digest,
+            "data": self.pyramid.digest,
+            "inception": args.inception is not None,
+        }
+
+    def _samples(self, split: str) -> Samples:
+        return windows_of(self.pyramid, split, self.args.seed)
+
+    def _stages(self) -> tuple[Any, str]:
+        judge = Judge(Lite2(self.cascade.device), self.args.inception)
+        samples = self._samples(self.args.split)
+        rows, shown = measure_stages(
+            self.cascade.stage, samples, self.count, judge, self.args.clean
+        )
+        if self.args.figures:
+            draw_stages(shown, self.args.figures)
+        return rows, stages_table(rows)
+
+    def _classifier(self) -> tuple[Any, str]:
+        known, held_out = self._samples("train"), self._samples(self.args.split)
+        rows = []
+        for band, description in enumerate(BANDS):
+            if not (known.choices[band][0] and held_out.choices[band][0]):
+                continue
+            learnt, judged = (
+                draw_pairs(self.cascade.stage, samples, band, range(n), self.args.clean)
+                for samples, n in ((known, 2 * self.count), (held_out, self.count))
+            )
+            accuracies: dict[str, list[float]] = {"made": [], "bicubic": []}
+            tests = [("made", seed) for seed in range(_SEEDS)] + [("bicubic", 0)]
+            for kind, seed in track(tests, f"zoom {description.zoom}: classifiers"):
+                first, second = (
+                    Windows(pairs.truth, getattr(pairs, kind)) for pairs in (learnt, judged)
+                )
+                accuracies[kind].append(
+                    two_sample_accuracy(first, second, Trial(seed), self.cascade.device)
+                )
+            rows.append(Accuracy(description.zoom, accuracies["made"], accuracies["bicubic"]))
+        if not rows:
+            raise TrainingError(f"no stage has imagery of both train and {self.args.split} places")
+        return rows, classifier_table(rows)
+
+    def _chains(self) -> tuple[Any, str]:
+        chains = measure_chains(self.cascade, self.pyramid, self.places, self.real, self.args.seed)
+        if self.args.figures:
+            draw_chains(chains, self.args.figures)
+        return chains, chains_table(chains)
+
+    def _regions(self) -> tuple[Any, str]:
+        judge = Lite2(self.cascade.device)
+        count = max(4, self.count // 8)
+        scores = {"with": self._by_region(self.cascade, judge, count)}
+        if self.args.without:
+            other = generator.load(self.args.base, self.args.without, self.args.steps)
+            scores["without"] = self._by_region(other, judge, count)
+        return scores, regions_table(scores["with"], scores.get("without"))
+
+    def _by_region(self, cascade: Cascade, judge: Lite2, count: int) -> Any:
+        return measure_regions(cascade.stage, self.pyramid, count, judge, self.args.seed)
+
+
+def _several(text: str) -> int:
+    if not text.isdecimal() or int(text) < 4:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 4")
+    return int(text)

@@ -8,10 +8,19 @@ from scipy.ndimage import gaussian_filter
 
 Images = NDArray[np.uint8]
 """[N, H, W, 3]."""
+Floats = NDArray[np.float64]
 
 _PATCH = 7
 _DIRECTIONS = 256
 _PATCHES = 20_000
+_LEAST_POWER = 1e-6
+"""Added before logarithms: far below the power of one grey level of noise."""
+
+
+def luminance(images: Images) -> Floats:
+    """Mean of the three channels, [N, H, W] in [0, 255]."""
+    grey: Floats = images.astype(np.float64).mean(-1)
+    return grey
 
 
 def laplacian(images: Images) -> NDArray[np.float32]:
@@ -35,31 +44,112 @@ def sliced_wasserstein(first: Images, second: Images, seed: int = 0) -> float:
     return float(100 * np.abs(projected[0] - projected[1]).mean())
 
 
-def spectrum(images: Images) -> NDArray[np.float64]:
-    """Radially averaged power of luminance by integer frequency, [H/2], Hann window."""
+def spectra(images: Images) -> Floats:
+    """Radially averaged power of each image's luminance by integer frequency, [N, H/2], Hann."""
     size = images.shape[1]
     window = np.hanning(size)[:, None] * np.hanning(size)
-    grey = images.astype(np.float64).mean(-1)
+    grey = luminance(images)
     grey -= grey.mean((1, 2), keepdims=True)
-    power = (np.abs(np.fft.fft2(grey * window)) ** 2).mean(0)
+    power = np.abs(np.fft.fft2(grey * window)) ** 2
     axis = np.fft.fftfreq(size, 1 / size)
     radius = np.rint(np.hypot(axis[:, None], axis)).astype(int).ravel()
-    sums = np.bincount(radius, power.ravel())[: size // 2]
-    mean: NDArray[np.float64] = sums / np.bincount(radius)[: size // 2]
+    weight = np.bincount(radius)[: size // 2]
+    rows = [np.bincount(radius, one.ravel())[: size // 2] / weight for one in power]
+    return np.stack(rows)
+
+
+def spectrum(images: Images) -> Floats:
+    """Mean over the images of their radially averaged power, [H/2]."""
+    mean: Floats = spectra(images).mean(0)
     return mean
+
+
+def median_spectrum(images: Images) -> Floats:
+    """Median over the images of their radially averaged power, [H/2]: the typical image's."""
+    middle: Floats = np.median(spectra(images), 0)
+    return middle
+
+
+def decibels(first: Floats, second: Floats) -> Floats:
+    """Power of the first spectrum over the second's in dB, by frequency."""
+    ratio: Floats = 10 * np.log10((first + _LEAST_POWER) / (second + _LEAST_POWER))
+    return ratio
+
+
+def absolute_error(difference: Floats) -> float:
+    """Mean |dB| over the two octaves that a parent lacks; `difference` in dB by frequency."""
+    size = 2 * len(difference)
+    return float(np.abs(difference[size // 8 :]).mean())
+
+
+def octave_errors(difference: Floats) -> tuple[float, float]:
+    """Signed mean dB over each octave that a parent lacks: H/8 to H/4 and H/4 to H/2.
+
+    Negative: the first spectrum has too little power there.
+    """
+    size = 2 * len(difference)
+    lower, upper = difference[size // 8 : size // 4], difference[size // 4 :]
+    return float(lower.mean()), float(upper.mean())
 
 
 def spectrum_error(first: Images, second: Images) -> float:
     """Mean absolute difference in dB over the two octaves that a parent lacks (H/8 to H/2)."""
-    size = first.shape[1]
-    a, b = spectrum(first), spectrum(second)
-    lacking = slice(size // 8, size // 2)
-    return float(np.abs(10 * np.log10(a[lacking] / b[lacking])).mean())
+    return absolute_error(decibels(spectrum(first), spectrum(second)))
+
+
+def contrasts(images: Images) -> Floats:
+    """Standard deviation of luminance of each image, in grey levels, [N]."""
+    spread: Floats = luminance(images).std((1, 2))
+    return spread
 
 
 def contrast(images: Images) -> float:
     """Median over the images of the standard deviation of luminance, in grey levels."""
-    return float(np.median(images.astype(np.float64).mean(-1).std((1, 2))))
+    return float(np.median(contrasts(images)))
+
+
+def steepness(images: Images) -> float:
+    """Mean magnitude of the luminance gradient, grey levels per pixel, the images' median."""
+    rows, columns = np.gradient(luminance(images), axis=(1, 2))
+    return float(np.median(np.hypot(rows, columns).mean((1, 2))))
+
+
+def edginess(images: Images) -> float:
+    """Kurtosis of luminance differences along both axes, the images' median.
+
+    3 for Gaussian noise or a blurred field, 5 to 20 for scenes with edges. Images without any
+    difference count as 3.
+    """
+    grey = luminance(images)
+    values = []
+    for one in grey:
+        steps = np.concatenate([np.diff(one, axis=0).ravel(), np.diff(one, axis=1).ravel()])
+        power = np.mean(steps**2)
+        values.append(np.mean(steps**4) / power**2 if power > 0 else 3.0)
+    return float(np.median(values))
+
+
+def grain(images: Images) -> float:
+    """Standard deviation of the detail finer than four pixels, grey levels, the median image's."""
+    return float(np.median(laplacian(images).mean(-1).std((1, 2))))
+
+
+def repetition(images: Images, lags: tuple[int, ...] = (64, 128)) -> float:
+    """Largest mean autocorrelation of the detail at these shifts, along either axis.
+
+    0 where nothing repeats (small values of both signs are chance), 1 for a perfect copy.
+    """
+    grey = luminance(images)
+    detail = grey - gaussian_filter(grey, (0, 8.0, 8.0))
+    found = []
+    for lag in lags:
+        for axis in (1, 2):
+            size = detail.shape[axis]
+            a = np.take(detail, range(size - lag), axis)
+            b = np.take(detail, range(lag, size), axis)
+            scale = np.sqrt((a**2).mean((1, 2)) * (b**2).mean((1, 2)))
+            found.append(((a * b).mean((1, 2)) / (scale + _LEAST_POWER)).mean())
+    return float(max(found, key=abs))
 
 
 def _patches(detail: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:

@@ -1,0 +1,48 @@
+"""Fifty places over the globe where whole chains are judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mercantile
+
+from generator.tile import Tile
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A point in degrees; calm: sea, ice or sand, where little but the ground colour is due."""
+
+    lat: float
+    lon: float
+    calm: bool = False
+
+    def tile(self, zoom: int) -> Tile:
+        """Return the tile of `zoom` that holds the point."""
+        found = mercantile.tile(self.lon, self.lat, zoom)
+        return Tile(found.z, found.x, found.y)
+
+
+_LAND = (
+    (35.69, 139.70), (48.60, -3.90), (42.90, -8.50), (22.35, 114.15), (46.20, 8.30),
+    (51.50, -0.10), (52.20, 19.40), (45.10, 10.00), (40.40, -3.70), (37.75, 15.00),
+    (60.20, 25.10), (62.00, 90.00), (49.50, 68.00), (47.80, 107.00), (55.80, 49.10),
+    (31.05, 31.20), (9.10, 7.40), (0.30, 32.60), (-1.30, 22.00), (-25.60, 29.50),
+    (-18.90, 47.50), (9.00, 38.70), (28.60, 77.20), (23.80, 90.40), (27.90, 86.80),
+    (30.60, 104.10), (13.80, 100.50), (-2.00, 113.50), (-6.20, 106.80), (14.60, 121.00),
+    (-27.50, 152.90), (-33.00, 148.00), (-43.50, 171.00), (42.00, -93.60), (40.70, -74.00),
+    (37.40, -122.10), (54.00, -114.00), (33.50, -91.00), (-5.30, -64.40), (-24.50, -54.00),
+)  # fmt: skip
+_CALM = (
+    (5.00, -150.00), (-30.00, -20.00), (40.00, -40.00), (-15.00, 80.00), (35.50, 18.00),
+    (72.30, -42.50), (-78.00, 60.00), (24.50, 9.00), (20.50, 51.00), (-24.00, 133.00),
+)  # fmt: skip
+
+SPOTS = tuple(Spot(*point) for point in _LAND) + tuple(Spot(*point, calm=True) for point in _CALM)
+"""Cities, farmland, forest, mountains, steppe and coasts of all continents; then calm places."""
+
+
+def spread(count: int) -> tuple[Spot, ...]:
+    """Return `count` of the spots (all of them at most), evenly taken from the whole list."""
+    count = min(count, len(SPOTS))
+    return tuple(SPOTS[i * len(SPOTS) // count] for i in range(count))
