@@ -8,24 +8,26 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from generator.blocks import frequencies
-from training.perceptual import CHANNELS
+from training.perceptual import CHANNELS, DETAIL
 
-_WIDTHS = (32, 64, 64, 64)
+INPUTS = (DETAIL, *CHANNELS)
+_WIDTHS = (32, 32, 64, 64, 64)
 _MOMENTUM = 0.02
 
 
 class Critic(nn.Module):
     """Scores how real an image of a given resolution looks, place by place and level by level.
 
-    One head per map of Perceptual: two 3x3 convolutions, scaled by the resolution, and a score
-    per pixel. Spectral norms keep the heads from running ahead of the generator.
+    One head for the map of detail and one per map of Perceptual: two 3x3 convolutions, scaled by
+    the resolution, and a score per pixel. Spectral norms and a gradient penalty keep the heads
+    from running ahead of the generator.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.standard = Standard()
         self.heads = nn.ModuleList(
-            _Head(channels, width) for channels, width in zip(CHANNELS, _WIDTHS, strict=True)
+            _Head(channels, width) for channels, width in zip(INPUTS, _WIDTHS, strict=True)
         )
 
     def forward(self, maps: list[Tensor], gsd: Tensor) -> list[Tensor]:
@@ -41,7 +43,7 @@ class Standard(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("updates", torch.zeros(()))
-        for level, channels in enumerate(CHANNELS):
+        for level, channels in enumerate(INPUTS):
             self.register_buffer(f"mean{level}", torch.zeros(channels))
             self.register_buffer(f"variance{level}", torch.ones(channels))
 

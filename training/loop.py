@@ -29,7 +29,7 @@ from training.loss import (
     shifted_window,
 )
 from training.paper import PaperTrainer
-from training.perceptual import Perceptual
+from training.perceptual import GAINS, Perceptual, detail
 from training.state import Batch, PaperState, State
 
 CHAIN_STRENGTHS = (0.2, 0.8)
@@ -149,16 +149,21 @@ class Trainer:
         losses = {"pixels": energy_score(*(patches(w * RESIDUAL_GAIN) for w in windows))}
         (gradient,) = torch.autograd.grad(losses["pixels"], leaf, retain_graph=True)
         if self.perceptual is not None:
-            maps = self.perceptual(torch.cat(windows))
+            views = torch.cat(windows)
+            maps = [detail(views), *self.perceptual(views)]
             seen = [m.detach().requires_grad_() for m in maps]
             losses |= self._features(seen, batch["gsd"])
             shares = {"perceptual": config.perceptual, "adversarial": config.adversarial}
             wanted = [torch.zeros_like(m) for m in seen]
             for name, share in shares.items():
                 if share:
-                    parts = torch.autograd.grad(losses[name], seen, retain_graph=True)
-                    length = torch.stack([part.norm() for part in parts]).norm() + 1e-12
-                    wanted = [w + p * (share / length) for w, p in zip(wanted, parts, strict=True)]
+                    parts = torch.autograd.grad(
+                        losses[name], seen, retain_graph=True, materialize_grads=True
+                    )
+                    wanted = [
+                        w + part * (share / (gain * part.norm() + 1e-9))
+                        for w, part, gain in zip(wanted, parts, GAINS, strict=True)
+                    ]
             (other,) = torch.autograd.grad(maps, leaf, wanted)
             scale = sum(shares.values()) * gradient.norm() / (other.norm() + 1e-12)
             gradient = gradient + other * scale
@@ -171,7 +176,7 @@ class Trainer:
         standard.update([m.chunk(3)[2].detach() for m in maps])
         maps = standard(maps)
         thirds = [m.chunk(3) for m in maps]
-        groups = [mixed_groups([t[i] for t in thirds], self._fixed()) for i in range(3)]
+        groups = [mixed_groups([t[i] for t in thirds[1:]], self._fixed()) for i in range(3)]
         losses = {"perceptual": energy_score(*groups)}
         if config.adversarial:
             losses |= self._judge(maps, gsd)

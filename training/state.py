@@ -34,6 +34,7 @@ class RunConfig:
     perceptual, adversarial: share of the gradient that the energy score of pretrained features,
     and the critic, have beside that of pixel patches, whose share is 1.
     penalty: weight of the critic's gradient penalty.
+    degradation: how real parents are weakened, a kind of training.degradation.
     """
 
     preset: str = "exact-s"
@@ -49,6 +50,7 @@ class RunConfig:
     adversarial: float = 1.0
     penalty: float = 0.3
     ema: float = 0.998
+    degradation: str = "high-order"
     seed: int = 0
 
     @property
