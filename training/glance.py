@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from PIL import Image as Pillow
 from torch import Tensor
 
+from generator.blocks import crop, crop_to
 from generator.diffusion import RESIDUAL_GAIN
-from generator.network import PIN_MARGIN, SCALE, ExactUNet, crop, crop_to, upsample
+from generator.network import PIN_MARGIN, SCALE, ExactUNet, upsample
 from training.chain import generated_parent
 from training.dataset import BANDS
 from training.ondevice import DeviceSamples

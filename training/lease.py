@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from training.ahead import Ahead
 from training.batchsize import groups, halved
 from training.errors import TrainingError
 from training.loop import Trainer
@@ -56,7 +57,8 @@ class Lease:
     """Runs a state's training on samples that are made on its device."""
 
     def __init__(self, state: State, samples: DeviceSamples, out: Path, terms: Terms) -> None:
-        self.state, self.samples, self.out, self.terms = state, samples, out, terms
+        self.state, self.out, self.terms = state, out, terms
+        self.samples = Ahead(samples)
         self.trainer = Trainer(state)
         self.config = state.config
         self.stopped = False
@@ -91,6 +93,7 @@ class Lease:
         self._show()
         if self.state.step != self.saved_step:
             self._save()
+        self.samples.close()
 
     def left(self) -> float:
         """Seconds that training still has: the last save and the reserve are taken off."""
@@ -138,6 +141,7 @@ class Lease:
             )
         print(f"out of memory: batch {self.config.batch} -> {smaller.batch}", flush=True)
         self._safe.restore(self.state)
+        self.samples.drop()
         self.config = self.state.config = smaller
         if self.state.device.type == "cuda":
             torch.cuda.empty_cache()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -45,6 +46,9 @@ def add_commands(commands: Any) -> None:
     lease.add_argument("--limit-mib", type=float, default=60.0, help="most of all parts [60]")
     names = [keep.name for keep in KEEPS]
     lease.add_argument("--keep", choices=names, help="what parts hold [the most that fits]")
+    lease.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="to degrade parents [all cores]"
+    )
     lease.add_argument("--compile", action="store_true", help="compile where that is faster")
     lease.add_argument("--init", type=Path, help="start a new run from these safetensors")
     lease.add_argument(
@@ -93,9 +97,13 @@ def lease(args: argparse.Namespace) -> int:
         state.start_from(checkpoint.load(args.init).network)
     with tempfile.TemporaryDirectory() as scratch:
         pyramid = _imagery(args.data, Path(scratch))
-        samples = DeviceSamples(Samples(pyramid, "train", config.window, config.seed), device)
         held_out = "val" if any(image.split == "val" for image in pyramid.images) else "train"
-        shown = DeviceSamples(Samples(pyramid, held_out, config.window, config.seed), device)
+        chosen, others = (
+            Samples(pyramid, split, config.window, config.seed, config.degradation)
+            for split in ("train", held_out)
+        )
+        samples = DeviceSamples(chosen, device, args.workers)
+        shown = DeviceSamples(others, device)
     print(
         f"{samples.bytes / 2**20:.0f} MiB of imagery on {device}, batch {config.batch}, "
         f"{time.monotonic() - began:.0f} s",
@@ -106,6 +114,7 @@ def lease(args: argparse.Namespace) -> int:
         args.keep, args.compile, 2.0 if args.rehearse else 10.0,
     )  # fmt: skip
     Lease(state, samples, args.out, terms).run()
+    samples.close()
     glance(state, shown, args.out / "sheet.webp")
     if args.rehearse:
         _check(state, args.out)

@@ -15,6 +15,7 @@ from generator.network import SCALE
 from training.chain import mirrored
 from training.dataset import Samples
 from training.degradation import MAX_BLUR, MAX_NOISE
+from training.degrader import Degrader
 from training.plan import Plan, Planner
 from training.state import Batch
 
@@ -25,10 +26,16 @@ _RADIUS = int(_TRUNCATE * MAX_BLUR + 0.5)
 
 
 class DeviceSamples:
-    """Batches of a split by step, made on `device` from imagery that lies there."""
+    """Batches of a split by step, made on `device` from imagery that lies there.
 
-    def __init__(self, samples: Samples, device: torch.device) -> None:
+    Parents are degraded as the samples' are: mildly on the device, else by processes of the host,
+    `workers` of them.
+    """
+
+    def __init__(self, samples: Samples, device: torch.device, workers: int = 0) -> None:
         self.planner, self.device = Planner(samples), device
+        kind = samples.degradation
+        self._degrader = None if kind == "mild" else Degrader(kind, samples.seed, workers)
         images = self.planner.images
         sizes = torch.tensor([image.height * image.width for image in images])
         self._pixels = torch.empty((int(sizes.sum()), 3), dtype=torch.uint8, device=device)
@@ -60,7 +67,11 @@ class DeviceSamples:
             [self._cut(plan, slice(i, i + _CHUNK)) for i in range(0, len(plan.band), _CHUNK)]
         )
         strength = self._floats(plan.strength)
-        parent = degrade(F.avg_pool2d(child, SCALE), strength, self._floats(plan.noise), random)
+        parent = F.avg_pool2d(child, SCALE)
+        if self._degrader:
+            parent = self._degrader(parent, plan.strength, step)
+        else:
+            parent = degrade(parent, strength, self._floats(plan.noise), random)
         return {
             "child": child.round() / 127.5 - 1,
             "parent": parent / 127.5 - 1,
@@ -68,6 +79,11 @@ class DeviceSamples:
             "augmentation": strength,
             "band": torch.from_numpy(plan.band).to(self.device),
         }
+
+    def close(self) -> None:
+        """End the processes that degrade parents."""
+        if self._degrader:
+            self._degrader.close()
 
     def _floats(self, values: object) -> Tensor:
         return torch.as_tensor(values).to(self.device, torch.float32)
@@ -119,7 +135,7 @@ def resampling(side: Tensor, size: int, most: int) -> Tensor:
 
 
 def degrade(parent: Tensor, strength: Tensor, noise: Tensor, random: torch.Generator) -> Tensor:
-    """Blur and noise parents, then round them, as `training.degradation.degrade` does.
+    """Blur and noise parents, then round them, as the mild `training.degradation.degrade` does.
 
     parent: [B, 3, H, W] in [0, 255]; strength, noise: [B] in [0, 1]. Returns the same shape.
     """
