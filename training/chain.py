@@ -27,29 +27,49 @@ def generated_parent(
     augmentation: Tensor,
     margin: int,
     random: torch.Generator,
+    hops: int = 1,
 ) -> Tensor:
-    """Make the parent of a real child from the child averaged by 16, in one step.
+    """Make the parent of a real child by a chain of `hops` stages, one step each.
 
-    network: padded; child: [B, 3, 16k, 16k] in [-1, 1]; gsd: metres per child pixel, [B].
-    The grandparent is mirrored at its edges by an even `margin` of its pixels.
-    Returns [B, 3, 4k, 4k], rounded to 8 bits.
+    The chain starts from the child averaged by 4^(hops+1), mirrored again and again beyond its
+    edges, so that any number of stages has something to stand on.
+    network: padded; child: [B, 3, 16k, 16k] in [-1, 1]; gsd: metres per child pixel, [B];
+    margin: even, pixels round each window. Returns [B, 3, 4k, 4k], rounded to 8 bits.
     """
-    grandparent = F.avg_pool2d(child, GRANDCHILD)
-    size = grandparent.shape[-1]
-    aligned = size + -size % network.alignment
-    index = mirrored(size, -margin, aligned + margin, child.device)
-    window = grandparent[:, :, index][:, :, :, index]
-    noise = torch.randn(
-        (len(child), 3, SCALE * window.shape[-1], SCALE * window.shape[-1]),
-        generator=random,
-        device=child.device,
-    )
-    time = torch.ones(len(child), device=child.device)
-    with torch.autocast(child.device.type, torch.bfloat16):
-        code = network.embedding(time, gsd * SCALE, augmentation)
+    real = F.avg_pool2d(child, GRANDCHILD)
+    spans = _spans(real.shape[-1], margin, hops, network.alignment)
+    coarser = SCALE ** (hops - 1)
+    first, last = spans[hops]
+    index = mirrored(real.shape[-1], first * coarser, last * coarser, child.device)
+    window = F.avg_pool2d(real[:, :, index][:, :, :, index], coarser)
+    for hop in range(hops, 0, -1):
+        made = _stage(network, window, gsd * SCALE**hop, augmentation, random)
+        start = spans[hop - 1][0] - SCALE * (spans[hop][0] + network.least_margin)
+        side = spans[hop - 1][1] - spans[hop - 1][0]
+        window = made[..., start : start + side, start : start + side]
+    return window
+
+
+def _spans(size: int, margin: int, hops: int, alignment: int) -> list[tuple[int, int]]:
+    """First and last pixel of each generation's window: the parent's, the grandparent's, ..."""
+    spans = [(0, SCALE * size)]
+    for _ in range(hops):
+        first = spans[-1][0] // SCALE - margin
+        last = -(-spans[-1][1] // SCALE) + margin
+        spans.append((first, last + -(last - first) % alignment))
+    return spans
+
+
+def _stage(
+    network: ExactUNet, window: Tensor, gsd: Tensor, augmentation: Tensor, random: torch.Generator
+) -> Tensor:
+    """One stage in one step: [B, 3, w, w] -> [B, 3, 4(w-2m), 4(w-2m)], m the least margin."""
+    side = SCALE * window.shape[-1]
+    noise = torch.randn((len(window), 3, side, side), generator=random, device=window.device)
+    time = torch.ones(len(window), device=window.device)
+    with torch.autocast(window.device.type, torch.bfloat16):
+        code = network.embedding(time, gsd, augmentation)
         residual = network(noise, window, network.modulations(code))
-    parent = crop_to(upsample(window), residual) + residual / RESIDUAL_GAIN
-    first = SCALE * (margin - network.least_margin)
-    parent = parent[..., first : first + SCALE * size, first : first + SCALE * size]
-    rounded: Tensor = ((parent.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    image = crop_to(upsample(window), residual) + residual / RESIDUAL_GAIN
+    rounded: Tensor = ((image.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
     return rounded

@@ -209,10 +209,10 @@ class Trainer:
         """Truths [B, 3, 4c, 4c], and the conditions of two samples of each.
 
         From a real parent, the truth's coarse part is the parent's, to which samples are pinned.
-        The last `chains` samples get two parents of the network's own making, each drawn anew: the
-        two stages together are then scored against the child, given the grandparent, and the
-        second stage learns to follow its parent. Zoom 7 keeps its degraded parents: there the
-        product starts from the base map.
+        The last `chains` samples get two parents of the network's own making, each drawn anew by a
+        chain of up to `hops` stages, no more than lead there from zoom 5: the whole chain is then
+        scored against the child, and its last stage learns to follow such parents. Zoom 7 keeps
+        its degraded parents: there the product starts from the base map.
         """
         config, margin = self.state.config, self.state.config.margin
         first = len(batch["child"]) - config.chains
@@ -220,20 +220,19 @@ class Trainer:
         base = crop(upsample(batch["parent"]), SCALE * (margin - 2))
         truth = base + residual / RESIDUAL_GAIN
         twice = {key: torch.cat([value, value]) for key, value in batch.items()}
-        if not config.chains:
-            return truth, twice
-        own = twice["band"] > 0
-        own = own & (torch.arange(len(own), device=own.device) % len(batch["child"]) >= first)
-        if own.any():
-            strength = self._strength(int(own.sum()))
-            parents = generated_parent(
-                self.state.network, twice["child"][own], twice["gsd"][own], strength,
-                margin, self.random,
+        count = len(batch["child"])
+        for i in range(first, count):
+            longest = min(int(batch["band"][i]), config.hops)
+            if not longest:
+                continue
+            rows = [i, count + i]
+            hops = 1 + int(torch.randint(longest, (), generator=self.random, device=truth.device))
+            twice["parent"][rows] = generated_parent(
+                self.state.network, twice["child"][rows], twice["gsd"][rows],
+                self._strength(2), margin, self.random, hops,
             )  # fmt: skip
-            twice["parent"][own] = parents
-            twice["augmentation"][own] = self._strength(len(strength))
-            once = own.chunk(2)[0]
-            truth[once] = crop(batch["child"], SCALE * margin)[once]
+            twice["augmentation"][rows] = self._strength(1).expand(2)
+            truth[i] = crop(batch["child"][i], SCALE * margin)
         return truth, twice
 
     def _strength(self, count: int) -> Tensor:

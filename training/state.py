@@ -29,7 +29,8 @@ class RunConfig:
 
     core: parent pixels of a window that the losses see, on each side; margin: those round it.
     denoise, pairs, chains: samples of a batch that are denoised at random times, sampled twice in
-    one step from real parents, and the same from parents that the network made itself.
+    one step from real parents, and the same from parents that the network made itself in a chain
+    of up to `hops` stages.
     accumulate: batches whose gradients make one step.
     perceptual, adversarial: share of the gradient that the energy score of pretrained features,
     and the critic, have beside that of pixel patches, whose share is 1.
@@ -41,8 +42,9 @@ class RunConfig:
     core: int = 64
     margin: int = 12
     denoise: int = 0
-    pairs: int = 2
-    chains: int = 1
+    pairs: int = 1
+    chains: int = 2
+    hops: int = 3
     accumulate: int = 1
     rate: float = 2e-4
     critic_rate: float = 2e-4
