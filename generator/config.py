@@ -82,7 +82,7 @@ PRESETS: dict[str, AnyConfig] = {
     "paper-unguided": PaperConfig(guidance=False),
     "paper-tiny": PaperConfig(
         base=32, multipliers=(1, 2), blocks=1, attention=(1,), heads=16, encoder=(1, 16, 8),
-        window=16,
+        window=8,
     ),
 }  # fmt: skip
 """What `--preset` names; `python -m training presets` prints their costs."""
