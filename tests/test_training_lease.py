@@ -250,6 +250,8 @@ def test_the_rehearsal_runs_the_whole_path(data, tmp_path):
     done = training(*words, "--run", run)
     assert f"continuing {run} at step {step}" in done.stdout
     assert join(out)["step"] > step
+    done = training("split", run, "--out", tmp_path / "small", "--keep", "half-weights")
+    assert "as 'half-weights'" in done.stdout
     done = training("lease", "--data", tmp_path, "--run", run, "--out", out)
     assert done.returncode == 2
     assert done.stderr.startswith("training: ")

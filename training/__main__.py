@@ -192,6 +192,7 @@ def main() -> int:
         "presets": presets.run,
         "pack": leasing.pack,
         "lease": leasing.lease,
+        "split": leasing.split_state,
         "join": leasing.join_parts,
     }
     try:

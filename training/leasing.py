@@ -1,4 +1,4 @@
-"""The commands round a lease: pack imagery, run a lease, join what came back."""
+"""The commands round a lease: pack imagery, split a state, run a lease, join what came back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from training.errors import TrainingError
-from training.parts import INDEX, KEEPS, join_to
+from training.parts import INDEX, KEEPS, join_to, split
 from training.pyramid import Pyramid
 from training.state import STATE, RunConfig, State
 
@@ -23,7 +23,7 @@ _SECONDS, _REHEARSAL_SECONDS = 540.0, 40.0
 
 
 def add_commands(commands: Any) -> None:
-    """Add `pack`, `lease` and `join` to the subcommands of an argument parser."""
+    """Add `pack`, `lease`, `split` and `join` to the subcommands of an argument parser."""
     pack = commands.add_parser("pack", help="choose and compress imagery for a lease")
     pack.add_argument("--data", type=Path, required=True, help="folder made by prepare")
     pack.add_argument("--out", type=Path, required=True, help="folder to write")
@@ -42,10 +42,7 @@ def add_commands(commands: Any) -> None:
     lease.add_argument(
         "--cool-down", type=float, default=0.0, help="last seconds, of falling learning rates [0]"
     )
-    lease.add_argument("--part-mib", type=float, default=15.5, help="most of one part [15.5]")
-    lease.add_argument("--limit-mib", type=float, default=60.0, help="most of all parts [60]")
-    names = [keep.name for keep in KEEPS]
-    lease.add_argument("--keep", choices=names, help="what parts hold [the most that fits]")
+    _add_sizes(lease)
     lease.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="to degrade parents [all cores]"
     )
@@ -58,9 +55,20 @@ def add_commands(commands: Any) -> None:
     for field in dataclasses.fields(RunConfig):
         name = "--" + field.name.replace("_", "-")
         lease.add_argument(name, type=type(field.default), help="[the run's, or train's default]")
+    cut = commands.add_parser("split", help="cut a run's state into parts, to travel")
+    cut.add_argument("run", type=Path, help="folder of the run")
+    cut.add_argument("--out", type=Path, required=True, help="folder to write")
+    _add_sizes(cut)
     join = commands.add_parser("join", help="make a run of the parts that a lease gave back")
     join.add_argument("parts", type=Path, help="folder with state.json and its parts")
     join.add_argument("--run", type=Path, required=True, help="folder for train to continue in")
+
+
+def _add_sizes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--part-mib", type=float, default=15.5, help="most of one part [15.5]")
+    parser.add_argument("--limit-mib", type=float, default=60.0, help="most of all parts [60]")
+    names = [keep.name for keep in KEEPS]
+    parser.add_argument("--keep", choices=names, help="what parts hold [the most that fits]")
 
 
 def pack(args: argparse.Namespace) -> int:
@@ -118,6 +126,19 @@ def lease(args: argparse.Namespace) -> int:
     glance(state, shown, args.out / "sheet.webp")
     if args.rehearse:
         _check(state, args.out)
+    return 0
+
+
+def split_state(args: argparse.Namespace) -> int:
+    """Run `split`."""
+    path = args.run / STATE
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError) as error:
+        raise TrainingError(f"{path} is not the state of a run made by train: {error}") from error
+    keep = split(state, args.out, args.part_mib, args.limit_mib, args.keep)
+    size = sum(file.stat().st_size for file in args.out.glob("state.*.part")) / 2**20
+    print(f"{args.out} holds step {state['step']} as {keep.name!r}, {size:.1f} MiB")
     return 0
 
 
