@@ -137,15 +137,19 @@ def test_two_processes_make_the_steps_of_one_and_resume(data, tmp_path):
 def test_processes_that_are_stopped_save_at_the_same_step(data, tmp_path):
     plain = ["--perceptual", "0", "--adversarial", "0"]
     process = launch(data, tmp_path, 100_000, 2, *plain)
-    log = tmp_path / "log.jsonl"
-    deadline = time.monotonic() + 120
-    while not (log.exists() and log.read_text()):
-        assert time.monotonic() < deadline
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.5)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    try:
+        # The log is opened when all processes have begun.
+        deadline = time.monotonic() + 200
+        while not (tmp_path / "log.jsonl").exists():
+            assert time.monotonic() < deadline
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        # One that stopped at another step would wait for the other without end.
+        process.communicate(timeout=60)
+    finally:
+        process.terminate()
+        process.communicate()
     saved = state(tmp_path)["step"]
-    assert saved >= 20
     train(data, tmp_path, saved + 1, 2, *plain)
     assert state(tmp_path)["step"] == saved + 1

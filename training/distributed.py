@@ -57,10 +57,11 @@ class Group:
         self.sum(p.grad for p in module.parameters() if p.grad is not None)
 
     def copy_first(self, module: nn.Module) -> None:
-        """Give all processes the leading one's parameters and buffers."""
+        """Give all processes the leading one's weights and buffers; returns when all have them."""
         if self.size > 1:
             for value in (*module.parameters(), *module.buffers()):
                 dist.broadcast(value.data, 0)
+            dist.barrier()
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any process, so that all stop at the same step."""
