@@ -1,3 +1,7 @@
+import multiprocessing
+import os
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -41,6 +45,10 @@ def test_a_batch_is_degraded_alike_in_every_run_and_differently_at_every_step():
 def test_processes_degrade_as_this_one_does():
     many = Degrader("high-order", 3, workers=2)
     try:
+        many(parents(), STRENGTHS, 4)
+        # Ctrl-C reaches all processes; these go on until they are closed.
+        for child in multiprocessing.active_children():
+            os.kill(child.pid, signal.SIGINT)
         made = many(parents(), STRENGTHS, 5)
     finally:
         many.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -23,7 +24,7 @@ class Degrader:
         self.kind, self.seed = kind, seed
         # Started anew and not forked: the accelerator's runtime does not survive a fork.
         spawn = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(workers, mp_context=spawn) if workers else None
+        self._pool = ProcessPoolExecutor(workers, spawn, _outlive_signals) if workers else None
 
     def __call__(self, parents: Tensor, strengths: NDArray[np.float64], step: int) -> Tensor:
         """Degrade parents [B, 3, H, W] in [0, 255] by strengths [B]; the same for a step."""
@@ -40,6 +41,12 @@ class Degrader:
         """End the processes."""
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
+
+
+def _outlive_signals() -> None:
+    """Leave Ctrl-C and SIGTERM, which reach all processes of a group, to the one that saves."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _degraded(task: _Task) -> Pixels:
