@@ -156,7 +156,7 @@ def _real(
         try:
             samples = Samples(pyramid, split, CORE, seed)
             if samples.choices[band][0]:
-                parts += draw_real(samples, band, range(-(-count // len(splits))))
+                parts.extend(draw_real(samples, band, range(-(-count // len(splits)))))
         except TrainingError:
             # The split has no window of any band, or none of this one that is usable.
             continue

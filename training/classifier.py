@@ -25,6 +25,7 @@ _WIDTHS = (24, 48, 96, 96)
 _PAIRS = 32
 _RATE = 3e-3
 _DETAIL_GAIN = 8.0
+_MOMENTUM = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Trial:
     """Seed and training steps of one classifier."""
 
     seed: int
-    steps: int = 150
+    steps: int
 
 
 def two_sample_accuracy(
@@ -91,7 +92,7 @@ def _network() -> nn.Sequential:
     for number, width in enumerate(_WIDTHS):
         stride = 1 if number == 0 else 2
         layers.append(nn.Conv2d(before, width, 3, stride, 1, bias=False))
-        layers += [nn.BatchNorm2d(width), nn.ReLU()]
+        layers += [nn.BatchNorm2d(width, momentum=_MOMENTUM), nn.ReLU()]
         before = width
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 1))
 

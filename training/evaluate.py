@@ -38,6 +38,7 @@ _TITLES = {
     "regions": "By region: KID-Lite2 x 1000 / sliced Wasserstein (windows)",
 }
 _SEEDS = 3
+_CLASSIFIER_STEPS = 150
 _QUICK = {"count": 12, "places": 10, "real": 48}
 _FULL = {"count": 96, "places": 50, "real": 192}
 
@@ -174,7 +175,9 @@ class Evaluation:
                     Windows(pairs.truth, getattr(pairs, kind)) for pairs in (learnt, judged)
                 )
                 accuracies[kind].append(
-                    two_sample_accuracy(first, second, Trial(seed), self.cascade.device)
+                    two_sample_accuracy(
+                        first, second, Trial(seed, _CLASSIFIER_STEPS), self.cascade.device
+                    )
                 )
             rows.append(Accuracy(description.zoom, accuracies["made"], accuracies["bicubic"]))
         if not rows:

@@ -1,0 +1,157 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from generator import checkpoint
+from generator.config import SamplerConfig
+from tests.imagery import write_imagery
+from tests.networks import tiny_network
+from training import __main__, evaluate
+from training.chains import Chains, compare
+from training.figures import draw_chains, save_small
+from training.pyramid import prepare
+from training.regions import RegionScore
+from training.report import Accuracy, chains_table, classifier_table, markdown, regions_table
+from training.sources import read_manifest
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("evaluate")
+    prepare(read_manifest(write_imagery(path / "in")), None, path / "data")
+    waves = (127 + 90 * np.sin(np.mgrid[0:128, 0:256].sum(0) / 7)).astype(np.uint8)
+    Pillow.fromarray(waves).convert("RGB").save(path / "base.png")
+    for name, seed in (("tiny", 0), ("other", 1)):
+        checkpoint.save(path / f"{name}.safetensors", tiny_network(seed), SamplerConfig(), {})
+    return path
+
+
+def command(monkeypatch, folder, *options):
+    """Run evaluate on four windows; returns its exit status."""
+    given = ["--data", folder / "data", "--weights", folder / "tiny.safetensors", "--count", 4]
+    given += ["--base", folder / "base.png"]
+    line = ["training", "evaluate", *map(str, given), *map(str, options)]
+    monkeypatch.setattr(sys, "argv", line)
+    return __main__.main()
+
+
+def tiles(seed, spread, count=3):
+    values = 120 + spread * np.random.default_rng(seed).standard_normal((count, 256, 256, 1))
+    return list(values.clip(0, 255).astype(np.uint8).repeat(3, -1))
+
+
+def chains():
+    row = compare(11, tiles(0, 10), tiles(1, 20))
+    return Chains([row], [row], [row], [])
+
+
+def test_a_faded_chain_is_measured_as_faded():
+    row = compare(11, tiles(0, 10), tiles(1, 20))
+    assert row.contrast / row.real_contrast == pytest.approx(0.5, abs=0.02)
+    assert row.octaves == pytest.approx((-6, -6), abs=0.3)
+    assert row.spectrum == pytest.approx(6, abs=0.3)
+    assert row.steepness / row.real_steepness == pytest.approx(0.5, abs=0.03)
+
+
+def test_tables_hold_a_line_per_zoom():
+    assert markdown(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
+    assert "| 9 | 0.70 | 0.60 to 0.80 | 1.00 |" in classifier_table([Accuracy(9, [0.6, 0.8], [1])])
+    assert "| 11 | 3 / 3 | 10 | 20 | 0.50 |" in chains_table(chains())
+    ours = [RegionScore(7, "north", 12, 3.21, 40.2)]
+    theirs = [RegionScore(7, "north", 12, 9.0, 50.0)]
+    table = regions_table(ours, theirs).splitlines()
+    assert table[2] == "| 7 | with | 3.2 / 40 (12) | – | – | – | – | – |"
+    assert table[3].startswith("| 7 | without | 9.0 / 50 (12) |")
+
+
+def test_figures_are_small_pictures(tmp_path):
+    for path in draw_chains(chains(), tmp_path):
+        assert 2_000 < path.stat().st_size < 150_000
+        with Pillow.open(path) as opened:
+            assert opened.size[0] > 300
+    noisy = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)
+    path = save_small(noisy, tmp_path / "deep" / "noisy.webp", 9_000)
+    assert path.stat().st_size <= 9_000
+
+
+@pytest.mark.slow
+def test_stages_are_measured_and_kept(monkeypatch, folder, tmp_path, capsys):
+    numbers, figures = tmp_path / "numbers.json", tmp_path / "figures"
+    options = ("--only", "stages", "--json", numbers, "--figures", figures)
+    assert command(monkeypatch, folder, *options) == 0
+    printed = capsys.readouterr().out
+    assert "### Single stages from real parents" in printed
+    held = json.loads(numbers.read_text())
+    rows = held["parts"]["stages"]["numbers"]
+    assert {row["zoom"] for row in rows} >= {11, 15}
+    assert all(row["count"] == 4 and row["bicubic"]["sw"] > 0 for row in rows)
+    assert held["parts"]["stages"]["table"] in printed
+    assert (figures / "single-stages.webp").stat().st_size < 150_000
+    # The same command finds its numbers; another seed does not.
+    monkeypatch.setattr(evaluate.Evaluation, "_stages", lambda self: ([], "measured again"))
+    assert command(monkeypatch, folder, *options) == 0
+    assert "measured again" not in capsys.readouterr().out
+    assert command(monkeypatch, folder, *options, "--seed", 5) == 0
+    assert "measured again" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_classifier_is_run_on_every_stage(monkeypatch, folder, tmp_path):
+    monkeypatch.setattr(evaluate, "_SEEDS", 1)
+    monkeypatch.setattr(evaluate, "_CLASSIFIER_STEPS", 1)
+    numbers = tmp_path / "numbers.json"
+    assert command(monkeypatch, folder, "--only", "classifier", "--json", numbers) == 0
+    rows = json.loads(numbers.read_text())["parts"]["classifier"]["numbers"]
+    assert {row["zoom"] for row in rows} >= {11, 15}
+    assert all(0 <= row["made"][0] <= 1 and len(row["bicubic"]) == 1 for row in rows)
+
+
+@pytest.mark.slow
+def test_chains_are_measured_at_every_zoom(monkeypatch, folder, tmp_path):
+    monkeypatch.setitem(evaluate._FULL, "real", 8)
+    numbers = tmp_path / "numbers.json"
+    options = ("--only", "chains", "--places", 5, "--json", numbers)
+    assert command(monkeypatch, folder, *options) == 0
+    found = json.loads(numbers.read_text())["parts"]["chains"]["numbers"]
+    assert {row["zoom"] for row in found["calm"]} == {7, 9, 11, 13, 15}
+    assert {row["zoom"] for row in found["spread"]} >= {11, 15}
+    assert all(row["tiles"] == 4 and row["real_contrast"] > 0 for row in found["spread"])
+
+
+@pytest.mark.slow
+def test_regions_are_measured_with_and_without_guidance(monkeypatch, folder, tmp_path):
+    numbers = tmp_path / "numbers.json"
+    options = ("--only", "regions", "--without", folder / "other.safetensors", "--json", numbers)
+    assert command(monkeypatch, folder, *options) == 0
+    scores = json.loads(numbers.read_text())["parts"]["regions"]["numbers"]
+    assert {(s["zoom"], s["column"]) for s in scores["with"]} >= {(11, "north"), (15, "total")}
+    assert len(scores["with"]) == len(scores["without"])
+    assert scores["with"][0]["sw"] != scores["without"][0]["sw"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--data", "nowhere"), "training prepare"),
+        (("--weights", "nowhere"), "cannot read the weights"),
+        (("--without", "nowhere"), "cannot read the weights"),
+        (("--inception", "nowhere"), "--inception expects"),
+        (("--json", __file__), "not a file that evaluate wrote"),
+    ],
+)
+def test_mistakes_are_explained_in_one_sentence(monkeypatch, folder, capsys, options, message):
+    assert command(monkeypatch, folder, *options) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("training: ")
+    assert message in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("count", ["0", "-4", "3", "many", "²"])
+def test_too_few_windows_are_refused(monkeypatch, folder, capsys, count):
+    with pytest.raises(SystemExit):
+        command(monkeypatch, folder, "--count", count)
+    assert "no whole number of at least 4" in capsys.readouterr().err

@@ -1,0 +1,131 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from generator.stage import Stage
+from tests.networks import tiny_network
+from training.dataset import BANDS
+from training.errors import TrainingError
+from training.localtiles import is_dry, local_tiles
+from training.pairs import CORE, draw_pairs, draw_real, restricted, windows_of
+from training.places import SPOTS, spread
+from training.pyramid import Pyramid, prepare
+from training.regions import CELLS, COLUMNS
+from training.sources import read_manifest
+
+ELEVEN = 2
+
+
+@pytest.fixture(scope="module")
+def pyramid(tmp_path_factory):
+    """Two places at 60 m, one at 40 m, and a blue sea."""
+    folder = tmp_path_factory.mktemp("imagery")
+    random = np.random.default_rng(0)
+    rows = []
+    for number, (gsd, lat, source, split) in enumerate(
+        [(60.0, 10.0, "a", "test"), (60.0, -20.0, "a", "train"), (40.0, 30.0, "b", "test")]
+        + [(60.0, 40.0, "sea", "test")]
+    ):
+        noise = random.integers(0, 60, (640, 640, 3))
+        pixels = noise + np.linspace(40, 180, 640)[:, None].astype(int)
+        if source == "sea":
+            pixels = np.full((640, 640, 3), (5, 20, 60)) + noise // 20
+        Pillow.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
+        rows.append(
+            {"file": f"{number}.png", "gsd_m": gsd, "lat": lat, "lon": 5.0, "source": source,
+             "split": split}
+        )  # fmt: skip
+    (folder / "manifest.json").write_text(json.dumps(rows))
+    assert prepare(read_manifest(folder / "manifest.json"), None, folder / "out") == []
+    return Pyramid(folder / "out")
+
+
+@pytest.fixture(scope="module")
+def stage():
+    return Stage(tiny_network(), 1)
+
+
+def test_pairs_belong_together_and_repeat_themselves(pyramid, stage):
+    samples = windows_of(pyramid, "test")
+    pairs = draw_pairs(stage, samples, ELEVEN, range(3), clean=True)
+    assert pairs.truth.shape == pairs.made.shape == pairs.bicubic.shape == (3, 256, 256, 3)
+    averaged = pairs.truth.reshape(3, CORE, 4, CORE, 4, 3).mean((2, 4))
+    assert np.abs(averaged - pairs.parents).max() <= 1
+    assert np.abs(pairs.bicubic.astype(int) - pairs.truth).mean() < 25
+    again = draw_pairs(stage, samples, ELEVEN, range(1, 3), clean=True)
+    np.testing.assert_array_equal(again.made, pairs.made[1:])
+    np.testing.assert_array_equal(draw_real(samples, ELEVEN, range(3)), pairs.truth)
+
+
+def test_degraded_parents_differ_from_clean_ones(pyramid, stage):
+    samples = windows_of(pyramid, "test")
+    clean, degraded = (draw_pairs(stage, samples, ELEVEN, range(3), clean=c) for c in (True, False))
+    np.testing.assert_array_equal(clean.truth, degraded.truth)
+    assert (clean.parents != degraded.parents).any()
+
+
+def test_a_restricted_view_lists_fewer_images_and_leaves_the_whole_alone(pyramid):
+    count = len(pyramid.images)
+    view = restricted(pyramid, lambda image: image.source == "b")
+    assert {image.source for image in view.images} == {"b"}
+    assert len(pyramid.images) == count
+    with pytest.raises(TrainingError, match="val image"):
+        windows_of(pyramid, "val")
+
+
+def test_local_tiles_have_their_zoom_s_resolution_and_place(pyramid):
+    tiles = local_tiles(pyramid, ELEVEN, 8)
+    # Each place once, whatever levels its image has; the sea is left out.
+    assert sorted(round(tile.spot.lat) for tile in tiles) == [-20, 10, 30]
+    for tile in tiles:
+        assert tile.pixels.shape == (256, 256, 3)
+        assert abs(tile.spot.lon - 5.0) < 640 * 60 / 2 / 111_320 / math.cos(math.radians(30))
+        assert tile.spot.tile(BANDS[ELEVEN].zoom).z == 11
+
+
+def test_local_tiles_take_held_out_places_first(pyramid):
+    only = restricted(pyramid, lambda image: image.source == "a")
+    (first,) = local_tiles(only, ELEVEN, 1)
+    assert round(first.spot.lat) == 10
+
+
+def test_local_tiles_of_a_zoom_that_no_imagery_serves_are_none(pyramid):
+    assert local_tiles(pyramid, 4, 8) == []
+
+
+def test_the_sea_is_told_from_land():
+    sea = np.full((256, 256, 3), (5, 20, 60), np.uint8)
+    land = np.full((256, 256, 3), (90, 100, 60), np.uint8)
+    assert not is_dry(sea)
+    assert is_dry(land)
+    assert is_dry(np.full((256, 256, 3), 230, np.uint8))
+    half = sea.copy()
+    half[:, :130] = land[:, :130]
+    assert is_dry(half)
+
+
+def test_fifty_spots_lie_on_all_sides_of_the_globe():
+    assert len(SPOTS) == len({(spot.lat, spot.lon) for spot in SPOTS}) == 50
+    assert sum(spot.calm for spot in SPOTS) == 10
+    quarters = {(spot.lat > 0, spot.lon > 0) for spot in SPOTS if not spot.calm}
+    assert len(quarters) == 4
+    some = spread(10)
+    assert len(set(some)) == 10
+    assert any(spot.calm for spot in some)
+    assert spread(500) == SPOTS
+
+
+def test_the_cells_of_the_regions_cover_the_globe_once(pyramid):
+    image = pyramid.images[0]
+    for lat in (-89, -1, 0, 45, 90):
+        for lon in (-180, -61, -60, 0, 59, 60, 180):
+            moved = type(image)(
+                **{f: getattr(image, f) for f in image.__slots__} | {"lat": lat, "lon": lon}
+            )
+            assert sum(cell.holds(moved) for cell in CELLS) == 1
+    columns = dict(COLUMNS)
+    assert all("south" not in CELLS[k].name for k in columns["north"])
+    assert sorted(columns["north"] + columns["south"]) == list(columns["total"])
