@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from generator.errors import GeneratorError
-from training import leasing, presets
+from training import leasing, pricing
 from training.errors import TrainingError
 from training.state import RunConfig, open_state
 
@@ -78,7 +78,7 @@ def _add_outputs(commands: Any) -> None:
 
     add_arguments(commands.add_parser("evaluate", help="measure quality on held-out places"))
     choices = commands.add_parser("presets", help="print the networks' costs")
-    presets.add_arguments(choices)
+    pricing.add_arguments(choices)
     export = commands.add_parser("export", help="write a run's averaged weights as safetensors")
     export.add_argument("--run", type=Path, required=True, help="folder of the run")
     export.add_argument("--data", type=Path, required=True, help="folder it was trained on")
@@ -189,7 +189,7 @@ def main() -> int:
         "evaluate": _evaluate,
         "export": _export,
         "sheet": _sheet,
-        "presets": presets.run,
+        "presets": pricing.run,
         "pack": leasing.pack,
         "lease": leasing.lease,
         "split": leasing.split_state,

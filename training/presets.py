@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from generator.build import AnyNetwork, build, preset
-from generator.config import PRESETS
-from generator.errors import GeneratorError
-from generator.loading import pick_device, pick_precision
+from generator.loading import pick_precision
 from generator.network import SCALE, channels_last
 from generator.paper import PaperUNet
 from generator.tile import TILE_SIZE
@@ -158,36 +155,3 @@ def table(costs: list[Cost], measured: dict[str, Measured] | None = None) -> str
             cells += [f"{m.milliseconds:,.0f}", f"{m.memory:,.0f}"] if m else ["", ""]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of the command."""
-    parser.add_argument("names", nargs="*", metavar="PRESET", help="which ones [all]")
-    parser.add_argument("--steps", type=int, help="DDIM steps [50 for paper, 1 for the others]")
-    parser.add_argument(
-        "--measure", action="store_true", help="time one tile too: minutes for paper without a GPU"
-    )
-    parser.add_argument(
-        "--trial", action="store_true", help="run one training step and one tile of each instead"
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda [auto]")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Print the table, or try the presets; returns the exit status."""
-    names = args.names or list(PRESETS)
-    if args.steps is not None and args.steps < 1:
-        raise GeneratorError(f"steps is {args.steps}, expected 1 or more")
-    costs = [cost(name, args.steps) for name in names]
-    if args.trial:
-        from training.trial import trial
-
-        for name in names:
-            print(trial(name, pick_device(args.device), args.steps), flush=True)
-        return 0
-    measured = {}
-    if args.measure:
-        device = pick_device(args.device)
-        measured = {name: measure(name, device, args.steps) for name in names}
-    print(table(costs, measured))
-    return 0
