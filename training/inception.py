@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +43,11 @@ def inception_distance(first: NDArray[np.uint8], second: NDArray[np.uint8], weig
         )
     try:
         from torch_fidelity import calculate_metrics
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:
+        # A torchvision of another build than torch fails with a RuntimeError.
         raise TrainingError(
-            "FID needs torch-fidelity, which is missing; install elsewhere[fid]"
+            f"FID needs torch-fidelity, which cannot be loaded ({error}); install elsewhere[fid] "
+            "with the torchvision that belongs to this torch"
         ) from error
     try:
         found = calculate_metrics(
@@ -56,6 +59,7 @@ def inception_distance(first: NDArray[np.uint8], second: NDArray[np.uint8], weig
             verbose=False,
             feature_extractor_weights_path=str(weights),
         )
-    except (RuntimeError, AttributeError, TypeError, ValueError, OSError) as error:
-        raise TrainingError(f"{weights} does not serve as Inception weights: {error}") from error
+    except (pickle.UnpicklingError, EOFError, RuntimeError, LookupError, TypeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise TrainingError(f"{weights} does not serve as Inception weights: {reason}") from error
     return float(found["frechet_inception_distance"])

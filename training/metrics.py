@@ -33,15 +33,15 @@ def laplacian(images: Images) -> NDArray[np.float32]:
 def sliced_wasserstein(first: Images, second: Images, seed: int = 0) -> float:
     """Sliced Wasserstein-1 distance of 7x7 Laplacian patches, in grey levels times 100.
 
-    256 random directions, up to 20,000 patches of each set, matched by sorting.
+    256 random directions, 20,000 patches of each set, matched by sorting.
     """
     random = np.random.default_rng(seed)
     a, b = (_patches(laplacian(images), random) for images in (first, second))
     directions = random.standard_normal((a.shape[1], _DIRECTIONS)).astype(np.float32)
     directions /= np.linalg.norm(directions, axis=0)
-    quantiles = (np.arange(2000) + 0.5) / 2000
-    projected = [np.quantile(x @ directions, quantiles, axis=0) for x in (a, b)]
-    return float(100 * np.abs(projected[0] - projected[1]).mean())
+    # Along contiguous rows, sorting is several times faster.
+    projected = [np.sort(directions.T @ x.T, axis=1) for x in (a, b)]
+    return float(100 * np.abs(projected[0] - projected[1]).mean(dtype=np.float64))
 
 
 def spectra(images: Images) -> Floats:
