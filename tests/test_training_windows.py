@@ -9,7 +9,7 @@ from generator.stage import Stage
 from tests.networks import tiny_network
 from training.dataset import BANDS
 from training.errors import TrainingError
-from training.localtiles import is_dry, local_tiles
+from training.localtiles import is_land, local_tiles
 from training.pairs import CORE, draw_pairs, draw_real, restricted, windows_of
 from training.places import SPOTS, spread
 from training.pyramid import Pyramid, prepare
@@ -96,15 +96,15 @@ def test_local_tiles_of_a_zoom_that_no_imagery_serves_are_none(pyramid):
     assert local_tiles(pyramid, 4, 8) == []
 
 
-def test_the_sea_is_told_from_land():
+def test_sea_and_ice_are_told_from_land():
     sea = np.full((256, 256, 3), (5, 20, 60), np.uint8)
     land = np.full((256, 256, 3), (90, 100, 60), np.uint8)
-    assert not is_dry(sea)
-    assert is_dry(land)
-    assert is_dry(np.full((256, 256, 3), 230, np.uint8))
+    assert not is_land(sea)
+    assert is_land(land)
+    assert not is_land(np.full((256, 256, 3), 240, np.uint8))
     half = sea.copy()
     half[:, :130] = land[:, :130]
-    assert is_dry(half)
+    assert is_land(half)
 
 
 def test_fifty_spots_lie_on_all_sides_of_the_globe():

@@ -12,7 +12,7 @@ from generator.cascade import Cascade, Pixels
 from generator.tile import STAGE_ZOOMS, Tile
 from training.dataset import Samples
 from training.errors import TrainingError
-from training.localtiles import LocalTile, is_dry, local_tiles
+from training.localtiles import LocalTile, is_land, local_tiles
 from training.metrics import (
     Floats,
     absolute_error,
@@ -103,7 +103,7 @@ def measure_chains(cascade: Cascade, pyramid: Pyramid, count: int, real: int, se
         known = _real(pyramid, band, ("train",), real // 2, seed)
         held_out = _real(pyramid, band, ("val", "test"), real // 2, seed)
         made = [
-            t for t, spot in zip(tiles[zoom], spots, strict=True) if is_dry(t) and not spot.calm
+            t for t, spot in zip(tiles[zoom], spots, strict=True) if is_land(t) and not spot.calm
         ]
         if made and known + held_out:
             rows.append(compare(zoom, made, known + held_out))
@@ -160,7 +160,7 @@ def _real(
         except TrainingError:
             # The split has no window of any band, or none of this one that is usable.
             continue
-    return [tile for tile in parts if is_dry(tile)]
+    return [tile for tile in parts if is_land(tile)]
 
 
 def _local(cascade: Cascade, pyramid: Pyramid, count: int, seed: int) -> list[ChainRow]:

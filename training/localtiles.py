@@ -20,7 +20,7 @@ _COARSER = 1.05
 """Imagery may be this much coarser than the zoom; a band's coarsest at zoom 9, where little is."""
 _CELL = 0.5
 """Degrees: one tile for each cell of this size."""
-_BRIGHTEST = 225.0
+_BRIGHTEST = 200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def local_tiles(pyramid: Pyramid, band: int, count: int, seed: int = 0) -> list[
     """Cut up to `count` real tiles of BANDS[band].zoom, from as many places and sources as can be.
 
     Held-out places come first. Places closer than half a degree count as one. Windows that are
-    masked, overexposed or mostly water are left out.
+    masked, mostly water, ice or overexposed are left out.
     """
     random = np.random.default_rng([seed, band])
     waiting = _by_source(pyramid, BANDS[band], random)
@@ -51,13 +51,15 @@ def local_tiles(pyramid: Pyramid, band: int, count: int, seed: int = 0) -> list[
     return found
 
 
-def is_dry(pixels: NDArray[np.uint8]) -> bool:
-    """Whether at most half of a tile is water: bluer by 10 levels than red and green.
+def is_land(pixels: NDArray[np.uint8]) -> bool:
+    """Whether a tile is neither mostly water nor ice.
 
-    Chains and imagery hold different shares of sea; both are sorted by this.
+    Water: over half of it bluer by 10 levels than red and green. Ice: a mean above 200.
+    Chains and imagery hold different shares of sea and ice; both are sorted by this.
     """
     red, green, blue = (pixels[..., k].astype(np.int16) for k in range(3))
-    return bool((blue > np.maximum(red, green) + 10).mean() <= 0.5)
+    water = (blue > np.maximum(red, green) + 10).mean()
+    return bool(water <= 0.5 and pixels.mean() <= _BRIGHTEST)
 
 
 def _by_source(pyramid: Pyramid, band: Band, random: np.random.Generator) -> dict[str, list[Image]]:
@@ -109,7 +111,7 @@ def _next(
             if cell in cells or not _valid(pyramid, image, y, x, side):
                 continue
             pixels = pyramid.pixels(image)[y : y + side, x : x + side]
-            if pixels.mean() > _BRIGHTEST or not is_dry(pixels):
+            if not is_land(pixels):
                 continue
             cells.add(cell)
             size = (TILE_SIZE, TILE_SIZE)
