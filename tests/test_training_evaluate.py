@@ -118,7 +118,7 @@ def test_chains_are_measured_at_every_zoom(monkeypatch, folder, tmp_path):
     found = json.loads(numbers.read_text())["parts"]["chains"]["numbers"]
     assert {row["zoom"] for row in found["calm"]} == {7, 9, 11, 13, 15}
     assert {row["zoom"] for row in found["spread"]} >= {11, 15}
-    assert all(row["tiles"] == 4 and row["real_contrast"] > 0 for row in found["spread"])
+    assert all(1 <= row["tiles"] <= 4 and row["real_contrast"] > 0 for row in found["spread"])
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import numpy as np
 from generator.windows import AnyStage
 from training.dataset import BANDS, Samples
 from training.errors import TrainingError
-from training.frechet import kernel_distance
+from training.frechet import Features, kernel_distance
 from training.lite2 import PER_WINDOW, Lite2
 from training.metrics import sliced_wasserstein
 from training.pairs import Pairs, draw_pairs, restricted, windows_of
@@ -53,6 +53,15 @@ COLUMNS: tuple[tuple[str, tuple[int, ...]], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """Windows of one stage in one cell and their features, [4N, 1280] each."""
+
+    pairs: Pairs
+    made: Features
+    truth: Features
+
+
+@dataclass(frozen=True, slots=True)
 class RegionScore:
     """One stage in one column: windows, kernel distance x 1000 and sliced Wasserstein."""
 
@@ -82,12 +91,17 @@ def measure_regions(
                 except TrainingError:
                     # All tries met masked or overexposed windows: the cell counts as empty.
                     continue
+    # Columns overlap: each cell's features are computed once.
+    seen = {
+        key: Cell(pairs, judge.features(pairs.made), judge.features(pairs.truth))
+        for key, pairs in drawn.items()
+    }
     scores = []
     for band, description in enumerate(BANDS):
         for column, numbers in COLUMNS:
-            found = [drawn[band, n] for n in numbers if (band, n) in drawn]
+            found = [seen[band, n] for n in numbers if (band, n) in seen]
             if found:
-                scores.append(_score(description.zoom, column, found, judge))
+                scores.append(_score(description.zoom, column, found))
     return scores
 
 
@@ -110,8 +124,9 @@ def _joined(first: Pairs | None, second: Pairs) -> Pairs:
     return Pairs(*(np.concatenate([getattr(first, n), getattr(second, n)]) for n in names))
 
 
-def _score(zoom: int, column: str, found: list[Pairs], judge: Lite2) -> RegionScore:
-    made = np.concatenate([pairs.made for pairs in found])
-    truth = np.concatenate([pairs.truth for pairs in found])
-    kid = kernel_distance(judge.features(made), judge.features(truth), PER_WINDOW)
+def _score(zoom: int, column: str, cells: list[Cell]) -> RegionScore:
+    made = np.concatenate([cell.pairs.made for cell in cells])
+    truth = np.concatenate([cell.pairs.truth for cell in cells])
+    features = (np.concatenate([getattr(c, n) for c in cells]) for n in ("made", "truth"))
+    kid = kernel_distance(*features, PER_WINDOW)
     return RegionScore(zoom, column, len(made), kid, sliced_wasserstein(made, truth))
