@@ -127,6 +127,7 @@ def _joined(first: Pairs | None, second: Pairs) -> Pairs:
 def _score(zoom: int, column: str, cells: list[Cell]) -> RegionScore:
     made = np.concatenate([cell.pairs.made for cell in cells])
     truth = np.concatenate([cell.pairs.truth for cell in cells])
-    features = (np.concatenate([getattr(c, n) for c in cells]) for n in ("made", "truth"))
-    kid = kernel_distance(*features, PER_WINDOW)
+    ours = np.concatenate([cell.made for cell in cells])
+    theirs = np.concatenate([cell.truth for cell in cells])
+    kid = kernel_distance(ours, theirs, PER_WINDOW)
     return RegionScore(zoom, column, len(made), kid, sliced_wasserstein(made, truth))
