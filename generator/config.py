@@ -78,6 +78,9 @@ PRESETS: dict[str, AnyConfig] = {
     "exact-m": NetworkConfig(context=(384, 4)),
     "exact-m-unguided": NetworkConfig(context=(384, 4), guidance=False),
     "exact-tiny": NetworkConfig(widths=(16, 32), blocks=(1, 1, 1), embedding=32),
+    "exact-tiny-unguided": NetworkConfig(
+        widths=(16, 32), blocks=(1, 1, 1), embedding=32, guidance=False
+    ),
     "paper": PaperConfig(),
     "paper-unguided": PaperConfig(guidance=False),
     "paper-tiny": PaperConfig(

@@ -167,7 +167,7 @@ class Trainer:
                         losses[name], seen, retain_graph=True, materialize_grads=True
                     )
                     for part in parts[WITHIN_REACH:]:
-                        part.unflatten(0, (3, -1))[:, config.pairs :] = 0
+                        part.view(3, len(truth), *part.shape[1:])[:, config.pairs :] = 0
                     wanted = [
                         w + part * (share / (gain * part.norm() + 1e-9))
                         for w, part, gain in zip(wanted, parts, GAINS, strict=True)
