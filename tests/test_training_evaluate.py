@@ -138,6 +138,7 @@ def test_regions_are_measured_with_and_without_guidance(monkeypatch, folder, tmp
         (("--data", "nowhere"), "training prepare"),
         (("--weights", "nowhere"), "cannot read the weights"),
         (("--without", "nowhere"), "cannot read the weights"),
+        (("--sources", "nowhere"), "there is no source 'nowhere'; the imagery has "),
         (("--inception", "nowhere"), "--inception expects"),
         (("--json", __file__), "not a file that evaluate wrote"),
     ],

@@ -16,7 +16,7 @@ from training.dataset import BANDS, Samples
 from training.errors import TrainingError
 from training.figures import draw_chains, draw_stages
 from training.lite2 import Lite2
-from training.pairs import draw_pairs, windows_of
+from training.pairs import draw_pairs, restricted, windows_of
 from training.progress import track
 from training.pyramid import Pyramid
 from training.regions import measure_regions
@@ -67,6 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="stages and chains from few windows, to compare checkpoints",
     )
     parser.add_argument("--split", default="test", choices=("train", "val", "test"))
+    parser.add_argument(
+        "--sources",
+        nargs="+",
+        metavar="NAME",
+        help="only these sources of the imagery, as for a figure whose licences must fit [all]",
+    )
     parser.add_argument("--count", type=_several, help="windows per stage [96, quick 12]")
     parser.add_argument("--places", type=_several, help="places of the chains [50, quick 10]")
     parser.add_argument(
@@ -84,7 +90,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", type=Path, help="all numbers; parts it holds are not repeated")
     parser.add_argument("--figures", type=Path, metavar="FOLDER", help="write figures here")
-    # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -106,7 +111,7 @@ class Evaluation:
             raise TrainingError(
                 f"{args.inception} is not a file; --inception expects torch-fidelity's weights"
             )
-        self.pyramid = Pyramid(args.data)
+        self.pyramid = _restricted(Pyramid(args.data), args.sources)
         self.cascade: Cascade = generator.load(args.base, args.weights, args.steps)
         self.results = Results(self._settings(counts), args.json)
 
@@ -137,6 +142,7 @@ class Evaluation:
             "split": args.split,
             "seed": args.seed,
             "clean": args.clean,
+            "sources": sorted(args.sources) if args.sources else None,
             "steps": cascade.stage.steps,
             "weights": cascade.checkpoint.digest,
             "without": checkpoint.load(args.without).digest if args.without else None,
@@ -201,6 +207,18 @@ class Evaluation:
 
     def _by_region(self, cascade: Cascade, judge: Lite2, count: int) -> Any:
         return measure_regions(cascade.stage, self.pyramid, count, judge, self.args.seed)
+
+
+def _restricted(pyramid: Pyramid, sources: list[str] | None) -> Pyramid:
+    if not sources:
+        return pyramid
+    known = {image.source for image in pyramid.images}
+    unknown = sorted(set(sources) - known)
+    if unknown:
+        raise TrainingError(
+            f"there is no source {unknown[0]!r}; the imagery has {', '.join(sorted(known))}"
+        )
+    return restricted(pyramid, lambda image: image.source in sources)
 
 
 def _several(text: str) -> int:
