@@ -23,6 +23,7 @@ from training.loss import (
     denoising,
     energy_score,
     gradient_penalty,
+    lattice,
     mixed_groups,
     patches,
     relativistic,
@@ -34,10 +35,10 @@ from training.state import Batch, PaperState, State
 
 CHAIN_STRENGTHS = (0.2, 0.8)
 """Augmentation strengths that the network's own outputs are called at random, in training."""
-WITHIN_REACH = 3
-"""Maps of features (detail, strides 2 and 4) that judge chains as well as pairs.
+WITHIN_REACH = 4
+"""Maps of features (detail, strides 2, 4 and 8) that judge chains as well as pairs.
 
-The deeper ones ask for structure wider than the 16 pixels that the last stage may move. From a
+The deepest asks for structure wider than the 16 pixels that the last stage may move. From a
 parent that lacks it, the network can only draw its outlines: worms.
 """
 _LOG_EVERY = 20
@@ -154,6 +155,10 @@ class Trainer:
         windows = shifted_window([*leaf.chunk(2), truth], self.random)
         losses = {"pixels": energy_score(*(patches(w * RESIDUAL_GAIN) for w in windows))}
         (gradient,) = torch.autograd.grad(losses["pixels"], leaf, retain_graph=True)
+        unit = gradient.norm()
+        losses["lattice"] = lattice(leaf)
+        (even,) = torch.autograd.grad(losses["lattice"], leaf)
+        gradient = gradient + config.lattice * even
         if self.perceptual is not None:
             views = torch.cat(windows)
             maps = [detail(views), *self.perceptual(views)]
@@ -173,7 +178,7 @@ class Trainer:
                         for w, part, gain in zip(wanted, parts, GAINS, strict=True)
                     ]
             (other,) = torch.autograd.grad(maps, leaf, wanted)
-            scale = sum(shares.values()) * gradient.norm() / (other.norm() + 1e-12)
+            scale = sum(shares.values()) * unit / (other.norm() + 1e-12)
             gradient = gradient + other * scale
         images.backward(gradient / config.accumulate)  # type: ignore[no-untyped-call]  # torch
         return losses

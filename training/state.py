@@ -34,7 +34,8 @@ class RunConfig:
     accumulate: batches whose gradients make one step.
     perceptual, adversarial: share of the gradient that the energy score of pretrained features,
     and the critic, have beside that of pixel patches, whose share is 1.
-    penalty: weight of the critic's gradient penalty.
+    penalty: weight of the critic's gradient penalty; lattice: of the unevenness over the phases
+    of the pixel grid, beside the pixels.
     degradation: how real parents are weakened, a kind of training.degradation.
     """
 
@@ -51,6 +52,7 @@ class RunConfig:
     perceptual: float = 2.0
     adversarial: float = 1.0
     penalty: float = 0.3
+    lattice: float = 0.3
     ema: float = 0.998
     degradation: str = "high-order"
     seed: int = 0
