@@ -63,7 +63,9 @@ def test_an_interrupted_run_goes_on_to_the_step(data, tmp_path):
 
 
 def test_training_lowers_the_scores_on_one_batch(data):
-    config = RunConfig(preset="exact-tiny", core=32, rate=1e-3)
+    config = RunConfig(
+        preset="exact-tiny", core=32, rate=1e-3, perceptual=2.0, adversarial=1.0, lattice=0.0
+    )
     state, samples = make(data, config)
     batch = next(batches(samples, config.batch, 0, 0))
     trainer = Trainer(state)

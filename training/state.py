@@ -49,8 +49,8 @@ class RunConfig:
     accumulate: int = 1
     rate: float = 2e-4
     critic_rate: float = 2e-4
-    perceptual: float = 2.0
-    adversarial: float = 1.0
+    perceptual: float = 0.35
+    adversarial: float = 1.25
     penalty: float = 0.3
     lattice: float = 0.3
     ema: float = 0.998
