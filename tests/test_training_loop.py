@@ -62,17 +62,20 @@ def test_an_interrupted_run_goes_on_to_the_step(data, tmp_path):
     assert torch.equal(weights(whole), weights(second))
 
 
-def test_training_lowers_the_scores_on_one_batch(data):
+@pytest.mark.parametrize(
+    ("share", "lowered"), [(0.0, ("pixels",)), (2.0, ("perceptual", "critic"))]
+)
+def test_training_lowers_the_scores_on_one_batch(data, share, lowered):
     config = RunConfig(
-        preset="exact-tiny", core=32, rate=1e-3, perceptual=2.0, adversarial=1.0, lattice=0.0
+        preset="exact-tiny", core=32, rate=1e-3, perceptual=share, adversarial=share / 2, lattice=0
     )
     state, samples = make(data, config)
     batch = next(batches(samples, config.batch, 0, 0))
     trainer = Trainer(state)
     rows = [trainer.step(dict(batch)) for _ in range(60)]
-    for name in ("pixels", "perceptual", "critic"):
+    for name in lowered:
         values = [row[name] for row in rows]
-        assert sum(values[-10:]) < 0.95 * sum(values[:10]), name
+        assert sum(values[-10:]) < 0.9 * sum(values[:10]), name
 
 
 def test_denoising_alone_trains_without_the_pretrained_network(data):
