@@ -43,7 +43,7 @@ def generated_parent(
     index = mirrored(real.shape[-1], first * coarser, last * coarser, child.device)
     window = F.avg_pool2d(real[:, :, index][:, :, :, index], coarser)
     for hop in range(hops, 0, -1):
-        made = _stage(network, window, gsd * SCALE**hop, augmentation, random)
+        made = one_step(network, window, gsd * SCALE**hop, augmentation, random)
         start = spans[hop - 1][0] - SCALE * (spans[hop][0] + network.least_margin)
         side = spans[hop - 1][1] - spans[hop - 1][0]
         window = made[..., start : start + side, start : start + side]
@@ -60,10 +60,15 @@ def _spans(size: int, margin: int, hops: int, alignment: int) -> list[tuple[int,
     return spans
 
 
-def _stage(
+@torch.no_grad()
+def one_step(
     network: ExactUNet, window: Tensor, gsd: Tensor, augmentation: Tensor, random: torch.Generator
 ) -> Tensor:
-    """One stage in one step: [B, 3, w, w] -> [B, 3, 4(w-2m), 4(w-2m)], m the least margin."""
+    """One stage in one step, rounded to 8 bits, as training sees it.
+
+    network: padded; window: parents [B, 3, w, w] in [-1, 1]; gsd: metres per child pixel and
+    augmentation, [B]. Returns children [B, 3, 4(w-2m), 4(w-2m)], m the network's least margin.
+    """
     side = SCALE * window.shape[-1]
     noise = torch.randn((len(window), 3, side, side), generator=random, device=window.device)
     time = torch.ones(len(window), device=window.device)

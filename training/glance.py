@@ -10,10 +10,9 @@ import torch.nn.functional as F
 from PIL import Image as Pillow
 from torch import Tensor
 
-from generator.blocks import crop, crop_to
-from generator.diffusion import RESIDUAL_GAIN
-from generator.network import PIN_MARGIN, SCALE, ExactUNet, upsample
-from training.chain import generated_parent
+from generator.blocks import crop
+from generator.network import SCALE, ExactUNet
+from training.chain import generated_parent, one_step
 from training.dataset import BANDS
 from training.ondevice import DeviceSamples
 from training.state import Batch, State
@@ -50,14 +49,7 @@ def glance(state: State, samples: DeviceSamples, path: Path) -> None:
     Pillow.fromarray(np.vstack(pairs)).save(path, quality=85)
 
 
-@torch.no_grad()
 def _made(network: ExactUNet, batch: Batch, margin: int, random: torch.Generator) -> Tensor:
     """One-step samples of a batch's cores, [B, 3, 4c, 4c]."""
-    parent, gsd = batch["parent"], batch["gsd"]
-    side = SCALE * parent.shape[-1]
-    noise = torch.randn((len(parent), 3, side, side), generator=random, device=parent.device)
-    with torch.autocast(parent.device.type, torch.bfloat16):
-        code = network.embedding(torch.ones_like(gsd), gsd, batch["augmentation"])
-        residual = network(noise, parent, network.modulations(code))
-    made = crop_to(upsample(parent), residual) + residual / RESIDUAL_GAIN
-    return crop(made, SCALE * (margin - PIN_MARGIN))
+    made = one_step(network, batch["parent"], batch["gsd"], batch["augmentation"], random)
+    return crop(made, SCALE * (margin - network.least_margin))
