@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,16 +13,14 @@ from training.dataset import Samples
 from training.errors import TrainingError
 from training.localtiles import LocalTile, is_land, local_tiles
 from training.metrics import (
-    Floats,
     absolute_error,
     contrast,
     decibels,
     edginess,
     grain,
-    median_spectrum,
     octave_errors,
     repetition,
-    spectrum,
+    spectra,
     steepness,
 )
 from training.pairs import CORE, draw_real
@@ -126,10 +123,9 @@ def compare(zoom: int, made_tiles: list[Pixels], real_tiles: list[Pixels]) -> Ch
     """Compare generated tiles with real ones, uint8 [256, 256, 3] each."""
     made, truth = np.stack(made_tiles), np.stack(real_tiles)
 
-    def error(spectrum_of: Callable[[Images], Floats]) -> Floats:
-        return decibels(spectrum_of(made), spectrum_of(truth))
-
-    typical = error(median_spectrum)
+    ours, theirs = spectra(made), spectra(truth)
+    middle = np.median(ours, 0), np.median(theirs, 0)
+    typical = decibels(*middle)
     return ChainRow(
         zoom=zoom,
         tiles=len(made),
@@ -138,12 +134,12 @@ def compare(zoom: int, made_tiles: list[Pixels], real_tiles: list[Pixels]) -> Ch
         real_contrast=contrast(truth),
         spectrum=absolute_error(typical),
         octaves=octave_errors(typical),
-        mean_octaves=octave_errors(error(spectrum)),
+        mean_octaves=octave_errors(decibels(ours.mean(0), theirs.mean(0))),
         steepness=steepness(made),
         real_steepness=steepness(truth),
         edginess=edginess(made),
         real_edginess=edginess(truth),
-        power=(median_spectrum(made).tolist(), median_spectrum(truth).tolist()),
+        power=(middle[0].tolist(), middle[1].tolist()),
     )
 
 

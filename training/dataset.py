@@ -38,10 +38,17 @@ BANDS = (
     Band(15, 2.0, 6.0, 0.20),
 )
 _FOLDED_ROWS_LATITUDE = 45.0
-_TRIES = 40
-_FLAT = 5.0
+COARSEST_RATIO = 2.2
+"""Image pixels on each side that one child pixel may be averaged from: levels are octaves."""
+TRIES = 40
+"""Windows that are drawn before the imagery counts as unusable."""
+VALID = 0.999
+"""Share of a window that its mask must call valid."""
+BRIGHT = 225.0
+"""Mean in grey levels above which a window counts as cloud; Blue Marble's is ice."""
+FLAT = 5.0
 """Standard deviation of luminance, in grey levels, under which a window counts as flat."""
-_FLAT_LEFT_OUT = 0.2
+FLAT_LEFT_OUT = 0.2
 """Share of the flat windows (most of the sea) that are left out."""
 
 
@@ -91,13 +98,13 @@ class Samples(Dataset[dict[str, Tensor]]):
     def draw(self, band: int, random: np.random.Generator, tone: bool = True) -> dict[str, Tensor]:
         """Draw one sample of BANDS[band]."""
         images, weights = self.choices[band]
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             image = images[int(random.choice(len(images), p=weights))]
             found = self._window(image, BANDS[band], random)
             if found is not None:
                 break
         else:
-            raise TrainingError(f"no usable window after {_TRIES} tries at zoom {BANDS[band].zoom}")
+            raise TrainingError(f"no usable window after {TRIES} tries at zoom {BANDS[band].zoom}")
         child, gsd = found
         if tone:
             child = _jitter(_match_tone(child, image, random), random)
@@ -120,8 +127,7 @@ class Samples(Dataset[dict[str, Tensor]]):
         self, image: Image, band: Band, random: np.random.Generator
     ) -> tuple[NDArray[np.float32], float] | None:
         size = SCALE * self.window
-        low = max(1.0, band.finest / image.gsd, 2.0 / image.level if _folded(image) else 1.0)
-        high = max(low, min(band.coarsest / image.gsd, min(image.height, image.width) / size, 2.2))
+        low, high = ratios(image, band, size)
         ratio = float(np.exp(random.uniform(np.log(low), np.log(high))))
         side = min(round(size * ratio), image.height, image.width)
         y = int(random.integers(image.height - side + 1))
@@ -129,12 +135,12 @@ class Samples(Dataset[dict[str, Tensor]]):
         mask = self.pyramid.mask(image)
         if mask is not None:
             box = (slice(v // MASK_STEP, (v + side) // MASK_STEP) for v in (y, x))
-            if mask[tuple(box)].mean() < 0.999:
+            if mask[tuple(box)].mean() < VALID:
                 return None
         pixels = self.pyramid.pixels(image)[y : y + side, x : x + side]
-        if pixels.mean() > 225 and image.source != "blue-marble":
+        if pixels.mean() > BRIGHT and image.source != "blue-marble":
             return None
-        if pixels[::4, ::4].mean(-1).std() < _FLAT and random.random() < _FLAT_LEFT_OUT:
+        if pixels[::4, ::4].mean(-1).std() < FLAT and random.random() < FLAT_LEFT_OUT:
             return None
         target = min(size, side)
         if side != target:
@@ -145,13 +151,21 @@ class Samples(Dataset[dict[str, Tensor]]):
         return pixels.astype(np.float32), image.gsd * max(1.0, side / size)
 
 
+def ratios(image: Image, band: Band, size: int) -> tuple[float, float]:
+    """Least and most image pixels per child pixel for windows of `size` child pixels of a band."""
+    low = max(1.0, band.finest / image.gsd, 2.0 if _folded(image) else 1.0)
+    most = min(band.coarsest / image.gsd, min(image.height, image.width) / size, COARSEST_RATIO)
+    return low, max(low, most)
+
+
 def _choices(images: list[Image], band: Band, size: int) -> tuple[list[Image], NDArray[np.float64]]:
     """Return the images that serve a band, weighted by the square root of a source's area."""
     chosen = [
         image
         for image in images
         if image.gsd <= band.coarsest * 1.02
-        and image.gsd * max(1.0, min(2.2, min(image.height, image.width) / size)) >= band.finest
+        and image.gsd * max(1.0, min(COARSEST_RATIO, min(image.height, image.width) / size))
+        >= band.finest
         and min(image.height, image.width) >= 0.6 * size
         and not (_folded(image) and image.level == 1 and min(image.height, image.width) < 2 * size)
     ]

@@ -13,18 +13,21 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from generator.network import SCALE
-from training.dataset import BANDS, Band, Samples
+from training.dataset import (
+    BANDS,
+    BRIGHT,
+    FLAT,
+    FLAT_LEFT_OUT,
+    TRIES,
+    VALID,
+    Samples,
+    ratios,
+)
 from training.errors import TrainingError
 from training.pyramid import MASK_STEP, Image, Pyramid
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-_COARSEST_RATIO = 2.2
-_FOLDED_ROWS_LATITUDE = 45.0
-_TRIES = 40
-_VALID = 0.999
-_BRIGHT = 225.0
-_FLAT, _FLAT_LEFT_OUT = 5.0, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Planner:
         self._image = np.array([index[image.offset] for image, _, _ in pairs])
         self._band = np.array([band for _, band, _ in pairs])
         self._until = np.cumsum([weight for _, _, weight in pairs])
-        ranges = [_ratios(image, BANDS[band], self.size) for image, band, _ in pairs]
+        ranges = [ratios(image, BANDS[band], self.size) for image, band, _ in pairs]
         self._ratios = np.log(np.array(ranges))
         self._gsd = np.array([image.gsd for image in self.images])
         self._shape = np.array([(image.height, image.width) for image in self.images])
@@ -88,7 +91,7 @@ class Planner:
         band = self._band[pair]
         image, top, left, side = (np.zeros(len(band), np.int64) for _ in range(4))
         pending = np.arange(len(band))
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             chosen = self._image[pair[pending]]
             window = self._window(pair[pending], random)
             good = self._usable(chosen, *window, random)
@@ -101,7 +104,7 @@ class Planner:
             pair[pending] = self._again(band[pending], random)
         else:
             zoom = BANDS[int(band[pending[0]])].zoom
-            raise TrainingError(f"no usable window after {_TRIES} tries at zoom {zoom}")
+            raise TrainingError(f"no usable window after {TRIES} tries at zoom {zoom}")
         count = len(band)
         strength = np.where(random.random(count) < 0.2, 0.0, random.random(count))
         return Plan(
@@ -149,9 +152,9 @@ class Planner:
         random: np.random.Generator,
     ) -> NDArray[np.bool_]:
         valid, mean, deviation = self._sums.window(image, top, left, side)
-        bright = self._bright[image] & (mean > _BRIGHT)
-        flat = (deviation < _FLAT) & (random.random(len(image)) < _FLAT_LEFT_OUT)
-        usable: NDArray[np.bool_] = (valid >= _VALID) & ~bright & ~flat
+        bright = self._bright[image] & (mean > BRIGHT)
+        flat = (deviation < FLAT) & (random.random(len(image)) < FLAT_LEFT_OUT)
+        usable: NDArray[np.bool_] = (valid >= VALID) & ~bright & ~flat
         return usable
 
 
@@ -188,12 +191,3 @@ class Sums:
         sums = (corners[0] - corners[1] - corners[2] + corners[3]).astype(np.float64)
         valid, mean, square = sums / ((y1 - y0) * (x1 - x0))
         return valid, mean, np.sqrt(np.maximum(square - mean**2, 0.0))
-
-
-def _ratios(image: Image, band: Band, size: int) -> tuple[float, float]:
-    """Least and most image pixels per child pixel for windows of a band."""
-    folded = image.source == "blue-marble" and image.level == 1
-    folded = folded and image.lat is not None and abs(image.lat) > _FOLDED_ROWS_LATITUDE
-    low = max(1.0, band.finest / image.gsd, 2.0 if folded else 1.0)
-    most = min(band.coarsest / image.gsd, min(image.height, image.width) / size, _COARSEST_RATIO)
-    return low, max(low, most)
