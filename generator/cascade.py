@@ -13,16 +13,19 @@ import torch
 from numpy.typing import NDArray
 
 from generator.basemap import BaseMap
+from generator.block import Block
 from generator.checkpoint import Checkpoint, describe_config
 from generator.config import SamplerConfig, to_json
 from generator.network import SCALE, channels_last
-from generator.tile import BASE_ZOOM, STAGE_ZOOMS, TILE_SIZE, Tile
+from generator.tile import STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.windows import stage_of
 
-PIXEL_VERSION = 1
+PIXEL_VERSION = 2
 """Raised whenever the same weights would give other pixels."""
 
 _CORE = TILE_SIZE // SCALE
+_SIDE = 2
+"""Tiles of a block's stage on each side."""
 _EQUATOR = 156543.03392804097
 
 Pixels = NDArray[np.uint8]
@@ -36,34 +39,42 @@ class Renderer(Protocol):
         """16 bytes that change with anything that decides the world's pixels."""
         ...
 
-    def needs(self, tile: Tile) -> tuple[Tile, ...]:
+    def needs(self, block: Block) -> tuple[Tile, ...]:
         """Return the tiles whose pixels `compute` reads."""
         ...
 
-    def compute(self, seed: int, tile: Tile, read: Read) -> Pixels:
-        """Pixels of one tile, uint8 [256, 256, 3]; pure."""
+    def compute(self, seed: int, block: Block, read: Read) -> dict[Tile, Pixels]:
+        """Pixels of all tiles of a block, each uint8 [256, 256, 3]; pure."""
         ...
 
 
-def order(renderer: Renderer, tile: Tile, has: Callable[[Tile], bool]) -> list[Tile]:
-    """Missing tiles that `tile` depends on, inputs before users, `tile` itself last."""
-    found: dict[Tile, None] = {}
-    stack: list[tuple[Tile, bool]] = [(tile, False)]
+def order(renderer: Renderer, tile: Tile, has: Callable[[Tile], bool]) -> list[Block]:
+    """Missing blocks that `tile` depends on, inputs before users, the tile's own last."""
+    found: dict[Block, None] = {}
+    stack: list[tuple[Block, bool]] = []
+
+    def want(wanted: Tile) -> None:
+        block = Block.of(wanted)
+        if block not in found and not has(wanted):
+            stack.append((block, False))
+
+    want(tile)
     while stack:
-        current, ready = stack.pop()
+        block, ready = stack.pop()
         if ready:
-            found[current] = None
-        elif current not in found and not has(current):
-            stack.append((current, True))
-            stack += [(need, False) for need in reversed(renderer.needs(current))]
+            found[block] = None
+        elif block not in found:
+            stack.append((block, True))
+            for need in reversed(renderer.needs(block)):
+                want(need)
     return list(found)
 
 
 class Cascade:
     """The renderer of the real product: one network for every stage.
 
-    Every stage tile is computed as one window of the same shape, alone in its batch, so that a
-    tile never depends on what else is made, in float32 as in bfloat16.
+    Every stage tile is computed in its block, a window of the same shape, alone in its batch, so
+    that a tile never depends on what else is made, in float32 as in bfloat16.
     """
 
     def __init__(
@@ -89,23 +100,23 @@ class Cascade:
         )  # fmt: skip
         return hashlib.sha256(json.dumps(parts).encode()).digest()[:16]
 
-    def needs(self, tile: Tile) -> tuple[Tile, ...]:
-        """Return () up to zoom 5, the children at even zooms, parents at z-2 for stages."""
-        if tile.z <= BASE_ZOOM:
+    def needs(self, block: Block) -> tuple[Tile, ...]:
+        """Return () up to zoom 5, else the tiles above that the window of its stage reads."""
+        if block.stage is None:
             return ()
-        if tile.z not in STAGE_ZOOMS:
-            return tile.children()
-        columns = _parent_tiles(_columns(tile, self.stage.margin))
-        rows = _parent_tiles(_rows(tile, self.stage.margin))
-        return tuple(Tile(tile.z - 2, x, y) for y in rows for x in columns)
+        first = block.top.children()[0]
+        columns = _parent_tiles(_columns(first, self.stage.margin, _SIDE))
+        rows = _parent_tiles(_rows(first, self.stage.margin, _SIDE))
+        return tuple(Tile(first.z - 2, x, y) for y in rows for x in columns)
 
-    def compute(self, seed: int, tile: Tile, read: Read) -> Pixels:
-        """Pixels of one tile, uint8 [256, 256, 3], from the tiles that it needs."""
-        if tile.z <= BASE_ZOOM:
-            return self.basemap.tile(tile)
-        if tile.z not in STAGE_ZOOMS:
-            return average([read(child) for child in tile.children()])
-        return self.window(seed, tile, read)
+    def compute(self, seed: int, block: Block, read: Read) -> dict[Tile, Pixels]:
+        """Pixels of a block's tiles, each uint8 [256, 256, 3], from the tiles that it needs."""
+        if block.stage is None:
+            return {block.top: self.basemap.tile(block.top)}
+        whole = self.window(seed, block.top.children()[0], read, _SIDE)
+        halves = (slice(0, TILE_SIZE), slice(TILE_SIZE, None))
+        parts = [np.ascontiguousarray(whole[y, x]) for y in halves for x in halves]
+        return dict(zip(block.tiles, [average(whole), *parts], strict=True))
 
     def window(self, seed: int, tile: Tile, read: Read, tiles: int = 1) -> Pixels:
         """Generate `tiles` x `tiles` stage tiles from `tile` on, as one window of a stage.
@@ -126,8 +137,8 @@ class Cascade:
     def render(self, seed: int, tile: Tile, store: dict[Tile, Pixels] | None = None) -> Pixels:
         """Pixels of a tile with all that it needs, kept in `store` while it is made."""
         kept = {} if store is None else store
-        for missing in order(self, tile, kept.__contains__):
-            kept[missing] = self.compute(seed, missing, kept.__getitem__)
+        for block in order(self, tile, kept.__contains__):
+            kept |= self.compute(seed, block, kept.__getitem__)
         return kept[tile]
 
     def describe(self) -> dict[str, Any]:
@@ -147,10 +158,9 @@ class Cascade:
         }
 
 
-def average(children: list[Pixels]) -> Pixels:
-    """Average of 2x2 pixels of the four children (NW, NE, SW, SE), rounded half up."""
-    nw, ne, sw, se = children
-    whole = np.vstack([np.hstack([nw, ne]), np.hstack([sw, se])]).astype(np.uint16)
+def average(pixels: Pixels) -> Pixels:
+    """Average uint8 [2h, 2w, 3] by 2 x 2 pixels, rounded half up."""
+    whole = pixels.astype(np.uint16)
     total = whole[0::2, 0::2] + whole[1::2, 0::2] + whole[0::2, 1::2] + whole[1::2, 1::2]
     mean: Pixels = ((total + 2) // 4).astype(np.uint8)
     return mean

@@ -12,7 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from generator.tile import STAGE_ZOOMS, TILE_SIZE, Tile
 
 if TYPE_CHECKING:
-    from generator.cascade import Cascade
+    from generator.block import Block
+from generator.cascade import Cascade
 
 SIZE = 1536
 
@@ -37,8 +38,8 @@ def matrix_rate(precision: str = "float32", device: str = "cpu", seconds: float 
 
 
 def gflop_per_tile(cascade: Cascade) -> float:
-    """Return the billions of floating-point operations that one stage tile takes."""
+    """Return the billions of floating-point operations that one stage tile takes in its block."""
     blank = np.zeros((TILE_SIZE, TILE_SIZE, 3), np.uint8)
     with FlopCounterMode(display=False) as counter:
-        cascade.compute(0, Tile(STAGE_ZOOMS[0], 0, 0), lambda need: blank)
-    return float(counter.get_total_flops()) / 1e9
+        cascade.compute(0, Block.of(Tile(STAGE_ZOOMS[0], 0, 0)), lambda need: blank)
+    return float(counter.get_total_flops()) / 4e9

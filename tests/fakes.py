@@ -8,23 +8,25 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.tile import BASE_ZOOM, STAGE_ZOOMS, TILE_SIZE, Tile
+from generator.block import Block
+from generator.tile import TILE_SIZE, Tile
 
 Pixels = NDArray[np.uint8]
 
 
 class FakeRenderer:
-    """Draws each tile from a pattern of (seed, tile) and a trace of the tiles it needs.
+    """Draws each tile from a pattern of (seed, tile) and a trace of the tiles its block needs.
 
-    delay: seconds that a tile takes. broken: tiles whose computation raises. calls: tiles computed
-    so far, in order. gate: cleared to hold every computation back. name: part of the fingerprint.
+    delay: seconds that a block takes. broken: tiles whose block's computation raises. calls: blocks
+    computed so far, in order. gate: cleared to hold every computation back. name: part of the
+    fingerprint.
     """
 
     def __init__(self, delay: float = 0.0, name: str = "fake") -> None:
         self.delay = delay
         self.name = name
         self.broken: set[Tile] = set()
-        self.calls: list[tuple[int, Tile]] = []
+        self.calls: list[tuple[int, Block]] = []
         self.gate = threading.Event()
         self.gate.set()
 
@@ -36,27 +38,29 @@ class FakeRenderer:
         """Return what the API shows as the model."""
         return {"name": self.name, "steps": 1}
 
-    def needs(self, tile: Tile) -> tuple[Tile, ...]:
-        """Return the tile's inputs: children for an average, 1 to 4 tiles of z - 2 for a stage."""
-        if tile.z <= BASE_ZOOM:
+    def needs(self, block: Block) -> tuple[Tile, ...]:
+        """Return the block's inputs: none for the base map, 1 to 9 tiles of z - 2 for a stage."""
+        if block.stage is None:
             return ()
-        if tile.z not in STAGE_ZOOMS:
-            return tile.children()
-        size = 1 << (tile.z - 2)
-        columns = {(tile.x + step) // 4 % size for step in (-1, 0, 1)}
-        rows = {(tile.y + step) // 4 for step in (-1, 0, 1)} & set(range(size))
-        return tuple(Tile(tile.z - 2, x, y) for y in sorted(rows) for x in sorted(columns))
+        zoom, (x, y) = block.stage - 2, (block.top.x, block.top.y)
+        size = 1 << zoom
+        columns = {(x + step) // 2 % size for step in (-1, 0, 1)}
+        rows = {(y + step) // 2 for step in (-1, 0, 1)} & set(range(size))
+        return tuple(Tile(zoom, x, y) for y in sorted(rows) for x in sorted(columns))
 
-    def compute(self, seed: int, tile: Tile, read: Callable[[Tile], Pixels]) -> Pixels:
-        """Return uint8 [256, 256, 3]. Raises RuntimeError for a tile in `broken`."""
-        self.calls.append((seed, tile))
+    def compute(
+        self, seed: int, block: Block, read: Callable[[Tile], Pixels]
+    ) -> dict[Tile, Pixels]:
+        """Return each tile, uint8 [256, 256, 3]. Raises RuntimeError if one is in `broken`."""
+        self.calls.append((seed, block))
         self.gate.wait(20)
         if self.delay:
             time.sleep(self.delay)
-        if tile in self.broken:
-            raise RuntimeError(f"{tile} is broken")
-        trace = [hashlib.sha256(read(need).tobytes()).digest() for need in self.needs(tile)]
-        return draw(seed, tile, b"".join(trace))
+        for tile in block.tiles:
+            if tile in self.broken:
+                raise RuntimeError(f"{tile} is broken")
+        trace = [hashlib.sha256(read(need).tobytes()).digest() for need in self.needs(block)]
+        return {tile: draw(seed, tile, b"".join(trace)) for tile in block.tiles}
 
 
 def draw(seed: int, tile: Tile, trace: bytes = b"") -> Pixels:

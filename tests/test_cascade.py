@@ -8,6 +8,7 @@ from PIL import Image
 import generator
 from generator import checkpoint
 from generator.basemap import BaseMap
+from generator.block import Block
 from generator.cascade import Cascade, average, order
 from generator.config import SamplerConfig
 from generator.errors import GeneratorError, WeightsError
@@ -48,18 +49,29 @@ def mosaic(cascade, seed, first, count, store):
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("first", [Tile(11, 1070, 676), Tile(7, 126, 60), Tile(13, 4000, 0)])
-def test_a_metatile_equals_its_single_tiles(folder, first, precision):
+def test_a_block_equals_its_tiles_made_singly(folder, first, precision):
     cascade = make(folder, precision=precision)
     store = {}
-    single = mosaic(cascade, 5, first, 2, store)
-    for need in {n for x in (0, 1) for y in (0, 1) for n in cascade.needs(neighbour(first, x, y))}:
-        cascade.render(5, need, store)
-    whole = cascade.window(5, first, store.__getitem__, tiles=2)
-    assert_same_pixels(whole, single, precision)
+    block = mosaic(cascade, 5, first, 2, store)
+    single = [
+        cascade.window(5, tile, lambda need: cascade.render(5, need, store))
+        for tile in Block.of(first).tiles[1:]
+    ]
+    whole = np.vstack([np.hstack(single[:2]), np.hstack(single[2:])])
+    assert_same_pixels(whole, block, precision)
 
 
-def neighbour(tile, x, y):
-    return Tile(tile.z, tile.x + x, tile.y + y)
+@pytest.mark.parametrize("first", [Tile(11, 1071, 677), Tile(7, 127, 61)])
+def test_a_window_across_blocks_equals_its_blocks(folder, first):
+    cascade = make(folder, precision=torch.bfloat16)
+    store = {}
+    whole = cascade.window(5, first, lambda need: cascade.render(5, need, store), tiles=2)
+    columns = [(first.x + i) % 2**first.z for i in range(2)]
+    rows = [
+        np.hstack([cascade.render(5, Tile(first.z, x, first.y + j), store) for x in columns])
+        for j in range(2)
+    ]
+    assert_same_pixels(whole, np.vstack(rows), torch.bfloat16)
 
 
 @pytest.mark.parametrize("zoom", [11, 13])
@@ -93,21 +105,23 @@ def test_even_zooms_are_the_average_of_their_children(cascade):
 
 
 def test_average_rounds_half_up():
-    quarters = [np.full((256, 256, 3), value, np.uint8) for value in (255, 0, 1, 2)]
-    for quarter in quarters:
-        quarter[0::2, 0::2] += quarter[0, 0, 0] < 255
-    result = average(quarters)
-    assert result[0, 0, 0] == 255
-    assert result[0, 200, 0] == 0  # 1/4
-    assert result[200, 0, 0] == 1  # 5/4
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    pixels[:2, :2] = 255
+    pixels[0, 2] = 1  # 1/4
+    pixels[2:, :2] = [[[1], [1]], [[1], [3]]]  # 6/4
+    assert average(pixels)[..., 0].tolist() == [[255, 0], [2, 0]]
 
 
 def test_stage_reads_parents_across_the_dateline_and_mirrored_at_the_poles(cascade):
-    assert {t.x for t in cascade.needs(Tile(9, 0, 100))} == {0, 127}
-    assert {t.y for t in cascade.needs(Tile(9, 100, 0))} == {0}
-    assert {t.y for t in cascade.needs(Tile(9, 100, 511))} == {127}
-    assert cascade.needs(Tile(5, 3, 3)) == ()
-    assert set(cascade.needs(Tile(6, 3, 3))) == set(Tile(6, 3, 3).children())
+    def needs(tile):
+        return cascade.needs(Block.of(tile))
+
+    assert {t.x for t in needs(Tile(9, 0, 100))} == {0, 127}
+    assert {t.y for t in needs(Tile(9, 100, 0))} == {0}
+    assert {t.y for t in needs(Tile(9, 100, 511))} == {127}
+    assert needs(Tile(5, 3, 3)) == ()
+    assert needs(Tile(8, 50, 50)) == needs(Tile(9, 100, 101))
+    assert all(need.z == 7 for need in needs(Tile(8, 50, 50)))
 
 
 def test_neighbours_across_the_dateline_continue_each_other(cascade):
@@ -122,13 +136,13 @@ def test_neighbours_across_the_dateline_continue_each_other(cascade):
 def test_order_lists_inputs_before_users_and_only_what_is_missing(cascade):
     tile = Tile(9, 37, 100)
     listed = order(cascade, tile, lambda t: t.z == 5)
-    assert listed[-1] == tile
-    position = {t: i for i, t in enumerate(listed)}
+    assert listed[-1] == Block.of(tile)
+    position = {block: i for i, block in enumerate(listed)}
     assert len(position) == len(listed)
-    for t in listed:
-        for need in cascade.needs(t):
-            assert need.z == 5 or position[need] < position[t]
-    assert all(t.z > 5 for t in listed)
+    for block in listed:
+        for need in cascade.needs(block):
+            assert need.z == 5 or position[Block.of(need)] < position[block]
+    assert all(block.stage for block in listed)
     assert order(cascade, tile, lambda t: True) == []
 
 

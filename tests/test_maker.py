@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from generator.block import Block
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver import maker as module
 from tileserver.cache import CacheError, TileCache
+from tileserver.encode import encode_png
 from tileserver.maker import Maker
 
 
@@ -19,16 +21,41 @@ def cache(tmp_path: Path) -> TileCache:
     return TileCache.open(tmp_path)
 
 
-def test_a_tile_is_made_after_what_it_needs_and_each_once(cache: TileCache) -> None:
-    renderer, made = FakeRenderer(), []
+def test_a_block_is_made_after_what_it_needs_and_each_once(cache: TileCache) -> None:
+    renderer = FakeRenderer()
+    made: list[Tile] = []
     maker = Maker(renderer, 3, cache)
+    maker.make(Tile(9, 81, 82), made.append)
+    assert made[-5:] == list(Block(Tile(8, 40, 41)).tiles)
+    assert len(made) == len(set(made))
+    blocks = [block for _, block in renderer.calls]
+    assert made == [tile for block in blocks for tile in block.tiles]
+    for index, block in enumerate(blocks):
+        before = {tile for earlier in blocks[:index] for tile in earlier.tiles}
+        assert set(renderer.needs(block)) <= before
     maker.make(Tile(8, 40, 41), made.append)
-    assert made[-1] == Tile(8, 40, 41)
-    assert len(made) == len(set(made)) == len(renderer.calls)
-    for index, tile in enumerate(made):
-        assert set(renderer.needs(tile)) <= set(made[:index])
-    maker.make(Tile(8, 40, 41), made.append)
-    assert len(made) == len(renderer.calls)
+    assert len(blocks) == len(renderer.calls)
+
+
+def test_a_block_s_tiles_that_were_there_are_kept(cache: TileCache) -> None:
+    first = Maker(FakeRenderer(), 3, cache)
+    block = Block(Tile(6, 5, 5))
+    kept = block.tiles[2]
+    world = first.renderer.fingerprint(3)
+    cache.put_many(world, [(kept, encode_png(np.zeros((256, 256, 3), np.uint8)))])
+    made: list[Tile] = []
+    first.make(block.tiles[1], made.append)
+    first.flush()
+    assert kept not in made
+    assert not Maker(FakeRenderer(), 3, cache).pixels(kept).any()
+
+
+def test_a_stage_s_computing_counts_for_its_four_tiles() -> None:
+    maker = Maker(FakeRenderer(delay=0.02), 0)
+    maker.make(Tile(6, 3, 3))
+    assert maker.cost[6].compute == 0
+    assert maker.cost[7].tiles == 4
+    assert maker.cost[7].compute >= 0.02
 
 
 def test_what_is_flushed_is_what_another_maker_reads(cache: TileCache) -> None:
@@ -71,7 +98,7 @@ def test_a_damaged_input_is_made_again(cache: TileCache) -> None:
     maker = Maker(FakeRenderer(), 0, cache)
     maker.make(Tile(7, 9, 9))
     maker.flush()
-    parent = maker.renderer.needs(Tile(7, 9, 9))[0]
+    parent = maker.renderer.needs(Block.of(Tile(7, 9, 9)))[0]
     with cache._env.begin(write=True, db=cache._tiles) as txn:
         for key, value in list(txn.cursor()):
             txn.put(key, value[:-1] + bytes([value[-1] ^ 1]))

@@ -88,11 +88,21 @@ def test_child_keeps_its_parent_s_colour_and_shape(cascade, store, zoom):
 
 
 @pytest.mark.parametrize("zoom", [11, 13, 15])
-def test_a_metatile_equals_its_single_tiles(cascade, store, zoom):
+def test_a_window_of_another_shape_has_the_pixels_of_the_tiles(cascade, store, zoom):
     corner = first(zoom)
-    whole = cascade.window(SEED, corner, lambda tile: cascade.render(SEED, tile, store), tiles=2)
-    single = mosaic(cascade, store, zoom, side=2).astype(np.uint8)
-    assert_same_pixels(whole, single, cascade.precision)
+    for side in (1, 3):
+        tile = Tile(zoom, corner.x + 1, corner.y + 1)
+        whole = cascade.window(SEED, tile, lambda t: cascade.render(SEED, t, store), tiles=side)
+        rows = [
+            np.hstack(
+                [
+                    cascade.render(SEED, Tile(zoom, tile.x + i, tile.y + j), store)
+                    for i in range(side)
+                ]
+            )
+            for j in range(side)
+        ]
+        assert_same_pixels(whole, np.vstack(rows), cascade.precision)
 
 
 @pytest.mark.slow

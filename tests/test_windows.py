@@ -7,6 +7,7 @@ from PIL import Image
 
 from generator import checkpoint
 from generator.basemap import BaseMap
+from generator.block import Block
 from generator.cascade import Cascade
 from generator.config import PRESETS, SamplerConfig
 from generator.diffusion import alpha_bar
@@ -103,7 +104,7 @@ def test_a_cascade_renders_with_the_paper_s_network(tmp_path):
     cascade = Cascade(base, loaded, loaded.sampler, torch.device("cpu"), torch.float32)
     assert cascade.describe()["network"]["family"] == "paper"
     tile = Tile(7, 33, 60)
-    assert set(cascade.needs(tile)) <= {Tile(5, x, y) for x in (7, 8) for y in (14, 15)}
+    assert set(cascade.needs(Block.of(tile))) <= {Tile(5, x, y) for x in (7, 8) for y in (14, 15)}
     single = cascade.render(1, tile)
     assert single.shape == (256, 256, 3)
     assert single.std() > 1

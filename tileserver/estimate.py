@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from generator.block import Block
 from generator.tile import STAGE_ZOOMS, Tile
 from tileserver.maker import Cost, Maker
 from tileserver.region import Region
@@ -89,9 +90,9 @@ def _edge_needs(renderer: Renderer, zoom: int, columns: set[int], rows: set[int]
     """Yield what one row and one column of a rectangle of tiles need."""
     x, y = next(iter(columns)), next(iter(rows))
     for column in columns:
-        yield from renderer.needs(Tile(zoom, column, y))
+        yield from renderer.needs(Block.of(Tile(zoom, column, y)))
     for row in rows:
-        yield from renderer.needs(Tile(zoom, x, row))
+        yield from renderer.needs(Block.of(Tile(zoom, x, row)))
 
 
 def _sample(renderer: Renderer, seed: int, region: Region) -> dict[int, Cost]:

@@ -1,4 +1,4 @@
-"""Makes tiles without a server: what a tile needs first, then the tile, stored in batches."""
+"""Makes tiles without a server: what a tile needs first, then its block, stored in batches."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.block import Block
 from generator.tile import Tile
 from tileserver.encode import encode_png
 from tileserver.errors import CacheError
@@ -30,7 +31,10 @@ RECENT_TILES = 256
 
 @dataclass(slots=True)
 class Cost:
-    """What the tiles of one zoom took: how many, compute seconds, encode seconds, PNG bytes."""
+    """What the tiles of one zoom took: how many, compute seconds, encode seconds, PNG bytes.
+
+    A block's computing counts for the tiles of its stage alone.
+    """
 
     tiles: int = 0
     compute: float = 0.0
@@ -81,14 +85,17 @@ class Maker:
         return self._recent[tile]
 
     def make(self, tile: Tile, count: Callable[[Tile], None] = lambda tile: None) -> None:
-        """Make the tile and what it needs, unless they are there; `count` hears of each made."""
+        """Make the tile's block and what it needs, unless the tile is there.
+
+        count: hears of every tile that is made.
+        """
         if self.has(tile):
             return
         from generator.cascade import order  # torch takes seconds to import
 
-        for item in order(self.renderer, tile, self.has):
-            self._make_one(item)
-            count(item)
+        for block in order(self.renderer, tile, self.has):
+            for made in self._make_block(block):
+                count(made)
         if time.monotonic() - self._flushed > BATCH_SECONDS:
             self.flush()
 
@@ -110,14 +117,24 @@ class Maker:
             self._recorded = True
         cache.put_many(self._world, list(self._pending.items()))
 
-    def _make_one(self, tile: Tile) -> None:
+    def _make_block(self, block: Block) -> list[Tile]:
+        """Compute a block and keep those of its tiles that are not there; return these."""
+        started = time.perf_counter()
+        pixels = self.renderer.compute(self.seed, block, self.pixels)
+        computed = time.perf_counter() - started
+        made = [tile for tile in block.tiles if not self.has(tile)]
+        for tile in made:
+            self._keep(tile, pixels[tile])
+        stage = [tile for tile in block.tiles if tile.z == (block.stage or tile.z)]
+        for tile in stage:
+            self.cost.setdefault(tile.z, Cost()).compute += computed / len(stage)
+        return made
+
+    def _keep(self, tile: Tile, pixels: Pixels) -> None:
         cost = self.cost.setdefault(tile.z, Cost())
         started = time.perf_counter()
-        pixels = self.renderer.compute(self.seed, tile, self.pixels)
-        computed = time.perf_counter()
         payload = encode_png(pixels)
-        cost.compute += computed - started
-        cost.encode += time.perf_counter() - computed
+        cost.encode += time.perf_counter() - started
         cost.tiles += 1
         cost.size += len(payload)
         if self.cache is not None:
