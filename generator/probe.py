@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from generator.block import Block
 from generator.tile import STAGE_ZOOMS, TILE_SIZE, Tile
 
 if TYPE_CHECKING:
-    from generator.block import Block
-from generator.cascade import Cascade
+    from generator.cascade import Cascade
 
 SIZE = 1536
 
