@@ -30,6 +30,14 @@ class CacheFullError(CacheError):
     """The cache has reached its size limit."""
 
 
+class RegionError(ServerError):
+    """A region that cannot be read: no polygons, not on Earth, not GeoJSON."""
+
+
+class ExportError(ServerError):
+    """An export that cannot be written, or does not hold what it should."""
+
+
 class BadRequestError(ServerError):
     """A request whose text cannot be read as the address of a tile."""
 

@@ -13,6 +13,9 @@ from tileserver.settings import MAX_SEED
 
 Headers = Iterable[tuple[bytes, bytes]]
 
+METHODS = b"GET, HEAD, OPTIONS"
+"""What every path answers to."""
+
 MAX_AGE = 3600
 CACHE_CONTROL = f"public, max-age={MAX_AGE}".encode()
 """Tiles of an address change only with the model or base map; then the ETag tells."""

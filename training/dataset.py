@@ -40,6 +40,8 @@ BANDS = (
 _FOLDED_ROWS_LATITUDE = 45.0
 COARSEST_RATIO = 2.2
 """Image pixels on each side that one child pixel may be averaged from: levels are octaves."""
+CLEAN = (0.2, 0.2, 0.4, 0.35, 0.4)
+"""Share of a band's parents that are only rounded: the finest bands lacked power from such."""
 TRIES = 40
 """Windows that are drawn before the imagery counts as unusable."""
 VALID = 0.999
@@ -114,7 +116,7 @@ class Samples(Dataset[dict[str, Tensor]]):
             child = child[::-1]
         w = self.window
         parent = child.reshape(w, SCALE, w, SCALE, 3).mean((1, 3))
-        strength = 0.0 if random.random() < 0.2 else float(random.random())
+        strength = 0.0 if random.random() < CLEAN[band] else float(random.random())
         return {
             "child": _tensor(np.clip(np.rint(child), 0, 255)),
             "parent": _tensor(degrade(parent, strength, random, self.degradation)),

@@ -16,6 +16,7 @@ from generator.network import SCALE
 from training.dataset import (
     BANDS,
     BRIGHT,
+    CLEAN,
     FLAT,
     FLAT_LEFT_OUT,
     TRIES,
@@ -106,7 +107,8 @@ class Planner:
             zoom = BANDS[int(band[pending[0]])].zoom
             raise TrainingError(f"no usable window after {TRIES} tries at zoom {zoom}")
         count = len(band)
-        strength = np.where(random.random(count) < 0.2, 0.0, random.random(count))
+        clean = random.random(count) < np.array(CLEAN)[band]
+        strength = np.where(clean, 0.0, random.random(count))
         return Plan(
             band, image, top, left, side,
             gsd=self._gsd[image] * np.maximum(1.0, side / self.size),
