@@ -1,0 +1,55 @@
+"""The outermost layer of the application: CORS for everybody, and no error without an answer."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tileserver.errors import problem
+from tileserver.http import METHODS, send_plain, send_problem
+from tileserver.metrics import Metrics
+
+_CORS = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"ETag, Retry-After"),
+]
+_PREFLIGHT = [
+    (b"allow", METHODS),
+    (b"access-control-allow-methods", METHODS),
+    (b"access-control-allow-headers", b"*"),
+    (b"access-control-max-age", b"86400"),
+]
+
+log = logging.getLogger("elsewhere")
+
+
+class Edge:
+    """Outermost layer: CORS for everybody, answers counted, and no error without an answer."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and complete its answer."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], *_CORS]
+                self.metrics.requests.labels(message["status"]).inc()
+            await send(message)
+
+        if scope["method"] == "OPTIONS":
+            return await send_plain(sending, 204, _PREFLIGHT)
+        try:
+            await self.app(scope, receive, sending)
+        except Exception as error:
+            log.exception("answering %s failed", scope["path"])
+            if not started:
+                await send_problem(sending, problem(error))
