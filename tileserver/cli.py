@@ -154,6 +154,13 @@ def _serve(sub: Parser) -> None:
     group = sub.get_default("settings")
     group.add_argument("--host", metavar="NAME", help="address to serve on (default 127.0.0.1)")
     group.add_argument("--port", metavar="N", help="port to serve on (default 8000)")
+    group.add_argument("--public-url", metavar="URL", help="where clients reach this server")
+    group.add_argument(
+        "--trust-proxy",
+        action="store_const",
+        const=True,
+        help="believe X-Forwarded-* headers: only behind a proxy that sets them",
+    )
 
 
 def _seed(sub: Parser) -> None:

@@ -17,6 +17,8 @@ PREFIX = "ELSEWHERE_"
 DEFAULT_FILE = Path("elsewhere.toml")
 MAX_SEED = (1 << 64) - 1
 
+_URL = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:/[A-Za-z0-9._~-]+)*/?", re.ASCII)
+
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _UNITS |= {"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40}
 
@@ -35,6 +37,8 @@ class Settings:
     the shipped ones. steps: sampler steps, None for the shipped choice. threads: of the generator,
     None for all cores. max_queue: tiles asked for and not made yet, above which requests are turned
     away. hold_seconds: how long a request waits for its tile. cache_limit: bytes of the data file.
+    public_url: URL that clients reach the server at, None for what their requests name.
+    trust_proxy: whether X-Forwarded-* headers are believed.
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +52,8 @@ class Settings:
     max_queue: int = 256
     hold_seconds: float = 20.0
     cache_limit: int = DEFAULT_LIMIT
+    public_url: str | None = None
+    trust_proxy: bool = False
 
     @classmethod
     def load(
@@ -143,6 +149,19 @@ def _host(value: object, name: str) -> str:
     return value
 
 
+def _url(value: object, name: str) -> str:
+    if not isinstance(value, str) or not _URL.fullmatch(value):
+        raise SettingsError(f"{name} is {_shown(value)}, expected a URL: https://example.org/maps")
+    return value.rstrip("/")
+
+
+def _switch(value: object, name: str) -> bool:
+    text = str(value).lower()
+    if text not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
+        raise SettingsError(f"{name} is {_shown(value)}, expected true or false")
+    return text in ("true", "1", "yes", "on")
+
+
 def _shown(value: object) -> str:
     text = repr(str(value) if isinstance(value, Path) else value)
     return text if len(text) <= 60 else text[:57] + "..."
@@ -160,5 +179,7 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "max_queue": _whole(1, 1_000_000),
     "hold_seconds": _seconds,
     "cache_limit": parse_size,
+    "public_url": _url,
+    "trust_proxy": _switch,
 }
 assert set(_READERS) == {item.name for item in fields(Settings)}

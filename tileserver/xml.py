@@ -1,0 +1,13 @@
+"""XML documents from elements; the library escapes every text and attribute."""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element, indent, tostring
+
+MEDIA_TYPE = "application/xml"
+
+
+def serialize(root: Element, *, declaration: bool = True) -> bytes:
+    """Return an indented UTF-8 document; without its declaration it begins with the root."""
+    indent(root)
+    return tostring(root, encoding="utf-8", xml_declaration=declaration) + b"\n"
