@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import signal
 import tempfile
 import time
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from training.ondevice import DeviceSamples
 from training.parts import split
 from training.snapshot import Snapshot
 from training.state import STATE, State
+from training.stop import Stop
 
 _LOWEST_RATE = 0.05
 _MOST_FALLBACKS = 3
@@ -61,7 +61,7 @@ class Lease:
         self.samples = Ahead(samples)
         self.trainer = Trainer(state)
         self.config = state.config
-        self.stopped = False
+        self.stop = Stop()
         self.saved_step = -1
         self._safe = Snapshot(state)
         self._fallbacks = 0
@@ -71,8 +71,7 @@ class Lease:
 
     def run(self) -> None:
         """Train to the end of the lease; the state's parts lie in `out` then."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+        self.stop.listen()
         self.out.mkdir(parents=True, exist_ok=True)
         if self.state.step and not self.state.optimiser.state:
             self._gather_moments()
@@ -81,7 +80,7 @@ class Lease:
         if self.terms.compile:
             self._try_compiling()
         saved = shown = time.monotonic()
-        while not self.stopped and self.left() > 0:
+        while not self.stop.asked and self.left() > 0:
             self.advance()
             now = time.monotonic()
             if now - shown > 10:
@@ -165,7 +164,7 @@ class Lease:
         """Fill optimisers that came without moments, by steps whose weights are thrown away."""
         end = time.monotonic() + _GATHERING_SHARE * self.terms.seconds
         taken = 0
-        while taken < _GATHERING_STEPS and time.monotonic() < end and not self.stopped:
+        while taken < _GATHERING_STEPS and time.monotonic() < end and not self.stop.asked:
             self.advance()
             taken += 1
         self._safe.restore_weights(self.state)
@@ -234,6 +233,3 @@ class Lease:
         )
         self._sums.clear()
         self._since = (self.state.step, now)
-
-    def _stop(self, number: int, frame: object) -> None:
-        self.stopped = True

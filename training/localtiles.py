@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from generator.tile import EQUATOR_RESOLUTION, TILE_SIZE
-from training.dataset import BANDS, Band
+from training.dataset import BANDS, VALID, Band
 from training.places import Spot
 from training.pyramid import MASK_STEP, Image, Pyramid
 
@@ -20,6 +20,8 @@ _COARSER = 1.05
 """Imagery may be this much coarser than the zoom; a band's coarsest at zoom 9, where little is."""
 _CELL = 0.5
 """Degrees: one tile for each cell of this size."""
+_MOST_SHRUNK = 2.2
+"""Image pixels for one of the tile, at most."""
 _BRIGHTEST = 200.0
 
 
@@ -89,7 +91,7 @@ def _usable(image: Image, band: Band) -> bool:
     limit = 2 * _COARSER if band.zoom == 9 else _COARSER
     # A level beyond the first of the same image is taken where the finer one is too fine.
     side = TILE_SIZE * _target(image, band) / image.gsd
-    return coarser <= limit and side <= min(image.height, image.width, 2.2 * TILE_SIZE)
+    return coarser <= limit and side <= min(image.height, image.width, _MOST_SHRUNK * TILE_SIZE)
 
 
 def _next(
@@ -125,7 +127,7 @@ def _valid(pyramid: Pyramid, image: Image, y: int, x: int, side: int) -> bool:
     if mask is None:
         return True
     rows, columns = (slice(v // MASK_STEP, -(-(v + side) // MASK_STEP)) for v in (y, x))
-    return bool(mask[rows, columns].mean() > 0.999)
+    return bool(mask[rows, columns].mean() > VALID)
 
 
 def _centre(image: Image, row: float, column: float) -> Spot:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +31,7 @@ from training.loss import (
 from training.paper import PaperTrainer
 from training.perceptual import GAINS, Perceptual, detail
 from training.state import Batch, PaperState, State
+from training.stop import Stop
 
 CHAIN_STRENGTHS = (0.2, 0.8)
 """Augmentation strengths that the network's own outputs are called at random, in training."""
@@ -88,13 +88,7 @@ class Trainer:
     def step(self, batch: Batch) -> dict[str, float]:
         """Update the network, and the critic, once; returns the losses."""
         state, config = self.state, self.state.config
-        for optimiser, rate in (
-            (state.optimiser, config.rate),
-            (state.critic_optimiser, config.critic_rate),
-        ):
-            optimiser.zero_grad(set_to_none=True)
-            for group in optimiser.param_groups:
-                group["lr"] = rate * min(1.0, (state.step + 1) / 100)
+        state.begin_step()
         sums: dict[str, Tensor] = {}
         batch = {key: value.to(state.device) for key, value in batch.items()}
         share = self.group.share(config.accumulate)
@@ -272,18 +266,6 @@ def _parts(batch: Batch, count: int) -> list[Batch]:
     return [{k: v[i * size : (i + 1) * size] for k, v in batch.items()} for i in range(count)]
 
 
-class _Stop:
-    """SIGTERM and Ctrl-C end the run after the present step, with its state saved."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
-
-    def _ask(self, number: int, frame: object) -> None:
-        self.asked = True
-
-
 def train(
     state: State | PaperState,
     samples: Samples,
@@ -303,7 +285,7 @@ def train(
     stream = batches(samples, config.batch, state.step, workers, config.accumulate, group)
     began = saved = last = time.monotonic()
     first, sums, counts = state.step, dict[str, float](), dict[str, int]()
-    stop = _Stop()
+    stop = Stop().listen()
     group.copy_first(state.network)
     with (folder / "log.jsonl").open("a", buffering=1) as log:
         while state.step < steps and not group.any(stop.asked):

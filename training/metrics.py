@@ -64,12 +64,6 @@ def spectrum(images: Images) -> Floats:
     return mean
 
 
-def median_spectrum(images: Images) -> Floats:
-    """Median over the images of their radially averaged power, [H/2]: the typical image's."""
-    middle: Floats = np.median(spectra(images), 0)
-    return middle
-
-
 def decibels(first: Floats, second: Floats) -> Floats:
     """Power of the first spectrum over the second's in dB, by frequency."""
     ratio: Floats = 10 * np.log10((first + _LEAST_POWER) / (second + _LEAST_POWER))

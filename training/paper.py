@@ -26,9 +26,7 @@ class PaperTrainer:
     def step(self, batch: Batch) -> dict[str, float]:
         """Update the network once; returns the loss and the gradient's norm."""
         state, config = self.state, self.state.config
-        state.optimiser.zero_grad(set_to_none=True)
-        for group in state.optimiser.param_groups:
-            group["lr"] = config.rate * min(1.0, (state.step + 1) / 100)
+        state.begin_step()
         share = self.group.share(config.accumulate)
         size = config.batch // config.accumulate
         total = torch.zeros((), device=state.device)

@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from generator.build import AnyNetwork, build
-from generator.config import PRESETS, AnyConfig, PaperConfig
+from generator.build import AnyNetwork, build, preset
+from generator.config import AnyConfig, PaperConfig
 from generator.network import ExactUNet, channels_last, padded
 from generator.paper import PaperUNet
 from training.critic import Critic
@@ -20,6 +20,8 @@ from training.ema import Ema
 from training.errors import TrainingError
 
 STATE = "state.pt"
+WARM_UP = 100
+"""Steps over which the learning rates rise."""
 Network = TypeVar("Network", ExactUNet, PaperUNet)
 
 
@@ -81,6 +83,17 @@ class RunState(Generic[Network]):
         self.step = 0
         self.seconds = 0.0
 
+    def rates(self) -> list[tuple[torch.optim.Optimizer, float]]:
+        """Return each optimiser with its learning rate."""
+        return [(self.optimiser, self.config.rate)]
+
+    def begin_step(self) -> None:
+        """Forget the last step's gradients and set the rates, which rise over the first steps."""
+        for optimiser, rate in self.rates():
+            optimiser.zero_grad(set_to_none=True)
+            for group in optimiser.param_groups:
+                group["lr"] = rate * min(1.0, (self.step + 1) / WARM_UP)
+
     def parts(self) -> dict[str, Any]:
         """Return the named parts that a checkpoint holds."""
         return {
@@ -138,7 +151,7 @@ class State(RunState[ExactUNet]):
 
     def __init__(self, config: RunConfig, device: torch.device) -> None:
         torch.manual_seed(config.seed)
-        network = build(_preset(config.preset))
+        network = build(preset(config.preset))
         if not isinstance(network, ExactUNet):
             raise TrainingError(f"preset is {config.preset!r}, expected one of an exact network")
         least = network.least_margin
@@ -153,6 +166,10 @@ class State(RunState[ExactUNet]):
             self.critic.parameters(), config.critic_rate, betas=(0.0, 0.99), weight_decay=0.0
         )
 
+    def rates(self) -> list[tuple[torch.optim.Optimizer, float]]:
+        """Return each optimiser with its learning rate."""
+        return [*super().rates(), (self.critic_optimiser, self.config.critic_rate)]
+
     def parts(self) -> dict[str, Any]:
         """Return the named parts that a checkpoint holds."""
         critic = {"critic": self.critic, "critic_optimiser": self.critic_optimiser}
@@ -164,7 +181,7 @@ class PaperState(RunState[PaperUNet]):
 
     def __init__(self, config: RunConfig, device: torch.device) -> None:
         torch.manual_seed(config.seed)
-        network = build(_preset(config.preset))
+        network = build(preset(config.preset))
         if not isinstance(network, PaperUNet):
             raise TrainingError(f"preset is {config.preset!r}, expected one of the paper's network")
         if (config.core, config.margin) != (network.config.window, 0):
@@ -177,14 +194,8 @@ class PaperState(RunState[PaperUNet]):
 
 def open_state(config: RunConfig, device: torch.device) -> State | PaperState:
     """Return a new state of the preset's family; raises TrainingError."""
-    paper = isinstance(_preset(config.preset), PaperConfig)
+    paper = isinstance(preset(config.preset), PaperConfig)
     return PaperState(config, device) if paper else State(config, device)
-
-
-def _preset(name: str) -> AnyConfig:
-    if name not in PRESETS:
-        raise TrainingError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
-    return PRESETS[name]
 
 
 def _continues(ours: AnyConfig, theirs: AnyConfig) -> bool:
