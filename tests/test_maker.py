@@ -12,8 +12,11 @@ from generator.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver import maker as module
 from tileserver.cache import CacheError, TileCache
+from tileserver.claims import Claims
 from tileserver.encode import encode_png
-from tileserver.maker import Maker
+from tileserver.maker import BlockTakenError, Maker
+
+PNG = encode_png(np.zeros((256, 256, 3), np.uint8))
 
 
 @pytest.fixture
@@ -42,10 +45,9 @@ def test_a_block_s_tiles_that_were_there_are_kept(cache: TileCache) -> None:
     block = Block(Tile(6, 5, 5))
     kept = block.tiles[2]
     world = first.renderer.fingerprint(3)
-    cache.put_many(world, [(kept, encode_png(np.zeros((256, 256, 3), np.uint8)))])
+    cache.put_many(world, [(kept, PNG)])
     made: list[Tile] = []
     first.make(block.tiles[1], made.append)
-    first.flush()
     assert kept not in made
     assert not Maker(FakeRenderer(), 3, cache).pixels(kept).any()
 
@@ -58,11 +60,9 @@ def test_a_stage_s_computing_counts_for_its_four_tiles() -> None:
     assert maker.cost[7].compute >= 0.02
 
 
-def test_what_is_flushed_is_what_another_maker_reads(cache: TileCache) -> None:
+def test_what_is_made_is_what_another_maker_reads(cache: TileCache) -> None:
     first = Maker(FakeRenderer(), 1, cache)
     first.make(Tile(7, 0, 0))
-    assert cache.count() == 0
-    first.flush()
     second = Maker(FakeRenderer(), 1, cache)
     assert second.has(Tile(7, 0, 0))
     assert cache.worlds() == {
@@ -74,7 +74,6 @@ def test_what_is_flushed_is_what_another_maker_reads(cache: TileCache) -> None:
 def test_worlds_stay_apart(cache: TileCache) -> None:
     first = Maker(FakeRenderer(), 1, cache)
     first.make(Tile(2, 0, 0))
-    first.flush()
     assert not Maker(FakeRenderer(), 2, cache).has(Tile(2, 0, 0))
 
 
@@ -97,7 +96,6 @@ def test_few_decoded_tiles_are_kept(cache: TileCache, monkeypatch: pytest.Monkey
 def test_a_damaged_input_is_made_again(cache: TileCache) -> None:
     maker = Maker(FakeRenderer(), 0, cache)
     maker.make(Tile(7, 9, 9))
-    maker.flush()
     parent = maker.renderer.needs(Block.of(Tile(7, 9, 9)))[0]
     with cache._env.begin(write=True, db=cache._tiles) as txn:
         for key, value in list(txn.cursor()):
@@ -108,7 +106,7 @@ def test_a_damaged_input_is_made_again(cache: TileCache) -> None:
 
 def test_an_input_that_vanished_is_named(cache: TileCache) -> None:
     class Forgetful(Maker):
-        def make(self, tile: Tile, count: object = None) -> None:
+        def make(self, tile: Tile, count: object = None, wait: bool = True) -> None:
             """Pretend that it is there."""
 
     with pytest.raises(LookupError, match="7/1/1 is no longer there"):
@@ -140,9 +138,54 @@ def test_a_write_that_fails_is_tried_once_more(monkeypatch: pytest.MonkeyPatch) 
     cache = FailingCache(1)
     maker = Maker(FakeRenderer(), 0, cache)  # type: ignore[arg-type]
     maker.make(Tile(1, 0, 0))
-    maker.flush()
     assert cache.stored == [Tile(1, 0, 0)]
     cache.failures = 2
-    maker.make(Tile(1, 1, 1))
     with pytest.raises(CacheError, match="full"):
-        maker.flush()
+        maker.make(Tile(1, 1, 1))
+
+
+def test_a_block_that_another_program_makes_is_left_to_it(
+    cache: TileCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renderer, other = FakeRenderer(), Claims(cache.path)
+    maker = Maker(renderer, 0, cache, Claims(cache.path))
+    block = Block(Tile(6, 5, 5))
+    held = other.take(maker.world, block)
+    assert held is not None
+    with pytest.raises(BlockTakenError, match="block 6/5/5 is being made"):
+        maker.make(Tile(7, 10, 10), wait=False)
+    assert block not in [made for _, made in renderer.calls]
+
+    def other_finishes(seconds: float) -> None:
+        cache.put_many(maker.world, [(tile, PNG) for tile in block.tiles])
+
+    monkeypatch.setattr(module.time, "sleep", other_finishes)
+    made: list[Tile] = []
+    maker.make(Tile(7, 10, 10), made.append)
+    assert made == []
+    assert maker.has(Tile(7, 10, 10))
+
+
+def test_a_block_whose_maker_died_is_made_here(
+    cache: TileCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Claims(cache.path)
+    maker = Maker(FakeRenderer(), 0, cache, Claims(cache.path))
+    assert other.take(maker.world, Block(Tile(0, 0, 0))) is not None
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: other.close())
+    made: list[Tile] = []
+    maker.make(Tile(0, 0, 0), made.append, wait=False)
+    assert made == [Tile(0, 0, 0)]
+
+
+def test_each_block_is_stored_before_the_next_is_begun(cache: TileCache) -> None:
+    class Watching(FakeRenderer):
+        def compute(self, seed, block, read):  # type: ignore[no-untyped-def]
+            stored.append(cache.count())
+            return super().compute(seed, block, read)
+
+    stored: list[int] = []
+    renderer = Watching()
+    Maker(renderer, 0, cache).make(Tile(9, 100, 100))
+    sizes = [len(block.tiles) for _, block in renderer.calls]
+    assert stored == [sum(sizes[:index]) for index in range(len(sizes))]
