@@ -97,7 +97,7 @@ def test_a_damaged_input_is_made_again(cache: TileCache) -> None:
     maker = Maker(FakeRenderer(), 0, cache)
     maker.make(Tile(7, 9, 9))
     parent = maker.renderer.needs(Block.of(Tile(7, 9, 9)))[0]
-    with cache._env.begin(write=True, db=cache._tiles) as txn:
+    with cache._env.begin(write=True, db=cache.store.tiles) as txn:
         for key, value in list(txn.cursor()):
             txn.put(key, value[:-1] + bytes([value[-1] ^ 1]))
     again = Maker(FakeRenderer(), 0, cache)

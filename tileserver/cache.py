@@ -1,16 +1,18 @@
-"""The tile cache: PNG tiles of many worlds in one LMDB directory that several programs may share.
+"""The tile cache: tiles of many worlds in one LMDB directory that several programs may share.
 
-Key: 16-byte world || 8-byte Hilbert number of the tile. Value: kind (one byte, 0 = PNG) || 16-byte
-digest of the payload || payload. The first read of a tile in each process checks the digest, since
+A tile's PNG is the master; variants made from it (other formats and sizes) are stored beside it
+under a number of 1 to 255. The first read of a payload in each process checks its digest, since
 hashing takes longer than all else about a hit; what does not fit counts as absent.
+
+The size limit holds for the data file itself: LMDB's map is as large as the limit, so the file
+cannot outgrow it whatever readers hold. LMDB needs the same size in every program that has the
+file open, or a smaller map makes reads fail once another program has let the file grow: so the
+first program in a directory decides for those that join it (`DirectoryLock`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,57 +23,66 @@ from numpy.typing import NDArray
 
 from generator.tile import Tile
 from tileserver.cachefiles import DATA, LOCK_SECONDS, DirectoryLock
+from tileserver.checkup import check_all
 from tileserver.encode import decode_png
 from tileserver.errors import CacheError, CacheFullError
+from tileserver.eviction import PATIENCE, START, STOP, Evictor
+from tileserver.expiry import expiry
+from tileserver.idranges import END, Box, id_ranges
+from tileserver.keeper import Keeper
+from tileserver.pins import Pin, Pins
+from tileserver.recency import Recency
+from tileserver.store import BLOB, HEAD, WORLD_BYTES, Store, digest_of
 from tileserver.tileid import tile_id, tile_of
+from tileserver.uniform import COLOUR_BYTES
+from tileserver.worlds import Worlds
 
 __all__ = ["DEFAULT_LIMIT", "CacheError", "CacheFullError", "Entry", "TileCache", "digest_of"]
 
 DEFAULT_LIMIT = 20 << 30
 """Bytes that the data file may grow to unless the settings say otherwise."""
 
-MAP_SIZE = 1 << 40
-"""Address space to reserve; the same in every program, so that none outgrows another's map."""
-
-WORLD_BYTES = 16
-DIGEST_BYTES = 16
-
 REMEMBERED = 1 << 16
-"""Keys of tiles that were read and found whole; when there are more, all are checked again."""
+"""Digests of payloads that were read and found whole; when there are more, all start again."""
 
-_FORMAT = b"elsewhere tile cache 1"
-_MARK = b"format"
-_KIND_PNG = b"\0"
-_HEAD_BYTES = len(_KIND_PNG) + DIGEST_BYTES
+GRAIN = 1 << 16
+"""The limit is rounded up to a multiple of this many bytes: whole pages on every machine."""
+
+SLICE = 0.05
+"""Share of the limit that one transaction may store."""
+
+FLOOR = 0.5
+"""Share of the limit below which a file without usable pages is no reason to evict."""
 
 
 class Entry(NamedTuple):
-    """A stored tile: its PNG bytes and their 16-byte digest."""
+    """A stored tile: its bytes, their 16-byte digest, and the Unix second when they were stored."""
 
     payload: bytes
     digest: bytes
-
-
-def digest_of(payload: bytes | memoryview) -> bytes:
-    """Return the 16-byte digest that stored bytes are checked against."""
-    return hashlib.sha256(payload).digest()[:DIGEST_BYTES]
+    modified: int = 0
 
 
 class TileCache:
     """Tiles by (world, tile); a world is the 16-byte fingerprint of all that decides its pixels.
 
     Reads take microseconds and may run anywhere; writes wait for the disk and for other programs.
-    damaged: how many stored values did not match their digest when they were read.
+    limit: bytes of the data file. damaged: how many tiles did not match their digest when read.
     """
 
-    def __init__(self, path: Path, limit: int, lock: DirectoryLock, env: lmdb.Environment) -> None:
+    def __init__(self, path: Path, lock: DirectoryLock, store: Store) -> None:
         self.path = path
-        self.limit = limit
+        self.limit = lock.limit
         self.damaged = 0
+        self.store = store
+        self.recency = Recency(store)
+        self._pins = Pins(store)
+        self._worlds = Worlds(store)
+        self.evictor = Evictor(store, self.limit, self._pins, self.recency)
         self._lock = lock
-        self._env = env
-        self._tiles: Any = None
-        self._worlds: Any = None
+        self._keeper = Keeper(store, self.evictor, self.recency)
+        self._env = store.env
+        self._tables = (store.tiles, store.variants)
         self._bad: set[bytes] = set()
         self._whole: set[bytes] = set()
 
@@ -79,65 +90,65 @@ class TileCache:
     def open(
         cls, path: Path, limit: int = DEFAULT_LIMIT, patience: float = LOCK_SECONDS
     ) -> TileCache:
-        """Open or create the cache in a directory, and prove that it can be written.
+        """Open or create the cache in a directory.
 
-        limit: bytes the data file may grow to. patience: seconds to wait for other programs.
-        Raises CacheError.
+        limit: bytes the data file may grow to, unless other programs have it open with another
+        limit. patience: seconds to wait for other programs. Raises CacheError.
         """
-        lock = DirectoryLock(path, patience)
+        lock = DirectoryLock(path, patience, -(-limit // GRAIN) * GRAIN)
         try:
-            env = lmdb.open(
-                str(path),
-                map_size=MAP_SIZE,
-                max_dbs=2,
-                max_readers=1024,
-                max_spare_txns=4,
-                readahead=False,
-                meminit=False,
-            )
-        except (lmdb.Error, OSError) as error:
-            lock.close()
-            raise CacheError(f"the cache in {path} cannot be opened: {error}") from None
-        cache = cls(path, limit, lock, env)
-        try:
-            cache._prepare(patience)
+            return cls(path, lock, Store.open(path, lock.limit, patience))
         except BaseException:
             lock.close()
             raise
-        return cache
 
     def close(self) -> None:
         """Close the files; a second call does nothing."""
+        self._keeper.close()
         self._env.close()
         self._lock.close()
+
+    # Reading.
 
     def get(self, world: bytes, tile: Tile) -> bytes | None:
         """Return the stored PNG, or None if it is absent or damaged."""
         entry = self.entry(world, tile)
         return entry.payload if entry else None
 
-    def entry(self, world: bytes, tile: Tile) -> Entry | None:
-        """Return the stored PNG with its digest, or None if it is absent or damaged."""
-        key = _key(world, tile)
-        with self._reading() as txn:
-            value = txn.get(key, db=self._tiles)
-            if value is None:
-                return None
-            entry = _unpack(value, check=key not in self._whole)
-        if entry is None:
+    def entry(self, world: bytes, tile: Tile, variant: int = 0) -> Entry | None:
+        """Return the stored PNG, or a variant made from it, or None if it is absent or damaged."""
+        key = _key(world, tile, variant)
+        try:
+            with self._env.begin() as txn:
+                row = txn.get(key, None, self._tables[variant > 0])
+                if row is None:
+                    return None
+                if len(row) == HEAD.size and row[0] == BLOB:
+                    _, used, modified, digest = HEAD.unpack(row)
+                    payload = txn.get(digest, None, self.store.blobs)
+                elif len(row) == HEAD.size + COLOUR_BYTES:
+                    _, used, modified, digest = HEAD.unpack_from(row)
+                    payload = self.store.payload(txn, row)
+                else:
+                    digest, payload, used, modified = b"", None, 0, 0
+        except lmdb.Error as error:
+            raise self.store.unreadable(error) from error
+        if digest not in self._whole and not self._check(key, digest, payload):
+            return None
+        if payload is None:
             self._damage(key)
-        elif key not in self._whole:
-            if len(self._whole) >= REMEMBERED:
-                self._whole.clear()
-            self._whole.add(key)
-            self._bad.discard(key)
-        return entry
+            return None
+        if used < self.recency.stale:
+            self.recency.mark(key)
+        return Entry(payload, digest, modified)
 
     def has(self, world: bytes, tile: Tile) -> bool:
         """Say whether the tile is stored, without looking at its bytes."""
         key = _key(world, tile)
-        with self._reading() as txn:
-            return key not in self._bad and txn.get(key, db=self._tiles) is not None
+        if key in self._bad:
+            return self.entry(world, tile) is not None
+        with self.store.reading() as txn:
+            return txn.get(key, None, self.store.tiles) is not None
 
     def pixels(self, world: bytes, tile: Tile) -> NDArray[np.uint8] | None:
         """Return a stored tile as uint8 [256, 256, 3], or None if it is absent or damaged."""
@@ -150,66 +161,127 @@ class TileCache:
             self._damage(_key(world, tile))
             return None
 
-    def put_many(self, world: bytes, tiles: Iterable[tuple[Tile, bytes]]) -> None:
-        """Store PNGs of one world in one durable transaction. Raises CacheError."""
-        self.put_batch((world, tile, payload) for tile, payload in tiles)
+    def scan(self, world: bytes, first: int = 0, last: int = END) -> Iterator[int]:
+        """Yield the numbers (`tile_id`) of the stored tiles from `first` to `last`, rising.
 
-    def put_batch(self, tiles: Iterable[tuple[bytes, Tile, bytes]]) -> None:
-        """Store (world, tile, PNG) in one durable transaction; sound tiles there stay as they are.
-
-        Raises CacheError, after which nothing of the batch is stored.
+        Reads ahead in short transactions: take as long as you like, and write meanwhile. Bytes are
+        not looked at. Some millions a second.
         """
-        if self.size >= self.limit:
-            raise CacheFullError(
-                f"the cache in {self.path} is full: {self.size} bytes, the limit is {self.limit}"
-            )
-        keys = []
-        with self._writing() as txn:
-            for world, tile, payload in tiles:
-                key = _key(world, tile)
-                keys.append(key)
-                value = _KIND_PNG + digest_of(payload) + payload
-                txn.put(key, value, overwrite=key in self._bad, db=self._tiles)
-        self._bad.difference_update(keys)
+        _check_world(world)
+        start, end = world + first.to_bytes(8, "big"), world + (last + 1).to_bytes(8, "big")
+        for rows in self.store.walk(self.store.tiles, start, end):
+            yield from (int.from_bytes(key[WORLD_BYTES:], "big") for key, _ in rows)
 
-    def record(self, world: bytes, about: dict[str, Any]) -> None:
-        """Write down what made a world's tiles. Raises CacheError."""
-        with self._writing() as txn:
-            txn.put(world, json.dumps(about, sort_keys=True).encode(), db=self._worlds)
+    def missing(self, world: bytes, bbox: Box | None, zooms: Iterable[int]) -> Iterator[int]:
+        """Yield the numbers of the tiles of a box (None: the map) that are not stored, rising."""
+        for first, end in id_ranges(bbox, zooms).ranges:
+            wanted = first
+            for stored in self.scan(world, first, end - 1):
+                yield from range(wanted, stored)
+                wanted = stored + 1
+            yield from range(wanted, end)
 
-    def worlds(self) -> dict[bytes, dict[str, Any]]:
-        """Return what made the tiles of each world in the cache."""
-        with self._reading() as txn:
-            return {
-                bytes(world): json.loads(bytes(about))
-                for world, about in txn.cursor(db=self._worlds)
-            }
+    def tiles(self, world: bytes) -> Iterator[Tile]:
+        """Yield the stored tiles of a world, zoom by zoom."""
+        return map(tile_of, self.scan(world))
 
     def count(self, world: bytes | None = None) -> int:
         """Return how many tiles are stored, of one world or (at once) of all."""
         if world is not None:
-            return sum(1 for _ in self.tiles(world))
-        with self._reading() as txn:
-            return int(txn.stat(self._tiles)["entries"])
+            return sum(1 for _ in self.scan(world))
+        with self.store.reading() as txn:
+            return int(txn.stat(self.store.tiles)["entries"])
 
-    def tiles(self, world: bytes) -> Iterator[Tile]:
-        """Yield the stored tiles of a world, zoom by zoom; do not write while iterating."""
-        with self._reading() as txn:
-            cursor = txn.cursor(db=self._tiles)
-            found = cursor.set_range(world)
-            while found and bytes(cursor.key()[:WORLD_BYTES]) == world:
-                yield tile_of(int.from_bytes(cursor.key()[WORLD_BYTES:], "big"))
-                found = cursor.next()
+    # Writing.
+
+    def put_many(self, world: bytes, tiles: Iterable[tuple[Tile, bytes]]) -> None:
+        """Store PNGs of one world in one durable transaction. Raises as `put_batch` does."""
+        self.put_batch((world, tile, payload) for tile, payload in tiles)
+
+    def put_batch(self, tiles: Iterable[tuple[bytes, Tile, bytes]]) -> None:
+        """Store (world, tile, PNG) durably; sound tiles that are there stay as they are.
+
+        One transaction, unless the batch is large against the limit. Raises CacheError, after which
+        nothing of that transaction is stored; CacheFullError when nothing can be evicted.
+        """
+        batch: list[tuple[bytes, bytes]] = []
+        size = 0
+        for world, tile, payload in tiles:
+            batch.append((_key(world, tile), payload))
+            size += len(payload)
+            if size > SLICE * self.limit:
+                self._store_tiles(batch)
+                batch, size = [], 0
+        if batch:
+            self._store_tiles(batch)
+
+    def put_variants(self, variants: Iterable[tuple[bytes, Tile, int, bytes]]) -> bool:
+        """Store (world, tile, variant 1 to 255, payload) in one transaction; say whether it was.
+
+        They can be made again, so they are left out while room is scarce. Raises CacheError.
+        """
+        rows = [(_key(world, tile, number), payload) for world, tile, number, payload in variants]
+        if self._crowded(rows, START):
+            return False
+        self._put(self.store.variants, rows)
+        return True
+
+    def expire(
+        self,
+        world: bytes | None = None,
+        bbox: Box | None = None,
+        zooms: Iterable[int] | None = None,
+    ) -> int:
+        """Remove the tiles of a world (None: all), box and zooms, pinned or not; return how many.
+
+        Only their part of the database is read. Raises TileError for a box off the map, CacheError.
+        """
+        return sum(expiry(self.store, world, id_ranges(bbox, zooms)))
+
+    def evict(self, target: float | None = None) -> int:
+        """Remove what was not read for longest until `target` of the limit is in use.
+
+        None: until storing can go on for a while. Returns how many went. Raises CacheError.
+        """
+        return self.evictor.make_room() if target is None else self.evictor.make_room(target)
+
+    # Worlds and pinned regions.
+
+    def record(self, world: bytes, about: dict[str, Any]) -> None:
+        """Write down what made a world's tiles, and when that was first done. Raises CacheError."""
+        _check_world(world)
+        self._worlds.record(world, about)
+
+    def worlds(self) -> dict[bytes, dict[str, Any]]:
+        """Return what made the tiles of each world in the cache."""
+        return {world: about for world, (about, _) in self._worlds.all().items()}
+
+    def pin(self, world: bytes, bbox: Box | None, zooms: Iterable[int]) -> None:
+        """Keep a region (box None: the map) from eviction, stored now or later; once is enough.
+
+        Raises TileError for a region off the map, CacheError.
+        """
+        _check_world(world)
+        self._pins.add(world, bbox, zooms)
+
+    def unpin(
+        self,
+        world: bytes | None = None,
+        bbox: Box | None = None,
+        zooms: Iterable[int] | None = None,
+    ) -> int:
+        """Unpin the regions that were pinned with just what is given; return how many."""
+        return self._pins.remove(world, bbox, zooms)
+
+    def pins(self) -> list[Pin]:
+        """Return the pinned regions."""
+        return self._pins.all()
+
+    # Care.
 
     def verify(self) -> list[tuple[bytes, Tile]]:
         """Read every stored tile and return the (world, tile) of those that are damaged."""
-        damaged = []
-        with self._reading() as txn:
-            for key, value in txn.cursor(db=self._tiles):
-                if _unpack(value) is None:
-                    number = int.from_bytes(key[WORLD_BYTES:], "big")
-                    damaged.append((bytes(key[:WORLD_BYTES]), tile_of(number)))
-        return damaged
+        return check_all(self.store).tiles
 
     @property
     def size(self) -> int:
@@ -219,81 +291,75 @@ class TileCache:
         except OSError as error:
             raise CacheError(f"the cache in {self.path} is gone: {error.strerror}") from None
 
+    @property
+    def used(self) -> int:
+        """Return how many bytes of the data file are in use; the rest is used again."""
+        pages = self.store.pages()
+        return pages.used * pages.size
+
+    def _check(self, key: bytes, digest: bytes, payload: bytes | None) -> bool:
+        """Check a payload that this process has not seen; remember it if it is whole."""
+        if payload is None or digest_of(payload) != digest:
+            self._damage(key)
+            return False
+        if len(self._whole) >= REMEMBERED:
+            self._whole.clear()
+        self._whole.add(digest)
+        self._bad.discard(key)
+        return True
+
     def _damage(self, key: bytes) -> None:
-        self._whole.discard(key)
         if key not in self._bad:
             self._bad.add(key)
             self.damaged += 1
 
-    def _prepare(self, patience: float) -> None:
-        """Mark or recognise the file as ours; gives up when another program keeps writing."""
-        outcome: list[BaseException | None] = []
-
-        def write() -> None:
-            try:
-                self._mark()
-                outcome.append(None)
-            except BaseException as error:
-                outcome.append(error)
-
-        thread = threading.Thread(target=write, name="cache-open", daemon=True)
-        thread.start()
-        thread.join(patience)
-        if not outcome:
-            raise CacheError(
-                f"the cache in {self.path} is locked: another program has been writing for "
-                f"{patience:g} s, expected it to finish; stop it or give another --cache"
+    def _store_tiles(self, rows: list[tuple[bytes, bytes]]) -> None:
+        if self._crowded(rows, STOP):
+            self.evictor.make_room(patience=PATIENCE)
+        if self._crowded(rows, STOP):
+            raise CacheFullError(
+                f"the cache in {self.path} is full: {self.used} bytes are in use, the limit is "
+                f"{self.limit}, and nothing can be evicted now"
             )
-        if outcome[0] is not None:
-            self._env.close()
-            raise outcome[0]
-
-    def _mark(self) -> None:
-        self._env.reader_check()
-        with self._writing() as txn:
-            mark = txn.get(_MARK)
-            if mark is None and txn.stat()["entries"]:
-                raise CacheError(
-                    f"the file {self.path / DATA} belongs to another program, "
-                    "expected a tile cache or an empty directory; give another with --cache"
-                )
-            if mark is not None and bytes(mark) != _FORMAT:
-                raise CacheError(
-                    f"the cache in {self.path} is of another version ({bytes(mark)!r}), "
-                    f"expected {_FORMAT!r}; give another with --cache"
-                )
-            txn.put(_MARK, _FORMAT)
-            self._tiles = self._env.open_db(b"tiles", txn=txn)
-            self._worlds = self._env.open_db(b"worlds", txn=txn)
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[lmdb.Transaction[memoryview]]:
         try:
-            with self._env.begin(buffers=True) as txn:
-                yield txn
-        except lmdb.Error as error:
-            raise CacheError(f"the cache in {self.path} cannot be read: {error}") from error
+            self._put(self.store.tiles, rows)
+        except CacheFullError:
+            if not self._loosen():
+                raise
+            self._put(self.store.tiles, rows)
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[lmdb.Transaction[memoryview]]:
-        try:
-            with self._env.begin(write=True, buffers=True) as txn:
-                yield txn
-        except (lmdb.Error, OSError) as error:
-            raise CacheError(f"the cache in {self.path} cannot be written: {error}") from error
+    def _put(self, table: Any, rows: list[tuple[bytes, bytes]]) -> None:
+        now = time.time()
+        with self.store.writing() as txn:
+            for key, payload in rows:
+                self.store.put(txn, table, key, payload, now)
+        self._bad.difference_update(key for key, _ in rows)
+        if self.evictor.share() >= START:
+            self._keeper.wake()
+
+    def _crowded(self, rows: list[tuple[bytes, bytes]], share: float) -> bool:
+        """Say whether storing the rows would take more than a share of the limit."""
+        pages = self.store.pages()
+        needed = sum(len(payload) // pages.size + 2 for _, payload in rows)
+        return (pages.used + needed) * pages.size > share * self.limit
+
+    def _loosen(self) -> bool:
+        """Evict, since the file is full although few of its pages are in use; say whether it did.
+
+        Its free pages are then too scattered for new tiles, or a reader holds them: only the first
+        is mended by eviction.
+        """
+        target = self.evictor.share() - 0.1
+        return self.store.lag() <= 2 and target >= FLOOR and self.evict(target) > 0
 
 
-def _key(world: bytes, tile: Tile) -> bytes:
+def _key(world: bytes, tile: Tile, variant: int = 0) -> bytes:
+    if len(world) != WORLD_BYTES:
+        _check_world(world)
+    key = world + tile_id(tile).to_bytes(8, "big")
+    return key + bytes((variant,)) if variant else key
+
+
+def _check_world(world: bytes) -> None:
     if len(world) != WORLD_BYTES:
         raise CacheError(f"a world has {len(world)} bytes, expected {WORLD_BYTES}")
-    return world + tile_id(tile).to_bytes(8, "big")
-
-
-def _unpack(value: memoryview, check: bool = True) -> Entry | None:
-    """Return what a stored value holds, or None if it is damaged."""
-    if len(value) <= _HEAD_BYTES or value[:1] != _KIND_PNG:
-        return None
-    digest, payload = bytes(value[1:_HEAD_BYTES]), bytes(value[_HEAD_BYTES:])
-    if check and digest_of(payload) != digest:
-        return None
-    return Entry(payload, digest)

@@ -15,16 +15,30 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import lmdb
 from lmdb.verify import VerifyError, verify
 
-from tileserver.errors import CacheError
+from tileserver.errors import CacheDamagedError, CacheError
 
 DATA = "data.mdb"
 LOCK = "lock.mdb"
 OWN_LOCK = "elsewhere.lock"
 
-WALK_LIMIT = 4 << 30
-"""Above this many bytes only the heads and the length are checked (a walk takes 0.1 s per GB)."""
+MARK = b"format"
+FORMAT = b"elsewhere tile cache 2"
+"""What stands under MARK in a cache that this version reads and writes."""
+
+OTHER_FORMATS = b"elsewhere tile cache "
+
+WALK_LIMIT = 2 << 30
+"""Above this many bytes only the heads and the length are checked (a walk takes 0.1 s per GB for
+tiles of 80 kB) unless the last programs here did not close the cache."""
+
+UNCLEAN = 3
+"""Starts without a clean end in between after which files of any length are walked."""
+
+MISSING_LIMIT = 16 << 20
+"""Bytes that a file in use may seem to lack: more than the pages of one commit."""
 
 _HEAD = struct.Struct("=16xI20xI92xQQ")
 """A head page: magic, page size, last page, transaction."""
@@ -39,10 +53,17 @@ log = logging.getLogger("elsewhere")
 
 
 class DirectoryLock:
-    """Holds a cache directory, shared with other programs of this kind. Raises CacheError."""
+    """Holds a cache directory, shared with other programs of this kind. Raises CacheError.
 
-    def __init__(self, directory: Path, patience: float = LOCK_SECONDS) -> None:
+    limit: bytes that the data file may reach. Whoever comes into an empty directory sets it for
+    all, since LMDB needs the same size in every program: `limit` then says what holds.
+    """
+
+    def __init__(
+        self, directory: Path, patience: float = LOCK_SECONDS, limit: int = 1 << 30
+    ) -> None:
         self.directory = directory
+        self.limit = limit
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._file = os.open(directory / OWN_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -54,18 +75,32 @@ class DirectoryLock:
         try:
             self._enter(patience)
         except BaseException:
-            self.close()
+            self._let_go()
             raise
 
     def close(self) -> None:
         """Let the directory go; a second call does nothing."""
         if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+            with contextlib.suppress(CacheError):
+                if self._take(fcntl.LOCK_EX):
+                    self._note(self.limit, 0)
+            self._let_go()
+
+    def alone(self) -> bool:
+        """Take the directory for this program alone until `close`; say whether that was possible.
+
+        A program that fails to get it keeps sharing it.
+        """
+        if self._take(fcntl.LOCK_EX):
+            return True
+        self._take(fcntl.LOCK_SH)
+        return False
 
     def _enter(self, patience: float) -> None:
         if self._take(fcntl.LOCK_EX):
-            check_or_set_aside(self.directory)
+            starts = self._noted()[1] + 1
+            self._note(self.limit, starts)
+            check_or_set_aside(self.directory, starts > UNCLEAN)
         deadline = time.monotonic() + patience
         while not self._take(fcntl.LOCK_SH):
             if time.monotonic() > deadline:
@@ -74,6 +109,16 @@ class DirectoryLock:
                     "expected it to be free or shared; stop that program or give another --cache"
                 )
             time.sleep(0.02)
+        agreed = self._noted()[0]
+        if agreed and agreed != self.limit:
+            log.warning(
+                "the cache in %s is in use with a limit of %d bytes, which holds instead of %d",
+                self.directory,
+                agreed,
+                self.limit,
+            )
+            self.limit = agreed
+        check_in_use(self.directory)
 
     def _take(self, kind: int) -> bool:
         try:
@@ -87,35 +132,72 @@ class DirectoryLock:
             ) from None
         return True
 
+    def _note(self, limit: int, starts: int) -> None:
+        """Write down what `_noted` reads; a full disk may prevent it."""
+        with contextlib.suppress(OSError):
+            os.pwrite(self._file, b"%20d %10d\n" % (limit, starts), 0)
 
-def check_or_set_aside(directory: Path) -> Path | None:
-    """Rename a damaged data file so that a new one can start; return its new name.
+    def _noted(self) -> tuple[int, int]:
+        """Return the limit agreed upon, 0 if none, and the starts since the last clean end."""
+        try:
+            limit, starts = map(int, os.pread(self._file, 64, 0).split())
+        except (OSError, ValueError):
+            return 0, 0
+        return limit, starts
 
-    Call it only when no other program has the directory open. Raises CacheError.
+    def _let_go(self) -> None:
+        os.close(self._file)
+        self._file = -1
+
+
+def check_or_set_aside(directory: Path, thorough: bool = False) -> Path | None:
+    """Rename a data file that is damaged or of another version so that a new one can start.
+
+    Return its new name. Call it only when no other program has the directory open. thorough: walk
+    the file however long it is. Raises CacheError.
     """
     data = directory / DATA
     try:
-        reason = damage(data)
+        reason, ending = damage(data, thorough), "damaged"
+        if reason is None:
+            reason, ending = _other_format(data), "old"
         if reason is None:
             return None
-        aside = _free_name(directory)
+        aside = _free_name(directory, ending)
         data.rename(aside)
         with contextlib.suppress(FileNotFoundError):
             (directory / LOCK).unlink()
-    except OSError as error:
+    except (OSError, lmdb.Error) as error:
         raise CacheError(
-            f"the cache file {data} cannot be checked ({error.strerror}), expected a readable file"
+            f"the cache file {data} cannot be checked ({getattr(error, 'strerror', error)}), "
+            "expected a readable file"
         ) from None
     log.warning(
-        "the cache file %s is damaged (%s); it was renamed to %s and a new cache was started",
+        "the cache file %s is %s (%s); it was renamed to %s and a new cache was started",
         data,
+        "damaged" if ending == "damaged" else "of another version",
         reason,
         aside.name,
     )
     return aside
 
 
-def damage(data: Path) -> str | None:
+def check_in_use(directory: Path) -> None:
+    """Raise CacheDamagedError if the data file, in use by others or not, was cut off."""
+    data = directory / DATA
+    try:
+        size = data.stat().st_size
+        missing = _missing(data) if size else 0
+    except (OSError, struct.error, VerifyError):
+        return
+    if missing > MISSING_LIMIT or 4 * missing > size + missing:
+        raise CacheDamagedError(
+            f"the cache file {data} was cut off while in use ({missing} bytes are missing), "
+            "expected it to be left alone; stop every program that uses it, then start again"
+        )
+
+
+def damage(data: Path, thorough: bool = False) -> str | None:
     """Return what is wrong with an LMDB data file, or None if it is sound, empty or absent."""
     try:
         size = data.stat().st_size
@@ -124,30 +206,50 @@ def damage(data: Path) -> str | None:
     if size == 0:
         return None
     try:
-        found = _verify(str(data), False) if size <= WALK_LIMIT else _shortage(data, size)
+        walk = thorough or size <= WALK_LIMIT or _missing(data) > 0
+        found = _verify(str(data), False) if walk else []
     except VerifyError as error:
         return str(error)
-    except (struct.error, ValueError, IndexError, OverflowError, RecursionError) as error:
+    except (ArithmeticError, LookupError, ValueError, RecursionError, MemoryError) as error:
+        return f"its structure cannot be read: {error}"
+    except struct.error as error:
         return f"its structure cannot be read: {error}"
     return found[0] if found else None
 
 
-def _shortage(data: Path, size: int) -> list[str]:
-    """Return what is wrong with a large file's two heads or its length (64-bit LMDB 0.9)."""
+def _missing(data: Path) -> int:
+    """Return by how many bytes a file is shorter than its heads say (64-bit LMDB 0.9).
+
+    A few are no damage: pages at the end that were free again when they would have been written.
+    Raises VerifyError if it has no two heads.
+    """
     with data.open("rb") as file:
         first = file.read(_HEAD.size)
         magic, page, _, _ = _HEAD.unpack(first)
+        if magic != _MAGIC or not 256 <= page <= 1 << 16:
+            raise VerifyError(f"not an LMDB file: it starts with {magic:#x}")
         file.seek(page)
         heads = [_HEAD.unpack(first), _HEAD.unpack(file.read(_HEAD.size))]
-    if any(head[0] != _MAGIC for head in heads):
-        return [f"not an LMDB file: it starts with {magic:#x}"]
-    last_page, _ = max((head[2:] for head in heads), key=lambda head: head[1])
-    wanted = (last_page + 1) * page
-    return [f"{size} bytes long, expected {wanted}"] if size < wanted else []
+        size = os.fstat(file.fileno()).st_size
+    if heads[1][0] != _MAGIC:
+        raise VerifyError("its second head is not LMDB's")
+    newest = max(heads, key=lambda head: int(head[3]))
+    return max(0, (int(newest[2]) + 1) * int(page) - size)
 
 
-def _free_name(directory: Path) -> Path:
+def _other_format(data: Path) -> str | None:
+    """Return the version of a tile cache that this program cannot use, or None for all else."""
+    if not data.exists() or not data.stat().st_size:
+        return None
+    with lmdb.open(str(data), subdir=False, readonly=True, lock=False) as env, env.begin() as txn:
+        mark = txn.get(MARK)
+    if mark is None or mark == FORMAT or not mark.startswith(OTHER_FORMATS):
+        return None
+    return f"{mark.decode('ascii', 'replace')}, expected {FORMAT.decode()}"
+
+
+def _free_name(directory: Path, ending: str) -> Path:
     number = 1
-    while (aside := directory / f"{DATA}.damaged-{number}").exists():
+    while (aside := directory / f"{DATA}.{ending}-{number}").exists():
         number += 1
     return aside

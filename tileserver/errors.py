@@ -1,6 +1,7 @@
 """The errors that `tileserver` raises on purpose, and the one table from error to HTTP answer."""
 
 import json
+import math
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -38,12 +39,44 @@ class ExportError(ServerError):
     """An export that cannot be written, or does not hold what it should."""
 
 
+class CacheDamagedError(CacheError):
+    """A cache file that was cut off while programs use it: all must end before it is rebuilt."""
+
+
 class BadRequestError(ServerError):
     """A request whose text cannot be read as the address of a tile."""
 
 
-class UnavailableError(ServerError):
+class NotFoundError(ServerError):
+    """A request for a document that does not exist."""
+
+
+class NotAcceptableError(ServerError):
+    """A request whose Accept header takes none of the formats there are."""
+
+
+class LaterError(ServerError):
+    """A request that will be answered later. retry: after how many seconds, about."""
+
+    def __init__(self, text: str, retry: float = RETRY_SECONDS) -> None:
+        super().__init__(text)
+        self.retry = retry
+
+
+class UnavailableError(LaterError):
     """The server cannot answer now but will later: loading, full, too slow or stopping."""
+
+
+class BudgetError(LaterError):
+    """One client asks for more new tiles than its share."""
+
+
+class UnmadeError(ServerError):
+    """A tile that is not stored, asked of a server that makes none for this client."""
+
+
+class ForbiddenError(ServerError):
+    """A document that is only for the operator."""
 
 
 class GenerationError(ServerError):
@@ -62,7 +95,12 @@ class Problem:
 STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (TileError, HTTPStatus.NOT_FOUND),
     (BadRequestError, HTTPStatus.BAD_REQUEST),
+    (NotFoundError, HTTPStatus.NOT_FOUND),
+    (NotAcceptableError, HTTPStatus.NOT_ACCEPTABLE),
     (UnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (BudgetError, HTTPStatus.TOO_MANY_REQUESTS),
+    (UnmadeError, HTTPStatus.NOT_FOUND),
+    (ForbiddenError, HTTPStatus.FORBIDDEN),
     (CacheError, HTTPStatus.SERVICE_UNAVAILABLE),
     (ServerError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (GeneratorError, HTTPStatus.INTERNAL_SERVER_ERROR),
@@ -82,11 +120,15 @@ def problem(error: BaseException) -> Problem:
     """Return the answer to a request that ended in `error`; unforeseen errors show no detail."""
     known = isinstance(error, ServerError | GeneratorError)
     detail = str(error) if known else "The server failed in a way that was not foreseen."
-    return problem_for(status_of(error), detail)
+    retry = error.retry if isinstance(error, LaterError) else RETRY_SECONDS
+    return problem_for(status_of(error), detail, retry)
 
 
-def problem_for(status: int, detail: str) -> Problem:
-    """Return an error answer with the given status and one sentence of detail."""
+def problem_for(status: int, detail: str, retry: float = RETRY_SECONDS) -> Problem:
+    """Return an error answer with the given status and one sentence of detail.
+
+    retry: seconds that `Retry-After` tells, rounded up, where the status has it.
+    """
     title = HTTPStatus(status).phrase
     document = {"type": "about:blank", "title": title, "status": int(status), "detail": detail}
     body = json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
@@ -95,6 +137,6 @@ def problem_for(status: int, detail: str) -> Problem:
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
     ]
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        headers.append((b"retry-after", str(max(1, math.ceil(retry))).encode()))
     return Problem(int(status), body, tuple(headers))

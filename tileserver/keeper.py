@@ -1,0 +1,67 @@
+"""The thread that tends an open cache: marks of use, stale readers, room when it gets scarce."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import lmdb
+
+from tileserver.errors import CacheError
+from tileserver.eviction import START, Evictor
+from tileserver.recency import Recency
+from tileserver.store import Store
+
+SECONDS = 60.0
+"""Time between two rounds."""
+
+log = logging.getLogger("elsewhere")
+
+
+class Keeper:
+    """Runs from its making until `close`, so that neither readers nor the writer need to do it."""
+
+    def __init__(self, store: Store, evictor: Evictor, recency: Recency) -> None:
+        self._store = store
+        self._evictor = evictor
+        self._recency = recency
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._problem = ""
+        self._thread = threading.Thread(target=self._run, name="cache-keeper", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Ask for a round now, since room is getting scarce."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Write down what was read and stop; a second call does nothing."""
+        if not self._closing.is_set():
+            self._closing.set()
+            self._wake.set()
+            self._thread.join()
+
+    def tend(self) -> None:
+        """Do one round. Raises CacheError."""
+        try:
+            self._store.env.reader_check()
+        except lmdb.Error as error:
+            raise self._store.unreadable(error) from error
+        self._recency.flush()
+        if not self._closing.is_set() and self._evictor.share() >= START:
+            self._evictor.make_room(stopped=self._closing.is_set)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait(SECONDS)
+            self._wake.clear()
+            try:
+                self.tend()
+                self._problem = ""
+            except CacheError as error:
+                if str(error) != self._problem:
+                    log.warning("%s; the cache is tended again later", error)
+                self._problem = str(error)
+            except Exception:
+                log.exception("tending the cache failed")
