@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from generator.block import Block
 from generator.errors import WeightsError
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
@@ -116,8 +117,9 @@ def test_twenty_kills_during_writes_leave_only_whole_tiles(tmp_path: Path) -> No
     assert cache.verify() == []
     assert not list(tmp_path.glob("*damaged*"))
     for tile in random.Random(0).sample(stored, 50):
-        pixels = fake.compute(0, tile, lambda need: cache.pixels(world, need))  # type: ignore[arg-type,return-value]
-        assert cache.get(world, tile) == encode_png(pixels)
+        block = Block.of(tile)
+        pixels = fake.compute(0, block, lambda need: cache.pixels(world, need))  # type: ignore[arg-type,return-value]
+        assert cache.get(world, tile) == encode_png(pixels[tile])
     cache.close()
 
 

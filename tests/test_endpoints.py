@@ -195,7 +195,7 @@ async def test_a_failing_generator_is_a_500_for_all_and_not_for_ever(here: Site)
     here.fake.broken.add(Tile(5, 1, 1))
     answers = await asyncio.gather(*(here.get("/5/1/1.png") for _ in range(10)))
     assert {answer.status_code for answer in answers} == {500}
-    assert answers[0].json()["detail"].startswith("tile 5/1/1 of seed 0 could not be made")
+    assert answers[0].json()["detail"].startswith("block 5/1/1 of seed 0 could not be made")
     assert answers[0].headers["cache-control"] == "no-store"
     here.fake.broken.clear()
     assert (await here.get("/5/1/1.png")).status_code == 200
@@ -206,7 +206,7 @@ def test_a_full_queue_is_a_503_that_says_when_to_come_back(tmp_path: Path) -> No
         async with site(tmp_path, max_queue=1) as here:
             here.fake.gate.clear()
             first = asyncio.create_task(here.get("/5/1/1.png"))
-            while not here.service.queue_length():
+            while not here.service.metrics.queue_length.value:
                 await asyncio.sleep(0.001)
             refused = await here.get("/5/1/2.png")
             assert refused.status_code == 503
@@ -290,8 +290,8 @@ async def test_metrics_count_what_happened(here: Site) -> None:
     for line in (
         'elsewhere_http_requests_total{status="200"} 2.0',
         'elsewhere_http_requests_total{status="400"} 1.0',
-        'elsewhere_tile_lookups_total{result="hit"} 1.0',
-        'elsewhere_tile_lookups_total{result="miss"} 1.0',
+        'elsewhere_tile_hits_total{zoom="5"} 1.0',
+        'elsewhere_tile_misses_total{zoom="5"} 1.0',
     ):
         assert line in answer.text.splitlines()
 

@@ -4,28 +4,29 @@ from concurrent.futures import Future
 
 import pytest
 
+from generator.block import Block
 from generator.tile import Tile
 from tileserver.cache import Entry
 from tileserver.errors import GenerationError
 from tileserver.jobs import Job, explained, fail
 
-KEY = (3, Tile(7, 1, 2))
+KEY = (3, Block(Tile(6, 1, 2)))
 
 
 def test_a_job_is_wanted_while_a_request_or_another_job_waits() -> None:
     job = Job(KEY)
     assert [job.wanted] == [False]
-    job.users.add(Job((3, Tile(9, 4, 8))))
+    job.users.add(Job((3, Block(Tile(8, 4, 8)))))
     assert job.wanted
     job.users.clear()
-    job.answers.add(Future())
+    job.answers[Future()] = Tile(7, 2, 4)
     assert job.wanted
 
 
-def test_an_error_names_tile_seed_and_cause() -> None:
+def test_an_error_names_block_seed_and_cause() -> None:
     error = explained(KEY, ZeroDivisionError("by zero"))
-    assert str(error) == "tile 7/1/2 of seed 3 could not be made: ZeroDivisionError: by zero"
-    assert explained((0, Tile(0, 0, 0)), error) is error
+    assert str(error) == "block 6/1/2 of seed 3 could not be made: ZeroDivisionError: by zero"
+    assert explained((0, Block(Tile(0, 0, 0))), error) is error
 
 
 def test_failing_skips_who_has_left() -> None:
@@ -36,3 +37,11 @@ def test_failing_skips_who_has_left() -> None:
     assert gone.cancelled()
     with pytest.raises(GenerationError, match="no"):
         waiting.result(0)
+
+
+def test_what_is_waited_for_comes_first() -> None:
+    job = Job(KEY)
+    job.answers[Future()] = Tile(7, 3, 5)
+    assert job.tiles()[:2] == [Tile(7, 3, 5), Tile(6, 1, 2)]
+    assert set(job.tiles()) == set(KEY[1].tiles)
+    assert len(job.tiles()) == 5

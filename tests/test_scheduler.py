@@ -2,18 +2,21 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from generator.block import Block
 from generator.tile import Tile
 from tests.fakes import FakeRenderer, Pixels, draw
-from tileserver import scheduler as module
+from tileserver import plan, recent
 from tileserver.cache import Entry
-from tileserver.errors import GenerationError, UnavailableError
-from tileserver.jobs import Key
+from tileserver.claims import Claim, Claims
+from tileserver.errors import BudgetError, GenerationError, UnavailableError
+from tileserver.jobs import Ask, BlockKey, Key, Priority, Receiver
 from tileserver.metrics import Metrics
 from tileserver.scheduler import Scheduler
 
@@ -24,7 +27,8 @@ TIMEOUT = 10
 class MemoryStore:
     """Stores pixels as they are. lossy: forgets each of these tiles once when it is read."""
 
-    def __init__(self) -> None:
+    def __init__(self, claims: Claims) -> None:
+        self.claims = claims
         self.tiles: dict[Key, Pixels] = {}
         self.lossy: list[Tile] = []
         self.failing = False
@@ -42,22 +46,33 @@ class MemoryStore:
             del self.tiles[key]
         return self.tiles.get(key)
 
-    def deliver(self, key: Key, pixels: Pixels, done: Callable[[Entry | Exception], None]) -> None:
+    def claim(self, key: BlockKey) -> Claim | None:
+        return self.claims.take(key[0].to_bytes(16, "big"), key[1])
+
+    def deliver(self, seed: int, tiles: Mapping[Tile, Pixels], receiver: Receiver) -> None:
         if self.failing:
             raise OSError("no room")
-        self.tiles[key] = pixels
-        done(Entry(pixels.tobytes(), b""))
+        for tile, pixels in tiles.items():
+            self.tiles[seed, tile] = pixels
+            receiver.made(tile, Entry(pixels.tobytes(), b""))
+        receiver.over(None)
 
 
 class Setup:
     """A scheduler over a fake renderer and a store in memory."""
 
-    def __init__(self, max_queue: int = 100) -> None:
-        self.renderer, self.store, self.metrics = FakeRenderer(), MemoryStore(), Metrics()
-        self.scheduler = Scheduler(self.renderer, self.store, self.metrics, max_queue)
+    def __init__(self, directory: Path, max_queue: int = 100, budget: int | None = None) -> None:
+        self.renderer, self.metrics = FakeRenderer(), Metrics()
+        self.store = MemoryStore(Claims(directory))
+        self.scheduler = Scheduler(self.renderer, self.store, self.metrics, max_queue, budget)
 
-    def ask(self, tile: Tile, seed: int = 0) -> Future[Entry]:
-        return self.scheduler.request((seed, tile))
+    def ask(self, tile: Tile, seed: int = 0, ask: Ask = Ask()) -> Future[Entry]:  # noqa: B008
+        return self.scheduler.request((seed, tile), ask)
+
+    def close(self) -> None:
+        self.renderer.gate.set()
+        self.scheduler.close()
+        self.store.claims.close()
 
     def busy(self) -> None:
         """Keep the generator at one tile until the gate is opened."""
@@ -66,16 +81,15 @@ class Setup:
         wait_until(lambda: len(self.renderer.calls) == 1)
 
     def order(self) -> list[Tile]:
-        """Return what was computed, without the tile of `busy`."""
-        return [tile for seed, tile in self.renderer.calls if seed != 99]
+        """Return the tops of the blocks that were computed, without the one of `busy`."""
+        return [block.top for seed, block in self.renderer.calls if seed != 99]
 
 
 @pytest.fixture
-def setup() -> Iterator[Setup]:
-    made = Setup()
+def setup(tmp_path: Path) -> Iterator[Setup]:
+    made = Setup(tmp_path)
     yield made
-    made.renderer.gate.set()
-    made.scheduler.close()
+    made.close()
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -87,16 +101,21 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def expected(renderer: FakeRenderer, seed: int, tile: Tile) -> Pixels:
     fresh = FakeRenderer()
-    return fresh.compute(seed, tile, lambda need: expected(renderer, seed, need))
+    block = Block.of(tile)
+    return fresh.compute(seed, block, lambda need: expected(renderer, seed, need))[tile]
+
+
+def needs(setup: Setup, tile: Tile) -> tuple[Tile, ...]:
+    return setup.renderer.needs(Block.of(tile))
 
 
 def test_inputs_are_made_before_users_and_each_once(setup: Setup) -> None:
     entry = setup.ask(DEEP).result(TIMEOUT)
     order = setup.order()
     assert len(order) == len(set(order))
-    assert order[-1] == DEEP
-    for position, tile in enumerate(order):
-        assert set(setup.renderer.needs(tile)) <= set(order[:position])
+    assert order[-1] == DEEP.parent()
+    for position, top in enumerate(order):
+        assert {Block.of(need).top for need in needs(setup, top)} <= set(order[:position])
     assert entry.payload == expected(setup.renderer, 0, DEEP).tobytes()
     assert len(setup.scheduler) == 0
 
@@ -104,7 +123,7 @@ def test_inputs_are_made_before_users_and_each_once(setup: Setup) -> None:
 def test_requests_of_one_tile_and_its_inputs_share_one_job(setup: Setup) -> None:
     setup.busy()
     answers = [setup.ask(DEEP) for _ in range(50)]
-    above = setup.ask(setup.renderer.needs(DEEP)[0])
+    above = setup.ask(needs(setup, DEEP)[0])
     setup.renderer.gate.set()
     assert len({answer.result(TIMEOUT).payload for answer in answers}) == 1
     above.result(TIMEOUT)
@@ -141,7 +160,8 @@ def test_what_a_new_view_wants_too_moves_to_the_front(setup: Setup) -> None:
     setup.renderer.gate.set()
     for answer in answers:
         answer.result(TIMEOUT)
-    assert setup.order() == [old[1], new, old[0], old[2]]
+    assert set(setup.order()[:2]) == {old[1], Tile(5, 31, 0)}
+    assert setup.order()[2:] == [new.parent(), old[0], old[2]]
 
 
 def test_what_has_waited_for_long_goes_first(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +169,7 @@ def test_what_has_waited_for_long_goes_first(setup: Setup, monkeypatch: pytest.M
     old, new = [Tile(5, n, 0) for n in range(3)], [Tile(4, n, 9) for n in range(3)]
     answers = [setup.ask(tile) for tile in old]
     time.sleep(0.02)
-    monkeypatch.setattr(module, "AGE_SECONDS", 0.02)
+    monkeypatch.setitem(plan.AGE_SECONDS, Priority.INTERACTIVE, 0.02)
     answers += [setup.ask(tile) for tile in new]
     setup.renderer.gate.set()
     for answer in answers:
@@ -164,23 +184,18 @@ def test_a_new_request_takes_its_waiting_inputs_along(setup: Setup) -> None:
     setup.renderer.gate.set()
     for answer in [*old, newest]:
         answer.result(TIMEOUT)
-    assert setup.order() == [
-        Tile(5, 10, 10),
-        Tile(7, 41, 41),
-        Tile(9, 165, 165),
-        Tile(5, 20, 20),
-    ]
+    assert setup.order()[4:] == [Tile(6, 20, 20), Tile(8, 82, 82), Tile(5, 20, 20)]
 
 
 def test_a_failure_answers_everybody_and_the_next_request_works(setup: Setup) -> None:
-    parent = setup.renderer.needs(DEEP)[0]
+    parent = needs(setup, DEEP)[0]
     setup.busy()
     setup.renderer.broken.add(parent)
     answers = [setup.ask(DEEP), setup.ask(DEEP), setup.ask(parent)]
     unrelated = setup.ask(Tile(5, 0, 0))
     setup.renderer.gate.set()
     for answer in answers:
-        with pytest.raises(GenerationError, match=f"tile {parent} of seed 0 .* is broken"):
+        with pytest.raises(GenerationError, match=f"of seed 0 .* {parent} is broken"):
             answer.result(TIMEOUT)
     unrelated.result(TIMEOUT)
     assert len(setup.scheduler) == 0
@@ -190,8 +205,10 @@ def test_a_failure_answers_everybody_and_the_next_request_works(setup: Setup) ->
 
 def test_wrong_pixels_are_a_failure_and_are_not_stored(setup: Setup) -> None:
     class Wrong(FakeRenderer):
-        def compute(self, seed: int, tile: Tile, read: Callable[[Tile], Pixels]) -> Pixels:
-            return np.zeros((3, 3, 3), np.uint8)
+        def compute(
+            self, seed: int, block: Block, read: Callable[[Tile], Pixels]
+        ) -> dict[Tile, Pixels]:
+            return dict.fromkeys(block.tiles, np.zeros((3, 3, 3), np.uint8))
 
     setup.scheduler.renderer = Wrong()
     with pytest.raises(GenerationError, match="expected uint8"):
@@ -209,12 +226,12 @@ def test_a_store_that_fails_answers_everybody(setup: Setup) -> None:
 
 def test_a_renderer_that_refuses_leaves_no_job_behind(setup: Setup) -> None:
     refused = Tile(9, 4, 4)
-    needs = setup.renderer.needs
+    inputs = setup.renderer.needs
 
-    def refuse(tile: Tile) -> tuple[Tile, ...]:
-        if tile == refused:
+    def refuse(block: Block) -> tuple[Tile, ...]:
+        if block == Block.of(refused):
             raise ValueError("refused")
-        return needs(tile)
+        return inputs(block)
 
     setup.renderer.needs = refuse  # type: ignore[method-assign]
     with pytest.raises(GenerationError, match="refused"):
@@ -225,10 +242,10 @@ def test_a_renderer_that_refuses_leaves_no_job_behind(setup: Setup) -> None:
 def test_lost_inputs_are_made_again(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     tile = Tile(9, 41, 42)
     before = setup.ask(tile).result(TIMEOUT).payload
-    monkeypatch.setattr(module, "RECENT_TILES", 0)
+    monkeypatch.setattr(recent, "RECENT_TILES", 0)
     setup.scheduler._recent.clear()
     del setup.store.tiles[0, tile]
-    setup.store.lossy = [*setup.renderer.needs(tile), Tile(5, 2, 2)]
+    setup.store.lossy = [*needs(setup, tile), Tile(5, 2, 2)]
     assert setup.ask(tile).result(TIMEOUT).payload == before
     assert not setup.store.lossy
 
@@ -236,26 +253,115 @@ def test_lost_inputs_are_made_again(setup: Setup, monkeypatch: pytest.MonkeyPatc
 def test_inputs_that_keep_vanishing_end_in_an_error(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "RECENT_TILES", 0)
+    monkeypatch.setattr(recent, "RECENT_TILES", 0)
     monkeypatch.setattr(setup.store, "pixels", lambda key: None)
     with pytest.raises(GenerationError, match="keeps vanishing"):
         setup.ask(Tile(7, 5, 5)).result(TIMEOUT)
 
 
-def test_a_full_queue_turns_new_tiles_away_but_not_known_ones() -> None:
-    setup = Setup(max_queue=3)
+def test_a_full_queue_turns_new_tiles_away_but_not_known_ones(tmp_path: Path) -> None:
+    setup = Setup(tmp_path, max_queue=3)
     setup.busy()
     answers = [setup.ask(Tile(7, 3, 3)), setup.ask(Tile(7, 3, 4))]
-    with pytest.raises(UnavailableError, match="3 tiles are waiting"):
-        setup.ask(Tile(7, 3, 5))
-    with pytest.raises(UnavailableError, match="3 tiles are waiting"):
-        setup.ask(setup.renderer.needs(Tile(7, 3, 3))[0])
-    answers.append(setup.ask(Tile(7, 3, 4)))
+    with pytest.raises(UnavailableError, match="3 blocks of tiles are waiting") as refusal:
+        setup.ask(Tile(7, 9, 5))
+    assert 1 <= refusal.value.retry <= 60
+    with pytest.raises(UnavailableError, match="3 blocks of tiles are waiting"):
+        setup.ask(needs(setup, Tile(7, 3, 3))[0])
+    answers.append(setup.ask(Tile(7, 2, 5)))
     setup.renderer.gate.set()
     for answer in answers:
         answer.result(TIMEOUT)
-    setup.ask(Tile(7, 3, 5)).result(TIMEOUT)
-    setup.scheduler.close()
+    setup.ask(Tile(7, 9, 5)).result(TIMEOUT)
+    setup.close()
+
+
+def test_prefetching_goes_after_views_and_seeding_last(setup: Setup) -> None:
+    setup.busy()
+    tiles = {Priority.SEEDING: Tile(5, 1, 0), Priority.PREFETCH: Tile(4, 1, 0)}
+    answers = [setup.ask(tile, ask=Ask(priority)) for priority, tile in tiles.items()]
+    answers.append(setup.ask(Tile(3, 1, 0)))
+    setup.renderer.gate.set()
+    for answer in answers:
+        answer.result(TIMEOUT)
+    assert setup.order() == [Tile(3, 1, 0), Tile(4, 1, 0), Tile(5, 1, 0)]
+
+
+def test_what_is_prefetched_and_then_looked_at_goes_first(setup: Setup) -> None:
+    setup.busy()
+    ask = Ask(Priority.PREFETCH)
+    answers = [setup.ask(Tile(5, n, 0), ask=ask) for n in range(3)]
+    answers.append(setup.ask(Tile(5, 2, 0)))
+    setup.renderer.gate.set()
+    for answer in answers:
+        answer.result(TIMEOUT)
+    assert setup.order()[0] == Tile(5, 2, 0)
+
+
+@pytest.mark.parametrize("priority", [Priority.PREFETCH, Priority.SEEDING])
+def test_every_priority_gets_its_turn(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch, priority: Priority
+) -> None:
+    setup.busy()
+    monkeypatch.setitem(plan.AGE_SECONDS, priority, 0.0)
+    late = setup.ask(Tile(5, 1, 0), ask=Ask(priority))
+    answers = [setup.ask(Tile(4, n, 0)) for n in range(3)]
+    setup.renderer.gate.set()
+    for answer in [late, *answers]:
+        answer.result(TIMEOUT)
+    assert setup.order()[0] == Tile(5, 1, 0)
+
+
+def test_a_client_that_used_its_budget_up_waits_and_others_do_not(tmp_path: Path) -> None:
+    setup = Setup(tmp_path, budget=2)
+    greedy, other = Ask(client="1.1.1.1", free=False), Ask(client="2.2.2.2", free=False)
+    for n in (1, 2):
+        setup.ask(Tile(5, n, 0), ask=greedy).result(TIMEOUT)
+    with pytest.raises(BudgetError, match="2 new blocks") as refusal:
+        setup.ask(Tile(5, 3, 0), ask=greedy)
+    assert 20 < refusal.value.retry <= 30
+    setup.ask(Tile(5, 1, 0), ask=greedy).result(TIMEOUT)
+    setup.ask(Tile(5, 3, 0), ask=other).result(TIMEOUT)
+    setup.ask(Tile(5, 4, 0), ask=greedy._replace(free=True)).result(TIMEOUT)
+    setup.close()
+
+
+def test_a_block_that_another_process_makes_is_awaited_while_others_are_made(
+    setup: Setup,
+) -> None:
+    elsewhere = Claims(setup.store.claims.path.parent)
+    top = Tile(5, 4, 4)
+    claim = elsewhere.take((0).to_bytes(16, "big"), Block(top))
+    assert claim
+    held = setup.ask(top)
+    for n in range(3):
+        setup.ask(Tile(5, n, 0)).result(TIMEOUT)
+    assert not held.done()
+    setup.store.tiles[0, top] = draw(7, top)  # what the other process makes
+    claim.release()
+    assert held.result(TIMEOUT).payload == draw(7, top).tobytes()
+    assert top not in setup.order()
+    elsewhere.close()
+
+
+def test_a_block_whose_maker_elsewhere_died_is_made_here(setup: Setup) -> None:
+    elsewhere = Claims(setup.store.claims.path.parent)
+    assert elsewhere.take((0).to_bytes(16, "big"), Block(Tile(6, 2, 2)))
+    held = setup.ask(Tile(7, 4, 5))
+    wait_until(lambda: setup.metrics.awaited.value == 1)
+    elsewhere.close()
+    assert held.result(TIMEOUT)
+    wait_until(lambda: len(setup.scheduler) == 0)
+    assert setup.store.claim((0, Block(Tile(6, 2, 2)))), "the claim was not given back"
+
+
+def test_a_held_block_that_nobody_wants_any_more_is_forgotten(setup: Setup) -> None:
+    elsewhere = Claims(setup.store.claims.path.parent)
+    assert elsewhere.take((0).to_bytes(16, "big"), Block(Tile(5, 4, 4)))
+    held = setup.ask(Tile(5, 4, 4))
+    setup.scheduler.abandon((0, Tile(5, 4, 4)), held)
+    wait_until(lambda: len(setup.scheduler) == 0)
+    elsewhere.close()
 
 
 def test_what_nobody_waits_for_is_dropped_with_its_inputs(setup: Setup) -> None:
@@ -270,7 +376,7 @@ def test_what_nobody_waits_for_is_dropped_with_its_inputs(setup: Setup) -> None:
 
 
 def test_what_others_wait_for_stays(setup: Setup) -> None:
-    parent = setup.renderer.needs(DEEP)[0]
+    parent = needs(setup, DEEP)[0]
     setup.busy()
     gone, stays, above = setup.ask(DEEP), setup.ask(DEEP), setup.ask(parent)
     setup.scheduler.abandon((0, DEEP), gone)
@@ -289,8 +395,8 @@ def test_a_running_tile_is_finished_and_stored_without_waiters(setup: Setup) -> 
     wait_until(lambda: setup.store.has((0, Tile(4, 1, 1))))
 
 
-def test_closing_answers_everybody() -> None:
-    setup = Setup()
+def test_closing_answers_everybody(tmp_path: Path) -> None:
+    setup = Setup(tmp_path)
     setup.busy()
     queued = setup.ask(DEEP)
     closing = threading.Thread(target=setup.scheduler.close)
@@ -327,7 +433,8 @@ def test_many_threads_asking_and_leaving_at_random_leave_nothing_behind(setup: S
         by_tile.setdefault(tile, set()).add(answer.result(TIMEOUT).payload)
     assert {len(found) for found in by_tile.values()} == {1}
     wait_until(lambda: len(setup.scheduler) == 0)
-    assert not setup.scheduler._asked
+    assert setup.scheduler._plan.asked == 0
+    assert not setup.scheduler._plan._admission._waiting
     assert len(setup.order()) == len(set(setup.order()))
 
 

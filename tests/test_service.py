@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from generator.block import Block
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.cache import TileCache
 from tileserver.errors import GenerationError, UnavailableError
 from tileserver.metrics import Metrics
-from tileserver.service import TileService
+from tileserver.service import LocalBackend, TileService
 from tileserver.settings import Settings
 
 DEEP = Tile(13, 4000, 4001)
@@ -41,14 +42,21 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.002)
 
 
+def queued(service: TileService) -> int:
+    assert isinstance(service.backend, LocalBackend)
+    return len(service.backend.workshop)
+
+
 def test_a_thousand_requests_for_one_cold_tile_make_it_once(tmp_path: Path) -> None:
     async def run() -> None:
         async with running(tmp_path, FakeRenderer(delay=0.01)) as (service, fake):
             entries = await asyncio.gather(*(service.get(0, DEEP) for _ in range(1000)))
             assert len(set(entries)) == 1
-            assert fake.calls.count((0, DEEP)) == 1
+            assert fake.calls.count((0, Block.of(DEEP))) == 1
             assert len(fake.calls) == len(set(fake.calls))
-            assert service.find((0, DEEP)) == entries[0]
+            found = service.lookup(0, DEEP)
+            assert found is not None
+            assert found.payload == entries[0].payload
 
     asyncio.run(run())
 
@@ -83,7 +91,7 @@ def test_a_second_start_makes_nothing_again(tmp_path: Path) -> None:
         async with running(tmp_path) as (service, _):
             first = await service.get(3, DEEP)
         async with running(tmp_path) as (service, fake):
-            assert await service.get(3, DEEP) == first
+            assert (await service.get(3, DEEP)).payload == first.payload
             assert not fake.calls
 
     asyncio.run(run())
@@ -96,7 +104,7 @@ def test_another_model_never_gets_the_tiles_of_the_first(tmp_path: Path) -> None
         async with running(tmp_path, FakeRenderer(name="new")) as (service, fake):
             assert service.lookup(0, DEEP) is None
             await service.get(0, DEEP)
-            assert (0, DEEP) in fake.calls
+            assert (0, Block.of(DEEP)) in fake.calls
             await until(lambda: len(service.cache.worlds()) == 2)  # type: ignore[union-attr]
             worlds = service.cache.worlds()  # type: ignore[union-attr]
         assert {about["name"] for about in worlds.values()} == {"old", "new"}
@@ -124,8 +132,8 @@ def test_a_request_is_held_only_so_long(tmp_path: Path) -> None:
             with pytest.raises(UnavailableError, match=r"was not made within 0.1 s"):
                 await service.get(0, DEEP)
             fake.gate.set()
-            await until(lambda: service.queue_length() == 0)
-            assert (0, DEEP) not in fake.calls
+            await until(lambda: queued(service) == 0)
+            assert (0, Block.of(DEEP)) not in fake.calls
 
     asyncio.run(run())
 
@@ -137,12 +145,12 @@ def test_a_request_that_is_given_up_drops_its_work(tmp_path: Path) -> None:
             first = asyncio.create_task(service.get(0, Tile(0, 0, 0)))
             await until(lambda: len(fake.calls) == 1)
             second = asyncio.create_task(service.get(0, DEEP))
-            await until(lambda: service.queue_length() > 1)
+            await until(lambda: queued(service) > 1)
             second.cancel()
-            await until(lambda: service.queue_length() == 1)
+            await until(lambda: queued(service) == 1)
             fake.gate.set()
             assert await first
-            assert fake.calls == [(0, Tile(0, 0, 0))]
+            assert fake.calls == [(0, Block(Tile(0, 0, 0)))]
 
     asyncio.run(run())
 
@@ -154,7 +162,7 @@ def test_until_it_is_open_the_service_says_so() -> None:
         service.lookup(0, DEEP)
     service.failure = "the weights are missing"
     assert service.problem() == "the weights are missing"
-    assert b"elsewhere_queue_length 0.0" in service.metrics.text()
+    assert b"elsewhere_ready 0.0" in service.metrics.text()
     service.close()
 
 
@@ -165,7 +173,10 @@ def test_gauges_follow_the_cache(tmp_path: Path) -> None:
             await until(lambda: service.stored() == 9)
             text = service.metrics.text().decode()
             assert "elsewhere_tiles_stored 9.0" in text
-            assert "elsewhere_encode_seconds_count 9.0" in text
-            assert 'elsewhere_generation_seconds_count{zoom="7"} 4.0' in text
+            assert "elsewhere_ready 1.0" in text
+            assert 'elsewhere_encode_seconds_count{zoom="7"} 4.0' in text
+            assert 'elsewhere_generation_seconds_count{zoom="5"} 4.0' in text
+            assert 'elsewhere_generation_seconds_count{zoom="6"} 1.0' in text
+            assert 'elsewhere_tile_misses_total{zoom="6"} 1.0' in text
 
     asyncio.run(run())

@@ -31,9 +31,15 @@ class Answers:
 
     def __init__(self) -> None:
         self.found: list[Entry | Exception] = []
+        self.blocks = 0
 
-    def __call__(self, result: Entry | Exception) -> None:
-        self.found.append(result)
+    def made(self, tile: Tile, entry: Entry) -> None:
+        self.found.append(entry)
+
+    def over(self, error: Exception | None) -> None:
+        self.blocks += 1
+        if error is not None:
+            self.found.append(error)
 
     def payloads(self) -> list[bytes]:
         return [result.payload for result in self.found if isinstance(result, Entry)]
@@ -41,7 +47,7 @@ class Answers:
 
 def submit(writer: Writer, answers: Answers, tiles: list[Tile]) -> None:
     for tile in tiles:
-        writer.submit((WORLD, tile), draw(0, tile), answers)
+        writer.submit(WORLD, {tile: draw(0, tile)}, answers)
 
 
 def test_what_is_announced_is_what_is_stored(cache: TileCache) -> None:
@@ -70,6 +76,19 @@ def test_tiles_are_committed_in_batches(cache: TileCache, monkeypatch: pytest.Mo
     assert sizes == [64, 36]
 
 
+def test_a_block_is_over_once_all_its_tiles_are_committed(cache: TileCache) -> None:
+    over: list[bool] = []
+
+    class Watcher(Answers):
+        def over(self, error: Exception | None) -> None:
+            over.append(all(cache.has(WORLD, tile) for tile in TILES[:5]))
+
+    writer = Writer(cache, Metrics())
+    writer.submit(WORLD, {tile: draw(0, tile) for tile in TILES[:5]}, Watcher())
+    writer.close()
+    assert over == [True]
+
+
 def test_a_lonely_tile_is_committed_soon(cache: TileCache) -> None:
     writer = Writer(cache, Metrics())
     submit(writer, Answers(), TILES[:1])
@@ -87,11 +106,14 @@ def test_worlds_are_written_down_with_their_first_tile(cache: TileCache) -> None
 
 def test_pixels_that_cannot_be_encoded_are_told_and_the_next_ones_work(cache: TileCache) -> None:
     writer, answers = Writer(cache, Metrics()), Answers()
-    writer.submit((WORLD, TILES[0]), np.zeros((2, 2, 3), np.uint8), answers)
+    wrong = np.zeros((2, 2, 3), np.uint8)
+    writer.submit(WORLD, {TILES[1]: draw(0, TILES[1]), TILES[0]: wrong}, answers)
     submit(writer, answers, TILES[:1])
     writer.close()
-    assert isinstance(answers.found[0], ValueError)
-    assert answers.payloads() == [cache.get(WORLD, TILES[0])]
+    assert isinstance(answers.found[1], ValueError)
+    assert answers.payloads()[1:] == [cache.get(WORLD, TILES[0])]
+    assert answers.blocks == 2
+    assert not cache.has(WORLD, TILES[1])
 
 
 def test_a_failing_disk_is_survived_and_recovers(

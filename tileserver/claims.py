@@ -87,6 +87,10 @@ class Claims:
             self._held.add(offset)
         return Claim(self, offset)
 
+    def none(self) -> Claim:
+        """Return a claim on nothing, for who goes on where the file system has no locks."""
+        return Claim(self, -1)
+
     def close(self) -> None:
         """Release every claim; a second call does nothing."""
         with self._lock:

@@ -47,6 +47,12 @@ EXAMPLES = {
   elsewhere bench --quick --json""",
 }
 
+SWITCHES = {
+    "public": "strangers may come: budgets for clients, details only for this machine or the key",
+    "cached-only": "make no tiles, except for clients with the key",
+    "access-log": "log every answer",
+}
+
 SHARED = {
     "cache": ("DIR", "folder of the tile cache (default: elsewhere in the user's cache folder)"),
     "cache-limit": ("SIZE", "size that the cache may reach, such as 20GB"),
@@ -161,6 +167,16 @@ def _serve(sub: Parser) -> None:
         const=True,
         help="believe X-Forwarded-* headers: only behind a proxy that sets them",
     )
+    group.add_argument("--workers", metavar="N", help="web processes (default 1)")
+    group.add_argument("--nice", metavar="N", help="how far making tiles yields, 0-19 (default 10)")
+    for flag, text in SWITCHES.items():
+        group.add_argument(f"--{flag}", action="store_const", const=True, help=text)
+    group.add_argument(
+        "--render-budget", metavar="N", help="blocks of tiles made for one client per minute"
+    )
+    group.add_argument("--api-key", metavar="KEY", help="opens what is closed to other clients")
+    group.add_argument("--log-format", metavar="F", help="text or json (default text)")
+    group.add_argument("--log-level", metavar="L", help="debug, info, warning or error")
 
 
 def _seed(sub: Parser) -> None:

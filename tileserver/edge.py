@@ -42,7 +42,7 @@ class Edge:
             if message["type"] == "http.response.start":
                 started = True
                 message["headers"] = [*message["headers"], *_CORS]
-                self.metrics.requests.labels(message["status"]).inc()
+                self.metrics.answered(message["status"])
             await send(message)
 
         if scope["method"] == "OPTIONS":

@@ -19,6 +19,12 @@ MAX_SEED = (1 << 64) - 1
 
 _URL = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:/[A-Za-z0-9._~-]+)*/?", re.ASCII)
 
+PUBLIC_BUDGET = 120
+"""Blocks per client and minute of a public server: about eight first views of a large screen."""
+
+LOG_FORMATS = ("text", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _UNITS |= {"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40}
 
@@ -35,10 +41,15 @@ class Settings:
 
     seed: world of the addresses that name none. base, weights: files of the user's own, None for
     the shipped ones. steps: sampler steps, None for the shipped choice. threads: of the generator,
-    None for all cores. max_queue: tiles asked for and not made yet, above which requests are turned
-    away. hold_seconds: how long a request waits for its tile. cache_limit: bytes of the data file.
-    public_url: URL that clients reach the server at, None for what their requests name.
-    trust_proxy: whether X-Forwarded-* headers are believed.
+    None for all cores. max_queue: blocks of tiles asked for and not made yet, above which requests
+    are turned away. hold_seconds: how long a request waits for its tile. cache_limit: bytes of the
+    data file. public_url: URL that clients reach the server at, None for what their requests name.
+    trust_proxy: whether X-Forwarded-* headers are believed. workers: web processes. nice: by how
+    much the process that makes tiles yields to all others, 0 to 19. public: whether strangers may
+    reach the server. render_budget: blocks of tiles made for one client per minute, None for the
+    default of `public` or else any number. cached_only: make no tiles for clients without the key.
+    api_key: opens what is closed to others. log_format: text or json. access_log: whether every
+    answer is logged.
     """
 
     host: str = "127.0.0.1"
@@ -54,6 +65,22 @@ class Settings:
     cache_limit: int = DEFAULT_LIMIT
     public_url: str | None = None
     trust_proxy: bool = False
+    workers: int = 1
+    nice: int = 10
+    public: bool = False
+    render_budget: int | None = None
+    cached_only: bool = False
+    api_key: str | None = field(default=None, repr=False)
+    log_format: str = "text"
+    log_level: str = "info"
+    access_log: bool = False
+
+    @property
+    def budget(self) -> int | None:
+        """Return how many blocks are made for one client per minute, None for any number."""
+        if self.render_budget is None and self.public:
+            return PUBLIC_BUDGET
+        return self.render_budget
 
     @classmethod
     def load(
@@ -149,6 +176,25 @@ def _host(value: object, name: str) -> str:
     return value
 
 
+def _secret(value: object, name: str) -> str:
+    text = str(value)
+    if not re.fullmatch(r"[!-~]{8,200}", text):
+        raise SettingsError(
+            f"{name} has {len(text)} characters, expected 8 to 200 printable ASCII characters "
+            "without blanks"
+        )
+    return text
+
+
+def _choice(*known: str) -> Callable[[object, str], str]:
+    def read(value: object, name: str) -> str:
+        if value not in known:
+            raise SettingsError(f"{name} is {_shown(value)}, expected one of: {', '.join(known)}")
+        return str(value)
+
+    return read
+
+
 def _url(value: object, name: str) -> str:
     if not isinstance(value, str) or not _URL.fullmatch(value):
         raise SettingsError(f"{name} is {_shown(value)}, expected a URL: https://example.org/maps")
@@ -181,5 +227,14 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "cache_limit": parse_size,
     "public_url": _url,
     "trust_proxy": _switch,
+    "workers": _whole(1, 64),
+    "nice": _whole(0, 19),
+    "public": _switch,
+    "render_budget": _whole(1, 1_000_000),
+    "cached_only": _switch,
+    "api_key": _secret,
+    "log_format": _choice(*LOG_FORMATS),
+    "log_level": _choice(*LOG_LEVELS),
+    "access_log": _switch,
 }
 assert set(_READERS) == {item.name for item in fields(Settings)}
