@@ -19,6 +19,7 @@ from generator.config import SamplerConfig, to_json
 from generator.network import SCALE, channels_last
 from generator.tile import STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.windows import stage_of
+from generator.world import fingerprint
 
 PIXEL_VERSION = 2
 """Raised whenever the same weights would give other pixels."""
@@ -35,8 +36,13 @@ Read = Callable[[Tile], Pixels]
 class Renderer(Protocol):
     """What a tile server needs of a world generator."""
 
+    @property
+    def identity(self) -> bytes:
+        """Bytes that change with anything but the seed that decides pixels."""
+        ...
+
     def fingerprint(self, seed: int) -> bytes:
-        """16 bytes that change with anything that decides the world's pixels."""
+        """16 bytes that name a world: `generator.world.fingerprint` of identity and seed."""
         ...
 
     def needs(self, block: Block) -> tuple[Tile, ...]:
@@ -91,14 +97,19 @@ class Cascade:
         self.stage = stage_of(network, sampler.steps)
         self._lock = threading.Lock()
 
-    def fingerprint(self, seed: int) -> bytes:
-        """Digest of seed, base map, weights, sampler, precision and pixel code."""
+    @property
+    def identity(self) -> bytes:
+        """Digest of base map, weights, sampler, precision, machine and pixel code."""
         parts = (
-            PIXEL_VERSION, seed, self.basemap.digest, self.checkpoint.digest, to_json(self.sampler),
+            PIXEL_VERSION, self.basemap.digest, self.checkpoint.digest, to_json(self.sampler),
             str(self.precision), self.device.type, torch.__version__,
             torch.backends.cpu.get_cpu_capability(),
         )  # fmt: skip
-        return hashlib.sha256(json.dumps(parts).encode()).digest()[:16]
+        return hashlib.sha256(json.dumps(parts).encode()).digest()
+
+    def fingerprint(self, seed: int) -> bytes:
+        """16 bytes that name the world of a seed."""
+        return fingerprint(self.identity, seed)
 
     def needs(self, block: Block) -> tuple[Tile, ...]:
         """Return () up to zoom 5, else the tiles above that the window of its stage reads."""

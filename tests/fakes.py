@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from generator.block import Block
 from generator.tile import TILE_SIZE, Tile
+from generator.world import fingerprint
 
 Pixels = NDArray[np.uint8]
 
@@ -30,9 +31,14 @@ class FakeRenderer:
         self.gate = threading.Event()
         self.gate.set()
 
+    @property
+    def identity(self) -> bytes:
+        """Return bytes that stand for the model."""
+        return hashlib.sha256(self.name.encode()).digest()
+
     def fingerprint(self, seed: int) -> bytes:
         """Return 16 bytes that stand for the world."""
-        return hashlib.blake2b(f"{self.name} {seed}".encode(), digest_size=16).digest()
+        return fingerprint(self.identity, seed)
 
     def describe(self) -> dict[str, object]:
         """Return what the API shows as the model."""
