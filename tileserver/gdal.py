@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from xml.etree.ElementTree import Element, SubElement
 
-from generator.tile import EQUATOR_RESOLUTION, MAX_ZOOM, TILE_SIZE
+from generator.tile import MAX_ZOOM, TILE_SIZE
 from tileserver.about import SUMMARY, title
+from tileserver.grid import EDGE, cell_size
 from tileserver.links import Links
 from tileserver.settings import Settings
 from tileserver.xml import serialize
-
-EDGE = math.pi * 6378137.0
-"""Half the equator in EPSG:3857, metres: the map reaches from -EDGE to EDGE both ways."""
 
 MAX_CONNECTIONS = 4
 """Tiles that GDAL asks for at once: a few blocks ahead, far from the queue's limit."""
@@ -71,7 +69,7 @@ def tile_map(links: Links) -> bytes:
     )
     sets = SubElement(root, "TileSets", profile="global-mercator")
     for zoom in range(MAX_ZOOM + 1):
-        units = repr(EQUATOR_RESOLUTION / 2**zoom)
+        units = repr(cell_size(zoom))
         SubElement(
             sets,
             "TileSet",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from tileserver.address import parse_seed
 from tileserver.errors import BadRequestError
-from tileserver.http import parse_seed
 from tileserver.settings import Settings
 
 _HOST = re.compile(

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from generator.tile import MAX_ZOOM
 from tileserver.about import SUMMARY, attribution, title
-from tileserver.gdal import EDGE
+from tileserver.grid import EDGE
 from tileserver.links import Links
 from tileserver.settings import Settings
 from tileserver.xml import serialize
