@@ -27,8 +27,10 @@ from tileserver.endpoints import routes
 from tileserver.errors import Problem, ServerError, StartError, problem, problem_for
 from tileserver.http import METHODS
 from tileserver.metrics import Metrics
+from tileserver.protocol import Front
 from tileserver.service import TileService
 from tileserver.settings import Settings
+from tileserver.tiles import TileEndpoint
 
 if TYPE_CHECKING:
     from generator.cascade import Cascade, Renderer
@@ -110,6 +112,7 @@ def serve(settings: Settings) -> None:
             app = create_app(settings, load_renderer(settings), cache)
             config = uvicorn.Config(
                 app,
+                http=front(app.state.service).protocol(),
                 ws="none",
                 lifespan="on",
                 access_log=False,
@@ -125,6 +128,15 @@ def serve(settings: Settings) -> None:
             with _calm_exit():
                 DrainingServer(config, app.state.service).run(sockets=[listener])
     print("Elsewhere has stopped.", file=sys.stderr)
+
+
+def front(service: TileService) -> Front:
+    """Return what the connections of a server share: stored tiles are answered by the protocol.
+
+    With an access log every request goes through the application, which is where it is written.
+    """
+    at_hand = None if service.settings.access_log else TileEndpoint(service).at_hand
+    return Front(at_hand, service.metrics.answered)
 
 
 class DrainingServer(uvicorn.Server):

@@ -7,19 +7,8 @@ import logging
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tileserver.errors import problem
-from tileserver.http import METHODS, send_plain, send_problem
+from tileserver.http import OPEN, preflight, send_plain, send_problem
 from tileserver.metrics import Metrics
-
-_CORS = [
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"ETag, Retry-After"),
-]
-_PREFLIGHT = [
-    (b"allow", METHODS),
-    (b"access-control-allow-methods", METHODS),
-    (b"access-control-allow-headers", b"*"),
-    (b"access-control-max-age", b"86400"),
-]
 
 log = logging.getLogger("elsewhere")
 
@@ -41,12 +30,12 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *_CORS]
+                message["headers"] = [*message["headers"], *OPEN]
                 self.metrics.answered(message["status"])
             await send(message)
 
         if scope["method"] == "OPTIONS":
-            return await send_plain(sending, 204, _PREFLIGHT)
+            return await send_plain(sending, 204, preflight(scope["headers"]))
         try:
             await self.app(scope, receive, sending)
         except Exception as error:

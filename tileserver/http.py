@@ -1,17 +1,18 @@
-"""HTTP details that need no server: addresses, conditional requests, and plain ASGI answers."""
+"""HTTP details that need no server: headers, conditional requests, and plain ASGI answers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 
 from starlette.types import Receive, Send
 
-from generator.tile import Tile
-from tileserver.errors import BadRequestError, Problem
-from tileserver.settings import MAX_SEED
+from tileserver.errors import Problem
 
-Headers = Iterable[tuple[bytes, bytes]]
+Pair = tuple[bytes, bytes]
+Headers = Iterable[Pair]
 
 METHODS = b"GET, HEAD, OPTIONS"
 """What every path answers to."""
@@ -20,43 +21,67 @@ MAX_AGE = 3600
 CACHE_CONTROL = f"public, max-age={MAX_AGE}".encode()
 """Tiles of an address change only with the model or base map; then the ETag tells."""
 
-_WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
-_SEED = re.compile(r"[0-9]{1,20}", re.ASCII)
+FOREVER = b"public, max-age=31536000, immutable"
+"""For addresses that name the world's version: other pixels have another address."""
+
+OPEN = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"ETag, Last-Modified, Retry-After"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"timing-allow-origin", b"*"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""Part of every answer: any page may use it, and no browser may guess another type."""
+
 _TAG = re.compile(rb'(?:W/)?("[^"]*")|(\*)')
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_NAMES = re.compile(_TOKEN + rb"(?:[ \t]*,[ \t]*" + _TOKEN + rb")*")
+_ASKED = b"access-control-request-headers"
 
 
-def parse_address(params: Mapping[str, str], default_seed: int) -> tuple[int, Tile]:
-    """Read a tile's address from a path's parts: z, x, y with extension, and perhaps seed.
+def is_unchanged(headers: Headers, tag: bytes, modified: int) -> bool:
+    """Say whether a request's conditions allow the answer 304.
 
-    Raises BadRequestError for text that is no address, TileError for a tile off the map.
+    If-None-Match counts alone where it is there: a list with the strong tag `tag` (quotes
+    included), its weak form or `*`. Otherwise If-Modified-Since, against the Unix second modified.
     """
-    seed = parse_seed(params["seed"]) if "seed" in params else default_seed
-    row, _, extension = params["y"].partition(".")
-    if extension != "png":
-        given = f"the extension .{_shown(extension)}" if extension else "no extension"
-        raise BadRequestError(f"the address has {given}, expected /z/x/y.png or /seed/z/x/y.png")
-    z, x = _parse_whole("zoom", params["z"]), _parse_whole("x", params["x"])
-    return seed, Tile(z, x, _parse_whole("y", row))
-
-
-def parse_seed(text: str) -> int:
-    """Read the seed in a path. Raises BadRequestError."""
-    if not _SEED.fullmatch(text) or int(text) > MAX_SEED:
-        raise BadRequestError(f"the seed is '{_shown(text)}', expected 0 to {MAX_SEED}")
-    return int(text)
-
-
-def is_unchanged(headers: Headers, tag: bytes) -> bool:
-    """Say whether the request's If-None-Match names the strong tag `tag` (quotes included)."""
+    since, tagged = None, False
     for name, value in headers:
         if name == b"if-none-match":
+            tagged = True
             for match in _TAG.finditer(value):
                 if match[2] is not None or match[1] == tag:
                     return True
-    return False
+        elif name == b"if-modified-since":
+            since = value
+    return since is not None and not tagged and modified <= _seconds(since)
 
 
-async def send_problem(send: Send, problem: Problem, *extra: tuple[bytes, bytes]) -> None:
+@lru_cache(maxsize=4096)
+def http_date(seconds: int) -> bytes:
+    """Return a Unix second as HTTP writes it: Sun, 06 Nov 1994 08:49:37 GMT."""
+    return formatdate(seconds, usegmt=True).encode()
+
+
+def preflight(headers: Headers) -> list[Pair]:
+    """Return the headers that grant what a browser asks leave for with OPTIONS."""
+    wanted = next((value for name, value in headers if name == _ASKED), b"*")
+    allowed = wanted if len(wanted) <= 1024 and _NAMES.fullmatch(wanted) else b"*"
+    return [
+        (b"allow", METHODS),
+        (b"access-control-allow-methods", METHODS),
+        (b"access-control-allow-headers", allowed),
+        (b"access-control-max-age", b"86400"),
+        (b"vary", b"Access-Control-Request-Headers"),
+    ]
+
+
+def rendered(pairs: Headers) -> bytes:
+    """Return headers as HTTP/1.1 sends them."""
+    return b"".join(b"%b: %b\r\n" % pair for pair in pairs)
+
+
+async def send_problem(send: Send, problem: Problem, *extra: Pair) -> None:
     """Send an error answer."""
     await send_plain(send, problem.status, [*problem.headers, *extra], problem.body)
 
@@ -73,14 +98,9 @@ async def until_disconnect(receive: Receive) -> None:
         pass
 
 
-def _parse_whole(name: str, text: str) -> int:
-    if not _WHOLE.fullmatch(text):
-        raise BadRequestError(
-            f"the {name} of the tile is '{_shown(text)}', expected a whole number "
-            "of at most 18 digits"
-        )
-    return int(text)
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."
+def _seconds(date: bytes) -> float:
+    """Return an HTTP date as Unix seconds; what is none lies before all time."""
+    try:
+        return parsedate_to_datetime(date.decode("ascii")).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return float("-inf")

@@ -14,6 +14,7 @@ from tileserver.errors import UnavailableError
 from tileserver.jobs import Ask
 from tileserver.metrics import Metrics
 from tileserver.settings import Settings
+from tileserver.variants import Variants
 from tileserver.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class TileService:
         self.cache: TileCache | None = None
         self.backend: Backend | None = None
         self.failure: str | None = None
+        self.variants = Variants(self)
         metrics.watch("tiles_stored", "Tiles in the cache, of all worlds", self.stored)
         metrics.watch("cache_bytes", "Size of the cache's data file", self.cache_bytes)
         metrics.watch("cache_damaged", "Stored tiles found damaged", self.damaged)
@@ -88,6 +90,7 @@ class TileService:
         """Finish the block that is being made, store everything, and close the cache."""
         if self.backend is not None:
             self.backend.close()
+        self.variants.close()
         if self.cache is not None:
             self.cache.close()
 
