@@ -13,7 +13,7 @@ first program in a directory decides for those that join it (`DirectoryLock`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,10 +28,11 @@ from tileserver.encode import decode_png
 from tileserver.errors import CacheError, CacheFullError
 from tileserver.eviction import PATIENCE, START, STOP, Evictor
 from tileserver.expiry import expiry
-from tileserver.idranges import END, Box, id_ranges
+from tileserver.idranges import END, id_ranges
 from tileserver.keeper import Keeper
 from tileserver.pins import Pin, Pins
 from tileserver.recency import Recency
+from tileserver.region import Box
 from tileserver.store import BLOB, HEAD, WORLD_BYTES, Store, digest_of
 from tileserver.tileid import tile_id, tile_of
 from tileserver.uniform import COLOUR_BYTES
@@ -231,12 +232,18 @@ class TileCache:
         world: bytes | None = None,
         bbox: Box | None = None,
         zooms: Iterable[int] | None = None,
+        report: Callable[[int], None] = lambda removed: None,
     ) -> int:
         """Remove the tiles of a world (None: all), box and zooms, pinned or not; return how many.
 
-        Only their part of the database is read. Raises TileError for a box off the map, CacheError.
+        Small transactions, after each of which `report` hears how many tiles are gone. Only their
+        part of the database is read. Raises TileError for a box off the map, CacheError.
         """
-        return sum(expiry(self.store, world, id_ranges(bbox, zooms)))
+        removed = 0
+        for gone in expiry(self.store, world, id_ranges(bbox, zooms)):
+            removed += gone
+            report(removed)
+        return removed
 
     def evict(self, target: float | None = None) -> int:
         """Remove what was not read for longest until `target` of the limit is in use.
@@ -254,7 +261,16 @@ class TileCache:
 
     def worlds(self) -> dict[bytes, dict[str, Any]]:
         """Return what made the tiles of each world in the cache."""
-        return {world: about for world, (about, _) in self._worlds.all().items()}
+        return {world: about for world, (about, _) in self.recorded().items()}
+
+    def recorded(self) -> dict[bytes, tuple[dict[str, Any], int]]:
+        """Return what `worlds` does with the Unix second when each was first written down."""
+        return self._worlds.all()
+
+    def forget(self, world: bytes) -> None:
+        """Remove what was written down about a world, and its pins. Raises CacheError."""
+        self._worlds.forget(world)
+        self.unpin(world)
 
     def pin(self, world: bytes, bbox: Box | None, zooms: Iterable[int]) -> None:
         """Keep a region (box None: the map) from eviction, stored now or later; once is enough.
@@ -290,6 +306,12 @@ class TileCache:
             return (self.path / DATA).stat().st_size
         except OSError as error:
             raise CacheError(f"the cache in {self.path} is gone: {error.strerror}") from None
+
+    @property
+    def rows(self) -> int:
+        """Return how many tiles and variants are stored."""
+        with self.store.reading() as txn:
+            return sum(int(txn.stat(table)["entries"]) for table in self._tables)
 
     @property
     def used(self) -> int:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from generator.tile import MAX_ZOOM, Tile, span_in_bbox
+from generator.tile import MAX_ZOOM, Tile
+from tileserver.region import Box, Region
 from tileserver.tileid import tile_id
-
-Box = tuple[float, float, float, float]
-"""West, south, east, north in degrees; west > east crosses the dateline."""
 
 END = ((1 << 2 * MAX_ZOOM + 2) - 1) // 3
 """One more than the number of the last tile of the last zoom."""
@@ -42,48 +40,13 @@ def id_ranges(bbox: Box | None = None, zooms: Iterable[int] | None = None) -> Id
     Exact; about as many ranges as the box's edge has tiles. Raises TileError for a box or a zoom
     off the map.
     """
-    chosen = sorted(set(range(MAX_ZOOM + 1) if zooms is None else zooms))
-    found: list[tuple[int, int]] = []
-    for zoom in chosen:
-        if bbox is None:
-            first = tile_id(Tile(zoom, 0, 0))
-            found.append((first, first + (1 << 2 * zoom)))
-            continue
-        columns, rows = span_in_bbox(*bbox, zoom)
-        if rows:
-            for run in _runs(columns):
-                _descend(Tile(0, 0, 0), zoom, run, rows, found)
-    return IdRanges(found)
-
-
-def _runs(columns: Sequence[int]) -> list[range]:
-    """Return the columns as unbroken ranges: two where the box crosses the dateline."""
-    if isinstance(columns, range):
-        return [columns]
-    runs: list[range] = []
-    for column in columns:
-        if runs and runs[-1].stop == column:
-            runs[-1] = range(runs[-1].start, column + 1)
-        else:
-            runs.append(range(column, column + 1))
-    return runs
-
-
-def _descend(
-    top: Tile, zoom: int, columns: range, rows: range, found: list[tuple[int, int]]
-) -> None:
-    """Add the ranges of the tiles of `zoom` below `top` that lie in the columns and rows."""
-    levels = zoom - top.z
-    west, north = top.x << levels, top.y << levels
-    east, south = west + (1 << levels), north + (1 << levels)
-    if west >= columns.stop or east <= columns.start or north >= rows.stop or south <= rows.start:
-        return
-    inside_x = west >= columns.start and east <= columns.stop
-    if inside_x and north >= rows.start and south <= rows.stop:
-        first_of = tile_id(Tile(zoom, 0, 0))
-        place = tile_id(top) - tile_id(Tile(top.z, 0, 0))
-        first = first_of + (place << 2 * levels)
-        found.append((first, first + (1 << 2 * levels)))
-        return
-    for child in top.children():
-        _descend(child, zoom, columns, rows, found)
+    chosen = tuple(range(MAX_ZOOM + 1) if zooms is None else zooms)
+    if bbox is None:
+        starts = [tile_id(Tile(zoom, 0, 0)) for zoom in chosen]
+        return IdRanges(
+            (start, start + (1 << 2 * z)) for start, z in zip(starts, chosen, strict=True)
+        )
+    region = Region(bbox, chosen)
+    return IdRanges(
+        span for zoom in region.zooms for span in zip(*region.id_ranges(zoom), strict=True)
+    )

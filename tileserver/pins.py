@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tileserver.idranges import Box, IdRanges, id_ranges
+from tileserver.idranges import IdRanges, id_ranges
+from tileserver.region import Box
 from tileserver.store import WORLD_BYTES, Store, Txn
 
 

@@ -90,10 +90,11 @@ class Store:
         return store
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[Txn]:
-        """Give a read transaction. Raises CacheError."""
+    def reading(self, buffers: bool = False) -> Iterator[Any]:
+        """Give a read transaction, of bytes or of memoryviews. Raises CacheError."""
         try:
-            with self.env.begin() as txn:
+            env: Any = self.env
+            with env.begin(buffers=buffers) as txn:
                 yield txn
         except lmdb.Error as error:
             raise self.unreadable(error) from error
