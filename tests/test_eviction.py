@@ -82,13 +82,14 @@ def test_pinned_tiles_stay_until_they_are_unpinned(cache: TileCache) -> None:
 
 
 def test_storing_goes_on_for_ever_within_the_limit(cache: TileCache) -> None:
-    for y in range(12):
+    for y in range(5):
         fill(cache, row(12, 200, y))
         assert cache.size <= LIMIT
         assert cache.evictor.share() <= STOP
-    newest = row(12, 200, 11)[-50:]
-    assert len(stored(cache, newest)) + cache.count() > 100
-    assert all(cache.get(WORLD, tile) == payload(tile) for tile in stored(cache, newest))
+    assert cache.count() > 100
+    for tile in row(12, 200, 4):
+        assert cache.get(WORLD, tile) in (None, payload(tile))
+    assert cache.damaged == 0
 
 
 def test_a_cache_full_of_pinned_tiles_says_so_and_goes_on_reading(cache: TileCache) -> None:

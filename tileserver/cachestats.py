@@ -50,7 +50,11 @@ def stats(cache: TileCache) -> dict[str, Any]:
         "shared": max(0, rows - payloads),
         "worlds": [_world(key, world) for key, world in sorted(worlds.items())],
         "pins": [
-            {"world": pin.world.hex(), "bbox": pin.bbox, "zooms": list(pin.zooms)}
+            {
+                "world": pin.world.hex(),
+                "bbox": pin.bbox and list(pin.bbox),
+                "zooms": list(pin.zooms),
+            }
             for pin in cache.pins()
         ],
         "set_aside": sorted(path.name for path in cache.path.glob(f"{DATA}.*-*")),

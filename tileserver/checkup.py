@@ -72,7 +72,7 @@ def repair(store: Store, found: Findings) -> None:
             for table, key in found.keys[place : place + CHUNK]:
                 row = txn.get(key, None, table)
                 if row is not None and (_tile(key) is None or not store.sound(txn, row)):
-                    store.drop(txn, table, key)
+                    txn.delete(key, db=table)
     with store.writing() as txn:
         for digest, shares in _wrong_shares(store, txn).items():
             store.set_shares(txn, digest, shares)
