@@ -212,14 +212,8 @@ class TileProtocol(HttpToolsProtocol):
 
     def _answer(self, ready: Ready) -> None:
         self._short = True
-        lines = [
-            _FIRST_LINE[ready.status],
-            self.front.lines(self.server_state.default_headers),
-            ready.head,
-            b"\r\n",
-            ready.body,
-        ]
-        self.transport.writelines(lines)
+        start = _FIRST_LINE[ready.status] + self.front.lines(self.server_state.default_headers)
+        self.transport.writelines((start + ready.head, ready.body))
         self.server_state.total_requests += 1
         self._rest()
 

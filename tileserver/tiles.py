@@ -35,11 +35,9 @@ from tileserver.http import (
 )
 from tileserver.service import TileService
 
-_HOLE = b"%b"
-
 
 class Ready(NamedTuple):
-    """An answer that needs no waiting: its headers as HTTP sends them, without the first line."""
+    """An answer that needs no waiting: its headers as HTTP sends them, with the blank line."""
 
     status: int
     head: bytes
@@ -96,21 +94,16 @@ class TileEndpoint:
             return None
         metrics = service.metrics
         metrics.hits[address.tile.z].inc()
-        tag = b'"%b"' % entry.digest.hex().encode()
         fresh = address.version == version_of(world).encode()
-        modified = http_date(entry.modified)
-        if is_unchanged(headers, tag, entry.modified):
+        if is_unchanged(headers, tag_of(entry), entry.modified):
             metrics.answered(304)
-            return Ready(304, _template(304, None, fresh) % (tag, modified), b"")
+            return Ready(304, _head(entry.digest, entry.modified, fresh), b"")
         metrics.answered(200)
-        head = _template(200, address.encoding, fresh) % (
-            tag,
-            modified,
-            b"%d" % len(entry.payload),
-        )
+        length = len(entry.payload)
+        head = _head(entry.digest, entry.modified, fresh, address.encoding, length)
         if method == b"HEAD":
             return Ready(200, head, b"")
-        metrics.bytes.inc(len(entry.payload))
+        metrics.bytes.inc(length)
         return Ready(200, head, entry.payload)
 
     def _seed(self, address: Address) -> int:
@@ -145,42 +138,41 @@ class TileEndpoint:
     async def _send(self, scope: Scope, send: Send, address: Address, entry: Entry) -> None:
         world = self.service.world(self._seed(address))
         fresh = address.version == version_of(world).encode()
-        tag = b'"' + entry.digest.hex().encode() + b'"'
         seconds = entry.modified or int(time.time())
-        modified = http_date(seconds)
-        if is_unchanged(scope["headers"], tag, seconds):
-            return await send_plain(send, 304, _pairs(tag, modified, fresh))
-        length = str(len(entry.payload)).encode()
-        pairs = _pairs(tag, modified, fresh, address.encoding, length)
+        if is_unchanged(scope["headers"], tag_of(entry), seconds):
+            return await send_plain(send, 304, _pairs(entry.digest, seconds, fresh))
+        pairs = _pairs(entry.digest, seconds, fresh, address.encoding, len(entry.payload))
         body = b"" if scope["method"] == "HEAD" else entry.payload
         self.service.metrics.bytes.inc(len(body))
         await send_plain(send, 200, pairs, body)
 
 
+def tag_of(entry: Entry) -> bytes:
+    """Return the strong entity tag of a picture, with its quotes."""
+    return b'"%b"' % entry.digest.hex().encode()
+
+
 def _pairs(
-    tag: bytes,
-    modified: bytes,
-    fresh: bool,
-    encoding: Encoding | None = None,
-    length: bytes = b"",
+    digest: bytes, modified: int, fresh: bool, encoding: Encoding | None = None, length: int = 0
 ) -> list[Pair]:
     """Return a tile's headers; without encoding those of a 304, which has no body to describe."""
     pairs = [
-        (b"etag", tag),
-        (b"last-modified", modified),
+        (b"etag", b'"%b"' % digest.hex().encode()),
+        (b"last-modified", http_date(modified)),
         (b"cache-control", FOREVER if fresh else CACHE_CONTROL),
     ]
     if encoding is not None:
         pairs.append((b"content-type", encoding.media_type.encode()))
-        pairs.append((b"content-length", length))
+        pairs.append((b"content-length", b"%d" % length))
     return pairs
 
 
-@lru_cache(maxsize=64)
-def _template(status: int, encoding: Encoding | None, fresh: bool) -> bytes:
-    """Return a stored tile's headers with holes for tag, date and (unless it is a 304) length."""
-    pairs = [*OPEN, *_pairs(_HOLE, _HOLE, fresh, encoding, _HOLE)]
-    return rendered(pairs)
+@lru_cache(maxsize=4096)
+def _head(
+    digest: bytes, modified: int, fresh: bool, encoding: Encoding | None = None, length: int = 0
+) -> bytes:
+    """Return all headers of a stored tile as they are sent; those of the last ones are kept."""
+    return rendered([*OPEN, *_pairs(digest, modified, fresh, encoding, length)]) + b"\r\n"
 
 
 def _unmade(encoding: Encoding) -> list[Pair]:
