@@ -14,7 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tileserver import gdal, kvp, ogc, openapi, qgis, wmts, xml
 from tileserver.about import FORMATS
 from tileserver.accept import preferred
-from tileserver.errors import BadRequestError, NotAcceptableError, NotFoundError
+from tileserver.address import version_of
+from tileserver.errors import (
+    BadRequestError,
+    NotAcceptableError,
+    NotFoundError,
+    UnavailableError,
+)
 from tileserver.links import Links
 from tileserver.service import TileService
 from tileserver.tilejson import tilejson
@@ -36,6 +42,7 @@ class Documents:
     """Endpoints of every document. tiles: the application that answers for a tile's address."""
 
     def __init__(self, service: TileService, tiles: ASGIApp) -> None:
+        self.service = service
         self.settings = service.settings
         self.tiles = tiles
 
@@ -53,7 +60,12 @@ class Documents:
 
     async def tilejson(self, request: Request) -> Response:
         """Answer with TileJSON 3.0.0."""
-        return _json(tilejson(self.links(request), self.settings, request.query_params))
+        links = self.links(request)
+        try:
+            edition = version_of(self.service.world(links.seed))
+        except UnavailableError:  # the model is still being loaded
+            edition = ""
+        return _json(tilejson(links, self.settings, request.query_params, edition))
 
     async def gdal(self, request: Request) -> Response:
         """Answer with the file that GDAL opens."""

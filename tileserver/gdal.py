@@ -51,7 +51,7 @@ def gdal_xml(links: Links, settings: Settings) -> bytes:
 
 
 def tile_map(links: Links) -> bytes:
-    """Return the TileMap of the Tile Map Service: GDAL and QGIS read it, rows counted from south."""
+    """Return the map of the Tile Map Service, which counts rows from the south."""
     root = Element("TileMap", version="1.0.0", tilemapservice=links("tms/"))
     _fill(root, Title=title(links.seed), Abstract=SUMMARY, SRS="EPSG:3857")
     corners = {"minx": -EDGE, "miny": -EDGE, "maxx": EDGE, "maxy": EDGE}

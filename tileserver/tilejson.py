@@ -13,8 +13,12 @@ from tileserver.links import Links
 from tileserver.settings import Settings
 
 
-def tilejson(links: Links, settings: Settings, query: Mapping[str, str]) -> dict[str, Any]:
+def tilejson(
+    links: Links, settings: Settings, query: Mapping[str, str], edition: str = ""
+) -> dict[str, Any]:
     """Return a world's TileJSON; the query may ask for format=png|webp|jpg and scale=1|2.
+
+    edition: version of the world, which makes the tiles cacheable for ever; empty if unknown.
 
     `vector_layers` is there, and empty, because the specification's JSON schema demands it; the
     attribution is HTML there, so a base map's file name is escaped. Raises BadRequestError.
@@ -28,10 +32,10 @@ def tilejson(links: Links, settings: Settings, query: Mapping[str, str]) -> dict
         "tilejson": "3.0.0",
         "name": title(links.seed),
         "description": SUMMARY,
-        "version": "1.0.0",
+        "version": "1.0.0" + (edition and f"+{edition}"),
         "attribution": html.escape(attribution(settings)),
         "scheme": "xyz",
-        "tiles": [links.tiles(extension, int(scale))],
+        "tiles": [links.tiles(extension, int(scale)) + (edition and f"?v={edition}")],
         "minzoom": 0,
         "maxzoom": MAX_ZOOM,
         "bounds": [-180.0, -MAX_LATITUDE, 180.0, MAX_LATITUDE],

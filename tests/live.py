@@ -1,0 +1,49 @@
+"""A real server on a free port of this machine, in a thread, with the fake renderer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from tests.fakes import FakeRenderer
+from tileserver.app import create_app
+from tileserver.listener import listen
+from tileserver.settings import Settings
+
+
+class Live:
+    """The server as its clients see it. root: its URL, ends in "/"."""
+
+    def __init__(self, root: str, fake: FakeRenderer) -> None:
+        self.root = root
+        self.fake = fake
+
+    def get(self, path: str, **kwargs: Any) -> httpx.Response:
+        """Return the answer to a GET."""
+        return httpx.get(self.root + path, timeout=30, **kwargs)
+
+
+@contextmanager
+def live(directory: Path, **values: Any) -> Iterator[Live]:
+    """Serve until the block ends; a connection made before the server runs waits for it."""
+    fake = FakeRenderer()
+    app = create_app(Settings(cache=directory, **values), fake)
+    listener = listen("127.0.0.1", 0)
+    config = uvicorn.Config(
+        app, lifespan="on", ws="none", log_level="warning", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield Live(f"http://127.0.0.1:{listener.getsockname()[1]}/", fake)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()

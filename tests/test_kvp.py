@@ -1,0 +1,87 @@
+"""WMTS requests in keys and values."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tileserver.kvp import TileRequest, WmtsError, parse
+
+TILE = {
+    "SERVICE": "WMTS",
+    "REQUEST": "GetTile",
+    "VERSION": "1.0.0",
+    "LAYER": "elsewhere",
+    "STYLE": "default",
+    "FORMAT": "image/webp",
+    "TILEMATRIXSET": "GoogleMapsCompatible",
+    "TILEMATRIX": "3",
+    "TILEROW": "2",
+    "TILECOL": "7",
+}
+
+
+def test_a_tile_is_row_and_column_of_a_matrix() -> None:
+    assert parse(TILE.items()) == TileRequest(3, 7, 2, "webp")
+
+
+@given(st.permutations(list(TILE)), st.randoms())
+def test_keys_count_in_any_case_and_order(keys: list[str], random: object) -> None:
+    pairs = [("".join(map(_either, key)), TILE[key]) for key in keys]
+    assert parse([*pairs, ("bbox", "1,2"), ("tilerow", "0")]) == TileRequest(3, 7, 2, "webp")
+
+
+def _either(letter: str) -> str:
+    return letter.lower() if ord(letter) % 2 else letter
+
+
+def test_capabilities_are_asked_for() -> None:
+    pairs = [("Service", "WMTS"), ("Request", "GetCapabilities")]
+    assert parse(pairs) is None
+    assert parse([*pairs, ("AcceptVersions", "2.0.0,1.0.0")]) is None
+
+
+@pytest.mark.parametrize("key", TILE)
+def test_every_key_of_a_tile_is_needed(key: str) -> None:
+    with pytest.raises(WmtsError) as caught:
+        parse([pair for pair in TILE.items() if pair[0] != key])
+    assert (caught.value.code, caught.value.locator) == ("MissingParameterValue", key)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "code"),
+    [
+        ("SERVICE", "WMS", "InvalidParameterValue"),
+        ("REQUEST", "GetMap", "InvalidParameterValue"),
+        ("REQUEST", "GetFeatureInfo", "OperationNotSupported"),
+        ("VERSION", "1.1.0", "InvalidParameterValue"),
+        ("LAYER", "other", "InvalidParameterValue"),
+        ("STYLE", "dark", "InvalidParameterValue"),
+        ("FORMAT", "image/gif", "InvalidParameterValue"),
+        ("TILEMATRIXSET", "EPSG:4326", "InvalidParameterValue"),
+        ("TILEMATRIX", "16", "InvalidParameterValue"),
+        ("TILEMATRIX", "03", "InvalidParameterValue"),
+        ("TILEROW", "1.5", "InvalidParameterValue"),
+        ("TILEROW", "", "InvalidParameterValue"),
+        ("TILEROW", "8", "TileOutOfRange"),
+        ("TILECOL", "-1", "TileOutOfRange"),
+    ],
+)
+def test_a_wrong_value_has_ogcs_name_and_its_key(key: str, value: str, code: str) -> None:
+    with pytest.raises(WmtsError) as caught:
+        parse({**TILE, key: value}.items())
+    assert (caught.value.code, caught.value.locator) == (code, key)
+    assert len(str(caught.value)) < 200
+
+
+def test_only_one_version_is_negotiated() -> None:
+    with pytest.raises(WmtsError) as caught:
+        parse([("SERVICE", "WMTS"), ("REQUEST", "GetCapabilities"), ("acceptversions", "2.0.0")])
+    assert caught.value.code == "VersionNegotiationFailed"
+
+
+@given(st.lists(st.tuples(st.sampled_from([*TILE, "x"]), st.text(max_size=9)), max_size=12))
+def test_any_query_is_understood_or_refused(pairs: list[tuple[str, str]]) -> None:
+    try:
+        parse(pairs)
+    except WmtsError as error:
+        assert error.code
