@@ -10,10 +10,10 @@ import pytest
 
 from generator.errors import BaseMapError
 from generator.tile import Tile
-from tileserver import cli, commands
+from tileserver import commands, flags
 from tileserver.cli import EXAMPLES, join_negative, main, parser
 
-NAMES = ["serve", "seed", "render", "upscale", "bench"]
+NAMES = ["serve", "seed", "export", "render", "upscale", "bench"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -50,7 +50,11 @@ def test_every_example_can_be_given(line: str) -> None:
         ("fly", "invalid choice"),
         ("seed --zooms 1", "--bbox"),
         ("seed --bbox 1,2,3 --zooms 1", "expected four numbers"),
+        ("seed --bbox 1,2,3,4 --polygon a --zooms 1", "not allowed with argument"),
         ("seed --bbox 1,2,3,4 --zooms 9-20", "expected rising numbers 0 to 15"),
+        ("export a.tif --zooms 1", "--bbox --polygon"),
+        ("export --bbox 1,2,3,4 --zooms 1", "OUT"),
+        ("export a.tif --bbox 1,2,3,4 --zooms 1 --format gif", "invalid choice"),
         ("render 1/2 -o a.png", "expected Z/X/Y"),
         ("render 1/2/0 -o a.png", "tile x is 2, expected 0 to 1 at zoom 1"),
         ("render 99999999999999999999/2/0 -o a.png", "expected 0 to 15"),
@@ -112,7 +116,7 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_tile_is_read() -> None:
-    assert cli.parse_tile("15/3/4") == Tile(15, 3, 4)
+    assert flags.parse_tile("15/3/4") == Tile(15, 3, 4)
 
 
 def test_the_module_is_the_command() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
-from tileserver import commands, seed
+from tileserver import commands
 from tileserver.cache import TileCache
 from tileserver.cli import main
 from tileserver.encode import decode_png
@@ -29,45 +29,6 @@ def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
     monkeypatch.setenv("ELSEWHERE_CACHE", str(tmp_path / "tiles"))
     monkeypatch.setattr(commands, "load_world", lambda settings: fake)
     return fake
-
-
-def test_seeding_makes_the_region_and_says_so(renderer: FakeRenderer, capsys: Capture) -> None:
-    assert main(ALPS) == 0
-    made = len(renderer.calls)
-    assert "0 missing" in capsys.readouterr().out
-    assert main(ALPS) == 0
-    assert len(renderer.calls) == made
-    assert "0 tiles made" in capsys.readouterr().out
-
-
-def test_seeding_with_holes_fails_and_lists_them(renderer: FakeRenderer, capsys: Capture) -> None:
-    renderer.broken.add(Tile(7, 66, 45))
-    assert main(ALPS) == 1
-    printed = capsys.readouterr().out
-    assert "missing 7/66/45  RuntimeError: 7/66/45 is broken" in printed
-    assert "tries the missing ones again" in printed
-    renderer.broken.clear()
-    assert main(ALPS) == 0
-
-
-def test_a_dry_run_stores_nothing(renderer: FakeRenderer, capsys: Capture, tmp_path: Path) -> None:
-    assert main([*ALPS, "--dry-run"]) == 0
-    printed = capsys.readouterr().out
-    assert "zoom  7" in printed
-    assert "of which 0 are stored" in printed
-    assert TileCache.open(tmp_path / "tiles").count() == 0
-
-
-def test_ctrl_c_keeps_what_was_made(
-    renderer: FakeRenderer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop(maker: Maker, *rest: object) -> seed.Tally:
-        maker.make(Tile(2, 1, 1))
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(seed, "seed", stop)
-    assert main(ALPS) == 130
-    assert TileCache.open(tmp_path / "tiles").has(renderer.fingerprint(0), Tile(2, 1, 1))
 
 
 def test_render_writes_the_tile_of_the_world(renderer: FakeRenderer, tmp_path: Path) -> None:
@@ -133,14 +94,6 @@ def test_settings_that_cannot_be_end_in_one_sentence(
     error = capsys.readouterr().err
     assert expected in error
     assert len(error.splitlines()) == 1
-
-
-def test_missing_tiles_beyond_the_first_are_counted() -> None:
-    tally = seed.Tally(100, checked=100, missing=50)
-    tally.reasons = {Tile(9, x, 0): "RuntimeError: no" for x in range(50)}
-    text = commands.tally_text(tally)
-    assert text.count("RuntimeError") == commands.LISTED
-    assert f"and {50 - commands.LISTED} more" in text
 
 
 def test_upscale_hands_its_arguments_on_and_shows_progress(

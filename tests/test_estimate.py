@@ -2,64 +2,96 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from generator.tile import Tile
+from generator.block import Block
 from tests.fakes import FakeRenderer
 from tileserver import estimate as module
 from tileserver.cache import TileCache
-from tileserver.estimate import estimate, inputs_of
+from tileserver.estimate import estimate, work
+from tileserver.hilbert import Numbers
 from tileserver.maker import Maker
 from tileserver.region import Box, Region
-from tileserver.seed import seed
+from tileserver.seed import absent, seed
 
 BOXES = [(6.0, 45.5, 12.0, 47.5), (179.0, -17.0, -179.0, -16.0), (-30.0, 84.0, 30.0, 90.0)]
 
 
+def nothing_stored(zoom: int, places: Numbers) -> Numbers:
+    return places
+
+
 @pytest.mark.parametrize("bbox", BOXES)
-@pytest.mark.parametrize("zooms", [range(9), (8,), (5, 9)])
-def test_the_tiles_foreseen_are_those_that_seeding_makes(
+@pytest.mark.parametrize("zooms", [range(9), (8,), (5, 9), (6,)])
+def test_the_blocks_foreseen_are_those_that_seeding_makes(
     tmp_path: Path, bbox: Box, zooms: range
 ) -> None:
-    region = Region(bbox, zooms)
-    foreseen = inputs_of(FakeRenderer(), region)
-    renderer = FakeRenderer()
+    region, renderer = Region(bbox, zooms), FakeRenderer()
+    stored, blocks = work(renderer, region, nothing_stored)
     seed(Maker(renderer, 0, TileCache.open(tmp_path)), region)
-    made = [tile.z for _, tile in renderer.calls]
-    for zoom in foreseen:
-        assert made.count(zoom) <= foreseen[zoom] <= made.count(zoom) * 1.3 + 8
-    assert set(made) == set(foreseen)
+    assert stored == 0
+    assert blocks == Counter(block.top.z for _, block in renderer.calls)
+
+
+def test_what_is_stored_is_left_out_whatever_it_is(tmp_path: Path) -> None:
+    cache, region = TileCache.open(tmp_path), Region(BOXES[0], range(9))
+    seed(Maker(FakeRenderer(), 0, cache), Region((8.0, 46.0, 9.0, 47.0), [8]))
+    renderer = FakeRenderer()
+    maker = Maker(renderer, 0, cache)
+    found = work(renderer, region, lambda zoom, at: absent(cache, maker.world, zoom, at))
+    tally = seed(maker, region)
+    assert found[0] == len(region) - tally.made > 0
+    assert found[1] == Counter(block.top.z for _, block in renderer.calls)
 
 
 def test_size_and_time_grow_with_the_tiles() -> None:
-    renderer = FakeRenderer(delay=0.002)
     region = Region(BOXES[0], range(8))
-    found = estimate(renderer, 0, region, lambda tile: False)
-    total = found.wanted + found.extra
+    found = estimate(FakeRenderer(delay=0.002), 0, region, nothing_stored)
+    blocks = sum(found.blocks.values())
     assert found.wanted == len(region)
     assert found.stored == 0
-    assert found.seconds > 0.002 * total
-    assert 100 * total < found.size < 200_000 * total
-    assert found.sampled > 8
+    assert found.made == found.wanted + found.extra
+    assert found.seconds > 0.002 * blocks
+    assert 100 * found.made < found.size < 200_000 * found.made
+    assert found.sampled >= 8
 
 
-def test_what_is_stored_is_left_out() -> None:
-    region = Region(BOXES[0], range(8))
-    found = estimate(FakeRenderer(), 0, region, lambda tile: True)
+def test_nothing_to_do_takes_nothing_and_samples_nothing() -> None:
+    region, renderer = Region(BOXES[0], range(8)), FakeRenderer()
+    found = estimate(renderer, 0, region, lambda zoom, places: places[:0])
     assert (found.stored, found.size, found.seconds) == (len(region), 0, 0)
+    assert renderer.calls == []
 
 
-def test_large_regions_are_looked_up_by_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "COUNTED", 10)
-    asked: list[Tile] = []
+def test_the_bytes_foreseen_are_what_the_cache_grows_by(tmp_path: Path) -> None:
+    region, renderer = Region(BOXES[0], range(10)), FakeRenderer()
+    found = estimate(renderer, 0, region, nothing_stored)
+    cache = TileCache.open(tmp_path)
+    before = cache.size
+    seed(Maker(FakeRenderer(), 0, cache), region)
+    assert found.size == pytest.approx(cache.size - before, rel=0.2)
 
-    def has(tile: Tile) -> bool:
-        asked.append(tile)
-        return tile.x % 2 == 0
 
-    region = Region((-180, -85, 180, 85), range(14))
-    found = estimate(FakeRenderer(), 0, region, has)
-    assert len(asked) == module.PROBES
-    assert 0.45 < found.stored / found.wanted < 0.55
+def test_sampling_ends_when_its_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SAMPLE_SECONDS", 0.0)
+    region = Region(BOXES[0], range(10))
+    few = estimate(FakeRenderer(), 0, region, nothing_stored).sampled
+    monkeypatch.setattr(module, "SAMPLE_SECONDS", 60.0)
+    assert few < estimate(FakeRenderer(), 0, region, nothing_stored).sampled
+
+
+def test_samples_lie_evenly_however_few() -> None:
+    for count in (2, 4, 8, 16):
+        gaps = np.diff(sorted([0.0, *module._spread(count - 1), 1.0]))
+        assert gaps.max() <= 2 * gaps.min()
+
+
+def test_each_sampled_block_is_one_of_the_region_or_an_input() -> None:
+    region, renderer = Region(BOXES[1], [9]), FakeRenderer()
+    estimate(renderer, 0, region, nothing_stored)
+    deepest = [block for _, block in renderer.calls if block.top.z == 8]
+    assert {Block.of(tile) for tile in region.walk()} >= set(deepest)

@@ -8,17 +8,22 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.cache import CacheError, TileCache
+from tileserver.encode import encode_png
+from tileserver.hilbert import first_id
 from tileserver.maker import Maker
 from tileserver.region import Box, Region
-from tileserver.seed import HOPELESS, LISTED, Tally, duration, progress, seed
+from tileserver.seed import HOPELESS, LISTED, absent, missing_tiles, seed
+from tileserver.tileid import tile_of
 
 ALPS = (6.0, 45.5, 12.0, 47.5)
 WORLD = FakeRenderer().fingerprint(0)
+PNG = encode_png(np.zeros((256, 256, 3), np.uint8))
 
 
 @pytest.fixture
@@ -33,8 +38,10 @@ def test_every_tile_is_stored_once_and_extras_are_counted_apart(
     renderer, region = FakeRenderer(), Region(bbox, range(8))
     tally = seed(Maker(renderer, 0, cache), region)
     stored = set(cache.tiles(WORLD))
+    blocks = [block for _, block in renderer.calls]
     assert set(region.walk()) <= stored
-    assert len(renderer.calls) == len(stored) == tally.made + tally.extra
+    assert len(blocks) == len(set(blocks))
+    assert len(stored) == sum(len(block.tiles) for block in blocks) == tally.made + tally.extra
     assert (tally.made, tally.present, tally.missing) == (len(region), 0, 0)
 
 
@@ -42,7 +49,7 @@ def test_ancestors_outside_the_zooms_are_made_too(cache: TileCache) -> None:
     region = Region((7.0, 46.0, 7.1, 46.1), [9])
     tally = seed(Maker(FakeRenderer(), 0, cache), region)
     zooms = {tile.z for tile in cache.tiles(WORLD)}
-    assert zooms == {5, 7, 9}
+    assert zooms == {5, 6, 7, 8, 9}
     assert tally.made == len(region)
     assert tally.extra == cache.count() - len(region)
 
@@ -70,11 +77,11 @@ def test_a_tile_that_cannot_be_made_is_missing_and_so_is_what_needs_it(cache: Ti
 
 def test_a_passing_failure_is_mended_by_the_second_try(cache: TileCache) -> None:
     class Moody(FakeRenderer):
-        def compute(self, seed, tile, read):  # type: ignore[no-untyped-def]
-            if tile == Tile(3, 4, 2) and not any(made == tile for _, made in self.calls):
-                self.calls.append((seed, tile))
+        def compute(self, seed, block, read):  # type: ignore[no-untyped-def]
+            if block.top == Tile(3, 4, 2) and (seed, block) not in self.calls:
+                self.calls.append((seed, block))
                 raise RuntimeError("out of memory")
-            return super().compute(seed, tile, read)
+            return super().compute(seed, block, read)
 
     tally = seed(Maker(Moody(), 0, cache), Region(ALPS, range(5)))
     assert tally.missing == 0
@@ -108,45 +115,73 @@ from tileserver.cache import TileCache
 from tileserver.maker import Maker
 from tileserver.region import Region
 from tileserver.seed import seed
-maker = Maker(FakeRenderer(delay=0.01), 0, TileCache.open(Path(sys.argv[1])))
+
+class Noting(FakeRenderer):
+    def compute(self, seed, block, read):
+        pixels = super().compute(seed, block, read)
+        with open(sys.argv[2], "a") as file:
+            print(block, file=file)
+        return pixels
+
+maker = Maker(Noting(delay=0.01), 0, TileCache.open(Path(sys.argv[1])))
 seed(maker, Region((2.0, 43.0, 14.0, 52.0), range(9)))
 """
 
 
-def test_kill_9_and_another_run_give_the_same_tiles(tmp_path: Path) -> None:
+def test_kill_9_and_another_run_give_the_same_tiles_and_redo_one_block_at_most(
+    tmp_path: Path,
+) -> None:
     region = Region((2.0, 43.0, 14.0, 52.0), range(9))
     whole = TileCache.open(tmp_path / "whole")
     seed(Maker(FakeRenderer(), 0, whole), region)
+    log, kills = tmp_path / "made", 3
+    for kill in range(1, kills + 1):
+        code = [sys.executable, "-c", SLOW_SEED, str(tmp_path / "killed"), str(log)]
+        child = subprocess.Popen(code, cwd=Path(__file__).parents[1])
+        deadline = time.monotonic() + 60
+        while lines(log) < 12 * kill and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        child.send_signal(signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
     cache = TileCache.open(tmp_path / "killed")
-    code = [sys.executable, "-c", SLOW_SEED, str(tmp_path / "killed")]
-    child = subprocess.Popen(code, cwd=Path(__file__).parents[1])
-    deadline = time.monotonic() + 60
-    while cache.count() < 60 and child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    before = set(cache.tiles(WORLD))
-    assert 60 <= len(before) < whole.count()
     assert cache.verify() == []
     renderer = FakeRenderer()
     assert seed(Maker(renderer, 0, cache), region).missing == 0
-    assert {tile for _, tile in renderer.calls} == set(whole.tiles(WORLD)) - before
+    made = [*log.read_text().split(), *(str(block) for _, block in renderer.calls)]
+    assert len(made) - len(set(made)) <= kills
     for tile in whole.tiles(WORLD):
         assert cache.get(WORLD, tile) == whole.get(WORLD, tile)
+    assert set(cache.tiles(WORLD)) == set(whole.tiles(WORLD))
 
 
-def test_progress_tells_the_rate_where_there_is_no_terminal(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def lines(path: Path) -> int:
+    return len(path.read_text().split()) if path.exists() else 0
+
+
+def test_what_is_absent_is_found_across_gaps_and_ends(cache: TileCache) -> None:
+    region = Region((-170.0, -60.0, 170.0, 60.0), [7])
+    every = list(region.walk())
+    stored = every[::3]
+    cache.put_many(WORLD, [(tile, PNG) for tile in stored])
+    assert list(missing_tiles(cache, WORLD, region)) == [t for t in every if t not in set(stored)]
+
+
+def test_a_stored_region_is_skipped_without_looking_at_its_tiles(
+    cache: TileCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tileserver.seed.PLAIN_SECONDS", 0.0)
-    with progress() as report:
-        report(Tally(wanted=2000, checked=500, made=400, extra=3))
-    assert "500 of 2,000 tiles" in capsys.readouterr().err
+    region = Region(ALPS, range(8))
+    seed(Maker(FakeRenderer(), 0, cache), region)
+    maker = Maker(FakeRenderer(), 0, cache)
+    monkeypatch.delattr(Maker, "make")
+    assert seed(maker, region).present == len(region)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (89, "89 s"), (90, "2 min"), (3900, "1 h 05 min"), (187200, "2 d 4 h")],
-)
-def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+@pytest.mark.parametrize("gap", [1, 5, 1000])
+def test_absent_places_do_not_depend_on_how_scans_are_cut(
+    cache: TileCache, monkeypatch: pytest.MonkeyPatch, gap: int
+) -> None:
+    monkeypatch.setattr("tileserver.seed.GAP", gap)
+    cache.put_many(WORLD, [(tile_of(first_id(9) + place), PNG) for place in (3, 10, 11, 900)])
+    places = np.array([3, 4, 10, 12, 40, 900, 901], np.int64)
+    assert absent(cache, WORLD, 9, places).tolist() == [4, 12, 40, 901]
+    assert absent(cache, WORLD, 9, places[:0]).tolist() == []

@@ -5,11 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import math
-import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,37 +16,24 @@ from rich.progress import BarColumn, Progress, TimeRemainingColumn
 from generator.raster import TIFF_SUFFIXES, Georeference
 from generator.rasterwrite import create_picture
 from generator.tile import TILE_SIZE, Tile
-from tileserver import app as server
 from tileserver import bench as benchmark
-from tileserver import seed as seeding
+from tileserver import logs, supervisor
 from tileserver.cache import TileCache
+from tileserver.configtext import read_settings
 from tileserver.encode import encode_png
-from tileserver.estimate import Estimate, estimate
+from tileserver.geotiff import WORLD_METRES
+from tileserver.loading import load_renderer
 from tileserver.maker import Maker, Pixels
-from tileserver.region import Region
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
     from generator.cascade import Cascade
 
-WORLD_METRES = 2 * math.pi * 6378137.0
-"""Width of the Web Mercator map."""
-
-LISTED = 20
-"""Missing tiles that are printed; the number of the others follows."""
-
-
-def read_settings(args: argparse.Namespace) -> Settings:
-    """Combine flags, environment and file. Raises SettingsError."""
-    file = args.config or os.environ.get("ELSEWHERE_CONFIG")
-    flags = {item.name: getattr(args, item.name, None) for item in fields(Settings)}
-    return Settings.load(flags, os.environ, Path(file) if file else None)
-
 
 def load_world(settings: Settings) -> Cascade:
     """Load base map and network. Raises GeneratorError."""
     say("Loading the base map and the network")
-    return server.load_renderer(settings)
+    return load_renderer(settings)
 
 
 def say(text: str) -> None:
@@ -69,64 +53,10 @@ def open_cache(settings: Settings) -> Iterator[TileCache]:
 
 def serve(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
-    server.serve(read_settings(args))
+    settings = read_settings(args)
+    logs.configure("supervisor", settings.log_format, settings.log_level)
+    supervisor.serve(settings)
     return 0
-
-
-def seed(args: argparse.Namespace) -> int:
-    """Make every tile of a region, or only say what that would take."""
-    settings, region = read_settings(args), Region(args.bbox, args.zooms)
-    with open_cache(settings) as cache:
-        world = load_world(settings)
-        if args.dry_run:
-            mark = world.fingerprint(settings.seed)
-            found = estimate(world, settings.seed, region, lambda tile: cache.has(mark, tile))
-            print(estimate_text(found, region, settings))
-            return 0
-        return _seed(Maker(world, settings.seed, cache), region, settings)
-
-
-def _seed(maker: Maker, region: Region, settings: Settings) -> int:
-    say(f"Making {len(region):,} tiles of world {settings.seed} in {settings.cache}")
-    try:
-        with seeding.progress() as report:
-            tally = seeding.seed(maker, region, report)
-    except KeyboardInterrupt:
-        maker.flush()
-        say("Stopped; the same command goes on from here.")
-        return 130
-    print(tally_text(tally))
-    return 1 if tally.missing else 0
-
-
-def tally_text(tally: seeding.Tally) -> str:
-    """Return the outcome of a seeding, with the tiles that are missing."""
-    lines = [
-        f"{tally.made:,} tiles made, {tally.present:,} were there, {tally.missing:,} missing; "
-        f"{tally.extra:,} others were made on the way."
-    ]
-    lines += [f"  missing {tile}  {why}" for tile, why in list(tally.reasons.items())[:LISTED]]
-    if tally.missing > LISTED:
-        lines.append(f"  and {tally.missing - min(LISTED, len(tally.reasons)):,} more")
-    if tally.missing:
-        lines.append("The same command tries the missing ones again.")
-    return "\n".join(lines)
-
-
-def estimate_text(found: Estimate, region: Region, settings: Settings) -> str:
-    """Return a dry run's outcome as lines for people."""
-    box = ",".join(f"{edge:g}" for edge in region.bbox)
-    lines = [f"World {settings.seed}, box {box}, cache {settings.cache}"]
-    lines += [f"  zoom {zoom:>2}  {tiles:>13,} tiles" for zoom, tiles in found.zooms.items()]
-    return "\n".join(
-        [
-            *lines,
-            f"  in all   {found.wanted:>13,} tiles, of which {found.stored:,} are stored",
-            f"  besides  {found.extra:>13,} tiles that these are made from",
-            f"To be made: about {found.size / 1e6:,.1f} MB in {seeding.duration(found.seconds)} "
-            f"(from a sample of {found.sampled} tiles). Nothing was stored.",
-        ]
-    )
 
 
 def render(args: argparse.Namespace) -> int:
@@ -149,7 +79,6 @@ def tile_pixels(args: argparse.Namespace, settings: Settings) -> Pixels:
         cache = None if args.no_cache else stack.enter_context(open_cache(settings))
         maker = Maker(load_world(settings), settings.seed, cache)
         maker.make(args.tile)
-        maker.flush()
         return maker.pixels(args.tile)
 
 

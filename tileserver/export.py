@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -17,6 +17,8 @@ from generator.errors import GeneratorError
 from generator.tile import Tile
 from tileserver.archive import About, Archive, Checksum
 from tileserver.cache import TileCache
+from tileserver.encode import decode_png, encode
+from tileserver.encoding import Encoding
 from tileserver.errors import CacheError, ExportError
 from tileserver.geotiff import GeotiffFile
 from tileserver.maker import Maker
@@ -28,21 +30,19 @@ from tileserver.tileid import tile_of
 
 SUFFIXES = (".pmtiles", ".mbtiles", ".tif", ".tiff")
 
-Encode = Callable[[bytes], bytes]
-"""From a tile's PNG to the format of the file."""
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where the tiles of a world come from.
 
-    maker: makes what is not stored; None takes only what is. encode: what becomes of each PNG.
+    maker: makes what is not stored; None takes only what is. encoding: of the tiles, which have
+    the bytes that a server would send.
     """
 
     cache: TileCache
     world: bytes
     maker: Maker | None
-    encode: Encode
+    encoding: Encoding
 
     def count(self, region: Region) -> int:
         """Return how many tiles of the region will come."""
@@ -55,7 +55,7 @@ class Source:
             tile = tile_of(number)
             payload = self._payload(tile)
             if payload is not None:
-                yield tile, self.encode(payload)
+                yield tile, payload
 
     def _stored(self, region: Region) -> Iterator[int]:
         for zoom in region.zooms:
@@ -63,7 +63,17 @@ class Source:
                 yield from self.cache.scan(self.world, start, stop - 1)
 
     def _payload(self, tile: Tile) -> bytes | None:
-        """Return a tile's PNG, made if need be. Raises ExportError if that fails."""
+        """Return a tile, made if need be. Raises ExportError if that fails."""
+        if self.encoding.variant:
+            entry = self.cache.entry(self.world, tile, self.encoding.variant)
+            if entry is not None:
+                return entry.payload
+        master = self._master(tile)
+        if master is None or not self.encoding.variant:
+            return master
+        return encode(decode_png(master), self.encoding)
+
+    def _master(self, tile: Tile) -> bytes | None:
         payload = self.cache.get(self.world, tile)
         if payload is not None or self.maker is None:
             return payload
@@ -102,7 +112,7 @@ def check_target(path: Path, zooms: tuple[int, ...], force: bool) -> None:
         raise ExportError(f"a GeoTIFF holds one zoom and {len(zooms)} are asked for, expected one")
 
 
-def export(
+def write(
     source: Source, region: Region, path: Path, about: About, report: Report = silent
 ) -> Outcome:
     """Write the region's tiles to a file and verify it. Raises ExportError or CacheError."""

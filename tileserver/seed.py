@@ -5,19 +5,18 @@ The cache itself says what is there, so a second run continues the first, whatev
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+import numpy as np
 
 from generator.tile import Tile
+from tileserver.cache import TileCache
 from tileserver.errors import CacheError
-from tileserver.maker import Maker
-from tileserver.region import Region
+from tileserver.hilbert import Numbers, first_id
+from tileserver.maker import BlockTakenError, Maker
+from tileserver.progress import Report, silent
+from tileserver.region import Region, in_order
 
 LISTED = 1000
 """Missing tiles that are remembered with their reason; of the rest only the number is kept."""
@@ -25,10 +24,8 @@ LISTED = 1000
 HOPELESS = 100
 """Failures in a row after which a pass gives up."""
 
-DRAW_SECONDS = 0.1
-
-PLAIN_SECONDS = 15.0
-"""Seconds between two lines of progress where there is no terminal."""
+GAP = 1000
+"""Numbers between two tiles that a scan rather jumps over than reads."""
 
 
 @dataclass(slots=True)
@@ -36,7 +33,8 @@ class Tally:
     """How far a seeding is, in tiles of the region, and `extra`: others that had to be made too.
 
     checked: visited so far. made: in this run. missing: could not be made; reasons: of the first.
-    again: whether this is the second pass, which only looks unless something is missing.
+    taken: left to other programs that were making them. again: whether this is a later pass, which
+    only looks unless something is missing.
     """
 
     wanted: int
@@ -44,12 +42,13 @@ class Tally:
     made: int = 0
     extra: int = 0
     missing: int = 0
+    taken: int = 0
     reasons: dict[Tile, str] = field(default_factory=dict)
     again: bool = False
 
     @property
     def present(self) -> int:
-        """Return how many of the visited tiles were there before."""
+        """Return how many of the visited tiles were there before, or others made meanwhile."""
         return max(0, self.checked - self.made - self.missing)
 
     def fail(self, tile: Tile, error: Exception) -> None:
@@ -59,23 +58,29 @@ class Tally:
             self.reasons[tile] = f"{type(error).__name__}: {error}"
 
 
-Report = Callable[[Tally], None]
-
-
-def seed(maker: Maker, region: Region, report: Report = lambda tally: None) -> Tally:
+def seed(maker: Maker, region: Region, report: Report = silent) -> Tally:
     """Make every tile of the region that is not there; what fails is tried once more at the end.
 
-    The second pass also finds what was lost meanwhile; the tally says what is missing after it.
-    Raises CacheError when nothing can be stored any more.
+    Blocks that other programs make are left to them, for as long as there are others to make. The
+    last pass waits for them, and finds what was lost meanwhile; the tally says what is missing
+    after it. Raises CacheError when nothing can be stored any more.
     """
-    tally = _run_pass(maker, region, Tally(len(region)), report)
-    if tally.made or tally.missing:
-        again = Tally(len(region), made=tally.made, extra=tally.extra, again=True)
-        tally = _run_pass(maker, region, again, report)
+    tally = _run_pass(maker, region, Tally(len(region)), report, wait=False)
+    while tally.taken and tally.made:
+        made = tally.made
+        tally = _run_pass(maker, region, _next(tally), report, wait=False)
+        if tally.made == made:
+            break
+    if tally.made or tally.missing or tally.taken:
+        tally = _run_pass(maker, region, _next(tally), report, wait=True)
     return tally
 
 
-def _run_pass(maker: Maker, region: Region, tally: Tally, report: Report) -> Tally:
+def _next(tally: Tally) -> Tally:
+    return Tally(tally.wanted, made=tally.made, extra=tally.extra, again=True)
+
+
+def _run_pass(maker: Maker, region: Region, tally: Tally, report: Report, wait: bool) -> Tally:
     """Visit every tile of the region once; one that fails is counted and does not end the pass."""
 
     def count(made: Tile) -> None:
@@ -84,106 +89,59 @@ def _run_pass(maker: Maker, region: Region, tally: Tally, report: Report) -> Tal
         else:
             tally.extra += 1
 
-    failed_in_a_row = 0
-    for tile in region.walk():
-        try:
-            maker.make(tile, count)
-            failed_in_a_row = 0
-        except CacheError:
-            raise
-        except Exception as error:  # one tile's failure, whatever it is, is not the others'
-            tally.fail(tile, error)
-            failed_in_a_row += 1
-        tally.checked += 1
-        report(tally)
-        if failed_in_a_row == HOPELESS:
-            tally.missing += tally.wanted - tally.checked
-            tally.checked = tally.wanted
-            break
-    maker.flush()
+    step, failed_in_a_row = "Checking" if tally.again else "Making", 0
+    assert maker.cache is not None
+    for size, missing in absent_parts(maker.cache, maker.world, region):
+        tally.checked += size - sum(map(len, missing.values()))
+        for tile in in_order(missing):
+            try:
+                maker.make(tile, count, wait)
+                failed_in_a_row = 0
+            except BlockTakenError:
+                tally.taken += 1
+            except CacheError:
+                raise
+            except Exception as error:  # one tile's failure, whatever it is, is not the others'
+                tally.fail(tile, error)
+                failed_in_a_row += 1
+            tally.checked += 1
+            report(step, tally.checked, tally.wanted, tally.made + tally.extra)
+            if failed_in_a_row == HOPELESS:
+                tally.missing += tally.wanted - tally.checked
+                tally.checked = tally.wanted
+                return tally
+        report(step, tally.checked, tally.wanted, tally.made + tally.extra)
     return tally
 
 
-@contextmanager
-def progress() -> Iterator[Report]:
-    """Show progress on standard error: a bar on a terminal, now and then a line elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _Lines()
-        return
-    columns = (
-        TextColumn("{task.description} {task.completed:,.0f} of {task.total:,.0f} tiles"),
-        BarColumn(None),
-        TextColumn("{task.percentage:>3.0f} %  {task.fields[rate]}  left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        yield _Bar(bar)
+def absent_parts(
+    cache: TileCache, world: bytes, region: Region
+) -> Iterator[tuple[int, dict[int, Numbers]]]:
+    """Yield for each part of a region its tiles, and per zoom the places of those not stored."""
+    for part in region.parts():
+        size, missing = 0, {}
+        for zoom, places in region.places(part):
+            size += len(places)
+            left = absent(cache, world, zoom, places)
+            if len(left):
+                missing[zoom] = left
+        yield size, missing
 
 
-class _Bar:
-    """Draws the tally on a terminal, a few times a second however quick the tiles are."""
-
-    def __init__(self, bar: Progress) -> None:
-        self._bar = bar
-        self._task = bar.add_task("Making", total=0, rate="")
-        self._pace = Pace()
-        self._drawn = 0.0
-
-    def __call__(self, tally: Tally) -> None:
-        now = time.monotonic()
-        if now - self._drawn < DRAW_SECONDS and tally.checked < tally.wanted:
-            return
-        self._drawn = now
-        self._bar.update(
-            self._task,
-            description="Checking" if tally.again else "Making",
-            total=tally.wanted,
-            completed=tally.checked,
-            rate=f"{self._pace.update(tally):.1f} tiles/s",
-        )
+def absent(cache: TileCache, world: bytes, zoom: int, places: Numbers) -> Numbers:
+    """Return those of a zoom's rising places whose tiles are not stored, from ordered scans."""
+    base = first_id(zoom)
+    ends = np.flatnonzero(np.diff(places) > GAP) + 1
+    left = []
+    for run in np.split(places, ends):
+        if len(run):
+            found = cache.scan(world, base + int(run[0]), base + int(run[-1]))
+            stored = np.fromiter(found, np.int64) - base
+            left.append(run[~np.isin(run, stored, assume_unique=True)])
+    return np.concatenate(left) if left else places
 
 
-class Pace:
-    """Tiles made per second, over all of this run."""
-
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-
-    def update(self, tally: Tally) -> float:
-        """Return the rate up to now."""
-        return (tally.made + tally.extra) / max(time.monotonic() - self._started, 1e-9)
-
-
-class _Lines:
-    """Prints a line of progress every PLAIN_SECONDS."""
-
-    def __init__(self) -> None:
-        self._pace = Pace()
-        self._started = self._printed = time.monotonic()
-
-    def __call__(self, tally: Tally) -> None:
-        now = time.monotonic()
-        if now - self._printed < PLAIN_SECONDS:
-            return
-        self._printed = now
-        left = (now - self._started) / tally.checked * (tally.wanted - tally.checked)
-        print(
-            f"{tally.checked:,} of {tally.wanted:,} tiles, {self._pace.update(tally):.1f} tiles/s, "
-            f"about {duration(left)} left",
-            file=sys.stderr,
-            flush=True,
-        )
-
-
-def duration(seconds: float) -> str:
-    """Return a time as people say it: '40 s', '12 min', '3 h 05 min', '2 d 4 h'."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    hours = round(minutes / 60)
-    return f"{hours // 24} d {hours % 24} h"
+def missing_tiles(cache: TileCache, world: bytes, region: Region) -> Iterator[Tile]:
+    """Yield the tiles of a region that are not stored: ancestors first, by subtree."""
+    for _, missing in absent_parts(cache, world, region):
+        yield from in_order(missing)

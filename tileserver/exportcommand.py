@@ -1,0 +1,47 @@
+"""The command `elsewhere export`: a region of a world as one file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tileserver import commands
+from tileserver.about import SUMMARY, attribution, title
+from tileserver.archive import About
+from tileserver.commands import say
+from tileserver.configtext import read_settings
+from tileserver.encoding import Encoding
+from tileserver.export import Source, check_target, write
+from tileserver.maker import Maker
+from tileserver.progress import progress
+from tileserver.region import Region
+from tileserver.seedcommand import be_nice, open_claims, read_region
+from tileserver.settings import Settings
+
+
+def export(args: argparse.Namespace) -> int:
+    """Write a region to PMTiles, MBTiles or GeoTIFF, making the tiles that are not stored."""
+    settings, region, path = read_settings(args), read_region(args), Path(args.output)
+    check_target(path, region.zooms, args.force)
+    be_nice(settings)
+    with commands.open_cache(settings) as cache, open_claims(settings) as claims:
+        maker = Maker(commands.load_world(settings), settings.seed, cache, claims)
+        encoding = Encoding.of("png" if path.suffix.lower() in (".tif", ".tiff") else args.format)
+        assert encoding is not None
+        source = Source(cache, maker.world, None if args.cached else maker, encoding)
+        say(f"Writing {len(region):,} tiles of world {settings.seed} to {path}")
+        try:
+            with progress() as report:
+                done = write(source, region, path, about(settings, region, args.format), report)
+        except KeyboardInterrupt:
+            say(f"Stopped; {path} was not written. What was made is stored.")
+            return 130
+    absent = f", {done.absent:,} of the region are not stored" if done.absent else ""
+    print(f"Wrote {path}: {done.written:,} tiles, {done.size / 1e6:,.1f} MB{absent}.")
+    return 0
+
+
+def about(settings: Settings, region: Region, format: str) -> About:
+    """Return what the file says of itself."""
+    name, credit = title(settings.seed), attribution(settings)
+    return About(name, SUMMARY, credit, format, region.bbox, region.zooms)
