@@ -1,18 +1,28 @@
-"""A real server process with the fake renderer: python -m tests.fake_server CACHE DELAY DRAIN."""
+"""A real server with the fake renderer: python -m tests.fake_server CACHE [NAME=VALUE ...].
 
+NAME is a setting, or `delay`: the seconds that a block takes.
+"""
+
+import functools
 import sys
 from pathlib import Path
 
 from tests.fakes import FakeRenderer
-from tileserver import app
 from tileserver.settings import Settings
+from tileserver.supervisor import serve
 
 
-def main(cache: str, delay: str, drain: str) -> None:
-    """Serve until a signal ends it."""
-    app.load_renderer = lambda _: FakeRenderer(float(delay))  # type: ignore
-    app.DRAIN_SECONDS = float(drain)
-    app.serve(Settings(port=0, cache=Path(cache)))
+def load(settings: Settings, delay: float) -> FakeRenderer:
+    """Return what makes the tiles; runs in the generator process."""
+    return FakeRenderer(delay)
+
+
+def main(cache: str, *words: str) -> None:
+    """Serve on a free port until a signal ends it."""
+    values = dict(word.split("=", 1) for word in words)
+    delay = float(values.pop("delay", "0"))
+    settings = Settings.load({"port": 0, "cache": Path(cache), **values}, {})
+    serve(settings, functools.partial(load, delay=delay))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,14 @@
-"""The application: middleware, resources for its lifetime, and the server process round it."""
+"""The application: routes, middleware, and resources for its lifetime."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
-import signal
-import socket
-import sys
-from collections.abc import AsyncIterator, Iterator
-from types import FrameType
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -21,38 +16,41 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from generator.errors import GeneratorError
+from tileserver.access import Access
+from tileserver.accesslog import AccessLog
 from tileserver.cache import TileCache
 from tileserver.edge import Edge
 from tileserver.endpoints import routes
-from tileserver.errors import Problem, ServerError, StartError, problem, problem_for
+from tileserver.errors import Problem, ServerError, problem, problem_for
 from tileserver.http import METHODS
+from tileserver.loading import load_renderer
 from tileserver.metrics import Metrics
 from tileserver.protocol import Front
+from tileserver.remote import RemoteBackend
 from tileserver.service import TileService
 from tileserver.settings import Settings
 from tileserver.tiles import TileEndpoint
 
 if TYPE_CHECKING:
-    from generator.cascade import Cascade, Renderer
-
-DRAIN_SECONDS = 5.0
-"""How long tiles are still made after SIGTERM; then requests that wait for one are turned away."""
-
-GRACE_SECONDS = 5
-"""How long answers may take after that."""
+    from generator.cascade import Renderer
 
 log = logging.getLogger("elsewhere")
 
 
 def create_app(
-    settings: Settings, renderer: Renderer | None = None, cache: TileCache | None = None
+    settings: Settings,
+    renderer: Renderer | None = None,
+    cache: TileCache | None = None,
+    generator: Path | None = None,
+    metrics: Metrics | None = None,
 ) -> Starlette:
-    """Return the application; without a renderer it loads the shipped one after it has started.
+    """Return the application; its lifetime opens what it needs and closes what it uses.
 
-    A cache that is not given is opened with the application; either is closed with it. The
-    service stands in `app.state.service`.
+    Tiles are made by `renderer` in this process, or by the generator process behind the Unix socket
+    `generator`, or by the shipped renderer, which is then loaded after the start. A cache that is
+    not given is opened. The service stands in `app.state.service`.
     """
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     service = TileService(settings, metrics)
 
     @contextlib.asynccontextmanager
@@ -64,6 +62,11 @@ def create_app(
         if renderer is not None:
             service.open(opened, renderer)
             loading.set_result(None)
+        elif generator is not None:
+            backend = RemoteBackend(generator)
+            await backend.known()
+            service.attach(opened, backend)
+            loading.set_result(None)
         else:
             loading = asyncio.ensure_future(_load_and_open(service, opened))
         try:
@@ -73,9 +76,12 @@ def create_app(
             await asyncio.to_thread(service.close)
             opened.close()
 
+    middleware = [Middleware(Edge, metrics=metrics)]
+    if settings.access_log:
+        middleware.insert(0, Middleware(AccessLog, access=Access(settings)))
     app = Starlette(
         routes=routes(service),
-        middleware=[Middleware(Edge, metrics=metrics)],
+        middleware=middleware,
         exception_handlers={
             HTTPException: _http_problem,
             ServerError: _domain_problem,
@@ -88,48 +94,6 @@ def create_app(
     return app
 
 
-def load_renderer(settings: Settings) -> Cascade:
-    """Load the generator with the settings' base map and weights. Raises GeneratorError."""
-    import generator  # importing torch takes seconds, so it happens only where it is needed
-
-    return generator.load(
-        base=settings.base,
-        weights=settings.weights,
-        steps=settings.steps,
-        threads=settings.threads,
-    )
-
-
-def serve(settings: Settings) -> None:
-    """Check everything, print the address, and serve until SIGINT or SIGTERM.
-
-    Raises ServerError or GeneratorError, before anything is served, when something is wrong.
-    """
-    listener = listen(settings.host, settings.port)
-    with contextlib.closing(listener):
-        cache = TileCache.open(settings.cache, settings.cache_limit)
-        with contextlib.closing(cache):
-            app = create_app(settings, load_renderer(settings), cache)
-            config = uvicorn.Config(
-                app,
-                http=front(app.state.service).protocol(),
-                ws="none",
-                lifespan="on",
-                access_log=False,
-                log_level="warning",
-                server_header=False,
-                timeout_graceful_shutdown=int(DRAIN_SECONDS) + GRACE_SECONDS,
-            )
-            print(
-                f"Elsewhere is at {address(listener, settings.host)} (seed {settings.seed}, "
-                f"cache {settings.cache}); Ctrl+C stops it.",
-                flush=True,
-            )
-            with _calm_exit():
-                DrainingServer(config, app.state.service).run(sockets=[listener])
-    print("Elsewhere has stopped.", file=sys.stderr)
-
-
 def front(service: TileService) -> Front:
     """Return what the connections of a server share: stored tiles are answered by the protocol.
 
@@ -137,49 +101,6 @@ def front(service: TileService) -> Front:
     """
     at_hand = None if service.settings.access_log else TileEndpoint(service).at_hand
     return Front(at_hand, service.metrics.answered)
-
-
-class DrainingServer(uvicorn.Server):
-    """A server that, once told to stop, goes on making tiles for a few seconds only."""
-
-    def __init__(self, config: uvicorn.Config, service: TileService) -> None:
-        super().__init__(config)
-        self.service = service
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop accepting, finish what can be finished, turn the others away, and close."""
-        ending = asyncio.get_running_loop().call_later(DRAIN_SECONDS, self.service.refuse)
-        try:
-            await super().shutdown(sockets)
-        finally:
-            ending.cancel()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that accepts connections; port 0 takes a free one. Raises StartError."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except socket.gaierror as error:
-        raise StartError(
-            f"the host {host!r} cannot be found ({error.strerror}), expected a name or an IP "
-            "address of this machine"
-        ) from None
-    except OSError as error:
-        reason = {
-            "EADDRINUSE": "is in use by another program",
-            "EACCES": "may not be used without more rights",
-        }.get(errno.errorcode.get(error.errno or 0, ""), f"cannot be used: {error}")
-        raise StartError(
-            f"port {port} of {host} {reason}, expected a free one; give another with --port"
-        ) from None
-
-
-def address(listener: socket.socket, host: str) -> str:
-    """Return the URL to open in a browser."""
-    port = listener.getsockname()[1]
-    name = "localhost" if host in ("0.0.0.0", "::") else host
-    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
 
 async def _load_and_open(service: TileService, cache: TileCache) -> None:
@@ -192,21 +113,6 @@ async def _load_and_open(service: TileService, cache: TileCache) -> None:
     except Exception as error:
         log.exception("loading the model failed")
         service.failure = f"the model cannot be loaded: {error}"
-
-
-@contextlib.contextmanager
-def _calm_exit() -> Iterator[None]:
-    """Let the two signals end the server without ending the process abruptly afterwards."""
-
-    def ignore(number: int, frame: FrameType | None) -> None:
-        pass
-
-    before = {number: signal.signal(number, ignore) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _http_problem(request: Request, error: Exception) -> Response:

@@ -42,8 +42,9 @@ class Settings:
     seed: world of the addresses that name none. base, weights: files of the user's own, None for
     the shipped ones. steps: sampler steps, None for the shipped choice. threads: of the generator,
     None for all cores. max_queue: blocks of tiles asked for and not made yet, above which requests
-    are turned away. hold_seconds: how long a request waits for its tile. cache_limit: bytes of the
-    data file. public_url: URL that clients reach the server at, None for what their requests name.
+    are turned away. hold_seconds: how long a request waits for its tile. drain_seconds: how
+    long tiles are still made once the server is told to stop. cache_limit: bytes of the data file.
+    public_url: URL that clients reach the server at, None for what their requests name.
     trust_proxy: whether X-Forwarded-* headers are believed. workers: web processes. nice: by how
     much the process that makes tiles yields to all others, 0 to 19. public: whether strangers may
     reach the server. render_budget: blocks of tiles made for one client per minute, None for the
@@ -62,6 +63,7 @@ class Settings:
     threads: int | None = None
     max_queue: int = 256
     hold_seconds: float = 20.0
+    drain_seconds: float = 5.0
     cache_limit: int = DEFAULT_LIMIT
     public_url: str | None = None
     trust_proxy: bool = False
@@ -93,16 +95,23 @@ class Settings:
 
         file: a TOML file that must be there; None takes ./elsewhere.toml if it is there.
         """
-        environment = os.environ if env is None else env
-        source = file if file is not None else DEFAULT_FILE
-        found = {name: (value, f"{name} in {source}") for name, value in _read_file(file).items()}
-        for name in _READERS:
-            variable = PREFIX + name.upper()
-            if environment.get(variable):
-                found[name] = (environment[variable], variable)
-            if flags and flags.get(name) is not None:
-                found[name] = (flags[name], "--" + name.replace("_", "-"))
+        found = gather(flags, os.environ if env is None else env, file)
         return cls(**{name: _READERS[name](*given) for name, given in found.items()})
+
+
+def gather(
+    flags: Mapping[str, Any] | None, env: Mapping[str, str], file: Path | None
+) -> dict[str, tuple[Any, str]]:
+    """Return what was given for each setting, not yet read, and where. Raises SettingsError."""
+    source = file if file is not None else DEFAULT_FILE
+    found = {name: (value, f"{name} in {source}") for name, value in _read_file(file).items()}
+    for name in _READERS:
+        variable = PREFIX + name.upper()
+        if env.get(variable):
+            found[name] = (env[variable], variable)
+        if flags and flags.get(name) is not None:
+            found[name] = (flags[name], "--" + name.replace("_", "-"))
+    return found
 
 
 def parse_seed(value: object, name: str = "seed") -> int:
@@ -224,6 +233,7 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "threads": _whole(1, 1024),
     "max_queue": _whole(1, 1_000_000),
     "hold_seconds": _seconds,
+    "drain_seconds": _seconds,
     "cache_limit": parse_size,
     "public_url": _url,
     "trust_proxy": _switch,

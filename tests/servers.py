@@ -1,0 +1,69 @@
+"""Real servers with the fake renderer, as processes, for tests."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+ROOT = Path(__file__).parents[1]
+
+
+class Server:
+    """A running server: its supervisor process and its address."""
+
+    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+        self.process = process
+        self.url = url
+
+    def get(self, path: str, **options: object) -> httpx.Response:
+        return httpx.get(self.url + path, timeout=20, **options)  # type: ignore[arg-type]
+
+    def metric(self, name: str) -> float:
+        """Return a metric's value; name with labels as in the text, without elsewhere_."""
+        for line in self.get("/metrics").text.splitlines():
+            if line.startswith(f"elsewhere_{name} "):
+                return float(line.split()[1])
+        return 0.0
+
+    def children(self) -> dict[str, int]:
+        """Return the process ids of the server's parts by what they are."""
+        pids = map(int, _children(self.process.pid))
+        found = {}
+        for pid in sorted(pids):
+            command = Path(f"/proc/{pid}/cmdline").read_text()
+            nice = os.getpriority(os.PRIO_PROCESS, pid)
+            if "spawn_main" in command:
+                found["generator" if nice else f"worker-{len(found)}"] = pid
+        return found
+
+    def kill(self, part: str) -> None:
+        os.kill(self.children()[part], signal.SIGKILL)
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+@contextlib.contextmanager
+def server(
+    cache: Path, *words: str, module: str = "tests.fake_server", errors: IO[str] | None = None
+) -> Iterator[Server]:
+    """Start a server on a free port, words as `tests.fake_server` takes them; end it after."""
+    command = [sys.executable, "-m", module, str(cache), *words]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line.startswith("Elsewhere is at http://127.0.0.1:"), line
+            yield Server(process, line.split()[3].rstrip("/"))
+        finally:
+            if process.poll() is None:
+                process.kill()

@@ -1,0 +1,289 @@
+"""The server as processes: a supervisor that starts the others, and starts them again if they die.
+
+One generator process makes tiles and web processes answer requests; all take part in one session,
+so that the generator's lower priority counts against them. None outlives the supervisor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import multiprocessing.connection
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext, SpawnProcess
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from tileserver import generating, webworker
+from tileserver.cache import TileCache
+from tileserver.errors import CacheDamagedError, StartError
+from tileserver.listener import address, listen
+from tileserver.loading import load_renderer
+from tileserver.logs import fields
+from tileserver.metrics import CELLS, Metrics
+from tileserver.processes import READY, SOCKET, Start
+from tileserver.settings import Settings
+
+if TYPE_CHECKING:
+    from generator.cascade import Renderer
+
+Load = Callable[[Settings], "Renderer"]
+
+PAUSES = (0.0, 0.5, 15.0)
+"""Seconds before a process that died is started again: if it had worked, if it had not, and the
+most that this grows to while it never works."""
+
+FINISH_SECONDS = 10.0
+"""How long the generator process may take for its last block."""
+
+log = logging.getLogger("elsewhere")
+
+
+@dataclass(eq=False)
+class Child:
+    """One process of the server, through all its lives.
+
+    role: generator or worker. target: called with a Start in the new process.
+    """
+
+    name: str
+    role: str
+    row: int
+    target: Callable[[Start], None]
+    process: SpawnProcess | None = None
+    report: Connection | None = None
+    works: bool = False
+    failures: int = 0
+    due: float = 0.0
+
+    @property
+    def alive(self) -> bool:
+        """Say whether the process is there."""
+        return self.process is not None and self.process.is_alive()
+
+
+def serve(settings: Settings, load: Load = load_renderer) -> None:
+    """Check everything, print the address, and serve until SIGINT or SIGTERM.
+
+    load: called in the generator process, so it must be importable from there. Raises ServerError,
+    before anything is served, when something is wrong.
+    """
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(contextlib.closing(listen(settings.host, settings.port)))
+        TileCache.open(settings.cache, settings.cache_limit).close()
+        directory = Path(stack.enter_context(_run_directory()))
+        office = stack.enter_context(contextlib.closing(socket.socket(socket.AF_UNIX)))
+        office.bind(str(directory / SOCKET))
+        office.listen(128)
+        supervisor = Supervisor(settings, directory)
+        supervisor.add("generator", partial(generating.run, load=load, listener=office))
+        for _ in range(settings.workers):
+            supervisor.add("worker", partial(webworker.run, listener=listener))
+        with supervisor.signals():
+            if supervisor.start():
+                print(
+                    f"Elsewhere is at {address(listener, settings.host)} (seed {settings.seed}, "
+                    f"cache {settings.cache}); Ctrl+C stops it.",
+                    flush=True,
+                )
+                supervisor.watch()
+            listener.close()
+            supervisor.stop()
+    print("Elsewhere has stopped.", file=sys.stderr)
+
+
+class Supervisor:
+    """Starts children, watches over them, and ends them."""
+
+    def __init__(self, settings: Settings, directory: Path) -> None:
+        self.settings = settings
+        self.directory = directory
+        self.children: list[Child] = []
+        self._context: SpawnContext = multiprocessing.get_context("spawn")
+        self._rows: list[Any] = [
+            self._context.RawArray("d", CELLS) for _ in range(settings.workers + 2)
+        ]
+        self._metrics = Metrics(self._rows, settings.workers + 1)
+        self._wake, self._waker = socket.socketpair()
+        self._signals = 0
+
+    def add(self, role: str, target: Callable[[Start], None]) -> None:
+        """Add a process to be started."""
+        number = sum(child.role == role for child in self.children) + 1
+        name = role if role == "generator" else f"{role}-{number}"
+        self.children.append(Child(name, role, len(self.children), target))
+
+    def start(self) -> bool:
+        """Start all; True once all work, False when told to stop. Raises StartError."""
+        for child in self.children:
+            self._spawn(child)
+        while not all(child.works for child in self.children) and not self._signals:
+            self._wait(None)
+            for child in self.children:
+                told = self._hear(child)
+                if told is not None or not child.alive:
+                    sentence = told[1] if told else _obituary(child) + " before it worked"
+                    self.kill()
+                    raise StartError(sentence)
+        return not self._signals
+
+    def watch(self) -> None:
+        """Start again what dies, until a signal comes."""
+        while not self._signals:
+            now = time.monotonic()
+            due = [child.due - now for child in self.children if child.process is None]
+            self._wait(max(0.0, min(due)) if due else None)
+            for child in self.children:
+                self._look_after(child)
+
+    def stop(self) -> None:
+        """Let the web processes finish, then the generator; a second signal ends all at once."""
+        workers = [child for child in self.children if child.role == "worker"]
+        seconds = self.settings.drain_seconds + webworker.GRACE_SECONDS + 2.0
+        self._end(workers, seconds)
+        self._end(self.children, FINISH_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """End all at once."""
+        for child in self.children:
+            if child.process is not None:
+                child.process.kill()
+                self._bury(child)
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[None]:
+        """Count SIGINT and SIGTERM instead of being ended by them."""
+
+        def count(number: int, frame: FrameType | None) -> None:
+            self._signals += 1
+
+        self._waker.setblocking(False)
+        self._wake.setblocking(False)
+        kinds = (signal.SIGINT, signal.SIGTERM)
+        before = {kind: signal.signal(kind, count) for kind in kinds}
+        wakeup = signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(wakeup)
+            for kind, handler in before.items():
+                signal.signal(kind, handler)
+            self._wake.close()
+            self._waker.close()
+
+    def _spawn(self, child: Child) -> None:
+        child.report, reporting = self._context.Pipe(duplex=False)
+        child.works = False
+        start = Start(child.name, self.settings, self._rows, child.row, self.directory, reporting)
+        # Ctrl-C goes to every process of the terminal: only the supervisor shall hear it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            child.process = self._context.Process(
+                target=child.target, args=(start,), name=child.name, daemon=True
+            )
+            child.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            reporting.close()
+
+    def _wait(self, seconds: float | None) -> None:
+        """Wait until a child says something or ends, a signal comes, or the time is over."""
+        watched: list[Any] = [self._wake]
+        for child in self.children:
+            if child.process is not None:
+                watched.append(child.process.sentinel)
+            if child.report is not None:
+                watched.append(child.report)
+        multiprocessing.connection.wait(watched, seconds)
+        with contextlib.suppress(BlockingIOError):
+            self._wake.recv(64)
+
+    def _hear(self, child: Child) -> tuple[str, str] | None:
+        """Take in a child's report; return it if it is an error's kind and sentence."""
+        try:
+            if child.report is None or not child.report.poll():
+                return None
+            kind, sentence = child.report.recv()
+        except (EOFError, OSError):
+            child.report = None
+            return None
+        if kind != READY:
+            return kind, sentence
+        child.works, child.failures = True, 0
+        return None
+
+    def _look_after(self, child: Child) -> None:
+        if child.process is None:
+            if time.monotonic() >= child.due:
+                self._spawn(child)
+            return
+        told = self._hear(child)
+        if told is not None:
+            log.error("%s", told[1], extra=fields(child=child.name))
+        if child.alive:
+            return
+        log.error("%s; it is started again", _obituary(child), extra=fields(child=child.name))
+        everybody = child.process.exitcode == -signal.SIGBUS
+        everybody |= told is not None and told[0] == CacheDamagedError.__name__
+        soon, later, most = PAUSES
+        pause = soon if child.works else min(most, later * 2.0 ** min(child.failures, 10))
+        child.failures += 1
+        self._bury(child)
+        child.due = time.monotonic() + pause
+        self._metrics.restarts[child.role].inc()
+        if everybody:
+            log.error("the cache's file was changed under its users: all processes start again")
+            self.kill()
+
+    def _bury(self, child: Child) -> None:
+        if child.process is not None:
+            child.process.join()
+            child.process.close()
+        if child.report is not None:
+            child.report.close()
+        child.process = child.report = None
+        child.works = False
+
+    def _end(self, children: list[Child], seconds: float) -> None:
+        """Tell processes to end, and wait for that; a second signal ends the waiting."""
+        deadline = time.monotonic() + seconds
+        for child in children:
+            if child.alive and child.process is not None:
+                child.process.terminate()
+        while any(child.alive for child in children) and self._signals < 2:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                log.error("some processes did not end in time and are killed")
+                return
+            self._wait(left)
+            for child in self.children:
+                self._hear(child)
+                if child.process is not None and not child.alive:
+                    self._bury(child)
+
+
+def _obituary(child: Child) -> str:
+    assert child.process is not None
+    code = child.process.exitcode
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            return f"the process {child.name} was ended by {signal.Signals(-code).name}"
+    return f"the process {child.name} ended with status {code}"
+
+
+@contextlib.contextmanager
+def _run_directory() -> Iterator[str]:
+    """Give a private directory for the socket; who is killed leaves it to the children."""
+    with tempfile.TemporaryDirectory(prefix="elsewhere-", ignore_cleanup_errors=True) as name:
+        yield name

@@ -1,0 +1,86 @@
+"""A web process: answers requests from the cache, and asks the generator process for the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import uvicorn
+
+from tileserver.app import create_app, front
+from tileserver.cache import TileCache
+from tileserver.metrics import Metrics
+from tileserver.processes import SOCKET, Start, report_failure
+from tileserver.service import TileService
+
+GRACE_SECONDS = 5
+"""How long answers may take once requests that wait for a tile have been turned away."""
+
+
+def run(start: Start, listener: socket.socket) -> None:
+    """Serve until SIGTERM; tells the supervisor how the start went."""
+    start.enter()
+    with report_failure(start):
+        settings = start.settings
+        cache = TileCache.open(settings.cache, settings.cache_limit)
+        with contextlib.closing(cache):
+            metrics = Metrics(start.rows, start.row)
+            app = create_app(settings, None, cache, start.directory / SOCKET, metrics)
+            config = uvicorn.Config(
+                app,
+                http=front(app.state.service).protocol(),
+                ws="none",
+                lifespan="on",
+                access_log=False,
+                log_config=None,
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=int(settings.drain_seconds) + GRACE_SECONDS,
+            )
+            with _calm_exit():
+                server = DrainingServer(config, app.state.service, start.ready)
+                server.run(sockets=[listener])
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that tells when it serves and, once told to stop, turns away what takes long."""
+
+    def __init__(
+        self, config: uvicorn.Config, service: TileService, ready: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self.service = service
+        self.ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start serving, and tell."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            self.ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, finish what can be finished, turn the others away, and close."""
+        seconds = self.service.settings.drain_seconds
+        ending = asyncio.get_running_loop().call_later(seconds, self.service.refuse)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            ending.cancel()
+
+
+@contextlib.contextmanager
+def _calm_exit() -> Iterator[None]:
+    """Let SIGTERM end the server without ending the process abruptly afterwards."""
+
+    def ignore(number: int, frame: FrameType | None) -> None:
+        pass
+
+    before = signal.signal(signal.SIGTERM, ignore)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
