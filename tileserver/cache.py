@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.tile import Tile
-from tileserver.cachefiles import DATA, LOCK_SECONDS, DirectoryLock
+from tileserver.cachefiles import DATA, GRAIN, LOCK_SECONDS, DirectoryLock
 from tileserver.checkup import check_all
 from tileserver.encode import decode_png
 from tileserver.errors import CacheError, CacheFullError
@@ -45,9 +45,6 @@ DEFAULT_LIMIT = 20 << 30
 
 REMEMBERED = 1 << 16
 """Digests of payloads that were read and found whole; when there are more, all start again."""
-
-GRAIN = 1 << 16
-"""The limit is rounded up to a multiple of this many bytes: whole pages on every machine."""
 
 SLICE = 0.05
 """Share of the limit that one transaction may store."""
@@ -98,7 +95,7 @@ class TileCache:
         """
         lock = DirectoryLock(path, patience, -(-limit // GRAIN) * GRAIN)
         try:
-            return cls(path, lock, Store.open(path, lock.limit, patience))
+            return cls(path, lock, Store.open(path, lock.map_size, patience))
         except BaseException:
             lock.close()
             raise

@@ -28,6 +28,11 @@ MARK = b"format"
 FORMAT = b"elsewhere tile cache 2"
 """What stands under MARK in a cache that this version reads and writes."""
 
+GRAIN = 1 << 16
+"""Limits and maps are multiples of this many bytes: whole pages on every machine."""
+
+TABLES = (b"tiles", b"blobs", b"counts", b"variants", b"worlds", b"pins")
+
 OTHER_FORMATS = b"elsewhere tile cache "
 
 WALK_LIMIT = 2 << 30
@@ -56,14 +61,15 @@ class DirectoryLock:
     """Holds a cache directory, shared with other programs of this kind. Raises CacheError.
 
     limit: bytes that the data file may reach. Whoever comes into an empty directory sets it for
-    all, since LMDB needs the same size in every program: `limit` then says what holds.
+    all, since LMDB needs the same map in every program: `limit` then says what holds, `map_size`
+    how many bytes to map.
     """
 
     def __init__(
         self, directory: Path, patience: float = LOCK_SECONDS, limit: int = 1 << 30
     ) -> None:
         self.directory = directory
-        self.limit = limit
+        self.limit = self.map_size = limit
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._file = os.open(directory / OWN_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -83,7 +89,7 @@ class DirectoryLock:
         if self._file >= 0:
             with contextlib.suppress(CacheError):
                 if self._take(fcntl.LOCK_EX):
-                    self._note(self.limit, 0)
+                    self._note(0)
             self._let_go()
 
     def alone(self) -> bool:
@@ -98,9 +104,11 @@ class DirectoryLock:
 
     def _enter(self, patience: float) -> None:
         if self._take(fcntl.LOCK_EX):
-            starts = self._noted()[1] + 1
-            self._note(self.limit, starts)
+            starts = self._noted()[2] + 1
+            self._note(starts)
             check_or_set_aside(self.directory, starts > UNCLEAN)
+            self.map_size = _map_size(self.directory, self.limit)
+            self._note(starts)
         deadline = time.monotonic() + patience
         while not self._take(fcntl.LOCK_SH):
             if time.monotonic() > deadline:
@@ -109,15 +117,16 @@ class DirectoryLock:
                     "expected it to be free or shared; stop that program or give another --cache"
                 )
             time.sleep(0.02)
-        agreed = self._noted()[0]
-        if agreed and agreed != self.limit:
-            log.warning(
-                "the cache in %s is in use with a limit of %d bytes, which holds instead of %d",
-                self.directory,
-                agreed,
-                self.limit,
-            )
-            self.limit = agreed
+        limit, map_size, _ = self._noted()
+        if limit:
+            if limit != self.limit:
+                log.warning(
+                    "the cache in %s is in use with a limit of %d bytes, which holds instead of %d",
+                    self.directory,
+                    limit,
+                    self.limit,
+                )
+            self.limit, self.map_size = limit, map_size
         check_in_use(self.directory)
 
     def _take(self, kind: int) -> bool:
@@ -132,18 +141,19 @@ class DirectoryLock:
             ) from None
         return True
 
-    def _note(self, limit: int, starts: int) -> None:
+    def _note(self, starts: int) -> None:
         """Write down what `_noted` reads; a full disk may prevent it."""
         with contextlib.suppress(OSError):
-            os.pwrite(self._file, b"%20d %10d\n" % (limit, starts), 0)
+            numbers = (self.limit, self.map_size, starts)
+            os.pwrite(self._file, b"%20d %20d %10d\n" % numbers, 0)
 
-    def _noted(self) -> tuple[int, int]:
-        """Return the limit agreed upon, 0 if none, and the starts since the last clean end."""
+    def _noted(self) -> tuple[int, int, int]:
+        """Return the limit and the map agreed upon, 0 if none, and the starts since a clean end."""
         try:
-            limit, starts = map(int, os.pread(self._file, 64, 0).split())
+            limit, map_size, starts = map(int, os.pread(self._file, 99, 0).split())
         except (OSError, ValueError):
-            return 0, 0
-        return limit, starts
+            return 0, 0, 0
+        return limit, map_size, starts
 
     def _let_go(self) -> None:
         os.close(self._file)
@@ -160,17 +170,19 @@ def check_or_set_aside(directory: Path, thorough: bool = False) -> Path | None:
     try:
         reason, ending = damage(data, thorough), "damaged"
         if reason is None:
-            reason, ending = _other_format(data), "old"
+            try:
+                reason, ending = _other_format(data), "old"
+            except lmdb.Error as error:
+                reason = str(error)
         if reason is None:
             return None
         aside = _free_name(directory, ending)
         data.rename(aside)
         with contextlib.suppress(FileNotFoundError):
             (directory / LOCK).unlink()
-    except (OSError, lmdb.Error) as error:
+    except OSError as error:
         raise CacheError(
-            f"the cache file {data} cannot be checked ({getattr(error, 'strerror', error)}), "
-            "expected a readable file"
+            f"the cache file {data} cannot be checked ({error.strerror}), expected a readable file"
         ) from None
     log.warning(
         "the cache file %s is %s (%s); it was renamed to %s and a new cache was started",
@@ -238,14 +250,24 @@ def _missing(data: Path) -> int:
 
 
 def _other_format(data: Path) -> str | None:
-    """Return the version of a tile cache that this program cannot use, or None for all else."""
+    """Return what makes a tile cache useless to this program, or None for all else."""
     if not data.exists() or not data.stat().st_size:
         return None
     with lmdb.open(str(data), subdir=False, readonly=True, lock=False) as env, env.begin() as txn:
-        mark = txn.get(MARK)
-    if mark is None or mark == FORMAT or not mark.startswith(OTHER_FORMATS):
+        mark = txn.get(MARK, b"")
+        known = sum(txn.get(name) is not None for name in TABLES)
+    if mark == FORMAT or not (mark.startswith(OTHER_FORMATS) or known > 2):
         return None
-    return f"{mark.decode('ascii', 'replace')}, expected {FORMAT.decode()}"
+    return f"its mark is {mark!r}, expected {FORMAT!r}"
+
+
+def _map_size(directory: Path, limit: int) -> int:
+    """Return the limit, or more for a longer file: removing tiles from it takes some pages too."""
+    try:
+        size = (directory / DATA).stat().st_size
+    except OSError:
+        return limit
+    return limit if size <= limit else -(-(size + size // 16 + GRAIN) // GRAIN) * GRAIN
 
 
 def _free_name(directory: Path, ending: str) -> Path:

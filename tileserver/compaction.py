@@ -34,7 +34,7 @@ def compact(path: Path, limit: int, report: Report = lambda done, total: None) -
                 f"the cache in {path} is in use by another program, expected to be its only user; "
                 "stop that program first"
             )
-        return _compact(path, lock.limit, report)
+        return _compact(path, lock.map_size, report)
     except OSError as error:
         raise CacheError(
             f"the cache in {path} cannot be rewritten: {error.strerror}; it stays as it was"
@@ -43,13 +43,13 @@ def compact(path: Path, limit: int, report: Report = lambda done, total: None) -
         lock.close()
 
 
-def _compact(path: Path, limit: int, report: Report) -> tuple[int, int]:
+def _compact(path: Path, map_size: int, report: Report) -> tuple[int, int]:
     data, copy = path / DATA, path / f"{DATA}.compact"
     before = data.stat().st_size if data.exists() else 0
     with contextlib.suppress(FileNotFoundError):
         copy.unlink()  # of a run that was killed
     try:
-        _copy(path, limit, copy, report)
+        _copy(path, map_size, copy, report)
         reason = damage(copy)
         if reason is not None:
             raise CacheError(
@@ -68,9 +68,9 @@ def _compact(path: Path, limit: int, report: Report) -> tuple[int, int]:
     return before, data.stat().st_size
 
 
-def _copy(path: Path, limit: int, copy: Path, report: Report) -> None:
+def _copy(path: Path, map_size: int, copy: Path, report: Report) -> None:
     """Copy what is in use into a new file, after a look at the room on the disk."""
-    store = Store.open(path, limit, LOCK_SECONDS)
+    store = Store.open(path, map_size, LOCK_SECONDS)
     try:
         pages = store.pages()
         total = pages.used * pages.size

@@ -102,7 +102,8 @@ class Evictor:
             stats = [txn.stat(table) for table in (store.tiles, store.variants, store.blobs)]
         pages = sum(stat["leaf_pages"] + stat["overflow_pages"] for stat in stats)
         rows = max(stats[0]["entries"] + stats[1]["entries"], 1)
-        return math.ceil(excess / max(pages * stats[0]["psize"] / rows, 1.0))
+        per_row = float(pages * stats[0]["psize"] / rows)
+        return math.ceil(excess / max(per_row, 1.0))
 
     def _oldest(self, table: Any, cover: dict[bytes, IdRanges], wanted: int) -> int | None:
         """Return the minute of use up to which rows must go so that `wanted` do, or None."""

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import lmdb
 
-from tileserver.cachefiles import DATA, FORMAT, MARK
+from tileserver.cachefiles import DATA, FORMAT, MARK, TABLES
 from tileserver.errors import CacheError, CacheFullError
 from tileserver.uniform import COLOUR_BYTES, colour_of, png_of
 
@@ -270,8 +270,8 @@ class Store:
                 )
             if mark is None:
                 txn.put(MARK, FORMAT)
-            for name in ("tiles", "blobs", "counts", "variants", "worlds", "pins"):
-                setattr(self, name, self.env.open_db(name.encode(), txn=txn))
+            for name in TABLES:
+                setattr(self, name.decode(), self.env.open_db(name, txn=txn))
 
 
 def _digest(row: bytes) -> bytes:
