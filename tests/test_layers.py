@@ -29,7 +29,9 @@ CONFINED = {
     "lmdb": {"tileserver"},
     "aiofiles": {"tileserver"},
     "prometheus_client": {"tileserver"},
-    "rasterio": {"training", "generator.raster"},
+    "rasterio": {"training", "generator.raster", "tileserver.geotiff"},
+    "shapely": {"tileserver.polygon"},
+    "pmtiles": {"tileserver.pmtilesfile"},
 }
 
 
