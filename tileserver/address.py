@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 from generator.tile import MAX_ZOOM, Tile
@@ -21,7 +20,7 @@ VERSION_DIGITS = 12
 """Hexadecimal digits of a world's fingerprint that a versioned address carries."""
 
 LONGEST = 128
-"""Bytes of a target above which it is not plain; the last ones read are remembered."""
+"""Bytes of a target above which it is not plain."""
 
 _TARGET = re.compile(
     rb"(?:/([0-9]{1,20}))?(/tms)?/([0-9]{1,2})/([0-9]{1,5})/([0-9]{1,5})(@2x)?\.(png|webp|jpe?g)"
@@ -51,12 +50,7 @@ def version_of(world: bytes) -> str:
 
 def match_address(target: bytes) -> Address | None:
     """Read a request's target in a microsecond; None for all that is no plain tile's address."""
-    return _matched(target) if len(target) <= LONGEST else None
-
-
-@lru_cache(maxsize=8192)
-def _matched(target: bytes) -> Address | None:
-    found = _TARGET.fullmatch(target)
+    found = _TARGET.fullmatch(target) if len(target) <= LONGEST else None
     if found is None:
         return None
     seed, flipped, z, x, y, double, extension, query = found.groups()

@@ -93,6 +93,7 @@ class TileProtocol(HttpToolsProtocol):
         self.limits = self.front.limits
         self.deadline = self.loop.time() + self.limits.head_seconds
         self._in_head = self._short = self._refused = False
+        self._bodiless = True
         self._fed = self._size = self._body = 0
         self._refusal: tuple[int, str] | None = None
         if not self.front.sweeping:
@@ -141,7 +142,7 @@ class TileProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
-        self._in_head, self._short = True, False
+        self._in_head, self._short, self._bodiless = True, False, True
         self._fed = self._size = self._body = 0
         self.deadline = self.loop.time() + self.limits.head_seconds
 
@@ -156,15 +157,17 @@ class TileProtocol(HttpToolsProtocol):
         self._size += len(name) + len(value)
         if self._size > self.limits.head_bytes:
             self._stop(431, f"the headers are longer than {self.limits.head_bytes} bytes")
-        super().on_header(name, value)
+        name = name.lower()
+        self.headers.append((name, value))
+        if name in _BODY_HEADERS:
+            self._check_body(name, value)
         if len(self.headers) > self.limits.headers:
             self._stop(431, f"there are more than {self.limits.headers} headers")
 
     def on_headers_complete(self) -> None:
         """Answer at once if possible, otherwise have the application answer."""
         self._in_head = False
-        bodiless = self._check_body()
-        if bodiless and self.front.at_hand is not None and self._is_free():
+        if self.front.at_hand is not None and self._is_free():
             ready = self.front.at_hand(self.parser.get_method(), self.url, self.headers)
             if ready is not None:
                 return self._answer(ready)
@@ -203,7 +206,8 @@ class TileProtocol(HttpToolsProtocol):
     def _is_free(self) -> bool:
         """Say whether this connection can be written to now, by an ordinary HTTP/1.1 request."""
         return (
-            (self.cycle is None or self.cycle.response_complete)
+            self._bodiless
+            and (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
             and self.parser.should_keep_alive()
             and not self.parser.should_upgrade()
@@ -215,18 +219,19 @@ class TileProtocol(HttpToolsProtocol):
         start = _FIRST_LINE[ready.status] + self.front.lines(self.server_state.default_headers)
         self.transport.writelines((start + ready.head, ready.body))
         self.server_state.total_requests += 1
-        self._rest()
+        if not self.flow.write_paused:
+            self.deadline = self.loop.time() + self.limits.idle_seconds
 
-    def _check_body(self) -> bool:
-        """Say that the request announces no body; stop one that announces too long a one."""
-        for name, value in self.headers:
-            if name == b"content-length":
-                if len(value) > 18 or int(value) > self.limits.body_bytes:
-                    self._stop(413, f"the body is longer than {self.limits.body_bytes} bytes")
-                return int(value) == 0
-            if name == b"transfer-encoding":
-                return False
-        return True
+    def _check_body(self, name: bytes, value: bytes) -> None:
+        """Look at a header that announces a body; stop a request with too long a one."""
+        if name == b"expect":
+            self.expect_100_continue = value.lower() == b"100-continue"
+        elif name == b"transfer-encoding":
+            self._bodiless = False
+        elif value != b"0":
+            self._bodiless = False
+            if not value.isdigit() or len(value) > 18 or int(value) > self.limits.body_bytes:
+                self._stop(413, f"the body is longer than {self.limits.body_bytes} bytes")
 
     def _rest(self) -> None:
         """Set the deadline of a connection that has written all it can write now."""
@@ -279,6 +284,8 @@ class TileProtocol(HttpToolsProtocol):
         else:
             self.front.sweeping = False
 
+
+_BODY_HEADERS = frozenset((b"content-length", b"transfer-encoding", b"expect"))
 
 _FIRST_LINE = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
@@ -35,6 +34,14 @@ from tileserver.http import (
 )
 from tileserver.service import TileService
 
+HOT_SECONDS = 0.5
+HOT_BYTES = 32 << 20
+"""Answers from the cache are remembered for so long, and at most so many bytes of them.
+
+So a tile that everybody looks at is read from the cache twice a second, and one that is removed
+from it is gone half a second later.
+"""
+
 
 class Ready(NamedTuple):
     """An answer that needs no waiting: its headers as HTTP sends them, with the blank line."""
@@ -42,6 +49,14 @@ class Ready(NamedTuple):
     status: int
     head: bytes
     body: bytes
+
+
+class _Hot(NamedTuple):
+    zoom: int
+    tag: bytes
+    modified: int
+    whole: Ready
+    unchanged: Ready
 
 
 class TileEndpoint:
@@ -55,6 +70,8 @@ class TileEndpoint:
         self.service = service
         self.flipped = flipped
         self._access = Access(service.settings)
+        self._hot: dict[bytes, _Hot] = {}
+        self._hot_bytes, self._hot_until = 0, 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a tile; its path has the parts z, x, y and perhaps seed."""
@@ -80,31 +97,54 @@ class TileEndpoint:
 
         target: path and query as sent. headers: the request's, names in lower case.
         """
-        address = match_address(target)
-        if address is None or method not in (b"GET", b"HEAD"):
+        if method not in (b"GET", b"HEAD"):
             return None
-        service = self.service
+        hot = self._hot.get(target)
+        if hot is None or time.monotonic() >= self._hot_until:
+            hot = self._heat(target)
+            if hot is None:
+                return None
+        metrics = self.service.metrics
+        metrics.hits[hot.zoom].inc()
+        if is_unchanged(headers, hot.tag, hot.modified):
+            metrics.answered(304)
+            return hot.unchanged
+        metrics.answered(200)
+        if method == b"HEAD":
+            return hot.whole._replace(body=b"")
+        metrics.bytes.inc(len(hot.whole.body))
+        return hot.whole
+
+    def _heat(self, target: bytes) -> _Hot | None:
+        """Remember the answers about a tile in the cache; None for all else."""
+        address = match_address(target)
+        cache = self.service.cache
+        if address is None or cache is None:
+            return None
         try:
-            world = service.world(self._seed(address))
-            cache = service.cache
-            entry = cache and cache.entry(world, address.tile, address.encoding.variant)
+            world = self.service.world(self._seed(address))
+            entry = cache.entry(world, address.tile, address.encoding.variant)
         except (ServerError, GeneratorError):
             return None  # the application tells it in full
-        if not entry:
+        if entry is None:
             return None
-        metrics = service.metrics
-        metrics.hits[address.tile.z].inc()
         fresh = address.version == version_of(world).encode()
-        if is_unchanged(headers, tag_of(entry), entry.modified):
-            metrics.answered(304)
-            return Ready(304, _head(entry.digest, entry.modified, fresh), b"")
-        metrics.answered(200)
-        length = len(entry.payload)
-        head = _head(entry.digest, entry.modified, fresh, address.encoding, length)
-        if method == b"HEAD":
-            return Ready(200, head, b"")
-        metrics.bytes.inc(length)
-        return Ready(200, head, entry.payload)
+        about = (entry.digest, entry.modified, fresh)
+        whole = _pairs(*about, address.encoding, len(entry.payload))
+        hot = _Hot(
+            address.tile.z,
+            _tag(entry.digest),
+            entry.modified,
+            Ready(200, _head(whole), entry.payload),
+            Ready(304, _head(_pairs(*about)), b""),
+        )
+        now = time.monotonic()
+        if now >= self._hot_until or self._hot_bytes > HOT_BYTES:
+            self._hot.clear()
+            self._hot_bytes, self._hot_until = 0, now + HOT_SECONDS
+        self._hot[target] = hot
+        self._hot_bytes += len(entry.payload)
+        return hot
 
     def _seed(self, address: Address) -> int:
         return self.service.settings.seed if address.seed is None else address.seed
@@ -139,7 +179,7 @@ class TileEndpoint:
         world = self.service.world(self._seed(address))
         fresh = address.version == version_of(world).encode()
         seconds = entry.modified or int(time.time())
-        if is_unchanged(scope["headers"], tag_of(entry), seconds):
+        if is_unchanged(scope["headers"], _tag(entry.digest), seconds):
             return await send_plain(send, 304, _pairs(entry.digest, seconds, fresh))
         pairs = _pairs(entry.digest, seconds, fresh, address.encoding, len(entry.payload))
         body = b"" if scope["method"] == "HEAD" else entry.payload
@@ -147,9 +187,9 @@ class TileEndpoint:
         await send_plain(send, 200, pairs, body)
 
 
-def tag_of(entry: Entry) -> bytes:
+def _tag(digest: bytes) -> bytes:
     """Return the strong entity tag of a picture, with its quotes."""
-    return b'"%b"' % entry.digest.hex().encode()
+    return b'"%b"' % digest.hex().encode()
 
 
 def _pairs(
@@ -157,7 +197,7 @@ def _pairs(
 ) -> list[Pair]:
     """Return a tile's headers; without encoding those of a 304, which has no body to describe."""
     pairs = [
-        (b"etag", b'"%b"' % digest.hex().encode()),
+        (b"etag", _tag(digest)),
         (b"last-modified", http_date(modified)),
         (b"cache-control", FOREVER if fresh else CACHE_CONTROL),
     ]
@@ -167,12 +207,9 @@ def _pairs(
     return pairs
 
 
-@lru_cache(maxsize=4096)
-def _head(
-    digest: bytes, modified: int, fresh: bool, encoding: Encoding | None = None, length: int = 0
-) -> bytes:
-    """Return all headers of a stored tile as they are sent; those of the last ones are kept."""
-    return rendered([*OPEN, *_pairs(digest, modified, fresh, encoding, length)]) + b"\r\n"
+def _head(pairs: Sequence[Pair]) -> bytes:
+    """Return a whole head but for the first line and what every answer of the server has."""
+    return rendered([*OPEN, *pairs]) + b"\r\n"
 
 
 def _unmade(encoding: Encoding) -> list[Pair]:
