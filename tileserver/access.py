@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
-from tileserver.errors import ForbiddenError, UnmadeError
+from tileserver.errors import ForbiddenError
 from tileserver.jobs import Ask, Priority
 from tileserver.settings import Settings
 
@@ -26,30 +26,28 @@ class Access:
         self._key = settings.api_key.encode() if settings.api_key else None
 
     def ask(self, scope: Scope) -> Ask:
-        """Return how a request that needs a tile made is treated.
-
-        Raises UnmadeError where tiles are made only for those with the key. That is a 404, not a
-        503: asking again would not help, and map clients go on with the next tile after a 404.
-        """
+        """Return how a request that may need a tile made is treated."""
         free = self.has_key(scope)
-        if self.settings.cached_only and not free:
-            raise UnmadeError("this tile has not been made, and this server only shows made ones")
-        priority = Priority.PREFETCH if is_prefetch(scope) else Priority.INTERACTIVE
-        return Ask(priority, self.client(scope), free or self.settings.budget is None)
+        return Ask(
+            Priority.PREFETCH if is_prefetch(scope) else Priority.INTERACTIVE,
+            self.client(scope),
+            free or self.settings.budget is None,
+            self.settings.cached_only and not free,
+        )
 
     def check_inside(self, scope: Scope) -> None:
-        """Let only this machine and who has the key see details of a public server.
-
-        Raises ForbiddenError.
-        """
-        if not self.settings.public or self.has_key(scope):
-            return
-        try:
-            inside = ipaddress.ip_address(self.address(scope)).is_loopback
-        except ValueError:
-            inside = False
-        if not inside:
+        """Raise ForbiddenError if a request may not see what is not for everybody."""
+        if not self.is_inside(scope):
             raise ForbiddenError("this is only for the server's own machine or with the API key")
+
+    def is_inside(self, scope: Scope) -> bool:
+        """Say whether a request may see details: on a public server, this machine or the key."""
+        if not self.settings.public or self.has_key(scope):
+            return True
+        try:
+            return ipaddress.ip_address(self.address(scope)).is_loopback
+        except ValueError:
+            return False
 
     def has_key(self, scope: Scope) -> bool:
         """Say whether a request carries the API key, in a header or as `?key=`."""

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from generator.tile import EQUATOR_RESOLUTION, MAX_ZOOM, TILE_SIZE, Tile
 from tileserver.about import attribution, version
+from tileserver.access import Access
 from tileserver.documents import HTML, JSON, Documents, wanted
 from tileserver.documents import routes as document_routes
 from tileserver.errors import UnavailableError
@@ -35,6 +36,7 @@ class Pages:
     def __init__(self, service: TileService, documents: Documents) -> None:
         self.service = service
         self.documents = documents
+        self.access = Access(service.settings)
         self.web = web_directory()
 
     async def index(self, request: Request) -> Response:
@@ -61,11 +63,13 @@ class Pages:
         """Say whether tiles can be made and stored; 503 with the reason otherwise."""
         reason = self.service.problem()
         if reason is not None:
-            raise UnavailableError(reason)
+            inside = self.access.is_inside(request.scope)
+            raise UnavailableError(reason if inside else "tiles cannot be made or stored now")
         return JSONResponse({"status": "ready"}, headers={"cache-control": "no-store"})
 
     async def metrics(self, request: Request) -> Response:
         """Answer with the metrics in Prometheus' text format."""
+        self.access.check_inside(request.scope)
         return Response(self.service.metrics.text(), headers={"content-type": CONTENT_TYPE})
 
     async def info(self, request: Request) -> Response:

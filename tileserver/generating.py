@@ -39,9 +39,9 @@ log = logging.getLogger("elsewhere")
 def run(start: Start, load: Callable[[Settings], Renderer], listener: socket.socket) -> None:
     """Load the renderer and make tiles until SIGTERM; tells the supervisor how that went."""
     start.enter()
-    os.nice(start.settings.nice)
     with report_failure(start):
         renderer = load(start.settings)
+        os.nice(start.settings.nice)  # only now: nobody waits for a start longer than need be
         cache = TileCache.open(start.settings.cache, start.settings.cache_limit)
         with contextlib.closing(cache):
             metrics = Metrics(start.rows, start.row)

@@ -41,12 +41,14 @@ class Priority(IntEnum):
 class Ask(NamedTuple):
     """How and by whom a tile is asked for.
 
-    client: who pays for it, '' for nobody in particular. free: no budget counts.
+    client: who pays for it, '' for nobody in particular. free: no budget counts. stored_only: only
+    what is stored may be used.
     """
 
     priority: Priority = Priority.INTERACTIVE
     client: str = ""
     free: bool = True
+    stored_only: bool = False
 
 
 class State(Enum):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from generator.tile import Tile
 from tileserver.cache import CacheError, Entry, TileCache
-from tileserver.errors import UnavailableError
+from tileserver.errors import UnavailableError, UnmadeError
 from tileserver.jobs import Ask
 from tileserver.metrics import Metrics
 from tileserver.settings import Settings
@@ -114,9 +114,12 @@ class TileService:
 
         Cancelling gives up this wait only. Raises UnavailableError when the queue is full or the
         tile takes longer than a request is held, BudgetError when the client has had its share,
-        GenerationError when it cannot be made.
+        GenerationError when it cannot be made. For who may have stored tiles only it raises
+        UnmadeError: a 404, since asking again would not help, and map clients go on after one.
         """
         backend = self._opened()
+        if ask.stored_only:
+            raise UnmadeError("this tile has not been made, and this server makes none on request")
         try:
             async with asyncio.timeout(self.settings.hold_seconds):
                 return await backend.make(seed, tile, ask)
