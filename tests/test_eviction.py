@@ -10,8 +10,7 @@ import pytest
 from generator.tile import Tile
 from tests.caches import OTHER, WORLD, age, fill, payload, row
 from tileserver.cache import TileCache
-from tileserver.errors import CacheFullError
-from tileserver.eviction import START, STOP, TARGET
+from tileserver.eviction import TARGET
 
 LIMIT = 8 << 20
 
@@ -79,49 +78,6 @@ def test_pinned_tiles_stay_until_they_are_unpinned(cache: TileCache) -> None:
     cache.unpin(WORLD)
     cache.evict(0.001)
     assert not stored(cache, pinned)
-
-
-def test_storing_goes_on_for_ever_within_the_limit(cache: TileCache) -> None:
-    for y in range(5):
-        fill(cache, row(12, 200, y))
-        assert cache.size <= LIMIT
-        assert cache.evictor.share() <= STOP
-    assert cache.count() > 100
-    for tile in row(12, 200, 4):
-        assert cache.get(WORLD, tile) in (None, payload(tile))
-    assert cache.damaged == 0
-
-
-def test_a_cache_full_of_pinned_tiles_says_so_and_goes_on_reading(cache: TileCache) -> None:
-    cache.pin(WORLD, None, [12])
-    tiles = row(12, 500)
-    with pytest.raises(
-        CacheFullError, match=r"is full: \d+ bytes are in use, the limit is 8388608"
-    ):
-        fill(cache, tiles)
-    kept = stored(cache, tiles)
-    assert START < cache.evictor.share() <= STOP
-    assert all(cache.get(WORLD, tile) == payload(tile) for tile in kept)
-    cache.unpin(WORLD)
-    fill(cache, row(12, 50, 7))
-    assert cache.size <= LIMIT
-
-
-def test_variants_are_left_out_while_room_is_scarce(cache: TileCache) -> None:
-    cache.pin(WORLD, None, [12])
-    with pytest.raises(CacheFullError):
-        fill(cache, row(12, 500))
-    assert not cache.put_variants([(WORLD, Tile(12, 0, 0), 1, b"variant")])
-    assert cache.entry(WORLD, Tile(12, 0, 0), 1) is None
-
-
-def test_a_batch_larger_than_the_limit_is_stored_in_parts(tmp_path: Path) -> None:
-    cache = TileCache.open(tmp_path, 4 << 20)
-    tiles = row(12, 300)
-    cache.put_many(WORLD, [(tile, payload(tile)) for tile in tiles])
-    assert cache.size <= 4 << 20
-    assert 50 < len(stored(cache, tiles)) < 300
-    cache.close()
 
 
 def test_one_program_evicts_at_a_time(cache: TileCache) -> None:

@@ -102,3 +102,19 @@ def test_it_runs_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     cache.get(WORLD, tiles[0])
     assert eventually(lambda: int(cache.store.env.info()["last_txnid"]) > before)
     cache.close()
+
+
+def test_a_writer_that_does_not_finish_keeps_nobody_from_closing(
+    cache: TileCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CLOSE_SECONDS", 0.05)
+    tiles = fill(cache, row(5, 2), size=100)
+    age(cache, tiles, 500)
+    cache.get(WORLD, tiles[0])
+    with cache.store.writing():
+        cache.close()
+        assert cache.get(WORLD, tiles[0]) is not None
+    cache._keeper._thread.join(10)
+    cache.close()
+    with pytest.raises(CacheError):
+        cache.get(WORLD, tiles[0])

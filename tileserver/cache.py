@@ -12,7 +12,6 @@ first program in a directory decides for those that join it (`DirectoryLock`).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,13 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.tile import Tile
-from tileserver.cachefiles import DATA, GRAIN, LOCK_SECONDS, DirectoryLock
+from tileserver.cachefiles import DATA
 from tileserver.checkup import check_all
+from tileserver.directorylock import GRAIN, LOCK_SECONDS, DirectoryLock
 from tileserver.encode import decode_png
 from tileserver.errors import CacheError, CacheFullError
-from tileserver.eviction import PATIENCE, START, STOP, Evictor
+from tileserver.eviction import Evictor
 from tileserver.expiry import expiry
 from tileserver.idranges import END, id_ranges
+from tileserver.intake import Intake
 from tileserver.keeper import Keeper
 from tileserver.pins import Pin, Pins
 from tileserver.recency import Recency
@@ -45,12 +46,6 @@ DEFAULT_LIMIT = 20 << 30
 
 REMEMBERED = 1 << 16
 """Digests of payloads that were read and found whole; when there are more, all start again."""
-
-SLICE = 0.05
-"""Share of the limit that one transaction may store."""
-
-FLOOR = 0.5
-"""Share of the limit below which a file without usable pages is no reason to evict."""
 
 
 class Entry(NamedTuple):
@@ -79,6 +74,7 @@ class TileCache:
         self.evictor = Evictor(store, self.limit, self._pins, self.recency)
         self._lock = lock
         self._keeper = Keeper(store, self.evictor, self.recency)
+        self._intake = Intake(store, self.evictor, self._keeper)
         self._env = store.env
         self._tables = (store.tiles, store.variants)
         self._bad: set[bytes] = set()
@@ -101,10 +97,13 @@ class TileCache:
             raise
 
     def close(self) -> None:
-        """Close the files; a second call does nothing."""
-        self._keeper.close()
-        self._env.close()
-        self._lock.close()
+        """Write down what was read and close the files; a second call does nothing.
+
+        While another program keeps writing for seconds, they stay open until this process ends.
+        """
+        if self._keeper.close():
+            self._env.close()
+            self._lock.close()
 
     # Reading.
 
@@ -202,16 +201,8 @@ class TileCache:
         One transaction, unless the batch is large against the limit. Raises CacheError, after which
         nothing of that transaction is stored; CacheFullError when nothing can be evicted.
         """
-        batch: list[tuple[bytes, bytes]] = []
-        size = 0
-        for world, tile, payload in tiles:
-            batch.append((_key(world, tile), payload))
-            size += len(payload)
-            if size > SLICE * self.limit:
-                self._store_tiles(batch)
-                batch, size = [], 0
-        if batch:
-            self._store_tiles(batch)
+        for keys in self._intake.tiles((_key(w, tile), payload) for w, tile, payload in tiles):
+            self._bad.difference_update(keys)
 
     def put_variants(self, variants: Iterable[tuple[bytes, Tile, int, bytes]]) -> bool:
         """Store (world, tile, variant 1 to 255, payload) in one transaction; say whether it was.
@@ -219,10 +210,10 @@ class TileCache:
         They can be made again, so they are left out while room is scarce. Raises CacheError.
         """
         rows = [(_key(world, tile, number), payload) for world, tile, number, payload in variants]
-        if self._crowded(rows, START):
-            return False
-        self._put(self.store.variants, rows)
-        return True
+        stored = self._intake.variants(rows)
+        if stored:
+            self._bad.difference_update(key for key, _ in rows)
+        return stored
 
     def expire(
         self,
@@ -331,45 +322,6 @@ class TileCache:
         if key not in self._bad:
             self._bad.add(key)
             self.damaged += 1
-
-    def _store_tiles(self, rows: list[tuple[bytes, bytes]]) -> None:
-        if self._crowded(rows, STOP):
-            self.evictor.make_room(patience=PATIENCE)
-        if self._crowded(rows, STOP):
-            raise CacheFullError(
-                f"the cache in {self.path} is full: {self.used} bytes are in use, the limit is "
-                f"{self.limit}, and nothing can be evicted now"
-            )
-        try:
-            self._put(self.store.tiles, rows)
-        except CacheFullError:
-            if not self._loosen():
-                raise
-            self._put(self.store.tiles, rows)
-
-    def _put(self, table: Any, rows: list[tuple[bytes, bytes]]) -> None:
-        now = time.time()
-        with self.store.writing() as txn:
-            for key, payload in rows:
-                self.store.put(txn, table, key, payload, now)
-        self._bad.difference_update(key for key, _ in rows)
-        if self.evictor.share() >= START:
-            self._keeper.wake()
-
-    def _crowded(self, rows: list[tuple[bytes, bytes]], share: float) -> bool:
-        """Say whether storing the rows would take more than a share of the limit."""
-        pages = self.store.pages()
-        needed = sum(len(payload) // pages.size + 2 for _, payload in rows)
-        return (pages.used + needed) * pages.size > share * self.limit
-
-    def _loosen(self) -> bool:
-        """Evict, since the file is full although few of its pages are in use; say whether it did.
-
-        Its free pages are then too scattered for new tiles, or a reader holds them: only the first
-        is mended by eviction.
-        """
-        target = self.evictor.share() - 0.1
-        return self.store.lag() <= 2 and target >= FLOOR and self.evict(target) > 0
 
 
 def _key(world: bytes, tile: Tile, variant: int = 0) -> bytes:

@@ -1,17 +1,15 @@
-"""The files of a cache directory before LMDB maps them: lock, check, and set damage aside.
+"""The data file of a cache before LMDB maps it: checked, and set aside when it is damaged.
 
-LMDB trusts its file: a truncated one ends the process by SIGBUS. So nobody opens `data.mdb` before
-whoever is alone in the directory has checked it without mapping it; damage is renamed, not deleted.
+LMDB trusts its file: a truncated one ends the process by SIGBUS. So the file is checked without
+mapping it; what is damaged is renamed, not deleted.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,25 +20,18 @@ from tileserver.errors import CacheDamagedError, CacheError
 
 DATA = "data.mdb"
 LOCK = "lock.mdb"
-OWN_LOCK = "elsewhere.lock"
 
 MARK = b"format"
 FORMAT = b"elsewhere tile cache 2"
 """What stands under MARK in a cache that this version reads and writes."""
 
-GRAIN = 1 << 16
-"""Limits and maps are multiples of this many bytes: whole pages on every machine."""
-
 TABLES = (b"tiles", b"blobs", b"counts", b"variants", b"worlds", b"pins")
 
 OTHER_FORMATS = b"elsewhere tile cache "
 
-WALK_LIMIT = 2 << 30
-"""Above this many bytes only the heads and the length are checked (a walk takes 0.1 s per GB for
-tiles of 80 kB) unless the last programs here did not close the cache."""
-
-UNCLEAN = 3
-"""Starts without a clean end in between after which files of any length are walked."""
+WALK_LIMIT = 1 << 30
+"""Above this many bytes only the heads and the length are checked, unless the programs before ended
+badly: a walk takes 1 s per GB where tiles have 20 kB, and a fourth of it where they have 80 kB."""
 
 MISSING_LIMIT = 16 << 20
 """Bytes that a file in use may seem to lack: more than the pages of one commit."""
@@ -50,114 +41,9 @@ _HEAD = struct.Struct("=16xI20xI92xQQ")
 
 _MAGIC = 0xBEEFC0DE
 
-LOCK_SECONDS = 5.0
-
 _verify: Callable[[str, bool], list[str]] = verify
 
 log = logging.getLogger("elsewhere")
-
-
-class DirectoryLock:
-    """Holds a cache directory, shared with other programs of this kind. Raises CacheError.
-
-    limit: bytes that the data file may reach. Whoever comes into an empty directory sets it for
-    all, since LMDB needs the same map in every program: `limit` then says what holds, `map_size`
-    how many bytes to map.
-    """
-
-    def __init__(
-        self, directory: Path, patience: float = LOCK_SECONDS, limit: int = 1 << 30
-    ) -> None:
-        self.directory = directory
-        self.limit = self.map_size = limit
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(directory / OWN_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise CacheError(
-                f"the cache directory {directory} cannot be written ({error.strerror}), "
-                "expected a directory that may be written; give another with --cache"
-            ) from None
-        try:
-            self._enter(patience)
-        except BaseException:
-            self._let_go()
-            raise
-
-    def close(self) -> None:
-        """Let the directory go; a second call does nothing."""
-        if self._file >= 0:
-            with contextlib.suppress(CacheError):
-                if self._take(fcntl.LOCK_EX):
-                    self._note(0)
-            self._let_go()
-
-    def alone(self) -> bool:
-        """Take the directory for this program alone until `close`; say whether that was possible.
-
-        A program that fails to get it keeps sharing it.
-        """
-        if self._take(fcntl.LOCK_EX):
-            return True
-        self._take(fcntl.LOCK_SH)
-        return False
-
-    def _enter(self, patience: float) -> None:
-        if self._take(fcntl.LOCK_EX):
-            starts = self._noted()[2] + 1
-            self._note(starts)
-            check_or_set_aside(self.directory, starts > UNCLEAN)
-            self.map_size = _map_size(self.directory, self.limit)
-            self._note(starts)
-        deadline = time.monotonic() + patience
-        while not self._take(fcntl.LOCK_SH):
-            if time.monotonic() > deadline:
-                raise CacheError(
-                    f"the cache directory {self.directory} is locked by another program, "
-                    "expected it to be free or shared; stop that program or give another --cache"
-                )
-            time.sleep(0.02)
-        limit, map_size, _ = self._noted()
-        if limit:
-            if limit != self.limit:
-                log.warning(
-                    "the cache in %s is in use with a limit of %d bytes, which holds instead of %d",
-                    self.directory,
-                    limit,
-                    self.limit,
-                )
-            self.limit, self.map_size = limit, map_size
-        check_in_use(self.directory)
-
-    def _take(self, kind: int) -> bool:
-        try:
-            fcntl.flock(self._file, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            raise CacheError(
-                f"the cache directory {self.directory} cannot be locked ({error.strerror}), "
-                "expected a local file system; give another with --cache"
-            ) from None
-        return True
-
-    def _note(self, starts: int) -> None:
-        """Write down what `_noted` reads; a full disk may prevent it."""
-        with contextlib.suppress(OSError):
-            numbers = (self.limit, self.map_size, starts)
-            os.pwrite(self._file, b"%20d %20d %10d\n" % numbers, 0)
-
-    def _noted(self) -> tuple[int, int, int]:
-        """Return the limit and the map agreed upon, 0 if none, and the starts since a clean end."""
-        try:
-            limit, map_size, starts = map(int, os.pread(self._file, 99, 0).split())
-        except (OSError, ValueError):
-            return 0, 0, 0
-        return limit, map_size, starts
-
-    def _let_go(self) -> None:
-        os.close(self._file)
-        self._file = -1
 
 
 def check_or_set_aside(directory: Path, thorough: bool = False) -> Path | None:
@@ -259,15 +145,6 @@ def _other_format(data: Path) -> str | None:
     if mark == FORMAT or not (mark.startswith(OTHER_FORMATS) or known > 2):
         return None
     return f"its mark is {mark!r}, expected {FORMAT!r}"
-
-
-def _map_size(directory: Path, limit: int) -> int:
-    """Return the limit, or more for a longer file: removing tiles from it takes some pages too."""
-    try:
-        size = (directory / DATA).stat().st_size
-    except OSError:
-        return limit
-    return limit if size <= limit else -(-(size + size // 16 + GRAIN) // GRAIN) * GRAIN
 
 
 def _free_name(directory: Path, ending: str) -> Path:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import lmdb
 
-from tileserver.cachefiles import DATA, LOCK, LOCK_SECONDS, DirectoryLock, damage
+from tileserver.cachefiles import DATA, LOCK, damage
+from tileserver.directorylock import LOCK_SECONDS, DirectoryLock
 from tileserver.errors import CacheError
 from tileserver.store import Store
 

@@ -15,6 +15,8 @@ from tileserver.store import Store
 SECONDS = 60.0
 """Time between two rounds."""
 
+CLOSE_SECONDS = 5.0
+
 log = logging.getLogger("elsewhere")
 
 
@@ -35,12 +37,16 @@ class Keeper:
         """Ask for a round now, since room is getting scarce."""
         self._wake.set()
 
-    def close(self) -> None:
-        """Write down what was read and stop; a second call does nothing."""
-        if not self._closing.is_set():
-            self._closing.set()
-            self._wake.set()
-            self._thread.join()
+    def close(self) -> bool:
+        """Write down what was read and stop; say whether that came to an end.
+
+        It does not while another program holds a write transaction for long. A second call does
+        nothing.
+        """
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(CLOSE_SECONDS)
+        return not self._thread.is_alive()
 
     def tend(self) -> None:
         """Do one round. Raises CacheError."""

@@ -135,11 +135,14 @@ class Store:
     def put(self, txn: Txn, table: Any, key: bytes, payload: bytes, now: float) -> None:
         """Store a payload in the table of tiles or variants unless a sound one is there."""
         row = txn.get(key, None, table)
+        if row is not None and self.sound(txn, row):
+            return
+        digest, colour = digest_of(payload), colour_of(payload)
         if row is not None:
-            if self.sound(txn, row):
+            if len(row) == HEAD.size and row[0] == BLOB and _digest(row) == digest:
+                txn.put(digest, payload, db=self.blobs)  # mends it for all that share it
                 return
             self.drop(txn, table, key)
-        digest, colour = digest_of(payload), colour_of(payload)
         if colour is None:
             self._retain(txn, digest, payload)
         kind = UNIFORM if colour else BLOB
