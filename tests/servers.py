@@ -34,7 +34,7 @@ class Server:
     def children(self) -> dict[str, int]:
         """Return the process ids of the server's parts by what they are."""
         pids = map(int, _children(self.process.pid))
-        found = {}
+        found: dict[str, int] = {}
         for pid in sorted(pids):
             command = Path(f"/proc/{pid}/cmdline").read_text()
             nice = os.getpriority(os.PRIO_PROCESS, pid)

@@ -156,6 +156,16 @@ class Plan:
             if not user.inputs:
                 self.push(user)
 
+    def answer(self, job: Job, tile: Tile) -> list[Answer]:
+        """Take out who waits for one tile of a job; a job that nobody waits for takes no room."""
+        answers = [answer for answer, wanted in job.answers.items() if wanted == tile]
+        for answer in answers:
+            del job.answers[answer]
+        if not job.answers:
+            self._asked[job.priority].pop(job, None)
+            self._admission.finish(job)
+        return answers
+
     def remove(self, job: Job) -> dict[Answer, Tile]:
         """Take a job out of everything, with the inputs that only it waited for."""
         answers, job.answers = job.answers, {}

@@ -273,9 +273,7 @@ class Scheduler:
     def _made(self, job: Job, tile: Tile, entry: Entry) -> None:
         """Answer those who wait for a tile whose bytes exist."""
         with self._changed:
-            answers = [answer for answer, wanted in job.answers.items() if wanted == tile]
-            for answer in answers:
-                del job.answers[answer]
+            answers = self._plan.answer(job, tile)
         succeed(answers, entry)
 
     def _end(self, job: Job, error: Exception | None) -> None:
