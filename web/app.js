@@ -146,6 +146,7 @@ class Viewer {
     this.other.show(b);
     element("other").hidden = !both;
     element("compare").setAttribute("aria-pressed", both);
+    element("connect").href = `connect#seed=${a}`;
     element("folded").textContent = both ? `${a} | ${b}` : `World ${a}`;
     document.title = both ? `Worlds ${a} and ${b} · Elsewhere` : `World ${a} · Elsewhere`;
     element("divider").querySelector(".tag-left").textContent = `World ${a}`;

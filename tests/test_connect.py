@@ -1,0 +1,122 @@
+"""The page on connecting clients, in a real Chromium."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser import Page, chromium, find_chromium
+from tests.live import Live, live
+
+READY = "document.body !== null && 'ready' in document.body.dataset"
+CLIENTS = json.loads((Path(__file__).parents[1] / "web" / "clients.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live(tmp_path_factory.mktemp("connect"), seed=5) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Page]:
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no Chromium here: install Debian's package 'chromium' to run this test")
+    with chromium(path) as page:
+        yield page
+
+
+@pytest.fixture
+def page(browser: Page) -> Page:
+    browser.complaints.clear()
+    return browser
+
+
+def shown(page: Page) -> list[str]:
+    codes = page.run("[...document.querySelectorAll('code')].map(code => code.textContent)")
+    assert isinstance(codes, list)
+    return codes
+
+
+def test_it_shows_every_snippet_for_the_world_of_the_link(page: Page, server: Live) -> None:
+    page.viewport(1280, 900)
+    page.open(f"{server.root}connect#seed=18446744073709551615")
+    page.until(READY)
+    base = f"{server.root}18446744073709551615/"
+    expected = [
+        step["code"].replace("%BASE%", base).replace("%ROOT%", server.root)
+        for client in CLIENTS
+        for step in client["steps"]
+        if "code" in step
+    ]
+    assert sorted(shown(page)) == sorted(expected)
+    files = page.run("[...document.querySelectorAll('a.file')].map(link => link.href)")
+    assert files == [base + "qgis.qlr", base + "qgis.xml"]
+    assert page.complaints == []
+
+
+def test_without_a_link_it_shows_the_servers_own_world(page: Page, server: Live) -> None:
+    page.open(f"{server.root}connect")
+    page.until(READY)
+    assert all(f"{server.root}5/" in code for code in shown(page)[:3])
+
+
+def test_another_world_rewrites_everything(page: Page, server: Live) -> None:
+    page.open(f"{server.root}connect#seed=7")
+    page.until(READY)
+    page.click("#world [data-part=next]")
+    assert page.run("location.hash") == "#seed=8"
+    assert not any("/7/" in code for code in shown(page))
+    links = page.run("[...document.querySelectorAll('[data-part=map]')].map(link => link.href)")
+    assert set(links) == {f"{server.root}#seed=8"}
+
+
+def test_a_copy_button_copies_its_snippet(page: Page, server: Live) -> None:
+    page.open(f"{server.root}connect#seed=7")
+    page.until(READY)
+    page.run("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    page.run("document.querySelector('#curl .copy').click()")
+    assert page.until("window.copied") == f'curl -o tile.png "{server.root}7/9/266/182.png"'
+    page.until("document.querySelector('#toast').textContent === 'Copied'")
+    page.until("document.querySelector('#curl .copy').classList.contains('done')")
+
+
+def test_without_a_clipboard_the_snippet_is_selected(page: Page, server: Live) -> None:
+    page.open(f"{server.root}connect#seed=7")
+    page.until(READY)
+    page.run("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.run("document.querySelector('#curl .copy').click()")
+    page.until("document.querySelector('#toast').textContent !== ''")
+    assert page.run("getSelection().toString()").startswith("curl -o tile.png")
+
+
+@pytest.mark.parametrize("width", [320, 390, 860, 1280])
+def test_nothing_is_wider_than_the_page(page: Page, server: Live, width: int) -> None:
+    page.viewport(width, 800, phone=width < 640)
+    page.open(f"{server.root}connect#seed=18446744073709551615")
+    page.until(READY)
+    assert page.run("document.documentElement.scrollWidth") == width
+    small = page.run(
+        "[...document.querySelectorAll('button, a.file, .bar a, input')]"
+        ".filter(part => part.getBoundingClientRect().height < 44).length"
+    )
+    assert small == 0
+    order = page.run(
+        "[...document.querySelectorAll('.client')].map(card => [card.getBoundingClientRect()"
+        ".top + scrollY, card.id]).sort((a, b) => a[0] - b[0]).map(([top, id]) => id)"
+    )
+    if width < 860:
+        assert order == [client["id"] for client in CLIENTS]
+
+
+def test_the_viewer_leads_to_it_with_its_world(page: Page, server: Live) -> None:
+    page.viewport(1280, 800)
+    page.open(f"{server.root}#3/24/8/seed=77")
+    page.until("document.querySelector('#connect').href.endsWith('connect#seed=77')")
+    page.click("#connect")
+    page.until(READY)
+    assert any(f"{server.root}77/" in code for code in shown(page))
