@@ -35,7 +35,7 @@ class Limits:
     headers, and their number. body_bytes: of its body, which no address needs.
     """
 
-    head_seconds: float = 9.0
+    head_seconds: float = 8.0
     idle_seconds: float = 75.0
     stall_seconds: float = 30.0
     linger_seconds: float = 2.0
@@ -123,6 +123,8 @@ class TileProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """Note that it does again."""
         super().resume_writing()
+        if self._in_head:
+            self.deadline = self.loop.time() + self.limits.head_seconds
         self._rest()
 
     def expire(self) -> None:
@@ -144,7 +146,8 @@ class TileProtocol(HttpToolsProtocol):
         self.expect_100_continue = False
         self._in_head, self._short, self._bodiless = True, False, True
         self._fed = self._size = self._body = 0
-        self.deadline = self.loop.time() + self.limits.head_seconds
+        if not self.flow.write_paused:
+            self.deadline = self.loop.time() + self.limits.head_seconds
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
@@ -171,7 +174,8 @@ class TileProtocol(HttpToolsProtocol):
             ready = self.front.at_hand(self.parser.get_method(), self.url, self.headers)
             if ready is not None:
                 return self._answer(ready)
-        self.deadline = math.inf
+        if not self.flow.write_paused:
+            self.deadline = math.inf
         url, headers, expect = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expect
