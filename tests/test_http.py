@@ -1,66 +1,14 @@
-"""Addresses and conditional requests."""
+"""Conditional requests, dates and preflight."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from generator.errors import TileError
-from generator.tile import Tile
-from tileserver.errors import BadRequestError
-from tileserver.http import is_unchanged, parse_address
+from tileserver.http import http_date, is_unchanged, preflight, rendered
 
 TAG = b'"abc"'
-
-
-def address(path: str, default: int = 7) -> tuple[int, Tile]:
-    parts = path.split("/")
-    names = ("z", "x", "y") if len(parts) == 3 else ("seed", "z", "x", "y")
-    return parse_address(dict(zip(names, parts, strict=True)), default)
-
-
-def test_an_address_without_a_seed_is_of_the_default_world() -> None:
-    assert address("3/1/2.png") == (7, Tile(3, 1, 2))
-    assert address("0/3/1/2.png") == (0, Tile(3, 1, 2))
-    assert address(f"{2**64 - 1}/3/1/2.png") == (2**64 - 1, Tile(3, 1, 2))
-
-
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("a/0/0.png", "the zoom of the tile is 'a', expected a whole number"),
-        ("1.5/0/0.png", "the zoom"),
-        ("1/ 0/0.png", "the x"),
-        ("1/+0/0.png", "the x"),
-        ("1/0x1/0.png", "the x"),
-        ("1/٣/0.png", "the x"),
-        ("1//0.png", "the x"),
-        ("1/0/0\n.png", "the y"),
-        ("1/0/99999999999999999999.png", "the y"),
-        ("1/0/.png", "the y"),
-        ("1/0/0", "no extension, expected"),
-        ("1/0/0.", "no extension, expected"),
-        ("1/0/0.gif", "the extension .gif"),
-        ("1/0/0.PNG", "the extension .PNG"),
-        ("1/0/0.tar.png", "the extension .tar.png"),
-        ("-1/1/0/0.png", "the seed is '-1', expected 0 to 18446744073709551615"),
-        (f"{2**64}/1/0/0.png", "the seed is '18446744073709551616'"),
-        ("x/1/0/0.png", "the seed is 'x'"),
-    ],
-)
-def test_what_is_no_address_is_told(path: str, message: str) -> None:
-    with pytest.raises(BadRequestError) as caught:
-        address(path)
-    assert str(caught.value).startswith((message, "the address has " + message))
-
-
-@pytest.mark.parametrize("path", ["16/0/0.png", "3/8/0.png", "3/0/-1.png", "0/0/999999999999.png"])
-def test_a_tile_off_the_map_is_told(path: str) -> None:
-    with pytest.raises(TileError, match="expected 0 to"):
-        address(path)
-
-
-def test_a_long_text_is_cut_in_the_message() -> None:
-    with pytest.raises(BadRequestError) as caught:
-        address("x" * 9999 + "/0/0.png")
-    assert len(str(caught.value)) < 200
+WHEN = 784111777
+DATE = b"Sun, 06 Nov 1994 08:49:37 GMT"
 
 
 @pytest.mark.parametrize(
@@ -80,9 +28,64 @@ def test_a_long_text_is_cut_in_the_message() -> None:
     ],
 )
 def test_if_none_match(value: bytes, unchanged: bool) -> None:
-    assert is_unchanged([(b"host", b"x"), (b"if-none-match", value)], TAG) is unchanged
+    headers = [(b"host", b"x"), (b"if-none-match", value)]
+    assert is_unchanged(headers, TAG, WHEN) is unchanged
+    late = (b"if-modified-since", http_date(WHEN + 9))
+    assert is_unchanged([*headers, late], TAG, WHEN) is unchanged
+    assert is_unchanged([late, *headers], TAG, WHEN) is unchanged
 
 
 def test_if_none_match_may_be_sent_in_pieces() -> None:
-    assert is_unchanged([(b"if-none-match", b'"x"'), (b"if-none-match", b'"abc"')], TAG)
-    assert not is_unchanged([(b"host", b'"abc"')], TAG)
+    pieces = [(b"if-none-match", b'"x"'), (b"if-none-match", b'"abc"')]
+    assert is_unchanged(pieces, TAG, WHEN)
+    assert not is_unchanged([(b"host", b'"abc"')], TAG, WHEN)
+
+
+@pytest.mark.parametrize(
+    ("value", "unchanged"),
+    [
+        (DATE, True),
+        (http_date(WHEN + 1), True),
+        (http_date(WHEN - 1), False),
+        (b"Sunday, 06-Nov-94 08:49:37 GMT", True),
+        (b"Sun Nov  6 08:49:37 1994", True),
+        (b"yesterday", False),
+        (b"", False),
+        (b"\xff\xfe", False),
+        (b"Sun, 06 Nov 99999999999 08:49:37 GMT", False),
+    ],
+)
+def test_if_modified_since(value: bytes, unchanged: bool) -> None:
+    assert is_unchanged([(b"if-modified-since", value)], TAG, WHEN) is unchanged
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_any_condition_is_read_without_an_error(tag: bytes, date: bytes) -> None:
+    is_unchanged([(b"if-modified-since", date)], TAG, WHEN)
+    is_unchanged([(b"if-none-match", tag), (b"if-modified-since", date)], TAG, WHEN)
+
+
+def test_dates_are_written_as_http_has_them() -> None:
+    assert http_date(WHEN) == DATE
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        (b"x-api-key", b"x-api-key"),
+        (b"Authorization, X-Api-Key", b"Authorization, X-Api-Key"),
+        (b"a\r\nset-cookie: x", b"*"),
+        (b"a b", b"*"),
+        (b"", b"*"),
+        (b"a," * 999 + b"a", b"*"),
+    ],
+)
+def test_preflight_grants_the_headers_that_are_asked_for(asked: bytes, granted: bytes) -> None:
+    found = dict(preflight([(b"access-control-request-headers", asked)]))
+    assert found[b"access-control-allow-headers"] == granted
+    assert found[b"access-control-allow-methods"] == b"GET, HEAD, OPTIONS"
+    assert dict(preflight([]))[b"access-control-allow-headers"] == b"*"
+
+
+def test_headers_are_rendered_line_by_line() -> None:
+    assert rendered([(b"a", b"1"), (b"b", b"2")]) == b"a: 1\r\nb: 2\r\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 
@@ -101,6 +102,7 @@ async def until_disconnect(receive: Receive) -> None:
 def _seconds(date: bytes) -> float:
     """Return an HTTP date as Unix seconds; what is none lies before all time."""
     try:
-        return parsedate_to_datetime(date.decode("ascii")).timestamp()
+        found = parsedate_to_datetime(date.decode("ascii"))
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, TypeError, IndexError):
         return float("-inf")
