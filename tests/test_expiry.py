@@ -67,7 +67,7 @@ def test_variants_go_with_their_tiles_and_without_them(cache: TileCache) -> None
 
 
 def test_a_small_box_reads_a_small_part(cache: TileCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(cache, [Tile(15, x, y) for x in range(60) for y in range(50)], size=50)
+    fill(cache, [Tile(15, x, y) for x in range(20) for y in range(50)], size=50)
     inside = fill(cache, list(tiles_in_bbox(8.0, 47.0, 8.02, 47.02, 15)), size=50)
     seen: list[int] = []
     walk = cache.store.walk
