@@ -6,9 +6,11 @@ import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tileserver.errors import problem
+from tileserver.errors import problem, problem_for
 from tileserver.http import OPEN, preflight, send_plain, send_problem
 from tileserver.metrics import Metrics
+
+_QUERY = "the query has bytes that are not ASCII, expected %XX in their place"
 
 log = logging.getLogger("elsewhere")
 
@@ -36,6 +38,8 @@ class Edge:
 
         if scope["method"] == "OPTIONS":
             return await send_plain(sending, 204, preflight(scope["headers"]))
+        if not scope.get("query_string", b"").isascii():
+            return await send_problem(sending, problem_for(400, _QUERY))
         try:
             await self.app(scope, receive, sending)
         except Exception as error:

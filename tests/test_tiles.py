@@ -1,0 +1,298 @@
+"""The tiles over HTTP: encodings, conditions, versions, and the short cut past the application."""
+
+import asyncio
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from generator.tile import Tile
+from tests.fakes import draw
+from tests.test_endpoints import Site, on_site, site
+from tileserver.address import version_of
+from tileserver.errors import CacheError
+from tileserver.http import OPEN
+from tileserver.tiles import TileEndpoint
+
+
+def picture(answer: httpx.Response) -> np.ndarray[Any, Any]:
+    with Image.open(io.BytesIO(answer.content)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+@on_site
+async def test_each_extension_is_a_picture_of_its_kind(here: Site) -> None:
+    sizes = {}
+    for name, kind in (("png", "png"), ("webp", "webp"), ("jpg", "jpeg"), ("jpeg", "jpeg")):
+        for mark, size in (("", 256), ("@2x", 512)):
+            answer = await here.get(f"/3/1/2{mark}.{name}")
+            assert answer.headers["content-type"] == f"image/{kind}"
+            with Image.open(io.BytesIO(answer.content)) as image:
+                assert (image.format or "").lower() == kind
+                assert image.size == (size, size)
+            sizes[mark, name] = answer.content
+    assert sizes["", "jpg"] == sizes["", "jpeg"]
+    assert len(here.fake.calls) == 1 + 4
+
+
+@on_site
+async def test_twice_the_size_shows_the_four_tiles_below(here: Site) -> None:
+    large = picture(await here.get("/3/1/2@2x.png"))
+    for n, tile in enumerate(Tile(3, 1, 2).children()):
+        part = large[256 * (n // 2) :][:256, 256 * (n % 2) :][:, :256]
+        assert np.array_equal(part, draw(0, tile))
+
+
+@on_site
+async def test_the_last_zoom_is_enlarged(here: Site) -> None:
+    large = picture(await here.get("/15/8/9@2x.png"))
+    small = picture(await here.get("/15/8/9.png"))
+    assert large.shape == (512, 512, 3)
+    shrunk = np.asarray(Image.fromarray(large).resize((256, 256), Image.Resampling.BOX))
+    assert np.abs(shrunk.astype(int) - small).mean() < 6
+
+
+@on_site
+async def test_tms_rows_are_turned(here: Site) -> None:
+    plain = await here.get("/3/1/2.png")
+    assert (await here.get("/tms/3/1/5.png")).content == plain.content
+    assert (await here.get("/0/tms/3/1/5.webp")).content == (
+        await here.get("/0/3/1/2.webp")
+    ).content
+    assert (await here.get("/tms/3/1/8.png")).status_code == 404
+    assert (await here.get("/tms/3/1/x.png")).status_code == 400
+
+
+@on_site
+async def test_an_address_with_the_worlds_version_is_kept_for_ever(here: Site) -> None:
+    version = version_of(here.fake.fingerprint(0))
+    answer = await here.get(f"/3/1/2.png?v={version}&t=1")
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    again = await here.get(
+        f"/3/1/2.png?v={version}", headers={"if-none-match": answer.headers["etag"]}
+    )
+    assert again.status_code == 304
+    assert again.headers["cache-control"] == answer.headers["cache-control"]
+    for path in ("/3/1/2.png", "/3/1/2.png?v=000000000000", f"/1/3/1/2.png?v={version}"):
+        assert (await here.get(path)).headers["cache-control"] == "public, max-age=3600"
+
+
+@on_site
+async def test_what_has_not_changed_since_is_not_sent(here: Site) -> None:
+    first = await here.get("/3/1/2.webp")
+    date = first.headers["last-modified"]
+    answer = await here.get("/3/1/2.webp", headers={"if-modified-since": date})
+    assert (answer.status_code, answer.content) == (304, b"")
+    for name in ("etag", "cache-control", "last-modified"):
+        assert answer.headers[name] == first.headers[name]
+    old = {"if-modified-since": "Sun, 06 Nov 1994 08:49:37 GMT"}
+    assert (await here.get("/3/1/2.webp", headers=old)).status_code == 200
+
+
+@on_site
+async def test_head_never_makes_a_picture(here: Site) -> None:
+    for path in ("/3/1/2.webp", "/3/1/2@2x.png"):
+        answer = await here.head(path)
+        assert (answer.status_code, "etag" in answer.headers) == (200, False)
+    assert not here.fake.calls
+    await here.get("/3/1/2.webp")
+    warm = await here.head("/3/1/2.webp")
+    assert int(warm.headers["content-length"]) > 100
+    assert warm.content == b""
+
+
+@on_site
+async def test_a_broken_tile_is_told_in_every_encoding(here: Site) -> None:
+    here.fake.broken.add(Tile(4, 3, 5))
+    answer = await here.get("/3/1/2@2x.webp")
+    assert answer.status_code == 500
+    assert "4/3/5" in answer.json()["detail"]
+    here.fake.broken.clear()
+    assert (await here.get("/3/1/2@2x.webp")).status_code == 200
+
+
+def endpoint(here: Site) -> TileEndpoint:
+    return TileEndpoint(here.service)
+
+
+async def stored(here: Site, *paths: str) -> None:
+    """Have tiles made, and wait until the cache holds them."""
+    for path in paths:
+        await here.get(path)
+    while not all(endpoint(here).at_hand(b"GET", path.encode(), []) for path in paths):
+        await asyncio.sleep(0.005)
+
+
+@on_site
+async def test_the_short_cut_says_the_same_as_the_application(here: Site) -> None:
+    version = version_of(here.fake.fingerprint(0))
+    await stored(here, "/3/1/2.png", "/3/1/2.webp", "/3/1/2@2x.jpg")
+    tag = (await here.get("/3/1/2.png")).headers["etag"]
+    for path in ("/3/1/2.png", "/0/3/1/2.png", "/tms/3/1/5.png?x=1", f"/3/1/2.webp?v={version}"):
+        for method in ("GET", "HEAD"):
+            for fields in ({}, {"if-none-match": tag}, {"if-none-match": "*"}):
+                answer = await here.request(method, path, headers=fields)
+                pairs = [(name.encode(), value.encode()) for name, value in fields.items()]
+                ready = endpoint(here).at_hand(method.encode(), path.encode(), pairs)
+                assert ready is not None
+                assert ready.status == answer.status_code
+                assert ready.body == answer.content
+                lines = [line.split(b": ", 1) for line in ready.head.split(b"\r\n") if line]
+                assert sorted(map(tuple, lines)) == sorted(answer.headers.raw)
+    assert set(OPEN) <= {(name, value) for name, value in answer.headers.raw}
+
+
+@on_site
+async def test_the_short_cut_leaves_all_else_to_the_application(here: Site) -> None:
+    await stored(here, "/3/1/2.png")
+    tiles = endpoint(here)
+    for method, target in (
+        (b"POST", b"/3/1/2.png"),
+        (b"OPTIONS", b"/3/1/2.png"),
+        (b"GET", b"/3/1/3.png"),
+        (b"GET", b"/3/1/2.webp"),
+        (b"GET", b"/3/1/9.png"),
+        (b"GET", b"/3/1/2.gif"),
+        (b"GET", b"/tilejson.json"),
+        (b"GET", b"/"),
+        (b"GET", b"http://a/3/1/2.png"),
+        (b"GET", b"/3/1/2%2Epng"),
+    ):
+        assert tiles.at_hand(method, target, []) is None
+    assert here.service.cache is not None
+
+    def fail(*args: object) -> None:
+        raise CacheError("the disk is gone")
+
+    here.service.cache.entry = fail  # type: ignore[method-assign,assignment]
+    assert endpoint(here).at_hand(b"GET", b"/3/1/2.png", []) is None
+
+
+@on_site
+async def test_a_remembered_answer_is_forgotten_soon(
+    here: Site,
+) -> None:
+    await stored(here, "/3/1/2.png")
+    tiles = endpoint(here)
+    assert tiles.at_hand(b"GET", b"/3/1/2.png", []) is not None
+    assert here.service.cache is not None
+    here.service.cache.expire()
+    assert tiles.at_hand(b"GET", b"/3/1/2.png", []) is not None
+    tiles._hot_until = 0.0
+    assert tiles.at_hand(b"GET", b"/3/1/2.png", []) is None
+
+
+@on_site
+async def test_hits_are_counted_once_whichever_way_they_take(here: Site) -> None:
+    await stored(here, "/3/1/2.png")
+    metrics = here.service.metrics
+
+    def hits() -> float:
+        text = metrics.text().decode()
+        line = next(x for x in text.splitlines() if x.startswith("elsewhere_tile_hits_total"))
+        return float(line.split()[1])
+
+    before = hits()
+    endpoint(here).at_hand(b"GET", b"/3/1/2.png", [])
+    endpoint(here).at_hand(b"GET", b"/3/1/2.png", [(b"if-none-match", b"*")])
+    await here.get("/3/1/2.png")
+    assert hits() == before + 3
+
+
+Request = tuple[bytes, bytes, list[tuple[bytes, bytes]], str]
+
+
+async def call(app: Any, request: Request) -> int:
+    """Send a request past any client's own checks; return the answer's status."""
+    path, query, headers, method = request
+    statuses = []
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    async def receive() -> Any:
+        await asyncio.sleep(60)
+
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method}
+    scope |= {"path": unquote(path.decode("latin-1")), "raw_path": path, "query_string": query}
+    scope |= {"headers": headers, "scheme": "http", "root_path": "", "client": ("1.2.3.4", 5)}
+    await app({**scope, "server": ("127.0.0.1", 80), "state": {}}, receive, send)
+    (status,) = statuses
+    return int(status)
+
+
+class Fuzzed:
+    """One site for all the requests of a test."""
+
+    def __init__(self, directory: Path) -> None:
+        self.runner = asyncio.Runner()
+        self.site = site(directory)
+        self.app = self.runner.run(self.site.__aenter__()).app
+
+    def status(self, request: Request) -> int:
+        return self.runner.run(call(self.app, request))
+
+    def close(self) -> None:
+        self.runner.run(self.site.__aexit__(None, None, None))
+        self.runner.close()
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
+    made = Fuzzed(tmp_path_factory.mktemp("fuzz"))
+    yield made
+    made.close()
+
+
+NAMES = st.sampled_from(
+    [b"if-none-match", b"if-modified-since", b"host", b"accept", b"range", b"purpose", b"x-api-key"]
+    + [b"access-control-request-headers", b"x-forwarded-for", b"content-length", b"cookie"]
+)
+WORDS = st.sampled_from(
+    [b"3", b"1", b"2.png", b"2@2x.webp", b"tms", b"-1", b"", b"..", b"%00", b"%ff", b"9" * 30]
+    + [
+        b"tilejson.json",
+        b"static",
+        b"wmts",
+        b"tiles",
+        b"WebMercatorQuad",
+        b"api",
+        b"info",
+        b"1.0.0",
+    ]
+)
+REQUESTS = st.tuples(
+    st.lists(st.one_of(WORDS, st.binary(max_size=8)), max_size=6).map(
+        lambda parts: b"/" + b"/".join(parts)
+    ),
+    st.one_of(
+        st.binary(max_size=30),
+        st.sampled_from(
+            [b"service=WMTS&request=GetTile", b"f=json", b"v=0123456789ab", b"key=\xff"]
+        ),
+    ),
+    st.lists(st.tuples(NAMES, st.binary(max_size=30)), max_size=4),
+    st.sampled_from(["GET", "HEAD", "OPTIONS", "POST"]),
+)
+
+
+@given(REQUESTS)
+@settings(max_examples=150, deadline=None)
+def test_no_request_is_an_internal_error(fuzzed: Fuzzed, request_: Request) -> None:
+    assert fuzzed.status(request_) < 500
+
+
+@pytest.mark.slow
+@given(REQUESTS)
+@settings(max_examples=20_000, deadline=None)
+def test_no_request_of_many_is_an_internal_error(fuzzed: Fuzzed, request_: Request) -> None:
+    assert fuzzed.status(request_) < 500
