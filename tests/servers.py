@@ -33,13 +33,11 @@ class Server:
 
     def children(self) -> dict[str, int]:
         """Return the process ids of the server's parts by what they are."""
-        pids = map(int, _children(self.process.pid))
-        found: dict[str, int] = {}
-        for pid in sorted(pids):
-            command = Path(f"/proc/{pid}/cmdline").read_text()
-            nice = os.getpriority(os.PRIO_PROCESS, pid)
-            if "spawn_main" in command:
-                found["generator" if nice else f"worker-{len(found)}"] = pid
+        found = {}
+        for pid in map(int, _children(self.process.pid)):
+            name = Path(f"/proc/{pid}/comm").read_text().strip()
+            if name.startswith("ew-"):
+                found[name.removeprefix("ew-")] = pid
         return found
 
     def kill(self, part: str) -> None:

@@ -50,6 +50,8 @@ class Start:
     def enter(self) -> None:
         """Begin: set up logs, and see that this process ends with the supervisor."""
         logs.configure(self.name, self.settings.log_format, self.settings.log_level)
+        with contextlib.suppress(OSError):  # what Linux' ps and top show, 15 characters at most
+            Path("/proc/self/comm").write_text(f"ew-{self.name}"[:15])
         parent = multiprocessing.parent_process()
         if parent is not None:
             threading.Thread(target=self._outlive, args=(parent,), daemon=True).start()

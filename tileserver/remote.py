@@ -14,13 +14,16 @@ from generator.tile import Tile
 from generator.world import fingerprint
 from tileserver import messages
 from tileserver.cache import Entry
-from tileserver.errors import GenerationError
+from tileserver.errors import UnavailableError
 from tileserver.jobs import Ask
 from tileserver.messages import Message
 from tileserver.scheduler import stopping
 
 MAX_ATTEMPTS = 3
 """How many generator processes may end with a tile unmade before its request fails."""
+
+LATER_SECONDS = 10.0
+"""When to ask again for such a tile; perhaps it was not its fault."""
 
 SILENCE_SECONDS = 15.0
 """A generator process that says nothing for so long is not well."""
@@ -171,9 +174,10 @@ class RemoteBackend:
             if wish.attempts >= MAX_ATTEMPTS and not wish.answer.done():
                 z, x, y = wish.message.head["tile"]
                 wish.answer.set_exception(
-                    GenerationError(
+                    UnavailableError(
                         f"tile {z}/{x}/{y} could not be made: the process that makes tiles ended "
-                        f"{wish.attempts} times while it was wanted"
+                        f"{wish.attempts} times meanwhile; try again later",
+                        retry=LATER_SECONDS,
                     )
                 )
 
