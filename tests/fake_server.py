@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.fakes import FakeRenderer
+from tileserver import logs
 from tileserver.settings import Settings
 from tileserver.supervisor import serve
 
@@ -22,6 +23,7 @@ def main(cache: str, *words: str) -> None:
     values = dict(word.split("=", 1) for word in words)
     delay = float(values.pop("delay", "0"))
     settings = Settings.load({"port": 0, "cache": Path(cache), **values}, {})
+    logs.configure("supervisor")
     serve(settings, functools.partial(load, delay=delay))
 
 
