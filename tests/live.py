@@ -36,7 +36,12 @@ def live(directory: Path, **values: Any) -> Iterator[Live]:
     app = create_app(Settings(cache=directory, **values), fake)
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
-        app, lifespan="on", ws="none", log_level="warning", timeout_graceful_shutdown=1
+        app,
+        lifespan="on",
+        ws="none",
+        log_level="warning",
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -253,20 +253,6 @@ async def test_health_follows_the_cache(here: Site) -> None:
         await asyncio.sleep(0.02)
 
 
-@on_site
-async def test_tilejson_describes_the_worlds(here: Site) -> None:
-    plain = (await here.get("/tilejson.json")).json()
-    seeded = (await here.get("/12/tilejson.json")).json()
-    assert plain["tilejson"] == "3.0.0"
-    assert plain["tiles"] == [BASE + "/{z}/{x}/{y}.png"]
-    assert seeded["tiles"] == [BASE + "/12/{z}/{x}/{y}.png"]
-    assert (plain["minzoom"], plain["maxzoom"], plain["scheme"]) == (0, 15, "xyz")
-    west, south, east, north = plain["bounds"]
-    assert (west, east) == (-180, 180)
-    assert north == -south == pytest.approx(85.0511287798066)
-    assert "Generated" in plain["attribution"]
-
-
 def test_the_api_describes_the_server(tmp_path: Path) -> None:
     async def run() -> None:
         async with site(tmp_path, seed=2**64 - 1) as here:

@@ -27,7 +27,12 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Elsewhere
 <h1>Elsewhere</h1><p>The viewer's files are not installed. The tiles are here:
 <a href="tilejson.json">tilejson.json</a>, <a href="0/0/0.png">0/0/0.png</a>.</p></html>"""
 
-_PAGE_HEADERS = {"cache-control": "no-cache", "vary": "Accept"}
+_PAGE_HEADERS = {
+    "cache-control": "no-cache",
+    "vary": "Accept",
+    "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; "
+    "style-src 'self' 'unsafe-inline'; base-uri 'none'; object-src 'none'; form-action 'self'",
+}
 
 
 class Pages:

@@ -39,6 +39,7 @@ def run(start: Start, listener: socket.socket) -> None:
                 log_config=None,
                 log_level="warning",
                 server_header=False,
+                proxy_headers=False,  # the setting trust_proxy decides, not where the proxy stands
                 timeout_graceful_shutdown=int(settings.drain_seconds) + GRACE_SECONDS,
             )
             with _calm_exit():
