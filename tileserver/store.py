@@ -81,7 +81,7 @@ class Store:
                 max_readers=1024,
                 max_spare_txns=4,
                 readahead=False,
-                meminit=False,
+                meminit=True,  # or the file would hold pieces of this program's memory
             )
         except (lmdb.Error, OSError) as error:
             raise CacheError(f"the cache in {path} cannot be opened: {error}") from None
