@@ -48,22 +48,23 @@ class Keeper:
         self._thread.join(CLOSE_SECONDS)
         return not self._thread.is_alive()
 
-    def tend(self) -> None:
-        """Do one round. Raises CacheError."""
+    def tend(self, evict: bool) -> None:
+        """Do one round; `evict` makes room too, where it is scarce. Raises CacheError."""
         try:
             self._store.env.reader_check()
         except lmdb.Error as error:
             raise self._store.unreadable(error) from error
         self._recency.flush()
-        if not self._closing.is_set() and self._evictor.share() >= START:
+        if evict and not self._closing.is_set() and self._evictor.share() >= START:
             self._evictor.make_room(stopped=self._closing.is_set)
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            self._wake.wait(SECONDS)
+            # Only who stores evicts: programs that just read have better things to do.
+            woken = self._wake.wait(SECONDS)
             self._wake.clear()
             try:
-                self.tend()
+                self.tend(woken)
                 self._problem = ""
             except CacheError as error:
                 if str(error) != self._problem:
