@@ -85,3 +85,13 @@ def test_gdal_waits_longer_than_a_request_is_held() -> None:
     assert b"<Timeout>60</Timeout>" in document
     assert b"ZeroBlock" not in document
     assert document.startswith(b"<GDAL_WMS>")
+
+
+def test_who_has_the_key_gets_it_into_the_addresses(tmp_path: Path) -> None:
+    with live(tmp_path / "cache", api_key="a&b", cached_only=True) as server:
+        with rasterio.open(f"{server.root}7/gdal.xml?key=a%26b") as source:
+            whole = source.read(out_shape=(3, 256, 256))
+        png = server.get("7/0/0/0.png").content
+        assert np.array_equal(whole.transpose(1, 2, 0), decode_png(png))
+        assert server.get("7/1/0/0.png").status_code == 404
+        assert "key=" not in server.get("7/gdal.xml?key=wrong").text

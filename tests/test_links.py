@@ -14,7 +14,13 @@ from tileserver.settings import Settings
 def request(seed: str | None = None, **headers: str) -> Request:
     pairs = [(name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()]
     params = {} if seed is None else {"seed": seed}
-    scope = {"type": "http", "scheme": "http", "server": ("::1", 80), "path": "/"}
+    scope = {
+        "type": "http",
+        "scheme": "http",
+        "server": ("::1", 80),
+        "path": "/",
+        "query_string": b"",
+    }
     return Request({**scope, "headers": pairs, "path_params": params})
 
 
@@ -77,3 +83,21 @@ def test_only_the_addresses_of_a_named_world_name_it() -> None:
     assert (named.seed, named("gdal.xml")) == (7, "http://a/7/gdal.xml")
     assert own.tiles() == "http://a/{z}/{x}/{y}.png"
     assert named.tiles("webp", 2) == "http://a/7/{z}/{x}/{y}@2x.webp"
+
+
+def test_only_the_right_key_reaches_the_addresses_of_tiles() -> None:
+    settings = Settings(cache=Path("x"), api_key="a&b <")
+    asked = request(host="a")
+    for query, expected in (
+        (b"key=a%26b+%3C", "http://a/{z}/{x}/{y}.png?key=a%26b%20%3C"),
+        (b"key=other", "http://a/{z}/{x}/{y}.png"),
+        (b"key=%C3%BC", "http://a/{z}/{x}/{y}.png"),
+        (b"", "http://a/{z}/{x}/{y}.png"),
+    ):
+        asked = Request({**asked.scope, "query_string": query})
+        links = Links.of(asked, settings)
+        assert links.tiles() == expected
+    keyed = Links("http://a/", 0, False, "k")
+    assert keyed("wmts?") == "http://a/wmts?key=k&"
+    assert keyed.tiles(edition="12ab").endswith(".png?v=12ab&key=k")
+    assert keyed.bare("tms/3") == "http://a/tms/3"

@@ -87,7 +87,8 @@ class Documents:
         """Answer with a layer to drop on QGIS's map."""
         links = self.links(request)
         name = f"attachment; filename=elsewhere-{links.seed}.qlr"
-        return _xml(qgis.layer_definition(links, self.settings), **{"content-disposition": name})
+        document = qgis.layer_definition(links, self.settings)
+        return _xml(document, headers={**_FRESH, "content-disposition": name})
 
     async def wmts_capabilities(self, request: Request) -> Response:
         """Answer with the capabilities of WMTS."""
@@ -100,7 +101,7 @@ class Documents:
             tile = kvp.parse(request.query_params.multi_items())
         except kvp.WmtsError as error:
             report = wmts.exception_report(error.code, str(error), error.locator)
-            return _xml(report, status=400, **{"cache-control": "no-store"})
+            return _xml(report, 400, {"cache-control": "no-store"})
         if tile is None:
             return _xml(wmts.capabilities(links, self.settings))
         return self._tile(request, tile.z, tile.x, f"{tile.y}.{tile.extension}")
@@ -226,5 +227,5 @@ def _json(document: dict[str, Any], *, vary: bool = False) -> Response:
     return JSONResponse(document, headers={**_FRESH, "vary": "Accept"} if vary else _FRESH)
 
 
-def _xml(document: bytes, *, status: int = 200, **headers: str) -> Response:
-    return Response(document, status, {**_FRESH, **headers}, xml.MEDIA_TYPE)
+def _xml(document: bytes, status: int = 200, headers: Mapping[str, str] = _FRESH) -> Response:
+    return Response(document, status, headers, xml.MEDIA_TYPE)

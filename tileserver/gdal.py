@@ -73,7 +73,7 @@ def tile_map(links: Links) -> bytes:
         SubElement(
             sets,
             "TileSet",
-            {"href": links(f"tms/{zoom}"), "units-per-pixel": units, "order": str(zoom)},
+            {"href": links.bare(f"tms/{zoom}"), "units-per-pixel": units, "order": str(zoom)},
         )
     return serialize(root)
 

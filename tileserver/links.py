@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from hmac import compare_digest
+from urllib.parse import quote
 
 from starlette.requests import HTTPConnection
 
@@ -22,27 +24,47 @@ class Links:
     """The addresses of one world's documents and tiles.
 
     root: URL of the server, ends in "/". seed: the world. named: whether the addresses name it;
-    those of the server's own world need not.
+    those of the server's own world need not. key: what a client that fetched a document with
+    ?key= gets into the addresses of its tiles; only ever the server's own API key.
     """
 
     root: str
     seed: int
     named: bool
+    key: str | None = None
 
     @classmethod
     def of(cls, request: HTTPConnection, settings: Settings) -> Links:
         """Return the links for a request's client and world. Raises BadRequestError."""
         text = request.path_params.get("seed")
         seed = settings.seed if text is None else parse_seed(text)
-        return cls(root_of(request, settings), seed, text is not None)
+        given, key = request.query_params.get("key"), settings.api_key
+        known = (
+            key is not None and given is not None and compare_digest(given.encode(), key.encode())
+        )
+        return cls(root_of(request, settings), seed, text is not None, key if known else None)
 
     def __call__(self, path: str) -> str:
-        """Return the URL of a path below the world."""
+        """Return the URL of a path below the world; a path that ends in "?" takes more keys."""
+        url = self.bare(path)
+        if self.key is None:
+            return url
+        pair = f"key={quote(self.key, safe='')}"
+        if path.endswith("?"):
+            return f"{url}{pair}&"
+        return f"{url}{'&' if '?' in path else '?'}{pair}"
+
+    def bare(self, path: str) -> str:
+        """Return the URL of a path below the world without the key."""
         return f"{self.root}{self.seed}/{path}" if self.named else self.root + path
 
-    def tiles(self, extension: str = "png", scale: int = 1) -> str:
-        """Return the template of the world's tiles, with {z}, {x} and {y} in it."""
-        return self(f"{{z}}/{{x}}/{{y}}{'' if scale == 1 else f'@{scale}x'}.{extension}")
+    def tiles(self, extension: str = "png", scale: int = 1, edition: str = "") -> str:
+        """Return the template of the world's tiles, with {z}, {x} and {y} in it.
+
+        edition: version of the world, which makes them cacheable for ever.
+        """
+        mark = "" if scale == 1 else f"@{scale}x"
+        return self(f"{{z}}/{{x}}/{{y}}{mark}.{extension}{edition and f'?v={edition}'}")
 
 
 def root_of(request: HTTPConnection, settings: Settings) -> str:

@@ -37,7 +37,8 @@ def description(links: Links) -> Part:
             "title": NAME,
             "summary": "An infinite generated Earth, served as map tiles.",
             "description": f"{SUMMARY} Every number from 0 to 2^64 - 1 is a world of its own; "
-            "addresses without a seed mean the server's own world.",
+            "addresses without a seed mean the server's own world. Who has the server's API key "
+            "sends it as X-API-Key or as ?key=, which documents then write into their addresses.",
             "version": version(),
         },
         "servers": [{"url": links.root.rstrip("/")}],
@@ -92,7 +93,7 @@ def _tiles() -> Iterator[tuple[str, Part]]:
 
 def _picture() -> Part:
     """Return the answers that carry a tile, or say that the client's is still right."""
-    content = {media_type: {} for media_type in FORMATS.values()}
+    content: Part = {media_type: {} for media_type in FORMATS.values()}
     return {
         "200": {
             "description": "The tile. What is not stored yet is made first: that takes seconds.",

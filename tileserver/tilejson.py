@@ -35,7 +35,7 @@ def tilejson(
         "version": "1.0.0" + (edition and f"+{edition}"),
         "attribution": html.escape(attribution(settings)),
         "scheme": "xyz",
-        "tiles": [links.tiles(extension, int(scale)) + (edition and f"?v={edition}")],
+        "tiles": [links.tiles(extension, int(scale), edition)],
         "minzoom": 0,
         "maxzoom": MAX_ZOOM,
         "bounds": [-180.0, -MAX_LATITUDE, 180.0, MAX_LATITUDE],

@@ -10,4 +10,5 @@ MEDIA_TYPE = "application/xml"
 def serialize(root: Element, *, declaration: bool = True) -> bytes:
     """Return an indented UTF-8 document; without its declaration it begins with the root."""
     indent(root)
-    return tostring(root, encoding="utf-8", xml_declaration=declaration) + b"\n"
+    document: bytes = tostring(root, encoding="utf-8", xml_declaration=declaration)
+    return document + b"\n"
