@@ -36,6 +36,7 @@ lint: $(DEV_STAMP) ## Run ruff and mypy
 
 bench: $(STAMP) ## Measure cold and warm tiles on this machine (ARGS=--quick)
 	@$(BIN)/elsewhere bench $(ARGS)
+	@$(BIN)/elsewhere bench --http $(ARGS)
 
 clean: ## Remove .venv and what the tools left behind (the tile cache stays)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -64,7 +64,8 @@ EXAMPLES = {
   elsewhere cache compact           the server must not be running""",
     "bench": """\
   elsewhere bench
-  elsewhere bench --quick --json""",
+  elsewhere bench --quick --json
+  elsewhere bench --http            stored tiles, against nginx and under load""",
 }
 
 SHARED = {

@@ -17,7 +17,7 @@ from generator.raster import TIFF_SUFFIXES, Georeference
 from generator.rasterwrite import create_picture
 from generator.tile import TILE_SIZE, Tile
 from tileserver import bench as benchmark
-from tileserver import logs, supervisor
+from tileserver import logs, supervisor, webbench
 from tileserver.cache import TileCache
 from tileserver.configtext import read_settings
 from tileserver.encode import encode_png
@@ -28,6 +28,10 @@ from tileserver.settings import Settings
 
 if TYPE_CHECKING:
     from generator.cascade import Cascade
+
+
+SERVED = ("seed", "base", "weights", "steps", "threads")
+"""Settings that `bench --http` hands on to the server it measures."""
 
 
 def load_world(settings: Settings) -> Cascade:
@@ -131,8 +135,26 @@ def window_progress() -> Iterator[Callable[[int, int], None]]:
 def bench(args: argparse.Namespace) -> int:
     """Measure this machine."""
     settings = read_settings(args)
+    if args.http:
+        return _bench_http(args)
     world = load_world(settings)
     say("Measuring from empty caches; this takes a minute or two")
     report = benchmark.bench(world, settings.seed, args.quick)
     print(json.dumps(report, indent=2) if args.json else benchmark.table(report))
+    return 0
+
+
+def _bench_http(args: argparse.Namespace) -> int:
+    """Measure a server of its own, started with the same flags."""
+    given = {name: getattr(args, name, None) for name in ("config", *SERVED)}
+    flags = [
+        word
+        for name, value in given.items()
+        if value is not None
+        for word in (f"--{name}", str(value))
+    ]
+    say("Measuring a server with a cache of its own; this takes about two minutes")
+    command = [sys.executable, "-m", "tileserver", "serve", *flags]
+    report = webbench.webbench(command, args.quick)
+    print(json.dumps(report, indent=2) if args.json else webbench.table(report))
     return 0

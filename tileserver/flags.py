@@ -142,6 +142,8 @@ def upscale(sub: Parser) -> None:
 def bench(sub: Parser) -> None:
     """Add what only `bench` can be given."""
     sub.add_argument("--quick", action="store_true", help="a first idea within seconds")
+    text = "measure stored tiles over HTTP instead, with wrk and nginx where they are installed"
+    sub.add_argument("--http", action="store_true", help=text)
     sub.add_argument("--json", action="store_true", help="print JSON")
 
 
