@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from tileserver.encode import decode_png, encode_png
+from tileserver.encode import NOTICE, decode_png, encode, encode_png, joined
+from tileserver.encoding import Encoding
 
 
 def noise(seed: int = 0) -> np.ndarray:
@@ -74,3 +75,26 @@ def test_a_png_of_another_size_is_refused() -> None:
     Image.new("RGB", (8, 8)).save(file, "PNG")
     with pytest.raises(ValueError, match="expected uint8"):
         decode_png(file.getvalue())
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_every_encoding_is_deterministic_and_says_that_it_shows_no_real_place(
+    encoding: Encoding,
+) -> None:
+    pixels = noise() if encoding.scale == 1 else joined([noise()] * 4)
+    picture = encode(pixels, encoding)
+    assert picture == encode(pixels.copy(), encoding)
+    assert b"synthetic" in picture
+    with Image.open(io.BytesIO(picture)) as image:
+        assert image.size == (encoding.size, encoding.size)
+        assert Image.MIME[image.format or ""] == encoding.media_type
+        text = image.getexif().get(0x010E) or image.info.get("Disclaimer")
+        assert text == NOTICE
+    with pytest.raises(ValueError, match="expected uint8"):
+        encode(pixels[:-1], encoding)
+
+
+def test_four_tiles_are_joined_in_reading_order() -> None:
+    parts = [np.full((256, 256, 3), n, np.uint8) for n in range(4)]
+    whole = joined(parts)
+    assert [int(whole[y, x, 0]) for y in (0, 511) for x in (0, 511)] == [0, 1, 2, 3]
