@@ -128,6 +128,8 @@ class RemoteBackend:
                 continue
             try:
                 await self._converse(reader)
+            except Exception:
+                log.exception("what the process that makes tiles says cannot be understood")
             finally:
                 self._writer.close()
                 self._writer = None

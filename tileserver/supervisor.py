@@ -16,22 +16,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.context import SpawnContext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tileserver import generating, webworker
 from tileserver.cache import TileCache
+from tileserver.child import Child
 from tileserver.errors import CacheDamagedError, StartError
 from tileserver.listener import address, listen
 from tileserver.loading import load_renderer
 from tileserver.logs import fields
 from tileserver.metrics import CELLS, Metrics
-from tileserver.processes import READY, SOCKET, Start
+from tileserver.processes import SOCKET, Start
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,29 +46,6 @@ FINISH_SECONDS = 10.0
 """How long the generator process may take for its last block."""
 
 log = logging.getLogger("elsewhere")
-
-
-@dataclass(eq=False)
-class Child:
-    """One process of the server, through all its lives.
-
-    role: generator or worker. target: called with a Start in the new process.
-    """
-
-    name: str
-    role: str
-    row: int
-    target: Callable[[Start], None]
-    process: SpawnProcess | None = None
-    report: Connection | None = None
-    works: bool = False
-    failures: int = 0
-    due: float = 0.0
-
-    @property
-    def alive(self) -> bool:
-        """Say whether the process is there."""
-        return self.process is not None and self.process.is_alive()
 
 
 def serve(settings: Settings, load: Load = load_renderer) -> None:
@@ -130,9 +106,9 @@ class Supervisor:
         while not all(child.works for child in self.children) and not self._signals:
             self._wait(None)
             for child in self.children:
-                told = self._hear(child)
+                told = child.hear()
                 if told is not None or not child.alive:
-                    sentence = told[1] if told else _obituary(child) + " before it worked"
+                    sentence = told[1] if told else child.obituary() + " before it worked"
                     self.kill()
                     raise StartError(sentence)
         return not self._signals
@@ -159,7 +135,7 @@ class Supervisor:
         for child in self.children:
             if child.process is not None:
                 child.process.kill()
-                self._bury(child)
+                child.bury()
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
@@ -183,19 +159,7 @@ class Supervisor:
             self._waker.close()
 
     def _spawn(self, child: Child) -> None:
-        child.report, reporting = self._context.Pipe(duplex=False)
-        child.works = False
-        start = Start(child.name, self.settings, self._rows, child.row, self.directory, reporting)
-        # Ctrl-C goes to every process of the terminal: only the supervisor shall hear it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            child.process = self._context.Process(
-                target=child.target, args=(start,), name=child.name, daemon=True
-            )
-            child.process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            reporting.close()
+        child.start(self._context, self.settings, self._rows, self.directory)
 
     def _wait(self, seconds: float | None) -> None:
         """Wait until a child says something or ends, a signal comes, or the time is over."""
@@ -209,58 +173,37 @@ class Supervisor:
         with contextlib.suppress(BlockingIOError):
             self._wake.recv(64)
 
-    def _hear(self, child: Child) -> tuple[str, str] | None:
-        """Take in a child's report; return it if it is an error's kind and sentence."""
-        try:
-            if child.report is None or not child.report.poll():
-                return None
-            kind, sentence = child.report.recv()
-        except (EOFError, OSError):
-            child.report = None
-            return None
-        if kind != READY:
-            return kind, sentence
-        child.works, child.failures = True, 0
-        return None
-
     def _look_after(self, child: Child) -> None:
         if child.process is None:
             if time.monotonic() >= child.due:
                 self._spawn(child)
             return
-        told = self._hear(child)
+        told = child.hear()
         if told is not None:
             log.error("%s", told[1], extra=fields(child=child.name))
         if child.alive:
             return
-        log.error("%s; it is started again", _obituary(child), extra=fields(child=child.name))
+        log.error("%s; it is started again", child.obituary(), extra=fields(child=child.name))
         everybody = child.process.exitcode == -signal.SIGBUS
         everybody |= told is not None and told[0] == CacheDamagedError.__name__
         soon, later, most = PAUSES
         pause = soon if child.works else min(most, later * 2.0 ** min(child.failures, 10))
         child.failures += 1
-        self._bury(child)
+        child.bury()
         child.due = time.monotonic() + pause
         self._metrics.restarts[child.role].inc()
         if everybody:
             log.error("the cache's file was changed under its users: all processes start again")
             self.kill()
 
-    def _bury(self, child: Child) -> None:
-        if child.process is not None:
-            child.process.join()
-            child.process.close()
-        if child.report is not None:
-            child.report.close()
-        child.process = child.report = None
-        child.works = False
-
     def _end(self, children: list[Child], seconds: float) -> None:
         """Tell processes to end, and wait for that; a second signal ends the waiting."""
         deadline = time.monotonic() + seconds
         for child in children:
-            if child.alive and child.process is not None:
+            if child.process is not None and child.works:
                 child.process.terminate()
+            elif child.process is not None:
+                child.process.kill()  # it has nothing to finish
         while any(child.alive for child in children) and self._signals < 2:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -268,18 +211,9 @@ class Supervisor:
                 return
             self._wait(left)
             for child in self.children:
-                self._hear(child)
+                child.hear()
                 if child.process is not None and not child.alive:
-                    self._bury(child)
-
-
-def _obituary(child: Child) -> str:
-    assert child.process is not None
-    code = child.process.exitcode
-    if code is not None and code < 0:
-        with contextlib.suppress(ValueError):
-            return f"the process {child.name} was ended by {signal.Signals(-code).name}"
-    return f"the process {child.name} ended with status {code}"
+                    child.bury()
 
 
 @contextlib.contextmanager

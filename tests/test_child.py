@@ -1,0 +1,68 @@
+"""A child process: its reports, its end, and that Ctrl-C does not reach it."""
+
+import multiprocessing
+import os
+import signal
+from multiprocessing.context import SpawnContext
+from pathlib import Path
+
+from tests.test_scheduler import wait_until
+from tileserver.child import Child
+from tileserver.errors import StartError
+from tileserver.metrics import CELLS
+from tileserver.processes import EXIT_FAILED, Start, report_failure
+from tileserver.settings import Settings
+
+CONTEXT: SpawnContext = multiprocessing.get_context("spawn")
+
+
+def work(start: Start) -> None:
+    """Work until told to end."""
+    start.enter()
+    start.ready()
+    signal.pause()
+
+
+def fail(start: Start) -> None:
+    with report_failure(start):
+        raise StartError("this cannot be")
+
+
+def born(tmp_path: Path, target: object) -> Child:
+    child = Child("worker-1", "worker", 0, target)  # type: ignore[arg-type]
+    child.start(CONTEXT, Settings(cache=tmp_path), [[0.0] * CELLS], tmp_path / "shared")
+    return child
+
+
+def test_a_child_reports_that_it_works_and_how_it_ended(tmp_path: Path) -> None:
+    child = born(tmp_path, work)
+    child.failures = 3
+    wait_until(lambda: child.hear() is None and child.works)
+    assert (child.alive, child.failures) == (True, 0)
+    assert child.process is not None
+    assert child.process.pid is not None
+    os.kill(child.process.pid, signal.SIGINT)
+    os.kill(child.process.pid, signal.SIGUSR1)
+    child.process.join(10)
+    assert child.obituary() == "the process worker-1 was ended by SIGUSR1"
+    child.bury()
+    assert not child.alive
+
+
+def test_an_expected_error_arrives_as_its_kind_and_sentence(tmp_path: Path) -> None:
+    child = born(tmp_path, fail)
+    told: list[tuple[str, str] | None] = []
+    wait_until(lambda: bool(told.append(child.hear()) or told[-1]))  # type: ignore[func-returns-value]
+    assert told[-1] == ("StartError", "this cannot be")
+    assert child.process is not None
+    child.process.join(10)
+    assert child.obituary() == f"the process worker-1 ended with status {EXIT_FAILED}"
+    assert not child.works
+    child.bury()
+
+
+def test_before_its_first_life_there_is_nothing_to_hear_or_bury() -> None:
+    child = Child("generator", "generator", 0, lambda start: None)
+    assert child.hear() is None
+    assert not child.alive
+    child.bury()
