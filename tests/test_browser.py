@@ -340,6 +340,15 @@ def test_the_readout_agrees_with_the_tiles(page: Page, server: Server) -> None:
         assert given == pytest.approx(tile.ground_resolution, rel=1e-4)
 
 
+@pytest.mark.parametrize(("width", "zoom"), [(390, 3), (360, 3), (360, 16), (320, 3)])
+def test_the_scale_bar_stays_in_its_card(page: Page, server: Server, width: int, zoom: int) -> None:
+    page.viewport(width, 844, phone=True)
+    page.open(f"{server.root}#{zoom}/24/8/seed=7")
+    right = "document.querySelector('%s').getBoundingClientRect().right"
+    page.until("document.querySelector('[data-part=bar]').style.width !== ''")
+    assert page.run(right % "[data-part=bar]") <= page.run(right % ".facts") - 10
+
+
 def test_reduced_motion_is_respected(page: Page, server: Server) -> None:
     wish = [{"name": "prefers-reduced-motion", "value": "reduce"}]
     page.send("Emulation.setEmulatedMedia", features=wish)

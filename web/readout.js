@@ -1,9 +1,9 @@
 // What the current view is: its scale bar, its ground resolution, and what makes its tiles.
 
 const EQUATOR = 40_075_016.686; // metres round the globe in Web Mercator
-const LONGEST_BAR = 112; // pixels, and on a very narrow screen:
-const SHORT_BAR = 32;
-const NARROW = 360;
+const LONGEST_BAR = 112; // pixels; on a narrow screen what the words beside it leave
+const WORDS = 326;
+const SHORTEST_BAR = 24;
 const LAST_ZOOM = 15;
 
 // Metres on the ground per CSS pixel.
@@ -79,7 +79,8 @@ export class Readout {
     const zoom = this.#map.getZoom();
     if (zoom === undefined) return;
     const resolution = metresPerPixel(this.#map.getCenter().lat, zoom);
-    const bar = scaleBar(resolution, this.#map.getSize().x < NARROW ? SHORT_BAR : LONGEST_BAR);
+    const room = Math.max(SHORTEST_BAR, this.#map.getSize().x - WORDS);
+    const bar = scaleBar(resolution, Math.min(LONGEST_BAR, room));
     const whole = Math.round(zoom);
     this.#part("bar").style.width = `${bar.width.toFixed(1)}px`;
     this.#part("length").textContent = formatLength(bar.metres);
