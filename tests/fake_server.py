@@ -1,10 +1,11 @@
 """A real server with the fake renderer: python -m tests.fake_server CACHE [NAME=VALUE ...].
 
-NAME is a setting, or `delay`: the seconds that a block takes.
+NAME is a setting, or `delay` and `loading`: the seconds that a block and the start take.
 """
 
 import functools
 import sys
+import time
 from pathlib import Path
 
 from tests.fakes import FakeRenderer
@@ -13,18 +14,21 @@ from tileserver.settings import Settings
 from tileserver.supervisor import serve
 
 
-def load(settings: Settings, delay: float) -> FakeRenderer:
+def load(settings: Settings, delay: float, loading: float) -> FakeRenderer:
     """Return what makes the tiles; runs in the generator process."""
+    if loading:
+        (settings.cache / "loading").touch()
+        time.sleep(loading)
     return FakeRenderer(delay)
 
 
 def main(cache: str, *words: str) -> None:
     """Serve on a free port until a signal ends it."""
     values = dict(word.split("=", 1) for word in words)
-    delay = float(values.pop("delay", "0"))
+    delay, loading = (float(values.pop(name, "0")) for name in ("delay", "loading"))
     settings = Settings.load({"port": 0, "cache": Path(cache), **values}, {})
     logs.configure("supervisor")
-    serve(settings, functools.partial(load, delay=delay))
+    serve(settings, functools.partial(load, delay=delay, loading=loading))
 
 
 if __name__ == "__main__":

@@ -65,6 +65,11 @@ def test_the_default_cache_follows_the_platform(monkeypatch: pytest.MonkeyPatch)
         ("public_url", "ftp://example.org", "a URL"),
         ("public_url", 'http://a/"><script>', "a URL"),
         ("trust_proxy", "perhaps", "true or false"),
+        ("workers", 0, "1 to 64"),
+        ("nice", 20, "0 to 19"),
+        ("render_budget", 0, "1 to 1000000"),
+        ("log_format", "xml", "one of: text, json"),
+        ("log_level", "loud", "one of: debug, info, warning, error"),
         ("cache", "", "a path"),
         ("cache", 5, "a path"),
         ("host", "two words", "a host name"),
@@ -115,3 +120,17 @@ def test_a_directory_is_no_settings_file(tmp_path: Path) -> None:
 )
 def test_sizes_have_units(text: str, size: int) -> None:
     assert parse_size(text, "limit") == size
+
+
+def test_a_bad_key_is_told_without_showing_it() -> None:
+    with pytest.raises(SettingsError, match="8 to 200 printable") as error:
+        Settings.load({"api_key": "se cret"}, {})
+    assert "se cret" not in str(error.value)
+    assert "sesame-open" not in repr(Settings(api_key="sesame-open"))
+
+
+def test_a_public_server_has_a_budget_unless_it_is_given() -> None:
+    assert Settings().budget is None
+    assert Settings(public=True).budget == 120
+    assert Settings(public=True, render_budget=7).budget == 7
+    assert Settings(render_budget=7).budget == 7

@@ -31,7 +31,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="ne
 
 
 class Asking(threading.Thread):
-    """Asks for one path in the background."""
+    """Asks for one path in the background; the server may die of something else meanwhile."""
 
     def __init__(self, running: Server, path: str) -> None:
         super().__init__(daemon=True)
@@ -40,7 +40,8 @@ class Asking(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        self.answer = self.running.get(self.path)
+        with contextlib.suppress(httpx.HTTPError):
+            self.answer = self.running.get(self.path)
 
     def result(self) -> httpx.Response:
         self.join(20)
@@ -90,6 +91,35 @@ def test_after_sigterm_what_takes_too_long_is_turned_away(tmp_path: Path) -> Non
         assert answer.status_code == 503
         assert "is stopping" in answer.json()["detail"]
         assert running.process.wait(10) == 0
+
+
+def test_a_second_signal_ends_everything_at_once(tmp_path: Path) -> None:
+    with server(tmp_path, "delay=8", "drain_seconds=60") as running:
+        asking = Asking(running, "/7/3/3.png")
+        wait_until(lambda: running.metric("queue_length") > 0)
+        running.process.send_signal(signal.SIGINT)
+        wait_until(lambda: not answers(running, "/livez"))
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(5) == 0
+        asking.join(5)
+
+
+def test_a_signal_while_the_model_loads_ends_the_start(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.fake_server", str(tmp_path), "loading=60"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: (tmp_path / "loading").exists())
+        process.terminate()
+        assert process.wait(10) == 0
+        assert process.stdout is not None
+        assert process.stdout.read() == ""
+
+
+def test_only_the_generator_process_loads_the_network_library() -> None:
+    look = "import sys, tileserver.commands, tileserver.webworker; print('torch' in sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", look], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert found.stdout == "False\n"
 
 
 @needs_proc
