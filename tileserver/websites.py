@@ -28,7 +28,7 @@ _NGINX = """daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}
 events {{ worker_connections 1024; }}
 http {{
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000;
-  open_file_cache max=100; types {{ image/png png; }} {paths}
+  types {{ image/png png; }} {paths}
   server {{ listen 127.0.0.1:{port}; root {folder}/files; }}
 }}
 """
@@ -90,7 +90,11 @@ def sample(size: int = TILE_BYTES) -> bytes:
 
 @contextlib.contextmanager
 def static(folder: Path, payload: bytes) -> Iterator[str | None]:
-    """Start nginx on a file, and give its URL; None where it is not installed."""
+    """Start nginx on a file, and give its URL; None where it is not installed.
+
+    It has one worker and the settings that Debian packages it with, less the access log. With
+    open_file_cache, which those leave off, it was 1.1 to 1.5 times as fast in rough rounds.
+    """
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     if program is None:
         yield None
