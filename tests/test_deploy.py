@@ -23,7 +23,7 @@ yaml = pytest.importorskip("yaml")
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-UNIT = ROOT / "deploy" / "elsewhere.service"
+UNIT = ROOT / "docs" / "deploy" / "elsewhere.service"
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 
 STOPPING = Settings().drain_seconds + 5 + 2
@@ -37,7 +37,7 @@ def unit() -> configparser.SectionProxy:
     return reader["Service"]
 
 
-@pytest.mark.parametrize("name", ["Dockerfile", "compose.yaml", "deploy/elsewhere.service"])
+@pytest.mark.parametrize("name", ["Dockerfile", "compose.yaml", "docs/deploy/elsewhere.service"])
 def test_every_variable_is_a_setting(name: str) -> None:
     known = {f"ELSEWHERE_{item.name.upper()}" for item in fields(Settings)}
     named = set(re.findall(r"ELSEWHERE_[A-Z_]+", (ROOT / name).read_text()))
