@@ -61,7 +61,7 @@ def assert_shows(
 ) -> None:
     """Between two columns, the screenshot is pixel for pixel what the server's tiles are."""
     for tile in shown:
-        data = server.get(f"{tile['address']}.png")
+        data = server.get(f"{tile['address']}.webp")
         pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
         x, y = round(tile["x"]), round(tile["y"])
         x0, x1 = max(x, left), min(x + 256, right)

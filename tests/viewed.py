@@ -54,7 +54,7 @@ class Edge:
             return await JSONResponse({})(scope, receive, send)
         if path == "/-/log":
             return await JSONResponse(self.log)(scope, receive, send)
-        if not path.endswith(".png"):
+        if not path.endswith(".webp"):
             return await self.app(scope, receive, send)
         arrived = time.monotonic()
 

@@ -55,7 +55,7 @@ function makeMap() {
 
 class Viewer {
   constructor(view) {
-    const urlOf = (seed, { z, x, y }) => new URL(`${seed}/${z}/${x}/${y}.png`, root).href;
+    const urlOf = (seed, { z, x, y }) => new URL(`${seed}/${z}/${x}/${y}.webp`, root).href;
     const loader = new TileLoader();
     const services = { loader, pictures: new Pictures(BASE_ZOOM), urlOf };
     const layer = (seed, pane) => new WorldLayer(seed, services, { pane });
