@@ -34,15 +34,13 @@ from tileserver.keeper import Keeper
 from tileserver.pins import Pin, Pins
 from tileserver.recency import Recency
 from tileserver.region import Box
+from tileserver.settings import DEFAULT_LIMIT
 from tileserver.store import BLOB, HEAD, WORLD_BYTES, Store, digest_of
 from tileserver.tileid import tile_id, tile_of
 from tileserver.uniform import COLOUR_BYTES
 from tileserver.worlds import Worlds
 
-__all__ = ["DEFAULT_LIMIT", "CacheError", "CacheFullError", "Entry", "TileCache", "digest_of"]
-
-DEFAULT_LIMIT = 20 << 30
-"""Bytes that the data file may grow to unless the settings say otherwise."""
+__all__ = ["CacheError", "CacheFullError", "Entry", "TileCache", "digest_of"]
 
 REMEMBERED = 1 << 16
 """Digests of payloads that were read and found whole; when there are more, all start again."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from tileserver.cache import DEFAULT_LIMIT
 from tileserver.errors import SettingsError
 
 PREFIX = "ELSEWHERE_"
+DEFAULT_LIMIT = 20 << 30
+"""Bytes of the cache unless the settings say otherwise."""
 DEFAULT_FILE = Path("elsewhere.toml")
 MAX_SEED = (1 << 64) - 1
 
