@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from generator.build import AnyNetwork, build
+from generator.circumstances import WEIGHTS
 from generator.config import (
     AnyConfig,
     SamplerConfig,
@@ -25,7 +26,7 @@ from generator.errors import WeightsError
 FORMAT = "elsewhere-1"
 """Version of the weights' layout and meaning; other versions are refused."""
 
-DEFAULT = Path(__file__).parent / "weights" / "elsewhere.safetensors"
+DEFAULT = WEIGHTS
 
 
 @dataclass(frozen=True, slots=True)

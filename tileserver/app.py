@@ -25,6 +25,7 @@ from tileserver.errors import Problem, ServerError, problem, problem_for
 from tileserver.http import METHODS
 from tileserver.loading import load_renderer
 from tileserver.metrics import Metrics
+from tileserver.models import Models
 from tileserver.protocol import Front
 from tileserver.remote import RemoteBackend
 from tileserver.service import TileService
@@ -63,9 +64,7 @@ def create_app(
             service.open(opened, renderer)
             loading.set_result(None)
         elif generator is not None:
-            backend = RemoteBackend(generator)
-            await backend.known()
-            service.attach(opened, backend)
+            service.attach(opened, RemoteBackend(generator, Models(settings).recall()))
             loading.set_result(None)
         else:
             loading = asyncio.ensure_future(_load_and_open(service, opened))

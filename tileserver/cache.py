@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from generator.tile import Tile
 from tileserver.cachefiles import DATA
 from tileserver.checkup import check_all
-from tileserver.directorylock import GRAIN, LOCK_SECONDS, DirectoryLock
+from tileserver.directorylock import LOCK_SECONDS, DirectoryLock
 from tileserver.encode import decode_png
 from tileserver.errors import CacheError, CacheFullError
 from tileserver.eviction import Evictor
@@ -87,7 +87,7 @@ class TileCache:
         limit: bytes the data file may grow to, unless other programs have it open with another
         limit. patience: seconds to wait for other programs. Raises CacheError.
         """
-        lock = DirectoryLock(path, patience, -(-limit // GRAIN) * GRAIN)
+        lock = DirectoryLock(path, patience, limit)
         try:
             return cls(path, lock, Store.open(path, lock.map_size, patience))
         except BaseException:

@@ -11,7 +11,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tileserver.processes import READY, Start
+from tileserver.processes import COMPLETE, READY, Start
 
 if TYPE_CHECKING:
     from tileserver.metrics import Cells
@@ -23,8 +23,9 @@ class Child:
     """A process that may die and be started again.
 
     role: generator or worker. row: its row of the metrics. target: called with a Start in the new
-    process. works: whether it has reported so. failures: lives in a row that never worked. due:
-    when, on the monotonic clock, the next life begins.
+    process. works, complete: whether it has reported so in this life. proven: whether it has worked
+    in any. failures: lives in a row that never worked. due: when, on the monotonic clock, the next
+    life begins.
     """
 
     name: str
@@ -34,6 +35,8 @@ class Child:
     process: SpawnProcess | None = None
     report: Connection | None = None
     works: bool = False
+    complete: bool = False
+    proven: bool = False
     failures: int = 0
     due: float = 0.0
 
@@ -47,7 +50,7 @@ class Child:
     ) -> None:
         """Begin a life. directory: what the server's processes share while they run."""
         self.report, reporting = context.Pipe(duplex=False)
-        self.works = False
+        self.works = self.complete = False
         start = Start(self.name, settings, rows, self.row, directory, reporting)
         # Ctrl-C goes to every process of the terminal: only the supervisor shall hear it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -69,9 +72,13 @@ class Child:
         except (EOFError, OSError):
             self.report = None
             return None
+        if kind == COMPLETE:
+            self.complete = True
+            return None
         if kind != READY:
             return kind, sentence
-        self.works, self.failures = True, 0
+        self.works = self.proven = True
+        self.failures = 0
         return None
 
     def bury(self) -> None:
@@ -82,7 +89,7 @@ class Child:
         if self.report is not None:
             self.report.close()
         self.process = self.report = None
-        self.works = False
+        self.works = self.complete = False
 
     def obituary(self) -> str:
         """Say how the process ended."""

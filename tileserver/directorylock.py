@@ -40,7 +40,7 @@ class DirectoryLock:
         self, directory: Path, patience: float = LOCK_SECONDS, limit: int = 1 << 30
     ) -> None:
         self.directory = directory
-        self.limit = self.map_size = limit
+        self.limit = self.map_size = -(-limit // GRAIN) * GRAIN
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._file = os.open(directory / OWN_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -18,8 +18,9 @@ from tileserver.errors import ServerError
 from tileserver.jobs import Answer, Ask, Key
 from tileserver.messages import Message
 from tileserver.metrics import Metrics
+from tileserver.models import Model, Models
 from tileserver.processes import Start, report_failure
-from tileserver.workshop import Workshop
+from tileserver.workshop import Workshop, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ def run(start: Start, load: Callable[[Settings], Renderer], listener: socket.soc
     """Load the renderer and make tiles until SIGTERM; tells the supervisor how that went."""
     start.enter()
     with report_failure(start):
-        renderer = load(start.settings)
+        renderer = _load(start.settings, load)
         os.nice(start.settings.nice)  # only now: nobody waits for a start longer than need be
         cache = TileCache.open(start.settings.cache, start.settings.cache_limit)
         with contextlib.closing(cache):
@@ -51,6 +52,16 @@ def run(start: Start, load: Callable[[Settings], Renderer], listener: socket.soc
             finally:
                 workshop.close()
                 metrics.queue_length.set(0)
+
+
+def _load(settings: Settings, load: Callable[[Settings], Renderer]) -> Renderer:
+    """Load the renderer, and write down what it is for those who start before it is loaded."""
+    models = Models(settings)
+    before = models.circumstances()
+    renderer = load(settings)
+    if models.circumstances() == before:  # else who knows which of both files was loaded
+        models.remember(before, Model(renderer.identity, describe(renderer)))
+    return renderer
 
 
 class Counter:
@@ -67,6 +78,7 @@ class Counter:
         loop.add_signal_handler(signal.SIGTERM, ending.set)
         server = await asyncio.start_unix_server(self._welcome, sock=listener, **_KEEP_PATH)
         start.ready()
+        start.complete()
         while not ending.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ending.wait(), STATE_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import multiprocessing
 import os
 import shutil
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from generator.errors import GeneratorError
 from tileserver import logs
@@ -27,6 +28,12 @@ SOCKET = "generator.socket"
 
 READY = "ready"
 """What a process reports when it works; before that it may report an error's kind and sentence."""
+
+COMPLETE = "complete"
+"""What it reports when it can do all of its work, which needs the others."""
+
+GRACE_SECONDS = 5
+"""How long answers may take once requests that wait for a tile have been turned away."""
 
 EXIT_FAILED = 3
 """Exit status of a process that has reported an error."""
@@ -60,6 +67,10 @@ class Start:
         """Tell the supervisor that this process works."""
         self.tell(READY, "")
 
+    def complete(self) -> None:
+        """Tell the supervisor that nothing is missing any more."""
+        self.tell(COMPLETE, "")
+
     def tell(self, kind: str, sentence: str) -> None:
         """Tell the supervisor something; if it is gone, so is this process soon."""
         with contextlib.suppress(OSError):
@@ -70,6 +81,11 @@ class Start:
         parent.join()
         shutil.rmtree(self.directory, ignore_errors=True)
         os._exit(EXIT_FAILED)
+
+
+def run(start: Start, module: str, **options: Any) -> None:
+    """Call a module's `run` in the new process: only there it is imported."""
+    importlib.import_module(module).run(start, **options)
 
 
 @contextlib.contextmanager

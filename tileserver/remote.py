@@ -17,6 +17,7 @@ from tileserver.cache import Entry
 from tileserver.errors import UnavailableError
 from tileserver.jobs import Ask
 from tileserver.messages import Message
+from tileserver.models import Model
 from tileserver.scheduler import stopping
 
 MAX_ATTEMPTS = 3
@@ -48,27 +49,36 @@ class _Wish:
 class RemoteBackend:
     """Asks the generator process behind the Unix socket `path`; made inside a running event loop.
 
-    When that process dies, everything that it owes is asked of the next one.
+    When that process dies, everything that it owes is asked of the next one. recalled: the model
+    that it is expected to have; what it says itself counts as soon as it does.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, recalled: Model | None = None) -> None:
         self.path = path
         self._loop = asyncio.get_running_loop()
         self._numbers = itertools.count(1)
         self._wishes: dict[int, _Wish] = {}
         self._worlds: dict[int, bytes] = {}
-        self._identity = b""
-        self._model: dict[str, Any] = {}
+        self._model = recalled
         self._problem: str | None = STARTING
         self._heard = 0.0
         self._writer: asyncio.StreamWriter | None = None
+        self._greeted = asyncio.Event()
         self._refusing = False
-        self._known = asyncio.Event()
+        self._settled = asyncio.Event()
+        if recalled is not None:
+            self._settled.set()
         self._task = asyncio.create_task(self._run())
 
     async def known(self) -> None:
-        """Wait until the generator process has said which model it has."""
-        await self._known.wait()
+        """Wait until worlds can be named. Raises UnavailableError when this server stops."""
+        await self._settled.wait()
+        if self._model is None:
+            raise stopping()
+
+    async def greeted(self) -> None:
+        """Wait until the generator process is there."""
+        await self._greeted.wait()
 
     async def make(self, seed: int, tile: Tile, ask: Ask) -> Entry:
         """Have a tile made: see `Backend`."""
@@ -85,12 +95,14 @@ class RemoteBackend:
                 self._send(Message({"do": "cancel", "id": number}))
 
     def world(self, seed: int) -> bytes:
-        """Return the fingerprint of a seed's world."""
+        """Return the fingerprint of a seed's world. Raises UnavailableError until it is known."""
         world = self._worlds.get(seed)
         if world is None:
+            if self._model is None:
+                raise UnavailableError(STARTING)
             if len(self._worlds) >= MAX_WORLDS:
                 self._worlds.clear()
-            world = self._worlds[seed] = fingerprint(self._identity, seed)
+            world = self._worlds[seed] = fingerprint(self._model.identity, seed)
         return world
 
     def pending(self, world: bytes, tile: Tile) -> Entry | None:
@@ -99,17 +111,18 @@ class RemoteBackend:
 
     def model(self) -> dict[str, Any]:
         """Return what the renderer says about itself."""
-        return self._model
+        return {} if self._model is None else self._model.about
 
     def problem(self) -> str | None:
         """Return why tiles cannot be made and stored, or None."""
-        if self._writer is not None and self._loop.time() - self._heard > SILENCE_SECONDS:
+        if self._greeted.is_set() and self._loop.time() - self._heard > SILENCE_SECONDS:
             return "the process that makes tiles does not answer"
         return self._problem
 
     def refuse(self) -> None:
         """Turn away all that waits, and all that comes."""
         self._refusing = True
+        self._settled.set()
         for wish in list(self._wishes.values()):
             if not wish.answer.done():
                 wish.answer.set_exception(stopping())
@@ -133,6 +146,7 @@ class RemoteBackend:
             finally:
                 self._writer.close()
                 self._writer = None
+                self._greeted.clear()
             log.warning("the process that makes tiles has gone; waiting for the next one")
             self._problem = STARTING
             self._count_attempts()
@@ -163,11 +177,14 @@ class RemoteBackend:
                 wish.answer.set_exception(messages.error_of(head))
 
     def _greet(self, head: dict[str, Any]) -> None:
-        identity = bytes.fromhex(head["identity"])
-        if identity != self._identity:
+        model = Model(bytes.fromhex(head["identity"]), head["model"])
+        if self._model is None or model.identity != self._model.identity:
+            if self._model is not None:
+                log.warning("the process that makes tiles has another model than before")
             self._worlds.clear()
-        self._identity, self._model, self._problem = identity, head["model"], head["problem"]
-        self._known.set()
+        self._model, self._problem = model, head["problem"]
+        self._settled.set()
+        self._greeted.set()
 
     def _count_attempts(self) -> None:
         """Give up on tiles that have outlived too many generator processes."""

@@ -30,8 +30,16 @@ class Backend(Protocol):
         """Have a tile made and return it; cancelling takes the request back. Raises ServerError."""
         ...
 
+    async def known(self) -> None:
+        """Wait until worlds can be named. Raises UnavailableError."""
+        ...
+
+    async def greeted(self) -> None:
+        """Wait until whoever makes the tiles is there."""
+        ...
+
     def world(self, seed: int) -> bytes:
-        """Return the fingerprint of a seed's world."""
+        """Return the fingerprint of a seed's world. Raises UnavailableError until it is known."""
         ...
 
     def pending(self, world: bytes, tile: Tile) -> Entry | None:
@@ -100,8 +108,16 @@ class TileService:
             return self.failure
         return LOADING if self.backend is None else self.backend.problem()
 
+    async def known(self) -> None:
+        """Wait until worlds can be named, as long as a request is held. Raises UnavailableError."""
+        try:
+            async with asyncio.timeout(self.settings.hold_seconds):
+                await self._opened().known()
+        except TimeoutError:
+            raise UnavailableError(LOADING) from None
+
     def lookup(self, seed: int, tile: Tile) -> Entry | None:
-        """Return a stored tile in microseconds, or None. Raises UnavailableError until open."""
+        """Return a stored tile in microseconds, or None. Raises UnavailableError until known."""
         world = self.world(seed)
         assert self.cache is not None
         assert self.backend is not None
@@ -133,7 +149,7 @@ class TileService:
         return self.lookup(seed, tile) or await self.make(seed, tile)
 
     def world(self, seed: int) -> bytes:
-        """Return the fingerprint of a seed's world. Raises UnavailableError until open."""
+        """Return the fingerprint of a seed's world. Raises UnavailableError until it is known."""
         return self._opened().world(seed)
 
     def model(self) -> dict[str, Any]:
@@ -178,6 +194,12 @@ class LocalBackend:
         self.world, self.model = workshop.world, workshop.model
         self.pending, self.problem = workshop.pending, workshop.problem
         self.refuse, self.close = workshop.refuse, workshop.close
+
+    async def known(self) -> None:
+        """Return: worlds can be named from the start."""
+
+    async def greeted(self) -> None:
+        """Return: tiles can be made from the start."""
 
     async def make(self, seed: int, tile: Tile, ask: Ask) -> Entry:
         """Have a tile made: see `Backend`."""

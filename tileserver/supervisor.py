@@ -22,15 +22,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from tileserver import generating, webworker
-from tileserver.cache import TileCache
+from tileserver import processes
 from tileserver.child import Child
+from tileserver.directorylock import DirectoryLock
 from tileserver.errors import CacheDamagedError, StartError
 from tileserver.listener import address, listen
 from tileserver.loading import load_renderer
 from tileserver.logs import fields
 from tileserver.metrics import CELLS, Metrics
-from tileserver.processes import SOCKET, Start
+from tileserver.processes import GRACE_SECONDS, SOCKET
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,15 +56,16 @@ def serve(settings: Settings, load: Load = load_renderer) -> None:
     """
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(contextlib.closing(listen(settings.host, settings.port)))
-        TileCache.open(settings.cache, settings.cache_limit).close()
+        lock = DirectoryLock(settings.cache, limit=settings.cache_limit)  # checked once, for all
+        stack.enter_context(contextlib.closing(lock))
         directory = Path(stack.enter_context(_run_directory()))
         office = stack.enter_context(contextlib.closing(socket.socket(socket.AF_UNIX)))
         office.bind(str(directory / SOCKET))
         office.listen(128)
         supervisor = Supervisor(settings, directory)
-        supervisor.add("generator", partial(generating.run, load=load, listener=office))
         for _ in range(settings.workers):
-            supervisor.add("worker", partial(webworker.run, listener=listener))
+            supervisor.add("worker", "tileserver.webworker", listener=listener)
+        supervisor.add("generator", "tileserver.generating", load=load, listener=office)
         with supervisor.signals():
             if supervisor.start():
                 print(
@@ -72,6 +73,7 @@ def serve(settings: Settings, load: Load = load_renderer) -> None:
                     f"cache {settings.cache}); Ctrl+C stops it.",
                     flush=True,
                 )
+                lock.close()
                 supervisor.watch()
             listener.close()
             supervisor.stop()
@@ -93,39 +95,42 @@ class Supervisor:
         self._wake, self._waker = socket.socketpair()
         self._signals = 0
 
-    def add(self, role: str, target: Callable[[Start], None]) -> None:
-        """Add a process to be started."""
+    def add(self, role: str, module: str, **options: Any) -> None:
+        """Add a process to be started: it calls `module.run` with a Start and the options."""
+        target = partial(processes.run, module=module, **options)
         number = sum(child.role == role for child in self.children) + 1
         name = role if role == "generator" else f"{role}-{number}"
         self.children.append(Child(name, role, len(self.children), target))
 
     def start(self) -> bool:
-        """Start all; True once all work, False when told to stop. Raises StartError."""
+        """Start all; True once nothing is missing, False when told to stop.
+
+        Web processes answer from the beginning, while the model is loaded. Raises StartError if a
+        process fails before it has ever worked.
+        """
         for child in self.children:
             self._spawn(child)
-        while not all(child.works for child in self.children) and not self._signals:
-            self._wait(None)
+        told = False
+        while not all(child.complete for child in self.children) and not self._signals:
+            self._wait(self._pause())
             for child in self.children:
-                told = child.hear()
-                if told is not None or not child.alive:
-                    sentence = told[1] if told else child.obituary() + " before it worked"
-                    self.kill()
-                    raise StartError(sentence)
+                self._attend(child)
+            if not told and all(child.proven for child in self.children if child.role == "worker"):
+                told = True
+                log.info("stored tiles are served; the model is being loaded")
         return not self._signals
 
     def watch(self) -> None:
         """Start again what dies, until a signal comes."""
         while not self._signals:
-            now = time.monotonic()
-            due = [child.due - now for child in self.children if child.process is None]
-            self._wait(max(0.0, min(due)) if due else None)
+            self._wait(self._pause())
             for child in self.children:
                 self._look_after(child)
 
     def stop(self) -> None:
         """Let the web processes finish, then the generator; a second signal ends all at once."""
         workers = [child for child in self.children if child.role == "worker"]
-        seconds = self.settings.drain_seconds + webworker.GRACE_SECONDS + 2.0
+        seconds = self.settings.drain_seconds + GRACE_SECONDS + 2.0
         self._end(workers, seconds)
         self._end(self.children, FINISH_SECONDS)
         self.kill()
@@ -172,6 +177,21 @@ class Supervisor:
         multiprocessing.connection.wait(watched, seconds)
         with contextlib.suppress(BlockingIOError):
             self._wake.recv(64)
+
+    def _pause(self) -> float | None:
+        """Return how long nothing is to be done unless something happens, None for ever."""
+        due = [child.due for child in self.children if child.process is None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _attend(self, child: Child) -> None:
+        """Look after a child during the start. Raises StartError if it ends before it worked."""
+        if child.proven or child.process is None:
+            return self._look_after(child)
+        told = child.hear()
+        if told is not None or not (child.proven or child.alive):
+            sentence = told[1] if told else child.obituary() + " before it worked"
+            self.kill()
+            raise StartError(sentence)
 
     def _look_after(self, child: Child) -> None:
         if child.process is None:

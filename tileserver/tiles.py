@@ -82,6 +82,7 @@ class TileEndpoint:
         try:
             query = scope.get("query_string", b"")
             address = parse_address(scope["path_params"], query, self.flipped)
+            await self.service.known()
             entry = self._lookup(address)
             if entry is None:
                 if method == "HEAD":

@@ -57,8 +57,11 @@ class Variants:
 
     async def make(self, seed: int, tile: Tile, encoding: Encoding, ask: Ask) -> Entry:
         """Make a picture, and the tiles it needs if they are not stored. Raises as they do."""
-        key = (self.service.world(seed), tile, encoding.variant)
-        masters = await self._masters(seed, sources(tile, encoding), ask)
+        world, masters = b"", list[bytes]()
+        while world != self.service.world(seed):  # another model came meanwhile: so did other tiles
+            world = self.service.world(seed)
+            masters = await self._masters(seed, sources(tile, encoding), ask)
+        key = (world, tile, encoding.variant)
         found = self.find(key[0], tile, encoding)
         if found is not None:
             return found

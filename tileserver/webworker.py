@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FrameType
 
 import uvicorn
@@ -14,11 +14,8 @@ import uvicorn
 from tileserver.app import create_app, front
 from tileserver.cache import TileCache
 from tileserver.metrics import Metrics
-from tileserver.processes import SOCKET, Start, report_failure
+from tileserver.processes import GRACE_SECONDS, SOCKET, Start, report_failure
 from tileserver.service import TileService
-
-GRACE_SECONDS = 5
-"""How long answers may take once requests that wait for a tile have been turned away."""
 
 
 def run(start: Start, listener: socket.socket) -> None:
@@ -43,25 +40,25 @@ def run(start: Start, listener: socket.socket) -> None:
                 timeout_graceful_shutdown=int(settings.drain_seconds) + GRACE_SECONDS,
             )
             with _calm_exit():
-                server = DrainingServer(config, app.state.service, start.ready)
+                server = DrainingServer(config, app.state.service, start)
                 server.run(sockets=[listener])
 
 
 class DrainingServer(uvicorn.Server):
     """A server that tells when it serves and, once told to stop, turns away what takes long."""
 
-    def __init__(
-        self, config: uvicorn.Config, service: TileService, ready: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, service: TileService, start: Start) -> None:
         super().__init__(config)
         self.service = service
-        self.ready = ready
+        self.start = start
+        self._completing: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start serving, and tell."""
         await super().startup(sockets)
         if not self.should_exit:
-            self.ready()
+            self.start.ready()
+            self._completing = asyncio.create_task(self._complete())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, finish what can be finished, turn the others away, and close."""
@@ -71,6 +68,14 @@ class DrainingServer(uvicorn.Server):
             await super().shutdown(sockets)
         finally:
             ending.cancel()
+            if self._completing is not None:
+                self._completing.cancel()
+
+    async def _complete(self) -> None:
+        """Tell once tiles can be made."""
+        assert self.service.backend is not None
+        await self.service.backend.greeted()
+        self.start.complete()
 
 
 @contextlib.contextmanager

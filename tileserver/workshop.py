@@ -88,8 +88,7 @@ class Workshop:
 
     def model(self) -> dict[str, Any]:
         """Return what the renderer says about itself, as a JSON object."""
-        describe = getattr(self.renderer, "describe", None)
-        return {} if describe is None else dict(describe())
+        return describe(self.renderer)
 
     def pending(self, world: bytes, tile: Tile) -> Entry | None:
         """Return a tile whose bytes exist but are not committed yet."""
@@ -127,3 +126,9 @@ class Workshop:
     def deliver(self, seed: int, tiles: Mapping[Tile, Pixels], receiver: Receiver) -> None:
         """Hand a computed block to the writer."""
         self._writer.submit(self.world(seed), tiles, receiver)
+
+
+def describe(renderer: Renderer) -> dict[str, Any]:
+    """Return what a renderer says about itself, as a JSON object."""
+    told = getattr(renderer, "describe", None)
+    return {} if told is None else dict(told())

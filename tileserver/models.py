@@ -1,0 +1,87 @@
+"""Which model a server had when it last ran: so stored tiles are served before the model is loaded.
+
+Only the model's identity names a world, and the model takes seconds to load. So the identity is
+written down in the cache's directory under all that decides it (`generator.circumstances`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from generator.circumstances import circumstances
+from tileserver.settings import Settings
+
+FILE = "models.json"
+
+KEPT = 8
+"""Models written down; the one written down first is forgotten."""
+
+log = logging.getLogger("elsewhere")
+
+
+class Model(NamedTuple):
+    """A renderer's identity, and what it says about itself as a JSON object."""
+
+    identity: bytes
+    about: dict[str, Any]
+
+
+class Models:
+    """The models of the servers that share a cache's directory."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.path = settings.cache / FILE
+        self._settings = settings
+
+    def circumstances(self) -> str:
+        """Return what a model is written down under: it changes with all that decides pixels."""
+        given = self._settings
+        return circumstances(given.base, given.weights, given.steps).hex()
+
+    def recall(self) -> Model | None:
+        """Return the model of these settings if it is known what that will be."""
+        found = self._read().get(self.circumstances())
+        try:
+            return (
+                None if found is None else Model(bytes.fromhex(found["identity"]), found["about"])
+            )
+        except (LookupError, TypeError, ValueError):
+            return None
+
+    def remember(self, under: str, model: Model) -> None:
+        """Write a model down; where that cannot be done the next start waits for it."""
+        known = self._read()
+        new = {"identity": model.identity.hex(), "about": model.about}
+        if known.get(under) == new:
+            return
+        known[under] = new
+        self._write(dict(list(known.items())[-KEPT:]))
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            known = json.loads(self.path.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def _write(self, known: dict[str, Any]) -> None:
+        """Replace the file in one step, so that nobody reads half of it."""
+        try:
+            file, name = tempfile.mkstemp(dir=self.path.parent, prefix=FILE)
+        except OSError as error:
+            log.debug("the model cannot be written down: %s", error)
+            return
+        try:
+            with open(file, "w", encoding="ascii") as stream:
+                json.dump(known, stream, indent=1)
+            os.replace(name, self.path)
+        except OSError as error:
+            log.debug("the model cannot be written down: %s", error)
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
