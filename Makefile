@@ -12,7 +12,7 @@ PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3 python
 FLAGS = $(if $(SEED),--seed '$(SEED)') $(if $(CACHE),--cache '$(CACHE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve test lint bench clean
+.PHONY: help install install-dev serve test soak lint bench clean
 
 help: ## Show this list
 	@echo "make TARGET [PORT=8000] [HOST=127.0.0.1] [SEED=0] [CACHE=DIR] [PYTHON=python3.12]"
@@ -26,8 +26,11 @@ install-dev: $(DEV_STAMP) ## The same with what the tests and checks need
 serve: $(STAMP) ## Serve the generated Earth (PORT= HOST= SEED= CACHE=)
 	@exec $(BIN)/elsewhere serve $(if $(PORT),--port '$(PORT)') $(if $(HOST),--host '$(HOST)') $(FLAGS)
 
-test: $(DEV_STAMP) ## Run every test (ARGS= goes to pytest)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(DEV_STAMP) ## Run the quick tests (ARGS= goes to pytest)
+	@$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+
+soak: $(DEV_STAMP) ## Run the slow tests: kills, damage, load (an hour), and print what they saw
+	@$(BIN)/python -m pytest -m slow -raP $(ARGS)
 
 lint: $(DEV_STAMP) ## Run ruff and mypy
 	@$(BIN)/ruff check .

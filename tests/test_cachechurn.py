@@ -36,4 +36,6 @@ def test_a_held_reader_stops_storing_and_breaks_nothing(tmp_path: Path) -> None:
 def test_a_reader_held_for_long_breaks_nothing(tmp_path: Path) -> None:
     puts = int(os.environ.get("ELSEWHERE_SOAK_PUTS", "1000000"))
     seconds = float(os.environ.get("ELSEWHERE_SOAK_SECONDS", "600"))
-    assert churn(tmp_path, puts, seconds)["seconds"] >= seconds
+    found = churn(tmp_path, puts, seconds)
+    print(found)
+    assert found["seconds"] >= seconds

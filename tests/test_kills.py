@@ -1,14 +1,17 @@
 """Sudden deaths under load, many of them: no bad tile, and soon at work again (`make soak`).
 
-ELSEWHERE_KILLS says how many (200 unless set); what was measured is printed (pytest -s).
+ELSEWHERE_SOAK_KILLS says how many (200 unless set); what was measured is printed (pytest -rP).
 """
 
 import contextlib
 import os
 import random
 import statistics
+import subprocess
+import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,13 +19,16 @@ import httpx
 import pytest
 
 from generator.tile import Tile
-from tests.servers import Server, server
-from tests.test_supervisor import check_cache, needs_proc
+from tests.judge import judge
+from tests.servers import ROOT, Server, server
+from tests.test_scheduler import wait_until
+from tests.test_supervisor import alive, needs_proc
 from tileserver.encode import decode_png
 
-KILLS = int(os.environ.get("ELSEWHERE_KILLS", "200"))
-PARTS = ("generator", "worker-1", "supervisor")
-PATIENCE_SECONDS = 30.0
+KILLS = int(os.environ.get("ELSEWHERE_SOAK_KILLS", "200"))
+PARTS = ("generator", "worker-1", "supervisor", "seeder")
+PATIENCE_SECONDS = 60.0
+BOX = "2,43,14,52"
 
 
 class Load(threading.Thread):
@@ -67,6 +73,43 @@ def load(number: int) -> Iterator[list[Load]]:
             each.join(PATIENCE_SECONDS)
 
 
+class Seeding:
+    """The command that seeds, started again whenever it has ended. log: what it has computed."""
+
+    def __init__(self, cache: Path, log: Path, delay: float, zooms: str = "0-10") -> None:
+        flags = ["--bbox", BOX, "--zooms", zooms, "--cache", str(cache), "--nice", "0"]
+        self._command = [sys.executable, "-m", "tests.fake_seeder", str(delay), str(log), *flags]
+        self.log = log
+
+    def __enter__(self) -> "Seeding":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Start it."""
+        quiet = subprocess.DEVNULL
+        self.process = subprocess.Popen(self._command, cwd=ROOT, stdout=quiet, stderr=quiet)
+
+    def made(self) -> list[str]:
+        """Return the blocks that it has computed so far, in order."""
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+    def kill(self) -> bool:
+        """Kill it; say whether it was still at work."""
+        self.process.kill()
+        return self.process.wait() != 0
+
+    def until_at_work(self) -> None:
+        """Wait until it has computed a block more, or has ended because all are there."""
+        before, deadline = len(self.made()), time.monotonic() + PATIENCE_SECONDS
+        while len(self.made()) == before and self.process.poll() is None:
+            assert time.monotonic() < deadline, "the seeding does not get to work"
+            time.sleep(0.005)
+
+
 def until_ready(running: Server) -> float:
     """Wait until tiles can be made again; return the seconds."""
     started = time.monotonic()
@@ -78,16 +121,27 @@ def until_ready(running: Server) -> float:
     raise AssertionError("the server did not come back")
 
 
+def kill_part(running: Server, part: str) -> float:
+    """Kill a part of the server; return the seconds until another one does its work."""
+    before = running.children()[part]
+    os.kill(before, 9)
+    begun = time.monotonic()
+    while running.children().get(part) in (None, before):
+        time.sleep(0.01)
+    until_ready(running)
+    return time.monotonic() - begun
+
+
 @needs_proc
 @pytest.mark.slow
 @pytest.mark.timeout(60 + 15 * KILLS)
 def test_kills_under_load_spoil_nothing(tmp_path: Path) -> None:
     choice, back = random.Random(1), {part: list[float]() for part in PARTS}
-    done = 0
-    with load(4) as loads:
+    cache, done, deaths = tmp_path / "cache", 0, 0
+    with load(4) as loads, Seeding(cache, tmp_path / "log", 0.002, "0-12") as seeding:
         while done < KILLS:
             started = time.monotonic()
-            with server(tmp_path, "delay=0.002", "workers=1") as running:
+            with server(cache, "delay=0.002", "workers=1", "nice=0") as running:
                 if done:
                     back["supervisor"].append(time.monotonic() - started)
                 for each in loads:
@@ -98,20 +152,55 @@ def test_kills_under_load_spoil_nothing(tmp_path: Path) -> None:
                     time.sleep(choice.uniform(0.0, 0.4))
                     part = choice.choice(PARTS)
                     done += 1
-                    if part == "supervisor":
+                    if part == "seeder":
+                        seeding.until_at_work()
+                        assert seeding.kill(), "the seeding has ended, expected a longer one"
+                        deaths += 1
+                        seeding.start()
+                    elif part == "supervisor":
+                        children = running.children()
                         running.process.kill()
-                        continue
-                    before = running.children()[part]
-                    os.kill(before, 9)
-                    begun = time.monotonic()
-                    while running.children().get(part) in (None, before):
-                        time.sleep(0.01)
-                    until_ready(running)
-                    back[part].append(time.monotonic() - begun)
+                        running.process.wait()
+                        wait_until(lambda: not any(map(alive, children.values())))  # noqa: B023
+                    else:
+                        back[part].append(kill_part(running, part))
+    good = sum(each.good for each in loads)
     assert [bad for each in loads for bad in each.bad] == []
-    assert sum(each.good for each in loads) > KILLS
-    check_cache(tmp_path, at_least=KILLS)
+    assert good > KILLS // 4
+    stored, bad = judge(cache)
+    print(f"{done} deaths, {good} whole answers meanwhile, {stored} tiles stored, {len(bad)} bad")
+    assert bad == []
+    assert stored > KILLS
+    assert not list(cache.glob("data.mdb.*"))
+    print(f"seeder: {deaths} deaths")
     for part, seconds in back.items():
         if seconds:
             middle, worst = statistics.median(seconds), max(seconds)
             print(f"{part}: {len(seconds)} deaths, back after {middle:.2f} s, at most {worst:.2f}")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60 + 15 * KILLS)
+def test_a_seeding_killed_again_and_again_makes_the_same_and_redoes_a_block_at_most(
+    tmp_path: Path,
+) -> None:
+    choice, kills = random.Random(2), 0
+    with Seeding(tmp_path / "whole", tmp_path / "log-whole", 0.0) as whole:
+        assert whole.process.wait() == 0
+    with Seeding(tmp_path / "killed", tmp_path / "log", 0.01) as seeding:
+        while kills < KILLS // 4:
+            seeding.until_at_work()
+            time.sleep(choice.uniform(0.0, 0.05))
+            if not seeding.kill():
+                break
+            kills += 1
+            seeding.start()
+        assert seeding.process.wait() == 0
+    made, needed = Counter(seeding.made()), Counter(whole.made())
+    redone = made.total() - len(made)
+    print(f"{kills} deaths of a seeding of {len(needed)} blocks, {redone} blocks made again")
+    assert kills > 0
+    assert made.keys() == needed.keys()
+    assert redone <= kills
+    assert max(needed.values()) == 1
+    assert judge(tmp_path / "killed") == judge(tmp_path / "whole")

@@ -1,0 +1,38 @@
+"""Looks at every tile of a cache that the fake renderer filled, whoever stored it and when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from generator.block import Block
+from generator.tile import Tile
+from tests.fakes import FakeRenderer, Pixels
+from tileserver.cache import TileCache
+
+
+def judge(directory: Path) -> tuple[int, list[Tile]]:
+    """Return how many tiles are stored, and those that are not what the renderer makes.
+
+    Each is compared with what its stored inputs give, and these are compared in turn.
+    """
+    cache, fake = TileCache.open(directory), FakeRenderer()
+    world = fake.fingerprint(0)
+
+    def read(tile: Tile) -> Pixels:
+        pixels = cache.pixels(world, tile)
+        assert pixels is not None, f"the input {tile} is not stored"
+        return pixels
+
+    try:
+        assert list(cache.worlds()) == [world]
+        stored = set(cache.tiles(world))
+        bad = {tile for damaged, tile in cache.verify() if damaged == world}
+        for block in {Block.of(tile) for tile in stored}:
+            for tile, pixels in fake.compute(0, block, read).items():
+                if tile in stored and not np.array_equal(read(tile), pixels):
+                    bad.add(tile)
+        return len(stored), sorted(bad)
+    finally:
+        cache.close()
