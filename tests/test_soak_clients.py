@@ -54,7 +54,8 @@ def on_the_wire(request: Request) -> bytes:
     """Return a request as bytes, with whatever it has in its path, query and headers."""
     path, query, headers, method = request
     lines = [b"%b %b?%b HTTP/1.1" % (method.encode(), path, query), b"host: a"]
-    return b"\r\n".join([*lines, *(b"%b: %b" % pair for pair in headers), b"", b""])
+    lines += [b"%b: %b" % pair for pair in headers]
+    return b"\r\n".join([*lines, b"connection: close", b"", b""])
 
 
 REAL = st.builds(
@@ -87,7 +88,6 @@ def test_no_request_of_many_is_an_internal_error(running: Server) -> None:
         for request in requests:
             with socket.create_connection(where, 60) as client:
                 client.sendall(on_the_wire(request))
-                client.shutdown(socket.SHUT_WR)
                 answer = until_closed(client)
             status = int(answer[9:12]) if answer else 0
             statuses[status] += 1
@@ -95,7 +95,7 @@ def test_no_request_of_many_is_an_internal_error(running: Server) -> None:
 
     before = running.children()
     check()
-    print(f"{statuses.total()} requests, by status (0: closed): {dict(statuses.most_common())}")
+    print(f"{statuses.total()} requests, by status (0: just closed): {dict(statuses.most_common())}")
     assert statuses.total() >= FUZZ
     assert statuses[200] > 0
     assert statuses[500] == 0
