@@ -38,9 +38,10 @@ class Server:
         """Return the process ids of the server's parts by what they are."""
         found = {}
         for pid in map(int, _children(self.process.pid)):
-            name = Path(f"/proc/{pid}/comm").read_text().strip()
-            if name.startswith("ew-"):
-                found[name.removeprefix("ew-")] = pid
+            with contextlib.suppress(OSError):  # it has just ended
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+                if name.startswith("ew-"):
+                    found[name.removeprefix("ew-")] = pid
         return found
 
     def kill(self, part: str) -> None:
