@@ -84,10 +84,15 @@ def test_details_of_a_public_server_are_for_this_machine_or_the_key() -> None:
     Access(Settings()).check_inside(scope())
 
 
-def test_behind_a_proxy_everybody_is_not_this_machine() -> None:
-    access = Access(Settings(public=True, trust_proxy=True))
-    with pytest.raises(ForbiddenError):
-        access.check_inside(scope("127.0.0.1", x_forwarded_for="6.6.6.6"))
+@pytest.mark.parametrize("trust_proxy", [False, True])
+@pytest.mark.parametrize("name", ["forwarded", "x_forwarded_for", "x_real_ip", "via"])
+def test_behind_a_proxy_nobody_is_this_machine(name: str, trust_proxy: bool) -> None:
+    access = Access(Settings(public=True, trust_proxy=trust_proxy, api_key=KEY))
+    for value in ("6.6.6.6", "127.0.0.1"):
+        passed_on = scope("127.0.0.1", **{name: value})
+        with pytest.raises(ForbiddenError):
+            access.check_inside(passed_on)
+        access.check_inside(scope("127.0.0.1", x_api_key=KEY, **{name: value}))
 
 
 @pytest.mark.parametrize("name", ["sec_purpose", "purpose"])

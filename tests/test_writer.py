@@ -142,3 +142,24 @@ def test_a_failing_disk_is_survived_and_recovers(
     assert cache.count(WORLD) == 90
     assert caplog.text.count("the disk is full") == 1
     writer.close()
+
+
+def test_a_disk_that_is_full_from_the_start_is_told_and_so_is_its_end(
+    cache: TileCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+    full = threading.Event()
+    full.set()
+    prove = cache.prove
+
+    def proving() -> None:
+        if full.is_set():
+            raise CacheError("no room")
+        prove()
+
+    monkeypatch.setattr(cache, "prove", proving)
+    writer = Writer(cache, Metrics())
+    wait_until(lambda: writer.problem == "no room")
+    full.clear()
+    wait_until(lambda: writer.problem is None)
+    writer.close()

@@ -15,6 +15,18 @@ from tileserver.settings import Settings
 KEY_HEADER = b"x-api-key"
 KEY_PARAMETER = b"key"
 
+FORWARDED = frozenset(
+    (
+        b"forwarded",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+        b"x-real-ip",
+        b"via",
+    )
+)
+"""Headers that proxies add."""
+
 _UNKNOWN = "unknown"
 
 
@@ -41,9 +53,14 @@ class Access:
             raise ForbiddenError("this is only for the server's own machine or with the API key")
 
     def is_inside(self, scope: Scope) -> bool:
-        """Say whether a request may see details: on a public server, this machine or the key."""
+        """Say whether a request may see details: on a public server, this machine or the key.
+
+        What a proxy passes on comes from elsewhere, although the proxy may be on this machine.
+        """
         if not self.settings.public or self.has_key(scope):
             return True
+        if any(name in FORWARDED for name, _ in scope["headers"]):
+            return False
         try:
             return ipaddress.ip_address(self.address(scope)).is_loopback
         except ValueError:

@@ -12,6 +12,7 @@ first program in a directory decides for those that join it (`DirectoryLock`).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -284,6 +285,11 @@ class TileCache:
     def verify(self) -> list[tuple[bytes, Tile]]:
         """Read every stored tile and return the (world, tile) of those that are damaged."""
         return check_all(self.store).tiles
+
+    def prove(self) -> None:
+        """See that tiles can be stored, as far as the disk goes. Raises CacheError."""
+        with contextlib.suppress(CacheFullError):  # only the limit, and who stores makes room
+            self.store.prove()
 
     @property
     def size(self) -> int:

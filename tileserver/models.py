@@ -46,13 +46,12 @@ class Models:
 
     def recall(self) -> Model | None:
         """Return the model of these settings if it is known what that will be."""
-        found = self._read().get(self.circumstances())
+        found: Any = self._read().get(self.circumstances())
         try:
-            return (
-                None if found is None else Model(bytes.fromhex(found["identity"]), found["about"])
-            )
+            model = Model(bytes.fromhex(found["identity"]), dict(found["about"]))
         except (LookupError, TypeError, ValueError):
             return None
+        return model if model.identity else None
 
     def remember(self, under: str, model: Model) -> None:
         """Write a model down; where that cannot be done the next start waits for it."""

@@ -30,6 +30,9 @@ WORLD_BYTES = 16
 KEY_BYTES = WORLD_BYTES + 8
 DIGEST_BYTES = 16
 
+PROOF, PROOF_BYTES = b"proof", 100_000
+"""What is stored and removed to see whether that is possible; as large as a tile."""
+
 LAST = b"\xff" * (KEY_BYTES + 2)
 """A key after all others."""
 
@@ -112,6 +115,13 @@ class Store:
             ) from error
         except (lmdb.Error, OSError) as error:
             raise CacheError(f"the cache in {self.path} cannot be written: {error}") from error
+
+    def prove(self) -> None:
+        """Store a payload and remove it again. Raises CacheError."""
+        with self.writing() as txn:
+            txn.put(PROOF, bytes(PROOF_BYTES))
+        with self.writing() as txn:
+            txn.delete(PROOF)
 
     def unreadable(self, error: lmdb.Error) -> CacheError:
         """Return the error for a database that cannot be read."""

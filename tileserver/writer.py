@@ -46,7 +46,7 @@ class Writer:
     failed, or None. A tile is announced by `receiver.made` once its final bytes exist; from then
     until it is committed `pending` holds it, so that nobody sees other bytes. `receiver.over` comes
     after the block's commit, or after it failed. A failing commit is tried again, so the cache
-    recovers without a restart.
+    recovers without a restart. Whether it can be written is tried at the start too.
     """
 
     def __init__(self, cache: TileCache, metrics: Metrics) -> None:
@@ -74,7 +74,7 @@ class Writer:
             self._thread.join()
 
     def _run(self) -> None:
-        due: float | None = None
+        due = self._prove()
         while True:
             try:
                 wait = None if due is None else max(0.0, due - time.monotonic())
@@ -118,7 +118,7 @@ class Writer:
         """Store all that is pending; return when to try again if that fails."""
         batch = list(self.pending.items())
         if not batch:
-            return None
+            return self._prove() if self.problem is not None else None
         started = time.perf_counter()
         try:
             self.cache.put_batch((*key, entry.payload) for key, entry in batch)
@@ -131,11 +131,23 @@ class Writer:
         self.metrics.store.observe(time.perf_counter() - started)
         for key, _ in batch:
             del self.pending[key]
+        self._recovered()
+        self._finish()
+        return None
+
+    def _prove(self) -> float | None:
+        """Try whether the cache can be written; return when to try again if not."""
+        try:
+            self.cache.prove()
+        except CacheError as error:
+            return self._keep(error)
+        self._recovered()
+        return None
+
+    def _recovered(self) -> None:
         if self.problem is not None:
             log.info("the cache can be written again")
         self.problem = None
-        self._finish()
-        return None
 
     def _keep(self, error: Exception) -> float:
         if self.problem is None:
