@@ -1,6 +1,7 @@
 """A real server with the fake renderer: python -m tests.fake_server CACHE [NAME=VALUE ...].
 
-NAME is a setting, or `delay` and `loading`: the seconds that a block and the start take.
+NAME is a setting, or `delay` and `loading`: the seconds that a block and the start take; or `gate`:
+a file that must be there before the start goes on.
 """
 
 import functools
@@ -14,11 +15,13 @@ from tileserver.settings import Settings
 from tileserver.supervisor import serve
 
 
-def load(settings: Settings, delay: float, loading: float) -> FakeRenderer:
+def load(settings: Settings, delay: float, loading: float, gate: str) -> FakeRenderer:
     """Return what makes the tiles; runs in the generator process."""
     if loading:
         (settings.cache / "loading").touch()
         time.sleep(loading)
+    while gate and not Path(gate).exists():
+        time.sleep(0.02)
     return FakeRenderer(delay)
 
 
@@ -26,9 +29,10 @@ def main(cache: str, *words: str) -> None:
     """Serve on a free port until a signal ends it."""
     values = dict(word.split("=", 1) for word in words)
     delay, loading = (float(values.pop(name, "0")) for name in ("delay", "loading"))
+    gate = values.pop("gate", "")
     settings = Settings.load({"port": 0, "cache": Path(cache), **values}, {})
     logs.configure("supervisor")
-    serve(settings, functools.partial(load, delay=delay, loading=loading))
+    serve(settings, functools.partial(load, delay=delay, loading=loading, gate=gate))
 
 
 if __name__ == "__main__":

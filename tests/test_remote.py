@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from generator.block import Block
 from generator.tile import Tile
+from generator.world import fingerprint
 from tests.fakes import FakeRenderer
 from tests.test_service import until
 from tileserver import remote as module
@@ -18,6 +20,7 @@ from tileserver.errors import BudgetError, GenerationError, UnavailableError
 from tileserver.generating import Counter
 from tileserver.jobs import Ask
 from tileserver.metrics import Metrics
+from tileserver.models import Model
 from tileserver.remote import RemoteBackend
 from tileserver.settings import Settings
 from tileserver.workshop import Workshop
@@ -214,5 +217,61 @@ def test_silence_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         async with running(tmp_path) as (_, backend):
             monkeypatch.setattr(module, "SILENCE_SECONDS", -1.0)
             assert backend.problem() == "the process that makes tiles does not answer"
+
+    asyncio.run(run())
+
+
+def test_a_recalled_model_names_worlds_until_the_real_one_speaks(tmp_path: Path) -> None:
+    async def run() -> None:
+        office = Office(tmp_path)
+        backend = RemoteBackend(office.path, Model(b"recalled", {"steps": 9}))
+        await backend.known()
+        assert backend.world(3) == fingerprint(b"recalled", 3)
+        assert backend.model() == {"steps": 9}
+        assert backend.problem() == module.STARTING
+        await office.open()
+        async with asyncio.timeout(20):
+            await backend.greeted()
+        assert backend.world(3) == office.fake.fingerprint(3)
+        assert backend.model() == office.fake.describe()
+        assert backend.problem() is None
+        backend.close()
+        await office.die()
+        office.cache.close()
+
+    asyncio.run(run())
+
+
+def test_without_a_recalled_model_no_world_has_a_name(tmp_path: Path) -> None:
+    async def run() -> None:
+        backend = RemoteBackend(tmp_path / "socket")
+        with pytest.raises(UnavailableError, match="is being started"):
+            backend.world(0)
+        assert backend.model() == {}
+        waiting = asyncio.create_task(backend.known())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        backend.refuse()
+        with pytest.raises(UnavailableError, match="is stopping"):
+            await waiting
+        backend.close()
+
+    asyncio.run(run())
+
+
+def test_a_generator_that_loads_for_long_is_not_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SILENCE_SECONDS", -1.0)
+
+    async def run() -> None:
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(tmp_path / "socket"))
+        listening.listen()
+        backend = RemoteBackend(tmp_path / "socket")
+        await until(lambda: backend._writer is not None)
+        assert backend.problem() == module.STARTING
+        backend.close()
+        listening.close()
 
     asyncio.run(run())

@@ -139,3 +139,15 @@ async def test_too_many_at_a_time_are_turned_away(here: Site) -> None:
 def test_an_enlarged_tile_keeps_its_colours() -> None:
     flat = np.full((256, 256, 3), 77, np.uint8)
     assert (enlarged(flat) == 77).all()
+
+
+@on_site
+async def test_a_model_that_comes_meanwhile_leaves_no_picture_in_the_other_world(
+    here: Site,
+) -> None:
+    service, old, new = here.service, b"o" * 16, here.fake.fingerprint(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "world", lambda seed: new if here.fake.calls else old)
+        entry = await service.variants.make(0, TILE, Encoding.WEBP, Ask())
+    assert service.variants.find(old, TILE, Encoding.WEBP) is None
+    assert service.variants.find(new, TILE, Encoding.WEBP) == entry

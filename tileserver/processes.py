@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from tileserver.metrics import Cells
     from tileserver.settings import Settings
 
-SOCKET = "generator.socket"
-"""Name of the socket in the directory that the processes share."""
-
 READY = "ready"
 """What a process reports when it works; before that it may report an error's kind and sentence."""
 

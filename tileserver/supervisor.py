@@ -13,7 +13,6 @@ import multiprocessing.connection
 import signal
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -30,7 +29,8 @@ from tileserver.listener import address, listen
 from tileserver.loading import load_renderer
 from tileserver.logs import fields
 from tileserver.metrics import CELLS, Metrics
-from tileserver.processes import GRACE_SECONDS, SOCKET
+from tileserver.office import open_office
+from tileserver.processes import GRACE_SECONDS
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,10 +58,7 @@ def serve(settings: Settings, load: Load = load_renderer) -> None:
         listener = stack.enter_context(contextlib.closing(listen(settings.host, settings.port)))
         lock = DirectoryLock(settings.cache, limit=settings.cache_limit)  # checked once, for all
         stack.enter_context(contextlib.closing(lock))
-        directory = Path(stack.enter_context(_run_directory()))
-        office = stack.enter_context(contextlib.closing(socket.socket(socket.AF_UNIX)))
-        office.bind(str(directory / SOCKET))
-        office.listen(128)
+        directory, office = stack.enter_context(open_office())
         supervisor = Supervisor(settings, directory)
         for _ in range(settings.workers):
             supervisor.add("worker", "tileserver.webworker", listener=listener)
@@ -234,10 +231,3 @@ class Supervisor:
                 child.hear()
                 if child.process is not None and not child.alive:
                     child.bury()
-
-
-@contextlib.contextmanager
-def _run_directory() -> Iterator[str]:
-    """Give a private directory for the socket; who is killed leaves it to the children."""
-    with tempfile.TemporaryDirectory(prefix="elsewhere-", ignore_cleanup_errors=True) as name:
-        yield name

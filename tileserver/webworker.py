@@ -14,7 +14,8 @@ import uvicorn
 from tileserver.app import create_app, front
 from tileserver.cache import TileCache
 from tileserver.metrics import Metrics
-from tileserver.processes import GRACE_SECONDS, SOCKET, Start, report_failure
+from tileserver.office import SOCKET
+from tileserver.processes import GRACE_SECONDS, Start, report_failure
 from tileserver.service import TileService
 
 
