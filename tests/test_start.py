@@ -104,6 +104,7 @@ def test_stored_tiles_are_served_while_the_model_is_loaded(tmp_path: Path) -> No
 def test_a_web_process_that_starts_without_a_generator_serves_stored_tiles(tmp_path: Path) -> None:
     before = stored(tmp_path)
     with starting(tmp_path) as running:
+        wait_until(lambda: "generator" in running.children())
         first = running.children()
         running.kill("worker-1")
         wait_until(

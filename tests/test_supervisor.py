@@ -115,7 +115,9 @@ def test_a_signal_while_the_model_loads_ends_the_start(tmp_path: Path) -> None:
 
 
 def test_only_the_generator_process_loads_the_network_library() -> None:
-    look = "import sys, tileserver.commands, tileserver.webworker; print('torch' in sys.modules)"
+    look = (
+        "import sys, tileserver.servecommand, tileserver.webworker; print('torch' in sys.modules)"
+    )
     found = subprocess.run(
         [sys.executable, "-c", look], cwd=ROOT, check=True, capture_output=True, text=True
     )

@@ -17,7 +17,7 @@ from generator.raster import TIFF_SUFFIXES, Georeference
 from generator.rasterwrite import create_picture
 from generator.tile import TILE_SIZE, Tile
 from tileserver import bench as benchmark
-from tileserver import logs, supervisor, webbench
+from tileserver import webbench
 from tileserver.cache import TileCache
 from tileserver.configtext import read_settings
 from tileserver.encode import encode_png
@@ -53,14 +53,6 @@ def open_cache(settings: Settings) -> Iterator[TileCache]:
         yield cache
     finally:
         cache.close()
-
-
-def serve(args: argparse.Namespace) -> int:
-    """Serve until Ctrl-C."""
-    settings = read_settings(args)
-    logs.configure("supervisor", settings.log_format, settings.log_level)
-    supervisor.serve(settings)
-    return 0
 
 
 def render(args: argparse.Namespace) -> int:

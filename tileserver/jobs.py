@@ -7,21 +7,23 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
-from typing import NamedTuple, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from generator.block import Block
 from generator.tile import Tile
-from tileserver.cache import Entry
-from tileserver.claims import Claim
 from tileserver.errors import GenerationError
 
-Pixels = NDArray[np.uint8]
+if TYPE_CHECKING:  # not at run time: the supervisor needs none of it, and starts the sooner
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tileserver.cache import Entry
+    from tileserver.claims import Claim
+
+Pixels: TypeAlias = "NDArray[np.uint8]"
 Key = tuple[int, Tile]
 BlockKey = tuple[int, Block]
-Answer = Future[Entry]
+Answer: TypeAlias = "Future[Entry]"
 
 Rank = tuple[int, int, int]
 """Smaller goes first: (0 if it has waited for long else 1 + priority, minus the view's number,

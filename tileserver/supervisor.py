@@ -60,11 +60,13 @@ def serve(settings: Settings, load: Load = load_renderer) -> None:
         stack.enter_context(contextlib.closing(lock))
         directory, office = stack.enter_context(open_office())
         supervisor = Supervisor(settings, directory)
-        for _ in range(settings.workers):
-            supervisor.add("worker", "tileserver.webworker", listener=listener)
-        supervisor.add("generator", "tileserver.generating", load=load, listener=office)
         with supervisor.signals():
+            for _ in range(settings.workers):
+                supervisor.add("worker", "tileserver.webworker", listener=listener)
             if supervisor.start():
+                log.info("stored tiles are served; the model is being loaded")
+                supervisor.add("generator", "tileserver.generating", load=load, listener=office)
+            if supervisor.start() and supervisor.complete():
                 print(
                     f"Elsewhere is at {address(listener, settings.host)} (seed {settings.seed}, "
                     f"cache {settings.cache}); Ctrl+C stops it.",
@@ -100,22 +102,18 @@ class Supervisor:
         self.children.append(Child(name, role, len(self.children), target))
 
     def start(self) -> bool:
-        """Start all; True once nothing is missing, False when told to stop.
+        """Start what was added; True once all have worked, False when told to stop.
 
-        Web processes answer from the beginning, while the model is loaded. Raises StartError if a
-        process fails before it has ever worked.
+        Raises StartError if a process fails before it has ever worked.
         """
         for child in self.children:
-            self._spawn(child)
-        told = False
-        while not all(child.complete for child in self.children) and not self._signals:
-            self._wait(self._pause())
-            for child in self.children:
-                self._attend(child)
-            if not told and all(child.proven for child in self.children if child.role == "worker"):
-                told = True
-                log.info("stored tiles are served; the model is being loaded")
-        return not self._signals
+            if child.process is None:
+                self._spawn(child)
+        return self._reached(lambda child: child.proven)
+
+    def complete(self) -> bool:
+        """Wait until nothing is missing any more; False when told to stop. Raises as `start`."""
+        return self._reached(lambda child: child.complete)
 
     def watch(self) -> None:
         """Start again what dies, until a signal comes."""
@@ -174,6 +172,13 @@ class Supervisor:
         multiprocessing.connection.wait(watched, seconds)
         with contextlib.suppress(BlockingIOError):
             self._wake.recv(64)
+
+    def _reached(self, reached: Callable[[Child], bool]) -> bool:
+        while not all(map(reached, self.children)) and not self._signals:
+            self._wait(self._pause())
+            for child in self.children:
+                self._attend(child)
+        return not self._signals
 
     def _pause(self) -> float | None:
         """Return how long nothing is to be done unless something happens, None for ever."""
