@@ -74,6 +74,17 @@ def test_after_some_unclean_ends_long_files_are_walked(
         walks.clear()
 
 
+def test_after_starts_that_went_well_long_files_are_not_walked(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cachefiles, "WALK_LIMIT", 0)
+    monkeypatch.setattr(cachefiles, "_verify", lambda path, _: pytest.fail("walked"))
+    for _ in range(2 * directorylock.UNCLEAN):
+        lock = DirectoryLock(data.parent)
+        lock.approve()
+        os.close(lock._file)  # as a killed program leaves it
+
+
 def test_the_first_program_s_limit_holds_for_those_that_join(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -23,7 +23,8 @@ GRAIN = 1 << 16
 """Limits and maps are multiples of this many bytes: whole pages on every machine."""
 
 UNCLEAN = 3
-"""Starts without a clean end in between after which files of any length are walked."""
+"""Starts without a clean end, or a start that went well, after which files of any length are
+walked."""
 
 log = logging.getLogger("elsewhere")
 
@@ -62,6 +63,10 @@ class DirectoryLock:
                 if self._take(fcntl.LOCK_EX):
                     self._note(0)
             self._let_go()
+
+    def approve(self) -> None:
+        """Note that the start went well: whoever is killed after that need not be suspected."""
+        self._note(0)
 
     def alone(self) -> bool:
         """Take the directory for this program alone until `close`; say whether that was possible.

@@ -72,6 +72,7 @@ def serve(settings: Settings, load: Load = load_renderer) -> None:
                     f"cache {settings.cache}); Ctrl+C stops it.",
                     flush=True,
                 )
+                lock.approve()
                 lock.close()
                 supervisor.watch()
             listener.close()
