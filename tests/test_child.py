@@ -20,6 +20,7 @@ def work(start: Start) -> None:
     """Work until told to end."""
     start.enter()
     start.ready()
+    start.complete()
     signal.pause()
 
 
@@ -39,6 +40,7 @@ def test_a_child_reports_that_it_works_and_how_it_ended(tmp_path: Path) -> None:
     child.failures = 3
     wait_until(lambda: child.hear() is None and child.works)
     assert (child.alive, child.failures) == (True, 0)
+    wait_until(lambda: child.hear() is None and child.complete)
     assert child.process is not None
     assert child.process.pid is not None
     os.kill(child.process.pid, signal.SIGINT)
@@ -46,7 +48,7 @@ def test_a_child_reports_that_it_works_and_how_it_ended(tmp_path: Path) -> None:
     child.process.join(10)
     assert child.obituary() == "the process worker-1 was ended by SIGUSR1"
     child.bury()
-    assert not child.alive
+    assert (child.alive, child.works, child.complete, child.proven) == (False, False, False, True)
 
 
 def test_an_expected_error_arrives_as_its_kind_and_sentence(tmp_path: Path) -> None:

@@ -100,6 +100,16 @@ def test_stored_tiles_are_served_while_the_model_is_loaded(tmp_path: Path) -> No
         assert running.get("/7/99/99.png").status_code == 200
 
 
+def test_a_start_that_fails_ends_although_stored_tiles_were_served(tmp_path: Path) -> None:
+    stored(tmp_path)
+    with starting(tmp_path, "broken=1") as running:
+        assert running.get(PATH).status_code == 200
+        (tmp_path / "gate").touch()
+        assert running.process.wait(10) != 0
+        assert running.process.stdout is not None
+        assert running.process.stdout.read() == ""
+
+
 @needs_proc
 def test_a_web_process_that_starts_without_a_generator_serves_stored_tiles(tmp_path: Path) -> None:
     before = stored(tmp_path)
