@@ -40,7 +40,9 @@ def test_a_million_requests_leave_the_memory_as_it_was(tmp_path: Path) -> None:
         while asked < REQUESTS:
             for path in [*paths, *paths, "/3/9/9.png"]:
                 asked += load(here.url + path, 5.0).rate * 5.0
-        assert resident(here) < before * 1.05
+        after = resident(here)
+        print(f"{asked:,.0f} requests: {before:,} kB before, {after:,} kB after")
+        assert after < before * 1.05
 
 
 def test_idle_connections_cost_little_and_leave_nothing(tmp_path: Path) -> None:
