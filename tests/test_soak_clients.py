@@ -95,7 +95,8 @@ def test_no_request_of_many_is_an_internal_error(running: Server) -> None:
 
     before = running.children()
     check()
-    print(f"{statuses.total()} requests, by status (0: just closed): {dict(statuses.most_common())}")
+    shown = dict(statuses.most_common())
+    print(f"{statuses.total()} requests, by status (0: just closed): {shown}")
     assert statuses.total() >= FUZZ
     assert statuses[200] > 0
     assert statuses[500] == 0
