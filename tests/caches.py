@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterable
 
 from generator.tile import Tile
-from tileserver.cache import TileCache
-from tileserver.store import HEAD
-from tileserver.tileid import tile_id
+from tileserver.cache.store import HEAD
+from tileserver.cache.tilecache import TileCache
+from tileserver.regions.tileid import tile_id
 
 WORLD = b"w" * 16
 OTHER = b"x" * 16

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from generator.tile import Tile
 from tests.caches import WORLD
-from tileserver.cache import TileCache
+from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheFullError
 
 LIMIT = 16 << 20
@@ -26,7 +26,7 @@ READER = """
 import sys
 from pathlib import Path
 from tests.churn import LIMIT
-from tileserver.cache import TileCache
+from tileserver.cache.tilecache import TileCache
 cache = TileCache.open(Path(sys.argv[1]), LIMIT)
 with cache.store.reading() as txn:
     before = dict(txn.cursor(db=cache.store.blobs))

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
-from tileserver.cache import TileCache
-from tileserver.metrics import Metrics
-from tileserver.service import TileService
+from tileserver.cache.tilecache import TileCache
+from tileserver.making.metrics import Metrics
+from tileserver.making.service import TileService
 from tileserver.settings import Settings
 
 ZOOM = 9

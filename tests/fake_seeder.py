@@ -10,8 +10,8 @@ from pathlib import Path
 from generator.block import Block
 from generator.tile import Tile
 from tests.fakes import FakeRenderer, Pixels
-from tileserver import commands
 from tileserver.cli import main
+from tileserver.commands import basics as commands
 
 
 class Noting(FakeRenderer):

@@ -12,8 +12,8 @@ from pathlib import Path
 from generator.errors import WeightsError
 from tests.fakes import FakeRenderer
 from tileserver import logs
+from tileserver.processes.supervisor import serve
 from tileserver.settings import Settings
-from tileserver.supervisor import serve
 
 
 def load(settings: Settings, delay: float, loading: float, gate: str, broken: str) -> FakeRenderer:

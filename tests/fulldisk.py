@@ -13,7 +13,7 @@ from pathlib import Path
 
 from generator.tile import Tile
 from tests.caches import WORLD, age, fill, payload, row
-from tileserver.cache import TileCache
+from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError, CacheFullError
 
 

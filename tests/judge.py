@@ -9,7 +9,7 @@ import numpy as np
 from generator.block import Block
 from generator.tile import Tile
 from tests.fakes import FakeRenderer, Pixels
-from tileserver.cache import TileCache
+from tileserver.cache.tilecache import TileCache
 
 
 def judge(directory: Path) -> tuple[int, list[Tile]]:

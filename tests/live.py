@@ -12,8 +12,8 @@ import httpx
 import uvicorn
 
 from tests.fakes import FakeRenderer
-from tileserver.app import create_app
-from tileserver.listener import listen
+from tileserver.serving.app import create_app
+from tileserver.serving.listener import listen
 from tileserver.settings import Settings
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import uvicorn
 
 from tests.test_scheduler import wait_until
-from tileserver.http import send_plain
-from tileserver.listener import listen
-from tileserver.protocol import Front
+from tileserver.serving.http import send_plain
+from tileserver.serving.listener import listen
+from tileserver.serving.protocol import Front
 
 
 @contextmanager

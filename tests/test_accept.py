@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tileserver.accept import preferred
+from tileserver.documents.accept import preferred
 
 OFFERS = ["image/png", "image/webp", "image/jpeg"]
 

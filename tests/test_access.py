@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tileserver.access import Access
 from tileserver.errors import ForbiddenError
-from tileserver.jobs import Priority
+from tileserver.making.jobs import Priority
+from tileserver.serving.access import Access
 from tileserver.settings import Settings
 
 KEY = "a-long-enough-key"

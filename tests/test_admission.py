@@ -6,10 +6,10 @@ import pytest
 
 from generator.block import Block
 from generator.tile import Tile
-from tileserver import admission as module
-from tileserver.admission import Admission
 from tileserver.errors import BudgetError, UnavailableError
-from tileserver.jobs import Ask, Job, Priority
+from tileserver.making import admission as module
+from tileserver.making.admission import Admission
+from tileserver.making.jobs import Ask, Job, Priority
 
 CLIENT = Ask(client="1.2.3.4", free=False)
 

@@ -9,8 +9,8 @@ import pytest
 
 from generator.errors import WeightsError
 from tests.fakes import FakeRenderer
-from tileserver import app as module
-from tileserver.app import create_app
+from tileserver.serving import app as module
+from tileserver.serving.app import create_app
 from tileserver.settings import Settings
 
 

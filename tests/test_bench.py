@@ -10,8 +10,16 @@ import pytest
 from generator.cascade import Cascade
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
-from tileserver import bench as module
-from tileserver.bench import bench, cold, cold_tile, page_view, place_tile, rectangle, table
+from tileserver.commands import bench as module
+from tileserver.commands.bench import (
+    bench,
+    cold,
+    cold_tile,
+    page_view,
+    place_tile,
+    rectangle,
+    table,
+)
 
 
 @pytest.fixture

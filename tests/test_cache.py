@@ -14,8 +14,8 @@ import pytest
 
 from generator.tile import Tile
 from tests.fakes import draw
-from tileserver import cache as module
-from tileserver.cache import CacheError, TileCache, digest_of
+from tileserver.cache import tilecache as module
+from tileserver.cache.tilecache import CacheError, TileCache, digest_of
 from tileserver.encode import encode_png
 
 WORLD = b"w" * 16
@@ -243,7 +243,7 @@ def test_two_programs_share_a_directory(cache: TileCache) -> None:
     cache.put_many(WORLD, [(TILE, PNG)])
     code = (
         "import sys; from pathlib import Path\n"
-        "from generator.tile import Tile; from tileserver.cache import TileCache\n"
+        "from generator.tile import Tile; from tileserver.cache.tilecache import TileCache\n"
         "cache = TileCache.open(Path(sys.argv[1]))\n"
         "png = cache.get(b'w' * 16, Tile(7, 3, 5))\n"
         "cache.put_many(b'w' * 16, [(Tile(0, 0, 0), png)])\n"

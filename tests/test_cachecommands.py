@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.caches import OTHER, WORLD, fill, row
-from tileserver.cache import TileCache
+from tileserver.cache.store import digest_of
+from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
-from tileserver.store import digest_of
 
 
 @pytest.fixture

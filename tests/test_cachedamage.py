@@ -13,7 +13,7 @@ import pytest
 
 from tests.caches import WORLD, fill, payload, row
 from tests.damage import LIMIT, TILES, make
-from tileserver.cache import TileCache
+from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheDamagedError, CacheError
 
 ROOT = Path(__file__).parents[1]
@@ -63,7 +63,7 @@ import sys
 from pathlib import Path
 from tests.caches import WORLD
 from tests.damage import LIMIT, TILES
-from tileserver.cache import TileCache
+from tileserver.cache.tilecache import TileCache
 cache = TileCache.open(Path(sys.argv[1]), LIMIT)
 print("open", flush=True)
 sys.stdin.readline()

@@ -8,9 +8,9 @@ import pytest
 from generator.tile import Tile
 from tests.caches import WORLD
 from tests.fakes import draw
-from tileserver import cachefiles
-from tileserver.cache import TileCache
-from tileserver.cachefiles import damage
+from tileserver.cache import datafile as cachefiles
+from tileserver.cache.datafile import damage
+from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.caches import WORLD, fill, payload, row
 from tests.fulldisk import rehearse
-from tileserver.cache import TileCache
+from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError, CacheFullError
 
 ROOT = Path(__file__).parents[1]

@@ -11,10 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from generator.tile import Tile
 from tests.caches import OTHER, WORLD
-from tileserver.cache import TileCache
-from tileserver.checkup import check_all
+from tileserver.cache.checkup import check_all
+from tileserver.cache.store import digest_of
+from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
-from tileserver.store import digest_of
 
 LIMIT = 4 << 20
 PAYLOADS = [

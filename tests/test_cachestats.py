@@ -9,8 +9,8 @@ import pytest
 
 from generator.tile import Tile
 from tests.caches import OTHER, WORLD, fill, payload, row
-from tileserver.cache import TileCache
-from tileserver.cachestats import size_text, stats, stats_text
+from tileserver.cache.stats import size_text, stats, stats_text
+from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
 
 SEA = encode_png(np.full((256, 256, 3), 50, np.uint8))

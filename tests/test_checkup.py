@@ -7,9 +7,9 @@ import pytest
 
 from generator.tile import Tile
 from tests.caches import WORLD, fill, payload, row, store_id
-from tileserver.cache import TileCache
-from tileserver.checkup import check_all, repair
-from tileserver.store import Store, Txn, digest_of
+from tileserver.cache.checkup import check_all, repair
+from tileserver.cache.store import Store, Txn, digest_of
+from tileserver.cache.tilecache import TileCache
 
 TILES = row(5, 10)
 SHARED = payload(Tile(0, 0, 0))

@@ -7,10 +7,10 @@ from multiprocessing.context import SpawnContext
 from pathlib import Path
 
 from tests.test_scheduler import wait_until
-from tileserver.child import Child
 from tileserver.errors import StartError
-from tileserver.metrics import CELLS
-from tileserver.processes import EXIT_FAILED, Start, report_failure
+from tileserver.making.metrics import CELLS
+from tileserver.processes.child import Child
+from tileserver.processes.process import EXIT_FAILED, Start, report_failure
 from tileserver.settings import Settings
 
 CONTEXT: SpawnContext = multiprocessing.get_context("spawn")

@@ -12,7 +12,7 @@ import pytest
 
 from generator.block import Block
 from generator.tile import Tile
-from tileserver.claims import Claims, offset_of
+from tileserver.cache.claims import Claims, offset_of
 from tileserver.errors import CacheError
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 from generator.block import Block
 from generator.tile import Tile
-from tileserver.claims import Claims
+from tileserver.cache.claims import Claims
 claims = Claims(Path(sys.argv[1]))
 print(claims.take(b"w" * 16, Block(Tile(8, 3, 4))) is not None, flush=True)
 sys.stdin.read()

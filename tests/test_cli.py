@@ -10,8 +10,9 @@ import pytest
 
 from generator.errors import BaseMapError
 from generator.tile import Tile
-from tileserver import commands, flags
 from tileserver.cli import EXAMPLES, join_negative, main, parser
+from tileserver.commands import basics as commands
+from tileserver.commands import flags
 
 NAMES = ["serve", "seed", "export", "render", "upscale", "bench"]
 

@@ -12,11 +12,11 @@ from PIL import Image
 
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
-from tileserver import commands
-from tileserver.cache import TileCache
+from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
+from tileserver.commands import basics as commands
 from tileserver.encode import decode_png
-from tileserver.maker import Maker
+from tileserver.making.maker import Maker
 
 Capture = pytest.CaptureFixture[str]
 ALPS = ["seed", "--bbox", "6,45.5,12,47.5", "--zooms", "0-7"]

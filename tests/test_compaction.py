@@ -7,9 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from tests.caches import WORLD, fill, payload, row
-from tileserver import compaction as module
-from tileserver.cache import TileCache
-from tileserver.compaction import compact
+from tileserver.cache import compaction as module
+from tileserver.cache.compaction import compact
+from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError
 
 LIMIT = 8 << 20

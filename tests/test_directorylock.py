@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.caches import WORLD, fill, row
-from tileserver import cachefiles, directorylock
-from tileserver.cache import TileCache
-from tileserver.directorylock import DirectoryLock
+from tileserver.cache import datafile as cachefiles
+from tileserver.cache import directorylock
+from tileserver.cache.directorylock import DirectoryLock
+from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheDamagedError, CacheError
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tileserver.edge import Edge
-from tileserver.http import OPEN, send_plain
-from tileserver.metrics import Metrics
+from tileserver.making.metrics import Metrics
+from tileserver.serving.edge import Edge
+from tileserver.serving.http import OPEN, send_plain
 
 
 def answer(app: Any, method: str = "GET", query: bytes = b"", **fields: str) -> Any:

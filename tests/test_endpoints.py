@@ -20,10 +20,10 @@ from starlette.applications import Starlette
 
 from generator.tile import Tile
 from tests.fakes import FakeRenderer, draw
-from tileserver import endpoints
-from tileserver.app import create_app
 from tileserver.errors import CacheError
-from tileserver.service import TileService
+from tileserver.making.service import TileService
+from tileserver.serving import endpoints
+from tileserver.serving.app import create_app
 from tileserver.settings import Settings
 
 BASE = "http://tiles.example"

@@ -10,13 +10,13 @@ import pytest
 
 from generator.block import Block
 from tests.fakes import FakeRenderer
-from tileserver import estimate as module
-from tileserver.cache import TileCache
-from tileserver.estimate import estimate, work
-from tileserver.hilbert import Numbers
-from tileserver.maker import Maker
-from tileserver.region import Box, Region
-from tileserver.seed import absent, seed
+from tileserver.batch import estimate as module
+from tileserver.batch.estimate import estimate, work
+from tileserver.batch.seed import absent, seed
+from tileserver.cache.tilecache import TileCache
+from tileserver.making.maker import Maker
+from tileserver.regions.hilbert import Numbers
+from tileserver.regions.region import Box, Region
 
 BOXES = [(6.0, 45.5, 12.0, 47.5), (179.0, -17.0, -179.0, -16.0), (-4.0, 84.5, 4.0, 90.0)]
 

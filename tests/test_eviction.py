@@ -9,8 +9,8 @@ import pytest
 
 from generator.tile import Tile
 from tests.caches import OTHER, WORLD, age, fill, payload, row
-from tileserver.cache import TileCache
-from tileserver.eviction import TARGET
+from tileserver.cache.eviction import TARGET
+from tileserver.cache.tilecache import TileCache
 
 LIMIT = 8 << 20
 

@@ -7,7 +7,7 @@ import pytest
 
 from generator.tile import Tile, tiles_in_bbox
 from tests.caches import OTHER, WORLD, fill, payload, row
-from tileserver.cache import TileCache
+from tileserver.cache.tilecache import TileCache
 
 ALPS = (5.9, 45.8, 10.5, 47.8)
 FIJI = (177.0, -19.0, -178.0, -16.0)

@@ -16,16 +16,16 @@ from PIL import Image
 from generator.tile import Tile
 from tests import pmtiles_spec
 from tests.fakes import FakeRenderer
-from tileserver import export as module
-from tileserver.archive import About, Checksum
-from tileserver.cache import TileCache
+from tileserver.batch import export as module
+from tileserver.batch.archive import About, Checksum
+from tileserver.batch.export import Source, check_target, write
+from tileserver.cache.tilecache import TileCache
 from tileserver.encode import decode_png, encode
 from tileserver.encoding import Encoding
 from tileserver.errors import ExportError
-from tileserver.export import Source, check_target, write
-from tileserver.maker import Maker
-from tileserver.region import Box, Region
-from tileserver.tileid import tile_id, tile_of
+from tileserver.making.maker import Maker
+from tileserver.regions.region import Box, Region
+from tileserver.regions.tileid import tile_id, tile_of
 
 rasterio = pytest.importorskip("rasterio")
 

@@ -13,10 +13,12 @@ from generator.block import Block
 from generator.tile import Tile
 from tests import pmtiles_spec
 from tests.fakes import FakeRenderer
-from tileserver import commands, exportcommand, seedcommand
 from tileserver.cli import main
-from tileserver.region import Region
-from tileserver.tileid import tile_id
+from tileserver.commands import basics as commands
+from tileserver.commands import export as exportcommand
+from tileserver.commands import seed as seedcommand
+from tileserver.regions.region import Region
+from tileserver.regions.tileid import tile_id
 
 Capture = pytest.CaptureFixture[str]
 ALPS = ["--bbox", "6,45.5,12,47.5", "--zooms", "0-6"]

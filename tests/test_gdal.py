@@ -12,9 +12,9 @@ from rasterio.windows import Window
 
 from generator.tile import Tile
 from tests.live import Live, live
+from tileserver.documents.gdal import gdal_xml
+from tileserver.documents.links import Links
 from tileserver.encode import decode_png
-from tileserver.gdal import gdal_xml
-from tileserver.links import Links
 from tileserver.settings import Settings
 
 DOCUMENTS = ("gdal.xml", "7/gdal.xml", "7/tms/tilemapresource.xml")

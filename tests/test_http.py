@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tileserver.http import http_date, is_unchanged, preflight, rendered
+from tileserver.serving.http import http_date, is_unchanged, preflight, rendered
 
 TAG = b'"abc"'
 WHEN = 784111777

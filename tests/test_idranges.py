@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from generator.errors import TileError
 from generator.tile import MAX_ZOOM, Tile, tiles_in_bbox
-from tileserver.idranges import END, IdRanges, id_ranges
-from tileserver.tileid import tile_id
+from tileserver.regions.idranges import END, IdRanges, id_ranges
+from tileserver.regions.tileid import tile_id
 
 LONGITUDES, LATITUDES = st.floats(-180, 180), st.floats(-84, 84)
 

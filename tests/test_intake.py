@@ -8,11 +8,11 @@ import pytest
 
 from generator.tile import Tile
 from tests.caches import WORLD, fill, payload, row
-from tileserver.cache import TileCache
+from tileserver.cache.eviction import START, STOP
+from tileserver.cache.intake import FLOOR
+from tileserver.cache.store import Store
+from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheFullError
-from tileserver.eviction import START, STOP
-from tileserver.intake import FLOOR
-from tileserver.store import Store
 
 LIMIT = 8 << 20
 

@@ -6,9 +6,9 @@ import pytest
 
 from generator.block import Block
 from generator.tile import Tile
-from tileserver.cache import Entry
+from tileserver.cache.tilecache import Entry
 from tileserver.errors import GenerationError
-from tileserver.jobs import Job, explained, fail
+from tileserver.making.jobs import Job, explained, fail
 
 KEY = (3, Block(Tile(6, 1, 2)))
 

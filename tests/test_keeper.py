@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.caches import WORLD, age, fill, row
-from tileserver import keeper as module
-from tileserver.cache import TileCache
+from tileserver.cache import keeper as module
+from tileserver.cache.eviction import START
+from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError
-from tileserver.eviction import START
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_marks_are_written_when_the_cache_is_closed(tmp_path: Path) -> None:
 
 def test_a_dead_reader_is_cleared(cache: TileCache) -> None:
     code = (
-        "import sys; from pathlib import Path; from tileserver.cache import TileCache\n"
+        "import sys; from pathlib import Path; from tileserver.cache.tilecache import TileCache\n"
         "cache = TileCache.open(Path(sys.argv[1]), 8 << 20)\n"
         "with cache.store.reading():\n"
         "    print('held', flush=True)\n"

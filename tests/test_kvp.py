@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tileserver.kvp import TileRequest, WmtsError, parse
+from tileserver.documents.kvp import TileRequest, WmtsError, parse
 
 TILE = {
     "SERVICE": "WMTS",

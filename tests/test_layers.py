@@ -20,6 +20,12 @@ LAYERS = {
     "web": {"web"},
 }
 
+# The folders of tileserver/: each may import itself, those before it, and the modules beside them.
+ORDER = (
+    "regions", "cache", "making", "documents", "serving", "processes", "batch", "commands"
+)  # fmt: skip
+ENTRANCES = {"tileserver.cli", "tileserver.__main__"}
+
 # library -> the packages, or single modules, that may import it
 CONFINED = {
     "torch": {"generator", "training"},
@@ -29,9 +35,9 @@ CONFINED = {
     "lmdb": {"tileserver"},
     "aiofiles": {"tileserver"},
     "prometheus_client": {"tileserver"},
-    "rasterio": {"training", "generator.raster", "tileserver.geotiff"},
-    "shapely": {"tileserver.polygon"},
-    "pmtiles": {"tileserver.pmtilesfile"},
+    "rasterio": {"training", "generator.raster", "tileserver.batch.geotiff"},
+    "shapely": {"tileserver.regions.polygon"},
+    "pmtiles": {"tileserver.batch.pmtilesfile"},
 }
 
 
@@ -77,6 +83,23 @@ def violations(root: Path) -> list[str]:
     return found
 
 
+def upward(root: Path) -> list[str]:
+    """Return what is imported in tileserver/ from a folder that comes later in ORDER."""
+    found = []
+    for module, path in modules(root).items():
+        parts = module.split(".")
+        if parts[0] != "tileserver" or module in ENTRANCES:
+            continue
+        place = ORDER.index(parts[1]) if parts[1:] and parts[1] in ORDER else -1
+        later = ORDER[place + 1 :]
+        for name in imports(path, module):
+            inner = name.split(".")[1:2]
+            if name.startswith("tileserver.") and inner and inner[0] in later:
+                before = ", ".join(ORDER[: place + 1]) or "no folder"
+                found.append(f"{module} imports {name}; it may import from: {before}")
+    return found
+
+
 def cycle(root: Path) -> list[str]:
     """Return one chain of modules that import each other in a ring, or nothing."""
     known = modules(root)
@@ -117,6 +140,27 @@ def write(root: Path, **files: str) -> Path:
 def test_every_file_imports_only_what_its_package_may() -> None:
     assert "generator.tile" in modules(ROOT)
     assert violations(ROOT) == []
+
+
+def test_a_folder_of_the_server_imports_only_those_before_it() -> None:
+    folders = {path.parent.name for path in (ROOT / "tileserver").rglob("*/__init__.py")}
+    assert folders == set(ORDER)
+    assert upward(ROOT) == []
+
+
+def test_an_import_from_a_later_folder_is_found(tmp_path: Path) -> None:
+    (tmp_path / "tileserver" / "cache").mkdir(parents=True)
+    text = "from tileserver.making.jobs import Job\n"
+    (tmp_path / "tileserver" / "cache" / "a.py").write_text(text)
+    (tmp_path / "tileserver" / "settings.py").write_text(text)
+    found = upward(tmp_path)
+    assert any(
+        "cache.a imports tileserver.making.jobs.Job; it may import from: regions" in f
+        for f in found
+    )
+    assert any(
+        "settings imports tileserver.making.jobs.Job; it may import from: no" in f for f in found
+    )
 
 
 def test_no_module_imports_itself_by_a_ring() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
+from tileserver.documents.links import Links
 from tileserver.errors import BadRequestError
-from tileserver.links import Links
 from tileserver.settings import Settings
 
 

@@ -5,9 +5,9 @@ import socket
 
 import pytest
 
-from tileserver import listener as module
 from tileserver.errors import StartError
-from tileserver.listener import address, listen
+from tileserver.serving import listener as module
+from tileserver.serving.listener import address, listen
 
 
 def test_a_port_in_use_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,11 @@ import pytest
 from generator.block import Block
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
-from tileserver import maker as module
-from tileserver.cache import CacheError, TileCache
-from tileserver.claims import Claims
+from tileserver.cache.claims import Claims
+from tileserver.cache.tilecache import CacheError, TileCache
 from tileserver.encode import encode_png
-from tileserver.maker import BlockTakenError, Maker
+from tileserver.making import maker as module
+from tileserver.making.maker import BlockTakenError, Maker
 
 PNG = encode_png(np.zeros((256, 256, 3), np.uint8))
 

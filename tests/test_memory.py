@@ -11,7 +11,7 @@ import pytest
 
 from tests.servers import Server, server
 from tests.sockets import read_until
-from tileserver.webload import load
+from tileserver.commands.webload import load
 
 REQUESTS = int(os.environ.get("ELSEWHERE_SOAK_REQUESTS", "1000000"))
 

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.tile import Tile
-from tileserver import messages
-from tileserver.cache import Entry
+from tileserver.cache.tilecache import Entry
 from tileserver.errors import (
     BudgetError,
     CacheError,
@@ -18,8 +17,9 @@ from tileserver.errors import (
     ServerError,
     UnavailableError,
 )
-from tileserver.jobs import Ask, Priority
-from tileserver.messages import Message
+from tileserver.making import messages
+from tileserver.making.jobs import Ask, Priority
+from tileserver.making.messages import Message
 
 
 def received(*chunks: bytes) -> list[Message | None]:

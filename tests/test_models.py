@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tileserver import models as module
-from tileserver.models import FILE, Model, Models
+from tileserver.making import models as module
+from tileserver.making.models import FILE, Model, Models
 from tileserver.settings import Settings
 
 MODEL = Model(b"i" * 32, {"steps": 3})

@@ -12,8 +12,8 @@ from generator.tile import MAX_ZOOM
 from tests.live import live
 from tests.ogcapi import find_gdal
 from tests.test_endpoints import Site, fetch, on_site
+from tileserver.documents.grid import EDGE
 from tileserver.encode import decode_png
-from tileserver.grid import EDGE
 
 REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 JSON = {"accept": "application/json"}

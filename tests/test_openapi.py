@@ -16,8 +16,8 @@ from starlette.routing import Route
 
 from tests.live import Live, live
 from tests.test_endpoints import BASE, Site, on_site
-from tileserver.links import Links
-from tileserver.openapi import description
+from tileserver.documents.links import Links
+from tileserver.documents.openapi import description
 
 EXAMPLES = int(os.environ.get("ELSEWHERE_EXAMPLES", "3"))
 

@@ -8,9 +8,9 @@ import pytest
 from generator.errors import TileError
 from generator.tile import Tile, tiles_in_bbox
 from tests.caches import OTHER, WORLD
-from tileserver.cache import TileCache
-from tileserver.pins import Pin
-from tileserver.tileid import tile_id
+from tileserver.cache.pins import Pin
+from tileserver.cache.tilecache import TileCache
+from tileserver.regions.tileid import tile_id
 
 ALPS = (5.9, 45.8, 10.5, 47.8)
 FIJI = (177.0, -19.0, -178.0, -16.0)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from generator.errors import TileError
 from generator.tile import Tile
-from tileserver import polygon as module
 from tileserver.errors import RegionError
-from tileserver.polygon import PolygonShape, read_polygon
-from tileserver.region import Box, Region
+from tileserver.regions import polygon as module
+from tileserver.regions.polygon import PolygonShape, read_polygon
+from tileserver.regions.region import Box, Region
 
 shapely = pytest.importorskip("shapely")
 

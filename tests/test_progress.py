@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tileserver.progress import duration, progress
+from tileserver.batch.progress import duration, progress
 
 
 def test_progress_tells_the_rate_where_there_is_no_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tileserver.progress.PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr("tileserver.batch.progress.PLAIN_SECONDS", 0.0)
     with progress() as report:
         report("Making", 500, 2000, 403)
     line = capsys.readouterr().err

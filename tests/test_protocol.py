@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from tests.sockets import ask, echo, read_until, serving, until_closed
 from tests.test_scheduler import wait_until
-from tileserver.http import Pair, send_plain
-from tileserver.protocol import Front, Limits
-from tileserver.tiles import Ready
+from tileserver.serving.http import Pair, send_plain
+from tileserver.serving.protocol import Front, Limits
+from tileserver.serving.tiles import Ready
 
 QUICK = Limits(
     head_seconds=0.3, idle_seconds=0.6, stall_seconds=0.3, linger_seconds=0.2, tick=0.05,

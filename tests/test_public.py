@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.fakes import FakeRenderer
-from tileserver.app import create_app
+from tileserver.serving.app import create_app
 from tileserver.settings import Settings
 
 KEY = {"x-api-key": "a-long-enough-key"}

@@ -8,9 +8,9 @@ import pytest
 
 from generator.tile import Tile
 from tests.caches import WORLD, age, fill, row, store_id
-from tileserver import recency as module
-from tileserver.cache import TileCache
-from tileserver.store import HEAD
+from tileserver.cache import recency as module
+from tileserver.cache.store import HEAD
+from tileserver.cache.tilecache import TileCache
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from generator.tile import Tile
-from tileserver import recent as module
-from tileserver.recent import Recent
+from tileserver.making import recent as module
+from tileserver.making.recent import Recent
 
 
 def test_the_longest_unused_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:

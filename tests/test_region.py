@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from generator.errors import TileError
 from generator.tile import Tile, tiles_in_bbox
-from tileserver.region import Region, parse_bbox, parse_zooms
+from tileserver.regions.region import Region, parse_bbox, parse_zooms
 
 boxes = st.tuples(
     st.floats(-180, 180), st.floats(-85, 85), st.floats(-180, 180), st.floats(-85, 85)

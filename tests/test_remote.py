@@ -14,16 +14,16 @@ from generator.tile import Tile
 from generator.world import fingerprint
 from tests.fakes import FakeRenderer
 from tests.test_service import until
-from tileserver import remote as module
-from tileserver.cache import TileCache
+from tileserver.cache.tilecache import TileCache
 from tileserver.errors import BudgetError, GenerationError, UnavailableError
-from tileserver.generating import Counter
-from tileserver.jobs import Ask
-from tileserver.metrics import Metrics
-from tileserver.models import Model
-from tileserver.remote import RemoteBackend
+from tileserver.making import remote as module
+from tileserver.making.jobs import Ask
+from tileserver.making.metrics import Metrics
+from tileserver.making.models import Model
+from tileserver.making.remote import RemoteBackend
+from tileserver.making.workshop import Workshop
+from tileserver.processes.generating import Counter
 from tileserver.settings import Settings
-from tileserver.workshop import Workshop
 
 DEEP = Tile(13, 4000, 4001)
 STRANGER = Ask(client="9.9.9.9", free=False)

@@ -12,13 +12,13 @@ import pytest
 from generator.block import Block
 from generator.tile import Tile
 from tests.fakes import FakeRenderer, Pixels, draw
-from tileserver import plan, recent
-from tileserver.cache import Entry
-from tileserver.claims import Claim, Claims
+from tileserver.cache.claims import Claim, Claims
+from tileserver.cache.tilecache import Entry
 from tileserver.errors import BudgetError, GenerationError, UnavailableError
-from tileserver.jobs import Ask, BlockKey, Key, Priority, Receiver
-from tileserver.metrics import Metrics
-from tileserver.scheduler import Scheduler
+from tileserver.making import plan, recent
+from tileserver.making.jobs import Ask, BlockKey, Key, Priority, Receiver
+from tileserver.making.metrics import Metrics
+from tileserver.making.scheduler import Scheduler
 
 DEEP = Tile(15, 9000, 9001)
 TIMEOUT = 10

@@ -13,13 +13,13 @@ import pytest
 
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
-from tileserver.cache import CacheError, TileCache
+from tileserver.batch.seed import HOPELESS, LISTED, absent, missing_tiles, seed
+from tileserver.cache.tilecache import CacheError, TileCache
 from tileserver.encode import encode_png
-from tileserver.hilbert import first_id
-from tileserver.maker import Maker
-from tileserver.region import Box, Region
-from tileserver.seed import HOPELESS, LISTED, absent, missing_tiles, seed
-from tileserver.tileid import tile_of
+from tileserver.making.maker import Maker
+from tileserver.regions.hilbert import first_id
+from tileserver.regions.region import Box, Region
+from tileserver.regions.tileid import tile_of
 
 ALPS = (6.0, 45.5, 12.0, 47.5)
 WORLD = FakeRenderer().fingerprint(0)
@@ -101,7 +101,7 @@ def test_a_run_where_everything_fails_gives_up(cache: TileCache) -> None:
 def test_a_cache_that_is_full_stops_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tileserver.maker.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("tileserver.making.maker.RETRY_SECONDS", 0.0)
     cache = TileCache.open(tmp_path, limit=1)
     with pytest.raises(CacheError, match="full"):
         seed(Maker(FakeRenderer(), 0, cache), Region(ALPS, range(8)))
@@ -111,10 +111,10 @@ SLOW_SEED = """
 import sys
 from pathlib import Path
 from tests.fakes import FakeRenderer
-from tileserver.cache import TileCache
-from tileserver.maker import Maker
-from tileserver.region import Region
-from tileserver.seed import seed
+from tileserver.cache.tilecache import TileCache
+from tileserver.making.maker import Maker
+from tileserver.regions.region import Region
+from tileserver.batch.seed import seed
 
 class Noting(FakeRenderer):
     def compute(self, seed, block, read):
@@ -180,7 +180,7 @@ def test_a_stored_region_is_skipped_without_looking_at_its_tiles(
 def test_absent_places_do_not_depend_on_how_scans_are_cut(
     cache: TileCache, monkeypatch: pytest.MonkeyPatch, gap: int
 ) -> None:
-    monkeypatch.setattr("tileserver.seed.GAP", gap)
+    monkeypatch.setattr("tileserver.batch.seed.GAP", gap)
     cache.put_many(WORLD, [(tile_of(first_id(9) + place), PNG) for place in (3, 10, 11, 900)])
     places = np.array([3, 4, 10, 12, 40, 900, 901], np.int64)
     assert absent(cache, WORLD, 9, places).tolist() == [4, 12, 40, 901]

@@ -10,12 +10,14 @@ import pytest
 from generator.block import Block
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
-from tileserver import commands, seed, seedcommand
-from tileserver.cache import TileCache
-from tileserver.claims import Claims
+from tileserver.batch import seed
+from tileserver.cache.claims import Claims
+from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
-from tileserver.maker import Maker
-from tileserver.region import Region
+from tileserver.commands import basics as commands
+from tileserver.commands import seed as seedcommand
+from tileserver.making.maker import Maker
+from tileserver.regions.region import Region
 
 Capture = pytest.CaptureFixture[str]
 ALPS = ["seed", "--bbox", "6,45.5,12,47.5", "--zooms", "0-7"]
@@ -152,7 +154,7 @@ def test_two_seedings_of_one_cache_do_not_make_a_block_twice(
         waits.append(len(renderer.calls))
         other.close()
 
-    monkeypatch.setattr("tileserver.maker.time.sleep", the_other_dies)
+    monkeypatch.setattr("tileserver.making.maker.time.sleep", the_other_dies)
     assert main(ALPS) == 0
     region = Region((6.0, 45.5, 12.0, 47.5), range(8))
     blocks = {Block.of(tile) for tile in region.walk()}

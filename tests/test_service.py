@@ -12,10 +12,10 @@ import pytest
 from generator.block import Block
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
-from tileserver.cache import TileCache
+from tileserver.cache.tilecache import TileCache
 from tileserver.errors import GenerationError, UnavailableError
-from tileserver.metrics import Metrics
-from tileserver.service import LocalBackend, TileService
+from tileserver.making.metrics import Metrics
+from tileserver.making.service import LocalBackend, TileService
 from tileserver.settings import Settings
 
 DEEP = Tile(13, 4000, 4001)

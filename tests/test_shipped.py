@@ -10,9 +10,9 @@ import generator
 from generator.checkpoint import DEFAULT
 from generator.tile import STAGE_ZOOMS, Tile
 from tests.networks import assert_same_pixels
-from tileserver.cache import TileCache
-from tileserver.metrics import Metrics
-from tileserver.service import TileService
+from tileserver.cache.tilecache import TileCache
+from tileserver.making.metrics import Metrics
+from tileserver.making.service import TileService
 from tileserver.settings import Settings
 
 pytestmark = pytest.mark.skipif(not DEFAULT.exists(), reason="the shipped weights are missing")

@@ -8,13 +8,13 @@ import pytest
 
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
-from tileserver.cache import TileCache
+from tileserver.batch.estimate import estimate
+from tileserver.batch.seed import absent, seed
+from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
-from tileserver.estimate import estimate
-from tileserver.hilbert import first_id
-from tileserver.maker import Maker
-from tileserver.region import Region
-from tileserver.seed import absent, seed
+from tileserver.making.maker import Maker
+from tileserver.regions.hilbert import first_id
+from tileserver.regions.region import Region
 
 SKIPPED_PER_SECOND = 200_000
 TOLERANCE = 0.2

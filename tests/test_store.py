@@ -8,9 +8,9 @@ import pytest
 
 from generator.tile import Tile
 from tests.caches import OTHER, WORLD, fill, payload, row, store_id
-from tileserver.cache import TileCache
+from tileserver.cache.store import digest_of
+from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
-from tileserver.store import digest_of
 
 TILE = Tile(7, 3, 5)
 SEA = encode_png(np.full((256, 256, 3), (3, 20, 60), np.uint8))

@@ -19,13 +19,13 @@ from generator.tile import Tile
 from tests.fakes import FakeRenderer
 from tests.servers import ROOT, Server, server
 from tests.test_scheduler import wait_until
-from tileserver import listener
-from tileserver.cache import TileCache
+from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
 from tileserver.errors import CacheError, StartError
-from tileserver.listener import listen
+from tileserver.processes.supervisor import serve
+from tileserver.serving import listener
+from tileserver.serving.listener import listen
 from tileserver.settings import Settings
-from tileserver.supervisor import serve
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
 
@@ -115,9 +115,8 @@ def test_a_signal_while_the_model_loads_ends_the_start(tmp_path: Path) -> None:
 
 
 def test_only_the_generator_process_loads_the_network_library() -> None:
-    look = (
-        "import sys, tileserver.servecommand, tileserver.webworker; print('torch' in sys.modules)"
-    )
+    modules = "tileserver.commands.serve, tileserver.processes.webworker"
+    look = f"import sys, {modules}; print('torch' in sys.modules)"
     found = subprocess.run(
         [sys.executable, "-c", look], cwd=ROOT, check=True, capture_output=True, text=True
     )

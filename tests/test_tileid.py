@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from generator.errors import TileError
 from generator.tile import MAX_ZOOM, Tile
-from tileserver.tileid import tile_id, tile_of
+from tileserver.regions.tileid import tile_id, tile_of
 
 TILES = st.integers(0, MAX_ZOOM).flatmap(
     lambda z: st.builds(Tile, st.just(z), *[st.integers(0, 2**z - 1)] * 2)

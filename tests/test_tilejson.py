@@ -73,9 +73,9 @@ def test_an_unknown_variant_is_refused(tmp_path: Path, query: str) -> None:
 
 
 def test_a_base_map_with_a_strange_name_is_escaped(tmp_path: Path) -> None:
-    from tileserver.links import Links
+    from tileserver.documents.links import Links
+    from tileserver.documents.tilejson import tilejson
     from tileserver.settings import Settings
-    from tileserver.tilejson import tilejson
 
     settings = Settings(cache=tmp_path, base=tmp_path / "<b>x\x01.png")
     document = tilejson(Links("http://a/", 0, False), settings, httpx.QueryParams())

@@ -19,8 +19,8 @@ from tests.fakes import draw
 from tests.test_endpoints import Site, on_site, site
 from tileserver.address import version_of
 from tileserver.errors import CacheError
-from tileserver.http import OPEN
-from tileserver.tiles import TileEndpoint
+from tileserver.serving.http import OPEN
+from tileserver.serving.tiles import TileEndpoint
 
 
 def picture(answer: httpx.Response) -> np.ndarray[Any, Any]:

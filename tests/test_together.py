@@ -10,9 +10,9 @@ from generator.block import Block
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
 from tests.servers import Server, server
-from tileserver.cache import TileCache
-from tileserver.claims import Claims
-from tileserver.maker import Maker
+from tileserver.cache.claims import Claims
+from tileserver.cache.tilecache import TileCache
+from tileserver.making.maker import Maker
 
 COLD = Tile(9, 100, 200)
 TOPS = (5, 6, 8)

@@ -5,9 +5,9 @@ import pytest
 
 from generator.tile import Tile
 from tests.fakes import draw
-from tileserver import uniform
+from tileserver.cache import uniform
+from tileserver.cache.uniform import LONGEST, colour_of, png_of
 from tileserver.encode import encode_png
-from tileserver.uniform import LONGEST, colour_of, png_of
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (10, 20, 30), (0, 0, 255)])

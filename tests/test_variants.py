@@ -9,12 +9,12 @@ import pytest
 from generator.tile import MAX_ZOOM, Tile
 from tests.fakes import draw
 from tests.test_endpoints import Site, on_site
-from tileserver import variants as module
 from tileserver.encode import encode, encode_png, enlarged, joined
 from tileserver.encoding import Encoding
 from tileserver.errors import CacheError, GenerationError, UnavailableError
-from tileserver.jobs import Ask
-from tileserver.variants import Variants, sources, transcode
+from tileserver.making import variants as module
+from tileserver.making.jobs import Ask
+from tileserver.making.variants import Variants, sources, transcode
 
 TILE = Tile(3, 1, 2)
 

@@ -1,7 +1,7 @@
 """Views of a map: what belongs together, and what starts a new one."""
 
 from generator.tile import Tile
-from tileserver.viewports import GAP_SECONDS, REMEMBERED, Viewports
+from tileserver.making.viewports import GAP_SECONDS, REMEMBERED, Viewports
 
 
 def test_neighbouring_tiles_in_short_order_are_one_view() -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tileserver import webbench as module
+from tileserver.commands import webbench as module
+from tileserver.commands.webbench import alternate, median, table, webbench
+from tileserver.commands.webload import Load
+from tileserver.commands.websites import sample, server
 from tileserver.encode import decode_png
 from tileserver.errors import StartError
-from tileserver.webbench import alternate, median, table, webbench
-from tileserver.webload import Load
-from tileserver.websites import sample, server
 
 FAKE = """
 import argparse, sys
@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, {root!r})
 from tests.fakes import FakeRenderer
 from tileserver.settings import Settings
-from tileserver.supervisor import serve
+from tileserver.processes.supervisor import serve
 
 def load(settings):
     return FakeRenderer(0.01)
@@ -41,7 +41,7 @@ def test_the_report_is_whole_json_and_a_table(
         return load(url, 0.2, 4, headers)  # type: ignore[arg-type]
 
     load = module.load
-    monkeypatch.setattr("tileserver.webload.client", lambda: "Python")
+    monkeypatch.setattr("tileserver.commands.webload.client", lambda: "Python")
     monkeypatch.setattr(module, "load", brief)
     monkeypatch.setattr(module, "static", lambda *_: module.contextlib.nullcontext(None))
     script = tmp_path / "fake.py"

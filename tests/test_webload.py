@@ -5,10 +5,10 @@ import shutil
 import pytest
 
 from tests.sockets import echo, serving
-from tileserver import webload
-from tileserver.http import send_plain
-from tileserver.protocol import Front
-from tileserver.webload import Load, load, read_wrk
+from tileserver.commands import webload
+from tileserver.commands.webload import Load, load, read_wrk
+from tileserver.serving.http import send_plain
+from tileserver.serving.protocol import Front
 
 PRINTED = """Running 4s test @ http://127.0.0.1:1/
   1 threads and 32 connections

@@ -6,13 +6,13 @@ import pytest
 
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
-from tileserver.cache import TileCache
-from tileserver.claims import Claims
+from tileserver.cache.claims import Claims
+from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError
-from tileserver.jobs import Ask
-from tileserver.metrics import Metrics
+from tileserver.making.jobs import Ask
+from tileserver.making.metrics import Metrics
+from tileserver.making.workshop import Workshop
 from tileserver.settings import Settings
-from tileserver.workshop import Workshop
 
 TILE = Tile(7, 4, 5)
 

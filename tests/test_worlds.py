@@ -7,10 +7,10 @@ import pytest
 
 from generator.tile import Tile
 from tests.caches import OTHER, WORLD, fill, row
-from tileserver import worlds as module
-from tileserver.cache import TileCache
+from tileserver.cache import worlds as module
+from tileserver.cache.tilecache import TileCache
+from tileserver.cache.worlds import namespaces
 from tileserver.errors import CacheError
-from tileserver.worlds import namespaces
 
 
 @pytest.fixture

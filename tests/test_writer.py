@@ -10,10 +10,10 @@ import pytest
 from generator.tile import Tile
 from tests.fakes import draw
 from tests.test_scheduler import wait_until
-from tileserver import writer as module
-from tileserver.cache import CacheError, Entry, TileCache
-from tileserver.metrics import Metrics
-from tileserver.writer import Writer
+from tileserver.cache.tilecache import CacheError, Entry, TileCache
+from tileserver.making import writer as module
+from tileserver.making.metrics import Metrics
+from tileserver.making.writer import Writer
 
 WORLD = b"w" * 16
 TILES = [Tile(5, x, y) for x in range(10) for y in range(10)]

@@ -76,9 +76,9 @@ class Edge:
 
 def main(cache: str, model: str) -> None:
     """Serve on a free port until the process is ended."""
-    from tileserver.app import create_app
-    from tileserver.listener import listen
-    from tileserver.loading import load_renderer
+    from tileserver.making.loading import load_renderer
+    from tileserver.serving.app import create_app
+    from tileserver.serving.listener import listen
     from tileserver.settings import Settings
 
     settings = Settings(port=0, cache=Path(cache))

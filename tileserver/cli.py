@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 
 from generator.errors import GeneratorError
-from tileserver import flags
+from tileserver.commands import flags
+from tileserver.commands.flags import Parser
 from tileserver.errors import ServerError
-from tileserver.flags import Parser
 
 EXAMPLES = {
     "elsewhere": """\
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(join_negative(given))
     try:
         if getattr(args, "print_config", False):
-            from tileserver.configtext import config_text
+            from tileserver.commands.configtext import config_text
 
             print(config_text(args), end="")
             return 0
@@ -135,13 +135,13 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"elsewhere {version()}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serve = _command(commands, "serve", "serve tiles and the map page", *SHARED)
-    serve.set_defaults(run="tileserver.servecommand:serve")
+    serve.set_defaults(run="tileserver.commands.serve:serve")
     flags.serve(serve)
     seed = _command(commands, "seed", "make every tile of a region in advance", *SHARED)
-    seed.set_defaults(run="tileserver.seedcommand:seed")
+    seed.set_defaults(run="tileserver.commands.seed:seed")
     flags.seed(seed)
     export = _command(commands, "export", "write a region to one file", *SHARED)
-    export.set_defaults(run="tileserver.exportcommand:export")
+    export.set_defaults(run="tileserver.commands.export:export")
     flags.export(export)
     _cache(commands)
     flags.render(_command(commands, "render", "write one tile to a file", *SHARED))
@@ -165,7 +165,7 @@ def _cache(commands: argparse._SubParsersAction[Parser]) -> None:
     actions = sub.add_subparsers(dest="action", required=True, metavar="ACTION")
     for action, help in CACHE_ACTIONS.items():
         parser = _command(actions, action, help, "cache", "cache-limit")
-        parser.set_defaults(run=f"tileserver.cachecommands:{action}")
+        parser.set_defaults(run=f"tileserver.commands.cache:{action}")
         getattr(flags, f"cache_{action}")(parser)
 
 
@@ -201,5 +201,5 @@ def _command(
         action="store_true",
         help="only print every setting and where it comes from, as TOML",
     )
-    sub.set_defaults(settings=group, run=f"tileserver.commands:{name}")
+    sub.set_defaults(settings=group, run=f"tileserver.commands.basics:{name}")
     return sub

@@ -1,0 +1,1 @@
+"""Work on whole regions: seeding them, and exporting them to one file."""

@@ -1,0 +1,76 @@
+"""What every kind of exported file has in common: what it says of itself, how it is checked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from generator.tile import MAX_LATITUDE, Tile
+from tileserver.regions.region import Box
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a file says of itself: texts for people, the tiles' format, what part of the map it is.
+
+    format: png, webp or jpg. bbox: west > east where it crosses the dateline.
+    """
+
+    title: str
+    description: str
+    attribution: str
+    format: str
+    bbox: Box
+    zooms: tuple[int, ...]
+
+    @property
+    def bounds(self) -> Box:
+        """Return the box on the map with west < east: all longitudes where it crosses 180."""
+        west, south, east, north = self.bbox
+        if west > east:
+            west, east = -180.0, 180.0
+        return west, max(south, -MAX_LATITUDE), east, min(north, MAX_LATITUDE)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Return longitude and latitude of the middle, across the dateline too."""
+        west, _, east, _ = self.bbox
+        _, south, _, north = self.bounds
+        longitude = (west + (east if east >= west else east + 360)) / 2
+        return (longitude + 180) % 360 - 180, (south + north) / 2
+
+
+class Archive(Protocol):
+    """A file of tiles being written."""
+
+    def add(self, tile: Tile, payload: bytes) -> bytes:
+        """Take the next tile, by rising tile number; return what `read` has to give for it."""
+
+    def finish(self) -> None:
+        """Write what is left, so that the file is whole."""
+
+    def read(self) -> Iterator[tuple[Tile, bytes]]:
+        """Yield every tile of the finished file, read anew."""
+
+    def close(self) -> None:
+        """Let go of the files; a second call does nothing."""
+
+
+class Checksum:
+    """The sum of the digests of tiles, whatever their order: what was written, what is read."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._sum = 0
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether both have seen the same tiles, each as often."""
+        return isinstance(other, Checksum) and vars(self) == vars(other)
+
+    def add(self, tile: Tile, payload: bytes) -> None:
+        """Take a tile into the sum."""
+        digest = hashlib.blake2b(f"{tile} ".encode() + payload, digest_size=16).digest()
+        self._sum = (self._sum + int.from_bytes(digest, "big")) % (1 << 128)
+        self.count += 1

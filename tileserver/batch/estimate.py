@@ -1,0 +1,232 @@
+"""What a seeding would take: tiles, bytes and time, from a few blocks made in memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from generator.block import Block
+from generator.tile import BASE_ZOOM, Tile
+from tileserver.making.maker import Cost, Maker, Pixels
+from tileserver.regions.hilbert import Numbers, first_id, places_of, tiles_at
+from tileserver.regions.region import Region
+from tileserver.regions.tileid import tile_of
+
+if TYPE_CHECKING:
+    from generator.cascade import Read, Renderer
+
+SAMPLES = 16
+"""Places of the region that are sampled, evenly spread along its curve, each with all above it."""
+
+SAMPLE_SECONDS = 60.0
+"""After this long no further place is begun."""
+
+COUNTED = 4_000_000
+"""Tiles of a zoom that are looked at one by one; beyond, ranges are counted and inputs' margins
+at the region's edge neglected."""
+
+ROW_BYTES = 2_300
+"""Bytes that the cache needs for a tile beside its PNG: its row, and the rest of its last page."""
+
+STORE_SECONDS = 0.003
+"""Seconds to store a block durably."""
+
+Absent = Callable[[int, Numbers], Numbers]
+"""(zoom, rising places) -> those whose tiles are not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Tiles of the region, of these stored, others that come with them; bytes and seconds to go.
+
+    zooms: the region's tiles per zoom. made: tiles to make, the region's and others. blocks: what
+    they are made in, by the zoom of their tops. size: growth of the cache in bytes. sampled: how
+    many blocks were made to find out.
+    """
+
+    zooms: dict[int, int]
+    stored: int
+    made: int
+    blocks: dict[int, int]
+    size: float
+    seconds: float
+    sampled: int
+
+    @property
+    def wanted(self) -> int:
+        """Return how many tiles the region has."""
+        return sum(self.zooms.values())
+
+    @property
+    def extra(self) -> int:
+        """Return how many tiles outside the region have to be made."""
+        return max(0, self.made - (self.wanted - self.stored))
+
+
+def estimate(renderer: Renderer, seed: int, region: Region, absent: Absent) -> Estimate:
+    """Estimate the work that is left of a region, where `absent` says what is not stored."""
+    stored, blocks = work(renderer, region, absent)
+    zooms = {zoom: region.count(zoom) for zoom in region.zooms}
+    if not blocks:
+        return Estimate(zooms, stored, 0, {}, 0.0, 0.0, 0)
+    cost, compute, sampled = _sample(renderer, seed, region, blocks)
+    size = seconds = 0.0
+    made = 0
+    for top, count in blocks.items():
+        seconds += count * (compute[top] + STORE_SECONDS)
+        for zoom, tiles in {top: 1, top + 1: 4}.items() if top > BASE_ZOOM else [(top, 1)]:
+            spent = cost[zoom]
+            made += count * tiles
+            size += count * tiles * (spent.size / spent.tiles + ROW_BYTES)
+            seconds += count * tiles * spent.encode / spent.tiles
+    return Estimate(zooms, stored, made, blocks, size, seconds, sampled)
+
+
+def work(renderer: Renderer, region: Region, absent: Absent) -> tuple[int, dict[int, int]]:
+    """Return the region's stored tiles, and the blocks to make by the zoom of their tops.
+
+    Exact up to COUNTED tiles per zoom: as `generator.cascade.order` finds them, for all tiles.
+    """
+    stored = 0
+    blocks: dict[int, int] = {}
+    needed: dict[int, Numbers] = {}
+    for zoom in (14, 12, 10, 8, 6):
+        tops = [needed.pop(zoom + 1, _NONE) >> 2]
+        for own, shift in ((zoom, 0), (zoom + 1, 2)):
+            if own in region.zooms:
+                left, there = _left(region, own, absent)
+                stored += there
+                tops.append(left >> shift)
+        every = np.unique(np.concatenate(tops))
+        if len(every):
+            blocks[zoom] = len(every)
+            inputs = _inputs(renderer, zoom, every)
+            needed[zoom - 1] = absent(zoom - 1, inputs) if len(inputs) else inputs
+    for zoom in range(BASE_ZOOM, -1, -1):
+        left = needed.pop(zoom, _NONE)
+        if zoom in region.zooms:
+            own_left, there = _left(region, zoom, absent)
+            stored += there
+            left = np.union1d(left, own_left)
+        if len(left):
+            blocks[zoom] = len(left)
+    return stored, dict(sorted(blocks.items()))
+
+
+_NONE = np.zeros(0, np.int64)
+
+
+def _left(region: Region, zoom: int, absent: Absent) -> tuple[Numbers, int]:
+    """Return the places of a zoom's tiles that are not stored, and how many are."""
+    parts = [absent(zoom, places) for places in _pieces(region, zoom)]
+    left = np.concatenate(parts)
+    return left, region.count(zoom) - len(left)
+
+
+def _pieces(region: Region, zoom: int) -> Iterator[Numbers]:
+    """Yield a zoom's places, rising, in pieces."""
+    ranges = region.ranges[zoom]
+    for start, stop in zip(ranges.starts.tolist(), ranges.stops.tolist(), strict=True):
+        for first in range(start, stop, COUNTED):
+            yield np.arange(first, min(stop, first + COUNTED), dtype=np.int64)
+
+
+def _inputs(renderer: Renderer, zoom: int, tops: Numbers) -> Numbers:
+    """Return the places at `zoom` - 1 of the tiles that blocks read, rising.
+
+    What a block reads is some columns times some rows, the ones by its own column, the others by
+    its own row; so each column and each row is asked about once.
+    """
+    x, y = tiles_at(zoom, tops)
+    columns, rows = np.unique(x), np.unique(y)
+    across = [_sides(renderer, zoom, column, int(rows[0]))[0] for column in columns.tolist()]
+    down = [_sides(renderer, zoom, int(columns[0]), row)[1] for row in rows.tolist()]
+    wide, high = _table(across)[np.searchsorted(columns, x)], _table(down)[np.searchsorted(rows, y)]
+    found = _NONE
+    for i in range(wide.shape[1]):
+        for j in range(high.shape[1]):
+            places = np.unique(places_of(zoom - 1, wide[:, i], high[:, j]))
+            found = np.union1d(found, places)
+    return found
+
+
+def _sides(renderer: Renderer, zoom: int, x: int, y: int) -> tuple[list[int], list[int]]:
+    """Return the columns and the rows of what one block reads."""
+    needs = renderer.needs(Block(Tile(zoom, x, y)))
+    return sorted({need.x for need in needs}), sorted({need.y for need in needs})
+
+
+def _table(lists: list[list[int]]) -> Numbers:
+    """Return lists as rows of one length, int64 [N, longest], their last items repeated."""
+    longest = max(map(len, lists))
+    return np.array([items + items[-1:] * (longest - len(items)) for items in lists], np.int64)
+
+
+class _Timed:
+    """A renderer that notes how long its blocks take. seconds: by the zoom of their tops."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+        self.fingerprint, self.needs = renderer.fingerprint, renderer.needs
+        self.seconds: dict[int, list[float]] = {}
+
+    @property
+    def identity(self) -> bytes:
+        """Return the renderer's own."""
+        return self._renderer.identity
+
+    def compute(self, seed: int, block: Block, read: Read) -> dict[Tile, Pixels]:
+        """Compute a block, as the renderer does."""
+        started = time.perf_counter()
+        pixels = self._renderer.compute(seed, block, read)
+        self.seconds.setdefault(block.top.z, []).append(time.perf_counter() - started)
+        return pixels
+
+
+def _sample(
+    renderer: Renderer, seed: int, region: Region, blocks: dict[int, int]
+) -> tuple[dict[int, Cost], dict[int, float], int]:
+    """Make some of the region's blocks in memory, with all that they need.
+
+    Returns the cost per zoom, the mean seconds of computing a block by the zoom of its top, and how
+    many blocks were made.
+    """
+    timed = _Timed(renderer)
+    maker = Maker(timed, seed)
+    for zoom in [zoom for zoom in region.zooms if zoom <= BASE_ZOOM]:
+        maker.make(_tile(region, zoom, 0.5))
+    started = time.monotonic()
+    for fraction in _spread(SAMPLES):
+        maker.make(_tile(region, region.zooms[-1], fraction))
+        if time.monotonic() - started > SAMPLE_SECONDS:
+            break
+    stages = [spent for zoom, spent in sorted(timed.seconds.items()) if zoom > BASE_ZOOM]
+    every = [seconds for zoom in stages for seconds in zoom]
+    stage = _mean(every[1:] or every)  # the first also pays for warming up
+    seconds = {
+        zoom: stage if zoom > BASE_ZOOM else _mean(timed.seconds.get(zoom, [0.0]))
+        for zoom in blocks
+    }
+    return maker.cost, seconds, sum(map(len, timed.seconds.values()))
+
+
+def _spread(count: int) -> Iterator[float]:
+    """Yield numbers from 0 to 1, of which any first few lie evenly (van der Corput's)."""
+    for number in range(1, count + 1):
+        yield int(f"{number:032b}"[::-1], 2) / (1 << 32)
+
+
+def _tile(region: Region, zoom: int, fraction: float) -> Tile:
+    """Return the tile this far along the region's curve of a zoom."""
+    ranges = region.ranges[zoom]
+    index = min(int(fraction * len(ranges)), len(ranges) - 1)
+    at = int(np.searchsorted(ranges.before, index, "right")) - 1
+    return tile_of(first_id(zoom) + int(ranges.starts[at]) + index - int(ranges.before[at]))
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

@@ -1,0 +1,177 @@
+"""Exports a region to one file: PMTiles, MBTiles or GeoTIFF, by the name's ending.
+
+The file is written beside its place under another name, read back and compared, and only then
+given its name: nobody ever sees a half one, and an older one stays until then.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from generator.errors import GeneratorError
+from generator.tile import Tile
+from tileserver.batch.archive import About, Archive, Checksum
+from tileserver.batch.geotiff import GeotiffFile
+from tileserver.batch.mbtilesfile import MbtilesFile
+from tileserver.batch.pmtilesfile import PmtilesFile
+from tileserver.batch.progress import Report, silent
+from tileserver.cache.tilecache import TileCache
+from tileserver.encode import decode_png, encode
+from tileserver.encoding import Encoding
+from tileserver.errors import CacheError, ExportError
+from tileserver.making.maker import Maker
+from tileserver.regions.region import Region
+from tileserver.regions.tileid import tile_of
+
+SUFFIXES = (".pmtiles", ".mbtiles", ".tif", ".tiff")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the tiles of a world come from.
+
+    maker: makes what is not stored; None takes only what is. encoding: of the tiles, which have
+    the bytes that a server would send.
+    """
+
+    cache: TileCache
+    world: bytes
+    maker: Maker | None
+    encoding: Encoding
+
+    def count(self, region: Region) -> int:
+        """Return how many tiles of the region will come."""
+        return len(region) if self.maker else sum(1 for _ in self._stored(region))
+
+    def tiles(self, region: Region) -> Iterator[tuple[Tile, bytes]]:
+        """Yield the region's tiles by rising number, each encoded."""
+        ids = chain.from_iterable(map(region.ids, region.zooms))
+        for number in ids if self.maker else self._stored(region):
+            tile = tile_of(number)
+            payload = self._payload(tile)
+            if payload is not None:
+                yield tile, payload
+
+    def _stored(self, region: Region) -> Iterator[int]:
+        for zoom in region.zooms:
+            for start, stop in zip(*region.id_ranges(zoom), strict=True):
+                yield from self.cache.scan(self.world, start, stop - 1)
+
+    def _payload(self, tile: Tile) -> bytes | None:
+        """Return a tile, made if need be. Raises ExportError if that fails."""
+        if self.encoding.variant:
+            entry = self.cache.entry(self.world, tile, self.encoding.variant)
+            if entry is not None:
+                return entry.payload
+        master = self._master(tile)
+        if master is None or not self.encoding.variant:
+            return master
+        return encode(decode_png(master), self.encoding)
+
+    def _master(self, tile: Tile) -> bytes | None:
+        payload = self.cache.get(self.world, tile)
+        if payload is not None or self.maker is None:
+            return payload
+        try:
+            self.maker.make(tile)
+        except (CacheError, GeneratorError):
+            raise
+        except Exception as error:  # whatever the network ran into
+            raise ExportError(
+                f"tile {tile} could not be made ({type(error).__name__}: {error}); what was made "
+                "is stored, the same command goes on from there"
+            ) from error
+        return self.cache.get(self.world, tile)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an export wrote: tiles, tiles of the region that it left out, bytes of the file."""
+
+    written: int
+    absent: int
+    size: int
+
+
+def check_target(path: Path, zooms: tuple[int, ...], force: bool) -> None:
+    """Raise ExportError, before any work, for a target that cannot be."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise ExportError(f"{path} has no known ending, expected {', '.join(SUFFIXES)}")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ExportError(f"{path} cannot be written, expected {path.parent} to be a directory")
+    if path.is_dir():
+        raise ExportError(f"{path} is a directory, expected a file to write")
+    if path.exists() and not force:
+        raise ExportError(f"{path} is there already, expected a new name, or --force to replace it")
+    if path.suffix.lower() in SUFFIXES[2:] and len(zooms) != 1:
+        raise ExportError(f"a GeoTIFF holds one zoom and {len(zooms)} are asked for, expected one")
+
+
+def write(
+    source: Source, region: Region, path: Path, about: About, report: Report = silent
+) -> Outcome:
+    """Write the region's tiles to a file and verify it. Raises ExportError or CacheError."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        archive = _create(part, path.suffix.lower(), region, about, source.maker is not None)
+        try:
+            seen = _fill(archive, source, region, report)
+            _verify(archive, seen, path, report)
+        finally:
+            archive.close()
+        _flush(part)
+        size = part.stat().st_size
+        part.replace(path)
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ExportError(f"{path} cannot be written: {reason}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return Outcome(seen.count, len(region) - seen.count, size)
+
+
+def _create(part: Path, suffix: str, region: Region, about: About, whole: bool) -> Archive:
+    if suffix == ".pmtiles":
+        return PmtilesFile(part, about)
+    if suffix == ".mbtiles":
+        return MbtilesFile(part, about)
+    return GeotiffFile(part, about, region, whole)
+
+
+def _fill(archive: Archive, source: Source, region: Region, report: Report) -> Checksum:
+    """Write every tile; return the sum of what reading the file has to give."""
+    seen, total = Checksum(), source.count(region)
+    for tile, payload in source.tiles(region):
+        seen.add(tile, archive.add(tile, payload))
+        report("Writing", seen.count, total, seen.count)
+    if not seen.count:
+        raise ExportError("no tile of the region is stored, expected some, or none of --cached")
+    archive.finish()
+    return seen
+
+
+def _verify(archive: Archive, wanted: Checksum, path: Path, report: Report) -> None:
+    """Read the whole file back. Raises ExportError unless it holds what was written."""
+    found = Checksum()
+    for tile, payload in archive.read():
+        found.add(tile, payload)
+        report("Checking", found.count, wanted.count, wanted.count + found.count)
+    if found != wanted:
+        raise ExportError(
+            f"{path} does not hold what was written to it: {found.count:,} tiles are there, "
+            f"expected {wanted.count:,}, each unchanged; nothing was kept"
+        )
+
+
+def _flush(path: Path) -> None:
+    """Wait until the disk has the file, so that its name never stands for less."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,79 @@
+"""MBTiles 1.3: all tiles in one SQLite file, rows counted from the south, equal tiles once."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from generator.tile import Tile
+from tileserver.batch.archive import About
+
+_SCHEMA = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA application_id = 1297105496;
+CREATE TABLE metadata (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE images (tile_id TEXT PRIMARY KEY, tile_data BLOB NOT NULL);
+CREATE TABLE map (
+    zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL, tile_row INTEGER NOT NULL,
+    tile_id TEXT NOT NULL
+);
+CREATE VIEW tiles AS
+    SELECT zoom_level, tile_column, tile_row, tile_data FROM map JOIN images USING (tile_id);
+"""
+"""1297105496 is 'MPBX', MBTiles' number. Without a journal: the file is no one's until renamed."""
+
+
+class MbtilesFile:
+    """An MBTiles archive at `path`."""
+
+    def __init__(self, path: Path, about: About) -> None:
+        self._path, self._about = path, about
+        path.unlink(missing_ok=True)
+        self._base = sqlite3.connect(path)
+        self._base.executescript(_SCHEMA)
+
+    def add(self, tile: Tile, payload: bytes) -> bytes:
+        """Take the next tile; return its bytes."""
+        name = hashlib.blake2b(payload, digest_size=16).hexdigest()
+        row = (1 << tile.z) - 1 - tile.y
+        self._base.execute("INSERT OR IGNORE INTO images VALUES (?, ?)", (name, payload))
+        self._base.execute("INSERT INTO map VALUES (?, ?, ?, ?)", (tile.z, tile.x, row, name))
+        return payload
+
+    def finish(self) -> None:
+        """Write the metadata and the index."""
+        about = self._about
+        texts = {
+            "name": about.title,
+            "description": about.description,
+            "attribution": about.attribution,
+            "format": about.format,
+            "bounds": ",".join(f"{edge:.7f}" for edge in about.bounds),
+            "center": ",".join(f"{degrees:.7f}" for degrees in about.centre) + f",{about.zooms[0]}",
+            "minzoom": str(about.zooms[0]),
+            "maxzoom": str(about.zooms[-1]),
+            "type": "baselayer",
+            "version": "1.0.0",
+        }
+        self._base.executemany("INSERT INTO metadata VALUES (?, ?)", texts.items())
+        self._base.execute(
+            "CREATE UNIQUE INDEX map_index ON map (zoom_level, tile_column, tile_row)"
+        )
+        self._base.commit()
+        self.close()
+
+    def read(self) -> Iterator[tuple[Tile, bytes]]:
+        """Yield every tile of the finished file, read anew."""
+        base = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            for z, x, row, payload in base.execute("SELECT * FROM tiles"):
+                yield Tile(z, x, (1 << z) - 1 - row), payload
+        finally:
+            base.close()
+
+    def close(self) -> None:
+        """Let go of the file; a second call does nothing."""
+        self._base.close()

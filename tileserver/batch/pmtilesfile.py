@@ -1,0 +1,79 @@
+"""PMTiles version 3: all tiles in one file that a static web server can hand out by ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pmtiles import reader, writer
+from pmtiles.tile import Compression, TileType
+
+from generator.tile import Tile
+from tileserver.batch.archive import About
+from tileserver.regions.tileid import tile_id
+
+_reader: Any = reader  # the library says that it is typed, but these two modules are not
+_writer: Any = writer
+
+_TYPES = {"png": TileType.PNG, "webp": TileType.WEBP, "jpg": TileType.JPEG}
+
+
+class PmtilesFile:
+    """A PMTiles archive at `path`: equal tiles stored once, neighbours beside each other.
+
+    The library keeps 0.3 kB per tile in memory, and the tiles in a file beside `path` until the
+    end: in its own place, the folder for temporary files, they would often fill the memory.
+    """
+
+    def __init__(self, path: Path, about: About) -> None:
+        self._path, self._about = path, about
+        self._data = path.with_name(path.name + ".data")
+        self._file = path.open("wb")
+        self._writer = _writer.Writer(self._file)
+        self._writer.tile_f.close()
+        self._writer.tile_f = self._data.open("w+b")
+
+    def add(self, tile: Tile, payload: bytes) -> bytes:
+        """Take the next tile, by rising tile number; return its bytes."""
+        self._writer.write_tile(tile_id(tile), payload)
+        return payload
+
+    def finish(self) -> None:
+        """Write directories, metadata and tiles."""
+        about = self._about
+        west, south, east, north = (round(edge * 1e7) for edge in about.bounds)
+        longitude, latitude = (round(degrees * 1e7) for degrees in about.centre)
+        header = {
+            "tile_compression": Compression.NONE,
+            "tile_type": _TYPES[about.format],
+            "min_lon_e7": west,
+            "min_lat_e7": south,
+            "max_lon_e7": east,
+            "max_lat_e7": north,
+            "center_zoom": about.zooms[0],
+            "center_lon_e7": longitude,
+            "center_lat_e7": latitude,
+        }
+        metadata = {
+            "name": about.title,
+            "description": about.description,
+            "attribution": about.attribution,
+            "type": "baselayer",
+            "version": "1.0.0",
+            "format": about.format,
+        }
+        self._writer.finalize(header, metadata)
+        self.close()
+
+    def read(self) -> Iterator[tuple[Tile, bytes]]:
+        """Yield every tile of the finished file, read anew."""
+        with self._path.open("rb") as file:
+            for (z, x, y), payload in _reader.all_tiles(_reader.MmapSource(file)):
+                yield Tile(z, x, y), payload
+
+    def close(self) -> None:
+        """Let go of the files; a second call does nothing."""
+        self._file.close()
+        self._writer.tile_f.close()
+        self._data.unlink(missing_ok=True)

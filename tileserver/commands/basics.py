@@ -1,0 +1,152 @@
+"""What the commands do once their arguments are read: settings, one line of intent, the work."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TimeRemainingColumn
+
+from generator.raster import TIFF_SUFFIXES, Georeference
+from generator.rasterwrite import create_picture
+from generator.tile import TILE_SIZE, Tile
+from tileserver.batch.geotiff import WORLD_METRES
+from tileserver.cache.tilecache import TileCache
+from tileserver.commands import bench as benchmark
+from tileserver.commands import webbench
+from tileserver.commands.configtext import read_settings
+from tileserver.encode import encode_png
+from tileserver.making.loading import load_renderer
+from tileserver.making.maker import Maker, Pixels
+from tileserver.settings import Settings
+
+if TYPE_CHECKING:
+    from generator.cascade import Cascade
+
+
+SERVED = ("seed", "base", "weights", "steps", "threads")
+"""Settings that `bench --http` hands on to the server it measures."""
+
+
+def load_world(settings: Settings) -> Cascade:
+    """Load base map and network. Raises GeneratorError."""
+    say("Loading the base map and the network")
+    return load_renderer(settings)
+
+
+def say(text: str) -> None:
+    """Print a line for the person at the terminal, apart from any output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def open_cache(settings: Settings) -> Iterator[TileCache]:
+    """Open the cache and close it whatever happens. Raises CacheError."""
+    cache = TileCache.open(settings.cache, settings.cache_limit)
+    try:
+        yield cache
+    finally:
+        cache.close()
+
+
+def render(args: argparse.Namespace) -> int:
+    """Write one tile to a file, or as PNG to standard output."""
+    settings = read_settings(args)
+    if args.output == "-":
+        sys.stdout.buffer.write(encode_png(tile_pixels(args, settings)))
+        return 0
+    path = Path(args.output)
+    place = georeference(args.tile) if path.suffix.lower() in TIFF_SUFFIXES else None
+    with create_picture(path, TILE_SIZE, TILE_SIZE, place) as sink:
+        sink.write(0, 0, tile_pixels(args, settings))
+    say(f"Wrote {path}: {about(args.tile)}")
+    return 0
+
+
+def tile_pixels(args: argparse.Namespace, settings: Settings) -> Pixels:
+    """Make one tile, or read it from the cache, as uint8 [256, 256, 3]."""
+    with contextlib.ExitStack() as stack:
+        cache = None if args.no_cache else stack.enter_context(open_cache(settings))
+        maker = Maker(load_world(settings), settings.seed, cache)
+        maker.make(args.tile)
+        return maker.pixels(args.tile)
+
+
+def georeference(tile: Tile) -> Georeference:
+    """Return where the tile lies in Web Mercator metres."""
+    side = WORLD_METRES / (1 << tile.z)
+    west, north = tile.x * side - WORLD_METRES / 2, WORLD_METRES / 2 - tile.y * side
+    step = side / TILE_SIZE
+    return Georeference("EPSG:3857", (step, 0.0, west, 0.0, -step, north))
+
+
+def about(tile: Tile) -> str:
+    """Say where a tile lies and how fine it is."""
+    west, south, east, north = tile.bounds
+    return (
+        f"tile {tile}, {south:.4f} to {north:.4f} north, {west:.4f} to {east:.4f} east, "
+        f"{tile.ground_resolution:.4g} m per pixel"
+    )
+
+
+def upscale(args: argparse.Namespace) -> int:
+    """Add detail to a picture of the user's own."""
+    settings = read_settings(args)
+    from generator.upscale import upscale_file
+
+    world = load_world(settings)
+    source, target = Path(args.input), Path(args.output)
+    with window_progress() as report:
+        upscale_file(world, source, target, args.gsd, args.stages, settings.seed, report)
+    say(f"Wrote {target}: {args.gsd / 4**args.stages:.4g} m per pixel")
+    return 0
+
+
+@contextlib.contextmanager
+def window_progress() -> Iterator[Callable[[int, int], None]]:
+    """Show windows done and the time left on standard error, once the work has begun."""
+    columns = ("{task.completed} of {task.total} windows", BarColumn(None), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task("windows")
+    with contextlib.ExitStack() as stack:
+
+        def report(done: int, total: int) -> None:
+            if done == 0:
+                stack.enter_context(bar)
+            bar.update(task, completed=done, total=total)
+
+        yield report
+
+
+def bench(args: argparse.Namespace) -> int:
+    """Measure this machine."""
+    settings = read_settings(args)
+    if args.http:
+        return _bench_http(args)
+    world = load_world(settings)
+    say("Measuring from empty caches; this takes a minute or two")
+    report = benchmark.bench(world, settings.seed, args.quick)
+    print(json.dumps(report, indent=2) if args.json else benchmark.table(report))
+    return 0
+
+
+def _bench_http(args: argparse.Namespace) -> int:
+    """Measure a server of its own, started with the same flags."""
+    given = {name: getattr(args, name, None) for name in ("config", *SERVED)}
+    flags = [
+        word
+        for name, value in given.items()
+        if value is not None
+        for word in (f"--{name}", str(value))
+    ]
+    say("Measuring a server with a cache of its own; this takes about two minutes")
+    command = [sys.executable, "-m", "tileserver", "serve", *flags]
+    report = webbench.webbench(command, args.quick)
+    print(json.dumps(report, indent=2) if args.json else webbench.table(report))
+    return 0

@@ -1,0 +1,216 @@
+"""What each command of `elsewhere` can be given, and how its texts are read."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+from generator.tile import Tile
+from tileserver.regions.region import parse_bbox, parse_zooms
+
+Value = TypeVar("Value")
+
+SWITCHES = {
+    "public": "strangers may come: budgets for clients, details only for this machine or the key",
+    "cached-only": "make no tiles, except for clients with the key",
+    "access-log": "log every answer",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that answers a mistake with one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the sentence and leave with status 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def serve(sub: Parser) -> None:
+    """Add what only `serve` can be given."""
+    group = sub.get_default("settings")
+    group.add_argument("--host", metavar="NAME", help="address to serve on (default 127.0.0.1)")
+    group.add_argument("--port", metavar="N", help="port to serve on (default 8000)")
+    group.add_argument("--public-url", metavar="URL", help="where clients reach this server")
+    group.add_argument(
+        "--trust-proxy",
+        action="store_const",
+        const=True,
+        help="believe X-Forwarded-* headers: only behind a proxy that sets them",
+    )
+    group.add_argument("--workers", metavar="N", help="web processes (default 1)")
+    group.add_argument("--nice", metavar="N", help="how far making tiles yields, 0-19 (default 10)")
+    for flag, text in SWITCHES.items():
+        group.add_argument(f"--{flag}", action="store_const", const=True, help=text)
+    group.add_argument(
+        "--render-budget", metavar="N", help="blocks of tiles made for one client per minute"
+    )
+    group.add_argument("--api-key", metavar="KEY", help="opens what is closed to other clients")
+    group.add_argument("--log-format", metavar="F", help="text or json (default text)")
+    group.add_argument("--log-level", metavar="L", help="debug, info, warning or error")
+
+
+def seed(sub: Parser) -> None:
+    """Add what only `seed` can be given."""
+    _region(sub)
+    sub.add_argument(
+        "--dry-run", action="store_true", help="only say how many tiles, bytes and hours"
+    )
+    sub.add_argument(
+        "--no-pin", action="store_true", help="let a full cache evict the region's tiles"
+    )
+    sub.add_argument(
+        "--missing", metavar="FILE", help="write the tiles that could not be made here, Z/X/Y each"
+    )
+    _nice(sub)
+
+
+def export(sub: Parser) -> None:
+    """Add what only `export` can be given."""
+    sub.add_argument("output", metavar="OUT", help="file to write: .pmtiles, .mbtiles or .tif")
+    _region(sub)
+    sub.add_argument(
+        "--format",
+        choices=("png", "webp", "jpg"),
+        default="png",
+        help="of the tiles; in a GeoTIFF how it is packed, png being exact (default png)",
+    )
+    sub.add_argument("--cached", action="store_true", help="make no tiles, take what is stored")
+    sub.add_argument("--force", action="store_true", help="replace OUT if it is there")
+    _nice(sub)
+
+
+def _region(sub: Parser) -> None:
+    where = sub.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "--bbox",
+        metavar="W,S,E,N",
+        type=_read(parse_bbox),
+        help="box in degrees; W > E crosses the dateline",
+    )
+    where.add_argument(
+        "--polygon", metavar="FILE", help="GeoJSON file of polygons, with holes if need be"
+    )
+    sub.add_argument(
+        "--zooms",
+        metavar="A-B",
+        type=_read(parse_zooms),
+        required=True,
+        help="zooms, such as 0-13 or 9,11",
+    )
+
+
+def _nice(sub: Parser) -> None:
+    sub.get_default("settings").add_argument(
+        "--nice", metavar="N", help="how far this yields to other programs, 0-19 (default 10)"
+    )
+
+
+def render(sub: Parser) -> None:
+    """Add what only `render` can be given."""
+    sub.add_argument("tile", metavar="Z/X/Y", type=_read(parse_tile), help="which tile")
+    sub.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        required=True,
+        help="picture to write (.png, .jpg or .tif), or - for PNG on standard output",
+    )
+    sub.add_argument("--no-cache", action="store_true", help="neither read nor store tiles")
+
+
+def upscale(sub: Parser) -> None:
+    """Add what only `upscale` can be given."""
+    sub.add_argument("input", metavar="IN", help="picture or GeoTIFF of any size")
+    sub.add_argument("output", metavar="OUT", help="picture to write, 4^N times larger")
+    sub.add_argument(
+        "--gsd",
+        metavar="METRES",
+        required=True,
+        type=_read(parse_metres),
+        help="ground resolution of IN",
+    )
+    sub.add_argument(
+        "--stages",
+        metavar="N",
+        default=1,
+        type=_read(parse_stages),
+        help="how many times to enlarge by 4 (default 1)",
+    )
+
+
+def bench(sub: Parser) -> None:
+    """Add what only `bench` can be given."""
+    sub.add_argument("--quick", action="store_true", help="a first idea within seconds")
+    text = "measure stored tiles over HTTP instead, with wrk and nginx where they are installed"
+    sub.add_argument("--http", action="store_true", help=text)
+    sub.add_argument("--json", action="store_true", help="print JSON")
+
+
+def cache_stats(sub: Parser) -> None:
+    """Add what only `cache stats` can be given."""
+    sub.add_argument("--json", action="store_true", help="print JSON")
+
+
+def cache_verify(sub: Parser) -> None:
+    """Add what only `cache verify` can be given."""
+    sub.add_argument("--repair", action="store_true", help="remove what is damaged")
+
+
+def cache_clear(sub: Parser) -> None:
+    """Add what only `cache clear` can be given."""
+    sub.add_argument(
+        "--world", metavar="SEED|all", required=True, help="whose tiles: a seed's, or everybody's"
+    )
+    sub.add_argument(
+        "--bbox",
+        metavar="W,S,E,N",
+        type=_read(parse_bbox),
+        help="only tiles that meet this box in degrees; W > E crosses the dateline",
+    )
+    sub.add_argument(
+        "--zooms", metavar="A-B", type=_read(parse_zooms), help="only these, such as 0-13 or 9,11"
+    )
+    sub.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def cache_compact(sub: Parser) -> None:
+    """Add nothing: `cache compact` has no flags of its own."""
+
+
+def parse_tile(text: str) -> Tile:
+    """Read 'Z/X/Y'. Raises ValueError with a sentence."""
+    parts = text.split("/")
+    if len(parts) != 3 or not all(p.isascii() and p.isdigit() and len(p) < 25 for p in parts):
+        raise ValueError(f"the tile is {text!r}, expected Z/X/Y such as 13/4268/2891")
+    return Tile(*map(int, parts))
+
+
+def parse_metres(text: str) -> float:
+    """Read a ground resolution in metres. Raises ValueError with a sentence."""
+    try:
+        metres = float(text)
+    except ValueError:
+        metres = 0.0
+    if not 0.01 <= metres <= 100_000:
+        raise ValueError(f"the ground resolution is {text!r}, expected metres per pixel such as 64")
+    return metres
+
+
+def parse_stages(text: str) -> int:
+    """Read a number of stages. Raises ValueError with a sentence."""
+    if not (text.isascii() and text.isdigit() and len(text) < 3 and 1 <= int(text) <= 5):
+        raise ValueError(f"the number of stages is {text!r}, expected 1 to 5")
+    return int(text)
+
+
+def _read(reader: Callable[[str], Value]) -> Callable[[str], Value]:
+    """Make argparse show the reader's own sentence."""
+
+    def read(text: str) -> Value:
+        try:
+            return reader(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read

@@ -1,0 +1,162 @@
+"""The command `elsewhere seed`: looks before it begins, makes a region, says what is missing."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tileserver.batch import seed as seeding
+from tileserver.batch.estimate import Absent, Estimate, estimate
+from tileserver.batch.progress import duration, progress
+from tileserver.batch.seed import Tally, absent, absent_parts, missing_tiles
+from tileserver.cache.claims import Claims
+from tileserver.cache.tilecache import TileCache
+from tileserver.commands import basics as commands
+from tileserver.commands.basics import say
+from tileserver.commands.configtext import read_settings
+from tileserver.errors import CacheError, RegionError
+from tileserver.making.maker import Maker
+from tileserver.regions.polygon import read_polygon
+from tileserver.regions.region import Region
+from tileserver.settings import Settings
+
+if TYPE_CHECKING:
+    from generator.cascade import Renderer
+
+LISTED = 20
+"""Missing tiles that are printed; the number of the others follows."""
+
+TYPICAL_BYTES = 75_000
+"""Bytes of a tile where none was measured yet."""
+
+
+def read_region(args: argparse.Namespace) -> Region:
+    """Return the region of --bbox or --polygon. Raises RegionError or TileError."""
+    return Region(
+        args.bbox if args.polygon is None else read_polygon(Path(args.polygon)), args.zooms
+    )
+
+
+@contextlib.contextmanager
+def open_claims(settings: Settings) -> Iterator[Claims]:
+    """Open the claims of the cache's directory and close them whatever happens."""
+    claims = Claims(settings.cache)
+    try:
+        yield claims
+    finally:
+        claims.close()
+
+
+def be_nice(settings: Settings) -> None:
+    """Yield the processor to other programs, as far as the settings say."""
+    if settings.nice and hasattr(os, "nice"):
+        os.nice(settings.nice)
+
+
+def seed(args: argparse.Namespace) -> int:
+    """Make every tile of a region, or only say what that would take."""
+    settings, region = read_settings(args), read_region(args)
+    be_nice(settings)
+    with commands.open_cache(settings) as cache, open_claims(settings) as claims:
+        renderer = commands.load_world(settings)
+        maker = Maker(renderer, settings.seed, cache, claims)
+        if args.dry_run:
+            found = estimate(renderer, settings.seed, region, _absent(maker, cache))
+            print(estimate_text(found, region, settings))
+            return 0
+        check_room(renderer, maker, cache, region, settings)
+        if not args.no_pin:
+            cache.pin(maker.world, region.bbox, region.zooms)
+        status = _make(maker, region, settings)
+        if args.missing is not None and status != 130:
+            write_missing(Path(args.missing), cache, maker.world, region)
+        return status
+
+
+def _absent(maker: Maker, cache: TileCache) -> Absent:
+    return lambda zoom, places: absent(cache, maker.world, zoom, places)
+
+
+def check_room(
+    renderer: Renderer, maker: Maker, cache: TileCache, region: Region, settings: Settings
+) -> None:
+    """Raise CacheError if the region cannot fit on the disk or in the cache's limit.
+
+    A sample is taken only where a guess by the number of tiles leaves doubt.
+    """
+    left = sum(
+        sum(map(len, missing.values())) for _, missing in absent_parts(cache, maker.world, region)
+    )
+    disk = shutil.disk_usage(settings.cache).free
+    room = min(disk, max(0, settings.cache_limit - cache.size))
+    if 2 * left * TYPICAL_BYTES <= room:
+        return
+    say("Making a few tiles to see whether the region fits")
+    size = estimate(renderer, settings.seed, region, _absent(maker, cache)).size
+    if size > room:
+        what, advice = "the disk has", "free some"
+        if room < disk:
+            what, advice = "the cache may grow by", "raise --cache-limit"
+        raise CacheError(
+            f"the region needs about {size / 1e9:,.1f} GB more and {what} {room / 1e9:,.1f} GB, "
+            f"expected enough: {advice}, or give a smaller region or fewer zooms"
+        )
+
+
+def _make(maker: Maker, region: Region, settings: Settings) -> int:
+    say(f"Making {len(region):,} tiles of world {settings.seed} in {settings.cache}")
+    try:
+        with progress() as report:
+            tally = seeding.seed(maker, region, report)
+    except KeyboardInterrupt:
+        say("Stopped; the same command goes on from here.")
+        return 130
+    print(tally_text(tally))
+    return 1 if tally.missing else 0
+
+
+def write_missing(path: Path, cache: TileCache, world: bytes, region: Region) -> None:
+    """Write the region's tiles that are not stored, a line each. Raises RegionError."""
+    try:
+        with path.open("w", encoding="ascii") as file:
+            file.writelines(f"{tile}\n" for tile in missing_tiles(cache, world, region))
+    except OSError as error:
+        raise RegionError(
+            f"the list {path} cannot be written ({error.strerror}), expected a path to a new file"
+        ) from None
+
+
+def tally_text(tally: Tally) -> str:
+    """Return the outcome of a seeding, with the tiles that are missing."""
+    lines = [
+        f"{tally.made:,} tiles made, {tally.present:,} were there, {tally.missing:,} missing; "
+        f"{tally.extra:,} others were made on the way."
+    ]
+    lines += [f"  missing {tile}  {why}" for tile, why in list(tally.reasons.items())[:LISTED]]
+    if tally.missing > LISTED:
+        lines.append(f"  and {tally.missing - min(LISTED, len(tally.reasons)):,} more")
+    if tally.missing:
+        lines.append("The same command tries the missing ones again.")
+    return "\n".join(lines)
+
+
+def estimate_text(found: Estimate, region: Region, settings: Settings) -> str:
+    """Return a dry run's outcome as lines for people."""
+    lines = [f"World {settings.seed}, {region.shape.name}, cache {settings.cache}"]
+    lines += [f"  zoom {zoom:>2}  {tiles:>13,} tiles" for zoom, tiles in found.zooms.items()]
+    blocks = sum(found.blocks.values())
+    return "\n".join(
+        [
+            *lines,
+            f"  in all   {found.wanted:>13,} tiles, of which {found.stored:,} are stored",
+            f"  besides  {found.extra:>13,} tiles that these are made from or with",
+            f"To be made: {found.made:,} tiles in {blocks:,} blocks, about "
+            f"{found.size / 1e6:,.1f} MB in {duration(found.seconds)} "
+            f"(from a sample of {found.sampled} blocks). Nothing was stored.",
+        ]
+    )

@@ -1,0 +1,145 @@
+"""What the benchmark loads: this program's server with one stored tile, and nginx with a file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from generator.tile import TILE_SIZE, Tile
+from tileserver.cache.tilecache import TileCache
+from tileserver.encode import encode_png
+from tileserver.errors import StartError
+
+TILE = Tile(7, 64, 43)
+TILE_BYTES = 20_000
+
+_NGINX = """daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/errors;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000;
+  types {{ image/png png; }} {paths}
+  server {{ listen 127.0.0.1:{port}; root {folder}/files; }}
+}}
+"""
+_PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+
+@contextlib.contextmanager
+def server(command: list[str], cache: Path, patience: float = 120.0) -> Iterator[str]:
+    """Start a server on a cache and a free port; give its address, without "/" at the end."""
+    command = [*command, "--port", "0", "--host", "127.0.0.1", "--cache", str(cache)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        stop = threading.Timer(patience, process.kill)
+        stop.start()
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line.startswith("Elsewhere is at "):
+                raise StartError(f"the server did not start within {patience:g} s: {line.strip()}")
+            address = line.split()[3].rstrip("/").replace("localhost", "127.0.0.1")
+            wait(lambda: status(f"{address}/readyz") == 200, patience)
+            stop.cancel()
+            yield address
+        finally:
+            stop.cancel()
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def store(address: str, path: Path, payload: bytes) -> str:
+    """Put a tile into the cache of a running server, and return its URL."""
+    wait(lambda: status(f"{address}/0/0/0.png") == 200, 30)
+    cache = TileCache.open(path)
+    try:
+        wait(lambda: bool(cache.worlds()), 30)
+        (world,) = cache.worlds()
+        cache.put_many(world, [(TILE, payload)])
+    finally:
+        cache.close()
+    return f"{address}/{TILE}.png"
+
+
+def sample(size: int = TILE_BYTES) -> bytes:
+    """Return a tile's PNG of about `size` bytes: land in steps with as much noise as that takes."""
+    random = np.random.default_rng(0)
+    wave = np.sin(np.linspace(0, 3, TILE_SIZE))
+    land = (96 + 48 * wave[:, None] * wave[None]) // 12 * 12
+    noise = random.standard_normal((TILE_SIZE, TILE_SIZE, 1))
+    low, high, png = 0.0, 32.0, b""
+    for _ in range(12):
+        middle = (low + high) / 2
+        pixels = (land[..., None] + middle * noise) * (0.8, 1.0, 0.7)
+        png = encode_png(np.clip(pixels, 0, 255).round().astype(np.uint8))
+        low, high = (middle, high) if len(png) < size else (low, middle)
+    return png
+
+
+@contextlib.contextmanager
+def static(folder: Path, payload: bytes) -> Iterator[str | None]:
+    """Start nginx on a file, and give its URL; None where it is not installed.
+
+    It has one worker and the settings that Debian packages it with, less the access log. With
+    open_file_cache, which those leave off, it was 1.1 to 1.5 times as fast in rough rounds.
+    """
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        yield None
+        return
+    (folder / "files").mkdir(parents=True)
+    (folder / "files" / "tile.png").write_bytes(payload)
+    os.chmod(folder, 0o755)
+    os.chmod(folder.parent, 0o755)  # its worker may run as another user
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    paths = " ".join(f"{name}_temp_path {folder}/{name};" for name in _PATHS)
+    (folder / "conf").write_text(_NGINX.format(folder=folder, port=port, paths=paths))
+    command = [program, "-p", str(folder), "-c", str(folder / "conf")]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            url = f"http://127.0.0.1:{port}/tile.png"
+            wait(lambda: status(url) == 200, 10)
+            yield url
+        finally:
+            process.terminate()
+
+
+def etag(url: str) -> str:
+    """Return the tag of what is at a URL."""
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return str(answer.headers["ETag"])
+
+
+def status(url: str) -> int:
+    """Return the HTTP status of a URL, 0 when there is no answer."""
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            answer.read()
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except OSError:
+        return 0
+
+
+def wait(met: Callable[[], bool], patience: float) -> None:
+    """Wait until something is so. Raises StartError when it takes too long."""
+    end = time.monotonic() + patience
+    while not met():
+        if time.monotonic() > end:
+            raise StartError(f"the benchmark waited for {patience:g} s in vain")
+        time.sleep(0.02)

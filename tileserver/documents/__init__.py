@@ -1,0 +1,1 @@
+"""What GIS clients read beside tiles: TileJSON, WMTS, OGC API, TMS, GDAL, QGIS, OpenAPI."""

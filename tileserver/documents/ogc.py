@@ -1,0 +1,172 @@
+"""OGC API - Tiles, part 1: landing page, conformance, tile matrix set and tileset of one world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from generator.tile import MAX_LATITUDE, MAX_ZOOM, TILE_SIZE
+from tileserver.documents.about import FORMATS, NAME, SUMMARY, attribution, title
+from tileserver.documents.grid import EDGE, LAST_MATRIX, cell_size, scale_denominator
+from tileserver.documents.links import Links
+from tileserver.settings import Settings
+
+Document = dict[str, Any]
+
+MATRIX_SET = "WebMercatorQuad"
+CRS = "http://www.opengis.net/def/crs/EPSG/0/3857"
+MATRIX_SET_URI = f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{MATRIX_SET}"
+SCALE_SET = "http://www.opengis.net/def/wkss/OGC/1.0/GoogleMapsCompatible"
+OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
+
+_REL = "http://www.opengis.net/def/rel/ogc/1.0/"
+_SPEC = "http://www.opengis.net/spec/"
+_CONFORMANCE = (
+    "ogcapi-common-1/1.0/conf/core",
+    "ogcapi-common-1/1.0/conf/landing-page",
+    "ogcapi-common-1/1.0/conf/json",
+    "ogcapi-tiles-1/1.0/conf/core",
+    "ogcapi-tiles-1/1.0/conf/tileset",
+    "ogcapi-tiles-1/1.0/conf/tilesets-list",
+    "ogcapi-tiles-1/1.0/conf/dataset-tilesets",
+    "ogcapi-tiles-1/1.0/conf/png",
+    "ogcapi-tiles-1/1.0/conf/jpeg",
+    "tms/2.0/conf/tilematrixset",
+    "tms/2.0/conf/json-tilematrixset",
+)
+
+
+def landing_page(links: Links, settings: Settings) -> Document:
+    """Return the landing page of a world; its extent lets GDAL open the page itself."""
+    viewer = f"{links.root}#seed={links.seed}"
+    return {
+        "title": title(links.seed),
+        "description": SUMMARY,
+        "attribution": attribution(settings),
+        "extent": {"spatial": {"bbox": [[-180.0, -MAX_LATITUDE, 180.0, MAX_LATITUDE]]}},
+        "links": [
+            _link("self", links(""), "This document"),
+            _link("alternate", viewer, "The map in a browser", "text/html"),
+            _link("service-desc", links.root + "openapi.json", "The API", OPENAPI),
+            _link("service-doc", links.root + "connect", "How to connect", "text/html"),
+            _link("conformance", links("conformance"), "Conformance classes"),
+            _link(_REL + "tilesets-map", links("tiles"), "Tilesets"),
+            _link(_REL + "tiling-schemes", links("tileMatrixSets"), "Tile matrix sets"),
+        ],
+    }
+
+
+def conformance() -> Document:
+    """Return the conformance classes that the server keeps to."""
+    return {"conformsTo": [_SPEC + name for name in _CONFORMANCE]}
+
+
+def matrix_sets(links: Links) -> Document:
+    """Return the list of tile matrix sets: the one there is."""
+    item = {
+        "id": MATRIX_SET,
+        "title": "Web Mercator, 256 px tiles",
+        "uri": MATRIX_SET_URI,
+        "crs": CRS,
+        "links": [_link("self", links(f"tileMatrixSets/{MATRIX_SET}"), "Definition")],
+    }
+    return {"tileMatrixSets": [item], "links": [_link("self", links("tileMatrixSets"))]}
+
+
+def matrix_set() -> Document:
+    """Return the definition of WebMercatorQuad with all its registered zooms."""
+    matrices = [
+        {
+            "id": str(zoom),
+            "scaleDenominator": scale_denominator(zoom),
+            "cellSize": cell_size(zoom),
+            "cornerOfOrigin": "topLeft",
+            "pointOfOrigin": [-EDGE, EDGE],
+            "tileWidth": TILE_SIZE,
+            "tileHeight": TILE_SIZE,
+            "matrixWidth": 1 << zoom,
+            "matrixHeight": 1 << zoom,
+        }
+        for zoom in range(LAST_MATRIX + 1)
+    ]
+    return {
+        "id": MATRIX_SET,
+        "title": "Web Mercator, 256 px tiles",
+        "uri": MATRIX_SET_URI,
+        "crs": CRS,
+        "orderedAxes": ["X", "Y"],
+        "boundingBox": {"lowerLeft": [-EDGE, -EDGE], "upperRight": [EDGE, EDGE]},
+        "wellKnownScaleSet": SCALE_SET,
+        "tileMatrices": matrices,
+    }
+
+
+def tilesets(links: Links) -> Document:
+    """Return the list of a world's tilesets: the one there is."""
+    item = _summary(links)
+    item["links"] = [
+        _link("self", links(f"tiles/{MATRIX_SET}"), "Tileset"),
+        _scheme(links),
+    ]
+    return {"tilesets": [item], "links": [_link("self", links("tiles"), "This document")]}
+
+
+def tileset(links: Links, settings: Settings) -> Document:
+    """Return a world's tileset: where its tiles are and which there are."""
+    path = f"tiles/{MATRIX_SET}"
+    limits = [
+        {
+            "tileMatrix": str(zoom),
+            "minTileRow": 0,
+            "maxTileRow": (1 << zoom) - 1,
+            "minTileCol": 0,
+            "maxTileCol": (1 << zoom) - 1,
+        }
+        for zoom in range(MAX_ZOOM + 1)
+    ]
+    items = [
+        {
+            **_link(
+                "item",
+                links(f"{path}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}?f={extension}"),
+                f"Tiles as {media_type}",
+                media_type,
+            ),
+            "templated": True,
+        }
+        for extension, media_type in FORMATS.items()
+    ]
+    return {
+        **_summary(links),
+        "description": SUMMARY,
+        "keywords": ["synthetic", "imagery", NAME],
+        "attribution": attribution(settings),
+        "mediaTypes": list(FORMATS.values()),
+        "boundingBox": {"lowerLeft": [-EDGE, -EDGE], "upperRight": [EDGE, EDGE], "crs": CRS},
+        "tileMatrixSetLimits": limits,
+        "links": [
+            _link("self", links(path), "This document"),
+            _scheme(links),
+            *items,
+            _link("alternate", links("tilejson.json"), "TileJSON"),
+        ],
+    }
+
+
+def _summary(links: Links) -> Document:
+    return {
+        "title": title(links.seed),
+        "dataType": "map",
+        "crs": CRS,
+        "tileMatrixSetURI": MATRIX_SET_URI,
+    }
+
+
+def _scheme(links: Links) -> Document:
+    href = links(f"tileMatrixSets/{MATRIX_SET}")
+    return _link(_REL + "tiling-scheme", href, "Tile matrix set")
+
+
+def _link(
+    rel: str, href: str, name: str = "This document", media_type: str = "application/json"
+) -> Document:
+    return {"rel": rel, "href": href, "type": media_type, "title": name}

@@ -1,0 +1,174 @@
+"""The parts that the API's description shares: parameters, answers, headers and schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from generator.tile import MAX_ZOOM
+from tileserver.documents.about import FORMATS
+from tileserver.settings import MAX_SEED
+
+Part = dict[str, Any]
+
+STATUSES = {
+    "Wrong": "400",
+    "ExceptionReport": "400",
+    "Forbidden": "403",
+    "Missing": "404",
+    "Unacceptable": "406",
+    "TooMany": "429",
+    "Failed": "500",
+    "Later": "503",
+}
+"""Shared answer to its HTTP status."""
+
+
+def reference(kind: str, name: str) -> Part:
+    """Return a reference to a shared part. kind: parameters, responses, headers or schemas."""
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _parameter(name: str, place: str, schema: Part, text: str) -> Part:
+    needed = {"required": True} if place == "path" else {}
+    return {"name": name, "in": place, "schema": schema, "description": text, **needed}
+
+
+def _whole(high: int) -> Part:
+    return {"type": "integer", "minimum": 0, "maximum": high}
+
+
+_LAST = (1 << MAX_ZOOM) - 1
+_NAMES = [*FORMATS, "jpeg"]
+_PARAMETERS = {
+    "seed": _parameter("seed", "path", _whole(MAX_SEED), "Number of the world."),
+    "z": _parameter("z", "path", _whole(MAX_ZOOM), "Zoom."),
+    "x": _parameter("x", "path", _whole(_LAST), "Column, from the west; below 2^z."),
+    "y": _parameter("y", "path", _whole(_LAST), "Row, from the north unless said so; below 2^z."),
+    "extension": _parameter("extension", "path", {"enum": _NAMES}, "Picture format."),
+    "v": _parameter("v", "query", {"type": "string"}, "The world's version: cacheable for ever."),
+    "tileMatrix": _parameter("tileMatrix", "path", _whole(MAX_ZOOM), "Zoom."),
+    "tileRow": _parameter("tileRow", "path", _whole(_LAST), "Row, from the north."),
+    "tileCol": _parameter("tileCol", "path", _whole(_LAST), "Column, from the west."),
+    "format": _parameter("format", "query", {"enum": list(FORMATS)}, "The tiles' format."),
+    "scale": _parameter("scale", "query", {"enum": ["1", "2"]}, "2 for tiles of 512 pixels."),
+    "f-json": _parameter("f", "query", {"enum": ["json"]}, "Format of the document."),
+    "f-page": _parameter("f", "query", {"enum": ["html", "json"]}, "Format; else Accept decides."),
+    "f-tile": _parameter("f", "query", {"enum": _NAMES}, "Format; else Accept decides."),
+}
+
+_STRING: Part = {"type": "string"}
+_LINKS: Part = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["rel", "href"],
+        "properties": {
+            "rel": _STRING,
+            "href": _STRING,
+            "type": _STRING,
+            "title": _STRING,
+            "templated": {"type": "boolean"},
+        },
+    },
+}
+
+
+def _object(required: list[str], **properties: Part) -> Part:
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _list(item: Part) -> Part:
+    return {"type": "array", "items": item}
+
+
+_NUMBERS = _list({"type": "number"})
+_SCHEMAS = {
+    "Any": {"type": "object"},
+    "Problem": _object(
+        ["type", "title", "status", "detail"],
+        type=_STRING,
+        title=_STRING,
+        status={"type": "integer"},
+        detail=_STRING,
+    ),
+    "Status": _object(["status"], status=_STRING),
+    "TileJson": _object(
+        ["tilejson", "tiles", "vector_layers"],
+        tilejson={"const": "3.0.0"},
+        tiles=_list(_STRING),
+        vector_layers={"type": "array", "maxItems": 0},
+        bounds=_NUMBERS,
+        center=_NUMBERS,
+        minzoom=_whole(MAX_ZOOM),
+        maxzoom=_whole(MAX_ZOOM),
+        scheme={"const": "xyz"},
+        attribution=_STRING,
+        version=_STRING,
+    ),
+    "LandingPage": _object(["links"], title=_STRING, description=_STRING, links=_LINKS),
+    "Conformance": _object(["conformsTo"], conformsTo=_list(_STRING)),
+    "TileMatrixSets": _object(["tileMatrixSets"], tileMatrixSets=_list({"type": "object"})),
+    "TileMatrixSet": _object(
+        ["id", "crs", "tileMatrices"],
+        id=_STRING,
+        crs=_STRING,
+        tileMatrices=_list(
+            _object(
+                ["id", "scaleDenominator", "cellSize", "pointOfOrigin", "matrixWidth"],
+                id=_STRING,
+                scaleDenominator={"type": "number"},
+                cellSize={"type": "number"},
+                pointOfOrigin=_NUMBERS,
+                matrixWidth={"type": "integer"},
+                matrixHeight={"type": "integer"},
+                tileWidth={"type": "integer"},
+                tileHeight={"type": "integer"},
+            )
+        ),
+    ),
+    "TileSets": _object(["tilesets"], tilesets=_list(reference("schemas", "TileSet"))),
+    "TileSet": _object(
+        ["dataType", "crs", "links"],
+        dataType={"const": "map"},
+        crs=_STRING,
+        tileMatrixSetURI=_STRING,
+        links=_LINKS,
+    ),
+}
+
+
+def _problem(text: str, **headers: str) -> Part:
+    content = {"application/problem+json": {"schema": reference("schemas", "Problem")}}
+    answer: Part = {"description": text, "content": content}
+    if headers:
+        answer["headers"] = {"Retry-After": reference("headers", headers["retry"])}
+    return answer
+
+
+_RESPONSES = {
+    "Wrong": _problem("The request cannot be read; the detail says what was expected."),
+    "ExceptionReport": {
+        "description": "OGC's report of what is wrong with the keys and values.",
+        "content": {"application/xml": {}, "application/problem+json": {}},
+    },
+    "Forbidden": _problem("Only for the operator."),
+    "Missing": _problem("There is no such tile or world."),
+    "Unacceptable": _problem("Accept takes none of the formats there are."),
+    "TooMany": _problem("The client's share of new tiles is used up.", retry="Retry-After"),
+    "Failed": _problem("The tile could not be made."),
+    "Later": _problem("Not now: loading, full or stopping.", retry="Retry-After"),
+}
+
+_HEADERS: Part = {
+    "ETag": {"description": "Digest of the picture.", "schema": _STRING},
+    "Last-Modified": {"description": "When the tile was stored.", "schema": _STRING},
+    "Cache-Control": {"description": "For ever with the version in ?v=.", "schema": _STRING},
+    "Retry-After": {"description": "Seconds.", "schema": _whole(1 << 20)},
+}
+
+COMPONENTS: Part = {
+    "parameters": _PARAMETERS,
+    "responses": _RESPONSES,
+    "headers": _HEADERS,
+    "schemas": _SCHEMAS,
+}

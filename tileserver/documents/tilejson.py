@@ -1,0 +1,44 @@
+"""TileJSON 3.0.0: one world's tiles for Leaflet, MapLibre, OpenLayers and their kin."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+from generator.tile import MAX_LATITUDE, MAX_ZOOM
+from tileserver.documents.about import FORMATS, SUMMARY, attribution, title
+from tileserver.documents.links import Links
+from tileserver.errors import BadRequestError
+from tileserver.settings import Settings
+
+
+def tilejson(
+    links: Links, settings: Settings, query: Mapping[str, str], edition: str = ""
+) -> dict[str, Any]:
+    """Return a world's TileJSON; the query may ask for format=png|webp|jpg and scale=1|2.
+
+    edition: version of the world, which makes the tiles cacheable for ever; empty if unknown.
+
+    `vector_layers` is there, and empty, because the specification's JSON schema demands it; the
+    attribution is HTML there, so a base map's file name is escaped. Raises BadRequestError.
+    """
+    extension, scale = query.get("format", "png"), query.get("scale", "1")
+    if extension not in FORMATS:
+        raise BadRequestError(f"the format is unknown, expected one of: {', '.join(FORMATS)}")
+    if scale not in ("1", "2"):
+        raise BadRequestError("the scale is unknown, expected 1 or 2")
+    return {
+        "tilejson": "3.0.0",
+        "name": title(links.seed),
+        "description": SUMMARY,
+        "version": "1.0.0" + (edition and f"+{edition}"),
+        "attribution": html.escape(attribution(settings)),
+        "scheme": "xyz",
+        "tiles": [links.tiles(extension, int(scale), edition)],
+        "minzoom": 0,
+        "maxzoom": MAX_ZOOM,
+        "bounds": [-180.0, -MAX_LATITUDE, 180.0, MAX_LATITUDE],
+        "center": [8.0, 24.0, 3],
+        "vector_layers": [],
+    }

@@ -1,0 +1,100 @@
+"""One process of the server, through all its lives, as its supervisor sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext, SpawnProcess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tileserver.processes.process import COMPLETE, READY, Start
+
+if TYPE_CHECKING:
+    from tileserver.making.metrics import Cells
+    from tileserver.settings import Settings
+
+
+@dataclass(eq=False)
+class Child:
+    """A process that may die and be started again.
+
+    role: generator or worker. row: its row of the metrics. target: called with a Start in the new
+    process. works, complete: whether it has reported so in this life. proven: whether it has worked
+    in any. failures: lives in a row that never worked. due: when, on the monotonic clock, the next
+    life begins.
+    """
+
+    name: str
+    role: str
+    row: int
+    target: Callable[[Start], None]
+    process: SpawnProcess | None = None
+    report: Connection | None = None
+    works: bool = False
+    complete: bool = False
+    proven: bool = False
+    failures: int = 0
+    due: float = 0.0
+
+    @property
+    def alive(self) -> bool:
+        """Say whether the process is there."""
+        return self.process is not None and self.process.is_alive()
+
+    def start(
+        self, context: SpawnContext, settings: Settings, rows: Sequence[Cells], directory: Path
+    ) -> None:
+        """Begin a life. directory: what the server's processes share while they run."""
+        self.report, reporting = context.Pipe(duplex=False)
+        self.works = self.complete = False
+        start = Start(self.name, settings, rows, self.row, directory, reporting)
+        # Ctrl-C goes to every process of the terminal: only the supervisor shall hear it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.process = context.Process(
+                target=self.target, args=(start,), name=self.name, daemon=True
+            )
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            reporting.close()
+
+    def hear(self) -> tuple[str, str] | None:
+        """Take in a report; return it if it is an error's kind and sentence."""
+        try:
+            if self.report is None or not self.report.poll():
+                return None
+            kind, sentence = self.report.recv()
+        except (EOFError, OSError):
+            self.report = None
+            return None
+        if kind == COMPLETE:
+            self.complete = True
+            return None
+        if kind != READY:
+            return kind, sentence
+        self.works = self.proven = True
+        self.failures = 0
+        return None
+
+    def bury(self) -> None:
+        """Forget a process that has ended or is about to."""
+        if self.process is not None:
+            self.process.join()
+            self.process.close()
+        if self.report is not None:
+            self.report.close()
+        self.process = self.report = None
+        self.works = self.complete = False
+
+    def obituary(self) -> str:
+        """Say how the process ended."""
+        code = None if self.process is None else self.process.exitcode
+        if code is not None and code < 0:
+            with contextlib.suppress(ValueError):
+                return f"the process {self.name} was ended by {signal.Signals(-code).name}"
+        return f"the process {self.name} ended with status {code}"

@@ -1,0 +1,95 @@
+"""What every process that a supervisor starts has in common: how it begins and what it reports."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from generator.errors import GeneratorError
+from tileserver import logs
+from tileserver.errors import ServerError
+
+if TYPE_CHECKING:
+    from tileserver.making.metrics import Cells
+    from tileserver.settings import Settings
+
+READY = "ready"
+"""What a process reports when it works; before that it may report an error's kind and sentence."""
+
+COMPLETE = "complete"
+"""What it reports when it can do all of its work, which needs the others."""
+
+GRACE_SECONDS = 5
+"""How long answers may take once requests that wait for a tile have been turned away."""
+
+EXIT_FAILED = 3
+"""Exit status of a process that has reported an error."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the supervisor gives a process.
+
+    name: for logs. rows, row: the shared metrics and which are this process's own. directory: what
+    the processes share while they run. report: where (kind, sentence) goes.
+    """
+
+    name: str
+    settings: Settings
+    rows: Sequence[Cells]
+    row: int
+    directory: Path
+    report: Connection
+
+    def enter(self) -> None:
+        """Begin: set up logs, and see that this process ends with the supervisor."""
+        logs.configure(self.name, self.settings.log_format, self.settings.log_level)
+        with contextlib.suppress(OSError):  # what Linux' ps and top show, 15 characters at most
+            Path("/proc/self/comm").write_text(f"ew-{self.name}"[:15])
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            threading.Thread(target=self._outlive, args=(parent,), daemon=True).start()
+
+    def ready(self) -> None:
+        """Tell the supervisor that this process works."""
+        self.tell(READY, "")
+
+    def complete(self) -> None:
+        """Tell the supervisor that nothing is missing any more."""
+        self.tell(COMPLETE, "")
+
+    def tell(self, kind: str, sentence: str) -> None:
+        """Tell the supervisor something; if it is gone, so is this process soon."""
+        with contextlib.suppress(OSError):
+            self.report.send((kind, sentence))
+
+    def _outlive(self, parent: multiprocessing.process.BaseProcess) -> None:
+        """Wait for the supervisor's end, tidy up and end; whatever runs is safe to interrupt."""
+        parent.join()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        os._exit(EXIT_FAILED)
+
+
+def run(start: Start, module: str, **options: Any) -> None:
+    """Call a module's `run` in the new process: only there it is imported."""
+    importlib.import_module(module).run(start, **options)
+
+
+@contextlib.contextmanager
+def report_failure(start: Start) -> Iterator[None]:
+    """Report an expected error to the supervisor and end this process."""
+    try:
+        yield
+    except (ServerError, GeneratorError) as error:
+        start.tell(type(error).__name__, str(error))
+        sys.exit(EXIT_FAILED)

@@ -1,0 +1,93 @@
+"""A web process: answers requests from the cache, and asks the generator process for the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from types import FrameType
+
+import uvicorn
+
+from tileserver.cache.tilecache import TileCache
+from tileserver.making.metrics import Metrics
+from tileserver.making.service import TileService
+from tileserver.processes.office import SOCKET
+from tileserver.processes.process import GRACE_SECONDS, Start, report_failure
+from tileserver.serving.app import create_app, front
+
+
+def run(start: Start, listener: socket.socket) -> None:
+    """Serve until SIGTERM; tells the supervisor how the start went."""
+    start.enter()
+    with report_failure(start):
+        settings = start.settings
+        cache = TileCache.open(settings.cache, settings.cache_limit)
+        with contextlib.closing(cache):
+            metrics = Metrics(start.rows, start.row)
+            app = create_app(settings, None, cache, start.directory / SOCKET, metrics)
+            config = uvicorn.Config(
+                app,
+                http=front(app.state.service).protocol(),
+                ws="none",
+                lifespan="on",
+                access_log=False,
+                log_config=None,
+                log_level="warning",
+                server_header=False,
+                proxy_headers=False,  # the setting trust_proxy decides, not where the proxy stands
+                timeout_graceful_shutdown=int(settings.drain_seconds) + GRACE_SECONDS,
+            )
+            with _calm_exit():
+                server = DrainingServer(config, app.state.service, start)
+                server.run(sockets=[listener])
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that tells when it serves and, once told to stop, turns away what takes long."""
+
+    def __init__(self, config: uvicorn.Config, service: TileService, start: Start) -> None:
+        super().__init__(config)
+        self.service = service
+        self.start = start
+        self._completing: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start serving, and tell."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            self.start.ready()
+            self._completing = asyncio.create_task(self._complete())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, finish what can be finished, turn the others away, and close."""
+        seconds = self.service.settings.drain_seconds
+        ending = asyncio.get_running_loop().call_later(seconds, self.service.refuse)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            ending.cancel()
+            if self._completing is not None:
+                self._completing.cancel()
+
+    async def _complete(self) -> None:
+        """Tell once tiles can be made."""
+        assert self.service.backend is not None
+        await self.service.backend.greeted()
+        self.start.complete()
+
+
+@contextlib.contextmanager
+def _calm_exit() -> Iterator[None]:
+    """Let SIGTERM end the server without ending the process abruptly afterwards."""
+
+    def ignore(number: int, frame: FrameType | None) -> None:
+        pass
+
+    before = signal.signal(signal.SIGTERM, ignore)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,1 @@
+"""Regions of the map and the numbers of their tiles."""

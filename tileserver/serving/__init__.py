@@ -1,0 +1,1 @@
+"""Serving over HTTP: sockets, the application, and the tiles themselves."""

@@ -1,0 +1,48 @@
+"""The outermost layer of the application: CORS for everybody, and no error without an answer."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tileserver.errors import problem, problem_for
+from tileserver.making.metrics import Metrics
+from tileserver.serving.http import OPEN, preflight, send_plain, send_problem
+
+_QUERY = "the query has bytes that are not ASCII, expected %XX in their place"
+
+log = logging.getLogger("elsewhere")
+
+
+class Edge:
+    """Outermost layer: CORS for everybody, answers counted, and no error without an answer."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and complete its answer."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], *OPEN]
+                self.metrics.answered(message["status"])
+            await send(message)
+
+        if scope["method"] == "OPTIONS":
+            return await send_plain(sending, 204, preflight(scope["headers"]))
+        if not scope.get("query_string", b"").isascii():
+            return await send_problem(sending, problem_for(400, _QUERY))
+        try:
+            await self.app(scope, receive, sending)
+        except Exception as error:
+            log.exception("answering %s failed", scope["path"])
+            if not started:
+                await send_problem(sending, problem(error))

@@ -1,0 +1,217 @@
+"""The tiles' endpoint: address to service to answer, as bare ASGI and, for stored tiles, as bytes.
+
+A tile that is in the cache is answered in one go without ASGI when the protocol asks `at_hand`;
+everything else, and every other server, goes through the application. Both say the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from starlette.types import Receive, Scope, Send
+
+from generator.errors import GeneratorError
+from tileserver.address import Address, match_address, parse_address, version_of
+from tileserver.cache.tilecache import Entry
+from tileserver.encoding import Encoding
+from tileserver.errors import ServerError, problem, problem_for
+from tileserver.making.service import TileService
+from tileserver.serving.access import Access
+from tileserver.serving.http import (
+    CACHE_CONTROL,
+    FOREVER,
+    METHODS,
+    OPEN,
+    Pair,
+    http_date,
+    is_unchanged,
+    rendered,
+    send_plain,
+    send_problem,
+    until_disconnect,
+)
+
+HOT_SECONDS = 0.5
+HOT_BYTES = 32 << 20
+"""Answers from the cache are remembered for so long, and at most so many bytes of them.
+
+So a tile that everybody looks at is read from the cache twice a second, and one that is removed
+from it is gone half a second later.
+"""
+
+
+class Ready(NamedTuple):
+    """An answer that needs no waiting: its headers as HTTP sends them, with the blank line."""
+
+    status: int
+    head: bytes
+    body: bytes
+
+
+class _Hot(NamedTuple):
+    zoom: int
+    tag: bytes
+    modified: int
+    whole: Ready
+    unchanged: Ready
+
+
+class TileEndpoint:
+    """The tiles, as a bare ASGI application: a stored tile costs one lookup on the event loop.
+
+    flipped: whether rows count from the south, as TMS has them. HEAD never makes a tile: for one
+    that is not stored yet it answers 200 without ETag and length.
+    """
+
+    def __init__(self, service: TileService, flipped: bool = False) -> None:
+        self.service = service
+        self.flipped = flipped
+        self._access = Access(service.settings)
+        self._hot: dict[bytes, _Hot] = {}
+        self._hot_bytes, self._hot_until = 0, 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request for a tile; its path has the parts z, x, y and perhaps seed."""
+        method = scope["method"]
+        if method not in ("GET", "HEAD"):
+            refusal = problem_for(405, f"{method} is not possible here, expected GET or HEAD")
+            return await send_problem(send, refusal, (b"allow", METHODS))
+        try:
+            query = scope.get("query_string", b"")
+            address = parse_address(scope["path_params"], query, self.flipped)
+            await self.service.known()
+            entry = self._lookup(address)
+            if entry is None:
+                if method == "HEAD":
+                    return await send_plain(send, 200, _unmade(address.encoding))
+                entry = await self._made(address, scope, receive)
+            if entry is not None:
+                await self._send(scope, send, address, entry)
+        except (ServerError, GeneratorError) as error:
+            await send_problem(send, problem(error))
+
+    def at_hand(self, method: bytes, target: bytes, headers: Sequence[Pair]) -> Ready | None:
+        """Return the whole answer to a request for a tile in the cache; None for all others.
+
+        target: path and query as sent. headers: the request's, names in lower case.
+        """
+        if method not in (b"GET", b"HEAD"):
+            return None
+        hot = self._hot.get(target)
+        if hot is None or time.monotonic() >= self._hot_until:
+            hot = self._heat(target)
+            if hot is None:
+                return None
+        metrics = self.service.metrics
+        metrics.hits[hot.zoom].inc()
+        if is_unchanged(headers, hot.tag, hot.modified):
+            metrics.answered(304)
+            return hot.unchanged
+        metrics.answered(200)
+        if method == b"HEAD":
+            return hot.whole._replace(body=b"")
+        metrics.bytes.inc(len(hot.whole.body))
+        return hot.whole
+
+    def _heat(self, target: bytes) -> _Hot | None:
+        """Remember the answers about a tile in the cache; None for all else."""
+        address = match_address(target)
+        cache = self.service.cache
+        if address is None or cache is None:
+            return None
+        try:
+            world = self.service.world(self._seed(address))
+            entry = cache.entry(world, address.tile, address.encoding.variant)
+        except (ServerError, GeneratorError):
+            return None  # the application tells it in full
+        if entry is None:
+            return None
+        fresh = address.version == version_of(world).encode()
+        about = (entry.digest, entry.modified, fresh)
+        whole = _pairs(*about, address.encoding, len(entry.payload))
+        hot = _Hot(
+            address.tile.z,
+            _tag(entry.digest),
+            entry.modified,
+            Ready(200, _head(whole), entry.payload),
+            Ready(304, _head(_pairs(*about)), b""),
+        )
+        now = time.monotonic()
+        if now >= self._hot_until or self._hot_bytes > HOT_BYTES:
+            self._hot.clear()
+            self._hot_bytes, self._hot_until = 0, now + HOT_SECONDS
+        self._hot[target] = hot
+        self._hot_bytes += len(entry.payload)
+        return hot
+
+    def _seed(self, address: Address) -> int:
+        return self.service.settings.seed if address.seed is None else address.seed
+
+    def _lookup(self, address: Address) -> Entry | None:
+        service, seed = self.service, self._seed(address)
+        if address.encoding is Encoding.PNG:
+            return service.lookup(seed, address.tile)
+        entry = service.variants.find(service.world(seed), address.tile, address.encoding)
+        if entry is not None:
+            service.metrics.hits[address.tile.z].inc()
+        return entry
+
+    async def _made(self, address: Address, scope: Scope, receive: Receive) -> Entry | None:
+        """Have the tile made; None when the client went away meanwhile."""
+        ask = self._access.ask(scope)
+        service, seed = self.service, self._seed(address)
+        if address.encoding is Encoding.PNG:
+            work = service.make(seed, address.tile, ask)
+        else:
+            work = service.variants.make(seed, address.tile, address.encoding, ask)
+        making = asyncio.ensure_future(work)
+        leaving = asyncio.ensure_future(until_disconnect(receive))
+        try:
+            await asyncio.wait((making, leaving), return_when=asyncio.FIRST_COMPLETED)
+            return await making if making.done() else None
+        finally:
+            making.cancel()
+            leaving.cancel()
+
+    async def _send(self, scope: Scope, send: Send, address: Address, entry: Entry) -> None:
+        world = self.service.world(self._seed(address))
+        fresh = address.version == version_of(world).encode()
+        seconds = entry.modified or int(time.time())
+        if is_unchanged(scope["headers"], _tag(entry.digest), seconds):
+            return await send_plain(send, 304, _pairs(entry.digest, seconds, fresh))
+        pairs = _pairs(entry.digest, seconds, fresh, address.encoding, len(entry.payload))
+        body = b"" if scope["method"] == "HEAD" else entry.payload
+        self.service.metrics.bytes.inc(len(body))
+        await send_plain(send, 200, pairs, body)
+
+
+def _tag(digest: bytes) -> bytes:
+    """Return the strong entity tag of a picture, with its quotes."""
+    return b'"%b"' % digest.hex().encode()
+
+
+def _pairs(
+    digest: bytes, modified: int, fresh: bool, encoding: Encoding | None = None, length: int = 0
+) -> list[Pair]:
+    """Return a tile's headers; without encoding those of a 304, which has no body to describe."""
+    pairs = [
+        (b"etag", _tag(digest)),
+        (b"last-modified", http_date(modified)),
+        (b"cache-control", FOREVER if fresh else CACHE_CONTROL),
+    ]
+    if encoding is not None:
+        pairs.append((b"content-type", encoding.media_type.encode()))
+        pairs.append((b"content-length", b"%d" % length))
+    return pairs
+
+
+def _head(pairs: Sequence[Pair]) -> bytes:
+    """Return a whole head but for the first line and what every answer of the server has."""
+    return rendered([*OPEN, *pairs]) + b"\r\n"
+
+
+def _unmade(encoding: Encoding) -> list[Pair]:
+    return [(b"content-type", encoding.media_type.encode()), (b"cache-control", b"no-store")]
