@@ -19,7 +19,9 @@ from tests.test_endpoints import BASE, Site, on_site
 from tileserver.documents.links import Links
 from tileserver.documents.openapi import description
 
-EXAMPLES = int(os.environ.get("ELSEWHERE_EXAMPLES", "3"))
+EXAMPLES = 3
+MANY = int(os.environ.get("ELSEWHERE_SOAK_EXAMPLES", "300"))
+"""Requests of each kind for each path, in the quick tests and in the slow one."""
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,7 @@ def test_unsound_requests_are_refused_as_described(server: Live, path: str) -> N
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("path", TAKING)
 def test_many_requests_are_answered_as_described(server: Live, path: str, mode: str) -> None:
-    converse(server, path, mode, 100 * EXAMPLES)
+    converse(server, path, mode, MANY)
 
 
 @on_site

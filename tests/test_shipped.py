@@ -51,7 +51,17 @@ def mosaic(cascade, store, zoom, side=SIDE):
     return np.vstack(rows).astype(np.float64)
 
 
-@pytest.mark.parametrize("zoom", STAGE_ZOOMS)
+QUICK_ZOOMS = (7, 15)
+"""Zooms whose seams every run looks at; the others' are looked at by the slow tests."""
+
+
+@pytest.mark.parametrize(
+    "zoom",
+    [
+        zoom if zoom in QUICK_ZOOMS else pytest.param(zoom, marks=pytest.mark.slow)
+        for zoom in STAGE_ZOOMS
+    ],
+)
 def test_seams_are_no_steeper_than_the_inside(cascade, store, zoom):
     """64 tiles: differences across borders against those a few pixels inside, 1.00 +- 0.03."""
     pixels = mosaic(cascade, store, zoom)

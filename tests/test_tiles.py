@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -293,6 +294,6 @@ def test_no_request_is_an_internal_error(fuzzed: Fuzzed, request_: Request) -> N
 
 @pytest.mark.slow
 @given(REQUESTS)
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=int(os.environ.get("ELSEWHERE_SOAK_FUZZ", "20000")), deadline=None)
 def test_no_request_of_many_is_an_internal_error(fuzzed: Fuzzed, request_: Request) -> None:
     assert fuzzed.status(request_) < 500
