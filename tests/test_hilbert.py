@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from generator.tile import MAX_ZOOM, Tile
-from tileserver.regions.hilbert import first_id, places_of, tiles_at
-from tileserver.regions.tileid import tile_id
+from tileserver.regions.hilbert import places_of, tiles_at
+from tileserver.regions.tileid import first_id, tile_id
 
 
 @pytest.mark.parametrize("zoom", range(MAX_ZOOM + 1))

@@ -17,9 +17,8 @@ from tileserver.batch.seed import HOPELESS, LISTED, absent, missing_tiles, seed
 from tileserver.cache.tilecache import CacheError, TileCache
 from tileserver.encode import encode_png
 from tileserver.making.maker import Maker
-from tileserver.regions.hilbert import first_id
 from tileserver.regions.region import Box, Region
-from tileserver.regions.tileid import tile_of
+from tileserver.regions.tileid import first_id, tile_of
 
 ALPS = (6.0, 45.5, 12.0, 47.5)
 WORLD = FakeRenderer().fingerprint(0)

@@ -13,8 +13,8 @@ from tileserver.batch.seed import absent, seed
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
 from tileserver.making.maker import Maker
-from tileserver.regions.hilbert import first_id
 from tileserver.regions.region import Region
+from tileserver.regions.tileid import first_id
 
 SKIPPED_PER_SECOND = 200_000
 TOLERANCE = 0.2

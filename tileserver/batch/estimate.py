@@ -12,9 +12,9 @@ import numpy as np
 from generator.block import Block
 from generator.tile import BASE_ZOOM, Tile
 from tileserver.making.maker import Cost, Maker, Pixels
-from tileserver.regions.hilbert import Numbers, first_id, places_of, tiles_at
+from tileserver.regions.hilbert import Numbers, places_of, tiles_at
 from tileserver.regions.region import Region
-from tileserver.regions.tileid import tile_of
+from tileserver.regions.tileid import first_id, tile_of
 
 if TYPE_CHECKING:
     from generator.cascade import Read, Renderer

@@ -41,6 +41,11 @@ _HEAD = struct.Struct("=16xI20xI92xQQ")
 
 _MAGIC = 0xBEEFC0DE
 
+_UNREADABLE = (
+    ArithmeticError, LookupError, ValueError, RecursionError, MemoryError, struct.error
+)  # fmt: skip
+"""What walking a damaged structure may raise."""
+
 _verify: Callable[[str, bool], list[str]] = verify
 
 log = logging.getLogger("elsewhere")
@@ -108,9 +113,7 @@ def damage(data: Path, thorough: bool = False) -> str | None:
         found = _verify(str(data), False) if walk else []
     except VerifyError as error:
         return str(error)
-    except (ArithmeticError, LookupError, ValueError, RecursionError, MemoryError) as error:
-        return f"its structure cannot be read: {error}"
-    except struct.error as error:
+    except _UNREADABLE as error:
         return f"its structure cannot be read: {error}"
     return found[0] if found else None
 

@@ -13,6 +13,7 @@ first program in a directory decides for those that join it (`DirectoryLock`).
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,6 +54,11 @@ class Entry(NamedTuple):
     payload: bytes
     digest: bytes
     modified: int = 0
+
+    @classmethod
+    def now(cls, payload: bytes) -> Entry:
+        """Return what the cache will hold of a payload that is stored now."""
+        return cls(payload, digest_of(payload), int(time.time()))
 
 
 class TileCache:

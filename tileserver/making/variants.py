@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from generator.tile import MAX_ZOOM, Tile
-from tileserver.cache.tilecache import CacheError, Entry, digest_of
+from tileserver.cache.tilecache import CacheError, Entry
 from tileserver.encode import decode_png, encode, enlarged, joined
 from tileserver.encoding import Encoding
 from tileserver.errors import UnavailableError
@@ -67,7 +66,7 @@ class Variants:
             return found
         running = self._running.get(key) or self._start(key, masters, encoding)
         payload = await asyncio.shield(running)
-        return self.pending.get(key) or Entry(payload, digest_of(payload), int(time.time()))
+        return self.pending.get(key) or Entry.now(payload)
 
     def close(self) -> None:
         """Store what is made, and stop; a second call does nothing."""
@@ -112,7 +111,7 @@ class Variants:
         if done.cancelled() or done.exception() is not None:
             return
         payload = done.result()
-        self.pending[key] = Entry(payload, digest_of(payload), int(time.time()))
+        self.pending[key] = Entry.now(payload)
         if not self._due and not self._closed:
             self._due = True
             asyncio.get_running_loop().call_later(BATCH_SECONDS, self._store_soon)

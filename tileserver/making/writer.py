@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.tile import Tile
-from tileserver.cache.tilecache import CacheError, Entry, TileCache, digest_of
+from tileserver.cache.tilecache import CacheError, Entry, TileCache
 from tileserver.encode import encode_png
 from tileserver.making.jobs import Receiver
 from tileserver.making.metrics import Metrics
@@ -99,7 +99,7 @@ class Writer:
             for tile, pixels in made.tiles.items():
                 started = time.perf_counter()
                 payload = encode_png(pixels)
-                entry = _entry(payload)
+                entry = Entry.now(payload)
                 self.metrics.encode[tile.z].observe(time.perf_counter() - started)
                 found.append((made.world, tile))
                 self.pending[made.world, tile] = entry
@@ -169,8 +169,3 @@ class Writer:
         for world in worlds - self._noted:
             self.cache.record(world, self.worlds.get(world, {}))
             self._noted.add(world)
-
-
-def _entry(payload: bytes) -> Entry:
-    """Return what the cache will hold of a payload, stored now."""
-    return Entry(payload, digest_of(payload), int(time.time()))

@@ -14,11 +14,6 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.int64]
 
 
-def first_id(zoom: int) -> int:
-    """Return the number that `tile_id` gives the first tile of a zoom's curve."""
-    return ((1 << 2 * zoom) - 1) // 3
-
-
 def places_of(zoom: int, x: Numbers, y: Numbers) -> Numbers:
     """Return the place of each tile (x, y) of a zoom on its curve, int64 [N]."""
     x, y = x.astype(np.int64), y.astype(np.int64)

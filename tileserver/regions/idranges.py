@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from generator.tile import MAX_ZOOM, Tile
 from tileserver.regions.region import Box, Region
-from tileserver.regions.tileid import tile_id
+from tileserver.regions.tileid import first_id
 
-END = ((1 << 2 * MAX_ZOOM + 2) - 1) // 3
+END = first_id(MAX_ZOOM + 1)
 """One more than the number of the last tile of the last zoom."""
 
 
@@ -42,10 +42,8 @@ def id_ranges(bbox: Box | None = None, zooms: Iterable[int] | None = None) -> Id
     """
     chosen = tuple(range(MAX_ZOOM + 1) if zooms is None else zooms)
     if bbox is None:
-        starts = [tile_id(Tile(zoom, 0, 0)) for zoom in chosen]
-        return IdRanges(
-            (start, start + (1 << 2 * z)) for start, z in zip(starts, chosen, strict=True)
-        )
+        zooms = [Tile(zoom, 0, 0).z for zoom in chosen]
+        return IdRanges((first_id(zoom), first_id(zoom + 1)) for zoom in zooms)
     region = Region(bbox, chosen)
     return IdRanges(
         span for zoom in region.zooms for span in zip(*region.id_ranges(zoom), strict=True)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from generator.errors import TileError
 from generator.tile import MAX_ZOOM, Tile, span_in_bbox
-from tileserver.regions.hilbert import Numbers, first_id, tiles_at
-from tileserver.regions.tileid import tile_id
+from tileserver.regions.hilbert import Numbers, tiles_at
+from tileserver.regions.tileid import first_id, tile_id
 
 Box = tuple[float, float, float, float]
 """West, south, east, north in degrees; west > east crosses the dateline."""

@@ -7,6 +7,11 @@ _SWAP, _INVERT = 1, 2
 """How a quarter's own curve is turned: x and y change places, both count from the far side."""
 
 
+def first_id(zoom: int) -> int:
+    """Return the number of the first tile of a zoom's curve: how many tiles lower zooms have."""
+    return ((1 << 2 * zoom) - 1) // 3
+
+
 def tile_id(tile: Tile) -> int:
     """Return the tile's number: all tiles of lower zooms count first, then the Hilbert curve."""
     zoom, x, y = tile.z, tile.x, tile.y
@@ -16,7 +21,7 @@ def tile_id(tile: Tile) -> int:
         step = _STEPS[turn << 8 | (x >> shift & 15) << 4 | y >> shift & 15]
         number = number << 8 | step >> 2
         turn = step & 3
-    return ((1 << 2 * zoom) - 1) // 3 + number
+    return first_id(zoom) + number
 
 
 def tile_of(number: int) -> Tile:
@@ -24,7 +29,7 @@ def tile_of(number: int) -> Tile:
     zoom = ((3 * number + 1).bit_length() - 1) // 2
     if zoom > MAX_ZOOM:
         raise TileError(f"tile number is {number}, expected one of zooms 0 to {MAX_ZOOM}")
-    rest = number - ((1 << 2 * zoom) - 1) // 3
+    rest = number - first_id(zoom)
     turn = zoom & 1
     x = y = 0
     for shift in (24, 16, 8, 0) if zoom > 8 else (8, 0):
