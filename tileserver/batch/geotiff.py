@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,12 @@ from PIL import Image
 from generator.raster import find_rasterio
 from generator.tile import TILE_SIZE, Tile
 from tileserver.batch.archive import About
+from tileserver.documents.grid import EDGE
 from tileserver.errors import ExportError
 from tileserver.regions.hilbert import tiles_at
 from tileserver.regions.region import Region
 
-WORLD_METRES = 2 * math.pi * 6378137.0
+WORLD_METRES = 2 * EDGE
 """Width of the Web Mercator map."""
 
 _CACHE_MB = 256

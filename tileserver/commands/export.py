@@ -11,10 +11,11 @@ from pathlib import Path
 from tileserver.batch.archive import About
 from tileserver.batch.export import Source, check_target, write
 from tileserver.batch.progress import progress
+from tileserver.cache.claims import Claims
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.seed import be_nice, open_claims, read_region
+from tileserver.commands.seed import be_nice, read_region
 from tileserver.documents.about import SUMMARY, attribution, title
 from tileserver.encoding import Encoding
 from tileserver.making.maker import Maker
@@ -27,7 +28,10 @@ def export(args: argparse.Namespace) -> int:
     settings, region, path = read_settings(args), read_region(args), Path(args.output)
     check_target(path, region.zooms, args.force)
     be_nice(settings)
-    with commands.open_cache(settings) as cache, open_claims(settings) as claims:
+    with (
+        commands.open_cache(settings) as cache,
+        contextlib.closing(Claims(settings.cache)) as claims,
+    ):
         maker = Maker(commands.load_world(settings), settings.seed, cache, claims)
         encoding = Encoding.of("png" if path.suffix.lower() in (".tif", ".tiff") else args.format)
         assert encoding is not None

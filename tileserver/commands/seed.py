@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,16 +41,6 @@ def read_region(args: argparse.Namespace) -> Region:
     )
 
 
-@contextlib.contextmanager
-def open_claims(settings: Settings) -> Iterator[Claims]:
-    """Open the claims of the cache's directory and close them whatever happens."""
-    claims = Claims(settings.cache)
-    try:
-        yield claims
-    finally:
-        claims.close()
-
-
 def be_nice(settings: Settings) -> None:
     """Yield the processor to other programs, as far as the settings say."""
     if settings.nice and hasattr(os, "nice"):
@@ -62,7 +51,10 @@ def seed(args: argparse.Namespace) -> int:
     """Make every tile of a region, or only say what that would take."""
     settings, region = read_settings(args), read_region(args)
     be_nice(settings)
-    with commands.open_cache(settings) as cache, open_claims(settings) as claims:
+    with (
+        commands.open_cache(settings) as cache,
+        contextlib.closing(Claims(settings.cache)) as claims,
+    ):
         renderer = commands.load_world(settings)
         maker = Maker(renderer, settings.seed, cache, claims)
         if args.dry_run:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from generator.tile import Tile
 from tileserver.encode import encode_png
 from tileserver.errors import CacheError, CacheFullError
+from tileserver.making.models import describe
 
 if TYPE_CHECKING:
     from generator.block import Block
@@ -159,8 +160,7 @@ class Maker:
     def _store(self, cache: TileCache, tiles: list[tuple[Tile, bytes]]) -> None:
         """Store tiles in one durable transaction. Raises CacheError if it fails twice."""
         if not self._recorded:
-            describe = getattr(self.renderer, "describe", dict)
-            cache.record(self.world, {"seed": str(self.seed), **describe()})
+            cache.record(self.world, {"seed": str(self.seed), **describe(self.renderer)})
             self._recorded = True
         try:
             cache.put_many(self.world, tiles)

@@ -12,10 +12,13 @@ import logging
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.circumstances import circumstances
 from tileserver.settings import Settings
+
+if TYPE_CHECKING:
+    from generator.cascade import Renderer
 
 FILE = "models.json"
 
@@ -30,6 +33,12 @@ class Model(NamedTuple):
 
     identity: bytes
     about: dict[str, Any]
+
+
+def describe(renderer: Renderer) -> dict[str, Any]:
+    """Return what a renderer says about itself, as a JSON object."""
+    told = getattr(renderer, "describe", None)
+    return {} if told is None else dict(told())
 
 
 class Models:

@@ -17,6 +17,7 @@ from tileserver.encode import decode_png
 from tileserver.errors import CacheError
 from tileserver.making.jobs import Answer, Ask, BlockKey, Key, Pixels, Receiver
 from tileserver.making.metrics import Metrics
+from tileserver.making.models import describe
 from tileserver.making.scheduler import Scheduler
 from tileserver.making.writer import Writer
 from tileserver.settings import Settings
@@ -126,9 +127,3 @@ class Workshop:
     def deliver(self, seed: int, tiles: Mapping[Tile, Pixels], receiver: Receiver) -> None:
         """Hand a computed block to the writer."""
         self._writer.submit(self.world(seed), tiles, receiver)
-
-
-def describe(renderer: Renderer) -> dict[str, Any]:
-    """Return what a renderer says about itself, as a JSON object."""
-    told = getattr(renderer, "describe", None)
-    return {} if told is None else dict(told())

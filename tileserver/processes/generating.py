@@ -18,8 +18,8 @@ from tileserver.making import messages
 from tileserver.making.jobs import Answer, Ask, Key
 from tileserver.making.messages import Message
 from tileserver.making.metrics import Metrics
-from tileserver.making.models import Model, Models
-from tileserver.making.workshop import Workshop, describe
+from tileserver.making.models import Model, Models, describe
+from tileserver.making.workshop import Workshop
 from tileserver.processes.process import Start, report_failure
 
 if TYPE_CHECKING:
