@@ -118,8 +118,9 @@ def test_an_untoned_child_is_the_window_as_pillow_resizes_it(samples, pyramid):
     plan = made.planner.draw(1, (12,))
     count = len(plan.band)
     plain = dataclasses.replace(
-        plan, tone=np.zeros(count), gain=np.ones((count, 3)), shift=np.zeros(count)
-    )
+        plan, tone=np.zeros(count), gain=np.ones((count, 3)), shift=np.zeros(count),
+        colour=np.full((count, 3), np.nan),
+    )  # fmt: skip
     children = made._cut(plain, slice(0, count))
     resized = 0
     for number in range(count):

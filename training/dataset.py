@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from generator.network import SCALE
+from training import ground
 from training.degradation import KINDS, degrade
 from training.errors import TrainingError
 from training.pyramid import MASK_STEP, Image, Pyramid
@@ -50,8 +51,9 @@ BRIGHT = 225.0
 """Mean in grey levels above which a window counts as cloud; Blue Marble's is ice."""
 FLAT = 5.0
 """Standard deviation of luminance, in grey levels, under which a window counts as flat."""
-FLAT_LEFT_OUT = 0.2
-"""Share of the flat windows (most of the sea) that are left out."""
+FLAT_LEFT_OUT = {"train": 0.7}
+"""Share of the flat windows (most of the sea) that are left out, by split."""
+FLAT_LEFT_OUT_ELSE = 0.2
 
 
 class Samples(Dataset[dict[str, Tensor]]):
@@ -75,6 +77,7 @@ class Samples(Dataset[dict[str, Tensor]]):
                 f"degradation is {degradation!r}, expected one of {', '.join(KINDS)}"
             )
         self.degradation = degradation
+        self.flat_left_out = FLAT_LEFT_OUT.get(split, FLAT_LEFT_OUT_ELSE)
         images = [image for image in pyramid.images if image.split == split]
         self.choices = [_choices(images, band, SCALE * window) for band in BANDS]
         shares = [
@@ -110,6 +113,8 @@ class Samples(Dataset[dict[str, Tensor]]):
         child, gsd = found
         if tone:
             child = _jitter(_match_tone(child, image, random), random)
+            contrast, colour = ground.draw(1, random)
+            child = ground.apply(child, contrast[0], colour[0])
         if random.random() < 0.5:
             child = child[:, ::-1]
         if random.random() < 0.5:
@@ -142,7 +147,7 @@ class Samples(Dataset[dict[str, Tensor]]):
         pixels = self.pyramid.pixels(image)[y : y + side, x : x + side]
         if pixels.mean() > BRIGHT and image.source != "blue-marble":
             return None
-        if pixels[::4, ::4].mean(-1).std() < FLAT and random.random() < FLAT_LEFT_OUT:
+        if pixels[::4, ::4].mean(-1).std() < FLAT and random.random() < self.flat_left_out:
             return None
         target = min(size, side)
         if side != target:

@@ -111,7 +111,11 @@ class DeviceSamples:
         gain = gain ** self._floats(plan.tone[part])[:, None]
         gain = gain.nan_to_num(1.0) * self._floats(plan.gain[part])
         shift = self._floats(plan.shift[part])[:, None]
-        return (child * gain[:, :, None, None] + shift[:, :, None, None]).clamp(0, 255)
+        child = (child * gain[:, :, None, None] + shift[:, :, None, None]).clamp(0, 255)
+        contrast = self._floats(plan.contrast[part])[:, None, None, None]
+        colour = self._floats(plan.colour[part])[:, :, None, None]
+        calm = colour + contrast * (child - child.mean((2, 3), keepdim=True))
+        return torch.where(colour.isnan(), child, calm).clamp(0, 255)
 
 
 def resampling(side: Tensor, size: int, most: int) -> Tensor:

@@ -13,17 +13,8 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from generator.network import SCALE
-from training.dataset import (
-    BANDS,
-    BRIGHT,
-    CLEAN,
-    FLAT,
-    FLAT_LEFT_OUT,
-    TRIES,
-    VALID,
-    Samples,
-    ratios,
-)
+from training import ground
+from training.dataset import BANDS, BRIGHT, CLEAN, FLAT, TRIES, VALID, Samples, ratios
 from training.errors import TrainingError
 from training.pyramid import MASK_STEP, Image, Pyramid
 
@@ -38,7 +29,7 @@ class Plan:
     image: index into the imagery's table; top, left, side: image pixels; gsd: metres per child
     pixel. tone: exponent of the gain towards the base map's colour; gain [B, 3] and shift (grey
     levels): jitter; flips: [B, 2] rows and columns; strength, noise in [0, 1]: of the degradation,
-    and the share of its noise.
+    and the share of its noise. contrast, colour [B, 3]: see `training.ground`.
     """
 
     band: Integers
@@ -53,6 +44,8 @@ class Plan:
     flips: NDArray[np.bool_]
     strength: Floats
     noise: Floats
+    contrast: Floats
+    colour: Floats
 
 
 class Planner:
@@ -60,6 +53,7 @@ class Planner:
 
     def __init__(self, samples: Samples) -> None:
         self.size, self.seed = SCALE * samples.window, samples.seed
+        self._flat_left_out = samples.flat_left_out
         pairs = [
             (image, number, share * weight)
             for number, ((images, weights), share) in enumerate(
@@ -109,6 +103,7 @@ class Planner:
         count = len(band)
         clean = random.random(count) < np.array(CLEAN)[band]
         strength = np.where(clean, 0.0, random.random(count))
+        contrast, colour = ground.draw(count, random)
         return Plan(
             band, image, top, left, side,
             gsd=self._gsd[image] * np.maximum(1.0, side / self.size),
@@ -118,6 +113,8 @@ class Planner:
             flips=random.random((count, 2)) < 0.5,
             strength=strength,
             noise=random.random(count),
+            contrast=contrast,
+            colour=colour,
         )  # fmt: skip
 
     def _pair(self, where: Floats) -> Integers:
@@ -155,7 +152,7 @@ class Planner:
     ) -> NDArray[np.bool_]:
         valid, mean, deviation = self._sums.window(image, top, left, side)
         bright = self._bright[image] & (mean > BRIGHT)
-        flat = (deviation < FLAT) & (random.random(len(image)) < FLAT_LEFT_OUT)
+        flat = (deviation < FLAT) & (random.random(len(image)) < self._flat_left_out)
         usable: NDArray[np.bool_] = (valid >= VALID) & ~bright & ~flat
         return usable
 

@@ -1,0 +1,36 @@
+"""Calm grounds: how many, how flat, of which colour."""
+
+import numpy as np
+import pytest
+
+from training import ground
+
+
+def test_most_windows_stay_as_they_are_and_the_rest_have_a_colour_of_their_own():
+    contrast, colour = ground.draw(4000, np.random.default_rng(0))
+    calm = ~np.isnan(colour).any(1)
+    assert calm.mean() == pytest.approx(ground.SHARE, abs=0.02)
+    assert np.all(contrast[~calm] == 1)
+    assert ground.FAINTEST <= contrast[calm].min()
+    assert contrast[calm].max() <= 0.8
+    nearest = np.abs(colour[calm][:, None] - np.array(ground.COLOURS)).max(-1).argmin(1)
+    assert set(nearest) == set(range(len(ground.COLOURS)))
+
+
+def test_a_calm_window_keeps_its_shapes_at_a_lower_contrast():
+    child = np.random.default_rng(1).uniform(60, 200, (40, 40, 3)).astype(np.float32)
+    calm = ground.apply(child, 0.25, np.array([100.0, 120.0, 140.0]))
+    assert np.allclose(calm.mean((0, 1)), [100, 120, 140], atol=1e-3)
+    assert np.allclose(calm - calm.mean((0, 1)), 0.25 * (child - child.mean((0, 1))), atol=1e-3)
+
+
+def test_ice_is_cut_off_at_white():
+    child = np.random.default_rng(2).uniform(0, 255, (40, 40, 3)).astype(np.float32)
+    ice = ground.apply(child, 0.8, np.array(ground.COLOURS[0]))
+    assert ice.max() == 255
+    assert ice.min() >= 0
+
+
+def test_without_a_colour_a_window_stays_as_it_is():
+    child = np.random.default_rng(3).uniform(0, 255, (8, 8, 3)).astype(np.float32)
+    assert ground.apply(child, 1.0, np.full(3, np.nan)) is child
