@@ -24,7 +24,7 @@ def draw_chains(chains: Chains, folder: Path) -> list[Path]:
 
     Raises TrainingError without matplotlib or if the folder cannot be written.
     """
-    figure, axes = _canvas(2, max(1, len(chains.spread)), (2.5 * len(chains.spread) + 0.6, 4.6))
+    figure, axes = canvas(2, max(1, len(chains.spread)), (2.5 * len(chains.spread) + 0.6, 4.6))
     titles = ("land over the globe", "places of imagery")
     for line, rows, title in zip(axes, (chains.spread, chains.local), titles, strict=True):
         zooms = {row.zoom: row for row in rows}
@@ -37,8 +37,8 @@ def draw_chains(chains: Chains, folder: Path) -> list[Path]:
             ax.set_title(f"zoom {row.zoom}: {title} ({row.tiles} tiles)", fontsize=8)
         line[0].set_ylabel("power, dB")
     axes[0][0].legend(frameon=False, fontsize=8)
-    paths = [_written(figure, folder / "chain-spectra.png")]
-    figure, axes = _canvas(1, 2, (6.4, 2.6))
+    paths = [written(figure, folder / "chain-spectra.png")]
+    figure, axes = canvas(1, 2, (6.4, 2.6))
     for ax, rows, title in zip(axes[0], (chains.spread, chains.local), titles, strict=True):
         ax.plot([r.zoom for r in rows], [r.contrast for r in rows], "o-", color=_MADE)
         ax.plot([r.zoom for r in rows], [r.real_contrast for r in rows], "o-", color=_REAL)
@@ -48,7 +48,7 @@ def draw_chains(chains: Chains, folder: Path) -> list[Path]:
         ax.set_ylim(bottom=0)
     axes[0][0].set_ylabel("contrast, grey levels")
     axes[0][0].legend(["chain", "real"], frameon=False, fontsize=8)
-    paths.append(_written(figure, folder / "chain-contrast.png"))
+    paths.append(written(figure, folder / "chain-contrast.png"))
     return paths
 
 
@@ -75,7 +75,11 @@ def save_small(pixels: NDArray[np.uint8], path: Path, limit: int = LIMIT) -> Pat
         image = image.reduce(2)
 
 
-def _canvas(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, Any]:
+def canvas(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, Any]:
+    """Return a figure of `size` inches and its axes [rows, columns], plain and small in print.
+
+    Raises TrainingError without matplotlib.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -101,7 +105,8 @@ def _spectra(ax: Any, row: ChainRow) -> None:
     ax.set_xlabel("cycles per pixel", fontsize=8)
 
 
-def _written(figure: Any, path: Path) -> Path:
+def written(figure: Any, path: Path) -> Path:
+    """Write a figure as PNG; returns the path. Raises TrainingError if it cannot be written."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return _stored(path, buffer.getvalue())
