@@ -16,7 +16,8 @@ from generator.basemap import BaseMap
 from generator.block import Block
 from generator.checkpoint import Checkpoint, describe_config
 from generator.config import SamplerConfig, to_json
-from generator.network import SCALE, channels_last
+from generator.network import SCALE, ExactUNet, channels_last
+from generator.states import BlockStates, Scene, evaluations_at_once
 from generator.tile import STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.windows import stage_of
 from generator.world import fingerprint
@@ -80,7 +81,10 @@ class Cascade:
     """The renderer of the real product: one network for every stage.
 
     Every stage tile is computed in its block, a window of the same shape, alone in its batch, so
-    that a tile never depends on what else is made, in float32 as in bfloat16.
+    that a tile never depends on what else is made, in float32 as in bfloat16. More steps than
+    have their margins in half a block (two with the shipped network) go by way of
+    `generator.states`; `states` is None otherwise.
+    margin: parent pixels read round a block on each side.
     """
 
     def __init__(
@@ -95,16 +99,23 @@ class Cascade:
         self.device, self.precision = device, precision
         network = channels_last(checkpoint.network.to(device, precision))
         self.stage = stage_of(network, sampler.steps)
+        self.states: BlockStates | None = None
+        if isinstance(network, ExactUNet) and sampler.steps > evaluations_at_once(network):
+            self.states = BlockStates(network, sampler.steps)
+        self.margin = self.stage.margin if self.states is None else self.states.margin
         self._lock = threading.Lock()
 
     @property
     def identity(self) -> bytes:
         """Digest of base map, weights, sampler, precision, machine and pixel code."""
-        parts = (
+        parts = [
             PIXEL_VERSION, self.basemap.digest, self.checkpoint.digest, to_json(self.sampler),
             str(self.precision), self.device.type, torch.__version__,
             torch.backends.cpu.get_cpu_capability(),
-        )  # fmt: skip
+        ]  # fmt: skip
+        if self.states is not None:
+            # In float32 windows of other shapes may differ in the last bit.
+            parts.append("states")
         return hashlib.sha256(json.dumps(parts).encode()).digest()
 
     def fingerprint(self, seed: int) -> bytes:
@@ -116,15 +127,19 @@ class Cascade:
         if block.stage is None:
             return ()
         first = block.top.children()[0]
-        columns = _parent_tiles(_columns(first, self.stage.margin, _SIDE))
-        rows = _parent_tiles(_rows(first, self.stage.margin, _SIDE))
+        columns = _parent_tiles(_columns(first, self.margin, _SIDE))
+        rows = _parent_tiles(_rows(first, self.margin, _SIDE))
         return tuple(Tile(first.z - 2, x, y) for y in rows for x in columns)
 
     def compute(self, seed: int, block: Block, read: Read) -> dict[Tile, Pixels]:
         """Pixels of a block's tiles, each uint8 [256, 256, 3], from the tiles that it needs."""
         if block.stage is None:
             return {block.top: self.basemap.tile(block.top)}
-        whole = self.window(seed, block.top.children()[0], read, _SIDE)
+        first = block.top.children()[0]
+        if self.states is None:
+            whole = self.window(seed, first, read, _SIDE)
+        else:
+            whole = self._by_states(self.states, seed, first, read)
         halves = (slice(0, TILE_SIZE), slice(TILE_SIZE, None))
         parts = [np.ascontiguousarray(whole[y, x]) for y in halves for x in halves]
         return dict(zip(block.tiles, [average(whole), *parts], strict=True))
@@ -132,7 +147,8 @@ class Cascade:
     def window(self, seed: int, tile: Tile, read: Read, tiles: int = 1) -> Pixels:
         """Generate `tiles` x `tiles` stage tiles from `tile` on, as one window of a stage.
 
-        Returns uint8 [256*tiles, 256*tiles, 3]: the same pixels as the single tiles.
+        Returns uint8 [256*tiles, 256*tiles, 3]: the same pixels as the single tiles. All steps
+        are in one window, without states.
         """
         margin = self.stage.margin
         columns, rows = _columns(tile, margin, tiles), _rows(tile, margin, tiles)
@@ -141,9 +157,23 @@ class Cascade:
         x0 = SCALE * (tile.x * _CORE - margin)
         y0 = SCALE * (tile.y * _CORE - margin)
         noise = self.stage.noise(seed, tile.z, x0, y0, size, size)
-        augmentation = self.sampler.augmentation[STAGE_ZOOMS.index(tile.z)]
         with self._lock:
-            return self.stage(parent, noise, _resolutions(tile.z, rows), augmentation)
+            return self.stage(parent, noise, _resolutions(tile.z, rows), self._strength(tile.z))
+
+    def _by_states(self, states: BlockStates, seed: int, first: Tile, read: Read) -> Pixels:
+        """Generate the block that begins with the tile `first`: uint8 [512, 512, 3]."""
+        columns = _columns(first, states.margin, _SIDE)
+        rows = _rows(first, states.margin, _SIDE)
+        scene = Scene(
+            seed, first.z, first.x * _CORE, first.y * _CORE, TILE_SIZE << (first.z - 2),
+            _gather(first.z - 2, columns, rows, read), _resolutions(first.z, rows),
+            self._strength(first.z),
+        )  # fmt: skip
+        with self._lock:
+            return states(scene)
+
+    def _strength(self, zoom: int) -> float:
+        return self.sampler.augmentation[STAGE_ZOOMS.index(zoom)]
 
     def render(self, seed: int, tile: Tile, store: dict[Tile, Pixels] | None = None) -> Pixels:
         """Pixels of a tile with all that it needs, kept in `store` while it is made."""
@@ -160,7 +190,7 @@ class Cascade:
             "network": describe_config(network.config),
             "parameters": sum(p.numel() for p in network.parameters()),
             "steps": self.sampler.steps,
-            "margin": self.stage.margin,
+            "margin": self.margin,
             "augmentation": list(self.sampler.augmentation),
             "base": self.basemap.digest[:16],
             "device": self.device.type,

@@ -46,7 +46,7 @@ class Conditioner:
     """
 
     def __init__(self, network: ExactUNet) -> None:
-        self._network = network
+        self.network = network
         self._entry = lru_cache(maxsize=4096)(self._compute)
 
     def __call__(self, time: int, rows: NDArray[np.float64], augmentation: float) -> list[Tensor]:
@@ -62,8 +62,8 @@ class Conditioner:
         return [torch.cat(parts, 2) for parts in zip(*entries, strict=True)]
 
     def _compute(self, time: int, step: int, augmentation: float) -> list[Tensor]:
-        weight = self._network.stem.weight
+        weight = self.network.stem.weight
         scalars = (time / TIMESTEPS, 2 ** (step / RESOLUTION_STEPS), augmentation)
         values = [torch.tensor([value], device=weight.device) for value in scalars]
         with torch.inference_mode():
-            return self._network.modulations(self._network.embedding(*values))
+            return self.network.modulations(self.network.embedding(*values))

@@ -27,7 +27,8 @@ def load(
 ) -> Cascade:
     """Load a cascade ready to compute; raises GeneratorError with one clear sentence.
 
-    base: equirectangular image of another planet, or None for the Blue Marble;
+    base: equirectangular image of another planet, planet:N for a made-up one, or None for the
+    Blue Marble;
     weights: safetensors, or None for the shipped ones; steps: DDIM evaluations, or None for the
     weights' own few-step default; threads: CPU threads; device: auto, cpu or cuda.
     """
@@ -71,13 +72,14 @@ def pick_precision(device: torch.device) -> torch.dtype:
 
 
 def _warm(cascade: Cascade) -> None:
-    """Run one window, so that the first tile does not pay for the kernels' start.
+    """Evaluate one window, so that the first tile does not pay for the kernels' start.
 
     Not the paper's network: a window of it takes as long as many tiles.
     """
     if not isinstance(cascade.stage, Stage):
         return
-    side = 64 + 2 * cascade.stage.margin
+    stage = Stage(cascade.stage.network, 1)
+    side = 64 + 2 * stage.margin
     parent = np.zeros((side, side, 3), np.uint8)
     noise = np.zeros((3, SCALE * side, SCALE * side), np.float32)
-    cascade.stage(parent, noise, np.full(1, 100.0), 0.0)
+    stage(parent, noise, np.full(1, 100.0), 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
@@ -14,14 +14,21 @@ Denoise = Callable[[Tensor, int], Tensor]
 
 
 def sample(denoise: Denoise, noise: Tensor, steps: int) -> Tensor:
-    """DDIM with eta = 0 from pure noise to x_0.
+    """DDIM with eta = 0 from pure noise to x_0, in `steps` >= 1 evaluations.
 
     noise: [B, 3, H, W]. Returns x_0, smaller by `steps` margins, since each evaluation of an
     unpadded network consumes one.
     """
-    abar = alpha_bar().to(noise.device)
-    times = ddim_times(steps)
-    x = noise
+    return follow(denoise, noise, ddim_times(steps))
+
+
+def follow(denoise: Denoise, x: Tensor, times: Sequence[int]) -> Tensor:
+    """DDIM with eta = 0 from x at timestep times[0] to x at times[-1], evaluated at all but that.
+
+    x: [B, 3, H, W]. Returns x smaller by one margin per evaluation. A part of the way, followed on
+    from its end, is the whole way.
+    """
+    abar = alpha_bar().to(x.device)
     for now, after in zip(times[:-1], times[1:], strict=True):
         clean = denoise(x, now)
         if after == 0:
@@ -30,4 +37,4 @@ def sample(denoise: Denoise, noise: Tensor, steps: int) -> Tensor:
         x = crop_to(x, clean)
         direction = (x - abar[now].sqrt() * clean) / (1 - abar[now]).sqrt()
         x = abar[after].sqrt() * clean + (1 - abar[after]).sqrt() * direction
-    raise AssertionError("steps must be at least 1")
+    return x

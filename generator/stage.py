@@ -12,12 +12,14 @@ from generator.conditioning import Conditioner, to_pixels, to_tensor
 from generator.diffusion import RESIDUAL_GAIN
 from generator.network import SCALE, ExactUNet, upsample
 from generator.noise import field
-from generator.sampler import sample
+from generator.sampler import Denoise, sample
 
 
 class Stage:
     """Runs the sampler on windows; equal pixels for equal places, whatever the window.
 
+    Keeps nothing between windows, so that each of several steps costs one more margin; see
+    `generator.states` for the other way.
     margin: parent pixels needed round the core on each side; window origins and sides must be
     multiples of the network's alignment. noise: the globally fixed field.
     """
@@ -46,17 +48,33 @@ class Stage:
         device = self.network.stem.weight.device
         image = to_tensor(parent).to(device)
         start = torch.from_numpy(noise)[None].to(device)
-
-        def denoise(x: Tensor, time: int) -> Tensor:
-            spent = (image.shape[-1] - x.shape[-1] // SCALE) // 2
-            rows = (
-                resolution[spent : len(resolution) - spent] if len(resolution) > 1 else resolution
-            )
-            modulations = self._condition(time, rows, augmentation)
-            clean: Tensor = self.network(x, crop(image, spent), modulations)
-            return clean
-
         with torch.inference_mode():
-            residual = sample(denoise, start, self.steps)
-            base = crop_to(upsample(image), residual)
-            return to_pixels(base + residual / RESIDUAL_GAIN)
+            denoise = denoiser(self._condition, image, resolution, augmentation)
+            return finish(image, sample(denoise, start, self.steps))
+
+
+def denoiser(
+    condition: Conditioner, image: Tensor, resolution: NDArray[np.float64], augmentation: float
+) -> Denoise:
+    """Return the network's prediction of x_0 in the window of a parent.
+
+    image: [1, 3, H, W] in [-1, 1]; resolution: metres per child pixel, [H], or [1]. What is asked
+    for may be the centre of that window, as after earlier evaluations.
+    """
+    network = condition.network
+
+    def denoise(x: Tensor, time: int) -> Tensor:
+        spent = (image.shape[-1] - x.shape[-1] // SCALE) // 2
+        rows = resolution[spent : len(resolution) - spent] if len(resolution) > 1 else resolution
+        clean: Tensor = network(x, crop(image, spent), condition(time, rows, augmentation))
+        return clean
+
+    return denoise
+
+
+def finish(image: Tensor, residual: Tensor) -> NDArray[np.uint8]:
+    """Add a clean residual to the centre of its upsampled parent: uint8 [4h, 4w, 3].
+
+    image: [1, 3, H, W] in [-1, 1]; residual: [1, 3, 4h, 4w].
+    """
+    return to_pixels(crop_to(upsample(image), residual) + residual / RESIDUAL_GAIN)
