@@ -11,9 +11,15 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
+from generator import checkpoint
+from generator.config import SamplerConfig
+from generator.network import padded
 from tests.imagery import write_imagery
+from tests.networks import tiny_network
+from training import __main__
 from training.batchsize import groups, halved, with_batch
 from training.dataset import Samples
+from training.distill import DistillTrainer
 from training.errors import TrainingError
 from training.lease import Lease, Terms
 from training.ondevice import DeviceSamples
@@ -21,7 +27,7 @@ from training.pack import pack
 from training.parts import join, join_to, split
 from training.pyramid import Pyramid, prepare
 from training.sources import read_manifest
-from training.state import STATE, RunConfig, State
+from training.state import STATE, DistillConfig, RunConfig, State
 
 CPU = torch.device("cpu")
 CONFIG = RunConfig(
@@ -255,3 +261,46 @@ def test_the_rehearsal_runs_the_whole_path(data, tmp_path):
     done = training("lease", "--data", tmp_path, "--run", run, "--out", out)
     assert done.returncode == 2
     assert done.stderr.startswith("training: ")
+
+
+def run(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["training", *map(str, words)])
+    return __main__.main()
+
+
+def test_a_distillation_without_its_teacher_is_refused(data, tmp_path, monkeypatch, capsys):
+    words = ("lease", "--data", data, "--run", tmp_path / "run", "--out", tmp_path / "out")
+    assert run(monkeypatch, *words, "--distillation", 0.3) == 2
+    assert "expected --teacher FILE" in capsys.readouterr().err
+    state = State(DistillConfig(preset="exact-tiny", core=16, margin=8, teacher="other"), CPU)
+    state.save(tmp_path / "run")
+    assert run(monkeypatch, *words) == 2
+    assert "expected --teacher FILE" in capsys.readouterr().err
+
+
+def test_a_lease_distils_with_the_trainer_that_it_is_given(data, tmp_path):
+    config = DistillConfig(
+        preset="exact-tiny", core=16, margin=8, pairs=1, chains=1, perceptual=0, adversarial=0,
+        degradation="mild", teacher="digest",
+    )  # fmt: skip
+    samples = DeviceSamples(Samples(Pyramid(data), "train", config.window), CPU)
+    state = State(config, CPU)
+    trainer = DistillTrainer(state, padded(tiny_network(1)))
+    lease = Lease(state, samples, tmp_path, Terms(time.monotonic(), 60.0), trainer)
+    lease.advance()
+    assert lease._sums["distillation"] > 0
+    lease._save()
+    assert join(tmp_path)["config"]["teacher"] == "digest"
+
+
+@pytest.mark.slow
+def test_the_rehearsal_of_a_distillation_runs_the_whole_path(data, tmp_path, monkeypatch, capsys):
+    teacher = tmp_path / "teacher.safetensors"
+    checkpoint.save(teacher, tiny_network(1), SamplerConfig(10), {})
+    words = ("lease", "--data", data, "--out", tmp_path / "out", "--rehearse", "--seconds", 8)
+    words = (*words, "--batch", 3, "--workers", 1, "--perceptual", 0, "--adversarial", 0)
+    assert run(monkeypatch, *words, "--run", tmp_path / "run", "--teacher", teacher) == 0
+    assert "rehearsed: step" in capsys.readouterr().out
+    assert run(monkeypatch, "join", tmp_path / "out", "--run", tmp_path / "run") == 0
+    assert run(monkeypatch, *words, "--run", tmp_path / "run", "--teacher", teacher) == 0
+    assert "continuing" in capsys.readouterr().out

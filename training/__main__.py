@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from generator.errors import GeneratorError
-from training import leasing, pricing
+from training import distill, leasing, pricing, seams, steps, table
 from training.errors import TrainingError
 from training.state import RunConfig, open_state
 
@@ -19,6 +19,8 @@ _EXAMPLES = """examples:
   python -m training prepare imagery/manifest.json --out runs/data
   python -m training prepare landsat/ --out runs/landsat --source landsat --split 8:1:1
   python -m training train --data runs/data --run runs/main --steps 9000
+  python -m training distill --teacher teacher.safetensors --data runs/data --run runs/student \
+      --steps 3000
   python -m training evaluate --data runs/data --weights generator/weights/elsewhere.safetensors
   python -m training export --run runs/main --out generator/weights/elsewhere.safetensors
 A train command that is repeated continues its run to the step.
@@ -42,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--workers", type=int, default=1, help="processes that make samples [1]")
     train.add_argument("--threads", type=int, help="threads of the network [all cores]")
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    distill.add_arguments(commands.add_parser("distill", help="one step from a many-step teacher"))
     _add_outputs(commands)
     leasing.add_commands(commands)
     for field in dataclasses.fields(RunConfig):
@@ -79,6 +82,9 @@ def _add_outputs(commands: Any) -> None:
     add_arguments(commands.add_parser("evaluate", help="measure quality on held-out places"))
     choices = commands.add_parser("presets", help="print the networks' costs")
     pricing.add_arguments(choices)
+    table.add_arguments(commands.add_parser("table", help="quality, steps, time and halo"))
+    seams.add_arguments(commands.add_parser("seams", help="measure block borders and repetition"))
+    steps.add_arguments(commands.add_parser("steps", help="what several DDIM steps cost"))
     export = commands.add_parser("export", help="write a run's averaged weights as safetensors")
     export.add_argument("--run", type=Path, required=True, help="folder of the run")
     export.add_argument("--data", type=Path, required=True, help="folder it was trained on")
@@ -190,6 +196,10 @@ def main() -> int:
         "export": _export,
         "sheet": _sheet,
         "presets": pricing.run,
+        "seams": seams.run,
+        "distill": distill.run,
+        "table": table.run,
+        "steps": steps.run,
         "pack": leasing.pack,
         "lease": leasing.lease,
         "split": leasing.split_state,

@@ -10,7 +10,7 @@ import torch
 from generator import checkpoint
 from generator.config import SamplerConfig
 from training.errors import TrainingError
-from training.state import STATE, RunConfig, open_state
+from training.state import STATE, RunConfig, open_state, read_config
 
 
 def run_config(run: Path) -> RunConfig:
@@ -18,7 +18,7 @@ def run_config(run: Path) -> RunConfig:
     path = run / STATE
     try:
         data = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        return RunConfig(**data["config"])
+        return read_config(data["config"])
     except (OSError, KeyError, TypeError, RuntimeError) as error:
         raise TrainingError(f"{path} is not the state of a run made by train: {error}") from error
 

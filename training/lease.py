@@ -56,10 +56,13 @@ class Terms:
 class Lease:
     """Runs a state's training on samples that are made on its device."""
 
-    def __init__(self, state: State, samples: DeviceSamples, out: Path, terms: Terms) -> None:
+    def __init__(
+        self, state: State, samples: DeviceSamples, out: Path, terms: Terms,
+        trainer: Trainer | None = None,
+    ) -> None:  # fmt: skip
         self.state, self.out, self.terms = state, out, terms
         self.samples = Ahead(samples)
-        self.trainer = Trainer(state)
+        self.trainer = trainer or Trainer(state)
         self.config = state.config
         self.stop = Stop()
         self.saved_step = -1

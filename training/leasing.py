@@ -16,7 +16,7 @@ import torch
 from training.errors import TrainingError
 from training.parts import INDEX, KEEPS, join_to, split
 from training.pyramid import Pyramid
-from training.state import STATE, RunConfig, State
+from training.state import STATE, DistillConfig, RunConfig, State
 
 _REHEARSAL = {"preset": "exact-tiny", "core": 32, "margin": 8}
 _SECONDS, _REHEARSAL_SECONDS = 540.0, 40.0
@@ -49,10 +49,15 @@ def add_commands(commands: Any) -> None:
     lease.add_argument("--compile", action="store_true", help="compile where that is faster")
     lease.add_argument("--init", type=Path, help="start a new run from these safetensors")
     lease.add_argument(
+        "--teacher", dest="teacher_file", type=Path, help="distil from these safetensors"
+    )
+    lease.add_argument(
         "--rehearse", action="store_true", help="the same path with a tiny network, checked"
     )
     lease.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    for field in dataclasses.fields(RunConfig):
+    for field in dataclasses.fields(DistillConfig):
+        if field.name == "teacher":
+            continue
         name = "--" + field.name.replace("_", "-")
         lease.add_argument(name, type=type(field.default), help="[the run's, or train's default]")
     cut = commands.add_parser("split", help="cut a run's state into parts, to travel")
@@ -86,6 +91,7 @@ def lease(args: argparse.Namespace) -> int:
     """Run `lease`."""
     from generator import checkpoint
     from training.dataset import Samples
+    from training.distill import distilling
     from training.glance import glance
     from training.lease import Lease, Terms
     from training.ondevice import DeviceSamples
@@ -99,10 +105,13 @@ def lease(args: argparse.Namespace) -> int:
     seconds = args.seconds or (_REHEARSAL_SECONDS if args.rehearse else _SECONDS)
     config = _config(args)
     state = State(config, device)
+    trainer = distilling(state, args.teacher_file) if args.teacher_file else None
     if state.load(args.run):
         print(f"continuing {args.run} at step {state.step}", flush=True)
     elif args.init:
         state.start_from(checkpoint.load(args.init).network)
+    elif trainer is not None and not args.rehearse:
+        state.start_from(trainer.teacher)
     with tempfile.TemporaryDirectory() as scratch:
         pyramid = _imagery(args.data, Path(scratch))
         held_out = "val" if any(image.split == "val" for image in pyramid.images) else "train"
@@ -121,7 +130,7 @@ def lease(args: argparse.Namespace) -> int:
         began, seconds, args.save_every, args.cool_down, args.part_mib, args.limit_mib,
         args.keep, args.compile, 2.0 if args.rehearse else 10.0,
     )  # fmt: skip
-    Lease(state, samples, args.out, terms).run()
+    Lease(state, samples, args.out, terms, trainer).run()
     samples.close()
     glance(state, shown, args.out / "sheet.webp")
     if args.rehearse:
@@ -154,6 +163,7 @@ def join_parts(args: argparse.Namespace) -> int:
 
 def _config(args: argparse.Namespace) -> RunConfig:
     """What the run was trained with so far, and what the command line changes."""
+    from generator import checkpoint
     from training.batchsize import with_batch
     from training.export import run_config
 
@@ -161,8 +171,13 @@ def _config(args: argparse.Namespace) -> RunConfig:
     if (run / INDEX).exists() and _newer(run):
         join_to(run, run)
     config = run_config(run) if (run / STATE).exists() else RunConfig()
-    names = [field.name for field in dataclasses.fields(RunConfig)]
+    names = {field.name for field in dataclasses.fields(DistillConfig)} - {"teacher"}
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if args.teacher_file:
+        digest = checkpoint.load(args.teacher_file).digest
+        config = DistillConfig(**dataclasses.asdict(config) | {"teacher": digest})
+    elif isinstance(config, DistillConfig) or given.keys() - dataclasses.asdict(config).keys():
+        raise TrainingError("a distillation needs its teacher's weights, expected --teacher FILE")
     config = dataclasses.replace(config, **given)
     return with_batch(config, args.batch) if args.batch else config
 

@@ -14,8 +14,9 @@ from torch.utils.data import DataLoader
 
 from generator.blocks import crop
 from generator.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
-from generator.network import SCALE, pin, upsample
+from generator.network import SCALE, ExactUNet, pin, upsample
 from training.chain import generated_parent
+from training.critic import ParentCritic
 from training.dataset import Samples
 from training.distributed import Addresses, Averaged, Group
 from training.loss import (
@@ -142,22 +143,27 @@ class Trainer:
         noise = torch.randn(
             (len(twice["parent"]), 3, side, side), generator=self.random, device=truth.device
         )
-        out = self._network(noise, twice, torch.ones(len(noise), device=noise.device))
+        network = self.state.network
+        whole = evaluate(network, noise, twice, torch.ones(len(noise), device=noise.device))
+        out = crop(whole, SCALE * (config.margin - network.least_margin))
         base = crop(upsample(twice["parent"]), SCALE * (config.margin - 2))
         images = base + out / RESIDUAL_GAIN
         leaf = images.detach().requires_grad_()
-        windows = shifted_window([*leaf.chunk(2), truth], self.random)
+        *windows, coarse = shifted_window([*leaf.chunk(2), truth, base[: len(truth)]], self.random)
         losses = {"pixels": energy_score(*(patches(w * RESIDUAL_GAIN) for w in windows))}
         (gradient,) = torch.autograd.grad(losses["pixels"], leaf, retain_graph=True)
         unit = gradient.norm()
         losses["lattice"] = lattice(leaf)
         (even,) = torch.autograd.grad(losses["lattice"], leaf)
         gradient = gradient + config.lattice * even
+        if taught := self._teach(whole.detach(), twice, unit):
+            losses["distillation"] = taught[0]
+            gradient = gradient + taught[1]
         if self.perceptual is not None:
             views = torch.cat(windows)
             maps = [detail(views), *self.perceptual(views)]
             seen = [m.detach().requires_grad_() for m in maps]
-            losses |= self._features(seen, batch["gsd"])
+            losses |= self._features(seen, batch["gsd"], coarse)
             shares = {"perceptual": config.perceptual, "adversarial": config.adversarial}
             wanted = [torch.zeros_like(m) for m in seen]
             for name, share in shares.items():
@@ -177,7 +183,13 @@ class Trainer:
         images.backward(gradient / config.accumulate)  # type: ignore[no-untyped-call]  # torch
         return losses
 
-    def _features(self, maps: list[Tensor], gsd: Tensor) -> dict[str, Tensor]:
+    def _teach(
+        self, residual: Tensor, condition: Batch, unit: Tensor
+    ) -> tuple[Tensor, Tensor] | None:
+        """What a teacher says of samples: its loss, and its gradient at the images; none here."""
+        return None
+
+    def _features(self, maps: list[Tensor], gsd: Tensor, coarse: Tensor) -> dict[str, Tensor]:
         """Losses of what the pretrained network sees in first samples, second ones and truths."""
         config, standard = self.state.config, self.state.critic.standard
         standard.update([m.chunk(3)[2].detach() for m in maps])
@@ -186,15 +198,32 @@ class Trainer:
         groups = [mixed_groups([t[i] for t in thirds[1:]], self._fixed()) for i in range(3)]
         losses = {"perceptual": energy_score(*groups)}
         if config.adversarial:
-            losses |= self._judge(maps, gsd)
+            losses |= self._judge(maps, gsd, self._parents(coarse))
         return losses
 
-    def _judge(self, whole: list[Tensor], gsd: Tensor) -> dict[str, Tensor]:
+    def _parents(self, coarse: Tensor) -> list[Tensor] | None:
+        """What the critic is told of parents: their standardised maps, three times over.
+
+        coarse: upsampled parents [B, 3, H, W]. Of the network's own parents it is told zeros: no
+        truth belongs to them. None for a critic that looks at no parent.
+        """
+        critic = self.state.critic
+        if self.perceptual is None or not isinstance(critic, ParentCritic):
+            return None
+        with torch.no_grad():
+            maps = critic.standard([detail(coarse), *self.perceptual(coarse)])
+        for m in maps:
+            m[self.state.config.pairs :] = 0
+        return [m.repeat(3, 1, 1, 1) for m in maps]
+
+    def _judge(
+        self, whole: list[Tensor], gsd: Tensor, parents: list[Tensor] | None
+    ) -> dict[str, Tensor]:
         """Teach the critic; returns its loss and the generator's."""
         critic = self.state.critic
         three = gsd.repeat(3)
         seen = [m.detach().requires_grad_() for m in whole]
-        judged = critic(seen, three)
+        judged = critic(seen, three, parents)
         slope = gradient_penalty(judged, seen)
         scores = [s.chunk(3) for s in judged]
         real = [s[2] for s in scores]
@@ -204,7 +233,7 @@ class Trainer:
         total = learned + self.state.config.penalty * slope
         (total / self.state.config.accumulate).backward()  # type: ignore[no-untyped-call]  # torch
         critic.requires_grad_(False)
-        scores = [s.chunk(3) for s in critic(whole, three)]
+        scores = [s.chunk(3) for s in critic(whole, three, parents)]
         critic.requires_grad_(True)
         real = [s[2].detach() for s in scores]
         made = 0.5 * sum(
@@ -254,10 +283,20 @@ class Trainer:
 
     def _network(self, x: Tensor, condition: Batch, time_: Tensor) -> Tensor:
         network = self.state.network
-        with torch.autocast(x.device.type, torch.bfloat16):
-            code = network.embedding(time_, condition["gsd"], condition["augmentation"])
-            out: Tensor = network(x, condition["parent"], network.modulations(code))
+        out = evaluate(network, x, condition, time_)
         return crop(out, SCALE * (self.state.config.margin - network.least_margin))
+
+
+def evaluate(network: ExactUNet, x: Tensor, condition: Batch, time_: Tensor) -> Tensor:
+    """One evaluation of a padded network, [B, 3, 4(w-2m), 4(w-2m)], m its least margin.
+
+    x: noisy residuals [B, 3, 4w, 4w]; condition: parent [B, 3, w, w], gsd and augmentation [B];
+    time_: [B] in (0, 1].
+    """
+    with torch.autocast(x.device.type, torch.bfloat16):
+        code = network.embedding(time_, condition["gsd"], condition["augmentation"])
+        out: Tensor = network(x, condition["parent"], network.modulations(code))
+    return out
 
 
 def _parts(batch: Batch, count: int) -> list[Batch]:
@@ -274,14 +313,17 @@ def train(
     workers: int,
     save_every: float = 180,
     group: Group | None = None,
+    trainer: Trainer | PaperTrainer | None = None,
 ) -> None:
     """Train until `steps`, printing rate and ETA and saving every `save_every` seconds.
 
     In a group, the leading process prints, logs and saves; all end at the same step.
+    trainer: of the state and the group; None for the one that belongs to the state.
     """
     group = group or Group(device=state.device)
     config = state.config
-    trainer = Trainer(state, group) if isinstance(state, State) else PaperTrainer(state, group)
+    if trainer is None:
+        trainer = Trainer(state, group) if isinstance(state, State) else PaperTrainer(state, group)
     stream = batches(samples, config.batch, state.step, workers, config.accumulate, group)
     began = saved = last = time.monotonic()
     first, sums, counts = state.step, dict[str, float](), dict[str, int]()

@@ -15,7 +15,7 @@ from generator.build import AnyNetwork, build, preset
 from generator.config import AnyConfig, PaperConfig
 from generator.network import ExactUNet, channels_last, padded
 from generator.paper import PaperUNet
-from training.critic import Critic
+from training.critic import Critic, ParentCritic
 from training.ema import Ema
 from training.errors import TrainingError
 
@@ -68,6 +68,25 @@ class RunConfig:
     def window(self) -> int:
         """Parent pixels of a sample on each side."""
         return self.core + 2 * self.margin
+
+
+@dataclass(frozen=True, slots=True)
+class DistillConfig(RunConfig):
+    """What a distillation trains with besides; see `training.distill`.
+
+    teacher: SHA-256 of the teacher's file of weights.
+    distillation: share of the gradient that the teacher's pull has beside pixel patches.
+    chains_from: step from which on `chains` are chains; before it they are further pairs.
+    """
+
+    teacher: str = ""
+    distillation: float = 0.5
+    chains_from: int = 0
+
+
+def read_config(fields: dict[str, Any]) -> RunConfig:
+    """Return the configuration of a state's fields; raises TypeError if they are of neither."""
+    return DistillConfig(**fields) if "teacher" in fields else RunConfig(**fields)
 
 
 class RunState(Generic[Network]):
@@ -135,6 +154,7 @@ class RunState(Generic[Network]):
             return False
         try:
             data = torch.load(folder / STATE, map_location=self.device, weights_only=True)
+            self._check_teacher(folder, data["config"])
             for name, part in self.parts().items():
                 part.load_state_dict(data[name])
         except (KeyError, RuntimeError, ValueError) as error:
@@ -144,6 +164,18 @@ class RunState(Generic[Network]):
         self.step, self.seconds = int(data["step"]), float(data["seconds"])
         self.ema.updates = int(data["updates"])
         return True
+
+    def _check_teacher(self, folder: Path, held: dict[str, Any]) -> None:
+        """Raise TrainingError where the run in `folder` has another teacher, or none."""
+        names = [
+            f"the teacher {digest[:16]}" if digest else "no teacher"
+            for digest in (held.get("teacher", ""), getattr(self.config, "teacher", ""))
+        ]
+        if names[0] != names[1]:
+            raise TrainingError(
+                f"the run in {folder} has {names[0]}, this command has {names[1]}; "
+                "expected the same, or another --run"
+            )
 
 
 class State(RunState[ExactUNet]):
@@ -161,7 +193,8 @@ class State(RunState[ExactUNet]):
                 f"that 4 divides and an even margin of at least {least} parent pixels"
             )
         super().__init__(config, device, padded(network))
-        self.critic = Critic().to(device)
+        kind = ParentCritic if isinstance(config, DistillConfig) else Critic
+        self.critic = kind().to(device)
         self.critic_optimiser = torch.optim.AdamW(
             self.critic.parameters(), config.critic_rate, betas=(0.0, 0.99), weight_decay=0.0
         )

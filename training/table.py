@@ -1,0 +1,209 @@
+"""`python -m training table`: quality, steps, milliseconds and halo, a row per weights and steps.
+
+Quality is taken from windows of 128 parent pixels whose convolutions are padded, and of which the
+inner 64 count: for one step the same pixels as a tile's, for more without what would come from
+further away. Cost is that of the exact sampler: each further step reads one more margin all round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.flop_counter import FlopCounterMode
+
+from generator import checkpoint
+from generator.build import build
+from generator.checkpoint import Checkpoint
+from generator.config import NetworkConfig
+from generator.loading import MAX_STEPS, pick_device, pick_precision
+from generator.network import SCALE, ExactUNet, channels_last
+from generator.stage import Stage
+from generator.tile import TILE_SIZE
+from training.errors import TrainingError
+from training.lite2 import Lite2
+from training.paddedstage import PaddedStage
+from training.pairs import EDGE, windows_of
+from training.pyramid import Pyramid
+from training.report import Results, markdown
+from training.stages import Judge, StageRow, measure_stages
+
+CORE = TILE_SIZE // SCALE
+AFFORDED = 1500.0
+"""GFLOP of a tile beyond which no time is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line that is asked for: a name, weights (None: the shipped ones), steps and windows."""
+
+    name: str
+    weights: Path | None
+    steps: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TileCost:
+    """What one tile alone costs with the exact sampler.
+
+    halo: parent pixels read round the tile on each side; gflop: a multiplication and an addition
+    being two; milliseconds: the best of three, None where it was not timed.
+    """
+
+    halo: int
+    gflop: float
+    milliseconds: float | None
+
+
+def parse(text: str, count: int) -> list[Row]:
+    """Read NAME=FILE:STEPS,STEPS@WINDOWS; raises TrainingError with one sentence.
+
+    NAME= may be left out; the FILE `shipped` means the shipped weights; @WINDOWS replaces `count`.
+    """
+    name, _, rest = text.rpartition("=")
+    file, _, listed = rest.rpartition(":")
+    rows = []
+    for item in listed.split(","):
+        steps, at, windows = item.partition("@")
+        numbers = [steps, windows] if at else [steps]
+        if not file or not all(n.isascii() and n.isdecimal() for n in numbers):
+            raise TrainingError(
+                f"{text!r} is no row, expected [NAME=]FILE:STEPS[,STEPS[@WINDOWS]...]"
+            )
+        wanted = int(windows) if at else count
+        if not 1 <= int(steps) <= MAX_STEPS or wanted < 4:
+            raise TrainingError(
+                f"{item!r} in {text!r} is out of range, expected 1 to {MAX_STEPS} steps and "
+                "at least 4 windows"
+            )
+        path = None if file == "shipped" else Path(file)
+        rows.append(Row(name or (path.stem if path else file), path, int(steps), wanted))
+    return rows
+
+
+def count_gflop(config: NetworkConfig, steps: int) -> float:
+    """Operations of one tile alone in 10^9, over the shrinking windows of `steps` evaluations."""
+    with torch.device("meta"):
+        network = build(config)
+    assert isinstance(network, ExactUNet)
+    one = torch.ones(1, device="meta")
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        for left in range(1, steps + 1):
+            side = CORE + 2 * network.margin * left
+            code = network.modulations(network.embedding(one, one, one))
+            x = torch.empty(1, 3, SCALE * side, SCALE * side, device="meta")
+            network(x, torch.empty(1, 3, side, side, device="meta"), code)
+    return float(counter.get_total_flops()) / 1e9
+
+
+def cost_of(network: ExactUNet, steps: int, afforded: float = AFFORDED) -> TileCost:
+    """Count a tile, and time it where it takes at most `afforded` GFLOP."""
+    stage = Stage(network, steps)
+    gflop = count_gflop(network.config, steps)
+    if gflop > afforded:
+        return TileCost(stage.margin, gflop, None)
+    side = CORE + 2 * stage.margin
+    parent = np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8)
+    noise = stage.noise(0, 11, 0, 0, SCALE * side, SCALE * side)
+    times = [_seconds(stage, parent, noise) for _ in range(3)]
+    return TileCost(stage.margin, gflop, 1000 * min(times))
+
+
+def _seconds(stage: Stage, parent: NDArray[np.uint8], noise: NDArray[np.float32]) -> float:
+    began = time.perf_counter()
+    stage(parent, noise, np.array([64.0]), 0.5)
+    return time.perf_counter() - began
+
+
+def summary(row: Row, found: list[StageRow], cost: TileCost) -> list[str]:
+    """Return cells of the first table: means over the zooms, and the cost of a tile."""
+    kids = [r.made.kid for r in found if r.made.kid is not None]
+    return [
+        str(row.steps), str(row.count),
+        f"{np.mean([r.made.sw / r.bicubic.sw for r in found]):.2f}",
+        f"{np.mean([r.made.spectrum for r in found]):.1f}",
+        f"{np.mean([r.made.contrast for r in found]):.2f}",
+        f"{np.mean(kids):.0f}" if kids else "–",
+        str(cost.halo), f"{cost.gflop:,.0f}",
+        "–" if cost.milliseconds is None else f"{cost.milliseconds:,.0f}",
+    ]  # fmt: skip
+
+
+HEADERS = [
+    "weights", "steps", "windows a zoom", "sliced Wasserstein / bicubic's", "spectrum dB",
+    "contrast / real's", "KID-Lite2 x 1000", "halo, parent px", "GFLOP / tile", "ms / tile",
+]  # fmt: skip
+
+
+def by_zoom(found: list[StageRow]) -> list[str]:
+    """Return cells of the second table: SW / bicubic's, dB and KID of every zoom."""
+    return [
+        f"{r.made.sw / r.bicubic.sw:.2f} / {r.made.spectrum:.1f} / "
+        + ("–" if r.made.kid is None else f"{r.made.kid:.0f}")
+        for r in found
+    ]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument(
+        "rows", nargs="+", metavar="[NAME=]FILE:STEPS[,STEPS[@WINDOWS]...]",
+        help="weights and their steps; the FILE 'shipped' means the shipped ones",
+    )  # fmt: skip
+    parser.add_argument("--data", type=Path, required=True, help="folder made by prepare")
+    parser.add_argument("--count", type=int, default=16, help="windows per zoom [16]")
+    parser.add_argument("--split", default="test", choices=("train", "val", "test"))
+    parser.add_argument("--seed", type=int, default=0, help="of windows and noise [0]")
+    parser.add_argument("--threads", type=int, help="threads of the network [all cores]")
+    parser.add_argument("--clean", action="store_true", help="from undegraded parents")
+    parser.add_argument("--json", type=Path, help="all numbers; rows it holds are not repeated")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure the rows and print both tables; returns the exit status. Raises TrainingError."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    rows = [row for text in args.rows for row in parse(text, args.count)]
+    loaded = {row.weights: checkpoint.load(row.weights) for row in rows}
+    pyramid = Pyramid(args.data)
+    samples = windows_of(pyramid, args.split, args.seed)
+    settings = {"split": args.split, "seed": args.seed, "clean": args.clean, "data": pyramid.digest}
+    results = Results(settings | {"threads": torch.get_num_threads()}, args.json)
+    judge = Judge(Lite2(pick_device("auto")), None)
+    first, second = list[list[str]](), list[list[str]]()
+    for row in rows:
+        held = loaded[row.weights]
+        key = f"{held.digest[:16]}:{row.steps}@{row.count}"
+        if key not in results.parts:
+            print(f"{row.name}, {row.steps} step(s)", flush=True)
+            stage = PaddedStage(_ready(held, row), row.steps, EDGE)
+            found, _ = measure_stages(stage, samples, row.count, judge, args.clean)
+            cost = cost_of(_ready(held, row), row.steps)
+            cells = {"summary": summary(row, found, cost), "zooms": by_zoom(found)}
+            results.add(key, {"rows": found, "cost": cost, **cells}, "")
+        numbers = results.parts[key]["numbers"]
+        first.append([row.name, *numbers["summary"]])
+        second.append([row.name, str(row.steps), *numbers["zooms"]])
+        zooms = [f"zoom {r['zoom']}" for r in numbers["rows"]]
+    print(f"\n{markdown(HEADERS, first)}")
+    print("\nSliced Wasserstein / bicubic's, spectrum dB, KID-Lite2 x 1000:\n")
+    print(markdown(["weights", "steps", *zooms], second))
+    return 0
+
+
+def _ready(held: Checkpoint, row: Row) -> ExactUNet:
+    """Return a network of its own, as tiles are made with; raises TrainingError."""
+    if not isinstance(held.network, ExactUNet):
+        raise TrainingError(f"{row.name} is the paper's network, expected exact ones")
+    with torch.device("meta"):
+        network = build(held.network.config)
+    assert isinstance(network, ExactUNet)
+    network.load_state_dict(held.network.state_dict(), assign=True)
+    device = pick_device("auto")
+    return channels_last(network.to(device, pick_precision(device))).eval().requires_grad_(False)
