@@ -29,3 +29,18 @@ def test_generated_parent_keeps_the_colours_of_the_real_child(hops):
     assert (coarse[0].mean((1, 2, 3)) - coarse[1].mean((1, 2, 3))).abs().max() < 0.1
     levels = (parent + 1) * 127.5
     assert (levels - levels.round()).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+def test_gradients_reach_what_the_first_stage_of_a_chain_did(hops):
+    network = padded(tiny_network())
+    child = torch.rand((1, 3, 400, 400), generator=torch.Generator().manual_seed(1)) - 0.5
+    seen = []
+    network.head.register_forward_hook(lambda _module, _inputs, out: seen.append(out))
+    random = torch.Generator().manual_seed(0)
+    made = generated_parent(
+        network, child, torch.tensor([64.0]), torch.tensor([0.2]), 12, random, hops
+    )
+    assert len(seen) == hops
+    (gradient,) = torch.autograd.grad(made[..., 30:60, 30:60].square().mean(), seen[0])
+    assert float(gradient.abs().max()) > 0

@@ -1,4 +1,9 @@
-"""Parents that the network makes itself, so that it learns to continue its own chains."""
+"""Parents that the network makes itself, so that it learns to continue its own chains.
+
+Gradients pass through every stage of a chain: a stage can only move what is finer than about 16 of
+its pixels, so what is wrong and coarser has to be put right by those before it. They are cheap
+beside the last, each a sixteenth of the next one's area.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,6 @@ def mirrored(size: int, first: int, last: int, device: torch.device) -> Tensor:
     return torch.where(position < size, position, 2 * size - 1 - position)
 
 
-@torch.no_grad()
 def generated_parent(
     network: ExactUNet,
     child: Tensor,
@@ -34,7 +38,8 @@ def generated_parent(
     The chain starts from the child averaged by 4^(hops+1), mirrored again and again beyond its
     edges, so that any number of stages has something to stand on.
     network: padded; child: [B, 3, 16k, 16k] in [-1, 1]; gsd: metres per child pixel, [B];
-    margin: even, pixels round each window. Returns [B, 3, 4k, 4k], rounded to 8 bits.
+    margin: even, pixels round each window. Returns [B, 3, 4k, 4k], rounded to 8 bits, with the
+    gradient of what was not rounded.
     """
     real = F.avg_pool2d(child, GRANDCHILD)
     spans = _spans(real.shape[-1], margin, hops, network.alignment)
@@ -60,11 +65,10 @@ def _spans(size: int, margin: int, hops: int, alignment: int) -> list[tuple[int,
     return spans
 
 
-@torch.no_grad()
 def one_step(
     network: ExactUNet, window: Tensor, gsd: Tensor, augmentation: Tensor, random: torch.Generator
 ) -> Tensor:
-    """One stage in one step, rounded to 8 bits, as training sees it.
+    """One stage in one step, rounded to 8 bits, as training sees it; its gradient is not rounded.
 
     network: padded; window: parents [B, 3, w, w] in [-1, 1]; gsd: metres per child pixel and
     augmentation, [B]. Returns children [B, 3, 4(w-2m), 4(w-2m)], m the network's least margin.
@@ -76,5 +80,7 @@ def one_step(
         code = network.embedding(time, gsd, augmentation)
         residual = network(noise, window, network.modulations(code))
     image = crop_to(upsample(window), residual) + residual / RESIDUAL_GAIN
-    rounded: Tensor = ((image.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
-    return rounded
+    plain = image.detach()
+    rounded = ((plain.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    passed: Tensor = rounded + (image - plain)
+    return passed

@@ -21,6 +21,7 @@ _STRENGTH = 0.5
 _PER_BAND = 2
 
 
+@torch.no_grad()
 def glance(state: State, samples: DeviceSamples, path: Path) -> None:
     """Write a sheet of the averaged network's work, always of the same windows and noise.
 
