@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from generator.block import Block
 from generator.checkpoint import Checkpoint, describe_config
 from generator.config import SamplerConfig, to_json
 from generator.network import SCALE, ExactUNet, channels_last
-from generator.states import BlockStates, Scene, evaluations_at_once
+from generator.states import BlockStates, Scene, evaluations_at_once, side_for
 from generator.tile import STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.windows import stage_of
 from generator.world import fingerprint
@@ -28,6 +29,8 @@ PIXEL_VERSION = 2
 _CORE = TILE_SIZE // SCALE
 _SIDE = 2
 """Tiles of a block's stage on each side."""
+_FINISHED = 8
+"""Windows made by way of states whose pixels are kept for the other blocks in them."""
 _EQUATOR = 156543.03392804097
 
 Pixels = NDArray[np.uint8]
@@ -101,7 +104,9 @@ class Cascade:
         self.stage = stage_of(network, sampler.steps)
         self.states: BlockStates | None = None
         if isinstance(network, ExactUNet) and sampler.steps > evaluations_at_once(network):
-            self.states = BlockStates(network, sampler.steps)
+            side = side_for(network, sampler.steps)
+            self.states = BlockStates(network, sampler.steps, side=side)
+        self._finished: OrderedDict[tuple[int, Tile], Pixels] = OrderedDict()
         self.margin = self.stage.margin if self.states is None else self.states.margin
         self._lock = threading.Lock()
 
@@ -126,20 +131,19 @@ class Cascade:
         """Return () up to zoom 5, else the tiles above that the window of its stage reads."""
         if block.stage is None:
             return ()
-        first = block.top.children()[0]
-        columns = _parent_tiles(_columns(first, self.margin, _SIDE))
-        rows = _parent_tiles(_rows(first, self.margin, _SIDE))
+        first, tiles = self._window_of(block)
+        columns = _parent_tiles(_columns(first, self.margin, tiles))
+        rows = _parent_tiles(_rows(first, self.margin, tiles))
         return tuple(Tile(first.z - 2, x, y) for y in rows for x in columns)
 
     def compute(self, seed: int, block: Block, read: Read) -> dict[Tile, Pixels]:
         """Pixels of a block's tiles, each uint8 [256, 256, 3], from the tiles that it needs."""
         if block.stage is None:
             return {block.top: self.basemap.tile(block.top)}
-        first = block.top.children()[0]
         if self.states is None:
-            whole = self.window(seed, first, read, _SIDE)
+            whole = self.window(seed, block.top.children()[0], read, _SIDE)
         else:
-            whole = self._by_states(self.states, seed, first, read)
+            whole = self._by_states(self.states, seed, block, read)
         halves = (slice(0, TILE_SIZE), slice(TILE_SIZE, None))
         parts = [np.ascontiguousarray(whole[y, x]) for y in halves for x in halves]
         return dict(zip(block.tiles, [average(whole), *parts], strict=True))
@@ -160,17 +164,32 @@ class Cascade:
         with self._lock:
             return self.stage(parent, noise, _resolutions(tile.z, rows), self._strength(tile.z))
 
-    def _by_states(self, states: BlockStates, seed: int, first: Tile, read: Read) -> Pixels:
-        """Generate the block that begins with the tile `first`: uint8 [512, 512, 3]."""
-        columns = _columns(first, states.margin, _SIDE)
-        rows = _rows(first, states.margin, _SIDE)
-        scene = Scene(
-            seed, first.z, first.x * _CORE, first.y * _CORE, TILE_SIZE << (first.z - 2),
-            _gather(first.z - 2, columns, rows, read), _resolutions(first.z, rows),
-            self._strength(first.z),
-        )  # fmt: skip
+    def _window_of(self, block: Block) -> tuple[Tile, int]:
+        """Return the first tile of what is sampled with a block, and its tiles on each side."""
+        first = block.top.children()[0]
+        tiles = _SIDE if self.states is None else self.states.side // _CORE
+        return Tile(first.z, first.x // tiles * tiles, first.y // tiles * tiles), tiles
+
+    def _by_states(self, states: BlockStates, seed: int, block: Block, read: Read) -> Pixels:
+        """Generate a block: uint8 [512, 512, 3]; those sampled with it are kept for a while."""
+        first, tiles = self._window_of(block)
         with self._lock:
-            return states(scene)
+            made = self._finished.get((seed, first))
+        if made is None:
+            columns, rows = (axis(first, states.margin, tiles) for axis in (_columns, _rows))
+            scene = Scene(
+                seed, first.z, first.x * _CORE, first.y * _CORE, TILE_SIZE << (first.z - 2),
+                _gather(first.z - 2, columns, rows, read), _resolutions(first.z, rows),
+                self._strength(first.z),
+            )  # fmt: skip
+            with self._lock:
+                made = states(scene)
+                self._finished[seed, first] = made
+                if len(self._finished) > _FINISHED:
+                    self._finished.popitem(last=False)
+        corner = block.top.children()[0]
+        x, y = TILE_SIZE * (corner.x - first.x), TILE_SIZE * (corner.y - first.y)
+        return made[y : y + _SIDE * TILE_SIZE, x : x + _SIDE * TILE_SIZE]
 
     def _strength(self, zoom: int) -> float:
         return self.sampler.augmentation[STAGE_ZOOMS.index(zoom)]

@@ -10,6 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from generator.block import Block
+from generator.network import SCALE, ExactUNet
 from generator.tile import STAGE_ZOOMS, TILE_SIZE, Tile
 
 if TYPE_CHECKING:
@@ -38,8 +39,30 @@ def matrix_rate(precision: str = "float32", device: str = "cpu", seconds: float 
 
 
 def gflop_per_tile(cascade: Cascade) -> float:
-    """Return the billions of floating-point operations that one stage tile takes in its block."""
+    """Return the billions of floating-point operations that one stage tile takes in its block.
+
+    Where states are kept for the neighbours, of one tile among many.
+    """
+    if cascade.states is not None:
+        states = cascade.states
+        work = sum(window_gflop(states.network, states.side, len(g) - 1) for g in states.groups)
+        return work / (SCALE * states.side // TILE_SIZE) ** 2
     blank = np.zeros((TILE_SIZE, TILE_SIZE, 3), np.uint8)
     with FlopCounterMode(display=False) as counter:
         cascade.compute(0, Block.of(Tile(STAGE_ZOOMS[0], 0, 0)), lambda need: blank)
     return float(counter.get_total_flops()) / 4e9
+
+
+def window_gflop(network: ExactUNet, side: int, evaluations: int) -> float:
+    """GFLOP of `evaluations` of an exact network on one window, down to `side` parent pixels."""
+    with torch.device("meta"):
+        network = ExactUNet(network.config)
+        one = torch.ones(1)
+    network.requires_grad_(False)
+    code = network.modulations(network.embedding(one, one, one))
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        for left in range(evaluations, 0, -1):
+            size = side + 2 * left * network.margin
+            child, parent = (torch.empty(1, 3, n, n, device="meta") for n in (SCALE * size, size))
+            network(child, parent, code)
+    return float(counter.get_total_flops()) / 1e9

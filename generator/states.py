@@ -26,8 +26,9 @@ from generator.noise import field
 from generator.sampler import follow
 from generator.stage import denoiser, finish
 
-SIDE = 128
-"""Parent pixels along a block: two tiles."""
+SIDES = (128, 256, 512)
+"""Parent pixels along a block that may be chosen; a product's block is the first, two tiles."""
+MOST_GROUPS = 3
 LIMIT = 2 << 30
 """Bytes of states kept for later blocks."""
 
@@ -35,12 +36,21 @@ Place = tuple[int, int]
 """Parent pixels (x, y) from a block's corner to a state's."""
 
 
-def evaluations_at_once(network: ExactUNet, side: int = SIDE) -> int:
+def evaluations_at_once(network: ExactUNet, side: int = SIDES[0]) -> int:
     """Return the evaluations whose margins fit into half a block of `side`, at least one.
 
     Up to so many steps a block needs no states: this is where the two ways are the same.
     """
     return max(1, side // 2 // network.margin)
+
+
+def side_for(network: ExactUNet, steps: int) -> int:
+    """Return the least side that takes `steps` in at most MOST_GROUPS groups, or the largest.
+
+    More groups cost more in a region than larger blocks do, and the first tile as much.
+    """
+    enough = (s for s in SIDES if MOST_GROUPS * evaluations_at_once(network, s) >= steps)
+    return next(enough, SIDES[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,7 @@ class BlockStates:
     """
 
     def __init__(
-        self, network: ExactUNet, steps: int, limit: int = LIMIT, side: int = SIDE
+        self, network: ExactUNet, steps: int, limit: int = LIMIT, side: int = SIDES[0]
     ) -> None:
         self.network = network
         self.limit = limit

@@ -6,11 +6,12 @@ import torch
 from PIL import Image
 
 import generator
-from generator import checkpoint
+from generator import checkpoint, states
 from generator.basemap import BaseMap
 from generator.block import Block
 from generator.cascade import Cascade, average, order
-from generator.config import SamplerConfig
+from generator.checkpoint import Checkpoint
+from generator.config import NetworkConfig, SamplerConfig
 from generator.errors import GeneratorError, WeightsError
 from generator.tile import Tile
 from tests.networks import assert_same_pixels, tiny_network
@@ -35,6 +36,16 @@ def make(folder, steps=1, precision=torch.float32):
     loaded = checkpoint.load(folder / "tiny.safetensors")
     base = BaseMap.open(folder / "base.png")
     return Cascade(base, loaded, SamplerConfig(steps=steps), torch.device("cpu"), precision)
+
+
+def by_states(folder, steps):
+    """A cascade whose margin of 8 pixels per step asks for states above eight steps."""
+    config = NetworkConfig(widths=(8, 16), blocks=(0, 0, 1), embedding=16)
+    network = tiny_network(preset=config)
+    base = BaseMap.open(folder / "base.png")
+    sampler = SamplerConfig(steps=steps)
+    loaded = Checkpoint(network, sampler, {}, "")
+    return Cascade(base, loaded, sampler, torch.device("cpu"), torch.bfloat16)
 
 
 def mosaic(cascade, seed, first, count, store):
@@ -84,6 +95,33 @@ def test_order_of_requests_does_not_change_a_pixel(folder, zoom):
         made = {tile: cascade.render(9, tile, store) for tile in block}
         results.append(np.stack([made[tile] for tile in sorted(made)]))
     np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("side", [128, 256])
+def test_blocks_made_by_way_of_states_depend_on_their_address_alone(folder, side, monkeypatch):
+    monkeypatch.setattr(states, "SIDES", (side,))
+    blocks = [Block.of(Tile(7, x, 60)) for x in (0, 2)]
+    results = []
+    for order_ in (blocks, blocks[::-1]):
+        cascade = by_states(folder, 9)
+        assert cascade.states.side == side
+        made = {}
+        for block in order_:
+            needs = {tile: cascade.render(5, tile) for tile in cascade.needs(block)}
+            made |= cascade.compute(5, block, needs.__getitem__)
+        results.append(np.stack([made[tile] for tile in sorted(made)]))
+    np.testing.assert_array_equal(*results)
+    whole = cascade.window(5, Tile(7, 0, 60), lambda need: cascade.render(5, need), tiles=2)
+    parts = [made[tile] for tile in blocks[0].tiles[1:]]
+    np.testing.assert_array_equal(np.vstack([np.hstack(parts[:2]), np.hstack(parts[2:])]), whole)
+
+
+def test_states_begin_where_half_a_block_has_no_room_for_the_margins(folder):
+    eight, nine = by_states(folder, 8), by_states(folder, 9)
+    assert eight.states is None
+    assert eight.describe()["margin"] == 64
+    assert nine.describe()["margin"] == 64 + 8
+    assert eight.fingerprint(0) != nine.fingerprint(0)
 
 
 def test_evicted_parents_are_made_again_as_they_were(cascade):

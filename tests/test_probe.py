@@ -31,3 +31,5 @@ def test_two_steps_are_more_than_twice_the_work_of_one() -> None:
     multiplications = sum(weight.numel() for weight in network.parameters())
     assert work(1) * 1e9 > 2 * multiplications
     assert work(2) > 2 * work(1)
+    # Five steps go by way of states: more windows, of no more margin.
+    assert work(4) < work(5) < 1.5 * work(4)

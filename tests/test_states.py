@@ -10,7 +10,7 @@ import torch
 from generator.config import NetworkConfig
 from generator.noise import field
 from generator.stage import Stage
-from generator.states import BlockStates, Scene, evaluations_at_once
+from generator.states import BlockStates, Scene, evaluations_at_once, side_for
 from tests.networks import assert_same_pixels, tiny_network
 
 LEVEL = 7
@@ -137,3 +137,9 @@ def test_the_margin_grows_by_half_a_block_per_group():
         26, 52, 64 + 26, 64 + 52, 4 * 64 + 52,
     ]  # fmt: skip
     assert evaluations_at_once(shipped, side=48) == 1
+
+
+def test_more_steps_get_larger_blocks():
+    shipped = tiny_network(preset=NetworkConfig(widths=(8, 8), embedding=8))
+    steps = (1, 6, 7, 12, 13, 50)
+    assert [side_for(shipped, each) for each in steps] == [128, 128, 256, 256, 512, 512]
