@@ -19,3 +19,7 @@ class WeightsError(GeneratorError):
 
 class ImageError(GeneratorError):
     """A user's image that cannot be read or written as asked."""
+
+
+class DatasetError(GeneratorError):
+    """A data set that cannot be drawn or written as asked."""

@@ -29,7 +29,7 @@ CORE = 128
 """Parent pixels along a window's side, without the margin; even, as stages ask."""
 
 _SCALE = 4
-_NOISE_LEVEL = 32
+NOISE_LEVEL = 32
 """Noise level of the first stage: far from the world's own, and too wide to wrap."""
 
 Pixels = NDArray[np.uint8]
@@ -142,7 +142,7 @@ class Enlarged:
     ) -> None:
         self._stage, self._parent, self._seed, self._level = cascade.stage, parent, seed, level
         self._resolution = np.full(1, gsd / _SCALE)
-        self._augmentation = cascade.sampler.augmentation[_nearest_stage(gsd / _SCALE)]
+        self._augmentation = cascade.sampler.augmentation[nearest_stage(gsd / _SCALE)]
         self.width, self.height = _SCALE * parent.width, _SCALE * parent.height
         self.columns, self.rows = -(-parent.width // CORE), -(-parent.height // CORE)
         rows_read = (CORE + 2 * cascade.stage.margin) // (_SCALE * CORE) + 2
@@ -188,7 +188,7 @@ def _chain(
     for number in range(stages):
         parent = made[-1] if made else picture
         finer = gsd / _SCALE**number
-        made.append(Enlarged(cascade, parent, finer, seed=seed, level=_NOISE_LEVEL + number))
+        made.append(Enlarged(cascade, parent, finer, seed=seed, level=NOISE_LEVEL + number))
     return made
 
 
@@ -235,7 +235,7 @@ def _pieces(start: int, length: int) -> Iterator[tuple[int, slice, slice]]:
         )
 
 
-def _nearest_stage(resolution: float) -> int:
+def nearest_stage(resolution: float) -> int:
     """Return the index of the world's stage whose metres per pixel are nearest."""
     zoom = math.log2(EQUATOR_RESOLUTION / resolution)
     return min(range(len(STAGE_ZOOMS)), key=lambda index: abs(STAGE_ZOOMS[index] - zoom))

@@ -14,7 +14,7 @@ from tileserver.cli import EXAMPLES, join_negative, main, parser
 from tileserver.commands import basics as commands
 from tileserver.commands import flags
 
-NAMES = ["serve", "seed", "export", "render", "upscale", "bench"]
+NAMES = ["serve", "seed", "export", "render", "upscale", "dataset", "bench"]
 
 
 @pytest.mark.parametrize("name", NAMES)

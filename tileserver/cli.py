@@ -1,4 +1,4 @@
-"""The command line: `elsewhere serve | seed | export | cache | render | upscale | bench`.
+"""The command line: `elsewhere serve | seed | export | cache | render | upscale | ...`.
 
 Exit status: 0 done, 1 done in part (seeding left holes), 2 asked for something that cannot be
 done (one sentence on standard error), 130 stopped by Ctrl-C.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 
 from generator.errors import GeneratorError
-from tileserver.commands import flags
+from tileserver.commands import datasetflags, flags
 from tileserver.commands.flags import Parser
 from tileserver.errors import ServerError
 
@@ -28,7 +28,8 @@ EXAMPLES = {
     "serve": """\
   elsewhere serve
   elsewhere serve --host 0.0.0.0 --port 9000 --seed 7 --cache /var/tmp/tiles
-  elsewhere serve --base mars.jpg            the generated surface of another planet""",
+  elsewhere serve --base mars.jpg            the generated surface of another planet
+  elsewhere serve --base planet:3            a planet that is made up too""",
     "seed": """\
   elsewhere seed --bbox 5.9,45.8,10.5,47.8 --zooms 0-13
   elsewhere seed --bbox -180,-85,180,85 --zooms 0-7 --dry-run
@@ -47,6 +48,24 @@ EXAMPLES = {
     "upscale": """\
   elsewhere upscale photo.png large.png --gsd 64              4 times larger, 16 m per pixel
   elsewhere upscale landsat.tif fine.tif --gsd 30 --stages 2  16 times larger, georeferenced""",
+    "dataset": """\
+  elsewhere dataset pairs pairs --zooms 11,13 --count 500 --land
+  elsewhere dataset variants photos varied --gsd 10 --per-image 4""",
+    "pairs": """\
+  elsewhere dataset pairs pairs --zooms 11,13 --count 500 --seeds 0-3
+  elsewhere dataset pairs alps --zooms 13 --count 200 --bbox 5.9,45.8,10.5,47.8
+  elsewhere dataset pairs land --zooms 7,9,11,13,15 --count 50 --land --dry-run
+  The same command again continues a run that was stopped; a greater count adds to it.""",
+    "variants": """\
+  elsewhere dataset variants photos varied --gsd 10 --per-image 4
+  elsewhere dataset variants photos varied --gsd 10 --stages 2 --strength 0.5
+  photos/ holds a folder per class: photos/forest/a.png, photos/river/b.tif, ...""",
+    "planet": """\
+  elsewhere planet third.png --seed 3
+  elsewhere planet ice.png --seed 8 --style ice --width 8192
+  elsewhere serve --base third.png
+  elsewhere serve --base planet:3            the same planet, drawn when it is loaded
+  elsewhere serve --base planet:8:ice""",
     "cache": """\
   elsewhere cache stats
   elsewhere cache clear --world 7 --bbox 5.9,45.8,10.5,47.8 --zooms 12-15""",
@@ -72,10 +91,19 @@ SHARED = {
     "cache": ("DIR", "folder of the tile cache (default: elsewhere in the user's cache folder)"),
     "cache-limit": ("SIZE", "size that the cache may reach, such as 20GB"),
     "seed": ("N", "which parallel Earth, 0 to 2^64 - 1 (default 0)"),
-    "base": ("FILE", "equirectangular PNG, JPEG or GeoTIFF of another planet (default: the Earth)"),
+    "base": (
+        "FILE|planet:N",
+        "equirectangular PNG, JPEG or GeoTIFF of another planet, or the made-up planet N, such as "
+        "planet:3 or planet:3:ice (default: the Earth)",
+    ),
     "weights": ("FILE", "weights of the network, safetensors (default: the shipped ones)"),
     "steps": ("N", "sampling steps per tile (default: the weights' own fast choice)"),
     "threads": ("N", "processor threads of the network (default: all cores)"),
+}
+
+DATASET_ACTIONS = {
+    "pairs": "write pairs of a parent and the child that one stage makes of it",
+    "variants": "write variants of labelled pictures: made coarse, and made again",
 }
 
 CACHE_ACTIONS = {
@@ -147,26 +175,59 @@ def parser() -> Parser:
     flags.render(_command(commands, "render", "write one tile to a file", *SHARED))
     model = ("seed", "weights", "steps", "threads")
     flags.upscale(_command(commands, "upscale", "add detail to a picture of your own", *model))
+    _dataset(commands)
+    _planet(commands)
     flags.bench(_command(commands, "bench", "measure this machine", "base", *model))
     return top
 
 
 def _cache(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add `cache` and what it can do."""
-    text = "look after the tile cache"
-    sub = commands.add_parser(
-        "cache",
-        help=text,
-        description=text[0].upper() + text[1:] + ".",
-        epilog="examples:\n" + EXAMPLES["cache"],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    actions = sub.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions = _group(commands, "cache", "look after the tile cache")
     for action, help in CACHE_ACTIONS.items():
         parser = _command(actions, action, help, "cache", "cache-limit")
         parser.set_defaults(run=f"tileserver.commands.cache:{action}")
         getattr(flags, f"cache_{action}")(parser)
+
+
+def _planet(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add `planet`, which needs no settings: it is drawn by nothing but its own flags."""
+    text = "draw a made-up planet as a base map"
+    sub = commands.add_parser(
+        "planet",
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog="examples:\n" + EXAMPLES["planet"],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    flags.planet(sub)
+    sub.set_defaults(run="tileserver.commands.planet:planet")
+
+
+def _dataset(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add `dataset` and what it can do."""
+    actions = _group(commands, "dataset", "write pictures to train other networks with")
+    shared = {"pairs": "base", "variants": "seed"}
+    for action, help in DATASET_ACTIONS.items():
+        parser = _command(actions, action, help, shared[action], "weights", "steps", "threads")
+        parser.set_defaults(run=f"tileserver.commands.dataset:{action}")
+        getattr(datasetflags, action)(parser)
+
+
+def _group(
+    commands: argparse._SubParsersAction[Parser], name: str, text: str
+) -> argparse._SubParsersAction[Parser]:
+    """Add a command that consists of several actions; return where these are added."""
+    sub = commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog="examples:\n" + EXAMPLES[name],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    return sub.add_subparsers(dest="action", required=True, metavar="ACTION")
 
 
 def version() -> str:

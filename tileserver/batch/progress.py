@@ -32,26 +32,27 @@ def silent(step: str, done: int, total: int, worked: int) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Report]:
-    """Show progress with rate and time left."""
+def progress(things: str = "tiles") -> Iterator[Report]:
+    """Show progress of things, such as tiles, with rate and time left."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _Lines()
+        yield _Lines(things)
         return
     columns = (
-        TextColumn("{task.description} {task.completed:,.0f} of {task.total:,.0f} tiles"),
+        TextColumn("{task.description} {task.completed:,.0f} of {task.total:,.0f} " + things),
         BarColumn(None),
         TextColumn("{task.percentage:>3.0f} %  {task.fields[rate]}  left"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        yield _Bar(bar)
+        yield _Bar(bar, things)
 
 
 class _Bar:
     """Draws on a terminal, a few times a second however quick the tiles are."""
 
-    def __init__(self, bar: Progress) -> None:
+    def __init__(self, bar: Progress, things: str) -> None:
+        self._things = things
         self._bar = bar
         self._task = bar.add_task("", total=0, rate="")
         self._started = time.monotonic()
@@ -67,14 +68,15 @@ class _Bar:
             description=step,
             total=total,
             completed=done,
-            rate=f"{worked / max(now - self._started, 1e-9):,.1f} tiles/s",
+            rate=f"{worked / max(now - self._started, 1e-9):,.1f} {self._things}/s",
         )
 
 
 class _Lines:
     """Prints a line of progress every PLAIN_SECONDS."""
 
-    def __init__(self) -> None:
+    def __init__(self, things: str) -> None:
+        self._things = things
         self._step = ""
         self._started = self._begun = self._printed = time.monotonic()
 
@@ -87,8 +89,8 @@ class _Lines:
         self._printed = now
         left = (now - self._begun) / done * (total - done)
         print(
-            f"{step} {done:,} of {total:,} tiles, "
-            f"{worked / max(now - self._started, 1e-9):,.1f} tiles/s, "
+            f"{step} {done:,} of {total:,} {self._things}, "
+            f"{worked / max(now - self._started, 1e-9):,.1f} {self._things}/s, "
             f"about {duration(left)} left",
             file=sys.stderr,
             flush=True,

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
+from generator.planetstyle import STYLES
 from generator.tile import Tile
 from tileserver.regions.region import parse_bbox, parse_zooms
 
@@ -85,7 +86,7 @@ def _region(sub: Parser) -> None:
     where.add_argument(
         "--bbox",
         metavar="W,S,E,N",
-        type=_read(parse_bbox),
+        type=read(parse_bbox),
         help="box in degrees; W > E crosses the dateline",
     )
     where.add_argument(
@@ -94,7 +95,7 @@ def _region(sub: Parser) -> None:
     sub.add_argument(
         "--zooms",
         metavar="A-B",
-        type=_read(parse_zooms),
+        type=read(parse_zooms),
         required=True,
         help="zooms, such as 0-13 or 9,11",
     )
@@ -108,7 +109,7 @@ def _nice(sub: Parser) -> None:
 
 def render(sub: Parser) -> None:
     """Add what only `render` can be given."""
-    sub.add_argument("tile", metavar="Z/X/Y", type=_read(parse_tile), help="which tile")
+    sub.add_argument("tile", metavar="Z/X/Y", type=read(parse_tile), help="which tile")
     sub.add_argument(
         "-o",
         "--output",
@@ -127,15 +128,32 @@ def upscale(sub: Parser) -> None:
         "--gsd",
         metavar="METRES",
         required=True,
-        type=_read(parse_metres),
+        type=read(parse_metres),
         help="ground resolution of IN",
     )
     sub.add_argument(
         "--stages",
         metavar="N",
         default=1,
-        type=_read(parse_stages),
+        type=read(parse_stages),
         help="how many times to enlarge by 4 (default 1)",
+    )
+
+
+def planet(sub: Parser) -> None:
+    """Add what `planet` can be given."""
+    sub.add_argument("output", metavar="OUT", help="picture to write: .png or .jpg")
+    sub.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="which planet, 0 to 2^64 - 1 (default 0)"
+    )
+    sub.add_argument(
+        "--style",
+        metavar="NAME",
+        default="terra",
+        help="; ".join(f"{name}: {style.words}" for name, style in STYLES.items()),
+    )
+    sub.add_argument(
+        "--width", metavar="N", type=int, default=4096, help="pixels, 64 to 16384 (default 4096)"
     )
 
 
@@ -165,11 +183,11 @@ def cache_clear(sub: Parser) -> None:
     sub.add_argument(
         "--bbox",
         metavar="W,S,E,N",
-        type=_read(parse_bbox),
+        type=read(parse_bbox),
         help="only tiles that meet this box in degrees; W > E crosses the dateline",
     )
     sub.add_argument(
-        "--zooms", metavar="A-B", type=_read(parse_zooms), help="only these, such as 0-13 or 9,11"
+        "--zooms", metavar="A-B", type=read(parse_zooms), help="only these, such as 0-13 or 9,11"
     )
     sub.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -204,13 +222,13 @@ def parse_stages(text: str) -> int:
     return int(text)
 
 
-def _read(reader: Callable[[str], Value]) -> Callable[[str], Value]:
+def read(reader: Callable[[str], Value]) -> Callable[[str], Value]:
     """Make argparse show the reader's own sentence."""
 
-    def read(text: str) -> Value:
+    def shown(text: str) -> Value:
         try:
             return reader(text)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 
-    return read
+    return shown

@@ -1,0 +1,130 @@
+"""Variants of a user's labelled images: degraded by a stage or two, and regenerated.
+
+An image is averaged by 4 (two stages: by 16) and the stages nearest to its resolution invent the
+detail again, each time from other noise: same size, same coarse content, same label. Beyond its
+edges an image is its mirror image, so that small ones work too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator import noise
+from generator.errors import DatasetError, ImageError
+from generator.upscale import NOISE_LEVEL, CascadeLike, StageLike, nearest_stage, upscale
+
+SCALE = 4
+MAX_STAGES = 2
+LEAST_PARENT = 4
+"""Pixels that the shorter side of an image must keep when it is averaged."""
+MAX_WHOLE = 256
+"""Longest side of a parent that is regenerated in one window; others go window by window."""
+_ALIGN = 32
+"""A window's core is a multiple of this, as every network's grid allows."""
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How variants are made. Raises DatasetError.
+
+    gsd: metres per pixel of the images. stages: 1 or 2. strength: how strongly the network is told
+    that what it sees was degraded, 0 to 1: more gives it more freedom; None for the weights' own.
+    """
+
+    gsd: float
+    stages: int = 1
+    strength: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if not 0.01 <= self.gsd <= 100_000:
+            raise DatasetError(f"ground resolution is {self.gsd:g}, expected metres per pixel")
+        if not 1 <= self.stages <= MAX_STAGES:
+            raise DatasetError(f"stages is {self.stages}, expected 1 to {MAX_STAGES}")
+        if self.strength is not None and not 0 <= self.strength <= 1:
+            raise DatasetError(f"strength is {self.strength:g}, expected 0 to 1")
+
+    @property
+    def factor(self) -> int:
+        """Pixels of an image that its parent has one for, along a side."""
+        return int(SCALE**self.stages)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A cascade that tells every stage the same strength; see `generator.upscale.CascadeLike`."""
+
+    cascade: CascadeLike
+    strength: float
+
+    @property
+    def stage(self) -> StageLike:
+        """The network's stage."""
+        return self.cascade.stage
+
+    @property
+    def sampler(self) -> Told:
+        """The sampler's configuration is this object itself."""
+        return self
+
+    @property
+    def augmentation(self) -> tuple[float, ...]:
+        """Strength of degradation that each stage is told."""
+        return (self.strength,) * len(self.cascade.sampler.augmentation)
+
+
+def vary(cascade: CascadeLike, image: Pixels, recipe: Recipe, seed: int) -> Pixels:
+    """Return a variant of an image, uint8 [h, w, 3] of the same size; pure. Raises ImageError."""
+    if recipe.strength is not None:
+        cascade = Told(cascade, recipe.strength)
+    height, width = image.shape[:2]
+    parent = degraded(image, recipe.factor)
+    made = regenerated(cascade, parent, recipe.gsd * recipe.factor, recipe.stages, seed)
+    return np.ascontiguousarray(made[:height, :width])
+
+
+def degraded(image: Pixels, factor: int) -> Pixels:
+    """Average uint8 [h, w, 3] by `factor`, rounded half up; its edges are mirrored to fit.
+
+    Raises ImageError for an image that would have less than LEAST_PARENT pixels each way.
+    """
+    height, width = image.shape[:2]
+    least = LEAST_PARENT * factor
+    if min(height, width) < least:
+        raise ImageError(f"has {width} x {height} pixels, expected at least {least} each way")
+    padded = np.pad(image, ((0, -height % factor), (0, -width % factor), (0, 0)), "symmetric")
+    rows, columns = padded.shape[0] // factor, padded.shape[1] // factor
+    total = padded.reshape(rows, factor, columns, factor, 3).sum((1, 3), dtype=np.uint32)
+    mean: Pixels = ((total + factor**2 // 2) // factor**2).astype(np.uint8)
+    return mean
+
+
+def regenerated(cascade: CascadeLike, parent: Pixels, gsd: float, stages: int, seed: int) -> Pixels:
+    """Enlarge like `generator.upscale.upscale`, a small picture in one window of its own size.
+
+    parent: uint8 [h, w, 3] of `gsd` metres per pixel; returns [h * 4**stages, w * 4**stages, 3].
+    """
+    if max(parent.shape[:2]) * SCALE ** (stages - 1) > MAX_WHOLE:
+        return upscale(cascade, parent, gsd, stages, seed=seed)
+    for number in range(stages):
+        parent = _whole(cascade, parent, gsd / SCALE ** (number + 1), seed, NOISE_LEVEL + number)
+    return parent
+
+
+def _whole(cascade: CascadeLike, parent: Pixels, gsd: float, seed: int, level: int) -> Pixels:
+    height, width = parent.shape[:2]
+    margin = cascade.stage.margin
+    pads = [(margin, -size % _ALIGN + margin) for size in (height, width)]
+    window = np.pad(parent, (*pads, (0, 0)), "symmetric")
+    rows, columns = window.shape[:2]
+    field = noise.field(
+        seed, level, -SCALE * margin, -SCALE * margin, SCALE * columns, SCALE * rows
+    )
+    strength = cascade.sampler.augmentation[nearest_stage(gsd)]
+    made = cascade.stage(window, field, np.full(1, gsd), strength)
+    return made[: SCALE * height, : SCALE * width]
