@@ -15,7 +15,8 @@ from generator.errors import GeneratorError
 from generator.network import SCALE
 from generator.stage import Stage
 
-MAX_STEPS = 100
+MAX_STEPS = 50
+"""The paper's; the states of more would take too much memory."""
 
 
 def load(

@@ -199,7 +199,7 @@ def test_seeds_agree_on_the_base_map_and_differ_below_it(cascade):
 
 
 def test_load_explains_what_it_cannot_use(folder, tmp_path):
-    with pytest.raises(GeneratorError, match="steps is 0, expected 1 to 100"):
+    with pytest.raises(GeneratorError, match="steps is 0, expected 1 to 50"):
         generator.load(steps=0)
     with pytest.raises(GeneratorError, match="device is 'abacus'"):
         generator.load(device="abacus")

@@ -38,15 +38,18 @@ _TRIES = 3
 class Way:
     """What one way of taking some steps costs.
 
-    margin: parent pixels read round a window; cold, region: GFLOP for the first tile, with all that
-    is made for it, and per tile of a region; cold_ms, region_ms: the same in milliseconds; timed:
-    whether its windows were timed, and not only estimated by the rate of smaller ones;
+    margin: parent pixels read round a window; widest: parent pixels along the side of what the
+    network evaluates at once, to whose square its memory is proportional; cold, region: GFLOP for
+    the first tile, with all that is made for it, and per tile of a region; cold_ms, region_ms: the
+    same in milliseconds; timed: whether its windows were timed, and not only estimated by the rate
+    of smaller ones;
     memory: bytes of states that the region leaves.
     """
 
     steps: int
     name: str
     margin: int
+    widest: int
     cold: float
     region: float
     cold_ms: float
@@ -118,7 +121,8 @@ class Bench:
         name = f"window of {across} x {across} tiles"
         share = (-(-tiles // across) / tiles) ** 2
         margin = self.network.margin * steps
-        return Way(steps, name, margin, work, work * share, spent, spent * share, timed, 0)
+        widest = side + 2 * margin
+        return Way(steps, name, margin, widest, work, work * share, spent, spent * share, timed, 0)
 
     def _by_states(self, steps: int, tiles: int) -> Way:
         side = side_for(self.network, steps)
@@ -135,6 +139,7 @@ class Bench:
 
         return Way(
             steps, f"states, {across} x {across} tiles", states.margin,
+            side + 2 * self.network.margin * max(lengths),
             total(cold, 0), total(region, 0) / tiles**2,
             total(cold, 1), total(region, 1) / tiles**2,
             all(timed for _, _, timed in window.values()), memory,
@@ -198,7 +203,7 @@ def count(network: ExactUNet, steps: int, blocks: int) -> tuple[Counter[int], in
 def table(ways: list[Way], tiles: int) -> str:
     """Return the costs as a Markdown table."""
     region = f"per tile of {tiles} x {tiles}"
-    heads = ["steps", "way", "margin", "GFLOP, first tile", f"GFLOP {region}"]
+    heads = ["steps", "way", "margin", "widest, px", "GFLOP, first tile", f"GFLOP {region}"]
     heads += ["ms, first tile", f"ms {region}", "states kept, MB"]
     rows = []
     for way in ways:
@@ -206,7 +211,7 @@ def table(ways: list[Way], tiles: int) -> str:
         cells = [way.cold, way.region, way.cold_ms, way.region_ms]
         figures = [f"{cell:,.0f}" for cell in cells]
         rows.append([
-            str(way.steps), way.name, str(way.margin), *figures[:2],
+            str(way.steps), way.name, str(way.margin), str(way.widest), *figures[:2],
             *(sign + figure for figure in figures[2:]), f"{way.memory / 1e6:,.0f}",
         ])  # fmt: skip
     return markdown(heads, rows)
