@@ -33,7 +33,7 @@ def test_generated_parent_keeps_the_colours_of_the_real_child(hops):
 
 @pytest.mark.parametrize("hops", [1, 2])
 def test_gradients_reach_what_the_first_stage_of_a_chain_did(hops):
-    network = padded(tiny_network())
+    network = padded(tiny_network()).requires_grad_(True)
     child = torch.rand((1, 3, 400, 400), generator=torch.Generator().manual_seed(1)) - 0.5
     seen = []
     network.head.register_forward_hook(lambda _module, _inputs, out: seen.append(out))

@@ -36,12 +36,6 @@ from training.stop import Stop
 
 CHAIN_STRENGTHS = (0.2, 0.8)
 """Augmentation strengths that the network's own outputs are called at random, in training."""
-WITHIN_REACH = 4
-"""Maps of features (detail, strides 2, 4 and 8) that judge chains as well as pairs.
-
-The deepest asks for structure wider than the 16 pixels that the last stage may move. From a
-parent that lacks it, the network can only draw its outlines: worms.
-"""
 _LOG_EVERY = 20
 
 
@@ -171,8 +165,6 @@ class Trainer:
                     parts = torch.autograd.grad(
                         losses[name], seen, retain_graph=True, materialize_grads=True
                     )
-                    for part in parts[WITHIN_REACH:]:
-                        part.view(3, len(truth), *part.shape[1:])[:, config.pairs :] = 0
                     wanted = [
                         w + part * (share / (gain * part.norm() + 1e-9))
                         for w, part, gain in zip(wanted, parts, GAINS, strict=True)
