@@ -22,6 +22,7 @@ from PIL import Image
 
 from generator.bluemarble import blue_marble
 from generator.errors import BaseMapError, ImageError
+from generator.planet import Planet
 from generator.raster import read_picture
 from generator.tile import BASE_ZOOM, TILE_SIZE, Tile
 
@@ -55,16 +56,20 @@ class BaseMap:
     def open(cls, path: Path | None = None) -> BaseMap:
         """Open a user's PNG, JPEG or GeoTIFF, or the Blue Marble for None.
 
+        A path such as planet:3 or planet:3:ice is no file but a made-up planet
+        (`generator.planet`), drawn here; a file of that name opens by its absolute path.
         Raises BaseMapError with one sentence when the file is missing, damaged, not twice as wide
         as high, narrower than MIN_WIDTH or larger than 400 million pixels.
         """
         if path is None:
             return cls(blue_marble())
+        if (planet := Planet.named(path)) is not None:
+            return cls(planet.picture())
         try:
-            planet = read_picture(path, shrink_to=(_SIDE, _SIDE // 2))
+            picture = read_picture(path, shrink_to=(_SIDE, _SIDE // 2))
         except ImageError as error:
             raise BaseMapError(f"base map: {error}") from error
-        height, width = planet.shape[:2]
+        height, width = picture.shape[:2]
         if width != 2 * height:
             raise BaseMapError(
                 f"base map {path} has {width} x {height} pixels, expected a whole planet, twice as "
@@ -74,7 +79,7 @@ class BaseMap:
             raise BaseMapError(
                 f"base map {path} is {width} pixels wide, expected at least {MIN_WIDTH}"
             )
-        return cls(planet)
+        return cls(picture)
 
     def tile(self, tile: Tile) -> Pixels:
         """Return the pixels of a tile of zooms 0 to 5, uint8 [256, 256, 3]. Raises BaseMapError."""

@@ -14,6 +14,9 @@ import os
 import platform
 from pathlib import Path
 
+from generator.errors import GeneratorError
+from generator.planet import Planet
+
 WEIGHTS = Path(__file__).parent / "weights" / "elsewhere.safetensors"
 """The shipped weights."""
 
@@ -39,7 +42,7 @@ def circumstances(
     parts = (
         [_file(path) for path in sorted(package.glob("*.py"))],
         _file(WEIGHTS if weights is None else weights),
-        _file(_shipped_base() if base is None else base),
+        _base(base),
         steps,
         [_version(name) for name in LIBRARIES],
         [os.environ.get(name) for name in VARIABLES],
@@ -49,6 +52,14 @@ def circumstances(
         _accelerators(),
     )
     return hashlib.sha256(json.dumps(parts).encode()).digest()
+
+
+def _base(base: Path | None) -> str:
+    """Return what stands for a base map: of a made-up planet, its name."""
+    with contextlib.suppress(GeneratorError):
+        if (planet := Planet.named(base)) is not None:
+            return str(planet)
+    return _file(_shipped_base() if base is None else base)
 
 
 def _file(path: Path | None) -> str:

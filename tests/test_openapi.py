@@ -18,6 +18,7 @@ from tests.live import Live, live
 from tests.test_endpoints import BASE, Site, on_site
 from tileserver.documents.links import Links
 from tileserver.documents.openapi import description
+from tileserver.settings import Settings
 
 EXAMPLES = 3
 MANY = int(os.environ.get("ELSEWHERE_SOAK_EXAMPLES", "300"))
@@ -30,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield server
 
 
-DOCUMENT = description(Links("http://tiles.example/", 0, False))
+DOCUMENT = description(Links("http://tiles.example/", 0, False), Settings())
 API = schemathesis.openapi.from_dict(DOCUMENT)
 MODES = {"sound": GenerationMode.POSITIVE, "unsound": GenerationMode.NEGATIVE}
 

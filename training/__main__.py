@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from generator.errors import GeneratorError
-from training import distill, leasing, pricing, seams, steps, table
+from training import distill, diversity, landcover, leasing, pricing, seams, steps, table
 from training.errors import TrainingError
 from training.state import RunConfig, open_state
 
@@ -82,6 +82,8 @@ def _add_outputs(commands: Any) -> None:
     add_arguments(commands.add_parser("evaluate", help="measure quality on held-out places"))
     choices = commands.add_parser("presets", help="print the networks' costs")
     pricing.add_arguments(choices)
+    landcover.add_arguments(commands.add_parser("landcover", help="do variants help a classifier"))
+    diversity.add_arguments(commands.add_parser("diversity", help="how far worlds lie apart"))
     table.add_arguments(commands.add_parser("table", help="quality, steps, time and halo"))
     seams.add_arguments(commands.add_parser("seams", help="measure block borders and repetition"))
     steps.add_arguments(commands.add_parser("steps", help="what several DDIM steps cost"))
@@ -96,7 +98,12 @@ def _add_outputs(commands: Any) -> None:
     )  # fmt: skip
     sheet = commands.add_parser("sheet", help="draw places x zooms from the cascade")
     sheet.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
-    sheet.add_argument("--base", type=Path, help="equirectangular image [Blue Marble]")
+    sheet.add_argument("--base", type=Path, help="equirectangular image, or planet:N [Blue Marble]")
+    sheet.add_argument(
+        "--at", action="append", metavar="NAME=LAT,LON", help="a place, may be repeated [twelve]"
+    )
+    sheet.add_argument("--zooms", type=int, nargs="+", help="across [5 7 9 11 13 15]")
+    sheet.add_argument("--limit", type=int, help="bytes that the picture (.webp) may have")
     sheet.add_argument("--seed", type=int, default=0)
     sheet.add_argument("--steps", type=int, help="DDIM steps [the weights' own]")
     sheet.add_argument("--size", type=int, default=256, help="pixels shown of each tile [256]")
@@ -178,10 +185,15 @@ def _export(args: argparse.Namespace) -> int:
 
 def _sheet(args: argparse.Namespace) -> int:
     import generator
-    from training.sheet import sheet
+    from training.sheet import PLACES, ZOOMS, read_place, sheet
 
     cascade = generator.load(args.base, args.weights, args.steps)
-    sheet(cascade, args.seed, args.out, size=args.size)
+    try:
+        places = tuple(map(read_place, args.at or ())) or PLACES
+    except ValueError as error:
+        raise TrainingError("--at takes NAME=LATITUDE,LONGITUDE such as peak=46.2,8.3") from error
+    zooms = tuple(args.zooms or ZOOMS)
+    sheet(cascade, args.seed, args.out, places, args.size, zooms=zooms, limit=args.limit)
     print(f"wrote {args.out}")
     return 0
 
@@ -198,6 +210,8 @@ def main() -> int:
         "presets": pricing.run,
         "seams": seams.run,
         "distill": distill.run,
+        "diversity": diversity.run,
+        "landcover": landcover.run,
         "table": table.run,
         "steps": steps.run,
         "pack": leasing.pack,

@@ -12,6 +12,7 @@ from rich.progress import track
 
 from generator.cascade import Cascade, Pixels
 from generator.tile import TILE_SIZE, Tile
+from training.figures import save_small
 
 ZOOMS = (5, 7, 9, 11, 13, 15)
 
@@ -42,22 +43,44 @@ PLACES = (
 _LABEL = 18
 
 
+def read_place(text: str) -> Place:
+    """Read 'name=latitude,longitude'; raises ValueError for anything else."""
+    name, _, where = text.rpartition("=")
+    lat, lon = map(float, where.split(","))
+    if not (abs(lat) <= 85 and abs(lon) <= 180):
+        raise ValueError(text)
+    return Place(name, lat, lon)
+
+
 def sheet(
-    cascade: Cascade, seed: int, path: Path, places: tuple[Place, ...] = PLACES, size: int = 256
+    cascade: Cascade,
+    seed: int,
+    path: Path,
+    places: tuple[Place, ...] = PLACES,
+    size: int = 256,
+    *,
+    zooms: tuple[int, ...] = ZOOMS,
+    limit: int | None = None,
 ) -> None:
-    """Write one row per place, one tile per zoom of ZOOMS, cut to `size` pixels (256 = whole)."""
-    canvas = Image.new("RGB", (len(ZOOMS) * size, len(places) * (size + _LABEL)), "white")
+    """Write one row per place, one tile per zoom, cut to `size` pixels (256 = whole).
+
+    limit: bytes that the picture, then WebP, may have.
+    """
+    canvas = Image.new("RGB", (len(zooms) * size, len(places) * (size + _LABEL)), "white")
     draw = ImageDraw.Draw(canvas)
     for row, place in enumerate(track(places, description="places")):
         top = row * (size + _LABEL)
         store: dict[Tile, Pixels] = {}
-        for column, zoom in enumerate(ZOOMS):
+        for column, zoom in enumerate(zooms):
             pixels = _centred(cascade, seed, place, zoom, store)
             edge = (TILE_SIZE - size) // 2
             cut = pixels[edge : edge + size, edge : edge + size]
             canvas.paste(Image.fromarray(cut), (column * size, top + _LABEL))
             draw.text((column * size + 4, top + 3), f"z{zoom}", fill="#666")
         draw.text((30, top + 3), place.name, fill="black")
+    if limit is not None:
+        save_small(np.asarray(canvas), path, limit)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     canvas.save(path, quality=88)
 

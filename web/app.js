@@ -176,7 +176,13 @@ class Viewer {
     this.readout.setStages(info.stages);
     if (info.version) element("model").textContent = `Elsewhere ${info.version}.`;
     const base = /base map: (.+)$/.exec(info.attribution ?? "")?.[1];
-    if (base) element("credit").textContent = `Invented imagery – Elsewhere; base map: ${base}`;
+    if (!base) return;
+    element("credit").textContent = `Invented imagery – Elsewhere; base map: ${base}`;
+    element("afar").textContent =
+      base === "NASA Blue Marble"
+        ? "From afar this is the Earth as NASA saw it."
+        : `From afar this is another planet, ${base}.`;
+    if (base !== "NASA Blue Marble") element("about-title").textContent = "A planet that is not there";
   }
 
   listen() {

@@ -16,7 +16,7 @@ from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
 from tileserver.commands.seed import be_nice, read_region
-from tileserver.documents.about import SUMMARY, attribution, title
+from tileserver.documents.about import abstract, attribution, title
 from tileserver.encoding import Encoding
 from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
@@ -61,4 +61,4 @@ def stoppable() -> Iterator[None]:
 def about(settings: Settings, region: Region, format: str) -> About:
     """Return what the file says of itself."""
     name, credit = title(settings.seed), attribution(settings)
-    return About(name, SUMMARY, credit, format, region.bbox, region.zooms)
+    return About(name, abstract(settings), credit, format, region.bbox, region.zooms)

@@ -6,7 +6,7 @@ import math
 from xml.etree.ElementTree import Element, SubElement
 
 from generator.tile import MAX_ZOOM, TILE_SIZE
-from tileserver.documents.about import SUMMARY, title
+from tileserver.documents.about import abstract, title
 from tileserver.documents.grid import EDGE, cell_size
 from tileserver.documents.links import Links
 from tileserver.documents.xml import serialize
@@ -50,10 +50,10 @@ def gdal_xml(links: Links, settings: Settings) -> bytes:
     return serialize(root, declaration=False)
 
 
-def tile_map(links: Links) -> bytes:
+def tile_map(links: Links, settings: Settings) -> bytes:
     """Return the map of the Tile Map Service, which counts rows from the south."""
     root = Element("TileMap", version="1.0.0", tilemapservice=links("tms/"))
-    _fill(root, Title=title(links.seed), Abstract=SUMMARY, SRS="EPSG:3857")
+    _fill(root, Title=title(links.seed), Abstract=abstract(settings), SRS="EPSG:3857")
     corners = {"minx": -EDGE, "miny": -EDGE, "maxx": EDGE, "maxy": EDGE}
     SubElement(root, "BoundingBox", {name: repr(value) for name, value in corners.items()})
     SubElement(root, "Origin", x=repr(-EDGE), y=repr(-EDGE))
@@ -78,10 +78,10 @@ def tile_map(links: Links) -> bytes:
     return serialize(root)
 
 
-def tile_map_service(links: Links) -> bytes:
+def tile_map_service(links: Links, settings: Settings) -> bytes:
     """Return the root of the Tile Map Service, which names its only map."""
     root = Element("TileMapService", version="1.0.0", services=links.root)
-    _fill(root, Title=title(links.seed), Abstract=SUMMARY)
+    _fill(root, Title=title(links.seed), Abstract=abstract(settings))
     maps = SubElement(root, "TileMaps")
     SubElement(
         maps,

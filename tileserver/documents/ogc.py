@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from generator.tile import MAX_LATITUDE, MAX_ZOOM, TILE_SIZE
-from tileserver.documents.about import FORMATS, NAME, SUMMARY, attribution, title
+from tileserver.documents.about import FORMATS, NAME, abstract, attribution, title
 from tileserver.documents.grid import EDGE, LAST_MATRIX, cell_size, scale_denominator
 from tileserver.documents.links import Links
 from tileserver.settings import Settings
@@ -40,7 +40,7 @@ def landing_page(links: Links, settings: Settings) -> Document:
     viewer = f"{links.root}#seed={links.seed}"
     return {
         "title": title(links.seed),
-        "description": SUMMARY,
+        "description": abstract(settings),
         "attribution": attribution(settings),
         "extent": {"spatial": {"bbox": [[-180.0, -MAX_LATITUDE, 180.0, MAX_LATITUDE]]}},
         "links": [
@@ -137,7 +137,7 @@ def tileset(links: Links, settings: Settings) -> Document:
     ]
     return {
         **_summary(links),
-        "description": SUMMARY,
+        "description": abstract(settings),
         "keywords": ["synthetic", "imagery", NAME],
         "attribution": attribution(settings),
         "mediaTypes": list(FORMATS.values()),

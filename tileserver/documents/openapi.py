@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tileserver.documents.about import FORMATS, NAME, SUMMARY, version
+from tileserver.documents.about import FORMATS, NAME, abstract, version
 from tileserver.documents.links import Links
 from tileserver.documents.openapiparts import COMPONENTS, STATUSES, reference
+from tileserver.settings import Settings
 
 Part = dict[str, Any]
 
@@ -29,16 +30,17 @@ _WMTS_KEYS = (
 )
 
 
-def description(links: Links) -> Part:
+def description(links: Links, settings: Settings) -> Part:
     """Return the whole document, with this server's URL in it."""
     return {
         "openapi": "3.1.0",
         "info": {
             "title": NAME,
             "summary": "An infinite generated Earth, served as map tiles.",
-            "description": f"{SUMMARY} Every number from 0 to 2^64 - 1 is a world of its own; "
-            "addresses without a seed mean the server's own world. Who has the server's API key "
-            "sends it as X-API-Key or as ?key=, which documents then write into their addresses.",
+            "description": f"{abstract(settings)} Every number from 0 to 2^64 - 1 is a world of "
+            "its own; addresses without a seed mean the server's own world. Who has the server's "
+            "API key sends it as X-API-Key or as ?key=, which documents then write into their "
+            "addresses.",
             "version": version(),
         },
         "servers": [{"url": links.root.rstrip("/")}],

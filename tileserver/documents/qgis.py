@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from xml.etree.ElementTree import Element, SubElement
 
 from generator.tile import MAX_ZOOM
-from tileserver.documents.about import SUMMARY, attribution, title
+from tileserver.documents.about import abstract, attribution, title
 from tileserver.documents.grid import EDGE
 from tileserver.documents.links import Links
 from tileserver.documents.xml import serialize
@@ -71,6 +71,6 @@ def layer_definition(links: Links, settings: Settings) -> bytes:
     SubElement(reference, "authid").text = "EPSG:3857"
     SubElement(layer, "provider").text = "wms"
     metadata = SubElement(layer, "resourceMetadata")
-    SubElement(metadata, "abstract").text = SUMMARY
+    SubElement(metadata, "abstract").text = abstract(settings)
     SubElement(metadata, "rights").text = attribution(settings)
     return _DOCTYPE % b"qgis-layer-definition" + serialize(root, declaration=False)

@@ -73,11 +73,11 @@ class Documents:
 
     async def tile_map_service(self, request: Request) -> Response:
         """Answer with the root of the Tile Map Service."""
-        return _xml(gdal.tile_map_service(self.links(request)))
+        return _xml(gdal.tile_map_service(self.links(request), self.settings))
 
     async def tile_map(self, request: Request) -> Response:
         """Answer with the map of the Tile Map Service."""
-        return _xml(gdal.tile_map(self.links(request)))
+        return _xml(gdal.tile_map(self.links(request), self.settings))
 
     async def qgis(self, request: Request) -> Response:
         """Answer with connections to load into QGIS's browser."""
@@ -143,7 +143,7 @@ class Documents:
 
     async def openapi(self, request: Request) -> Response:
         """Answer with the description of the API."""
-        document = openapi.description(self.links(request))
+        document = openapi.description(self.links(request), self.settings)
         return JSONResponse(document, headers=_FRESH, media_type=ogc.OPENAPI)
 
     def _ogc(self, request: Request, make: Callable[[Links], dict[str, Any]]) -> Response:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from generator.tile import MAX_LATITUDE, MAX_ZOOM
-from tileserver.documents.about import FORMATS, SUMMARY, attribution, title
+from tileserver.documents.about import FORMATS, abstract, attribution, title
 from tileserver.documents.links import Links
 from tileserver.errors import BadRequestError
 from tileserver.settings import Settings
@@ -31,7 +31,7 @@ def tilejson(
     return {
         "tilejson": "3.0.0",
         "name": title(links.seed),
-        "description": SUMMARY,
+        "description": abstract(settings),
         "version": "1.0.0" + (edition and f"+{edition}"),
         "attribution": html.escape(attribution(settings)),
         "scheme": "xyz",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element, SubElement, register_namespace
 
 from generator.tile import MAX_LATITUDE, MAX_ZOOM, TILE_SIZE
-from tileserver.documents.about import FORMATS, NAME, SUMMARY, attribution, title
+from tileserver.documents.about import FORMATS, NAME, abstract, attribution, title
 from tileserver.documents.grid import EDGE, scale_denominator
 from tileserver.documents.links import Links
 from tileserver.documents.xml import serialize
@@ -43,7 +43,7 @@ def capabilities(links: Links, settings: Settings) -> bytes:
     _operation(operations, "GetCapabilities", RESTful=links(CAPABILITIES), KVP=links("wmts?"))
     _operation(operations, "GetTile", KVP=links("wmts?"))
     contents = SubElement(root, f"{_WMTS}Contents")
-    _layer(contents, links)
+    _layer(contents, links, settings)
     _matrices(contents)
     SubElement(root, f"{_WMTS}ServiceMetadataURL", {f"{_XLINK}href": links(CAPABILITIES)})
     return serialize(root)
@@ -62,7 +62,7 @@ def _identification(root: Element, settings: Settings) -> None:
     part = SubElement(root, f"{_OWS}ServiceIdentification")
     for name, text in {
         "Title": NAME,
-        "Abstract": f"{SUMMARY} {attribution(settings)}.",
+        "Abstract": f"{abstract(settings)} {attribution(settings)}.",
         "ServiceType": "OGC WMTS",
         "ServiceTypeVersion": VERSION,
         "Fees": "none",
@@ -82,10 +82,10 @@ def _operation(parent: Element, name: str, **addresses: str) -> None:
         SubElement(allowed, f"{_OWS}Value").text = encoding
 
 
-def _layer(contents: Element, links: Links) -> None:
+def _layer(contents: Element, links: Links, settings: Settings) -> None:
     layer = SubElement(contents, f"{_WMTS}Layer")
     SubElement(layer, f"{_OWS}Title").text = title(links.seed)
-    SubElement(layer, f"{_OWS}Abstract").text = SUMMARY
+    SubElement(layer, f"{_OWS}Abstract").text = abstract(settings)
     box = SubElement(layer, f"{_OWS}WGS84BoundingBox")
     SubElement(box, f"{_OWS}LowerCorner").text = f"-180 {-MAX_LATITUDE!r}"
     SubElement(box, f"{_OWS}UpperCorner").text = f"180 {MAX_LATITUDE!r}"

@@ -1,0 +1,47 @@
+"""The command `elsewhere planet`: a made-up planet as a picture that `--base` takes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TimeRemainingColumn
+
+from generator.errors import ImageError
+from generator.planet import Pixels, Planet
+from tileserver.commands.basics import say
+
+OPTIONS: dict[str, dict[str, int]] = {".png": {}, ".jpg": {"quality": 95, "subsampling": 0}}
+"""Suffixes of pictures, and how each is written: PNG exactly."""
+
+
+def planet(args: argparse.Namespace) -> int:
+    """Draw a planet and write it. Raises BaseMapError, ImageError."""
+    path, which = Path(args.output), Planet(args.seed, args.style)
+    suffix = path.suffix.lower().replace(".jpeg", ".jpg")
+    if suffix not in OPTIONS:
+        raise ImageError(f"{path} has the suffix {path.suffix!r}, expected .png or .jpg")
+    if not path.absolute().parent.is_dir():
+        raise ImageError(f"the folder {path.absolute().parent} does not exist")
+    columns = ("{task.completed} of {task.total} rows", BarColumn(None), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("rows", total=args.width // 2)
+        picture = which.picture(args.width, lambda done, _: bar.update(task, completed=done))
+    _write(picture, path, suffix)
+    say(f"Wrote {path}: {which}, {args.width} x {args.width // 2} pixels")
+    return 0
+
+
+def _write(picture: Pixels, path: Path, suffix: str) -> None:
+    """Replace a picture in one step. Raises ImageError."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            format = "PNG" if suffix == ".png" else "JPEG"
+            Image.fromarray(picture).save(file, format, **OPTIONS[suffix])
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ImageError(f"{path} cannot be written ({error.strerror or error})") from error
