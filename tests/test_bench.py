@@ -22,9 +22,13 @@ from tileserver.commands.bench import (
 )
 
 
+class _OneStep(FakeRenderer):
+    states = None
+
+
 @pytest.fixture
 def cascade() -> Cascade:
-    return cast(Cascade, FakeRenderer())
+    return cast(Cascade, _OneStep())
 
 
 def test_a_cold_tile_pays_for_every_ancestor() -> None:

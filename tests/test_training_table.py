@@ -8,6 +8,7 @@ import torch
 
 from generator import checkpoint
 from generator.config import PRESETS, SamplerConfig
+from generator.loading import MAX_STEPS
 from generator.stage import Stage
 from tests.imagery import write_imagery
 from tests.networks import assert_same_pixels, tiny_network
@@ -38,8 +39,8 @@ def test_rows_are_read_with_and_without_a_name():
         ("shipped:", "is no row"),
         ("shipped:two", "is no row"),
         ("shipped:1@", "is no row"),
-        ("shipped:0", "expected 1 to 100 steps"),
-        ("shipped:101", "expected 1 to 100 steps"),
+        ("shipped:0", f"expected 1 to {MAX_STEPS} steps"),
+        (f"shipped:{MAX_STEPS + 1}", f"expected 1 to {MAX_STEPS} steps"),
         ("shipped:1@3", "at least 4 windows"),
     ],
 )
