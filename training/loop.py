@@ -31,6 +31,7 @@ from training.loss import (
 )
 from training.paper import PaperTrainer
 from training.perceptual import GAINS, Perceptual, detail
+from training.spectral import spectral
 from training.state import Batch, PaperState, State
 from training.stop import Stop
 
@@ -150,6 +151,10 @@ class Trainer:
         losses["lattice"] = lattice(leaf)
         (even,) = torch.autograd.grad(losses["lattice"], leaf)
         gradient = gradient + config.lattice * even
+        if config.spectral:
+            losses["spectral"] = spectral(*windows)
+            (amount,) = torch.autograd.grad(losses["spectral"], leaf, retain_graph=True)
+            gradient = gradient + config.spectral * amount
         if taught := self._teach(whole.detach(), twice, unit):
             losses["distillation"] = taught[0]
             gradient = gradient + taught[1]

@@ -37,7 +37,7 @@ class RunConfig:
     perceptual, adversarial: share of the gradient that the energy score of pretrained features,
     and the critic, have beside that of pixel patches, whose share is 1.
     penalty: weight of the critic's gradient penalty; lattice: of the unevenness over the phases
-    of the pixel grid, beside the pixels.
+    of the pixel grid, beside the pixels; spectral: of the error of mean power and mean steps.
     degradation: how real parents are weakened, a kind of training.degradation.
     """
 
@@ -55,6 +55,7 @@ class RunConfig:
     adversarial: float = 1.25
     penalty: float = 0.3
     lattice: float = 0.3
+    spectral: float = 0.1
     ema: float = 0.998
     degradation: str = "high-order"
     seed: int = 0
