@@ -15,10 +15,11 @@ from tileserver.cache.claims import Claims
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.seed import be_nice, read_region
+from tileserver.commands.seed import read_region
 from tileserver.documents.about import abstract, attribution, title
 from tileserver.encoding import Encoding
 from tileserver.making.maker import Maker
+from tileserver.processes.yielding import yield_processor
 from tileserver.regions.region import Region
 from tileserver.settings import Settings
 
@@ -27,7 +28,7 @@ def export(args: argparse.Namespace) -> int:
     """Write a region to PMTiles, MBTiles or GeoTIFF, making the tiles that are not stored."""
     settings, region, path = read_settings(args), read_region(args), Path(args.output)
     check_target(path, region.zooms, args.force)
-    be_nice(settings)
+    yield_processor(settings.nice)
     with (
         commands.open_cache(settings) as cache,
         contextlib.closing(Claims(settings.cache)) as claims,

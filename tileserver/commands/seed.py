@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
 from tileserver.errors import CacheError, RegionError
 from tileserver.making.maker import Maker
+from tileserver.processes.yielding import yield_processor
 from tileserver.regions.polygon import read_polygon
 from tileserver.regions.region import Region
 from tileserver.settings import Settings
@@ -41,16 +41,10 @@ def read_region(args: argparse.Namespace) -> Region:
     )
 
 
-def be_nice(settings: Settings) -> None:
-    """Yield the processor to other programs, as far as the settings say."""
-    if settings.nice and hasattr(os, "nice"):
-        os.nice(settings.nice)
-
-
 def seed(args: argparse.Namespace) -> int:
     """Make every tile of a region, or only say what that would take."""
     settings, region = read_settings(args), read_region(args)
-    be_nice(settings)
+    yield_processor(settings.nice)
     with (
         commands.open_cache(settings) as cache,
         contextlib.closing(Claims(settings.cache)) as claims,

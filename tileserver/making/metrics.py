@@ -100,6 +100,11 @@ CELLS = _START["end"]
 """Numbers in a process's row."""
 
 
+def position(name: str) -> int:
+    """Return where in a row the cells of a metric begin."""
+    return _START[name]
+
+
 class Count:
     """A number that grows, or for a gauge is set."""
 

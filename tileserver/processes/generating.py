@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 import sys
@@ -21,6 +20,7 @@ from tileserver.making.metrics import Metrics
 from tileserver.making.models import Model, Models, describe
 from tileserver.making.workshop import Workshop
 from tileserver.processes.process import Start, report_failure
+from tileserver.processes.yielding import making_room, yield_processor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,13 +42,14 @@ def run(start: Start, load: Callable[[Settings], Renderer], listener: socket.soc
     start.enter()
     with report_failure(start):
         renderer = _load(start.settings, load)
-        os.nice(start.settings.nice)  # only now: nobody waits for a start longer than need be
+        yield_processor(start.settings.nice)  # only now: a start takes no longer than need be
         cache = TileCache.open(start.settings.cache, start.settings.cache_limit)
         with contextlib.closing(cache):
             metrics = Metrics(start.rows, start.row)
             workshop = Workshop(start.settings, metrics, cache, renderer)
             try:
-                asyncio.run(Counter(workshop).serve(listener, start))
+                with making_room(metrics):
+                    asyncio.run(Counter(workshop).serve(listener, start))
             finally:
                 workshop.close()
                 metrics.queue_length.set(0)

@@ -54,8 +54,8 @@ class Start:
     def enter(self) -> None:
         """Begin: set up logs, and see that this process ends with the supervisor."""
         logs.configure(self.name, self.settings.log_format, self.settings.log_level)
-        with contextlib.suppress(OSError):  # what Linux' ps and top show, 15 characters at most
-            Path("/proc/self/comm").write_text(f"ew-{self.name}"[:15])
+        with contextlib.suppress(OSError):
+            Path("/proc/self/comm").write_text(shown_name(self.name))
         parent = multiprocessing.parent_process()
         if parent is not None:
             threading.Thread(target=self._outlive, args=(parent,), daemon=True).start()
@@ -78,6 +78,11 @@ class Start:
         parent.join()
         shutil.rmtree(self.directory, ignore_errors=True)
         os._exit(EXIT_FAILED)
+
+
+def shown_name(name: str) -> str:
+    """Return what Linux' ps and top show of a process: 15 characters at most."""
+    return f"ew-{name}"[:15]
 
 
 def run(start: Start, module: str, **options: Any) -> None:
