@@ -93,8 +93,8 @@ def _add_outputs(commands: Any) -> None:
     export.add_argument("--out", type=Path, required=True, help="file to write")
     export.add_argument("--steps", type=int, default=1, help="default DDIM steps [1]")
     export.add_argument(
-        "--augmentation", type=float, nargs=5, default=[0.6, 0.2, 0.18, 0.3, 0.4], metavar="A",
-        help="strength told to the network at zooms 7 9 11 13 15 [0.9 0.5 0.5 0.4 0.35]",
+        "--augmentation", type=float, nargs=5, default=[0.6, 0.25, 0.35, 0.35, 0.5], metavar="A",
+        help="strength told to the network at zooms 7 9 11 13 15 [0.6 0.25 0.35 0.35 0.5]",
     )  # fmt: skip
     sheet = commands.add_parser("sheet", help="draw places x zooms from the cascade")
     sheet.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
