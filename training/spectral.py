@@ -69,4 +69,5 @@ def _weights(size: int, device: torch.device) -> Tensor:
     twice = 1.0 + ((columns > 0) & (columns < 0.5))
     counts = ((radius > 0) & (radius < 0.5)) * twice
     hot = F.one_hot(band.clamp(max=BANDS), BANDS + 1)[..., :BANDS]
-    return (hot * counts[..., None]).flatten(0, 1)
+    weights: Tensor = (hot * counts[..., None]).flatten(0, 1)
+    return weights
