@@ -16,7 +16,6 @@ from tests.fakes import FakeRenderer
 from tileserver.cli import main
 from tileserver.commands import basics as commands
 from tileserver.commands import export as exportcommand
-from tileserver.commands import seed as seedcommand
 from tileserver.regions.region import Region
 from tileserver.regions.tileid import tile_id
 
@@ -32,7 +31,7 @@ def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("ELSEWHERE_CACHE", str(tmp_path / "tiles"))
     monkeypatch.setattr(commands, "load_world", lambda settings: fake)
-    monkeypatch.setattr(seedcommand.os, "nice", lambda by: by)
+    monkeypatch.setattr(exportcommand, "yield_processor", lambda nice: None)
     return fake
 
 

@@ -55,6 +55,7 @@ class Office:
         for writer in self.connections:
             writer.transport.abort()
         self.connections.clear()
+        self.workshop.refuse()  # at most the running block is finished, however slow the machine
         self.fake.gate.set()
         await asyncio.to_thread(self.workshop.close)
 

@@ -33,7 +33,7 @@ def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ELSEWHERE_CACHE", str(tmp_path / "tiles"))
     monkeypatch.setattr(commands, "load_world", lambda settings: fake)
-    monkeypatch.setattr(seedcommand.os, "nice", lambda by: by)
+    monkeypatch.setattr(seedcommand, "yield_processor", lambda nice: None)
     return fake
 
 

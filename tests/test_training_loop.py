@@ -62,13 +62,19 @@ def test_an_interrupted_run_goes_on_to_the_step(data, tmp_path):
     assert torch.equal(weights(whole), weights(second))
 
 
+NONE = {"perceptual": 0, "adversarial": 0, "lattice": 0, "spectral": 0}
+
+
 @pytest.mark.parametrize(
-    ("share", "lowered"), [(0.0, ("pixels",)), (2.0, ("perceptual", "critic"))]
+    ("scores", "lowered"),
+    [
+        ({}, ("pixels",)),
+        ({"spectral": 2}, ("spectral",)),
+        ({"perceptual": 2, "adversarial": 1}, ("perceptual", "critic")),
+    ],
 )
-def test_training_lowers_the_scores_on_one_batch(data, share, lowered):
-    config = RunConfig(
-        preset="exact-tiny", core=32, rate=1e-3, perceptual=share, adversarial=share / 2, lattice=0
-    )
+def test_training_lowers_the_scores_on_one_batch(data, scores, lowered):
+    config = RunConfig(preset="exact-tiny", core=32, rate=1e-3, **NONE | scores)
     state, samples = make(data, config)
     batch = next(batches(samples, config.batch, 0, 0))
     trainer = Trainer(state)
