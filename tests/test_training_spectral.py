@@ -14,6 +14,21 @@ def noise(seed: int, count: int = 4, deviation: float = 0.2) -> Tensor:
     return deviation * torch.randn(count, 3, SIZE, SIZE, generator=generator)
 
 
+def scene(seed: int, count: int) -> Tensor:
+    """As much power by frequency as natural images have."""
+    frequency = torch.hypot(torch.fft.fftfreq(SIZE)[:, None], torch.fft.rfftfreq(SIZE))
+    waves = torch.fft.rfft2(noise(seed, count)) / frequency.clamp(min=1 / SIZE) ** 1.5
+    images = torch.fft.irfft2(waves, s=(SIZE, SIZE))
+    return 0.2 * images / images.std()
+
+
+def pull(gain: float, first: Tensor, second: Tensor, truth: Tensor) -> float:
+    """Slope of the score along the contrast of the samples, positive where there is too much."""
+    strength = torch.tensor(gain, requires_grad=True)
+    loss = spectral(strength * first, strength * second, truth)
+    return float(torch.autograd.grad(loss, strength)[0])
+
+
 def test_the_bands_add_up_to_the_power_within_the_circle_of_the_highest_frequency() -> None:
     bands, steps = amounts(noise(0, 32))
     variance = 0.2**2 / 3
@@ -32,44 +47,38 @@ def test_a_wave_lies_in_the_band_of_its_period(period: float, band: int) -> None
 
 
 def test_samples_as_rich_as_the_truth_score_about_nothing_and_others_more() -> None:
-    truth, first, second = noise(0, 16), noise(1, 16), noise(2, 16)
-    assert abs(float(spectral(first, second, truth))) < 0.01
+    truth, first, second = scene(0, 64), scene(1, 64), scene(2, 64)
+    even = abs(float(spectral(first, second, truth)))  # the truths' own spread
+    assert even < 0.05
     for gain in (0.5, 1.5):
-        assert float(spectral(gain * first, gain * second, truth)) > 0.15
+        assert float(spectral(gain * first, gain * second, truth)) > 4 * even
 
 
 @pytest.mark.parametrize(("gain", "sign"), [(0.5, -1), (2.0, 1)])
 def test_the_pull_is_towards_the_truth_and_bounded(gain: float, sign: int) -> None:
-    strength = torch.tensor(gain, requires_grad=True)
-    loss = spectral(strength * noise(1), strength * noise(2), noise(0))
-    (slope,) = torch.autograd.grad(loss, strength)
-    assert sign * float(slope) > 0
-    strength = torch.tensor(0.01, requires_grad=True)
-    loss = spectral(strength * noise(1), strength * noise(2), noise(0))
-    (slope,) = torch.autograd.grad(loss, strength)
-    assert -10 < float(strength.detach() * slope) < 0
+    assert sign * pull(gain, noise(1), noise(2), noise(0)) > 0
+    assert -10 < 0.01 * pull(0.01, noise(1), noise(2), noise(0)) < 0
+
+
+def test_samples_as_varied_as_truths_are_left_alone() -> None:
+    """Strengths of a wide spread, each drawn for itself: no pull where they are spread alike."""
+
+    def drawn(seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return scene(seed, 512) * torch.randn(512, 1, 1, 1, generator=generator).mul(0.6).exp()
+
+    first, second, truth = drawn(1), drawn(2), drawn(3)
+    less, right, more = (pull(gain, first, second, truth) for gain in (0.7, 1.0, 1.4))
+    assert less < 0 < more
+    assert abs(right) < 0.25 * min(-less, more)
 
 
 def test_the_expected_amount_counts_and_not_that_all_have_the_same() -> None:
-    """Half the truths twice as strong: samples vary as much, unknown to each other."""
+    """Half the truths twice as strong, which samples of one strength cannot know."""
     strengths = torch.tensor([1.0, 2.0]).repeat(128)[:, None, None, None]
-    truth = strengths * noise(0, 256)
-    mixed = [
-        strengths[torch.randperm(256, generator=torch.Generator().manual_seed(seed))]
-        * noise(seed, 256)
-        for seed in (1, 2)
-    ]
-    even = [(2.5**0.5) * noise(seed, 256) for seed in (3, 4)]
-    for samples in (mixed, even):
-        gain = torch.tensor(1.0, requires_grad=True)
-        (slope,) = torch.autograd.grad(spectral(*(gain * s for s in samples), truth), gain)
-        less, more = torch.tensor(0.7, requires_grad=True), torch.tensor(1.4, requires_grad=True)
-        slopes = [
-            float(torch.autograd.grad(spectral(*(g * s for s in samples), truth), g)[0])
-            for g in (less, more)
-        ]
-        assert slopes[0] < float(slope) < slopes[1]
-        assert slopes[0] < 0 < slopes[1]
+    truth = strengths * scene(0, 256)
+    even = [(2.5**0.5) * scene(seed, 256) for seed in (3, 4)]
+    assert pull(0.7, *even, truth) < 0 < pull(1.4, *even, truth)
 
 
 def test_plain_images_are_no_trouble() -> None:

@@ -10,10 +10,12 @@ BANDS = 12
 """Bands of radial frequency: eight from a quarter of the highest up, four octaves below."""
 LAGS = (1, 2, 4, 8)
 """Distances in pixels over which mean steps are taken."""
-LARGEST_ERROR = 3.0
-"""Relative error at which a sample's pull is cut: a town beside a plain is 100 times stronger."""
 _FAINT = 1 / 127.5
 """One grey level, added to the scale of errors: calm windows would outweigh all others."""
+_OWN = 0.1
+"""What an amount itself adds to the scale of its error, which so stays below 1 / _OWN."""
+_GUIDE = 9
+"""Band of frequencies that a parent still fixes, from which those beyond are foreseen."""
 
 
 def amounts(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,16 +45,40 @@ def spectral(first: Tensor, second: Tensor, truth: Tensor) -> Tensor:
     it is least where the mean power and the mean steps, given the condition, are the truth's, and
     does not ask that every sample have the same (which would make all alike). Scores per pixel or
     per patch leave that out where they cannot be met: the sharpest windows then fade most.
+
+    What a sample is pulled by is the other's error over a scale that treats that other and the
+    truth alike. Over the sample's own amount, or cut on one side, the pull would not vanish where
+    samples are as varied as truths.
     """
     terms = []
-    for a, b, y, faint in zip(
-        amounts(first), amounts(second), amounts(truth), (_FAINT**2, _FAINT), strict=True
+    for a, b, y, foreseen, faint in zip(
+        amounts(first),
+        amounts(second),
+        amounts(truth),
+        (_foreseen_power, _foreseen_steps),
+        (_FAINT**2, _FAINT),
+        strict=True,
     ):
-        scale = 0.5 * (a + b).detach() + faint
-        errors = [(x - y) / scale for x in (a, b)]
-        pulls = [e.detach().clamp(min=-LARGEST_ERROR) for e in errors]
-        terms.append(0.5 * (errors[0] * pulls[1] + errors[1] * pulls[0]).mean())
+        pulls = []
+        for one, other in ((a, b.detach()), (b, a.detach())):
+            middle = 0.5 * (other + y)
+            scale = foreseen(middle) + _OWN * middle + faint
+            pulls.append((one - y) / scale * ((other - y) / scale))
+        terms.append(0.5 * (pulls[0] + pulls[1]).mean())
     return 0.5 * torch.stack(terms).sum()
+
+
+def _foreseen_power(bands: Tensor) -> Tensor:
+    """Power by band that a parent lets expect, [B, BANDS]: natural images' falls as f^-3."""
+    guide = bands[:, _GUIDE, None]
+    frequency = 0.125 + 0.375 * (torch.arange(8, device=bands.device) + 0.5) / 8
+    fine = 0.75 * guide * (0.125 / frequency) ** 2
+    return torch.cat([fine, 0.5 * guide, bands[:, _GUIDE:]], 1)
+
+
+def _foreseen_steps(steps: Tensor) -> Tensor:
+    """Mean steps by lag that a parent lets expect, [B, LAGS]: about as long as over its pixels."""
+    return steps[:, -1:].expand_as(steps)
 
 
 def _weights(size: int, device: torch.device) -> Tensor:
