@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from training.critic import INPUTS, Critic, ParentCritic
-from training.loop import Trainer
 from training.perceptual import Perceptual
 from training.state import DistillConfig, RunConfig, State
+from training.trainer import Trainer
 
 CPU = torch.device("cpu")
 SIDES = (16, 16, 12, 10, 8)

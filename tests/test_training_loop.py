@@ -12,11 +12,12 @@ from tests.imagery import write_imagery
 from training.dataset import Samples
 from training.errors import TrainingError
 from training.export import export
-from training.loop import Trainer, batches, pinned_residual, train
+from training.loop import batches, train
 from training.loss import energy_score, lattice, mixed_groups, patches, relativistic, shifted_window
 from training.pyramid import Pyramid, prepare
 from training.sources import read_manifest
 from training.state import RunConfig, State
+from training.trainer import Trainer, pinned_residual
 
 CONFIG = RunConfig(preset="exact-tiny", core=32)
 

@@ -26,8 +26,9 @@ from generator.diffusion import TIMESTEPS, diffuse
 from generator.network import SCALE, ExactUNet, channels_last, padded
 from training.distributed import Group, join
 from training.errors import TrainingError
-from training.loop import Trainer, evaluate, train
+from training.loop import train
 from training.state import Batch, DistillConfig, State
+from training.trainer import Trainer, evaluate
 
 EARLIEST, LATEST = 20, 980
 """Times that samples are diffused to: at the ends the teacher says nothing, or only its mean."""

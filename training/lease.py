@@ -19,12 +19,12 @@ import torch
 from training.ahead import Ahead
 from training.batchsize import groups, halved
 from training.errors import TrainingError
-from training.loop import Trainer
 from training.ondevice import DeviceSamples
 from training.parts import split
 from training.snapshot import Snapshot
 from training.state import STATE, State
 from training.stop import Stop
+from training.trainer import Trainer
 
 _LOWEST_RATE = 0.05
 _MOST_FALLBACKS = 3

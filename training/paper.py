@@ -14,7 +14,7 @@ class PaperTrainer:
     """Runs steps of a PaperState on batches of samples (Eq. 25-26).
 
     The child itself is diffused; all samples of a batch are denoised at random times. AdamW,
-    clipping, averaging and accumulation are as in `training.loop.Trainer`.
+    clipping, averaging and accumulation are as in `training.trainer.Trainer`.
     """
 
     def __init__(self, state: PaperState, group: Group | None = None) -> None:

@@ -9,10 +9,10 @@ import torch
 from generator.build import build, preset
 from generator.network import SCALE
 from generator.paper import PaperUNet
-from training.loop import Trainer
 from training.paper import PaperTrainer
 from training.presets import measure
 from training.state import Batch, RunConfig, State, open_state
+from training.trainer import Trainer
 
 _FURTHER = 8
 """Parent pixels beyond the least margin, as training has them."""
