@@ -2,7 +2,8 @@
 
 `dataset.json` holds what decides the pixels; a folder made with other settings is refused.
 `manifest.jsonl` has a line per picture or pair, `manifest.json` the list that
-`python -m training prepare` reads. Both are written anew whenever work ends or is stopped.
+`python -m training prepare` reads, `sheet.webp` shows a few. All three are written anew whenever
+work ends or is stopped.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from generator.errors import DatasetError
+from generator.samplesheet import encoded, sheet
 
 SETTINGS = "dataset.json"
 LINES = "manifest.jsonl"
 LIST = "manifest.json"
+SHEET = "sheet.webp"
 
 FORMATS = ("png", "webp")
 """Both without loss."""
@@ -96,21 +99,32 @@ class Folder:
             info.add_text("Description", self.notice)
             image.save(stream, "PNG", pnginfo=info)
         else:
-            exif = Image.Exif()
-            exif[_DESCRIPTION] = self.notice
-            image.save(stream, "WEBP", lossless=True, exif=exif)
+            image.save(stream, "WEBP", lossless=True, exif=self._exif())
         return stream.getvalue()
 
-    def finish(self, rows: Sequence[Row], images: Sequence[Row]) -> None:
-        """Write both manifests. Raises DatasetError.
+    def finish(
+        self,
+        rows: Sequence[Row],
+        images: Sequence[Row],
+        shown: Iterable[Sequence[Pixels]] = (),
+    ) -> None:
+        """Write both manifests and the sheet. Raises DatasetError.
 
         rows: one a line of manifest.jsonl; images: for training, with file, gsd_m, source and, if
-        known, lat and lon.
+        known, lat and lon; shown: strips of pictures uint8 [h, w, 3] that are shown side by side.
         """
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         self._write(self.path / LINES, lines.encode())
         listed = ",\n".join(json.dumps(image, ensure_ascii=False) for image in images)
         self._write(self.path / LIST, f"[\n{listed}\n]\n".encode())
+        canvas = sheet(shown)
+        if canvas is not None:
+            self._write(self.path / SHEET, encoded(canvas, self._exif()))
+
+    def _exif(self) -> Image.Exif:
+        exif = Image.Exif()
+        exif[_DESCRIPTION] = self.notice
+        return exif
 
     def _write(self, target: Path, content: bytes) -> None:
         part = target.with_name(f".{target.name}.{os.getpid()}.part")

@@ -15,8 +15,12 @@ from pathlib import Path
 from generator.dataset import Folder, Row
 from generator.errors import DatasetError, ImageError
 from generator.raster import SUFFIXES, read_picture
+from generator.samplesheet import enlarged, strips
 from generator.upscale import CascadeLike
-from generator.variants import Pixels, Recipe, vary
+from generator.variants import Pixels, Recipe, degraded, vary
+
+SHOWN = 4
+"""Variants of an image on the sheet."""
 
 Progress = Callable[[int, int, int], None]
 
@@ -109,7 +113,8 @@ class Variants:
             progress(len(self), len(self), made)
         finally:
             rows = list(self._rows(folder))
-            folder.finish(rows, [_listed(row) for row in rows])
+            shown = strips(self._shown(rows), lambda image: self._strip(folder, image))
+            folder.finish(rows, [_listed(row) for row in rows], shown)
         return failed
 
     def count_absent(self, folder: Folder) -> int:
@@ -133,6 +138,19 @@ class Variants:
             seed = seed_of(self.seed, image.name, number)
             folder.save(names[number], vary(cascade, pixels, self.recipe, seed))
         return len(absent)
+
+    def _shown(self, rows: Sequence[Row]) -> list[Labelled]:
+        """Return the images that have variants."""
+        names = {row["source_file"] for row in rows}
+        return [image for image in self.images if image.name in names]
+
+    def _strip(self, folder: Folder, image: Labelled) -> list[Pixels]:
+        """Return an image, what is kept of it, and its first variants."""
+        source = self.folder / image.name
+        pixels, factor = read_picture(source), self.recipe.factor
+        kept = enlarged(degraded(pixels, factor), factor)[: pixels.shape[0], : pixels.shape[1]]
+        names = [n for n in self._names(image, folder.format) if folder.has(n, newer_than=source)]
+        return [pixels, kept, *(read_picture(folder.path / name) for name in names[:SHOWN])]
 
     def _names(self, image: Labelled, format: str) -> list[str]:
         return [f"{image.stem}-{number}.{format}" for number in range(self.per_image)]

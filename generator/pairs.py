@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from generator.block import Block
 from generator.dataset import Folder, Row
+from generator.raster import read_picture
+from generator.samplesheet import enlarged, strips
 from generator.spots import Drawn, Land, Wish, draw
 from generator.tile import TILE_SIZE, Tile
 
@@ -89,7 +91,11 @@ class Pairs:
             return []
         finally:
             there = [pair for pair in self.drawn if self.is_in(folder, pair)]
-            folder.finish([row(d, folder.format) for d in there], _images(there, folder.format))
+            folder.finish(
+                [row(d, folder.format) for d in there],
+                _images(there, folder.format),
+                strips(there, lambda drawn: _strip(folder, drawn)),
+            )
 
     def is_in(self, folder: Folder, drawn: Drawn) -> bool:
         """Say whether a pair is in the folder, whole."""
@@ -138,6 +144,12 @@ def row(drawn: Drawn, format: str) -> Row:
         "parent_resolution_m": round(4 * drawn.resolution, 4),
         "latitude": round(drawn.latitude, 6), "longitude": round(drawn.longitude, 6),
     }  # fmt: skip
+
+
+def _strip(folder: Folder, drawn: Drawn) -> list[Pixels]:
+    """A pair's parent as large as its child, and the child."""
+    parent, child = (read_picture(folder.path / name) for name in files(drawn, folder.format))
+    return [enlarged(parent, CHILD // PARENT), child]
 
 
 def _images(drawn: Sequence[Drawn], format: str) -> list[Row]:

@@ -9,8 +9,9 @@ from PIL import Image
 
 from generator import pairs as module
 from generator.cascade import order
-from generator.dataset import Folder
+from generator.dataset import SHEET, Folder
 from generator.pairs import Pairs, files
+from generator.samplesheet import CELL, ROWS
 from generator.spots import Wish
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
@@ -111,6 +112,28 @@ def test_the_manifests_say_what_and_where(tmp_path: Path) -> None:
         decoded = source.read()
         assert decoded is not None
         assert decoded.pixels.shape == (512, 512, 3)
+
+
+def test_the_sheet_shows_parents_beside_their_children(tmp_path: Path) -> None:
+    wish = Wish((9, 11), 6, (5,), BOX)
+    folder = write(tmp_path, wish, FakeRenderer())
+    with Image.open(tmp_path / SHEET) as image:
+        assert image.size == (2 * CELL + 6, ROWS * CELL + (ROWS - 1) * 6)
+        assert image.getexif()[270] == "A test."
+        shown = np.asarray(image.convert("RGB")).astype(int)
+    first = Pairs(FakeRenderer(), wish).drawn[0]
+    names = files(first, folder.format)
+    parent, child = (np.asarray(Image.open(tmp_path / name)).astype(int) for name in names)
+    middle = slice(256 - CELL // 2, 256 + CELL // 2)
+    expected = [parent.repeat(4, 0).repeat(4, 1)[middle, middle], child[middle, middle]]
+    for column, pixels in enumerate(expected):
+        left = column * (CELL + 6)
+        cell = shown[:CELL, left : left + CELL]
+        assert abs(cell.mean((0, 1)) - pixels.mean((0, 1))).max() < 2
+    (tmp_path / names[1]).write_bytes(b"damaged")
+    write(tmp_path, wish, FakeRenderer())
+    with Image.open(tmp_path / SHEET) as image:
+        assert image.height == (ROWS - 1) * CELL + (ROWS - 2) * 6
 
 
 def test_blocks_are_counted_as_they_are_made() -> None:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.dataset import Folder
+from generator.dataset import SHEET, Folder
 from generator.errors import DatasetError, ImageError
 from generator.labelled import Variants, find, seed_of
+from generator.samplesheet import CELL
 from generator.upscale import upscale
 from generator.variants import Recipe, degraded, regenerated, vary
 from tests.test_datasetpairs import quiet, tree
@@ -103,6 +104,21 @@ def test_each_image_has_noise_of_its_own_and_lies_under_its_class(tmp_path: Path
     expected = vary(FakeCascade(), picture(64, 64), Recipe(10.0), first["seed"])
     assert first["source_file"] == "sea/a.png"
     assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / first["file"])), expected)
+
+
+def test_the_sheet_shows_images_what_is_kept_of_them_and_variants(tmp_path: Path) -> None:
+    source = images(tmp_path / "in", "sea/a.png", "wood/a.png")
+    write(source, tmp_path / "out", per_image=6)
+    with Image.open(tmp_path / "out" / SHEET) as image:
+        assert image.size == (6 * (CELL + 6) - 6, 2 * (CELL + 6) - 6)
+        shown = np.asarray(image.convert("RGB")).astype(int)
+    assert shown[: CELL // 2 - 40].mean() > 250  # paper: the images have 64 pixels a side
+    edge = slice(CELL // 2 - 32, CELL // 2 + 32)
+    first, kept = (
+        shown[edge, x + CELL // 2 - 32 : x + CELL // 2 + 32].mean((0, 1)) for x in (0, CELL + 6)
+    )
+    assert abs(first - picture(64, 64).mean((0, 1))).max() < 3
+    assert abs(first - kept).max() < 3
 
 
 def test_other_images_and_a_greater_number_change_nothing(tmp_path: Path) -> None:

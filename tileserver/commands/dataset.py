@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generator.dataset import LINES, Folder
+from generator.dataset import LINES, SHEET, Folder
 from generator.errors import DatasetError
 from generator.spots import Wish
 from tileserver.batch.progress import duration, progress
@@ -89,7 +89,7 @@ def _written(
     except KeyboardInterrupt:
         say("Stopped; the same command goes on from here.")
         return 130
-    print(f"The {things} are in {folder.path}, listed in {LINES}.")
+    print(f"The {things} are in {folder.path}, listed in {LINES}; {SHEET} shows a few.")
     return _named([*left_out, *failed])
 
 
