@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from generator.errors import DatasetError
+from generator.errors import DatasetError, ImageError
 from generator.samplesheet import encoded, sheet
 
 SETTINGS = "dataset.json"
@@ -90,6 +90,14 @@ class Folder:
     def save(self, name: str, pixels: Pixels) -> None:
         """Write uint8 [h, w, 3] without loss; the file appears whole. Raises DatasetError."""
         self._write(self.path / name, self.encoded(pixels))
+
+    def read(self, name: str) -> Pixels:
+        """Return a picture that is there, uint8 [h, w, 3]. Raises ImageError."""
+        try:
+            with Image.open(self.path / name) as image:
+                return np.asarray(image.convert("RGB"))
+        except (OSError, SyntaxError) as error:
+            raise ImageError(f"image {self.path / name} is damaged ({error})") from error
 
     def encoded(self, pixels: Pixels) -> bytes:
         """Return uint8 [h, w, 3] as the bytes of a file, the same for the same pixels."""

@@ -150,7 +150,7 @@ class Variants:
         pixels, factor = read_picture(source), self.recipe.factor
         kept = enlarged(degraded(pixels, factor), factor)[: pixels.shape[0], : pixels.shape[1]]
         names = [n for n in self._names(image, folder.format) if folder.has(n, newer_than=source)]
-        return [pixels, kept, *(read_picture(folder.path / name) for name in names[:SHOWN])]
+        return [pixels, kept, *(folder.read(name) for name in names[:SHOWN])]
 
     def _names(self, image: Labelled, format: str) -> list[str]:
         return [f"{image.stem}-{number}.{format}" for number in range(self.per_image)]

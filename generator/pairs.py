@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from generator.block import Block
 from generator.dataset import Folder, Row
-from generator.raster import read_picture
 from generator.samplesheet import enlarged, strips
 from generator.spots import Drawn, Land, Wish, draw
 from generator.tile import TILE_SIZE, Tile
@@ -148,7 +147,7 @@ def row(drawn: Drawn, format: str) -> Row:
 
 def _strip(folder: Folder, drawn: Drawn) -> list[Pixels]:
     """A pair's parent as large as its child, and the child."""
-    parent, child = (read_picture(folder.path / name) for name in files(drawn, folder.format))
+    parent, child = (folder.read(name) for name in files(drawn, folder.format))
     return [enlarged(parent, CHILD // PARENT), child]
 
 
