@@ -55,7 +55,7 @@ class RunConfig:
     adversarial: float = 1.25
     penalty: float = 0.3
     lattice: float = 0.3
-    spectral: float = 0.25
+    spectral: float = 0.4
     ema: float = 0.998
     degradation: str = "high-order"
     seed: int = 0
