@@ -93,7 +93,7 @@ def _add_outputs(commands: Any) -> None:
     export.add_argument("--out", type=Path, required=True, help="file to write")
     export.add_argument("--steps", type=int, default=1, help="default DDIM steps [1]")
     export.add_argument(
-        "--augmentation", type=float, nargs=5, default=[0.6, 0.25, 0.35, 0.35, 0.5], metavar="A",
+        "--augmentation", type=float, nargs=5, default=[0.6, 0.22, 0.35, 0.35, 0.5], metavar="A",
         help="strength told to the network at zooms 7 9 11 13 15 [0.6 0.25 0.35 0.35 0.5]",
     )  # fmt: skip
     sheet = commands.add_parser("sheet", help="draw places x zooms from the cascade")
