@@ -6,13 +6,17 @@ import pytest
 from training import ground
 
 
-def test_most_windows_stay_as_they_are_and_the_rest_have_a_colour_of_their_own():
+def test_some_windows_are_calm_some_fainter_and_the_rest_as_they_are():
     contrast, colour = ground.draw(4000, np.random.default_rng(0))
     calm = ~np.isnan(colour).any(1)
-    assert calm.mean() == pytest.approx(ground.SHARE, abs=0.02)
-    assert np.all(contrast[~calm] == 1)
-    assert contrast[calm].min() >= ground.FAINTEST
+    faint = ~calm & (contrast < 1)
+    assert calm.mean() == pytest.approx(ground.CALM, abs=0.02)
+    assert faint.mean() == pytest.approx(ground.FAINT, abs=0.03)
+    assert contrast[~calm & ~faint].max() == 1
+    assert contrast[calm].min() >= ground.CALMEST
     assert contrast[calm].max() <= 0.8
+    assert ground.FAINTEST <= contrast[faint].min() < 0.32
+    assert np.median(contrast[faint]) == pytest.approx(ground.FAINTEST**0.5, abs=0.03)
     nearest = np.abs(colour[calm][:, None] - np.array(ground.COLOURS)).max(-1).argmin(1)
     assert set(nearest) == set(range(len(ground.COLOURS)))
 
@@ -31,6 +35,13 @@ def test_ice_is_cut_off_at_white():
     assert ice.min() >= 0
 
 
-def test_without_a_colour_a_window_stays_as_it_is():
+def test_without_a_colour_a_window_becomes_fainter_about_its_own_mean():
+    child = np.random.default_rng(4).uniform(60, 200, (40, 40, 3)).astype(np.float32)
+    faint = ground.apply(child, 0.5, np.full(3, np.nan))
+    mean = child.mean((0, 1))
+    assert np.allclose(faint, mean + 0.5 * (child - mean), atol=1e-3)
+
+
+def test_at_full_contrast_a_window_stays_as_it_is():
     child = np.random.default_rng(3).uniform(0, 255, (8, 8, 3)).astype(np.float32)
     assert ground.apply(child, 1.0, np.full(3, np.nan)) is child

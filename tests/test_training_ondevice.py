@@ -7,6 +7,7 @@ from PIL import Image as Pillow
 from scipy.ndimage import gaussian_filter
 
 from tests.imagery import write_imagery
+from training import ground
 from training.dataset import BANDS, Samples
 from training.degradation import MAX_BLUR
 from training.ondevice import DeviceSamples, degrade, resampling
@@ -125,7 +126,7 @@ def test_an_untoned_child_is_the_window_as_pillow_resizes_it(samples, pyramid):
     count = len(plan.band)
     plain = dataclasses.replace(
         plan, tone=np.zeros(count), gain=np.ones((count, 3)), shift=np.zeros(count),
-        colour=np.full((count, 3), np.nan),
+        colour=np.full((count, 3), np.nan), contrast=np.ones(count),
     )  # fmt: skip
     children = made._cut(plain, slice(0, count))
     resized = 0
@@ -148,11 +149,25 @@ def test_tone_moves_towards_the_base_map(samples):
     made = DeviceSamples(samples, CPU)
     plan = made.planner.draw(1, (4,))
     still = {"gain": np.ones((4, 3)), "shift": np.zeros(4)}
+    still |= {"colour": np.full((4, 3), np.nan), "contrast": np.ones(4)}
     before = made._cut(dataclasses.replace(plan, tone=np.zeros(4), **still), slice(0, 4))
     after = made._cut(dataclasses.replace(plan, tone=np.ones(4), **still), slice(0, 4))
     base = torch.tensor([10.0, 60.0, 90.0])
     gain = ((base + 4) / (before.mean((2, 3)) + 4)).clamp(0.45, 1.8)
     torch.testing.assert_close(after, (before * gain[:, :, None, None]).clamp(0, 255))
+
+
+def test_fainter_and_calm_windows_are_those_of_the_host(samples):
+    made = DeviceSamples(samples, CPU)
+    plan = made.planner.draw(1, (3,))
+    plain = {"colour": np.full((3, 3), np.nan), "contrast": np.ones(3)}
+    before = made._cut(dataclasses.replace(plan, **plain), slice(0, 3))
+    flat = {"colour": plain["colour"].copy(), "contrast": np.array([0.4, 0.2, 1.0])}
+    flat["colour"][1] = [100, 120, 140]
+    after = made._cut(dataclasses.replace(plan, **flat), slice(0, 3))
+    for one, wanted, colour, contrast in zip(before, after, *flat.values(), strict=True):
+        expected = ground.apply(one.permute(1, 2, 0).numpy(), contrast, colour)
+        np.testing.assert_allclose(wanted.permute(1, 2, 0).numpy(), expected, atol=1e-3)
 
 
 def test_a_window_that_is_too_small_is_mirrored():

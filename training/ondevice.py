@@ -114,8 +114,9 @@ class DeviceSamples:
         child = (child * gain[:, :, None, None] + shift[:, :, None, None]).clamp(0, 255)
         contrast = self._floats(plan.contrast[part])[:, None, None, None]
         colour = self._floats(plan.colour[part])[:, :, None, None]
-        calm = colour + contrast * (child - child.mean((2, 3), keepdim=True))
-        return torch.where(colour.isnan(), child, calm).clamp(0, 255)
+        mean = child.mean((2, 3), keepdim=True)
+        flat = torch.where(colour.isnan(), mean, colour) + contrast * (child - mean)
+        return torch.where(contrast == 1, child, flat).clamp(0, 255)
 
 
 def resampling(side: Tensor, size: int, most: int) -> Tensor:
