@@ -7,6 +7,7 @@ from training.metrics import (
     contrast,
     decibels,
     edginess,
+    fall,
     grain,
     octave_errors,
     repetition,
@@ -41,6 +42,15 @@ def test_half_the_amplitude_is_six_decibels_less():
     difference = decibels(spectrum(noise(spread=10)), spectrum(noise(spread=20)))
     assert absolute_error(difference) == pytest.approx(6.02, abs=0.2)
     assert octave_errors(difference) == pytest.approx((-6.02, -6.02), abs=0.3)
+
+
+def test_the_fall_of_a_spectrum_is_measured_from_the_parents_octave_whatever_the_contrast():
+    frequency = np.arange(1, 129)
+    natural = np.stack([frequency**-2.0, 100.0 * frequency**-2.0]) * 1e9
+    lower, upper = fall(natural)
+    assert lower == pytest.approx(-6.0, abs=0.1)
+    assert upper == pytest.approx(-12.0, abs=0.1)
+    assert fall(np.full((3, 128), 5.0)) == (0.0, 0.0)
 
 
 def test_octave_errors_keep_their_sign_where_the_absolute_error_cannot_cancel():

@@ -17,6 +17,7 @@ from training.metrics import (
     contrast,
     decibels,
     edginess,
+    fall,
     grain,
     octave_errors,
     repetition,
@@ -37,7 +38,8 @@ class ChainRow:
 
     spectrum: mean |dB| over the octaves that the stage adds, octaves: signed dB of each, both of
     the median tile; mean_octaves: of the mean power, which the strongest tiles rule. contrast:
-    median standard deviation, grey levels; steepness: gradient, grey levels per pixel; edginess:
+    median standard deviation, grey levels; fall: dB of each such octave below the parent's finest,
+    in the median tile, whatever the contrast; steepness: gradient, grey levels per pixel; edginess:
     kurtosis of differences. power: the two median spectra by frequency, chain and real.
     """
 
@@ -46,6 +48,8 @@ class ChainRow:
     real_tiles: int
     contrast: float
     real_contrast: float
+    fall: tuple[float, float]
+    real_fall: tuple[float, float]
     spectrum: float
     octaves: tuple[float, float]
     mean_octaves: tuple[float, float]
@@ -132,6 +136,8 @@ def compare(zoom: int, made_tiles: list[Pixels], real_tiles: list[Pixels]) -> Ch
         real_tiles=len(truth),
         contrast=contrast(made),
         real_contrast=contrast(truth),
+        fall=fall(ours),
+        real_fall=fall(theirs),
         spectrum=absolute_error(typical),
         octaves=octave_errors(typical),
         mean_octaves=octave_errors(decibels(ours.mean(0), theirs.mean(0))),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -84,6 +86,19 @@ def octave_errors(difference: Floats) -> tuple[float, float]:
     size = 2 * len(difference)
     lower, upper = difference[size // 8 : size // 4], difference[size // 4 :]
     return float(lower.mean()), float(upper.mean())
+
+
+def fall(power: Floats) -> tuple[float, float]:
+    """Power of each octave that a parent lacks below that of the parent's finest, median dB.
+
+    power: spectra [N, H/2]. It does not change with contrast, so it compares scenes that were
+    stretched differently: real imagery falls by about 6.4 and 15 dB at every zoom from 7 to 15.
+    """
+    size = 2 * power.shape[1]
+    level = 10 * np.log10(power + _LEAST_POWER)
+    edges = (size // 16, size // 8, size // 4, size // 2)
+    guide, lower, upper = (level[:, a:b].mean(1) for a, b in itertools.pairwise(edges))
+    return float(np.median(lower - guide)), float(np.median(upper - guide))
 
 
 def spectrum_error(first: Images, second: Images) -> float:

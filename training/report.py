@@ -101,7 +101,7 @@ def chains_table(chains: Chains) -> str:
     """Chains against all real imagery, at the imagery's own places, and over calm places."""
     headers = [
         "zoom", "tiles / real", "contrast", "real's", "ratio", "spectrum dB", "dB by octave",
-        "of mean power", "gradient / real's", "kurtosis", "real's",
+        "of mean power", "fall, dB", "real's", "gradient / real's", "kurtosis", "real's",
     ]  # fmt: skip
     parts = []
     for title, rows in (
@@ -114,6 +114,7 @@ def chains_table(chains: Chains) -> str:
                 str(r.zoom), f"{r.tiles} / {r.real_tiles}", f"{r.contrast:.0f}",
                 f"{r.real_contrast:.0f}", f"{r.contrast / r.real_contrast:.2f}",
                 f"{r.spectrum:.1f}", _signed(r.octaves), _signed(r.mean_octaves),
+                _signed(r.fall), _signed(r.real_fall),
                 f"{r.steepness / r.real_steepness:.2f}", f"{r.edginess:.1f}",
                 f"{r.real_edginess:.1f}",
             ]
