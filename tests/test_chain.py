@@ -31,6 +31,20 @@ def test_generated_parent_keeps_the_colours_of_the_real_child(hops):
     assert (levels - levels.round()).abs().max() < 1e-3
 
 
+def test_a_chain_that_starts_fainter_keeps_its_mean_and_little_of_its_contrast():
+    network = padded(tiny_network())
+    rows = torch.linspace(-0.6, 0.6, 400)
+    child = rows[:, None].expand(1, 3, 400, 400).contiguous()
+    told = (torch.tensor([16.0]), torch.full((1,), 0.2), 12)
+    own, faint = (
+        generated_parent(network, child, *told, torch.Generator().manual_seed(0), 1, contrast)
+        for contrast in (1.0, 0.4)
+    )
+    ramps = [F.avg_pool2d(x, 20)[0, 0].mean(1) for x in (own, faint)]
+    assert abs(float(ramps[0].mean() - ramps[1].mean())) < 0.02
+    assert float(ramps[1].std() / ramps[0].std()) == pytest.approx(0.4, abs=0.05)
+
+
 @pytest.mark.parametrize("hops", [1, 2])
 def test_gradients_reach_what_the_first_stage_of_a_chain_did(hops):
     network = padded(tiny_network()).requires_grad_(True)

@@ -32,16 +32,20 @@ def generated_parent(
     margin: int,
     random: torch.Generator,
     hops: int = 1,
+    contrast: float = 1.0,
 ) -> Tensor:
     """Make the parent of a real child by a chain of `hops` stages, one step each.
 
     The chain starts from the child averaged by 4^(hops+1), mirrored again and again beyond its
-    edges, so that any number of stages has something to stand on.
+    edges, so that any number of stages has something to stand on. contrast: of that start, beside
+    its own; where the base map is fainter than imagery, a chain has to win the contrast back.
     network: padded; child: [B, 3, 16k, 16k] in [-1, 1]; gsd: metres per child pixel, [B];
     margin: even, pixels round each window. Returns [B, 3, 4k, 4k], rounded to 8 bits, with the
     gradient of what was not rounded.
     """
     real = F.avg_pool2d(child, GRANDCHILD)
+    mean = real.mean((2, 3), keepdim=True)
+    real = mean + contrast * (real - mean)
     spans = _spans(real.shape[-1], margin, hops, network.alignment)
     coarser = SCALE ** (hops - 1)
     first, last = spans[hops]

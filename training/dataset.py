@@ -23,17 +23,21 @@ from training.pyramid import MASK_STEP, Image, Pyramid
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Child resolutions of one stage, metres per pixel, and its share of the samples."""
+    """Child resolutions of one stage, metres per pixel, and its share of the samples.
+
+    faint: share of its windows that become fainter (`training.ground`).
+    """
 
     zoom: int
     finest: float
     coarsest: float
     share: float
+    faint: float = 0.0
 
 
 BANDS = (
     Band(7, 330.0, 1250.0, 0.12),
-    Band(9, 90.0, 620.0, 0.17),
+    Band(9, 90.0, 620.0, 0.17, faint=0.5),
     Band(11, 26.0, 90.0, 0.22),
     Band(13, 8.0, 24.0, 0.19),
     Band(15, 2.0, 6.0, 0.30),
@@ -113,7 +117,7 @@ class Samples(Dataset[dict[str, Tensor]]):
         child, gsd = found
         if tone:
             child = _jitter(_match_tone(child, image, random), random)
-            contrast, colour = ground.draw(1, random)
+            contrast, colour = ground.draw(np.array([BANDS[band].faint]), random)
             child = ground.apply(child, contrast[0], colour[0])
         if random.random() < 0.5:
             child = child[:, ::-1]

@@ -1,10 +1,10 @@
 """Windows of less contrast than the image's own: calm grounds of a plain colour, and fainter ones.
 
 Ice, sand and open sea cover most of the globe, and hardly any of the imagery. From parents as calm
-and as bright as these the network has to learn to stay calm. And most scenes were stretched, each
-by itself, to two or three times the base map's contrast. Where all imagery of a resolution is such
-(100 to 300 m), the network else learns how much detail a resolution has, not how much its parent
-lets expect: measured on zoom 9 of chains, 5 dB too much in the finest octave.
+and as bright as these the network has to learn to stay calm. And scenes of 100 to 300 m per pixel
+were stretched, each by itself, to two or three times the base map's contrast: from such alone the
+network learns how much detail a resolution has, not how much its parent lets expect. Measured on
+zoom 9 of chains: 5 dB too much in the finest octave.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ CALM = 0.16
 """Share of the samples that become calm grounds."""
 CALMEST = 0.04
 """Least contrast of a calm ground beside the image's own."""
-FAINT = 0.4
-"""Share of the samples that become fainter about their own mean."""
 FAINTEST = 0.3
 """Least contrast of a fainter window beside the image's own."""
 COLOURS = (
@@ -34,16 +32,18 @@ _SPREAD = 8.0
 Floats = NDArray[np.float64]
 
 
-def draw(count: int, random: np.random.Generator) -> tuple[Floats, Floats]:
-    """Contrast [B] and colour [B, 3] in grey levels of `count` windows.
+def draw(faint: Floats, random: np.random.Generator) -> tuple[Floats, Floats]:
+    """Contrast [B] and colour [B, 3] in grey levels of windows, of which some become fainter.
 
-    The colour is NaN where a window keeps its own mean; the contrast of untouched ones is 1.
+    faint: probability of that, [B]. The colour is NaN where a window keeps its own mean; the
+    contrast of untouched ones is 1.
     """
+    count = len(faint)
     kind = random.random(count)
-    calm, faint = kind < CALM, kind >= 1 - FAINT
+    calm, fainter = kind < CALM, kind >= 1 - faint
     place = random.random(count)
     contrast = np.where(
-        calm, CALMEST * (0.8 / CALMEST) ** place, np.where(faint, FAINTEST**place, 1.0)
+        calm, CALMEST * (0.8 / CALMEST) ** place, np.where(fainter, FAINTEST**place, 1.0)
     )
     colour = np.array(COLOURS)[random.integers(len(COLOURS), size=count)]
     colour = colour + random.normal(0, _SPREAD, (count, 3))

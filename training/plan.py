@@ -103,7 +103,7 @@ class Planner:
         count = len(band)
         clean = random.random(count) < np.array(CLEAN)[band]
         strength = np.where(clean, 0.0, random.random(count))
-        contrast, colour = ground.draw(count, random)
+        contrast, colour = ground.draw(np.array([one.faint for one in BANDS])[band], random)
         return Plan(
             band, image, top, left, side,
             gsd=self._gsd[image] * np.maximum(1.0, side / self.size),

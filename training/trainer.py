@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -28,6 +30,9 @@ from training.state import Batch, State
 
 CHAIN_STRENGTHS = (0.2, 0.8)
 """Augmentation strengths that the network's own outputs are called at random, in training."""
+FAINTEST_START = 0.4
+"""Least contrast of a chain's start beside the imagery's own, from zoom 11 down."""
+_FIRST_FAINT_BAND = 2
 
 
 def pinned_residual(child: Tensor, parent: Tensor) -> Tensor:
@@ -232,7 +237,7 @@ class Trainer:
             hops = 1 + int(torch.randint(longest, (), generator=self.random, device=truth.device))
             twice["parent"][rows] = generated_parent(
                 self.state.network, twice["child"][rows], twice["gsd"][rows],
-                self._strength(2), margin, self.random, hops,
+                self._strength(2), margin, self.random, hops, self._start(int(batch["band"][i])),
             )  # fmt: skip
             twice["augmentation"][rows] = self._strength(1).expand(2)
             truth[i] = crop(batch["child"][i], SCALE * margin)
@@ -243,6 +248,17 @@ class Trainer:
         return low + (high - low) * torch.rand(
             count, generator=self.random, device=self.state.device
         )
+
+    def _start(self, band: int) -> float:
+        """Contrast of the start of a chain that ends at a band.
+
+        Imagery of these resolutions was stretched by scenes to twice the base map's contrast, from
+        which the product's chains start. The truth keeps its own.
+        """
+        if band < _FIRST_FAINT_BAND:
+            return 1.0
+        place = float(torch.rand((), generator=self.random, device=self.state.device))
+        return math.exp(place * math.log(FAINTEST_START))
 
     def _fixed(self) -> torch.Generator:
         """A generator that draws the same within a step."""
