@@ -18,9 +18,9 @@ from generator.block import Block
 from generator.checkpoint import Checkpoint, describe_config
 from generator.config import SamplerConfig, to_json
 from generator.network import SCALE, ExactUNet, channels_last
-from generator.states import BlockStates, Scene, evaluations_at_once, side_for
+from generator.states import LIMIT, BlockStates, Scene, evaluations_at_once, side_for
 from generator.tile import STAGE_ZOOMS, TILE_SIZE, Tile
-from generator.windows import stage_of
+from generator.windows import AnyStage, stage_of
 from generator.world import fingerprint
 
 PIXEL_VERSION = 2
@@ -81,12 +81,13 @@ def order(renderer: Renderer, tile: Tile, has: Callable[[Tile], bool]) -> list[B
 
 
 class Cascade:
-    """The renderer of the real product: one network for every stage.
+    """The renderer of the real product: one network for every stage that has none of its own.
 
     Every stage tile is computed in its block, a window of the same shape, alone in its batch, so
     that a tile never depends on what else is made, in float32 as in bfloat16. More steps than
     have their margins in half a block (two with the shipped network) go by way of
     `generator.states`; `states` is None otherwise.
+    stage, states: the common network's; stages: by zoom;
     margin: parent pixels read round a block on each side.
     """
 
@@ -100,15 +101,32 @@ class Cascade:
     ) -> None:
         self.basemap, self.checkpoint, self.sampler = basemap, checkpoint, sampler
         self.device, self.precision = device, precision
-        network = channels_last(checkpoint.network.to(device, precision))
-        self.stage = stage_of(network, sampler.steps)
+        common, *others = (
+            channels_last(network.to(device, precision))
+            for network in (checkpoint.network, *checkpoint.specialists.values())
+        )
+        own = dict(zip(checkpoint.specialists, others, strict=True))
+        self.stage = stage_of(common, sampler.steps)
+        self.stages = dict.fromkeys(STAGE_ZOOMS, self.stage) | {
+            zoom: stage_of(network, sampler.steps) for zoom, network in own.items()
+        }
         self.states: BlockStates | None = None
-        if isinstance(network, ExactUNet) and sampler.steps > evaluations_at_once(network):
-            side = side_for(network, sampler.steps)
-            self.states = BlockStates(network, sampler.steps, side=side)
+        self._states: dict[int, BlockStates] = {}
+        if isinstance(common, ExactUNet) and sampler.steps > evaluations_at_once(common):
+            side, limit = side_for(common, sampler.steps), LIMIT // (1 + len(own))
+            self.states = BlockStates(common, sampler.steps, limit, side)
+            self._states = {
+                zoom: BlockStates(network, sampler.steps, limit, side)
+                for zoom, network in own.items()
+                if isinstance(network, ExactUNet)
+            }
         self._finished: OrderedDict[tuple[int, Tile], Pixels] = OrderedDict()
         self.margin = self.stage.margin if self.states is None else self.states.margin
         self._lock = threading.Lock()
+
+    def stage_at(self, zoom: int) -> AnyStage:
+        """Return the stage that makes the tiles of a zoom."""
+        return self.stages[zoom]
 
     @property
     def identity(self) -> bytes:
@@ -143,7 +161,8 @@ class Cascade:
         if self.states is None:
             whole = self.window(seed, block.top.children()[0], read, _SIDE)
         else:
-            whole = self._by_states(self.states, seed, block, read)
+            states = self._states.get(block.stage, self.states)
+            whole = self._by_states(states, seed, block, read)
         halves = (slice(0, TILE_SIZE), slice(TILE_SIZE, None))
         parts = [np.ascontiguousarray(whole[y, x]) for y in halves for x in halves]
         return dict(zip(block.tiles, [average(whole), *parts], strict=True))
@@ -154,15 +173,16 @@ class Cascade:
         Returns uint8 [256*tiles, 256*tiles, 3]: the same pixels as the single tiles. All steps
         are in one window, without states.
         """
-        margin = self.stage.margin
+        stage = self.stage_at(tile.z)
+        margin = stage.margin
         columns, rows = _columns(tile, margin, tiles), _rows(tile, margin, tiles)
         parent = _gather(tile.z - 2, columns, rows, read)
         size = SCALE * (tiles * _CORE + 2 * margin)
         x0 = SCALE * (tile.x * _CORE - margin)
         y0 = SCALE * (tile.y * _CORE - margin)
-        noise = self.stage.noise(seed, tile.z, x0, y0, size, size)
+        noise = stage.noise(seed, tile.z, x0, y0, size, size)
         with self._lock:
-            return self.stage(parent, noise, _resolutions(tile.z, rows), self._strength(tile.z))
+            return stage(parent, noise, _resolutions(tile.z, rows), self._strength(tile.z))
 
     def _window_of(self, block: Block) -> tuple[Tile, int]:
         """Return the first tile of what is sampled with a block, and its tiles on each side."""
@@ -203,18 +223,20 @@ class Cascade:
 
     def describe(self) -> dict[str, Any]:
         """What makes the pixels, as a JSON object."""
-        network = self.checkpoint.network
+        held = self.checkpoint
+        networks = [held.network, *held.specialists.values()]
         return {
-            "weights": self.checkpoint.digest[:16],
-            "network": describe_config(network.config),
-            "parameters": sum(p.numel() for p in network.parameters()),
+            "weights": held.digest[:16],
+            "network": describe_config(held.network.config),
+            "parameters": sum(p.numel() for network in networks for p in network.parameters()),
+            "specialists": list(held.specialists),
             "steps": self.sampler.steps,
             "margin": self.margin,
             "augmentation": list(self.sampler.augmentation),
             "base": self.basemap.digest[:16],
             "device": self.device.type,
             "precision": str(self.precision).removeprefix("torch."),
-            "training": self.checkpoint.record,
+            "training": held.record,
         }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from generator.config import (
     to_json,
 )
 from generator.errors import WeightsError
+from generator.tile import STAGE_ZOOMS
 
 FORMAT = "elsewhere-1"
 """Version of the weights' layout and meaning; other versions are refused."""
@@ -31,20 +33,42 @@ DEFAULT = WEIGHTS
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A network ready for inference and what is known about it."""
+    """A network ready for inference and what is known about it.
+
+    specialists: by zoom, networks of stages that have one of their own; of the same configuration.
+    """
 
     network: AnyNetwork
     sampler: SamplerConfig
     record: dict[str, Any]
     digest: str
+    specialists: Mapping[int, AnyNetwork] = field(default_factory=dict)
+
+    def network_of(self, zoom: int) -> AnyNetwork:
+        """Return the network of a stage."""
+        return self.specialists.get(zoom, self.network)
 
 
-def save(path: Path, network: AnyNetwork, sampler: SamplerConfig, record: dict[str, Any]) -> None:
-    """Write weights in bfloat16 with their configuration and training record (a JSON object)."""
+def save(
+    path: Path,
+    network: AnyNetwork,
+    sampler: SamplerConfig,
+    record: dict[str, Any],
+    specialists: Mapping[int, AnyNetwork] | None = None,
+) -> None:
+    """Write weights in bfloat16 with their configuration and training record (a JSON object).
+
+    specialists: networks of the same configuration for single stages, by zoom. Their tensors'
+    names begin with the zoom, as in 15/stem.weight. Raises ValueError for other networks.
+    """
+    networks = {"": network} | {f"{zoom}/": own for zoom, own in (specialists or {}).items()}
+    if any(own.config != network.config for own in networks.values()):
+        raise ValueError(f"networks of other configurations, expected {network.config}")
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
-        name: value.detach().to("cpu", torch.bfloat16).contiguous()
-        for name, value in network.state_dict().items()
+        prefix + name: value.detach().to("cpu", torch.bfloat16).contiguous()
+        for prefix, own in networks.items()
+        for name, value in own.state_dict().items()
     }
     metadata = {
         "format": FORMAT,
@@ -70,18 +94,33 @@ def load(path: Path | None = None) -> Checkpoint:
             f"{path} holds weights of format {metadata.get('format')!r}, expected {FORMAT!r}"
         )
     config = network_from_json(metadata["network"])
+    parts: dict[str, dict[str, torch.Tensor]] = {"": {}}
+    for name, value in tensors.items():
+        zoom, _, rest = name.rpartition("/")
+        parts.setdefault(zoom, {})[rest] = value
+    if strangers := parts.keys() - {"", *map(str, STAGE_ZOOMS)}:
+        raise WeightsError(
+            f"{path} holds weights of the stages {', '.join(sorted(strangers))}, expected some of "
+            f"{', '.join(map(str, STAGE_ZOOMS))}"
+        )
     try:
-        with torch.device("meta"):
-            network = build(config)
-        network.load_state_dict(tensors, assign=True)
-        network.float()
+        networks = {zoom: _network(config, own) for zoom, own in parts.items()}
     except (RuntimeError, ValueError) as error:
         raise WeightsError(
             f"the tensors in {path} do not fit its own configuration {config}"
         ) from error
-    network.eval().requires_grad_(False)
     record = json.loads(metadata.get("record", "{}"))
-    return Checkpoint(network, sampler_from_json(metadata["sampler"]), record, digest)
+    network = networks.pop("")
+    specialists = {int(zoom): own for zoom, own in sorted(networks.items())}
+    return Checkpoint(network, sampler_from_json(metadata["sampler"]), record, digest, specialists)
+
+
+def _network(config: AnyConfig, tensors: dict[str, torch.Tensor]) -> AnyNetwork:
+    """Build a network for inference. Raises RuntimeError or ValueError for other tensors."""
+    with torch.device("meta"):
+        network = build(config)
+    network.load_state_dict(tensors, assign=True)
+    return network.float().eval().requires_grad_(False)
 
 
 def describe_config(config: AnyConfig) -> dict[str, Any]:

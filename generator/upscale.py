@@ -64,9 +64,8 @@ class SamplerLike(Protocol):
 class CascadeLike(Protocol):
     """What is needed of a loaded cascade: see `generator.cascade.Cascade`."""
 
-    @property
-    def stage(self) -> StageLike:
-        """The network's stage."""
+    def stage_at(self, zoom: int) -> StageLike:
+        """Return the stage of a zoom."""
 
     @property
     def sampler(self) -> SamplerLike:
@@ -140,12 +139,14 @@ class Enlarged:
     def __init__(
         self, cascade: CascadeLike, parent: Picture, gsd: float, *, seed: int, level: int
     ) -> None:
-        self._stage, self._parent, self._seed, self._level = cascade.stage, parent, seed, level
+        self._parent, self._seed, self._level = parent, seed, level
         self._resolution = np.full(1, gsd / _SCALE)
-        self._augmentation = cascade.sampler.augmentation[nearest_stage(gsd / _SCALE)]
+        nearest = nearest_stage(gsd / _SCALE)
+        self._stage = cascade.stage_at(STAGE_ZOOMS[nearest])
+        self._augmentation = cascade.sampler.augmentation[nearest]
         self.width, self.height = _SCALE * parent.width, _SCALE * parent.height
         self.columns, self.rows = -(-parent.width // CORE), -(-parent.height // CORE)
-        rows_read = (CORE + 2 * cascade.stage.margin) // (_SCALE * CORE) + 2
+        rows_read = (CORE + 2 * self._stage.margin) // (_SCALE * CORE) + 2
         self._capacity = rows_read * (self.columns + 1)
         self.computed = 0
         self._kept: OrderedDict[tuple[int, int], Pixels] = OrderedDict()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from generator import noise
 from generator.errors import DatasetError, ImageError
+from generator.tile import STAGE_ZOOMS
 from generator.upscale import NOISE_LEVEL, CascadeLike, StageLike, nearest_stage, upscale
 
 SCALE = 4
@@ -62,10 +63,9 @@ class Told:
     cascade: CascadeLike
     strength: float
 
-    @property
-    def stage(self) -> StageLike:
-        """The network's stage."""
-        return self.cascade.stage
+    def stage_at(self, zoom: int) -> StageLike:
+        """Return the stage of a zoom."""
+        return self.cascade.stage_at(zoom)
 
     @property
     def sampler(self) -> Told:
@@ -118,13 +118,14 @@ def regenerated(cascade: CascadeLike, parent: Pixels, gsd: float, stages: int, s
 
 def _whole(cascade: CascadeLike, parent: Pixels, gsd: float, seed: int, level: int) -> Pixels:
     height, width = parent.shape[:2]
-    margin = cascade.stage.margin
+    nearest = nearest_stage(gsd)
+    stage = cascade.stage_at(STAGE_ZOOMS[nearest])
+    margin = stage.margin
     pads = [(margin, -size % _ALIGN + margin) for size in (height, width)]
     window = np.pad(parent, (*pads, (0, 0)), "symmetric")
     rows, columns = window.shape[:2]
     field = noise.field(
         seed, level, -SCALE * margin, -SCALE * margin, SCALE * columns, SCALE * rows
     )
-    strength = cascade.sampler.augmentation[nearest_stage(gsd)]
-    made = cascade.stage(window, field, np.full(1, gsd), strength)
+    made = stage(window, field, np.full(1, gsd), cascade.sampler.augmentation[nearest])
     return made[: SCALE * height, : SCALE * width]

@@ -8,6 +8,7 @@ and padding still see each window's edge, so neighbours agree nearly, not exactl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -87,6 +88,8 @@ class WindowStage:
 
 
 AnyStage = Stage | WindowStage
+StageAt = Callable[[int], AnyStage]
+"""The stage of a zoom: see `generator.cascade.Cascade.stage_at`."""
 
 
 def stage_of(network: ExactUNet | PaperUNet, steps: int) -> AnyStage:

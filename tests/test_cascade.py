@@ -213,3 +213,27 @@ def test_loaded_cascade_describes_itself(folder):
     assert described["steps"] == 3
     assert described["training"] == {"steps": 1}
     assert described["parameters"] > 1000
+
+
+@pytest.mark.parametrize("steps", [1, 9])
+def test_a_stage_with_a_network_of_its_own_changes_its_tiles_alone(folder, steps):
+    config = NetworkConfig(widths=(8, 16), blocks=(0, 0, 1), embedding=16)
+    common, own = (tiny_network(seed, config) for seed in (0, 1))
+    base = BaseMap.open(folder / "base.png")
+    sampler = SamplerConfig(steps=steps)
+
+    def cascade_of(network, specialists):
+        loaded = Checkpoint(network, sampler, {}, "", specialists)
+        return Cascade(base, loaded, sampler, torch.device("cpu"), torch.bfloat16)
+
+    plain, mixed, other = cascade_of(common, {}), cascade_of(common, {9: own}), cascade_of(own, {})
+    seven, nine = Tile(7, 64, 60), Tile(9, 256, 240)
+    np.testing.assert_array_equal(mixed.render(5, seven), plain.render(5, seven))
+    made = mixed.render(5, nine)
+    assert (made != plain.render(5, nine)).any()
+    # The other network, over the common one's zoom 7.
+    parents = {need: plain.render(5, need) for need in other.needs(Block.of(nine))}
+    alone = other.compute(5, Block.of(nine), parents.__getitem__)
+    np.testing.assert_array_equal(made, alone[nine])
+    assert mixed.describe()["specialists"] == [9]
+    assert mixed.describe()["parameters"] == 2 * plain.describe()["parameters"]

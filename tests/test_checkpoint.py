@@ -59,3 +59,33 @@ def test_tensors_that_do_not_fit_the_configuration_are_refused(saved, tmp_path):
     save_file({"stem.weight": torch.zeros(1)}, path, metadata)
     with pytest.raises(WeightsError, match="do not fit"):
         checkpoint.load(path)
+
+
+def test_single_stages_may_have_networks_of_their_own(tmp_path):
+    path = tmp_path / "several.safetensors"
+    checkpoint.save(path, tiny_network(), SamplerConfig(), {}, {15: tiny_network(seed=1)})
+    loaded = checkpoint.load(path)
+    assert list(loaded.specialists) == [15]
+    assert loaded.network_of(13) is loaded.network
+    for zoom, seed in ((13, 0), (15, 1)):
+        ours, theirs = loaded.network_of(zoom), tiny_network(seed=seed)
+        for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            assert torch.equal(one, other.bfloat16().float())
+
+
+def test_a_stage_s_own_network_must_be_of_the_same_configuration(tmp_path):
+    other = tiny_network(preset="exact-tiny-unguided")
+    with pytest.raises(ValueError, match="other configurations"):
+        checkpoint.save(tmp_path / "w", tiny_network(), SamplerConfig(), {}, {15: other})
+
+
+def test_weights_of_unknown_stages_are_refused(saved, tmp_path):
+    from safetensors import safe_open
+
+    with safe_open(saved, "pt") as opened:
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        metadata = opened.metadata()
+    path = tmp_path / "unknown.safetensors"
+    save_file(tensors | {"14/stem.weight": torch.zeros(1)}, path, metadata)
+    with pytest.raises(WeightsError, match="stages 14, expected some of 7, 9, 11, 13, 15"):
+        checkpoint.load(path)

@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from tests.imagery import write_imagery
-from training.dataset import BANDS, Samples, _choices, _jitter, _match_tone
+from training.dataset import BANDS, Samples, _choices, _jitter, _match_tone, told
 from training.errors import TrainingError
 from training.pyramid import Image, Pyramid, prepare
 from training.sources import read_manifest
@@ -71,6 +71,19 @@ def test_jitter_is_centred_and_stays_in_range():
         jittered = _jitter(extreme, np.random.default_rng(i))
         assert jittered.min() >= 0
         assert jittered.max() <= 255
+
+
+def test_told_resolutions_vary_within_their_band_where_one_asks_for_it():
+    random = np.random.default_rng(0)
+    for number, band in enumerate(BANDS):
+        for gsd in (band.finest, (band.finest * band.coarsest) ** 0.5, band.coarsest):
+            seen = told(np.full(500, number), np.full(500, gsd), random)
+            if band.varied == 1:
+                assert (seen == gsd).all()
+            else:
+                assert seen.min() == pytest.approx(max(gsd / band.varied, band.finest), rel=0.01)
+                assert seen.max() == pytest.approx(min(gsd * band.varied, band.coarsest), rel=0.01)
+    assert {band.varied for band in BANDS} == {1.0, 2.0}
 
 
 def test_masked_ground_is_never_drawn(pyramid, monkeypatch):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from generator.tile import STAGE_ZOOMS
 from tests.fakes import FakeRenderer
 from tests.test_upscale import FakeSampler, FakeStage, picture
 from tileserver.cli import main
@@ -31,6 +32,11 @@ class FakeWorld(FakeRenderer):
     def __post_init__(self) -> None:
         """Begin as a renderer."""
         super().__init__()
+
+    def stage_at(self, zoom: int) -> FakeStage:
+        """Return the one stage."""
+        assert zoom in STAGE_ZOOMS
+        return self.stage
 
 
 @pytest.fixture

@@ -103,6 +103,16 @@ def test_undegraded_parent_is_the_average_of_its_child(prepared):
     assert (mean - sample["parent"]).abs().max() <= 1.01 / 127.5
 
 
+def test_a_run_for_one_stage_draws_mostly_its_windows(prepared):
+    samples = Samples(Pyramid(prepared), "train", WINDOW, focus=15)
+    assert samples.shares[-1] == pytest.approx(0.9)
+    assert samples.shares.sum() == pytest.approx(1.0)
+    drawn = [BANDS[int(samples[index]["band"])].zoom for index in range(40)]
+    assert 30 <= drawn.count(15) < 40
+    with pytest.raises(TrainingError, match="focus is 14, expected one of 7, 9, 11, 13, 15, or 0"):
+        Samples(Pyramid(prepared), "train", WINDOW, focus=14)
+
+
 def test_only_images_of_the_split_are_drawn(prepared):
     samples = Samples(Pyramid(prepared), "test", WINDOW)
     assert {i.split for images, _ in samples.choices for i in images} == {"test"}

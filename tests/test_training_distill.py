@@ -11,9 +11,10 @@ from tests.imagery import write_imagery
 from tests.networks import tiny_network
 from training import __main__, distill
 from training.dataset import Samples
-from training.distill import DistillTrainer, load_teacher, preset_of, pull
+from training.distill import DistillTrainer, preset_of, pull
 from training.errors import TrainingError
 from training.export import export, run_config
+from training.frozen import load_frozen
 from training.loop import batches, train
 from training.pyramid import Pyramid, prepare
 from training.sources import read_manifest
@@ -41,7 +42,7 @@ def make(folder, config=CONFIG):
     samples = Samples(
         Pyramid(folder / "data"), "train", config.window, config.seed, config.degradation
     )
-    teacher, _ = load_teacher(folder / "teacher.safetensors", CPU)
+    teacher, _ = load_frozen(folder / "teacher.safetensors", CPU)
     return DistillTrainer(state, teacher), samples
 
 
@@ -211,7 +212,7 @@ def test_a_teacher_of_the_paper_s_family_or_of_no_preset_is_refused(tmp_path):
     path = tmp_path / "paper.safetensors"
     checkpoint.save(path, tiny_network(0, "paper-tiny"), SamplerConfig(50), {})
     with pytest.raises(TrainingError, match="expected an exact one"):
-        load_teacher(path, CPU)
+        load_frozen(path, CPU)
     network = padded(tiny_network(0))
     network.config = dataclasses.replace(network.config, embedding=48)
     with pytest.raises(TrainingError, match="of no preset"):

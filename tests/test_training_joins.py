@@ -86,9 +86,9 @@ def test_own_noise_never_comes_twice():
 def test_the_repeated_tile_is_a_copy_of_the_cascade_alone(joiner):
     cascade = joiner.cascade
     other = repeating(cascade)
-    noise = other.stage.noise(SEED, 9, 0, 0, 256, 256)
+    noise = other.stage_at(9).noise(SEED, 9, 0, 0, 256, 256)
     np.testing.assert_array_equal(noise[:, :PERIOD], noise[:, PERIOD:])
-    assert cascade.stage.noise is field
+    assert all(cascade.stage_at(zoom).noise is field for zoom in (9, 15))
 
 
 def test_the_product_s_network_stays_unpadded(joiner):

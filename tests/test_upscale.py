@@ -62,6 +62,10 @@ class FakeCascade:
     stage: FakeStage = field(default_factory=FakeStage)
     sampler: FakeSampler = field(default_factory=FakeSampler)
 
+    def stage_at(self, zoom: int) -> FakeStage:
+        assert zoom in (7, 9, 11, 13, 15)
+        return self.stage
+
 
 def picture(height: int, width: int) -> Pixels:
     return np.random.default_rng(2).integers(0, 256, (height, width, 3), np.uint8)

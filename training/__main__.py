@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from generator.errors import GeneratorError
-from training import distill, diversity, landcover, leasing, pricing, seams, steps, table
+from training import combine, distill, diversity, landcover, leasing, pricing, seams, steps, table
 from training.errors import TrainingError
 from training.state import RunConfig, open_state
 
@@ -23,6 +23,7 @@ _EXAMPLES = """examples:
       --steps 3000
   python -m training evaluate --data runs/data --weights generator/weights/elsewhere.safetensors
   python -m training export --run runs/main --out generator/weights/elsewhere.safetensors
+  python -m training combine common.safetensors 15=towns.safetensors --out both.safetensors
 A train command that is repeated continues its run to the step.
 """
 
@@ -96,6 +97,9 @@ def _add_outputs(commands: Any) -> None:
         "--augmentation", type=float, nargs=5, default=[0.6, 0.22, 0.35, 0.35, 0.5], metavar="A",
         help="strength told to the network at zooms 7 9 11 13 15 [0.6 0.25 0.35 0.35 0.5]",
     )  # fmt: skip
+    combine.add_arguments(
+        commands.add_parser("combine", help="give single stages networks of their own, in one file")
+    )
     sheet = commands.add_parser("sheet", help="draw places x zooms from the cascade")
     sheet.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
     sheet.add_argument("--base", type=Path, help="equirectangular image, or planet:N [Blue Marble]")
@@ -159,8 +163,10 @@ def _train(args: argparse.Namespace) -> int:
         if group.leads:
             print(f"continuing {args.run} at step {state.step}", flush=True)
     elif args.init:
-        state.start_from(checkpoint.load(args.init).network)
-    samples = Samples(Pyramid(args.data), "train", config.window, config.seed, config.degradation)
+        state.start_from(checkpoint.load(args.init).network_of(config.focus))
+    samples = Samples(
+        Pyramid(args.data), "train", config.window, config.seed, config.degradation, config.focus
+    )
     train(state, samples, args.run, args.steps, args.workers, group=group)
     group.leave()
     return 0
@@ -207,6 +213,7 @@ def main() -> int:
         "evaluate": _evaluate,
         "export": _export,
         "sheet": _sheet,
+        "combine": combine.run,
         "presets": pricing.run,
         "seams": seams.run,
         "distill": distill.run,

@@ -20,12 +20,17 @@ from training.degradation import KINDS, degrade
 from training.errors import TrainingError
 from training.pyramid import MASK_STEP, Image, Pyramid
 
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
 
 @dataclass(frozen=True, slots=True)
 class Band:
     """Child resolutions of one stage, metres per pixel, and its share of the samples.
 
-    faint: share of its windows that become fainter (`training.ground`).
+    faint: share of its windows that become fainter (`training.ground`). varied: largest factor
+    by which the resolution that the network is told differs from the window's own, within the
+    band: where a source alone has a resolution, its contrast would pass for the resolution's.
     """
 
     zoom: int
@@ -33,15 +38,18 @@ class Band:
     coarsest: float
     share: float
     faint: float = 0.0
+    varied: float = 1.0
 
 
 BANDS = (
     Band(7, 330.0, 1250.0, 0.12),
-    Band(9, 90.0, 620.0, 0.17, faint=0.5),
+    Band(9, 90.0, 620.0, 0.17, faint=0.6, varied=2.0),
     Band(11, 26.0, 90.0, 0.22),
     Band(13, 8.0, 24.0, 0.19),
     Band(15, 2.0, 6.0, 0.30),
 )
+FOCUS = 0.9
+"""Share of the samples that a stage has in a run for it alone."""
 _FOLDED_ROWS_LATITUDE = 45.0
 COARSEST_RATIO = 2.2
 """Image pixels on each side that one child pixel may be averaged from: levels are octaves."""
@@ -60,11 +68,19 @@ FLAT_LEFT_OUT = {"train": 0.7}
 FLAT_LEFT_OUT_ELSE = 0.2
 
 
+def told(band: Integers, gsd: Floats, random: np.random.Generator) -> Floats:
+    """Resolutions that the network is told of windows of `gsd`, in training; all arrays [B]."""
+    varied, finest, coarsest = np.array([(b.varied, b.finest, b.coarsest) for b in BANDS])[band].T
+    factor = varied ** random.uniform(-1, 1, len(band))
+    within: Floats = np.where(varied > 1, np.clip(gsd * factor, finest, coarsest), gsd)
+    return within
+
+
 class Samples(Dataset[dict[str, Tensor]]):
     """Windows of `window` parent pixels with their children, balanced by band and source.
 
-    degradation: one of training.degradation.KINDS. Raises TrainingError for another, and when no
-    image of the split serves any band.
+    degradation: one of training.degradation.KINDS. focus: zoom whose stage gets FOCUS of the
+    samples, or 0. Raises TrainingError for others, and when no image of the split serves any band.
     """
 
     def __init__(
@@ -74,6 +90,7 @@ class Samples(Dataset[dict[str, Tensor]]):
         window: int,
         seed: int = 0,
         degradation: str = "mild",
+        focus: int = 0,
     ) -> None:
         self.pyramid, self.window, self.seed = pyramid, window, seed
         if degradation not in KINDS:
@@ -85,8 +102,8 @@ class Samples(Dataset[dict[str, Tensor]]):
         images = [image for image in pyramid.images if image.split == split]
         self.choices = [_choices(images, band, SCALE * window) for band in BANDS]
         shares = [
-            band.share if chosen else 0.0
-            for band, (chosen, _) in zip(BANDS, self.choices, strict=True)
+            share if chosen else 0.0
+            for share, (chosen, _) in zip(_shares(focus), self.choices, strict=True)
         ]
         if not sum(shares):
             raise TrainingError(
@@ -118,6 +135,7 @@ class Samples(Dataset[dict[str, Tensor]]):
         if tone:
             child = _jitter(_match_tone(child, image, random), random)
             contrast, colour = ground.draw(np.array([BANDS[band].faint]), random)
+            gsd = float(told(np.array([band]), np.array([gsd]), random)[0])
             child = ground.apply(child, contrast[0], colour[0])
         if random.random() < 0.5:
             child = child[:, ::-1]
@@ -185,6 +203,20 @@ def _choices(images: list[Image], band: Band, size: int) -> tuple[list[Image], N
         area[image.source] = area.get(image.source, 0.0) + image.height * image.width
     weights = np.array([im.height * im.width / area[im.source] ** 0.5 for im in chosen])
     return chosen, weights / weights.sum() if chosen else weights
+
+
+def _shares(focus: int) -> list[float]:
+    """Return each band's share of the samples; raises TrainingError for a zoom of no stage."""
+    zooms = [band.zoom for band in BANDS]
+    if focus and focus not in zooms:
+        raise TrainingError(
+            f"focus is {focus}, expected one of {', '.join(map(str, zooms))}, or 0 for every stage"
+        )
+    rest = 1 - sum(band.share for band in BANDS if band.zoom == focus)
+    return [
+        FOCUS if band.zoom == focus else band.share * ((1 - FOCUS) / rest if focus else 1.0)
+        for band in BANDS
+    ]
 
 
 def _folded(image: Image) -> bool:

@@ -23,9 +23,10 @@ from generator import checkpoint
 from generator.blocks import crop
 from generator.config import PRESETS
 from generator.diffusion import TIMESTEPS, diffuse
-from generator.network import SCALE, ExactUNet, channels_last, padded
+from generator.network import SCALE, ExactUNet
 from training.distributed import Group, join
 from training.errors import TrainingError
+from training.frozen import load_frozen
 from training.loop import train
 from training.state import Batch, DistillConfig, State
 from training.trainer import Trainer, evaluate
@@ -97,17 +98,9 @@ def pull(sample: Tensor, denoised: Tensor, abar: Tensor) -> tuple[Tensor, Tensor
     return 0.5 * (gradient * error).mean(), gradient / error.numel()
 
 
-def load_teacher(path: Path, device: torch.device) -> tuple[ExactUNet, str]:
-    """Read a teacher, padded and frozen, and its file's digest; raises GeneratorError."""
-    loaded = checkpoint.load(path)
-    if not isinstance(loaded.network, ExactUNet):
-        raise TrainingError(f"{path} holds the paper's network, expected an exact one to distil")
-    return padded(channels_last(loaded.network.to(device))), loaded.digest
-
-
 def distilling(state: State, path: Path) -> DistillTrainer:
     """Return the trainer of a state with the teacher in a file; raises GeneratorError."""
-    return DistillTrainer(state, load_teacher(path, state.device)[0])
+    return DistillTrainer(state, load_frozen(path, state.device)[0])
 
 
 def preset_of(network: ExactUNet) -> str:
@@ -148,7 +141,7 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     group = join(args.device)
     group.share(args.accumulate)
-    teacher, digest = load_teacher(args.teacher, group.device)
+    teacher, digest = load_frozen(args.teacher, group.device)
     config = _config(args, teacher, digest)
     pyramid = Pyramid(args.data)
     state = State(config, group.device)
@@ -159,7 +152,9 @@ def run(args: argparse.Namespace) -> int:
         start = checkpoint.load(args.init).network if args.init else teacher
         state.start_from(start)
     args.run.mkdir(parents=True, exist_ok=True)
-    samples = Samples(pyramid, "train", config.window, config.seed, config.degradation)
+    samples = Samples(
+        pyramid, "train", config.window, config.seed, config.degradation, config.focus
+    )
     trainer = DistillTrainer(state, teacher, group)
     train(state, samples, args.run, args.steps, args.workers, group=group, trainer=trainer)
     group.leave()

@@ -158,7 +158,7 @@ class Evaluation:
         judge = Judge(Lite2(self.cascade.device), self.args.inception)
         samples = self._samples(self.args.split)
         rows, shown = measure_stages(
-            self.cascade.stage, samples, self.count, judge, self.args.clean
+            self.cascade.stage_at, samples, self.count, judge, self.args.clean
         )
         if self.args.figures:
             draw_stages(shown, self.args.figures)
@@ -170,8 +170,9 @@ class Evaluation:
         for band, description in enumerate(BANDS):
             if not (known.choices[band][0] and held_out.choices[band][0]):
                 continue
+            stage = self.cascade.stage_at(description.zoom)
             learnt, judged = (
-                draw_pairs(self.cascade.stage, samples, band, range(n), self.args.clean)
+                draw_pairs(stage, samples, band, range(n), self.args.clean)
                 for samples, n in ((known, 2 * self.count), (held_out, self.count))
             )
             accuracies: dict[str, list[float]] = {"made": [], "bicubic": []}
@@ -206,7 +207,7 @@ class Evaluation:
         return scores, regions_table(scores["with"], scores.get("without"))
 
     def _by_region(self, cascade: Cascade, judge: Lite2, count: int) -> Any:
-        return measure_regions(cascade.stage, self.pyramid, count, judge, self.args.seed)
+        return measure_regions(cascade.stage_at, self.pyramid, count, judge, self.args.seed)
 
 
 def _restricted(pyramid: Pyramid, sources: list[str] | None) -> Pyramid:

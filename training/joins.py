@@ -57,8 +57,11 @@ class Joiner:
                 "which can be run in every one of the ways that are compared"
             )
         self.cascade, self.seed = cascade, seed
-        self._network = padded(copy.deepcopy(network))
-        self._stage = Stage(self._network, cascade.sampler.steps)
+        self._padded = {
+            zoom: Stage(padded(copy.deepcopy(own)), cascade.sampler.steps)
+            for zoom in STAGE_ZOOMS
+            if isinstance(own := cascade.checkpoint.network_of(zoom), ExactUNet)
+        }
 
     def children(self, scene: Scene) -> Pixels:
         """Return the scene's four children as the product makes them, uint8 [512, 512, 3]."""
@@ -92,14 +95,15 @@ class Joiner:
     def window(self, method: str, scene: Scene, x0: int, y0: int) -> Pixels:
         """Generate the window that begins at (x0, y0) of the scene's tile, uint8 [256, 256, 3]."""
         tile = scene.tile
+        stage = self._padded[tile.z + 2]
         x, y = TILE_SIZE * tile.x + x0, TILE_SIZE * tile.y + y0
         noise = self._noise(method)(
             self.seed, tile.z + 2, SCALE * x, SCALE * y, TILE_SIZE, TILE_SIZE
         )
         # Unpadded, the body's coarse grid begins an odd number of pixels into the window; a
         # further pixel at the edge puts it at the same places here.
-        shift = 1 if self._network.context is None else 0
-        edge = self._network.least_margin * self._stage.steps + shift
+        shift = 1 if stage.network.context is None else 0
+        edge = stage.network.least_margin * stage.steps + shift
         parent = scene.pixels[y0 : y0 + WINDOW, x0 : x0 + WINDOW]
         mirrored = np.pad(parent, ((edge, edge), (edge, edge), (0, 0)), "symmetric")
         wide = SCALE * edge
@@ -108,7 +112,7 @@ class Joiner:
         mercator = math.pi * (1 - 2 * (y + WINDOW // 2) / (TILE_SIZE << tile.z))
         metres = EQUATOR_RESOLUTION / math.cosh(mercator) / (1 << (tile.z + 2))
         strength = self.cascade.sampler.augmentation[STAGE_ZOOMS.index(tile.z + 2)]
-        made = self._stage(mirrored, noise, np.full(1, metres), strength)
+        made = stage(mirrored, noise, np.full(1, metres), strength)
         return centre(made)
 
     def _noise(self, method: str) -> Noise:
@@ -129,9 +133,10 @@ def own(seed: int, level: int, x0: int, y0: int, width: int, height: int) -> NDA
 
 def repeating(cascade: Cascade) -> Cascade:
     """Return the same cascade with the repeated noise tile; the given one is left alone."""
-    other, stage = copy.copy(cascade), copy.copy(cascade.stage)
-    stage.noise = partial(repeated, period=PERIOD)
-    other.stage = stage
+    other = copy.copy(cascade)
+    other.stages = {zoom: copy.copy(stage) for zoom, stage in cascade.stages.items()}
+    for stage in other.stages.values():
+        stage.noise = partial(repeated, period=PERIOD)
     return other
 
 

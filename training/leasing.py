@@ -116,7 +116,7 @@ def lease(args: argparse.Namespace) -> int:
         pyramid = _imagery(args.data, Path(scratch))
         held_out = "val" if any(image.split == "val" for image in pyramid.images) else "train"
         chosen, others = (
-            Samples(pyramid, split, config.window, config.seed, config.degradation)
+            Samples(pyramid, split, config.window, config.seed, config.degradation, config.focus)
             for split in ("train", held_out)
         )
         samples = DeviceSamples(chosen, device, args.workers)

@@ -14,12 +14,21 @@ from rich.progress import track
 
 from generator.network import SCALE
 from training import ground
-from training.dataset import BANDS, BRIGHT, CLEAN, FLAT, TRIES, VALID, Samples, ratios
+from training.dataset import (
+    BANDS,
+    BRIGHT,
+    CLEAN,
+    FLAT,
+    TRIES,
+    VALID,
+    Floats,
+    Integers,
+    Samples,
+    ratios,
+    told,
+)
 from training.errors import TrainingError
 from training.pyramid import MASK_STEP, Image, Pyramid
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +36,9 @@ class Plan:
     """Windows of one batch, all arrays [B] unless said otherwise.
 
     image: index into the imagery's table; top, left, side: image pixels; gsd: metres per child
-    pixel. tone: exponent of the gain towards the base map's colour; gain [B, 3] and shift (grey
-    levels): jitter; flips: [B, 2] rows and columns; strength, noise in [0, 1]: of the degradation,
-    and the share of its noise. contrast, colour [B, 3]: see `training.ground`.
+    pixel, as told. tone: exponent of the gain towards the base map's colour; gain [B, 3] and shift
+    (grey levels): jitter; flips: [B, 2] rows and columns; strength, noise in [0, 1]: of the
+    degradation, and the share of its noise. contrast, colour [B, 3]: see `training.ground`.
     """
 
     band: Integers
@@ -106,7 +115,7 @@ class Planner:
         contrast, colour = ground.draw(np.array([one.faint for one in BANDS])[band], random)
         return Plan(
             band, image, top, left, side,
-            gsd=self._gsd[image] * np.maximum(1.0, side / self.size),
+            gsd=told(band, self._gsd[image] * np.maximum(1.0, side / self.size), random),
             tone=random.random(count),
             gain=np.exp(random.normal(0, 0.12, (count, 1)) + random.normal(0, 0.05, (count, 3))),
             shift=random.normal(0, 6, count),

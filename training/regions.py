@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from generator.windows import AnyStage
+from generator.windows import StageAt
 from training.dataset import BANDS, Samples
 from training.errors import TrainingError
 from training.frechet import Features, kernel_distance
@@ -73,7 +73,7 @@ class RegionScore:
 
 
 def measure_regions(
-    stage: AnyStage, pyramid: Pyramid, count: int, judge: Lite2, seed: int = 0
+    stage_at: StageAt, pyramid: Pyramid, count: int, judge: Lite2, seed: int = 0
 ) -> list[RegionScore]:
     """Score every stage and column that has imagery of held-out (val and test) places.
 
@@ -86,6 +86,7 @@ def measure_regions(
             for band, (images, _) in enumerate(samples.choices):
                 try:
                     if images:
+                        stage = stage_at(BANDS[band].zoom)
                         pairs = draw_pairs(stage, samples, band, range(count))
                         drawn[band, number] = _joined(drawn.get((band, number)), pairs)
                 except TrainingError:

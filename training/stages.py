@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.windows import AnyStage
+from generator.windows import StageAt
 from training.dataset import BANDS, Samples
 from training.errors import TrainingError
 from training.frechet import frechet, kernel_distance
@@ -82,7 +82,7 @@ class Judge:
 
 
 def measure_stages(
-    stage: AnyStage, samples: Samples, count: int, judge: Judge, clean: bool = False
+    stage_at: StageAt, samples: Samples, count: int, judge: Judge, clean: bool = False
 ) -> tuple[list[StageRow], dict[int, Pairs]]:
     """Measure every band that has imagery; returns the rows and a few windows of each to show.
 
@@ -95,7 +95,7 @@ def measure_stages(
             continue
         zoom = BANDS[band].zoom
         try:
-            pairs = draw_pairs(stage, samples, band, range(count), clean)
+            pairs = draw_pairs(stage_at(zoom), samples, band, range(count), clean)
             again = draw_real(samples, band, range(count, 2 * count))
         except TrainingError as error:
             print(f"zoom {zoom} is left out: {error}")

@@ -39,6 +39,8 @@ class RunConfig:
     penalty: weight of the critic's gradient penalty; lattice: of the unevenness over the phases
     of the pixel grid, beside the pixels; spectral: of the error of mean power and mean steps.
     degradation: how real parents are weakened, a kind of training.degradation.
+    focus: zoom of the stage that the network is for alone; 0: every stage.
+    upstream: weights that make the chains' parents instead of the network itself.
     """
 
     preset: str = "exact-s"
@@ -58,6 +60,8 @@ class RunConfig:
     spectral: float = 0.4
     ema: float = 0.998
     degradation: str = "high-order"
+    focus: int = 0
+    upstream: str = ""
     seed: int = 0
 
     @property

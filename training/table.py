@@ -24,7 +24,7 @@ from generator.config import NetworkConfig
 from generator.loading import MAX_STEPS, pick_device, pick_precision
 from generator.network import SCALE, ExactUNet, channels_last
 from generator.stage import Stage
-from generator.tile import TILE_SIZE
+from generator.tile import STAGE_ZOOMS, TILE_SIZE
 from training.errors import TrainingError
 from training.lite2 import Lite2
 from training.paddedstage import PaddedStage
@@ -182,8 +182,8 @@ def run(args: argparse.Namespace) -> int:
         key = f"{held.digest[:16]}:{row.steps}@{row.count}"
         if key not in results.parts:
             print(f"{row.name}, {row.steps} step(s)", flush=True)
-            stage = PaddedStage(_ready(held, row), row.steps, EDGE)
-            found, _ = measure_stages(stage, samples, row.count, judge, args.clean)
+            stages = {z: PaddedStage(_ready(held, row, z), row.steps, EDGE) for z in STAGE_ZOOMS}
+            found, _ = measure_stages(stages.__getitem__, samples, row.count, judge, args.clean)
             cost = cost_of(_ready(held, row), row.steps)
             cells = {"summary": summary(row, found, cost), "zooms": by_zoom(found)}
             results.add(key, {"rows": found, "cost": cost, **cells}, "")
@@ -197,13 +197,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ready(held: Checkpoint, row: Row) -> ExactUNet:
-    """Return a network of its own, as tiles are made with; raises TrainingError."""
-    if not isinstance(held.network, ExactUNet):
+def _ready(held: Checkpoint, row: Row, zoom: int = STAGE_ZOOMS[0]) -> ExactUNet:
+    """Return a network of its own, as a zoom's tiles are made with; raises TrainingError."""
+    given = held.network_of(zoom)
+    if not isinstance(given, ExactUNet):
         raise TrainingError(f"{row.name} is the paper's network, expected exact ones")
     with torch.device("meta"):
-        network = build(held.network.config)
+        network = build(given.config)
     assert isinstance(network, ExactUNet)
-    network.load_state_dict(held.network.state_dict(), assign=True)
+    network.load_state_dict(given.state_dict(), assign=True)
     device = pick_device("auto")
     return channels_last(network.to(device, pick_precision(device))).eval().requires_grad_(False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,7 @@ from generator.network import SCALE, ExactUNet, pin, upsample
 from training.chain import generated_parent
 from training.critic import ParentCritic
 from training.distributed import Averaged, Group
+from training.frozen import load_frozen
 from training.loss import (
     denoising,
     energy_score,
@@ -55,6 +57,9 @@ class Trainer:
         self.perceptual: Perceptual | None = None
         if config.perceptual or config.adversarial:
             self.perceptual = Perceptual().to(state.device)
+        self.upstream: ExactUNet = state.network
+        if config.upstream:
+            self.upstream = load_frozen(Path(config.upstream), state.device)[0]
 
     def step(self, batch: Batch) -> dict[str, float]:
         """Update the network, and the critic, once; returns the losses."""
@@ -219,8 +224,9 @@ class Trainer:
         From a real parent, the truth's coarse part is the parent's, to which samples are pinned.
         The last `chains` samples get two parents of the network's own making, each drawn anew by a
         chain of up to `hops` stages, no more than lead there from zoom 5: the whole chain is then
-        scored against the child, and its last stage learns to follow such parents. Zoom 7 keeps
-        its degraded parents: there the product starts from the base map.
+        scored against the child, and its last stage learns to follow such parents. Stages upstream
+        with weights of their own make them as they are. Zoom 7 keeps its degraded parents: there
+        the product starts from the base map.
         """
         config, margin = self.state.config, self.state.config.margin
         first = len(batch["child"]) - config.chains
@@ -236,7 +242,7 @@ class Trainer:
             rows = [i, count + i]
             hops = 1 + int(torch.randint(longest, (), generator=self.random, device=truth.device))
             twice["parent"][rows] = generated_parent(
-                self.state.network, twice["child"][rows], twice["gsd"][rows],
+                self.upstream, twice["child"][rows], twice["gsd"][rows],
                 self._strength(2), margin, self.random, hops, self._start(int(batch["band"][i])),
             )  # fmt: skip
             twice["augmentation"][rows] = self._strength(1).expand(2)
