@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.spectral import BANDS, LAGS, amounts, spectral
+from training.spectral import BANDS, LAGS, amounts, luminance, spectral
 
 SIZE = 64
 
@@ -30,7 +30,7 @@ def pull(gain: float, first: Tensor, second: Tensor, truth: Tensor) -> float:
 
 
 def test_the_bands_add_up_to_the_power_within_the_circle_of_the_highest_frequency() -> None:
-    bands, steps = amounts(noise(0, 32))
+    bands, steps = amounts(luminance(noise(0, 32)))
     variance = 0.2**2 / 3
     assert bands.shape == (32, BANDS)
     assert steps.shape == (32, len(LAGS))
@@ -41,7 +41,7 @@ def test_the_bands_add_up_to_the_power_within_the_circle_of_the_highest_frequenc
 @pytest.mark.parametrize(("period", "band"), [(2.2, 7), (5.5, 1), (10, 8), (20, 9), (40, 10)])
 def test_a_wave_lies_in_the_band_of_its_period(period: float, band: int) -> None:
     wave = 0.1 * torch.sin(2 * torch.pi * torch.arange(128) / period)
-    bands, _ = amounts(wave.expand(1, 3, 128, 128))
+    bands, _ = amounts(wave.expand(1, 128, 128))
     assert int(bands.argmax()) == band
     assert float(bands[0, band] / bands.sum()) > 0.7
 
@@ -52,6 +52,17 @@ def test_samples_as_rich_as_the_truth_score_about_nothing_and_others_more() -> N
     assert even < 0.05
     for gain in (0.5, 1.5):
         assert float(spectral(gain * first, gain * second, truth)) > 4 * even
+
+
+def test_noise_of_colour_is_seen_where_luminance_is_right() -> None:
+    truth, first, second = (scene(seed, 16).mean(1, keepdim=True).expand(-1, 3, -1, -1)
+                            for seed in range(3))  # fmt: skip
+    even = abs(float(spectral(first, second, truth)))
+    coloured = []
+    for seed, image in ((5, first), (6, second)):
+        speckle = noise(seed, 16, 0.03)
+        coloured.append(image + speckle - speckle.mean(1, keepdim=True))
+    assert float(spectral(*coloured, truth)) > 0.2 + 4 * even
 
 
 @pytest.mark.parametrize(("gain", "sign"), [(0.5, -1), (2.0, 1)])

@@ -10,20 +10,35 @@ BANDS = 12
 """Bands of radial frequency: eight from a quarter of the highest up, four octaves below."""
 LAGS = (1, 2, 4, 8)
 """Distances in pixels over which mean steps are taken."""
-_FAINT = 1 / 127.5
-"""One grey level, added to the scale of errors: calm windows would outweigh all others."""
+_FAINT = (1 / 127.5, 0.25 / 127.5)
+"""A grey level, and a fourth of one for colour, are added to the scale of errors: calm windows
+would outweigh all others."""
+_COLOUR = 0.5
+"""Weight of the two differences of colour beside luminance."""
+_POWER_FALLS = (2, 4)
+"""By what power of frequency a band's power falls naturally: luminance's and colour's."""
 _OWN = 0.1
 """What an amount itself adds to the scale of its error, which so stays below 1 / _OWN."""
 _GUIDE = 9
 """Band of frequencies that a parent still fixes, from which those beyond are foreseen."""
 
 
-def amounts(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Power of luminance by band [B, BANDS], under a Hann window, and mean steps by lag [B, LAGS].
+def luminance(images: Tensor) -> Tensor:
+    """Mean of the channels, [B, H, H]."""
+    return images.float().mean(1)
 
-    images: [B, 3, H, H]. Power is a variance: the bands add up to about that of the window.
+
+def colours(images: Tensor) -> Tensor:
+    """Red less green, then blue less green, [2B, H, H]."""
+    red, green, blue = images.float().unbind(1)
+    return torch.cat([red - green, blue - green])
+
+
+def amounts(grey: Tensor) -> tuple[Tensor, Tensor]:
+    """Power by band [B, BANDS], under a Hann window, and mean steps by lag [B, LAGS].
+
+    grey: one channel, [B, H, H]. Power is a variance: the bands add up to about the window's.
     """
-    grey = images.float().mean(1)
     size = grey.shape[-1]
     hann = torch.hann_window(size, periodic=False, device=grey.device)
     hann = hann / hann.square().mean().sqrt()
@@ -49,36 +64,47 @@ def spectral(first: Tensor, second: Tensor, truth: Tensor) -> Tensor:
     What a sample is pulled by is the other's error over a scale that treats that other and the
     truth alike. Over the sample's own amount, or cut on one side, the pull would not vanish where
     samples are as varied as truths.
+
+    Luminance alone would leave noise of colour at the finest octave: real imagery has next to none
+    there, and a score of pixels hardly sees it.
     """
+    images = (first, second, truth)
+    grey = _error([luminance(x) for x in images], _FAINT[0], _POWER_FALLS[0])
+    colour = _error([colours(x) for x in images], _FAINT[1], _POWER_FALLS[1])
+    return grey + _COLOUR * colour
+
+
+def _error(channels: list[Tensor], faint: float, falls: int) -> Tensor:
+    """Squared relative error of two samples' amounts beside the truth's, each [B, H, H]."""
     terms = []
-    for a, b, y, foreseen, faint in zip(
-        amounts(first),
-        amounts(second),
-        amounts(truth),
-        (_foreseen_power, _foreseen_steps),
-        (_FAINT**2, _FAINT),
-        strict=True,
-    ):
+    kinds = zip(*(amounts(x) for x in channels), strict=True)
+    for number, (a, b, y) in enumerate(kinds):
+        floor = faint if number else faint**2
         pulls = []
         for one, other in ((a, b.detach()), (b, a.detach())):
             middle = 0.5 * (other + y)
-            scale = foreseen(middle) + _OWN * middle + faint
+            foreseen = _foreseen_steps(middle, falls) if number else _foreseen_power(middle, falls)
+            scale = foreseen + _OWN * middle + floor
             pulls.append((one - y) / scale * ((other - y) / scale))
         terms.append(0.5 * (pulls[0] + pulls[1]).mean())
     return 0.5 * torch.stack(terms).sum()
 
 
-def _foreseen_power(bands: Tensor) -> Tensor:
-    """Power by band that a parent lets expect, [B, BANDS]: natural images' falls as f^-3."""
+def _foreseen_power(bands: Tensor, falls: int) -> Tensor:
+    """Power by band that a parent lets expect, [B, BANDS]: it falls as f^-falls."""
     guide = bands[:, _GUIDE, None]
     frequency = 0.125 + 0.375 * (torch.arange(8, device=bands.device) + 0.5) / 8
-    fine = 0.75 * guide * (0.125 / frequency) ** 2
+    fine = 0.75 * guide * (0.125 / frequency) ** falls
     return torch.cat([fine, 0.5 * guide, bands[:, _GUIDE:]], 1)
 
 
-def _foreseen_steps(steps: Tensor) -> Tensor:
-    """Mean steps by lag that a parent lets expect, [B, LAGS]: about as long as over its pixels."""
-    return steps[:, -1:].expand_as(steps)
+def _foreseen_steps(steps: Tensor, falls: int) -> Tensor:
+    """Mean steps by lag that a parent lets expect, [B, LAGS], of power that falls as f^-falls.
+
+    Of luminance about as long as over the parent's pixels, of colour as on a slope.
+    """
+    lags = torch.tensor(LAGS, device=steps.device)
+    return steps[:, -1:] * (lags / LAGS[-1]) ** (falls / 2 - 1)
 
 
 def _weights(size: int, device: torch.device) -> Tensor:
