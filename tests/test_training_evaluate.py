@@ -12,6 +12,7 @@ from tests.networks import tiny_network
 from training import __main__, evaluate
 from training.chains import Chains, compare
 from training.figures import draw_chains, save_small
+from training.metrics import absolute_error, colour_spectrum, decibels, octave_errors, spectrum
 from training.pyramid import prepare
 from training.regions import RegionScore
 from training.report import Accuracy, chains_table, classifier_table, markdown, regions_table
@@ -54,6 +55,16 @@ def test_a_faded_chain_is_measured_as_faded():
     assert row.octaves == pytest.approx((-6, -6), abs=0.3)
     assert row.spectrum == pytest.approx(6, abs=0.3)
     assert row.steepness / row.real_steepness == pytest.approx(0.5, abs=0.03)
+
+
+def test_noise_of_colour_is_measured_beside_luminance():
+    grey = np.stack(tiles(0, 10))
+    noise = np.random.default_rng(1).normal(0, 6, grey.shape)
+    noise -= noise.mean(-1, keepdims=True)
+    coloured, twice = (np.clip(grey + gain * noise, 0, 255).round() for gain in (1, 2))
+    error = decibels(colour_spectrum(twice), colour_spectrum(coloured))
+    assert octave_errors(error) == pytest.approx((6, 6), abs=0.2)
+    assert absolute_error(decibels(spectrum(coloured), spectrum(grey))) < 0.1
 
 
 def test_tables_hold_a_line_per_zoom():

@@ -48,11 +48,21 @@ def sliced_wasserstein(first: Images, second: Images, seed: int = 0) -> float:
 
 def spectra(images: Images) -> Floats:
     """Radially averaged power of each image's luminance by integer frequency, [N, H/2], Hann."""
-    size = images.shape[1]
+    return _radial(luminance(images))
+
+
+def colour_spectrum(images: Images) -> Floats:
+    """Mean power of red less green and of blue less green, as `spectrum` has luminance's, [H/2]."""
+    red, green, blue = np.moveaxis(images.astype(np.float64), -1, 0)
+    mean: Floats = np.mean([_radial(x - green).mean(0) for x in (red, blue)], 0)
+    return mean
+
+
+def _radial(grey: Floats) -> Floats:
+    size = grey.shape[1]
     window = np.hanning(size)[:, None] * np.hanning(size)
-    grey = luminance(images)
-    grey -= grey.mean((1, 2), keepdims=True)
-    power = np.abs(np.fft.fft2(grey * window)) ** 2
+    spread = grey - grey.mean((1, 2), keepdims=True)
+    power = np.abs(np.fft.fft2(spread * window)) ** 2
     axis = np.fft.fftfreq(size, 1 / size)
     radius = np.rint(np.hypot(axis[:, None], axis)).astype(int).ravel()
     weight = np.bincount(radius)[: size // 2]

@@ -67,14 +67,15 @@ def stages_table(rows: list[StageRow]) -> str:
     """Single stages; columns of distances that no row has are left out."""
     headers = [
         "zoom", "windows", "sliced Wasserstein / bicubic's", "real's", "spectrum dB", "bicubic's",
-        "real's", "dB by octave", "real's", "contrast / real's",
+        "real's", "dB by octave", "real's", "of colour", "real's", "contrast / real's",
     ]  # fmt: skip
     lines = [
         [
             str(r.zoom), str(r.count), f"{r.made.sw / r.bicubic.sw:.2f}",
             f"{r.real.sw / r.bicubic.sw:.2f}", f"{r.made.spectrum:.1f}",
             f"{r.bicubic.spectrum:.1f}", f"{r.real.spectrum:.1f}", _signed(r.made.octaves),
-            _signed(r.real.octaves), f"{r.made.contrast:.2f}",
+            _signed(r.real.octaves), _signed(r.made.colours), _signed(r.real.colours),
+            f"{r.made.contrast:.2f}",
         ]
         for r in rows
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from training.inception import inception_distance
 from training.lite2 import PER_WINDOW, Lite2
 from training.metrics import (
     absolute_error,
+    colour_spectrum,
     contrast,
     decibels,
     octave_errors,
@@ -32,13 +33,15 @@ class Figures:
     """What one set of windows scores against the truth.
 
     sw: sliced Wasserstein of 7x7 Laplacian patches; spectrum: mean |dB| over the octaves that the
-    parent lacks; octaves: signed dB of each; kid: kernel distance x 1000 and fd: Frechet distance
-    of EfficientNet-Lite2 features, None with too few windows; fid: None without Inception.
+    parent lacks; octaves: signed dB of each; colours: the same of differences of colour;
+    kid: kernel distance x 1000 and fd: Frechet distance of EfficientNet-Lite2 features, None with
+    too few windows; fid: None without Inception.
     """
 
     sw: float
     spectrum: float
     octaves: tuple[float, float]
+    colours: tuple[float, float]
     contrast: float
     kid: float | None
     fd: float | None
@@ -74,6 +77,7 @@ class Judge:
             sw=sliced_wasserstein(images, truth),
             spectrum=absolute_error(difference),
             octaves=octave_errors(difference),
+            colours=octave_errors(decibels(colour_spectrum(images), colour_spectrum(truth))),
             contrast=contrast(images) / contrast(truth),
             kid=kid,
             fd=fd,
