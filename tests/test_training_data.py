@@ -109,6 +109,9 @@ def test_a_run_for_one_stage_draws_mostly_its_windows(prepared):
     assert samples.shares.sum() == pytest.approx(1.0)
     drawn = [BANDS[int(samples[index]["band"])].zoom for index in range(40)]
     assert 30 <= drawn.count(15) < 40
+    without = Samples(Pyramid(prepared), "train", WINDOW, omit=15).shares
+    assert without[-1] == 0
+    assert without[:-1] == pytest.approx(np.array([0.12, 0.17, 0.22, 0.19]) / 0.7)
     with pytest.raises(TrainingError, match="focus is 14, expected one of 7, 9, 11, 13, 15, or 0"):
         Samples(Pyramid(prepared), "train", WINDOW, focus=14)
 

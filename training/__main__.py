@@ -146,7 +146,7 @@ def _prepare(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     from generator import checkpoint
-    from training.dataset import Samples
+    from training.dataset import samples_for
     from training.distributed import join
     from training.loop import train
     from training.pyramid import Pyramid
@@ -164,9 +164,7 @@ def _train(args: argparse.Namespace) -> int:
             print(f"continuing {args.run} at step {state.step}", flush=True)
     elif args.init:
         state.start_from(checkpoint.load(args.init).network_of(config.focus))
-    samples = Samples(
-        Pyramid(args.data), "train", config.window, config.seed, config.degradation, config.focus
-    )
+    samples = samples_for(config, Pyramid(args.data), "train")
     train(state, samples, args.run, args.steps, args.workers, group=group)
     group.leave()
     return 0

@@ -19,6 +19,7 @@ from training import ground
 from training.degradation import KINDS, degrade
 from training.errors import TrainingError
 from training.pyramid import MASK_STEP, Image, Pyramid
+from training.state import RunConfig
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -80,7 +81,8 @@ class Samples(Dataset[dict[str, Tensor]]):
     """Windows of `window` parent pixels with their children, balanced by band and source.
 
     degradation: one of training.degradation.KINDS. focus: zoom whose stage gets FOCUS of the
-    samples, or 0. Raises TrainingError for others, and when no image of the split serves any band.
+    samples, or 0; omit: zoom whose stage gets none, or 0. Raises TrainingError for others, and when
+    no image of the split serves any band.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Samples(Dataset[dict[str, Tensor]]):
         seed: int = 0,
         degradation: str = "mild",
         focus: int = 0,
+        omit: int = 0,
     ) -> None:
         self.pyramid, self.window, self.seed = pyramid, window, seed
         if degradation not in KINDS:
@@ -103,7 +106,7 @@ class Samples(Dataset[dict[str, Tensor]]):
         self.choices = [_choices(images, band, SCALE * window) for band in BANDS]
         shares = [
             share if chosen else 0.0
-            for share, (chosen, _) in zip(_shares(focus), self.choices, strict=True)
+            for share, (chosen, _) in zip(_shares(focus, omit), self.choices, strict=True)
         ]
         if not sum(shares):
             raise TrainingError(
@@ -205,18 +208,32 @@ def _choices(images: list[Image], band: Band, size: int) -> tuple[list[Image], N
     return chosen, weights / weights.sum() if chosen else weights
 
 
-def _shares(focus: int) -> list[float]:
-    """Return each band's share of the samples; raises TrainingError for a zoom of no stage."""
+def samples_for(config: RunConfig, pyramid: Pyramid, split: str) -> Samples:
+    """Return the samples that a run trains on; raises TrainingError."""
+    return Samples(
+        pyramid,
+        split,
+        config.window,
+        config.seed,
+        config.degradation,
+        config.focus,
+        config.omit,
+    )
+
+
+def _shares(focus: int, omit: int) -> list[float]:
+    """Return each band's part of the samples; raises TrainingError for a zoom of no stage."""
     zooms = [band.zoom for band in BANDS]
-    if focus and focus not in zooms:
-        raise TrainingError(
-            f"focus is {focus}, expected one of {', '.join(map(str, zooms))}, or 0 for every stage"
-        )
-    rest = 1 - sum(band.share for band in BANDS if band.zoom == focus)
-    return [
-        FOCUS if band.zoom == focus else band.share * ((1 - FOCUS) / rest if focus else 1.0)
-        for band in BANDS
-    ]
+    for name, zoom in (("focus", focus), ("omit", omit)):
+        if zoom and zoom not in zooms:
+            raise TrainingError(
+                f"{name} is {zoom}, expected one of {', '.join(map(str, zooms))}, or 0"
+            )
+    parts = {band.zoom: 0.0 if band.zoom == omit else band.share for band in BANDS}
+    if focus:
+        rest = sum(part for zoom, part in parts.items() if zoom != focus)
+        parts[focus] = rest * FOCUS / (1 - FOCUS)
+    return list(parts.values())
 
 
 def _folded(image: Image) -> bool:

@@ -134,7 +134,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Distil, or continue; returns the exit status. Raises TrainingError, GeneratorError."""
-    from training.dataset import Samples
+    from training.dataset import samples_for
     from training.pyramid import Pyramid
 
     if args.threads:
@@ -152,9 +152,7 @@ def run(args: argparse.Namespace) -> int:
         start = checkpoint.load(args.init).network if args.init else teacher
         state.start_from(start)
     args.run.mkdir(parents=True, exist_ok=True)
-    samples = Samples(
-        pyramid, "train", config.window, config.seed, config.degradation, config.focus
-    )
+    samples = samples_for(config, pyramid, "train")
     trainer = DistillTrainer(state, teacher, group)
     train(state, samples, args.run, args.steps, args.workers, group=group, trainer=trainer)
     group.leave()

@@ -90,7 +90,7 @@ def pack(args: argparse.Namespace) -> int:
 def lease(args: argparse.Namespace) -> int:
     """Run `lease`."""
     from generator import checkpoint
-    from training.dataset import Samples
+    from training.dataset import samples_for
     from training.distill import distilling
     from training.glance import glance
     from training.lease import Lease, Terms
@@ -115,10 +115,7 @@ def lease(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         pyramid = _imagery(args.data, Path(scratch))
         held_out = "val" if any(image.split == "val" for image in pyramid.images) else "train"
-        chosen, others = (
-            Samples(pyramid, split, config.window, config.seed, config.degradation, config.focus)
-            for split in ("train", held_out)
-        )
+        chosen, others = (samples_for(config, pyramid, split) for split in ("train", held_out))
         samples = DeviceSamples(chosen, device, args.workers)
         shown = DeviceSamples(others, device)
     print(

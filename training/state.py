@@ -40,6 +40,7 @@ class RunConfig:
     of the pixel grid, beside the pixels; spectral: of the error of mean power and mean steps.
     degradation: how real parents are weakened, a kind of training.degradation.
     focus: zoom of the stage that the network is for alone; 0: every stage.
+    omit: zoom of a stage that has another network, and gets no samples; 0: none.
     upstream: weights that make the chains' parents instead of the network itself.
     """
 
@@ -61,6 +62,7 @@ class RunConfig:
     ema: float = 0.998
     degradation: str = "high-order"
     focus: int = 0
+    omit: int = 0
     upstream: str = ""
     seed: int = 0
 
