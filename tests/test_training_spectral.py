@@ -29,12 +29,13 @@ def pull(gain: float, first: Tensor, second: Tensor, truth: Tensor) -> float:
     return float(torch.autograd.grad(loss, strength)[0])
 
 
-def test_the_bands_add_up_to_the_power_within_the_circle_of_the_highest_frequency() -> None:
+def test_the_bands_add_up_to_the_power_of_the_image() -> None:
     bands, steps = amounts(luminance(noise(0, 32)))
     variance = 0.2**2 / 3
     assert bands.shape == (32, BANDS)
     assert steps.shape == (32, len(LAGS))
-    assert float(bands.sum(1).mean()) == pytest.approx(variance * torch.pi / 4, rel=0.02)
+    assert float(bands.sum(1).mean()) == pytest.approx(variance, rel=0.02)
+    assert float(bands[:, -1].mean()) == pytest.approx(variance * (1 - torch.pi / 4), rel=0.05)
     assert float(steps.mean()) == pytest.approx((2 * variance) ** 0.5 * (2 / torch.pi) ** 0.5, 0.02)
 
 
@@ -44,6 +45,12 @@ def test_a_wave_lies_in_the_band_of_its_period(period: float, band: int) -> None
     bands, _ = amounts(wave.expand(1, 128, 128))
     assert int(bands.argmax()) == band
     assert float(bands[0, band] / bands.sum()) > 0.7
+
+
+def test_the_finest_diagonals_have_a_band() -> None:
+    wave = torch.sin(2 * torch.pi * torch.arange(128) / 2.3)
+    bands, _ = amounts((0.1 * wave[:, None] * wave)[None])
+    assert float(bands[0, -1] / bands.sum()) > 0.9
 
 
 def test_samples_as_rich_as_the_truth_score_about_nothing_and_others_more() -> None:

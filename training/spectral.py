@@ -6,19 +6,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-BANDS = 12
-"""Bands of radial frequency: eight from a quarter of the highest up, four octaves below."""
+BANDS = 13
+"""Bands of radial frequency: eight from a quarter of the highest up, four octaves below, and what
+lies beyond the highest along rows: the finest diagonals."""
 LAGS = (1, 2, 4, 8)
 """Distances in pixels over which mean steps are taken."""
 _FAINT = (1 / 127.5, 0.25 / 127.5)
 """A grey level, and a fourth of one for colour, are added to the scale of errors: calm windows
 would outweigh all others."""
-_COLOUR = 0.5
+_COLOUR = 0.25
 """Weight of the two differences of colour beside luminance."""
-_POWER_FALLS = (2, 4)
+_POWER_FALLS = (2, 6)
 """By what power of frequency a band's power falls naturally: luminance's and colour's."""
 _OWN = 0.1
 """What an amount itself adds to the scale of its error, which so stays below 1 / _OWN."""
+_CORNERS = 1.3
+"""Area of the corners beside a band's at their radius."""
 _GUIDE = 9
 """Band of frequencies that a parent still fixes, from which those beyond are foreseen."""
 
@@ -95,7 +98,8 @@ def _foreseen_power(bands: Tensor, falls: int) -> Tensor:
     guide = bands[:, _GUIDE, None]
     frequency = 0.125 + 0.375 * (torch.arange(8, device=bands.device) + 0.5) / 8
     fine = 0.75 * guide * (0.125 / frequency) ** falls
-    return torch.cat([fine, 0.5 * guide, bands[:, _GUIDE:]], 1)
+    corners = _CORNERS * 0.75 * guide * (0.125 / 0.57) ** falls
+    return torch.cat([fine, 0.5 * guide, bands[:, _GUIDE : BANDS - 1], corners], 1)
 
 
 def _foreseen_steps(steps: Tensor, falls: int) -> Tensor:
@@ -110,7 +114,7 @@ def _foreseen_steps(steps: Tensor, falls: int) -> Tensor:
 def _weights(size: int, device: torch.device) -> Tensor:
     """What each frequency of a real transform, flat, counts for in each band: [S*(S/2+1), BANDS].
 
-    The mean and the corners count for nothing; frequencies that stand for two count twice.
+    The mean counts for nothing; frequencies that stand for two count twice.
     """
     rows = torch.fft.fftfreq(size, device=device)
     columns = torch.fft.rfftfreq(size, device=device)
@@ -118,8 +122,9 @@ def _weights(size: int, device: torch.device) -> Tensor:
     fine = ((radius - 0.125) / 0.375 * 8).long()
     coarse = 8 + torch.floor(-torch.log2(radius.clamp(min=1e-9) / 0.125)).clamp(0, 3).long()
     band = torch.where(radius >= 0.125, fine, coarse)
+    band[radius >= 0.5] = BANDS - 1
     twice = 1.0 + ((columns > 0) & (columns < 0.5))
-    counts = ((radius > 0) & (radius < 0.5)) * twice
-    hot = F.one_hot(band.clamp(max=BANDS), BANDS + 1)[..., :BANDS]
+    counts = (radius > 0) * twice
+    hot = F.one_hot(band, BANDS)
     weights: Tensor = (hot * counts[..., None]).flatten(0, 1)
     return weights
