@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import IntEnum
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,7 +17,7 @@ LAGS = (1, 2, 4, 8)
 _FAINT = (1 / 127.5, 0.25 / 127.5)
 """A grey level, and a fourth of one for colour, are added to the scale of errors: calm windows
 would outweigh all others."""
-_COLOUR = 0.25
+COLOUR = 0.25
 """Weight of the two differences of colour beside luminance."""
 _POWER_FALLS = (2, 6)
 """By what power of frequency a band's power falls naturally: luminance's and colour's."""
@@ -24,6 +27,13 @@ _CORNERS = 1.3
 """Area of the corners beside a band's at their radius."""
 _GUIDE = 9
 """Band of frequencies that a parent still fixes, from which those beyond are foreseen."""
+
+
+class Kind(IntEnum):
+    """What amounts are of: luminance, or differences of colour."""
+
+    GREY = 0
+    COLOUR = 1
 
 
 def luminance(images: Tensor) -> Tensor:
@@ -72,25 +82,52 @@ def spectral(first: Tensor, second: Tensor, truth: Tensor) -> Tensor:
     there, and a score of pixels hardly sees it.
     """
     images = (first, second, truth)
-    grey = _error([luminance(x) for x in images], _FAINT[0], _POWER_FALLS[0])
-    colour = _error([colours(x) for x in images], _FAINT[1], _POWER_FALLS[1])
-    return grey + _COLOUR * colour
+    grey = _error([luminance(x) for x in images], Kind.GREY)
+    colour = _error([colours(x) for x in images], Kind.COLOUR)
+    return grey + COLOUR * colour
 
 
-def _error(channels: list[Tensor], faint: float, falls: int) -> Tensor:
+def _error(channels: list[Tensor], kind: Kind) -> Tensor:
     """Squared relative error of two samples' amounts beside the truth's, each [B, H, H]."""
-    terms = []
-    kinds = zip(*(amounts(x) for x in channels), strict=True)
-    for number, (a, b, y) in enumerate(kinds):
-        floor = faint if number else faint**2
-        pulls = []
-        for one, other in ((a, b.detach()), (b, a.detach())):
-            middle = 0.5 * (other + y)
-            foreseen = _foreseen_steps(middle, falls) if number else _foreseen_power(middle, falls)
-            scale = foreseen + _OWN * middle + floor
-            pulls.append((one - y) / scale * ((other - y) / scale))
-        terms.append(0.5 * (pulls[0] + pulls[1]).mean())
-    return 0.5 * torch.stack(terms).sum()
+    first, second, truth = channels
+    pulls = []
+    for one, other in ((first, second), (second, first)):
+        with torch.no_grad():
+            beside = scaled(other, truth, kind)
+        own = torch.cat(amounts(one), 1) / beside.scale
+        pulls.append((own - beside.real) * (beside.made - beside.real))
+    squares = 0.5 * (pulls[0] + pulls[1])
+    return 0.5 * (squares[:, :BANDS].mean() + squares[:, BANDS:].mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """Amounts by band and by lag, side by side, over their scales: all [B, BANDS + LAGS].
+
+    guide: [B], the truth's power where a parent still fixes it, not scaled.
+    """
+
+    made: Tensor
+    real: Tensor
+    scale: Tensor
+    guide: Tensor
+
+
+def scaled(made: Tensor, real: Tensor, kind: Kind) -> Scaled:
+    """Amounts of samples and truths, [B, H, H] each, over a scale that treats both alike."""
+    ours, theirs = amounts(made), amounts(real)
+    middle = [0.5 * (a.detach() + b) for a, b in zip(ours, theirs, strict=True)]
+    faint, falls = _FAINT[kind], _POWER_FALLS[kind]
+    scale = torch.cat(
+        [
+            _foreseen_power(middle[0], falls) + _OWN * middle[0] + faint**2,
+            _foreseen_steps(middle[1], falls) + _OWN * middle[1] + faint,
+        ],
+        1,
+    )
+    return Scaled(
+        torch.cat(ours, 1) / scale, torch.cat(theirs, 1) / scale, scale, theirs[0][:, _GUIDE]
+    )
 
 
 def _foreseen_power(bands: Tensor, falls: int) -> Tensor:

@@ -68,7 +68,7 @@ class Trainer:
         sums: dict[str, Tensor] = {}
         batch = {key: value.to(state.device) for key, value in batch.items()}
         share = self.group.share(config.accumulate)
-        memory = Averaged(state.critic.buffers(), config.accumulate)
+        memory = Averaged([*state.critic.buffers(), *state.running.buffers()], config.accumulate)
         for number, part in zip(share, _parts(batch, len(share)), strict=True):
             self.random.manual_seed(state.seed_of(number))
             memory.begin()
@@ -135,6 +135,10 @@ class Trainer:
             losses["spectral"] = spectral(*windows)
             (amount,) = torch.autograd.grad(losses["spectral"], leaf, retain_graph=True)
             gradient = gradient + config.spectral * amount
+        if config.amounts:
+            losses["amounts"] = self.state.running(windows, batch["band"])
+            (amount,) = torch.autograd.grad(losses["amounts"], leaf, retain_graph=True)
+            gradient = gradient + config.amounts * amount
         if taught := self._teach(whole.detach(), twice, unit):
             losses["distillation"] = taught[0]
             gradient = gradient + taught[1]
