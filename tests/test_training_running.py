@@ -39,7 +39,7 @@ def test_strong_and_calm_windows_have_means_of_their_own() -> None:
     running = Running()
     for seed in range(20):
         scenes = [scene(seed * 10 + n, 2) for n in range(3)]
-        calm = torch.tensor([0.02, 3.0])[:, None, None, None]
+        calm = torch.tensor([0.02, 20.0])[:, None, None, None]
         running([calm * scenes[0], 0.5 * calm * scenes[1], calm * scenes[2]], torch.tensor([3, 3]))
     means = running.errors[3, :, 0].mean(1)
     assert torch.count_nonzero(means) == 2

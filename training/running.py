@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from training.spectral import BANDS, COLOUR, LAGS, Kind, colours, luminance, scaled
 
-STRENGTHS = (2.5, 8.0)
+STRENGTHS = (2.5, 8.0, 16.0)
 """Detail of a truth at the scale that a parent still fixes, in grey levels, between classes."""
 _GREY_LEVEL = 1 / 127.5
 _STAGES = 5
