@@ -19,6 +19,7 @@ from training.critic import Critic, ParentCritic
 from training.ema import Ema
 from training.errors import TrainingError
 from training.running import Running
+from training.specks import Specks
 
 STATE = "state.pt"
 WARM_UP = 100
@@ -38,8 +39,8 @@ class RunConfig:
     perceptual, adversarial: share of the gradient that the energy score of pretrained features,
     and the critic, have beside that of pixel patches, whose share is 1.
     penalty: weight of the critic's gradient penalty; lattice: of the unevenness over the phases
-    of the pixel grid, beside the pixels; spectral: of the error of mean power and mean steps in a
-    step; amounts: of the same over the last windows.
+    of the pixel grid, beside the pixels; specks: of the same of the sharpest points; spectral: of
+    the error of mean power and mean steps in a step; amounts: of the same over the last windows.
     degradation: how real parents are weakened, a kind of training.degradation.
     focus: zoom of the stage that the network is for alone; 0: every stage.
     omit: zoom of a stage that has another network, and gets no samples; 0: none.
@@ -60,6 +61,7 @@ class RunConfig:
     adversarial: float = 1.25
     penalty: float = 0.3
     lattice: float = 0.3
+    specks: float = 0.0
     spectral: float = 0.4
     amounts: float = 0.0
     ema: float = 0.998
@@ -205,7 +207,7 @@ class State(RunState[ExactUNet]):
         super().__init__(config, device, padded(network))
         kind = ParentCritic if isinstance(config, DistillConfig) else Critic
         self.critic = kind().to(device)
-        self.running = Running().to(device)
+        self.running, self.specks = Running().to(device), Specks().to(device)
         self.critic_optimiser = torch.optim.AdamW(
             self.critic.parameters(), config.critic_rate, betas=(0.0, 0.99), weight_decay=0.0
         )
@@ -220,6 +222,7 @@ class State(RunState[ExactUNet]):
             "critic": self.critic,
             "critic_optimiser": self.critic_optimiser,
             "running": self.running,
+            "specks": self.specks,
         }
         return super().parts() | critic
 

@@ -68,7 +68,8 @@ class Trainer:
         sums: dict[str, Tensor] = {}
         batch = {key: value.to(state.device) for key, value in batch.items()}
         share = self.group.share(config.accumulate)
-        memory = Averaged([*state.critic.buffers(), *state.running.buffers()], config.accumulate)
+        remembering = (state.critic, state.running, state.specks)
+        memory = Averaged([b for part in remembering for b in part.buffers()], config.accumulate)
         for number, part in zip(share, _parts(batch, len(share)), strict=True):
             self.random.manual_seed(state.seed_of(number))
             memory.begin()
@@ -131,6 +132,10 @@ class Trainer:
         losses["lattice"] = lattice(leaf)
         (even,) = torch.autograd.grad(losses["lattice"], leaf)
         gradient = gradient + config.lattice * even
+        if config.specks:
+            losses["specks"] = self.state.specks(leaf, batch["band"].repeat(2))
+            (sharp,) = torch.autograd.grad(losses["specks"], leaf)
+            gradient = gradient + config.specks * sharp
         if config.spectral:
             losses["spectral"] = spectral(*windows)
             (amount,) = torch.autograd.grad(losses["spectral"], leaf, retain_graph=True)
