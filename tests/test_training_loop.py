@@ -63,7 +63,7 @@ def test_an_interrupted_run_goes_on_to_the_step(data, tmp_path):
     assert torch.equal(weights(whole), weights(second))
 
 
-NONE = {"perceptual": 0, "adversarial": 0, "lattice": 0, "spectral": 0}
+NONE = dict.fromkeys(("perceptual", "adversarial", "lattice", "specks", "spectral", "amounts"), 0)
 
 
 @pytest.mark.parametrize(

@@ -60,10 +60,10 @@ class RunConfig:
     perceptual: float = 0.35
     adversarial: float = 1.25
     penalty: float = 0.3
-    lattice: float = 0.3
-    specks: float = 0.0
-    spectral: float = 0.4
-    amounts: float = 0.0
+    lattice: float = 1.5
+    specks: float = 2.0
+    spectral: float = 0.3
+    amounts: float = 2.0
     ema: float = 0.998
     degradation: str = "high-order"
     focus: int = 0
