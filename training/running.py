@@ -5,13 +5,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from training.spectral import BANDS, COLOUR, LAGS, Kind, colours, luminance, scaled
+from generator.tile import STAGE_ZOOMS
+from training.spectral import (
+    BANDS,
+    COLOUR,
+    GUIDE,
+    LAGS,
+    Kind,
+    amounts,
+    colours,
+    luminance,
+    scale_of,
+)
 
 STRENGTHS = (2.5, 8.0, 16.0)
 """Detail of a truth at the scale that a parent still fixes, in grey levels, between classes."""
 _GREY_LEVEL = 1 / 127.5
-_STAGES = 5
-_GUIDE = 9
 _MOVE = 0.05
 _LARGEST = 2.0
 
@@ -29,7 +38,7 @@ class Running(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         classes = len(STRENGTHS) + 1
-        self.register_buffer("errors", torch.zeros(_STAGES, classes, 2, BANDS + len(LAGS)))
+        self.register_buffer("errors", torch.zeros(len(STAGE_ZOOMS), classes, 2, BANDS + len(LAGS)))
 
     def forward(self, windows: list[Tensor], band: Tensor) -> Tensor:
         """Move the means, and return the pull: its gradient at samples is what counts.
@@ -38,22 +47,21 @@ class Running(nn.Module):
         """
         first, second, truth = windows
         count = len(truth)
-        strength = scaled(luminance(truth), luminance(truth), Kind.GREY).guide
+        strength = amounts(luminance(truth))[0][:, GUIDE]
         edges = strength.new_tensor(STRENGTHS) * _GREY_LEVEL
         classes = torch.bucketize(strength.sqrt(), edges)
         total = first.new_zeros(())
-        for number, (kind, view, weight) in enumerate(
-            ((Kind.GREY, luminance, 1.0), (Kind.COLOUR, colours, COLOUR))
+        for kind, view, weight in (
+            (Kind.GREY, luminance, 1.0),
+            (Kind.COLOUR, colours, COLOUR),
         ):
-            made = torch.cat([view(first), view(second)])
-            real = torch.cat([view(truth)] * 2)
-            found = scaled(made, real, kind)
-            error = (found.made - found.real).detach().reshape(-1, count, found.made.shape[-1])
-            for row, (stage, strong) in enumerate(
-                zip(band.tolist(), classes.tolist(), strict=True)
-            ):
-                self.errors[stage, strong, number].lerp_(error[:, row].mean(0), _MOVE)
-            mean = self.errors[band, classes, number].clamp(-_LARGEST, _LARGEST)
-            mean = mean.repeat(len(found.made) // count, 1)
-            total = total + weight * (mean * found.made).mean()
+            ours = torch.cat(amounts(torch.cat([view(first), view(second)])), 1)
+            theirs = torch.cat(amounts(view(truth)), 1).repeat(2, 1)
+            scale = scale_of(ours.detach(), theirs, kind)
+            made = ours / scale
+            error = (made - theirs / scale).detach().reshape(-1, count, made.shape[-1]).mean(0)
+            for stage, strong, one in zip(band.tolist(), classes.tolist(), error, strict=True):
+                self.errors[stage, strong, kind].lerp_(one, _MOVE)
+            mean = self.errors[band, classes, kind].clamp(-_LARGEST, _LARGEST)
+            total = total + weight * (mean.repeat(len(made) // count, 1) * made).mean()
         return total

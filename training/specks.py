@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from generator.tile import STAGE_ZOOMS
+
 GRID = 8
 """Side of the grid: twice the pixels that a network makes at once, for its coarser level."""
-_STAGES = 5
 _POWER = 3
 _MOVE = 0.03
 _FAINT = 0.5 / 127.5
@@ -27,7 +28,7 @@ class Specks(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("excess", torch.zeros(_STAGES, 2, GRID * GRID))
+        self.register_buffer("excess", torch.zeros(len(STAGE_ZOOMS), 2, GRID * GRID))
 
     def forward(self, images: Tensor, band: Tensor) -> Tensor:
         """Move the means, and return the pull: its gradient at the images is what counts.

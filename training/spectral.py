@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 import torch
@@ -25,7 +24,7 @@ _OWN = 0.1
 """What an amount itself adds to the scale of its error, which so stays below 1 / _OWN."""
 _CORNERS = 1.3
 """Area of the corners beside a band's at their radius."""
-_GUIDE = 9
+GUIDE = 9
 """Band of frequencies that a parent still fixes, from which those beyond are foreseen."""
 
 
@@ -89,54 +88,32 @@ def spectral(first: Tensor, second: Tensor, truth: Tensor) -> Tensor:
 
 def _error(channels: list[Tensor], kind: Kind) -> Tensor:
     """Squared relative error of two samples' amounts beside the truth's, each [B, H, H]."""
-    first, second, truth = channels
+    first, second, truth = (torch.cat(amounts(x), 1) for x in channels)
     pulls = []
-    for one, other in ((first, second), (second, first)):
-        with torch.no_grad():
-            beside = scaled(other, truth, kind)
-        own = torch.cat(amounts(one), 1) / beside.scale
-        pulls.append((own - beside.real) * (beside.made - beside.real))
+    for one, other in ((first, second.detach()), (second, first.detach())):
+        scale = scale_of(other, truth, kind)
+        real = truth / scale
+        pulls.append((one / scale - real) * (other / scale - real))
     squares = 0.5 * (pulls[0] + pulls[1])
     return 0.5 * (squares[:, :BANDS].mean() + squares[:, BANDS:].mean())
 
 
-@dataclass(frozen=True, slots=True)
-class Scaled:
-    """Amounts by band and by lag, side by side, over their scales: all [B, BANDS + LAGS].
-
-    guide: [B], the truth's power where a parent still fixes it, not scaled.
-    """
-
-    made: Tensor
-    real: Tensor
-    scale: Tensor
-    guide: Tensor
-
-
-def scaled(made: Tensor, real: Tensor, kind: Kind) -> Scaled:
-    """Amounts of samples and truths, [B, H, H] each, over a scale that treats both alike."""
-    ours, theirs = amounts(made), amounts(real)
-    middle = [0.5 * (a.detach() + b) for a, b in zip(ours, theirs, strict=True)]
+def scale_of(made: Tensor, real: Tensor, kind: Kind) -> Tensor:
+    """What errors are relative to, [B, BANDS + LAGS]; amounts side by side, both treated alike."""
+    middle = 0.5 * (made + real)
+    bands, steps = middle[:, :BANDS], middle[:, BANDS:]
     faint, falls = _FAINT[kind], _POWER_FALLS[kind]
-    scale = torch.cat(
-        [
-            _foreseen_power(middle[0], falls) + _OWN * middle[0] + faint**2,
-            _foreseen_steps(middle[1], falls) + _OWN * middle[1] + faint,
-        ],
-        1,
-    )
-    return Scaled(
-        torch.cat(ours, 1) / scale, torch.cat(theirs, 1) / scale, scale, theirs[0][:, _GUIDE]
-    )
+    power = _foreseen_power(bands, falls) + _OWN * bands + faint**2
+    return torch.cat([power, _foreseen_steps(steps, falls) + _OWN * steps + faint], 1)
 
 
 def _foreseen_power(bands: Tensor, falls: int) -> Tensor:
     """Power by band that a parent lets expect, [B, BANDS]: it falls as f^-falls."""
-    guide = bands[:, _GUIDE, None]
+    guide = bands[:, GUIDE, None]
     frequency = 0.125 + 0.375 * (torch.arange(8, device=bands.device) + 0.5) / 8
     fine = 0.75 * guide * (0.125 / frequency) ** falls
     corners = _CORNERS * 0.75 * guide * (0.125 / 0.57) ** falls
-    return torch.cat([fine, 0.5 * guide, bands[:, _GUIDE : BANDS - 1], corners], 1)
+    return torch.cat([fine, 0.5 * guide, bands[:, GUIDE : BANDS - 1], corners], 1)
 
 
 def _foreseen_steps(steps: Tensor, falls: int) -> Tensor:
