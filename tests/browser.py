@@ -46,6 +46,8 @@ os.dup2(int(sys.argv[2]), 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
 ANSWER_SECONDS = 60.0
+LEAVING = ("navigated", "context was destroyed", "find default execution context")
+"""What Chromium says of a script whose page gave way to another."""
 
 
 def find_chromium() -> str | None:
@@ -55,6 +57,10 @@ def find_chromium() -> str | None:
 
 class PageError(AssertionError):
     """What was asked of the page went wrong in the page."""
+
+
+class Leaving(PageError):
+    """The page was left for another while it was asked."""
 
 
 class Pipe:
@@ -110,7 +116,9 @@ class Page:
             message = self._pipe.receive(deadline)
             if message.get("id") == number:
                 if "error" in message:
-                    raise PageError(f"{method}: {message['error']['message']}")
+                    said = message["error"]["message"]
+                    kind = Leaving if any(words in said for words in LEAVING) else PageError
+                    raise kind(f"{method}: {said}")
                 result: dict[str, Any] = message["result"]
                 return result
             self._note(message)
@@ -140,10 +148,16 @@ class Page:
         return answer["result"].get("value")
 
     def until(self, script: str, seconds: float = 30.0) -> Any:
-        """Value of a JavaScript expression once it is true; PageError when it stays false."""
+        """Value of a JavaScript expression once it is true; PageError when it stays false.
+
+        A page that is left meanwhile, for one that was clicked, counts as false.
+        """
         deadline = time.monotonic() + seconds
         while True:
-            value = self.run(script)
+            try:
+                value = self.run(script)
+            except Leaving:
+                value = False
             if value:
                 return value
             if time.monotonic() > deadline:

@@ -120,3 +120,9 @@ def test_the_viewer_leads_to_it_with_its_world(page: Page, server: Live) -> None
     page.click("#connect")
     page.until(READY)
     assert any(f"{server.root}77/" in code for code in shown(page))
+
+
+def test_a_test_may_wait_while_the_page_is_left(page: Page, server: Live) -> None:
+    page.open(f"{server.root}connect")
+    page.run(f"setTimeout(() => location.assign('{server.root}'), 100) && 0")
+    page.until("location.pathname === '/' || new Promise(() => {})")

@@ -108,7 +108,14 @@ def test_the_teacher_sees_the_diffused_sample_whole_and_at_its_time(folder, monk
 
 def test_distilling_brings_one_step_nearer_to_the_teacher_and_leaves_it_as_it_was(folder):
     config = dataclasses.replace(
-        CONFIG, rate=1e-2, distillation=20.0, lattice=0, specks=0, amounts=0, chains_from=99
+        CONFIG,
+        rate=1e-2,
+        distillation=20.0,
+        lattice=0,
+        specks=0,
+        amounts=0,
+        traits=0,
+        chains_from=99,
     )
     trainer, samples = make(folder, config)
     before = [p.clone() for p in trainer.teacher.parameters()]

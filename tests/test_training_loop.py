@@ -13,7 +13,7 @@ from training.dataset import Samples
 from training.errors import TrainingError
 from training.export import export
 from training.loop import batches, train
-from training.loss import energy_score, lattice, mixed_groups, patches, relativistic, shifted_window
+from training.loss import energy_score, mixed_groups, patches, relativistic, shifted_window
 from training.pyramid import Pyramid, prepare
 from training.sources import read_manifest
 from training.state import RunConfig, State
@@ -63,7 +63,9 @@ def test_an_interrupted_run_goes_on_to_the_step(data, tmp_path):
     assert torch.equal(weights(whole), weights(second))
 
 
-NONE = dict.fromkeys(("perceptual", "adversarial", "lattice", "specks", "spectral", "amounts"), 0)
+NONE = dict.fromkeys(
+    ("perceptual", "adversarial", "lattice", "specks", "spectral", "amounts", "traits"), 0
+)
 
 
 @pytest.mark.parametrize(
@@ -141,16 +143,6 @@ def test_windows_are_cut_alike_and_move():
         assert torch.equal(a + 1, b)
         corners.add(float(a[0, 0, 0, 0]))
     assert len(corners) > 2
-
-
-def test_a_lattice_is_found_and_natural_images_have_none():
-    torch.manual_seed(0)
-    natural = torch.nn.functional.avg_pool2d(torch.randn(2, 3, 258, 258), 3, 1)
-    printed = natural.clone()
-    printed[:, :, ::4] += 0.3
-    assert lattice(natural) < 0.01
-    assert lattice(printed) > 10 * lattice(natural)
-    assert lattice(torch.zeros(1, 3, 64, 64)) == 0
 
 
 def test_patches_hold_tone_at_the_coarsest_octave_alone():

@@ -33,22 +33,6 @@ def patches(x: Tensor, levels: int = 4) -> list[Tensor]:
     return parts
 
 
-def lattice(images: Tensor) -> Tensor:
-    """How unevenly steps between pixels are spread over the phases of an 8-pixel grid, a scalar.
-
-    images: [B, 3, H, W], H and W multiples of 8, cut on the parent's grid. The ground knows no
-    grid, so the mean step is the same at each of the 64 phases; a network that makes 4x4 pixels
-    at once can tell them apart, and critics that stride hardly see it.
-    """
-    total = torch.zeros((), device=images.device)
-    for axis in (2, 3):
-        steps = (images - images.roll(1, axis)).abs().mean(1)
-        phases = F.pixel_unshuffle(steps[:, None, 8:, 8:], 8).mean((2, 3))
-        mean = phases.mean(1, keepdim=True)
-        total = total + ((phases - mean) / (mean + 1e-3)).square().mean()
-    return total / 2
-
-
 def shifted_window(images: list[Tensor], random: torch.Generator, step: int = 32) -> list[Tensor]:
     """Cut the same random window, a multiple of `step` wide, from several images."""
     size = images[0].shape[-1]

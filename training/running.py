@@ -20,6 +20,7 @@ from training.spectral import (
 
 STRENGTHS = (2.5, 8.0, 16.0)
 """Detail of a truth at the scale that a parent still fixes, in grey levels, between classes."""
+CLASSES = len(STRENGTHS) + 1
 _GREY_LEVEL = 1 / 127.5
 _MOVE = 0.05
 _LARGEST = 2.0
@@ -37,8 +38,7 @@ class Running(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        classes = len(STRENGTHS) + 1
-        self.register_buffer("errors", torch.zeros(len(STAGE_ZOOMS), classes, 2, BANDS + len(LAGS)))
+        self.register_buffer("errors", torch.zeros(len(STAGE_ZOOMS), CLASSES, 2, BANDS + len(LAGS)))
 
     def forward(self, windows: list[Tensor], band: Tensor) -> Tensor:
         """Move the means, and return the pull: its gradient at samples is what counts.
@@ -47,9 +47,7 @@ class Running(nn.Module):
         """
         first, second, truth = windows
         count = len(truth)
-        strength = amounts(luminance(truth))[0][:, GUIDE]
-        edges = strength.new_tensor(STRENGTHS) * _GREY_LEVEL
-        classes = torch.bucketize(strength.sqrt(), edges)
+        classes = class_of(truth)
         total = first.new_zeros(())
         for kind, view, weight in (
             (Kind.GREY, luminance, 1.0),
@@ -65,3 +63,9 @@ class Running(nn.Module):
             mean = self.errors[band, classes, kind].clamp(-_LARGEST, _LARGEST)
             total = total + weight * (mean.repeat(len(made) // count, 1) * made).mean()
         return total
+
+
+def class_of(truth: Tensor) -> Tensor:
+    """Index of the class of strength of each truth [B, 3, H, H], [B]."""
+    strength = amounts(luminance(truth))[0][:, GUIDE]
+    return torch.bucketize(strength.sqrt(), strength.new_tensor(STRENGTHS) * _GREY_LEVEL)

@@ -18,8 +18,9 @@ from generator.paper import PaperUNet
 from training.critic import Critic, ParentCritic
 from training.ema import Ema
 from training.errors import TrainingError
+from training.phases import Phases, extremes, steps
 from training.running import Running
-from training.specks import Specks
+from training.traits import Traits
 
 STATE = "state.pt"
 WARM_UP = 100
@@ -38,9 +39,10 @@ class RunConfig:
     accumulate: batches whose gradients make one step.
     perceptual, adversarial: share of the gradient that the energy score of pretrained features,
     and the critic, have beside that of pixel patches, whose share is 1.
-    penalty: weight of the critic's gradient penalty; lattice: of the unevenness over the phases
-    of the pixel grid, beside the pixels; specks: of the same of the sharpest points; spectral: of
-    the error of mean power and mean steps in a step; amounts: of the same over the last windows.
+    penalty: weight of the critic's gradient penalty; lattice: of the unevenness of steps over the
+    phases of the pixel grid, beside the pixels; specks: of that of the sharpest points;
+    spectral: of the error of mean power and mean steps in a step; amounts: of the same over the
+    last windows; traits: of the error of the shape of detail over the last windows.
     degradation: how real parents are weakened, a kind of training.degradation.
     focus: zoom of the stage that the network is for alone; 0: every stage.
     omit: zoom of a stage that has another network, and gets no samples; 0: none.
@@ -60,10 +62,11 @@ class RunConfig:
     perceptual: float = 0.35
     adversarial: float = 1.25
     penalty: float = 0.3
-    lattice: float = 1.5
+    lattice: float = 3.0
     specks: float = 2.0
     spectral: float = 0.3
     amounts: float = 2.0
+    traits: float = 0.0
     ema: float = 0.998
     degradation: str = "high-order"
     focus: int = 0
@@ -207,7 +210,8 @@ class State(RunState[ExactUNet]):
         super().__init__(config, device, padded(network))
         kind = ParentCritic if isinstance(config, DistillConfig) else Critic
         self.critic = kind().to(device)
-        self.running, self.specks = Running().to(device), Specks().to(device)
+        self.running, self.traits = Running().to(device), Traits().to(device)
+        self.lattice, self.specks = Phases(steps).to(device), Phases(extremes).to(device)
         self.critic_optimiser = torch.optim.AdamW(
             self.critic.parameters(), config.critic_rate, betas=(0.0, 0.99), weight_decay=0.0
         )
@@ -222,6 +226,8 @@ class State(RunState[ExactUNet]):
             "critic": self.critic,
             "critic_optimiser": self.critic_optimiser,
             "running": self.running,
+            "traits": self.traits,
+            "lattice": self.lattice,
             "specks": self.specks,
         }
         return super().parts() | critic

@@ -20,7 +20,6 @@ from training.loss import (
     denoising,
     energy_score,
     gradient_penalty,
-    lattice,
     mixed_groups,
     patches,
     relativistic,
@@ -35,6 +34,8 @@ CHAIN_STRENGTHS = (0.2, 0.8)
 FAINTEST_START = 0.4
 """Least contrast of a chain's start beside the imagery's own, from zoom 11 down."""
 _FIRST_FAINT_BAND = 2
+LARGEST_SHARE = 4.0
+"""Most that a pull on amounts or shapes counts in a step, beside the score of pixels."""
 
 
 def pinned_residual(child: Tensor, parent: Tensor) -> Tensor:
@@ -68,7 +69,7 @@ class Trainer:
         sums: dict[str, Tensor] = {}
         batch = {key: value.to(state.device) for key, value in batch.items()}
         share = self.group.share(config.accumulate)
-        remembering = (state.critic, state.running, state.specks)
+        remembering = (state.critic, state.running, state.traits, state.lattice, state.specks)
         memory = Averaged([b for part in remembering for b in part.buffers()], config.accumulate)
         for number, part in zip(share, _parts(batch, len(share)), strict=True):
             self.random.manual_seed(state.seed_of(number))
@@ -128,22 +129,19 @@ class Trainer:
         *windows, coarse = shifted_window([*leaf.chunk(2), truth, base[: len(truth)]], self.random)
         losses = {"pixels": energy_score(*(patches(w * RESIDUAL_GAIN) for w in windows))}
         (gradient,) = torch.autograd.grad(losses["pixels"], leaf, retain_graph=True)
-        unit = gradient.norm()
-        losses["lattice"] = lattice(leaf)
-        (even,) = torch.autograd.grad(losses["lattice"], leaf)
-        gradient = gradient + config.lattice * even
-        if config.specks:
-            losses["specks"] = self.state.specks(leaf, batch["band"].repeat(2))
-            (sharp,) = torch.autograd.grad(losses["specks"], leaf)
-            gradient = gradient + config.specks * sharp
-        if config.spectral:
-            losses["spectral"] = spectral(*windows)
-            (amount,) = torch.autograd.grad(losses["spectral"], leaf, retain_graph=True)
-            gradient = gradient + config.spectral * amount
-        if config.amounts:
-            losses["amounts"] = self.state.running(windows, batch["band"])
-            (amount,) = torch.autograd.grad(losses["amounts"], leaf, retain_graph=True)
-            gradient = gradient + config.amounts * amount
+        unit, bands = gradient.norm(), batch["band"].repeat(2)
+        for name, weight, pull in (
+            ("lattice", config.lattice, lambda: self.state.lattice(leaf, bands)),
+            ("specks", config.specks, lambda: self.state.specks(leaf, bands)),
+            ("spectral", config.spectral, lambda: spectral(*windows)),
+            ("amounts", config.amounts, lambda: self.state.running(windows, batch["band"])),
+            ("traits", config.traits, lambda: self.state.traits(windows, batch["band"])),
+        ):
+            if weight:
+                losses[name] = pull()
+                (wanted,) = torch.autograd.grad(losses[name], leaf, retain_graph=True)
+                share = weight * wanted.norm() / unit
+                gradient = gradient + weight * wanted / (share / LARGEST_SHARE).clamp(min=1)
         if taught := self._teach(whole.detach(), twice, unit):
             losses["distillation"] = taught[0]
             gradient = gradient + taught[1]
@@ -153,17 +151,17 @@ class Trainer:
             seen = [m.detach().requires_grad_() for m in maps]
             losses |= self._features(seen, batch["gsd"], coarse)
             shares = {"perceptual": config.perceptual, "adversarial": config.adversarial}
-            wanted = [torch.zeros_like(m) for m in seen]
+            shared = [torch.zeros_like(m) for m in seen]
             for name, share in shares.items():
                 if share:
                     parts = torch.autograd.grad(
                         losses[name], seen, retain_graph=True, materialize_grads=True
                     )
-                    wanted = [
-                        w + part * (share / (gain * part.norm() + 1e-9))
-                        for w, part, gain in zip(wanted, parts, GAINS, strict=True)
+                    shared = [
+                        s + part * (share / (gain * part.norm() + 1e-9))
+                        for s, part, gain in zip(shared, parts, GAINS, strict=True)
                     ]
-            (other,) = torch.autograd.grad(maps, leaf, wanted)
+            (other,) = torch.autograd.grad(maps, leaf, shared)
             scale = sum(shares.values()) * unit / (other.norm() + 1e-12)
             gradient = gradient + other * scale
         images.backward(gradient / config.accumulate)  # type: ignore[no-untyped-call]  # torch

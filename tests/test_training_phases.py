@@ -1,9 +1,9 @@
-"""Specks that lie on a grid, and the pull that takes them away."""
+"""Specks and steps that lie on a grid, and the pull that takes them away."""
 
 import torch
 from torch import Tensor
 
-from training.specks import GRID, Specks, extremes
+from training.phases import GRID, Phases, extremes, steps
 
 SIDE = 96
 STAGE = torch.tensor([3])
@@ -28,8 +28,8 @@ def specked(seed: int, on_grid: bool) -> Tensor:
     return image
 
 
-def seen(on_grid: bool) -> Specks:
-    specks = Specks()
+def seen(on_grid: bool) -> Phases:
+    specks = Phases(extremes)
     for seed in range(80):
         specks(specked(seed, on_grid), STAGE)
     return specks
@@ -59,3 +59,19 @@ def test_extremes_have_a_mean_for_each_phase_and_sign() -> None:
     assert both.shape == (1, 2, GRID * GRID)
     assert torch.allclose(extremes(-specked(1, True)), both.flip(1), atol=1e-4)
     assert not extremes(torch.zeros(1, 3, SIDE, SIDE)).any()
+
+
+def test_a_lattice_is_found_and_natural_images_have_none() -> None:
+    torch.manual_seed(0)
+    lattice = Phases(steps)
+    for _ in range(80):
+        natural = torch.nn.functional.avg_pool2d(torch.randn(2, 3, 98, 98), 3, 1)
+        printed = natural[:1].clone()
+        printed[:, :, ::4] += 0.3
+        lattice(torch.cat([natural[1:], printed]), torch.tensor([0, 4]))
+    down, right = lattice.excess[4].unflatten(1, (GRID, GRID))
+    assert lattice.excess[0].abs().max() < 0.05
+    assert down[[0, 1, 4, 5]].min() > 0.1  # to the printed rows, and from them
+    assert down[[2, 3, 6, 7]].max() < -0.1
+    assert right.abs().max() < 0.05
+    assert not steps(torch.zeros(1, 3, SIDE, SIDE)).any()
