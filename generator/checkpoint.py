@@ -23,7 +23,7 @@ from generator.config import (
     to_json,
 )
 from generator.errors import WeightsError
-from generator.tile import STAGE_ZOOMS
+from generator.tile import STAGE_ZOOMS, STAGE_ZOOMS_LISTED
 
 FORMAT = "elsewhere-1"
 """Version of the weights' layout and meaning; other versions are refused."""
@@ -101,7 +101,7 @@ def load(path: Path | None = None) -> Checkpoint:
     if strangers := parts.keys() - {"", *map(str, STAGE_ZOOMS)}:
         raise WeightsError(
             f"{path} holds weights of the stages {', '.join(sorted(strangers))}, expected some of "
-            f"{', '.join(map(str, STAGE_ZOOMS))}"
+            f"{STAGE_ZOOMS_LISTED}"
         )
     try:
         networks = {zoom: _network(config, own) for zoom, own in parts.items()}

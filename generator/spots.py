@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from generator.block import Block
 from generator.errors import DatasetError
-from generator.tile import BASE_ZOOM, MAX_LATITUDE, STAGE_ZOOMS, TILE_SIZE, Tile, tiles_in_bbox
+from generator.tile import (
+    BASE_ZOOM,
+    MAX_LATITUDE,
+    STAGE_ZOOMS,
+    STAGE_ZOOMS_LISTED,
+    TILE_SIZE,
+    Tile,
+    tiles_in_bbox,
+)
 
 MOST_DRAWS = 5000
 """Draws in a row without a new block after which a box counts as exhausted."""
@@ -47,7 +55,7 @@ class Wish:
         wrong = [zoom for zoom in self.zooms if zoom not in STAGE_ZOOMS]
         if wrong or not self.zooms:
             what = f"zoom {wrong[0]} is no stage" if wrong else "no zoom is given"
-            raise DatasetError(f"{what}, expected zooms of {', '.join(map(str, STAGE_ZOOMS))}")
+            raise DatasetError(f"{what}, expected zooms of {STAGE_ZOOMS_LISTED}")
         if self.count < 1:
             raise DatasetError(f"the number of pairs is {self.count}, expected 1 or more")
         for seed in (*self.seeds, self.key):

@@ -11,6 +11,8 @@ TILE_SIZE = 256
 BASE_ZOOM = 5
 MAX_ZOOM = 15
 STAGE_ZOOMS = (7, 9, 11, 13, 15)
+STAGE_ZOOMS_LISTED = ", ".join(map(str, STAGE_ZOOMS))
+"""The stages' zooms as messages name them."""
 
 MAX_LATITUDE = math.degrees(math.atan(math.sinh(math.pi)))
 """Latitude of the upper edge of the map in degrees."""

@@ -16,7 +16,7 @@ from training.loop import batches, train
 from training.loss import energy_score, mixed_groups, patches, relativistic, shifted_window
 from training.pyramid import Pyramid, prepare
 from training.sources import read_manifest
-from training.state import RunConfig, State
+from training.state import STATE, RunConfig, State
 from training.trainer import Trainer, pinned_residual
 
 CONFIG = RunConfig(preset="exact-tiny", core=32)
@@ -186,6 +186,22 @@ def test_a_state_of_another_preset_is_refused(data, tmp_path):
     state.save(tmp_path)
     other = State(RunConfig(preset="exact-s"), torch.device("cpu"))
     with pytest.raises(TrainingError, match="not a state of preset exact-s"):
+        other.load(tmp_path)
+
+
+def test_a_state_without_memories_goes_on_with_empty_ones(data, tmp_path):
+    state, _ = make(data)
+    state.traits.errors += 1
+    state.save(tmp_path)
+    held = torch.load(tmp_path / STATE, weights_only=True)
+    del held["traits"]
+    torch.save(held, tmp_path / STATE)
+    other, _ = make(data)
+    assert other.load(tmp_path)
+    assert not other.traits.errors.any()
+    del held["critic"]
+    torch.save(held, tmp_path / STATE)
+    with pytest.raises(TrainingError, match="critic"):
         other.load(tmp_path)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from generator import checkpoint
-from generator.tile import STAGE_ZOOMS
+from generator.tile import STAGE_ZOOMS, STAGE_ZOOMS_LISTED
 from training.errors import TrainingError
 
 
@@ -74,7 +74,6 @@ def _stage(text: str) -> tuple[int, Path]:
     zoom, _, path = text.partition("=")
     if not path or zoom not in map(str, STAGE_ZOOMS):
         raise TrainingError(
-            f"{text!r} names no stage, expected ZOOM=FILE with a zoom of "
-            f"{', '.join(map(str, STAGE_ZOOMS))}"
+            f"{text!r} names no stage, expected ZOOM=FILE with a zoom of {STAGE_ZOOMS_LISTED}"
         )
     return int(zoom), Path(path)

@@ -23,6 +23,8 @@ from training.running import Running
 from training.traits import Traits
 
 STATE = "state.pt"
+MEMORIES = ("running", "traits", "lattice", "specks")
+"""Parts of a state that may be missing: they fill again within a hundred steps."""
 WARM_UP = 100
 """Steps over which the learning rates rise."""
 Network = TypeVar("Network", ExactUNet, PaperUNet)
@@ -171,7 +173,8 @@ class RunState(Generic[Network]):
             data = torch.load(folder / STATE, map_location=self.device, weights_only=True)
             self._check_teacher(folder, data["config"])
             for name, part in self.parts().items():
-                part.load_state_dict(data[name])
+                if name in data or name not in MEMORIES:
+                    part.load_state_dict(data[name])
         except (KeyError, RuntimeError, ValueError) as error:
             raise TrainingError(
                 f"{folder / STATE} is not a state of preset {self.config.preset}: {error}"
