@@ -1,10 +1,11 @@
 """Traits: what they tell of an image, and the pull towards those of truths."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.traits import COUNT, SPREADS, Traits, traits
+from training.traits import COUNT, SPREADS, Traits, shape_error, traits
 
 SIDE = 96
 STAGE = torch.tensor([2])
@@ -82,3 +83,14 @@ def test_the_pull_brings_samples_to_the_traits_of_truths() -> None:
     after = [(traits(s)[0] - wanted).abs().mean() for s in samples]
     assert max(after) < 0.5 * min(before)
     assert not memory.errors[[0, 1, 3, 4]].any()
+
+
+def test_the_error_of_shape_is_nothing_between_like_sets_and_large_to_a_blur() -> None:
+    def pictures(first: int, blur: int) -> np.ndarray:
+        parts = [F.avg_pool2d(noise(first + i), blur, 1, blur // 2) for i in range(20)]
+        grey = 128 + 127 * torch.cat(parts).clamp(-1, 1)
+        return grey.permute(0, 2, 3, 1).byte().numpy()
+
+    assert shape_error(pictures(0, 1), pictures(0, 1)) == 0
+    assert shape_error(pictures(0, 1), pictures(50, 1)) < 0.05
+    assert shape_error(pictures(0, 1), pictures(50, 9)) > 0.3

@@ -34,7 +34,7 @@ CHAIN_STRENGTHS = (0.2, 0.8)
 FAINTEST_START = 0.4
 """Least contrast of a chain's start beside the imagery's own, from zoom 11 down."""
 _FIRST_FAINT_BAND = 2
-LARGEST_SHARE = 4.0
+LARGEST_SHARE = 8.0
 """Most that a pull on amounts or shapes counts in a step, beside the score of pixels."""
 
 

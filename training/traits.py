@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from generator.tile import STAGE_ZOOMS
@@ -28,6 +30,7 @@ _LEVELS = 3
 """Octaves in which the direction of edges is told."""
 _FAINT = 1 / 127.5
 _FAINT_COLOUR = 0.25 / 127.5
+_AT_ONCE = 16
 _MOVE = 0.05
 _LARGEST = 2.0
 
@@ -74,6 +77,19 @@ def traits(images: Tensor) -> Tensor:
     parts += [_log_rms(tint) for tint in tints[0]]
     scale = images.new_tensor([s for spread in SPREADS.values() for s in spread])
     return torch.stack(parts, 1) / scale
+
+
+def shape_error(images: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
+    """Mean absolute difference of two sets' mean traits, in natural spreads; uint8 [N, H, W, 3]."""
+    ours, theirs = (
+        torch.cat([traits(_tensor(part)) for part in np.array_split(x, -(-len(x) // _AT_ONCE))])
+        for x in (images, truth)
+    )
+    return float((ours.mean(0) - theirs.mean(0)).abs().mean())
+
+
+def _tensor(images: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def _halved(grey: Tensor, times: int) -> Tensor:
