@@ -13,7 +13,7 @@ from training.dataset import Samples
 from training.errors import TrainingError
 from training.export import export
 from training.loop import batches, train
-from training.loss import energy_score, mixed_groups, patches, relativistic, shifted_window
+from training.loss import energy_score, limited, mixed_groups, patches, relativistic, shifted_window
 from training.pyramid import Pyramid, prepare
 from training.sources import read_manifest
 from training.state import STATE, RunConfig, State
@@ -143,6 +143,15 @@ def test_windows_are_cut_alike_and_move():
         assert torch.equal(a + 1, b)
         corners.add(float(a[0, 0, 0, 0]))
     assert len(corners) > 2
+
+
+def test_one_samples_gradient_cannot_drown_the_others():
+    gradient = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    gradient[2] *= 1000
+    shortened = limited(gradient, 4 * gradient[0].norm())
+    assert torch.equal(shortened[[0, 1, 3]], gradient[[0, 1, 3]])
+    assert torch.isclose(shortened[2].norm(), 2 * gradient[0].norm())
+    assert torch.cosine_similarity(shortened[2].flatten(), gradient[2].flatten(), 0) > 0.9999
 
 
 def test_patches_hold_tone_at_the_coarsest_octave_alone():

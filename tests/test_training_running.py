@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.test_training_spectral import SIZE, noise, scene
-from training.running import Running
+from training.running import CLASSES, Running
 
 TWO = torch.tensor([1, 4])
 
@@ -14,7 +14,7 @@ def pull(running: Running, gain: float, seed: int) -> float:
     """Slope along the contrast of samples, positive where there is too much."""
     strength = torch.tensor(gain, requires_grad=True)
     first, second, truth = (scene(seed + n, 2) for n in range(3))
-    loss = running([strength * first, strength * second, truth], TWO)
+    loss = running([strength * first, strength * second, truth], TWO, 2)
     return float(torch.autograd.grad(loss, strength)[0])
 
 
@@ -40,10 +40,24 @@ def test_strong_and_calm_windows_have_means_of_their_own() -> None:
     for seed in range(20):
         scenes = [scene(seed * 10 + n, 2) for n in range(3)]
         calm = torch.tensor([0.02, 20.0])[:, None, None, None]
-        running([calm * scenes[0], 0.5 * calm * scenes[1], calm * scenes[2]], torch.tensor([3, 3]))
+        running(
+            [calm * scenes[0], 0.5 * calm * scenes[1], calm * scenes[2]], torch.tensor([3, 3]), 2
+        )
     means = running.errors[3, :, 0].mean(1)
     assert torch.count_nonzero(means) == 2
     assert means.max() <= 0
+
+
+def test_ends_of_chains_have_means_of_their_own() -> None:
+    """Windows with real parents that are too faint, ends of chains that are right."""
+    running = Running()
+    for seed in range(20):
+        scenes = [scene(seed * 10 + n, 1).repeat(2, 1, 1, 1) for n in range(3)]
+        faint = torch.tensor([0.5, 1.0])[:, None, None, None]
+        running([faint * scenes[0], faint * scenes[1], scenes[2]], torch.tensor([3, 3]), 1)
+    paired, chained = running.errors[3, :, 0].mean(1).split(CLASSES // 2)
+    assert paired.min() < 5 * chained.min()
+    assert paired.min() < -0.1
 
 
 def test_noise_of_colour_is_pulled_down() -> None:
@@ -55,6 +69,6 @@ def test_noise_of_colour_is_pulled_down() -> None:
 
     for seed in range(0, 60, 3):
         truth = scene(seed + 500, 2).mean(1, keepdim=True).expand(-1, 3, SIZE, SIZE)
-        running([coloured(seed), coloured(seed + 1000), truth], TWO)
+        running([coloured(seed), coloured(seed + 1000), truth], TWO, 2)
     assert running.errors[TWO, :, 1].amax() > 0.5
     assert running.errors[TWO, :, 1, :8].amin() >= 0

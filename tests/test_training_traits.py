@@ -78,7 +78,7 @@ def test_the_pull_brings_samples_to_the_traits_of_truths() -> None:
     optimiser = torch.optim.SGD(samples, 50.0)
     for step in range(100):
         optimiser.zero_grad()
-        memory([*samples, truths[step % 4]], STAGE).backward()
+        memory([*samples, truths[step % 4]], STAGE, 1).backward()
         optimiser.step()
     after = [(traits(s)[0] - wanted).abs().mean() for s in samples]
     assert max(after) < 0.5 * min(before)

@@ -20,7 +20,8 @@ from training.spectral import (
 
 STRENGTHS = (2.5, 8.0, 16.0)
 """Detail of a truth at the scale that a parent still fixes, in grey levels, between classes."""
-CLASSES = len(STRENGTHS) + 1
+CLASSES = 2 * (len(STRENGTHS) + 1)
+"""Classes of strength, of windows with real parents and of those that end a chain."""
 _GREY_LEVEL = 1 / 127.5
 _MOVE = 0.05
 _LARGEST = 2.0
@@ -40,14 +41,15 @@ class Running(nn.Module):
         super().__init__()
         self.register_buffer("errors", torch.zeros(len(STAGE_ZOOMS), CLASSES, 2, BANDS + len(LAGS)))
 
-    def forward(self, windows: list[Tensor], band: Tensor) -> Tensor:
+    def forward(self, windows: list[Tensor], band: Tensor, pairs: int) -> Tensor:
         """Move the means, and return the pull: its gradient at samples is what counts.
 
-        windows: two samples and the truth, [B, 3, H, H] each; band: index of the stage, [B].
+        windows: two samples and the truth, [B, 3, H, H] each; band: index of the stage, [B]; the
+        first `pairs` have real parents, the others end a chain.
         """
         first, second, truth = windows
         count = len(truth)
-        classes = class_of(truth)
+        classes = class_of(truth, pairs)
         total = first.new_zeros(())
         for kind, view, weight in (
             (Kind.GREY, luminance, 1.0),
@@ -65,7 +67,9 @@ class Running(nn.Module):
         return total
 
 
-def class_of(truth: Tensor) -> Tensor:
-    """Index of the class of strength of each truth [B, 3, H, H], [B]."""
+def class_of(truth: Tensor, pairs: int) -> Tensor:
+    """Index of the class of each truth [B, 3, H, H], [B]; all but the first `pairs` end a chain."""
     strength = amounts(luminance(truth))[0][:, GUIDE]
-    return torch.bucketize(strength.sqrt(), strength.new_tensor(STRENGTHS) * _GREY_LEVEL)
+    classes = torch.bucketize(strength.sqrt(), strength.new_tensor(STRENGTHS) * _GREY_LEVEL)
+    classes[pairs:] += CLASSES // 2
+    return classes

@@ -20,6 +20,7 @@ from training.loss import (
     denoising,
     energy_score,
     gradient_penalty,
+    limited,
     mixed_groups,
     patches,
     relativistic,
@@ -34,8 +35,8 @@ CHAIN_STRENGTHS = (0.2, 0.8)
 FAINTEST_START = 0.4
 """Least contrast of a chain's start beside the imagery's own, from zoom 11 down."""
 _FIRST_FAINT_BAND = 2
-LARGEST_SHARE = 8.0
-"""Most that a pull on amounts or shapes counts in a step, beside the score of pixels."""
+LARGEST_SHARE = 6.0
+"""Most that a pull on amounts or shapes counts in a sample, beside the score of pixels."""
 
 
 def pinned_residual(child: Tensor, parent: Tensor) -> Tensor:
@@ -134,14 +135,21 @@ class Trainer:
             ("lattice", config.lattice, lambda: self.state.lattice(leaf, bands)),
             ("specks", config.specks, lambda: self.state.specks(leaf, bands)),
             ("spectral", config.spectral, lambda: spectral(*windows)),
-            ("amounts", config.amounts, lambda: self.state.running(windows, batch["band"])),
-            ("traits", config.traits, lambda: self.state.traits(windows, batch["band"])),
+            (
+                "amounts",
+                config.amounts,
+                lambda: self.state.running(windows, batch["band"], config.pairs),
+            ),
+            (
+                "traits",
+                config.traits,
+                lambda: self.state.traits(windows, batch["band"], config.pairs),
+            ),
         ):
             if weight:
                 losses[name] = pull()
                 (wanted,) = torch.autograd.grad(losses[name], leaf, retain_graph=True)
-                share = weight * wanted.norm() / unit
-                gradient = gradient + weight * wanted / (share / LARGEST_SHARE).clamp(min=1)
+                gradient = gradient + limited(weight * wanted, LARGEST_SHARE * unit)
         if taught := self._teach(whole.detach(), twice, unit):
             losses["distillation"] = taught[0]
             gradient = gradient + taught[1]

@@ -49,13 +49,14 @@ class Traits(nn.Module):
         super().__init__()
         self.register_buffer("errors", torch.zeros(len(STAGE_ZOOMS), CLASSES, COUNT))
 
-    def forward(self, windows: list[Tensor], band: Tensor) -> Tensor:
+    def forward(self, windows: list[Tensor], band: Tensor, pairs: int) -> Tensor:
         """Move the means, and return the pull: its gradient at samples is what counts.
 
-        windows: two samples and the truth, [B, 3, H, H] each; band: index of the stage, [B].
+        windows: two samples and the truth, [B, 3, H, H] each; band: index of the stage, [B]; the
+        first `pairs` have real parents, the others end a chain.
         """
         first, second, truth = windows
-        classes = class_of(truth)
+        classes = class_of(truth, pairs)
         made, real = traits(torch.cat([first, second])), traits(truth)
         error = (made.detach() - real.repeat(2, 1)).reshape(2, len(truth), COUNT).mean(0)
         for stage, strong, one in zip(band.tolist(), classes.tolist(), error, strict=True):
