@@ -8,13 +8,14 @@ from tests.test_training_spectral import SIZE, noise, scene
 from training.running import CLASSES, Running
 
 TWO = torch.tensor([1, 4])
+CLEAN = torch.tensor([0, 0])
 
 
 def pull(running: Running, gain: float, seed: int) -> float:
     """Slope along the contrast of samples, positive where there is too much."""
     strength = torch.tensor(gain, requires_grad=True)
     first, second, truth = (scene(seed + n, 2) for n in range(3))
-    loss = running([strength * first, strength * second, truth], TWO, 2)
+    loss = running([strength * first, strength * second, truth], TWO, CLEAN)
     return float(torch.autograd.grad(loss, strength)[0])
 
 
@@ -48,16 +49,17 @@ def test_strong_and_calm_windows_have_means_of_their_own() -> None:
     assert means.max() <= 0
 
 
-def test_ends_of_chains_have_means_of_their_own() -> None:
-    """Windows with real parents that are too faint, ends of chains that are right."""
-    running = Running()
+def test_kinds_of_parents_have_means_of_their_own() -> None:
+    """Windows of parents as they are too faint, ends of chains right."""
+    running, kinds = Running(), torch.tensor([0, 2])
     for seed in range(20):
         scenes = [scene(seed * 10 + n, 1).repeat(2, 1, 1, 1) for n in range(3)]
         faint = torch.tensor([0.5, 1.0])[:, None, None, None]
-        running([faint * scenes[0], faint * scenes[1], scenes[2]], torch.tensor([3, 3]), 1)
-    paired, chained = running.errors[3, :, 0].mean(1).split(CLASSES // 2)
-    assert paired.min() < 5 * chained.min()
-    assert paired.min() < -0.1
+        running([faint * scenes[0], faint * scenes[1], scenes[2]], torch.tensor([3, 3]), kinds)
+    clean, degraded, own = running.errors[3, :, 0].mean(1).split(CLASSES // 3)
+    assert clean.min() < 5 * own.min()
+    assert clean.min() < -0.1
+    assert not degraded.any()
 
 
 def test_noise_of_colour_is_pulled_down() -> None:
@@ -69,6 +71,6 @@ def test_noise_of_colour_is_pulled_down() -> None:
 
     for seed in range(0, 60, 3):
         truth = scene(seed + 500, 2).mean(1, keepdim=True).expand(-1, 3, SIZE, SIZE)
-        running([coloured(seed), coloured(seed + 1000), truth], TWO, 2)
+        running([coloured(seed), coloured(seed + 1000), truth], TWO, CLEAN)
     assert running.errors[TWO, :, 1].amax() > 0.5
     assert running.errors[TWO, :, 1, :8].amin() >= 0

@@ -20,8 +20,8 @@ from training.spectral import (
 
 STRENGTHS = (2.5, 8.0, 16.0)
 """Detail of a truth at the scale that a parent still fixes, in grey levels, between classes."""
-CLASSES = 2 * (len(STRENGTHS) + 1)
-"""Classes of strength, of windows with real parents and of those that end a chain."""
+CLASSES = 3 * (len(STRENGTHS) + 1)
+"""Classes of strength, for each kind of parent: as it is, degraded, and the network's own."""
 _GREY_LEVEL = 1 / 127.5
 _MOVE = 0.05
 _LARGEST = 2.0
@@ -41,15 +41,15 @@ class Running(nn.Module):
         super().__init__()
         self.register_buffer("errors", torch.zeros(len(STAGE_ZOOMS), CLASSES, 2, BANDS + len(LAGS)))
 
-    def forward(self, windows: list[Tensor], band: Tensor, pairs: int) -> Tensor:
+    def forward(self, windows: list[Tensor], band: Tensor, parents: Tensor) -> Tensor:
         """Move the means, and return the pull: its gradient at samples is what counts.
 
-        windows: two samples and the truth, [B, 3, H, H] each; band: index of the stage, [B]; the
-        first `pairs` have real parents, the others end a chain.
+        windows: two samples and the truth, [B, 3, H, H] each; band: index of the stage, [B];
+        parents: kind of each parent, 0 as it is, 1 degraded, 2 the network's own, [B].
         """
         first, second, truth = windows
         count = len(truth)
-        classes = class_of(truth, pairs)
+        classes = class_of(truth, parents)
         total = first.new_zeros(())
         for kind, view, weight in (
             (Kind.GREY, luminance, 1.0),
@@ -67,9 +67,8 @@ class Running(nn.Module):
         return total
 
 
-def class_of(truth: Tensor, pairs: int) -> Tensor:
-    """Index of the class of each truth [B, 3, H, H], [B]; all but the first `pairs` end a chain."""
+def class_of(truth: Tensor, parents: Tensor) -> Tensor:
+    """Index of the class of each truth [B, 3, H, H] with a kind of parent [B], [B]."""
     strength = amounts(luminance(truth))[0][:, GUIDE]
     classes = torch.bucketize(strength.sqrt(), strength.new_tensor(STRENGTHS) * _GREY_LEVEL)
-    classes[pairs:] += CLASSES // 2
-    return classes
+    return classes + parents * (CLASSES // 3)

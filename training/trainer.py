@@ -131,6 +131,8 @@ class Trainer:
         losses = {"pixels": energy_score(*(patches(w * RESIDUAL_GAIN) for w in windows))}
         (gradient,) = torch.autograd.grad(losses["pixels"], leaf, retain_graph=True)
         unit, bands = gradient.norm(), batch["band"].repeat(2)
+        parents = (batch["augmentation"] > 0).long()
+        parents[len(parents) - config.chains :] = 2
         for name, weight, pull in (
             ("lattice", config.lattice, lambda: self.state.lattice(leaf, bands)),
             ("specks", config.specks, lambda: self.state.specks(leaf, bands)),
@@ -138,12 +140,12 @@ class Trainer:
             (
                 "amounts",
                 config.amounts,
-                lambda: self.state.running(windows, batch["band"], config.pairs),
+                lambda: self.state.running(windows, batch["band"], parents),
             ),
             (
                 "traits",
                 config.traits,
-                lambda: self.state.traits(windows, batch["band"], config.pairs),
+                lambda: self.state.traits(windows, batch["band"], parents),
             ),
         ):
             if weight:

@@ -49,14 +49,14 @@ class Traits(nn.Module):
         super().__init__()
         self.register_buffer("errors", torch.zeros(len(STAGE_ZOOMS), CLASSES, COUNT))
 
-    def forward(self, windows: list[Tensor], band: Tensor, pairs: int) -> Tensor:
+    def forward(self, windows: list[Tensor], band: Tensor, parents: Tensor) -> Tensor:
         """Move the means, and return the pull: its gradient at samples is what counts.
 
-        windows: two samples and the truth, [B, 3, H, H] each; band: index of the stage, [B]; the
-        first `pairs` have real parents, the others end a chain.
+        windows: two samples and the truth, [B, 3, H, H] each; band: index of the stage, [B];
+        parents: kind of each parent, 0 as it is, 1 degraded, 2 the network's own, [B].
         """
         first, second, truth = windows
-        classes = class_of(truth, pairs)
+        classes = class_of(truth, parents)
         made, real = traits(torch.cat([first, second])), traits(truth)
         error = (made.detach() - real.repeat(2, 1)).reshape(2, len(truth), COUNT).mean(0)
         for stage, strong, one in zip(band.tolist(), classes.tolist(), error, strict=True):
@@ -108,6 +108,12 @@ def _power(x: Tensor, faint: float = _FAINT) -> Tensor:
     return x.square().mean((1, 2)) + faint**2
 
 
+def _local_means(maps: Tensor, kernel: int) -> Tensor:
+    """Means over squares of `kernel` pixels, or of what a small image has, that overlap by half."""
+    kernel = min(kernel, *maps.shape[2:])
+    return F.avg_pool2d(maps, kernel, max(1, kernel // 2))
+
+
 def _coherence(grey: Tensor) -> Tensor:
     """How much steps near each other share one direction: 0 none, 1 all; a steep place counts more.
 
@@ -116,14 +122,14 @@ def _coherence(grey: Tensor) -> Tensor:
     down = grey[:, 1:, :-1] - grey[:, :-1, :-1]
     right = grey[:, :-1, 1:] - grey[:, :-1, :-1]
     products = torch.stack([right * right, down * down, right * down], 1)
-    xx, yy, xy = F.avg_pool2d(products, _KERNELS[0], _KERNELS[0] // 2).unbind(1)
+    xx, yy, xy = _local_means(products, _KERNELS[0]).unbind(1)
     difference = ((xx - yy).square() + 4 * xy.square() + _FAINT**4).sqrt()
     return difference.mean((1, 2)) / ((xx + yy).mean((1, 2)) + _FAINT**2)
 
 
 def _gathered(octave: Tensor, kernel: int) -> Tensor:
     """Logarithm of the power over the squared mean of its local roots: 0 = the same everywhere."""
-    local = F.avg_pool2d(octave.square()[:, None], kernel, kernel // 2) + _FAINT**2
+    local = _local_means(octave.square()[:, None], kernel) + _FAINT**2
     return (local.mean((1, 2, 3)) / local.sqrt().mean((1, 2, 3)).square()).log()
 
 
