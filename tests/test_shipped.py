@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(not DEFAULT.exists(), reason="the shipped weight
 
 SEED = 11
 SIDE = 8
+SEAM_SIDE = 16
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +64,16 @@ QUICK_ZOOMS = (7, 15)
     ],
 )
 def test_seams_are_no_steeper_than_the_inside(cascade, store, zoom):
-    """64 tiles: differences across borders against those a few pixels inside, 1.00 +- 0.03."""
-    pixels = mosaic(cascade, store, zoom)
+    """256 tiles: differences across borders against those a few pixels inside, 1.00 +- 0.03.
+
+    The ratio of 64 tiles scatters by 0.023 between places (seven at zoom 9), whatever the seams.
+    """
+    pixels = mosaic(cascade, store, zoom, SEAM_SIDE)
     ratios = []
     for axis in (0, 1):
         steps = np.abs(np.diff(pixels, axis=axis)).mean((1 - axis, 2))
-        border = [steps[256 * k - 1] for k in range(1, SIDE)]
-        inside = [steps[256 * k - 1 + d] for k in range(1, SIDE) for d in INSIDE]
+        border = [steps[256 * k - 1] for k in range(1, SEAM_SIDE)]
+        inside = [steps[256 * k - 1 + d] for k in range(1, SEAM_SIDE) for d in INSIDE]
         ratios.append(np.mean(border) / np.mean(inside))
     assert abs(np.mean(ratios) - 1) <= 0.03, ratios
 
