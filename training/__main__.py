@@ -94,8 +94,8 @@ def _add_outputs(commands: Any) -> None:
     export.add_argument("--out", type=Path, required=True, help="file to write")
     export.add_argument("--steps", type=int, default=1, help="default DDIM steps [1]")
     export.add_argument(
-        "--augmentation", type=float, nargs=5, default=[0.5, 0.1, 0.05, 0.0, 0.25], metavar="A",
-        help="strength told to the network at zooms 7 9 11 13 15 [0.5 0.1 0.05 0 0.25]",
+        "--augmentation", type=float, nargs=5, default=[0.55, 0.12, 0.2, 0.05, 0.15], metavar="A",
+        help="strength told to the network at zooms 7 9 11 13 15 [0.55 0.12 0.2 0.05 0.15]",
     )  # fmt: skip
     combine.add_arguments(
         commands.add_parser("combine", help="give single stages networks of their own, in one file")
