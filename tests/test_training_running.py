@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.test_training_spectral import SIZE, noise, scene
-from training.running import CLASSES, Running
+from training.running import CLASSES, Running, class_of
 
 TWO = torch.tensor([1, 4])
 CLEAN = torch.tensor([0, 0])
@@ -15,7 +15,7 @@ def pull(running: Running, gain: float, seed: int) -> float:
     """Slope along the contrast of samples, positive where there is too much."""
     strength = torch.tensor(gain, requires_grad=True)
     first, second, truth = (scene(seed + n, 2) for n in range(3))
-    loss = running([strength * first, strength * second, truth], TWO, CLEAN)
+    loss = running([strength * first, strength * second, truth], TWO, class_of(truth, CLEAN))
     return float(torch.autograd.grad(loss, strength)[0])
 
 
@@ -41,9 +41,9 @@ def test_strong_and_calm_windows_have_means_of_their_own() -> None:
     for seed in range(20):
         scenes = [scene(seed * 10 + n, 2) for n in range(3)]
         calm = torch.tensor([0.02, 20.0])[:, None, None, None]
-        running(
-            [calm * scenes[0], 0.5 * calm * scenes[1], calm * scenes[2]], torch.tensor([3, 3]), 2
-        )
+        made = [calm * scenes[0], 0.5 * calm * scenes[1]]
+        truth = calm * scenes[2]
+        running([*made, truth], torch.tensor([3, 3]), class_of(truth, CLEAN))
     means = running.errors[3, :, 0].mean(1)
     assert torch.count_nonzero(means) == 2
     assert means.max() <= 0
@@ -55,7 +55,8 @@ def test_kinds_of_parents_have_means_of_their_own() -> None:
     for seed in range(20):
         scenes = [scene(seed * 10 + n, 1).repeat(2, 1, 1, 1) for n in range(3)]
         faint = torch.tensor([0.5, 1.0])[:, None, None, None]
-        running([faint * scenes[0], faint * scenes[1], scenes[2]], torch.tensor([3, 3]), kinds)
+        classes = class_of(scenes[2], kinds)
+        running([faint * scenes[0], faint * scenes[1], scenes[2]], torch.tensor([3, 3]), classes)
     clean, degraded, own = running.errors[3, :, 0].mean(1).split(CLASSES // 3)
     assert clean.min() < 5 * own.min()
     assert clean.min() < -0.1
@@ -71,6 +72,6 @@ def test_noise_of_colour_is_pulled_down() -> None:
 
     for seed in range(0, 60, 3):
         truth = scene(seed + 500, 2).mean(1, keepdim=True).expand(-1, 3, SIZE, SIZE)
-        running([coloured(seed), coloured(seed + 1000), truth], TWO, CLEAN)
+        running([coloured(seed), coloured(seed + 1000), truth], TWO, class_of(truth, CLEAN))
     assert running.errors[TWO, :, 1].amax() > 0.5
     assert running.errors[TWO, :, 1, :8].amin() >= 0

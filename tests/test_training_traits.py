@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.running import class_of
 from training.traits import COUNT, SPREADS, Traits, shape_error, traits
 
 SIDE = 96
@@ -78,7 +79,8 @@ def test_the_pull_brings_samples_to_the_traits_of_truths() -> None:
     optimiser = torch.optim.SGD(samples, 50.0)
     for step in range(100):
         optimiser.zero_grad()
-        memory([*samples, truths[step % 4]], STAGE, STAGE * 0).backward()
+        truth = truths[step % 4]
+        memory([*samples, truth], STAGE, class_of(truth, STAGE * 0)).backward()
         optimiser.step()
     after = [(traits(s)[0] - wanted).abs().mean() for s in samples]
     assert max(after) < 0.5 * min(before)

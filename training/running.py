@@ -41,15 +41,14 @@ class Running(nn.Module):
         super().__init__()
         self.register_buffer("errors", torch.zeros(len(STAGE_ZOOMS), CLASSES, 2, BANDS + len(LAGS)))
 
-    def forward(self, windows: list[Tensor], band: Tensor, parents: Tensor) -> Tensor:
+    def forward(self, windows: list[Tensor], band: Tensor, classes: Tensor) -> Tensor:
         """Move the means, and return the pull: its gradient at samples is what counts.
 
         windows: two samples and the truth, [B, 3, H, H] each; band: index of the stage, [B];
-        parents: kind of each parent, 0 as it is, 1 degraded, 2 the network's own, [B].
+        classes: of the truths, as class_of gives them, [B].
         """
         first, second, truth = windows
         count = len(truth)
-        classes = class_of(truth, parents)
         total = first.new_zeros(())
         for kind, view, weight in (
             (Kind.GREY, luminance, 1.0),
@@ -68,7 +67,10 @@ class Running(nn.Module):
 
 
 def class_of(truth: Tensor, parents: Tensor) -> Tensor:
-    """Index of the class of each truth [B, 3, H, H] with a kind of parent [B], [B]."""
+    """Index of the class of each truth [B, 3, H, H], [B].
+
+    parents: kind of each parent, 0 as it is, 1 degraded, 2 the network's own, [B].
+    """
     strength = amounts(luminance(truth))[0][:, GUIDE]
     classes = torch.bucketize(strength.sqrt(), strength.new_tensor(STRENGTHS) * _GREY_LEVEL)
     return classes + parents * (CLASSES // 3)

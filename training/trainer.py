@@ -27,6 +27,7 @@ from training.loss import (
     shifted_window,
 )
 from training.perceptual import GAINS, Perceptual, detail
+from training.running import class_of
 from training.spectral import spectral
 from training.state import Batch, State
 
@@ -133,6 +134,7 @@ class Trainer:
         unit, bands = gradient.norm(), batch["band"].repeat(2)
         parents = (batch["augmentation"] > 0).long()
         parents[len(parents) - config.chains :] = 2
+        classes = class_of(windows[2], parents)
         for name, weight, pull in (
             ("lattice", config.lattice, lambda: self.state.lattice(leaf, bands)),
             ("specks", config.specks, lambda: self.state.specks(leaf, bands)),
@@ -140,13 +142,9 @@ class Trainer:
             (
                 "amounts",
                 config.amounts,
-                lambda: self.state.running(windows, batch["band"], parents),
+                lambda: self.state.running(windows, batch["band"], classes),
             ),
-            (
-                "traits",
-                config.traits,
-                lambda: self.state.traits(windows, batch["band"], parents),
-            ),
+            ("traits", config.traits, lambda: self.state.traits(windows, batch["band"], classes)),
         ):
             if weight:
                 losses[name] = pull()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from generator.tile import STAGE_ZOOMS
-from training.running import CLASSES, class_of
+from training.running import CLASSES
 from training.spectral import colours, luminance
 
 SPREADS = {
@@ -49,14 +49,13 @@ class Traits(nn.Module):
         super().__init__()
         self.register_buffer("errors", torch.zeros(len(STAGE_ZOOMS), CLASSES, COUNT))
 
-    def forward(self, windows: list[Tensor], band: Tensor, parents: Tensor) -> Tensor:
+    def forward(self, windows: list[Tensor], band: Tensor, classes: Tensor) -> Tensor:
         """Move the means, and return the pull: its gradient at samples is what counts.
 
         windows: two samples and the truth, [B, 3, H, H] each; band: index of the stage, [B];
-        parents: kind of each parent, 0 as it is, 1 degraded, 2 the network's own, [B].
+        classes: of the truths, as class_of gives them, [B].
         """
         first, second, truth = windows
-        classes = class_of(truth, parents)
         made, real = traits(torch.cat([first, second])), traits(truth)
         error = (made.detach() - real.repeat(2, 1)).reshape(2, len(truth), COUNT).mean(0)
         for stage, strong, one in zip(band.tolist(), classes.tolist(), error, strict=True):
