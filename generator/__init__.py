@@ -29,6 +29,7 @@ model digest); a seed is an integer in [0, 2**64).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,9 +45,12 @@ def load(
     steps: int | None = None,
     threads: int | None = None,
     device: str = "auto",
+    memory: Sequence[str] | None = None,
+    *,
+    tone: str | None = None,
 ) -> Cascade:
     """Load a cascade ready to compute: see `generator.loading.load`."""
     # Imported here, so that addresses and errors can be used without loading torch.
     from generator.loading import load as load_cascade
 
-    return load_cascade(base, weights, steps, threads, device)
+    return load_cascade(base, weights, steps, threads, device, memory, tone=tone)

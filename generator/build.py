@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from generator.config import PRESETS, AnyConfig, PaperConfig
+from generator.config import PRESETS, AnyConfig, LayoutConfig, PaperConfig
 from generator.errors import GeneratorError
+from generator.nets.decoder import LayoutDecoder
 from generator.network import ExactUNet
 from generator.paper import PaperUNet
 
-AnyNetwork = ExactUNet | PaperUNet
+AnyNetwork = ExactUNet | PaperUNet | LayoutDecoder
 
 
 def build(config: AnyConfig) -> AnyNetwork:
     """Return a network of this configuration with random weights."""
+    if isinstance(config, LayoutConfig):
+        return LayoutDecoder(config)
     return PaperUNet(config) if isinstance(config, PaperConfig) else ExactUNet(config)
 
 

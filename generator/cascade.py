@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from generator.basemap import BaseMap
 from generator.block import Block
 from generator.checkpoint import Checkpoint, describe_config
-from generator.config import SamplerConfig, to_json
+from generator.config import LayoutConfig, SamplerConfig, to_json
+from generator.layoutstage import LayoutStage
+from generator.memory.field import Memory, Rectangle
 from generator.network import SCALE, ExactUNet, channels_last
 from generator.states import LIMIT, BlockStates, Scene, evaluations_at_once, side_for
 from generator.tile import STAGE_ZOOMS, TILE_SIZE, Tile
@@ -34,6 +36,8 @@ _FINISHED = 8
 _EQUATOR = 156543.03392804097
 
 Pixels = NDArray[np.uint8]
+Square = tuple[int, int, int]
+"""World pixels of a zoom: first column, first row, side; may reach beyond the map."""
 Read = Callable[[Tile], Pixels]
 
 
@@ -87,6 +91,7 @@ class Cascade:
     that a tile never depends on what else is made, in float32 as in bfloat16. More steps than
     have their margins in half a block (two with the shipped network) go by way of
     `generator.states`; `states` is None otherwise.
+    memory: where a layout decoder's codes come from; None: it draws without.
     stage, states: the common network's; stages: by zoom;
     margin: parent pixels read round a block on each side.
     """
@@ -98,8 +103,10 @@ class Cascade:
         sampler: SamplerConfig,
         device: torch.device,
         precision: torch.dtype,
+        memory: Memory | None = None,
     ) -> None:
         self.basemap, self.checkpoint, self.sampler = basemap, checkpoint, sampler
+        self.memory = memory
         self.device, self.precision = device, precision
         common, *others = (
             channels_last(network.to(device, precision))
@@ -139,6 +146,8 @@ class Cascade:
         if self.states is not None:
             # In float32 windows of other shapes may differ in the last bit.
             parts.append("states")
+        if isinstance(self.stage, LayoutStage):
+            parts.append("" if self.memory is None else self.memory.digest)
         return hashlib.sha256(json.dumps(parts).encode()).digest()
 
     def fingerprint(self, seed: int) -> bytes:
@@ -146,19 +155,26 @@ class Cascade:
         return fingerprint(self.identity, seed)
 
     def needs(self, block: Block) -> tuple[Tile, ...]:
-        """Return () up to zoom 5, else the tiles above that the window of its stage reads."""
-        if block.stage is None:
+        """Return () for what the base map serves, else the tiles that its stage's window reads."""
+        if block.stage is None or block.stage <= self.basemap.zoom:
             return ()
         first, tiles = self._window_of(block)
-        columns = _parent_tiles(_columns(first, self.margin, tiles))
-        rows = _parent_tiles(_rows(first, self.margin, tiles))
-        return tuple(Tile(first.z - 2, x, y) for y in rows for x in columns)
+        x0, y0, side = self._around(first, tiles)
+        needed = _tiles(first.z - 2, Rectangle(x0, y0, side, side))
+        if self.memory is not None:
+            # The choice of layouts sees further, at 13 two zooms above the parent.
+            read = self.memory.reads(first.z, x0, y0, side, side)
+            needed |= _tiles(self.memory.chosen_at(first.z) - 2, read)
+        return tuple(needed)
 
     def compute(self, seed: int, block: Block, read: Read) -> dict[Tile, Pixels]:
         """Pixels of a block's tiles, each uint8 [256, 256, 3], from the tiles that it needs."""
         if block.stage is None:
             return {block.top: self.basemap.tile(block.top)}
-        if self.states is None:
+        if block.stage <= self.basemap.zoom:
+            x, y = (2 * TILE_SIZE * place for place in (block.top.x, block.top.y))
+            whole = self.basemap.region(block.stage, x, y, 2 * TILE_SIZE, 2 * TILE_SIZE)
+        elif self.states is None:
             whole = self.window(seed, block.top.children()[0], read, _SIDE)
         else:
             states = self._states.get(block.stage, self.states)
@@ -177,12 +193,37 @@ class Cascade:
         margin = stage.margin
         columns, rows = _columns(tile, margin, tiles), _rows(tile, margin, tiles)
         parent = _gather(tile.z - 2, columns, rows, read)
-        size = SCALE * (tiles * _CORE + 2 * margin)
-        x0 = SCALE * (tile.x * _CORE - margin)
-        y0 = SCALE * (tile.y * _CORE - margin)
-        noise = stage.noise(seed, tile.z, x0, y0, size, size)
+        side = tiles * _CORE + 2 * margin
+        x0, y0 = tile.x * _CORE - margin, tile.y * _CORE - margin
+        strength, resolutions = self._strength(tile.z), _resolutions(tile.z, rows)
+        if isinstance(stage, LayoutStage):
+            codes = self._codes(seed, tile.z, (x0, y0, side), read)
+            with self._lock:
+                return stage(parent, codes, resolutions, strength)
+        size = SCALE * side
+        noise = stage.noise(seed, tile.z, SCALE * x0, SCALE * y0, size, size)
         with self._lock:
-            return stage(parent, noise, _resolutions(tile.z, rows), self._strength(tile.z))
+            return stage(parent, noise, resolutions, strength)
+
+    def _codes(self, seed: int, zoom: int, square: Square, read: Read) -> NDArray[np.int8]:
+        """Layout codes int8 [D, side, side] of a square of parent pixels of a stage."""
+        x0, y0, side = square
+        if self.memory is None:
+            config = self.checkpoint.network.config
+            assert isinstance(config, LayoutConfig)
+            return np.zeros((config.dimensions, side, side), np.int8)
+        level = self.memory.chosen_at(zoom) - 2
+
+        def pixels(x: int, y: int, width: int, height: int) -> Pixels:
+            columns = np.arange(x, x + width) % (TILE_SIZE << level)
+            return _gather(level, columns, _mirrored(np.arange(y, y + height), level), read)
+
+        return self.memory.field(seed, zoom, x0, y0, side, side, pixels)
+
+    def _around(self, first: Tile, tiles: int) -> Square:
+        """Parent pixels that the network reads for `tiles` x `tiles` tiles from `first` on."""
+        x0, y0 = first.x * _CORE - self.margin, first.y * _CORE - self.margin
+        return x0, y0, tiles * _CORE + 2 * self.margin
 
     def _window_of(self, block: Block) -> tuple[Tile, int]:
         """Return the first tile of what is sampled with a block, and its tiles on each side."""
@@ -256,14 +297,23 @@ def _columns(tile: Tile, margin: int, tiles: int = 1) -> NDArray[np.int64]:
 
 def _rows(tile: Tile, margin: int, tiles: int = 1) -> NDArray[np.int64]:
     """Parent pixel rows of a window, mirrored at the map's upper and lower edge."""
-    height = TILE_SIZE << (tile.z - 2)
     rows = np.arange(tile.y * _CORE - margin, (tile.y + tiles) * _CORE + margin)
-    rows = np.where(rows < 0, -1 - rows, rows)
-    return np.where(rows >= height, 2 * height - 1 - rows, rows)
+    return _mirrored(rows, tile.z - 2)
 
 
-def _parent_tiles(pixels: NDArray[np.int64]) -> list[int]:
-    return list(dict.fromkeys((pixels // TILE_SIZE).tolist()))
+def _mirrored(rows: NDArray[np.int64], zoom: int) -> NDArray[np.int64]:
+    """Pixel rows of a zoom, those beyond the map's edge mirrored, however far they lie."""
+    height = TILE_SIZE << zoom
+    folded = rows % (2 * height)
+    return np.minimum(folded, 2 * height - 1 - folded)
+
+
+def _tiles(zoom: int, area: Rectangle) -> dict[Tile, None]:
+    """Tiles that a rectangle of world pixels of a zoom lies on, in order, each once."""
+    columns = np.arange(area.x0, area.x0 + area.width) % (TILE_SIZE << zoom) // TILE_SIZE
+    rows = _mirrored(np.arange(area.y0, area.y0 + area.height), zoom) // TILE_SIZE
+    across = dict.fromkeys(columns.tolist())
+    return {Tile(zoom, x, y): None for y in dict.fromkeys(rows.tolist()) for x in across}
 
 
 def _runs(pixels: NDArray[np.int64]) -> Iterator[tuple[int, slice, NDArray[np.int64]]]:

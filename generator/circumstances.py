@@ -12,13 +12,21 @@ import importlib.resources
 import json
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 from generator.errors import GeneratorError
 from generator.planet import Planet
+from generator.tone import is_natural
 
-WEIGHTS = Path(__file__).parent / "weights" / "elsewhere.safetensors"
+PACKAGE = Path(__file__).parent
+"""The code, with its sub-folders."""
+
+WEIGHTS = PACKAGE / "weights" / "elsewhere.safetensors"
 """The shipped weights."""
+
+SHIPPED = "shipped"
+"""Names the weights' own memory among files of banks."""
 
 HASHED_BYTES = 64 << 20
 """Longer files are not read: their place, size and times stand for them."""
@@ -31,19 +39,25 @@ VARIABLES = ("ATEN_CPU_CAPABILITY", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES
 
 
 def circumstances(
-    base: Path | None = None, weights: Path | None = None, steps: int | None = None
+    base: Path | None = None,
+    weights: Path | None = None,
+    steps: int | None = None,
+    tone: str | None = None,
+    *,
+    memory: Sequence[str] | None = None,
 ) -> bytes:
     """Return 32 bytes that change with all that may change the identity of what `load` returns.
 
     Arguments as of `generator.load`. They may change although the identity stays, as with a comment
     in the code. A file that cannot be read counts as such.
     """
-    package = Path(__file__).parent
     parts = (
-        [_file(path) for path in sorted(package.glob("*.py"))],
+        [_file(path) for path in _code(PACKAGE)],
         _file(WEIGHTS if weights is None else weights),
         _base(base),
+        _natural(tone, base),
         steps,
+        None if memory is None else [_bank(name) for name in memory],
         [_version(name) for name in LIBRARIES],
         [os.environ.get(name) for name in VARIABLES],
         platform.system(),
@@ -54,12 +68,29 @@ def circumstances(
     return hashlib.sha256(json.dumps(parts).encode()).digest()
 
 
+def _code(package: Path) -> list[Path]:
+    """Return the modules of a package and of those inside it, in the order of their names."""
+    return sorted(package.rglob("*.py"), key=lambda path: path.relative_to(package).as_posix())
+
+
+def _bank(name: str) -> str:
+    """Return what stands for a bank: of the weights' own, its name."""
+    return name if name == SHIPPED else _file(Path(name))
+
+
 def _base(base: Path | None) -> str:
     """Return what stands for a base map: of a made-up planet, its name."""
     with contextlib.suppress(GeneratorError):
         if (planet := Planet.named(base)) is not None:
             return str(planet)
     return _file(_shipped_base() if base is None else base)
+
+
+def _natural(tone: str | None, base: Path | None) -> bool | None:
+    """Return whether the base map is toned; None where that is refused later."""
+    with contextlib.suppress(GeneratorError):
+        return is_natural(tone, base)
+    return None
 
 
 def _file(path: Path | None) -> str:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from generator.diffusion import TIMESTEPS
 from generator.network import ExactUNet
+from generator.nets.decoder import LayoutDecoder
 
 RESOLUTION_STEPS = 64
 """Resolutions are rounded to this many steps per octave, so that equal rows get equal numbers."""
@@ -39,17 +40,21 @@ def quantise(resolution: float) -> int:
 
 
 class Conditioner:
-    """Modulations of a network by time, resolution and augmentation, each computed once.
+    """Modulations of a network by its scalars, each computed once.
 
     Every entry is computed alone, as a batch of one: rows of one window can never influence each
     other through the choice of a matrix kernel.
+    network: an exact U-Net, which is told time, resolution and augmentation, or a layout decoder,
+    which is told resolution and strength.
     """
 
-    def __init__(self, network: ExactUNet) -> None:
+    def __init__(self, network: ExactUNet | LayoutDecoder) -> None:
         self.network = network
         self._entry = lru_cache(maxsize=4096)(self._compute)
 
-    def __call__(self, time: int, rows: NDArray[np.float64], augmentation: float) -> list[Tensor]:
+    def __call__(
+        self, rows: NDArray[np.float64], strength: float, time: int = TIMESTEPS
+    ) -> list[Tensor]:
         """Modulations at timestep `time` for parent rows of the given child resolutions.
 
         rows: metres per child pixel, [H], or [1] where it is the same everywhere.
@@ -57,13 +62,16 @@ class Conditioner:
         """
         keys = [quantise(float(value)) for value in rows]
         if len(set(keys)) == 1:
-            return self._entry(time, keys[0], augmentation)
-        entries = [self._entry(time, key, augmentation) for key in keys]
+            return self._entry(time, keys[0], strength)
+        entries = [self._entry(time, key, strength) for key in keys]
         return [torch.cat(parts, 2) for parts in zip(*entries, strict=True)]
 
-    def _compute(self, time: int, step: int, augmentation: float) -> list[Tensor]:
+    def _compute(self, time: int, step: int, strength: float) -> list[Tensor]:
         weight = self.network.stem.weight
-        scalars = (time / TIMESTEPS, 2 ** (step / RESOLUTION_STEPS), augmentation)
-        values = [torch.tensor([value], device=weight.device) for value in scalars]
+        scalars = (2 ** (step / RESOLUTION_STEPS), strength)
+        resolution, told = (torch.tensor([value], device=weight.device) for value in scalars)
         with torch.inference_mode():
-            return self.network.modulations(self.network.embedding(*values))
+            if isinstance(self.network, LayoutDecoder):
+                return self.network.modulations(self.network.embedding(resolution, told))
+            share = torch.tensor([time / TIMESTEPS], device=weight.device)
+            return self.network.modulations(self.network.embedding(share, resolution, told))

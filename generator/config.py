@@ -70,7 +70,34 @@ class PaperConfig:
     guidance: bool = True
 
 
-AnyConfig = NetworkConfig | PaperConfig
+@dataclass(frozen=True, slots=True)
+class LayoutConfig:
+    """The networks of the layout memory: decoder of every stage, encoder of its codes.
+
+    widths, blocks, embedding: of the decoder's U-Net, as NetworkConfig has them.
+    dimensions, levels: integers of a layout code, and the values that each may have (odd).
+    encoder: channels and residual blocks of the encoder.
+    """
+
+    widths: tuple[int, int] = (96, 192)
+    blocks: tuple[int, int, int] = (2, 3, 2)
+    embedding: int = 192
+    dimensions: int = 4
+    levels: int = 7
+    encoder: tuple[int, int] = (128, 2)
+
+    @property
+    def reach(self) -> int:
+        """Parent pixels that the unpadded convolutions consume on each side."""
+        return NetworkConfig(self.widths, self.blocks).reach
+
+    @property
+    def most(self) -> int:
+        """Largest value of a code; the least is its negative."""
+        return self.levels // 2
+
+
+AnyConfig = NetworkConfig | PaperConfig | LayoutConfig
 
 PRESETS: dict[str, AnyConfig] = {
     "exact-s": NetworkConfig(),
@@ -80,6 +107,10 @@ PRESETS: dict[str, AnyConfig] = {
     "exact-tiny": NetworkConfig(widths=(16, 32), blocks=(1, 1, 1), embedding=32),
     "exact-tiny-unguided": NetworkConfig(
         widths=(16, 32), blocks=(1, 1, 1), embedding=32, guidance=False
+    ),
+    "layout": LayoutConfig(),
+    "layout-tiny": LayoutConfig(
+        widths=(16, 32), blocks=(1, 1, 1), embedding=32, encoder=(16, 1)
     ),
     "paper": PaperConfig(),
     "paper-unguided": PaperConfig(guidance=False),
@@ -109,6 +140,8 @@ def to_json(config: AnyConfig | SamplerConfig) -> str:
     fields = dataclasses.asdict(config)
     if isinstance(config, PaperConfig):
         fields["family"] = "paper"
+    if isinstance(config, LayoutConfig):
+        fields["family"] = "layout"
     return json.dumps(fields, sort_keys=True)
 
 
@@ -121,8 +154,12 @@ def network_from_json(text: str) -> AnyConfig:
     family = given.pop("family", "exact")
     if family == "paper":
         return PaperConfig(**_checked(given, PaperConfig, set()))
+    if family == "layout":
+        return LayoutConfig(**_checked(given, LayoutConfig, set()))
     if family != "exact":
-        raise WeightsError(f"the network's family is {family!r}, expected 'exact' or 'paper'")
+        raise WeightsError(
+            f"the network's family is {family!r}, expected 'layout', 'exact' or 'paper'"
+        )
     return NetworkConfig(**_checked(given, NetworkConfig, {"context", "guidance"}))
 
 

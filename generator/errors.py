@@ -21,5 +21,13 @@ class ImageError(GeneratorError):
     """A user's image that cannot be read or written as asked."""
 
 
+class ImageryError(GeneratorError):
+    """Imagery that cannot be found, read or used."""
+
+
 class DatasetError(GeneratorError):
     """A data set that cannot be drawn or written as asked."""
+
+
+class BankError(GeneratorError):
+    """A bank of layouts that is missing, damaged, of another version or of another encoder."""

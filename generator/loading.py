@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,16 @@ import torch
 from generator import checkpoint
 from generator.basemap import BaseMap
 from generator.cascade import Cascade
+from generator.checkpoint import Checkpoint
 from generator.errors import GeneratorError
+from generator.memory import bankfile
+from generator.memory.bank import Bank
+from generator.memory.field import Memory
 from generator.network import SCALE
 from generator.stage import Stage
 
+SHIPPED = "shipped"
+"""Names the weights' own memory among files of banks."""
 MAX_STEPS = 50
 """The paper's; the states of more would take too much memory."""
 
@@ -25,13 +32,19 @@ def load(
     steps: int | None = None,
     threads: int | None = None,
     device: str = "auto",
+    memory: Sequence[str] | None = None,
+    *,
+    tone: str | None = None,
 ) -> Cascade:
     """Load a cascade ready to compute; raises GeneratorError with one clear sentence.
 
     base: equirectangular image of another planet, planet:N for a made-up one, or None for the
     Blue Marble;
     weights: safetensors, or None for the shipped ones; steps: DDIM evaluations, or None for the
-    weights' own few-step default; threads: CPU threads; device: auto, cpu or cuda.
+    weights' own few-step default; threads: CPU threads; device: auto, cpu or cuda;
+    memory: files of banks whose layouts are drawn instead of the weights' own, which SHIPPED names
+    among them; empty for a network without any; None for the weights' own;
+    tone: natural or none of the base map, or None for its own default (`generator.tone`).
     """
     if steps is not None and not 1 <= steps <= MAX_STEPS:
         raise GeneratorError(f"steps is {steps}, expected 1 to {MAX_STEPS}")
@@ -44,9 +57,37 @@ def load(
     sampler = loaded.sampler
     if steps is not None:
         sampler = dataclasses.replace(sampler, steps=steps)
-    cascade = Cascade(BaseMap.open(base), loaded, sampler, chosen, pick_precision(chosen))
+    opened = open_memory(memory, loaded)
+    planet = BaseMap.open(base, tone)
+    cascade = Cascade(planet, loaded, sampler, chosen, pick_precision(chosen), opened)
     _warm(cascade)
     return cascade
+
+
+def open_memory(names: Sequence[str] | None, loaded: Checkpoint) -> Memory | None:
+    """Open the banks named on a command line, or the weights' own for None.
+
+    Raises GeneratorError for a bank that is unreadable or of another encoder, and where the
+    weights have no use for one.
+    """
+    if names is None:
+        return None if loaded.bank is None else Memory([loaded.bank])
+    if not names:
+        return None
+    if not loaded.encoder_digest:
+        raise GeneratorError(
+            f"memory is {','.join(names)}, but these weights draw from noise, expected weights "
+            "with an encoder of layouts"
+        )
+    banks: list[Bank] = []
+    for name in names:
+        if name != SHIPPED:
+            banks.append(bankfile.load(Path(name), loaded.encoder_digest))
+        elif loaded.bank is not None:
+            banks.append(loaded.bank)
+        else:
+            raise GeneratorError(f"memory is {SHIPPED!r}, but these weights hold none of their own")
+    return Memory(banks)
 
 
 def pick_device(name: str) -> torch.device:

@@ -67,12 +67,8 @@ class Picture(Protocol):
 
 
 @contextmanager
-def open_picture(path: Path, shrink_to: tuple[int, int] | None = None) -> Iterator[Picture]:
-    """Open a PNG, JPEG or TIFF. Raises ImageError with one sentence.
-
-    shrink_to: a (width, height) that suffices for the caller; a larger JPEG may then be decoded
-    at a half, a quarter or an eighth of its size.
-    """
+def open_picture(path: Path) -> Iterator[Picture]:
+    """Open a PNG, JPEG or TIFF. Raises ImageError with one sentence."""
     if not path.is_file():
         what = "is a directory" if path.is_dir() else "does not exist"
         raise ImageError(f"image {path} {what}, expected a PNG, JPEG or TIFF file")
@@ -83,12 +79,12 @@ def open_picture(path: Path, shrink_to: tuple[int, int] | None = None) -> Iterat
         return
     with _opened_by_pillow(path) as image:
         _refuse_place(path, image)
-        yield _PlainPicture(path, image, shrink_to)
+        yield _PlainPicture(path, image)
 
 
-def read_picture(path: Path, shrink_to: tuple[int, int] | None = None) -> Pixels:
+def read_picture(path: Path) -> Pixels:
     """Return a whole picture, uint8 [height, width, 3]. Raises ImageError."""
-    with open_picture(path, shrink_to) as picture:
+    with open_picture(path) as picture:
         _refuse_bomb(path, picture.width, picture.height)
         return picture.read(0, 0, picture.width, picture.height)
 
@@ -98,13 +94,12 @@ class _PlainPicture:
 
     place: Georeference | None = None
 
-    def __init__(self, path: Path, image: Image.Image, shrink_to: tuple[int, int] | None) -> None:
+    def __init__(self, path: Path, image: Image.Image) -> None:
         _refuse_bomb(path, *image.size)
         self._path = path
-        if shrink_to and image.format == "JPEG":
-            image.draft("RGB", shrink_to)
         try:
-            self._pixels = _rgb(path, ImageOps.exif_transpose(image))
+            ImageOps.exif_transpose(image, in_place=True)
+            self._pixels = _rgb(path, image)
         except _BROKEN as error:
             raise ImageError(
                 f"image {path} is damaged or cut short ({error}), expected a whole picture"
@@ -223,7 +218,7 @@ def _rgb(path: Path, image: Image.Image) -> Pixels:
         if raw.size and (raw.min() < 0 or raw.max() > 65535):
             raise ImageError(f"image {path} holds 32-bit samples, expected 8 or 16 bits")
         return np.repeat(_to_8_bits(raw, 16)[..., None], 3, axis=2)
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _to_8_bits(raw: NDArray[Any], bits: int) -> Pixels:

@@ -66,7 +66,7 @@ def denoiser(
     def denoise(x: Tensor, time: int) -> Tensor:
         spent = (image.shape[-1] - x.shape[-1] // SCALE) // 2
         rows = resolution[spent : len(resolution) - spent] if len(resolution) > 1 else resolution
-        clean: Tensor = network(x, crop(image, spent), condition(time, rows, augmentation))
+        clean: Tensor = network(x, crop(image, spent), condition(rows, augmentation, time))
         return clean
 
     return denoise

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from generator.blocks import crop
 from generator.conditioning import to_pixels, to_tensor
 from generator.diffusion import alpha_bar
+from generator.layoutstage import LayoutStage
+from generator.nets.decoder import LayoutDecoder
 from generator.network import SCALE, ExactUNet
 from generator.noise import repeated
 from generator.paper import PaperUNet
@@ -87,13 +89,15 @@ class WindowStage:
             return to_pixels(crop(sample(denoise, start, self.steps), SCALE * self.margin))
 
 
-AnyStage = Stage | WindowStage
+AnyStage = Stage | WindowStage | LayoutStage
 StageAt = Callable[[int], AnyStage]
 """The stage of a zoom: see `generator.cascade.Cascade.stage_at`."""
 
 
-def stage_of(network: ExactUNet | PaperUNet, steps: int) -> AnyStage:
+def stage_of(network: ExactUNet | PaperUNet | LayoutDecoder, steps: int) -> AnyStage:
     """Return the stage that samples from a network."""
+    if isinstance(network, LayoutDecoder):
+        return LayoutStage(network)
     if isinstance(network, PaperUNet):
         return WindowStage(network, steps)
     return Stage(network, steps)

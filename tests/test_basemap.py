@@ -10,7 +10,7 @@ from PIL import Image
 from rasterio import Affine
 from rasterio.warp import Resampling, reproject
 
-from generator import raster
+from generator import raster, tone
 from generator.basemap import BaseMap, halve
 from generator.errors import BaseMapError
 from generator.tile import Tile
@@ -149,6 +149,16 @@ def test_a_picture_gives_the_planet_that_it_shows(
     path = tmp_path / f"planet{suffix}"
     Image.fromarray(smooth_planet()).save(path)
     assert BaseMap.open(path).digest == smooth.digest
+
+
+def test_a_users_picture_is_toned_only_when_asked(tmp_path: Path, smooth: BaseMap) -> None:
+    path = tmp_path / "planet.png"
+    Image.fromarray(smooth_planet()).save(path)
+    toned = BaseMap(tone.apply(smooth_planet()))
+    assert BaseMap.open(path, "natural").digest == toned.digest
+    assert BaseMap.open(path, "none").digest == smooth.digest
+    with pytest.raises(BaseMapError, match="tone is 'warm', expected one of: natural, none"):
+        BaseMap.open(path, "warm")
 
 
 def test_jpeg_opens(tmp_path: Path, smooth: BaseMap) -> None:

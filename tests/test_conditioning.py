@@ -26,9 +26,9 @@ def test_quantised_resolution_is_within_one_percent():
 
 def test_rows_of_equal_resolution_share_one_modulation():
     condition = Conditioner(tiny_network())
-    same = condition(1000, np.full(30, 70.0), 0.2)
+    same = condition(np.full(30, 70.0), 0.2)
     assert {tensor.shape[2] for tensor in same} == {1}
-    varied = condition(1000, np.linspace(50, 90, 30), 0.2)
+    varied = condition(np.linspace(50, 90, 30), 0.2)
     assert {tensor.shape[2] for tensor in varied} == {30}
-    single = condition(1000, np.array([50.0]), 0.2)
+    single = condition(np.array([50.0]), 0.2)
     assert torch.equal(varied[0][:, :, :1], single[0])

@@ -10,12 +10,12 @@ from PIL import Image
 from generator import pairs as module
 from generator.cascade import order
 from generator.dataset import SHEET, Folder
+from generator.imagery.sources import read_manifest
 from generator.pairs import Pairs, files
 from generator.samplesheet import CELL, ROWS
 from generator.spots import Wish
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
-from training.sources import read_manifest
 
 WORLDS: dict[int, dict[Tile, np.ndarray]] = {}
 BOX = (6.0, 45.0, 10.0, 48.0)

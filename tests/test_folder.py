@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from generator.errors import ImageryError
+from generator.imagery.folder import find
+from generator.imagery.options import Options
+from generator.imagery.split import Splitter
 from tests.imagery import write_imagery
-from training.errors import TrainingError
-from training.folder import Options, find
-from training.split import Splitter
 
 
 def picture(path, width=120, height=100, mode="RGB"):
@@ -112,7 +113,7 @@ def test_alpha_is_the_mask(tmp_path):
 
 
 def test_neighbouring_pieces_of_a_picture_without_a_place_share_their_split(tmp_path, monkeypatch):
-    monkeypatch.setattr("training.pieces.SIDE", 100)
+    monkeypatch.setattr("generator.imagery.pieces.SIDE", 100)
     picture(tmp_path / "a.png", 800, 800)
     found = find(tmp_path, Options(gsd=5, splitter=Splitter((1, 1, 1))))
     splits = np.array([source.split for source in found.sources]).reshape(8, 8)
@@ -178,7 +179,7 @@ def test_folders_named_by_dates_are_not_tiles(tmp_path):
 def test_manifest_wins_and_takes_no_options(tmp_path):
     write_imagery(tmp_path)
     assert len(find(tmp_path, Options()).sources) == 7
-    with pytest.raises(TrainingError, match="is a manifest"):
+    with pytest.raises(ImageryError, match="is a manifest"):
         find(tmp_path, Options(gsd=4))
 
 
@@ -192,8 +193,26 @@ def test_manifest_rows_without_a_split_are_split_by_place(tmp_path):
     assert {source.split for source in found.sources} == {"test"}
 
 
+def test_terms_of_a_manifest_reach_its_sources(tmp_path):
+    manifest = write_imagery(tmp_path)
+    rows = json.loads(manifest.read_text())
+    rows[0] |= {"licence": "CC BY 4.0", "licence_class": "open", "credit": "Town"}
+    manifest.write_text(json.dumps(rows))
+    first, second = find(tmp_path, Options()).sources[:2]
+    assert (first.licence, first.licence_class, first.credit) == ("CC BY 4.0", "open", "Town")
+    assert (second.licence, second.licence_class, second.credit) == (None, None, None)
+
+
+def test_finer_imagery_is_averaged_to_what_is_wanted(tmp_path):
+    pixels = picture(tmp_path / "a.png", 128, 96)
+    (source,) = find(tmp_path, Options(gsd=2.0, finest=16.0)).sources
+    assert source.gsd == 16
+    expected = pixels.astype(float).reshape(12, 8, 16, 8, 3).mean((1, 3))
+    assert np.abs(source.read().pixels - expected).max() <= 1
+
+
 def test_nothing_to_find_is_explained(tmp_path):
-    with pytest.raises(TrainingError, match="does not exist"):
+    with pytest.raises(ImageryError, match="does not exist"):
         find(tmp_path / "none", Options())
-    with pytest.raises(TrainingError, match="holds no manifest.json"):
+    with pytest.raises(ImageryError, match="holds no manifest.json"):
         find(tmp_path, Options())

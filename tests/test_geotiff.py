@@ -3,12 +3,13 @@ import re
 import numpy as np
 import pytest
 
-from training.errors import TrainingError
-from training.folder import Options, find
-from training.geotiff import open_scene
-from training.pieces import cut
-from training.place import Scale
-from training.split import Splitter
+from generator.errors import ImageryError
+from generator.imagery.folder import find
+from generator.imagery.geotiff import open_scene
+from generator.imagery.options import Options
+from generator.imagery.pieces import cut
+from generator.imagery.place import Scale
+from generator.imagery.split import Splitter
 
 rasterio = pytest.importorskip("rasterio")
 from affine import Affine  # noqa: E402  # only where rasterio is
@@ -52,7 +53,7 @@ def test_pixels_place_and_resolution_come_from_the_file(tmp_path):
 
 
 def test_large_image_is_cut_into_equal_pieces_that_tile_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("training.pieces.SIDE", 128)
+    monkeypatch.setattr("generator.imagery.pieces.SIDE", 128)
     bands = noise((3, 200, 300))
     pieces, _ = sources(write(tmp_path / "a.tif", bands))
     assert len(pieces) == 6
@@ -152,17 +153,17 @@ def test_wrong_bands_and_samples_are_named_and_the_rest_goes_on(tmp_path, shape,
 
 def test_damaged_file_is_named(tmp_path):
     (tmp_path / "a.tif").write_bytes(b"II*\0nothing")
-    with pytest.raises(TrainingError, match="a.tif cannot be read as TIFF"):
+    with pytest.raises(ImageryError, match="a.tif cannot be read as TIFF"):
         open_scene(tmp_path / "a.tif", "a.tif", "s", None)
     path = write(tmp_path / "b.tif", noise((3, 200, 200)), compress="deflate")
     (source,), _ = sources(path)
     path.write_bytes(path.read_bytes()[:20_000])
-    with pytest.raises(TrainingError, match="b.tif"):
+    with pytest.raises(ImageryError, match="b.tif"):
         source.read()
 
 
 def test_without_rasterio_a_tiff_says_what_it_needs(tmp_path, monkeypatch):
     path = write(tmp_path / "a.tif", noise((3, 100, 100)))
-    monkeypatch.setattr("training.geotiff.find_rasterio", lambda: None)
-    with pytest.raises(TrainingError, match="needs rasterio"):
+    monkeypatch.setattr("generator.imagery.geotiff.find_rasterio", lambda: None)
+    with pytest.raises(ImageryError, match="needs rasterio"):
         open_scene(path, "a.tif", "s", None)

@@ -26,7 +26,7 @@ ORDER = (
 )  # fmt: skip
 ENTRANCES = {"tileserver.cli", "tileserver.__main__"}
 
-# library -> the packages, or single modules, that may import it
+# library -> the packages, folders of them, or single modules, that may import it
 CONFINED = {
     "torch": {"generator", "training"},
     "safetensors": {"generator", "training"},
@@ -35,7 +35,10 @@ CONFINED = {
     "lmdb": {"tileserver"},
     "aiofiles": {"tileserver"},
     "prometheus_client": {"tileserver"},
-    "rasterio": {"training", "generator.raster", "tileserver.batch.geotiff"},
+    "rasterio": {"generator.imagery", "generator.raster", "tileserver.batch.geotiff", "training"},
+    "pystac": {"generator.imagery"},
+    "pystac_client": {"generator.imagery"},
+    "requests": {"generator.imagery"},
     "shapely": {"tileserver.regions.polygon"},
     "pmtiles": {"tileserver.batch.pmtilesfile"},
 }
@@ -77,10 +80,16 @@ def violations(root: Path) -> list[str]:
             if top in LAYERS and top not in LAYERS[package]:
                 allowed = ", ".join(sorted(LAYERS[package]))
                 found.append(f"{module} imports {name}; files in {package}/ may import: {allowed}")
-            if top in CONFINED and not CONFINED[top] & {package, module}:
+            if top in CONFINED and not CONFINED[top] & lineage(module):
                 allowed = ", ".join(sorted(CONFINED[top]))
                 found.append(f"{module} imports {name}; only these may import {top}: {allowed}")
     return found
+
+
+def lineage(module: str) -> set[str]:
+    """Return a module's name and those of all that it lies in."""
+    parts = module.split(".")
+    return {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
 
 
 def upward(root: Path) -> list[str]:
@@ -178,6 +187,15 @@ def test_a_confined_library_is_found(tmp_path: Path) -> None:
     write(tmp_path, tileserver__a="import torch.nn\n", generator__raster="import rasterio\n")
     (found,) = violations(tmp_path)
     assert "only these may import torch: generator, training" in found
+
+
+def test_a_library_may_be_confined_to_a_folder_of_a_package(tmp_path: Path) -> None:
+    (tmp_path / "generator" / "imagery").mkdir(parents=True)
+    (tmp_path / "generator" / "imagery" / "a.py").write_text("from rasterio import warp\n")
+    assert violations(tmp_path) == []
+    write(tmp_path, generator__imagery_b="from rasterio import warp\n")
+    (found,) = violations(tmp_path)
+    assert "generator.imagery_b imports rasterio.warp" in found
 
 
 def test_a_ring_is_found_through_relative_imports(tmp_path: Path) -> None:

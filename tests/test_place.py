@@ -2,9 +2,9 @@ import math
 
 import pytest
 
+from generator.errors import ImageryError
+from generator.imagery.place import METRES_PER_DEGREE, Projected, Scale
 from generator.raster import Georeference
-from training.errors import TrainingError
-from training.place import METRES_PER_DEGREE, Projected, Scale
 
 pytest.importorskip("rasterio")
 
@@ -52,7 +52,7 @@ def test_known_scale_moves_the_place_with_the_pixel():
 
 
 def test_unusable_system_and_place_off_the_earth_are_explained():
-    with pytest.raises(TrainingError, match="place of x.tif"):
+    with pytest.raises(ImageryError, match="place of x.tif"):
         projected("EPSG:999999", 1, 0, 0, 0, -1, 0).at(0, 0)
-    with pytest.raises(TrainingError, match="place of x.tif"):
+    with pytest.raises(ImageryError, match="place of x.tif"):
         projected("EPSG:32632", 1, 0, 1e12, 0, -1, 1e12).at(0, 0)

@@ -136,7 +136,10 @@ def test_a_name_opens_what_its_picture_opens(
 ) -> None:
     monkeypatch.setattr(Planet.picture, "__defaults__", (256, None))
     Image.fromarray(picture(3)).save(tmp_path / "third.png")
-    assert BaseMap.open(Path("planet:3")).digest == BaseMap.open(tmp_path / "third.png").digest
+    named, drawn = (Path("planet:3"), tmp_path / "third.png")
+    assert BaseMap.open(named, "none").digest == BaseMap.open(drawn).digest
+    assert BaseMap.open(named).digest == BaseMap.open(drawn, "natural").digest
+    assert BaseMap.open(named).digest != BaseMap.open(drawn).digest
 
 
 def test_planets_are_told_apart_before_they_are_drawn() -> None:

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training.__main__ import main
 from training.errors import TrainingError
 from training.prepare import prepare
 from training.pyramid import Pyramid, describe
-from training.sources import read_manifest
 
 LIMIT = 3_000_000
 """Holds one made-up image with its levels, 640 x 640 pixels, but not two."""

@@ -104,13 +104,6 @@ def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
     assert read_picture(path).shape == (30, 20, 3)
 
 
-def test_a_large_jpeg_is_decoded_no_larger_than_asked(tmp_path: Path) -> None:
-    path = tmp_path / "large.jpg"
-    Image.new("RGB", (800, 400)).save(path)
-    assert read_picture(path, shrink_to=(200, 100)).shape == (100, 200, 3)
-    assert read_picture(path, shrink_to=(201, 100)).shape == (200, 400, 3)
-
-
 def test_a_geotiff_without_rasterio_is_refused_rather_than_misplaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,12 @@ def test_the_default_cache_follows_the_platform(monkeypatch: pytest.MonkeyPatch)
         ("render_budget", 0, "1 to 1000000"),
         ("log_format", "xml", "one of: text, json"),
         ("log_level", "loud", "one of: debug, info, warning, error"),
+        ("tone", "warm", "one of: natural, none"),
+        ("memory", "", "files of banks"),
+        ("memory", "a.bank,none", "files of banks"),
+        ("memory", "a.bank,,b.bank", "files of banks"),
+        ("memory", "a.bank,a.bank", "files of banks"),
+        ("memory", 7, "files of banks"),
         ("cache", "", "a path"),
         ("cache", 5, "a path"),
         ("host", "two words", "a host name"),
@@ -134,3 +140,21 @@ def test_a_public_server_has_a_budget_unless_it_is_given() -> None:
     assert Settings(public=True).budget == 120
     assert Settings(public=True, render_budget=7).budget == 7
     assert Settings(render_budget=7).budget == 7
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("none", ()),
+        ("shipped", ("shipped",)),
+        ("mine.bank, shipped", ("mine.bank", "shipped")),
+        (["a.bank", "b.bank"], ("a.bank", "b.bank")),
+        ([], ()),
+        ("~/mine.bank", (str(Path("~/mine.bank").expanduser()),)),
+    ],
+)
+def test_memory_is_files_shipped_or_none(value: object, read: tuple[str, ...]) -> None:
+    assert Settings.load({"memory": value}, {}).memory == read
+    assert Settings.load({}, {}).memory is None
+    if isinstance(value, str):
+        assert Settings.load({}, {"ELSEWHERE_MEMORY": value}).memory == read

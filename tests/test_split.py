@@ -3,8 +3,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from training.errors import TrainingError
-from training.split import SPLITS, Splitter, read_shares
+from generator.errors import ImageryError
+from generator.imagery.split import SPLITS, Splitter, read_shares
 
 
 def places(count):
@@ -48,6 +48,6 @@ def test_a_share_of_nought_gets_nothing():
 
 @pytest.mark.parametrize("text", ["8:1", "a:b:c", "-1:1:1", "0:0:0", "nan:1:1", ""])
 def test_bad_shares_are_explained(text):
-    with pytest.raises(TrainingError, match="expected"):
+    with pytest.raises(ImageryError, match="expected"):
         read_shares(text)
     assert read_shares("8:1:1") == (8, 1, 1)

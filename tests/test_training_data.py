@@ -5,12 +5,13 @@ import pytest
 import torch
 from PIL import Image
 
+from generator.errors import ImageryError
+from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training.dataset import BANDS, Samples
 from training.degradation import degrade
 from training.errors import TrainingError
 from training.pyramid import LEVELS, Pyramid, prepare
-from training.sources import read_manifest
 
 WINDOW = 60
 
@@ -62,12 +63,12 @@ def test_bad_rows_of_a_manifest_are_explained(tmp_path, change, message):
     rows = json.loads(manifest.read_text())
     rows[1] |= change
     manifest.write_text(json.dumps(rows))
-    with pytest.raises(TrainingError, match=message):
+    with pytest.raises(ImageryError, match=message):
         read_manifest(manifest)
 
 
 def test_missing_manifest_and_missing_pyramid_are_explained(tmp_path):
-    with pytest.raises(TrainingError, match="cannot read the manifest"):
+    with pytest.raises(ImageryError, match="cannot read the manifest"):
         read_manifest(tmp_path / "none.json")
     with pytest.raises(TrainingError, match="training prepare"):
         Pyramid(tmp_path)

@@ -6,6 +6,7 @@ import torch
 
 from generator import checkpoint
 from generator.config import SamplerConfig
+from generator.imagery.sources import read_manifest
 from generator.network import padded
 from tests.imagery import write_imagery
 from tests.networks import tiny_network
@@ -17,7 +18,6 @@ from training.export import export, run_config
 from training.frozen import load_frozen
 from training.loop import batches, train
 from training.pyramid import Pyramid, prepare
-from training.sources import read_manifest
 from training.state import DistillConfig, RunConfig, State
 
 CPU = torch.device("cpu")

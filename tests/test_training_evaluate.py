@@ -7,6 +7,7 @@ from PIL import Image as Pillow
 
 from generator import checkpoint
 from generator.config import SamplerConfig
+from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from tests.networks import tiny_network
 from training import __main__, evaluate
@@ -16,7 +17,6 @@ from training.metrics import absolute_error, colour_spectrum, decibels, octave_e
 from training.pyramid import prepare
 from training.regions import RegionScore
 from training.report import Accuracy, chains_table, classifier_table, markdown, regions_table
-from training.sources import read_manifest
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from PIL import Image as Pillow
 
 from generator import checkpoint
 from generator.config import SamplerConfig
+from generator.imagery.sources import read_manifest
 from generator.labelled import seed_of
 from generator.variants import Recipe, vary
 from tests.imagery import write_imagery
@@ -17,7 +18,6 @@ from training import __main__, landcover
 from training.landcover import ARMS, Labelled, Plan, accuracy, bicubic, chosen, row, train
 from training.pyramid import prepare
 from training.scenes import Scenes
-from training.sources import read_manifest
 
 PLAN = Plan(classes=2, labelled=3, per_image=2, steps=40)
 

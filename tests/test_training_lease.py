@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 
 from generator import checkpoint
 from generator.config import SamplerConfig
+from generator.imagery.sources import read_manifest
 from generator.network import padded
 from tests.imagery import write_imagery
 from tests.networks import tiny_network
@@ -26,7 +27,6 @@ from training.ondevice import DeviceSamples
 from training.pack import pack
 from training.parts import join, join_to, split
 from training.pyramid import Pyramid, prepare
-from training.sources import read_manifest
 from training.state import STATE, DistillConfig, RunConfig, State
 
 CPU = torch.device("cpu")

@@ -7,6 +7,7 @@ import torch
 from generator import checkpoint
 from generator.blocks import crop
 from generator.config import SamplerConfig
+from generator.imagery.sources import read_manifest
 from generator.network import upsample
 from tests.imagery import write_imagery
 from training.dataset import Samples
@@ -15,7 +16,6 @@ from training.export import export
 from training.loop import batches, train
 from training.loss import energy_score, limited, mixed_groups, patches, relativistic, shifted_window
 from training.pyramid import Pyramid, prepare
-from training.sources import read_manifest
 from training.state import STATE, RunConfig, State
 from training.trainer import Trainer, pinned_residual
 

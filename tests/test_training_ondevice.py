@@ -6,6 +6,8 @@ import torch
 from PIL import Image as Pillow
 from scipy.ndimage import gaussian_filter
 
+from generator import tone
+from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training import ground
 from training.dataset import BANDS, Samples
@@ -13,7 +15,6 @@ from training.degradation import MAX_BLUR
 from training.ondevice import DeviceSamples, degrade, resampling
 from training.plan import Planner
 from training.pyramid import Pyramid, prepare
-from training.sources import read_manifest
 
 WINDOW = 60
 SIZE = 4 * WINDOW
@@ -152,7 +153,7 @@ def test_tone_moves_towards_the_base_map(samples):
     still |= {"colour": np.full((4, 3), np.nan), "contrast": np.ones(4)}
     before = made._cut(dataclasses.replace(plan, tone=np.zeros(4), **still), slice(0, 4))
     after = made._cut(dataclasses.replace(plan, tone=np.ones(4), **still), slice(0, 4))
-    base = torch.tensor([10.0, 60.0, 90.0])
+    base = torch.from_numpy(tone.apply(np.array([10, 60, 90], np.uint8))).float()
     gain = ((base + 4) / (before.mean((2, 3)) + 4)).clamp(0.45, 1.8)
     torch.testing.assert_close(after, (before * gain[:, :, None, None]).clamp(0, 255))
 

@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pytest
 
+from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training.dataset import Samples
 from training.errors import TrainingError
 from training.pack import PACK, pack, unpack
 from training.pyramid import Pyramid, prepare
-from training.sources import read_manifest
 
 WINDOW = 60
 

@@ -5,6 +5,7 @@ import torch
 
 from generator import checkpoint
 from generator.config import SamplerConfig
+from generator.imagery.sources import read_manifest
 from generator.paper import PaperUNet
 from tests.imagery import write_imagery
 from training.dataset import Samples
@@ -13,7 +14,6 @@ from training.export import export
 from training.loop import train
 from training.paper import PaperTrainer
 from training.pyramid import Pyramid, prepare
-from training.sources import read_manifest
 from training.state import PaperState, RunConfig, State, open_state
 from training.trial import made_up
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training.dataset import BANDS
 from training.errors import TrainingError
 from training.pyramid import Pyramid, prepare
 from training.scenes import draw_scenes, stand_in_labels, statistics
-from training.sources import read_manifest
 
 FINE, FINEST = BANDS[3], BANDS[4]
 

@@ -8,6 +8,7 @@ import torch
 
 from generator import checkpoint
 from generator.config import PRESETS, SamplerConfig
+from generator.imagery.sources import read_manifest
 from generator.loading import MAX_STEPS
 from generator.stage import Stage
 from tests.imagery import write_imagery
@@ -17,7 +18,6 @@ from training.errors import TrainingError
 from training.paddedstage import PaddedStage
 from training.presets import cost
 from training.pyramid import prepare
-from training.sources import read_manifest
 from training.table import Row, cost_of, count_gflop, parse
 
 TINY = PRESETS["exact-tiny"]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from generator.imagery.sources import read_manifest
 from generator.stage import Stage
 from tests.networks import tiny_network
 from training.dataset import BANDS
@@ -14,7 +15,6 @@ from training.pairs import CORE, draw_pairs, draw_real, restricted, windows_of
 from training.places import SPOTS, spread
 from training.pyramid import Pyramid, prepare
 from training.regions import CELLS, COLUMNS
-from training.sources import read_manifest
 
 ELEVEN = 2
 

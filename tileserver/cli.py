@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 
 from generator.errors import GeneratorError
-from tileserver.commands import datasetflags, flags
+from tileserver.commands import datasetflags, flags, memoryflags
 from tileserver.commands.flags import Parser
 from tileserver.errors import ServerError
 
@@ -24,6 +24,7 @@ EXAMPLES = {
   elsewhere seed --bbox 5.9,45.8,10.5,47.8 --zooms 0-13
   elsewhere export alps.pmtiles --bbox 5.9,45.8,10.5,47.8 --zooms 0-11
   elsewhere render 13/4268/2891 -o tile.png
+  elsewhere memory build photos -o mine.bank
   elsewhere upscale photo.tif large.tif --gsd 64 --stages 2""",
     "serve": """\
   elsewhere serve
@@ -60,6 +61,20 @@ EXAMPLES = {
   elsewhere dataset variants photos varied --gsd 10 --per-image 4
   elsewhere dataset variants photos varied --gsd 10 --stages 2 --strength 0.5
   photos/ holds a folder per class: photos/forest/a.png, photos/river/b.tif, ...""",
+    "memory": """\
+  elsewhere memory build photos -o mine.bank
+  elsewhere serve --memory mine.bank
+  elsewhere memory show mine.bank -o sheet.png""",
+    "build": """\
+  elsewhere memory build photos -o mine.bank
+  elsewhere memory build drone -o mine.bank --gsd 0.2 --zooms 15
+  elsewhere memory build https://example.org/catalog.json -o mine.bank --bbox 5.9,45.8,6.9,46.8
+  elsewhere serve --memory mine.bank,shipped   mixed with the shipped memory
+  The same command again continues a build that was stopped. mine.bank.sheet.webp shows what was
+  taken, and what was refused and why.""",
+    "show": """\
+  elsewhere memory show mine.bank
+  elsewhere memory show shipped -o sheet.png""",
     "planet": """\
   elsewhere planet third.png --seed 3
   elsewhere planet ice.png --seed 8 --style ice --width 8192
@@ -96,7 +111,17 @@ SHARED = {
         "equirectangular PNG, JPEG or GeoTIFF of another planet, or the made-up planet N, such as "
         "planet:3 or planet:3:ice (default: the Earth)",
     ),
+    "tone": (
+        "NAME",
+        "of the base map: natural, as satellite imagery has it, or none, as the picture is "
+        "(default: natural, none for a picture of your own)",
+    ),
     "weights": ("FILE", "weights of the network, safetensors (default: the shipped ones)"),
+    "memory": (
+        "FILE,...|none",
+        "banks of layouts to draw from, made by memory build; shipped names the weights' own, none "
+        "draws without (default: the weights' own)",
+    ),
     "steps": ("N", "sampling steps per tile (default: the weights' own fast choice)"),
     "threads": ("N", "processor threads of the network (default: all cores)"),
 }
@@ -104,6 +129,11 @@ SHARED = {
 DATASET_ACTIONS = {
     "pairs": "write pairs of a parent and the child that one stage makes of it",
     "variants": "write variants of labelled pictures: made coarse, and made again",
+}
+
+MEMORY_ACTIONS = {
+    "build": "make a bank of layouts from imagery of your own",
+    "show": "show what a bank holds, and where it comes from",
 }
 
 CACHE_ACTIONS = {
@@ -173,11 +203,12 @@ def parser() -> Parser:
     flags.export(export)
     _cache(commands)
     flags.render(_command(commands, "render", "write one tile to a file", *SHARED))
-    model = ("seed", "weights", "steps", "threads")
+    model = ("seed", "weights", "memory", "steps", "threads")
     flags.upscale(_command(commands, "upscale", "add detail to a picture of your own", *model))
+    _memory(commands)
     _dataset(commands)
     _planet(commands)
-    flags.bench(_command(commands, "bench", "measure this machine", "base", *model))
+    flags.bench(_command(commands, "bench", "measure this machine", "base", "tone", *model))
     return top
 
 
@@ -205,12 +236,23 @@ def _planet(commands: argparse._SubParsersAction[Parser]) -> None:
     sub.set_defaults(run="tileserver.commands.planet:planet")
 
 
+def _memory(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add `memory` and what it can do."""
+    actions = _group(commands, "memory", "make and show banks of layouts")
+    shared = {"build": (), "show": ("base", "tone")}
+    for action, help in MEMORY_ACTIONS.items():
+        parser = _command(actions, action, help, *shared[action], "weights", "threads")
+        parser.set_defaults(run=f"tileserver.commands.memory:{action}")
+        getattr(memoryflags, action)(parser)
+
+
 def _dataset(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add `dataset` and what it can do."""
     actions = _group(commands, "dataset", "write pictures to train other networks with")
-    shared = {"pairs": "base", "variants": "seed"}
+    shared = {"pairs": ("base", "tone"), "variants": ("seed",)}
     for action, help in DATASET_ACTIONS.items():
-        parser = _command(actions, action, help, shared[action], "weights", "steps", "threads")
+        model = ("weights", "memory", "steps", "threads")
+        parser = _command(actions, action, help, *shared[action], *model)
         parser.set_defaults(run=f"tileserver.commands.dataset:{action}")
         getattr(datasetflags, action)(parser)
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from generator.circumstances import SHIPPED
+from generator.tone import TONES
 from tileserver.errors import SettingsError
 
 PREFIX = "ELSEWHERE_"
@@ -41,17 +43,19 @@ class Settings:
     """Everything that can be set about a server.
 
     seed: world of the addresses that name none. base, weights: files of the user's own, None for
-    the shipped ones. steps: sampler steps, None for the shipped choice. threads: of the generator,
-    None for all cores. max_queue: blocks of tiles asked for and not made yet, above which requests
-    are turned away. hold_seconds: how long a request waits for its tile. drain_seconds: how
-    long tiles are still made once the server is told to stop. cache_limit: bytes of the data file.
-    public_url: URL that clients reach the server at, None for what their requests name.
-    trust_proxy: whether X-Forwarded-* headers are believed. workers: web processes. nice: by how
-    much the process that makes tiles yields to all others, 0 to 19. public: whether strangers may
-    reach the server. render_budget: blocks of tiles made for one client per minute, None for the
-    default of `public` or else any number. cached_only: make no tiles for clients without the key.
-    api_key: opens what is closed to others. log_format: text or json. access_log: whether every
-    answer is logged.
+    the shipped ones. tone: of the base map, natural or none, None for its own default. memory:
+    files of banks of layouts, `shipped` among them for the weights' own, () for no memory at all,
+    None for the weights' own. steps: sampler steps, None for the shipped choice. threads: of the
+    generator, None for all cores. max_queue: blocks of tiles asked for and not made yet, above
+    which requests are turned away. hold_seconds: how long a request waits for its tile.
+    drain_seconds: how long tiles are still made once the server is told to stop. cache_limit: bytes
+    of the data file. public_url: URL that clients reach the server at, None for what their requests
+    name. trust_proxy: whether X-Forwarded-* headers are believed. workers: web processes. nice: by
+    how much the process that makes tiles yields to all others, 0 to 19. public: whether strangers
+    may reach the server. render_budget: blocks of tiles made for one client per minute, None for
+    the default of `public` or else any number. cached_only: make no tiles for clients without the
+    key. api_key: opens what is closed to others. log_format: text or json. access_log: whether
+    every answer is logged.
     """
 
     host: str = "127.0.0.1"
@@ -59,7 +63,9 @@ class Settings:
     seed: int = 0
     cache: Path = field(default_factory=default_cache)
     base: Path | None = None
+    tone: str | None = None
     weights: Path | None = None
+    memory: tuple[str, ...] | None = None
     steps: int | None = None
     threads: int | None = None
     max_queue: int = 256
@@ -180,6 +186,24 @@ def _path(value: object, name: str) -> Path:
     return Path(value).expanduser()
 
 
+def _memory(value: object, name: str) -> tuple[str, ...]:
+    """Read 'FILE,FILE', 'shipped' or 'none', or a list of such names."""
+    named = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if named in (["none"], []):
+        return ()
+    if (
+        not isinstance(named, list)
+        or not all(isinstance(part, str) and part and "\0" not in part for part in named)
+        or "none" in named
+        or len(set(named)) < len(named)
+    ):
+        raise SettingsError(
+            f"{name} is {_shown(value)}, expected files of banks with commas between them, one of "
+            "which may be shipped, or none"
+        )
+    return tuple(part if part == SHIPPED else str(Path(part).expanduser()) for part in named)
+
+
 def _host(value: object, name: str) -> str:
     if not isinstance(value, str) or not value.strip() or any(c.isspace() for c in value):
         raise SettingsError(f"{name} is {_shown(value)}, expected a host name or an IP address")
@@ -229,7 +253,9 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "seed": parse_seed,
     "cache": _path,
     "base": _path,
+    "tone": _choice(*TONES),
     "weights": _path,
+    "memory": _memory,
     "steps": _whole(1, 1000),
     "threads": _whole(1, 1024),
     "max_queue": _whole(1, 1_000_000),

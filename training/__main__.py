@@ -57,8 +57,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_prepare(commands: Any) -> None:
     prepare = commands.add_parser("prepare", help="decode imagery into a multi-resolution folder")
     prepare.add_argument(
-        "imagery", type=Path,
-        help="manifest.json, or a folder of GeoTIFF, PNG, JPEG, WebP or z/x/y tiles",
+        "imagery",
+        help="manifest.json, folder of GeoTIFF, PNG, JPEG, WebP or z/x/y tiles, or STAC catalogue",
     )  # fmt: skip
     prepare.add_argument("--out", type=Path, required=True, help="folder to write (about 4 B/px)")
     prepare.add_argument("--base", type=Path, help="base map to match tones to [Blue Marble]")
@@ -117,9 +117,10 @@ def _add_outputs(commands: Any) -> None:
 def _prepare(args: argparse.Namespace) -> int:
     import importlib.resources
 
-    from training.folder import Options, find
+    from generator.imagery.folder import find
+    from generator.imagery.options import Options
+    from generator.imagery.split import Splitter, read_shares
     from training.pyramid import Pyramid, describe, prepare
-    from training.split import Splitter, read_shares
 
     if not (args.cell > 0 and args.shard_size > 0):
         raise TrainingError("--cell and --shard-size take numbers above 0")

@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from generator import tone as tone_curve
 from generator.network import SCALE
 from training import ground
 from training.degradation import KINDS, degrade
@@ -49,6 +50,8 @@ BANDS = (
     Band(13, 8.0, 24.0, 0.19),
     Band(15, 2.0, 6.0, 0.30),
 )
+BLUE_MARBLE = "blue-marble"
+"""The source whose pixels are the base map's own, as NASA publishes them."""
 FOCUS = 0.9
 """Share of the samples that a stage has in a run for it alone."""
 _FOLDED_ROWS_LATITUDE = 45.0
@@ -126,6 +129,22 @@ class Samples(Dataset[dict[str, Tensor]]):
 
     def draw(self, band: int, random: np.random.Generator, tone: bool = True) -> dict[str, Tensor]:
         """Draw one sample of BANDS[band]."""
+        child, gsd = self.child(band, random, tone)
+        w = self.window
+        parent = child.reshape(w, SCALE, w, SCALE, 3).mean((1, 3))
+        strength = 0.0 if random.random() < CLEAN[band] else float(random.random())
+        return {
+            "child": _tensor(np.clip(np.rint(child), 0, 255)),
+            "parent": _tensor(degrade(parent, strength, random, self.degradation)),
+            "gsd": torch.tensor(gsd),
+            "augmentation": torch.tensor(strength),
+            "band": torch.tensor(band),
+        }
+
+    def child(
+        self, band: int, random: np.random.Generator, tone: bool = True
+    ) -> tuple[NDArray[np.float32], float]:
+        """Draw one window of BANDS[band]: [4w, 4w, 3] in [0, 255], and metres per pixel."""
         images, weights = self.choices[band]
         for _ in range(TRIES):
             image = images[int(random.choice(len(images), p=weights))]
@@ -144,16 +163,7 @@ class Samples(Dataset[dict[str, Tensor]]):
             child = child[:, ::-1]
         if random.random() < 0.5:
             child = child[::-1]
-        w = self.window
-        parent = child.reshape(w, SCALE, w, SCALE, 3).mean((1, 3))
-        strength = 0.0 if random.random() < CLEAN[band] else float(random.random())
-        return {
-            "child": _tensor(np.clip(np.rint(child), 0, 255)),
-            "parent": _tensor(degrade(parent, strength, random, self.degradation)),
-            "gsd": torch.tensor(gsd),
-            "augmentation": torch.tensor(strength),
-            "band": torch.tensor(band),
-        }
+        return child, gsd
 
     def _window(
         self, image: Image, band: Band, random: np.random.Generator
@@ -170,11 +180,11 @@ class Samples(Dataset[dict[str, Tensor]]):
             if mask[tuple(box)].mean() < VALID:
                 return None
         pixels = self.pyramid.pixels(image)[y : y + side, x : x + side]
-        if pixels.mean() > BRIGHT and image.source != "blue-marble":
+        if pixels.mean() > BRIGHT and image.source != BLUE_MARBLE:
             return None
         if pixels[::4, ::4].mean(-1).std() < FLAT and random.random() < self.flat_left_out:
             return None
-        target = min(size, side)
+        pixels, target = toned(image, pixels), min(size, side)
         if side != target:
             resized = Pillow.fromarray(pixels).resize((target, target), Pillow.Resampling.HAMMING)
             pixels = np.asarray(resized)
@@ -239,7 +249,7 @@ def _shares(focus: int, omit: int) -> list[float]:
 def _folded(image: Image) -> bool:
     """Blue Marble above 45 degrees repeats rows at its finest level."""
     high = image.lat is not None and abs(image.lat) > _FOLDED_ROWS_LATITUDE
-    return image.source == "blue-marble" and image.level == 1 and high
+    return image.source == BLUE_MARBLE and image.level == 1 and high
 
 
 def _reflect(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -248,14 +258,28 @@ def _reflect(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.pad(pixels, ((before, after), (before, after), (0, 0)), "reflect")
 
 
+def toned(image: Image, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an image's pixels, uint8 [h, w, 3], those of the Blue Marble in the world's tone."""
+    return tone_curve.apply(pixels) if image.source == BLUE_MARBLE else pixels
+
+
+def toned_base(image: Image) -> NDArray[np.float32] | None:
+    """Return the world's mean colour at an image's place, [3]; None where it is not to be used."""
+    if image.base is None or image.source == BLUE_MARBLE:
+        return None
+    raw = np.clip(np.rint(image.base), 0, 255).astype(np.uint8)
+    return tone_curve.apply(raw).astype(np.float32)
+
+
 def _match_tone(
     child: NDArray[np.float32], image: Image, random: np.random.Generator
 ) -> NDArray[np.float32]:
     """Move the mean colour towards the base map's at the place, by a random share."""
-    if image.base is None or image.source == "blue-marble":
+    base = toned_base(image)
+    if base is None:
         return child
     mean = child.mean((0, 1)) + 4.0
-    gain = np.clip((np.array(image.base) + 4.0) / mean, 0.45, 1.8)
+    gain = np.clip((base + 4.0) / mean, 0.45, 1.8)
     matched: NDArray[np.float32] = (child * gain ** random.random()).astype(np.float32)
     return matched
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from generator import tone
+
 CALM = 0.16
 """Share of the samples that become calm grounds."""
 CALMEST = 0.04
@@ -26,7 +28,7 @@ COLOURS = (
     (24.0, 88.0, 132.0),  # shallow sea
     (16.0, 42.0, 14.0),  # rain forest
 )
-"""Means, in grey levels, as the base map has them."""
+"""Means, in grey levels, as the Blue Marble has them before it is toned."""
 _SPREAD = 8.0
 
 Floats = NDArray[np.float64]
@@ -45,8 +47,10 @@ def draw(faint: Floats, random: np.random.Generator) -> tuple[Floats, Floats]:
     contrast = np.where(
         calm, CALMEST * (0.8 / CALMEST) ** place, np.where(fainter, FAINTEST**place, 1.0)
     )
-    colour = np.array(COLOURS)[random.integers(len(COLOURS), size=count)]
-    colour = colour + random.normal(0, _SPREAD, (count, 3))
+    means = tone.apply(np.array(COLOURS, np.uint8))
+    colour = means[random.integers(len(COLOURS), size=count)] + random.normal(
+        0, _SPREAD, (count, 3)
+    )
     return contrast, np.where(calm[:, None], colour, np.nan)
 
 

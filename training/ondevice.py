@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from generator.network import SCALE
 from training.chain import mirrored
-from training.dataset import Samples
+from training.dataset import Samples, toned, toned_base
 from training.degradation import MAX_BLUR, MAX_NOISE
 from training.degrader import Degrader
 from training.plan import Plan, Planner
@@ -44,11 +45,14 @@ class DeviceSamples:
         for number, image in enumerate(images):
             first = int(self._first[number])
             # A copy: the folder is mapped read-only.
-            pixels = torch.from_numpy(samples.pyramid.pixels(image).copy()).reshape(-1, 3)
+            whole = toned(image, samples.pyramid.pixels(image)).copy()
+            pixels = torch.from_numpy(whole).reshape(-1, 3)
             self._pixels[first : first + len(pixels)] = pixels.to(device)
-        none = [math.nan] * 3
-        bases = [none if im.source == "blue-marble" else im.base or none for im in images]
-        self._base = torch.tensor(bases, device=device)
+        bases = np.full((len(images), 3), np.nan, np.float32)
+        for number, image in enumerate(images):
+            if (base := toned_base(image)) is not None:
+                bases[number] = base
+        self._base = torch.from_numpy(bases).to(device)
 
     @property
     def bytes(self) -> int:

@@ -17,9 +17,9 @@ from PIL import Image as Pillow
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from generator.errors import GeneratorError
+from generator.imagery.sources import Decoded, Source
 from training.errors import TrainingError
 from training.shards import Journal, ShardWriter, refuse_foreign
-from training.sources import Decoded, Source
 
 INDEX = "index.json"
 LEVELS = (1, 2, 4, 8)
@@ -85,8 +85,10 @@ def _entry(writer: ShardWriter, source: Source, base: NDArray[np.uint8] | None) 
     empty: dict[str, Any] = {"rows": [], "digest": None, "shards": [], "failed": []}
     try:
         files = [_file_digest(file, file.stat().st_mtime_ns) for file in source.files]
-        digest = hashlib.sha256("".join(files).encode()).hexdigest()
         decoded = source.read()
+        if not files and decoded is not None:  # from a server
+            files = [hashlib.sha256(decoded.pixels.tobytes()).hexdigest()]
+        digest = hashlib.sha256("".join(files).encode()).hexdigest()
     except _UNREADABLE as error:
         reason = str(error)
         named = reason if reason.startswith(source.name) else f"{source.name}: {reason}"

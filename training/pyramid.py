@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.imagery.split import SPLITS
 from training.errors import TrainingError
 from training.prepare import INDEX, LEVELS, MASK_STEP, mask_shape, prepare
 from training.shards import Shard
-from training.split import SPLITS
 
 PIXELS = "pixels.bin"
 __all__ = ["INDEX", "LEVELS", "MASK_STEP", "PIXELS", "Image", "Pyramid", "prepare"]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from generator.cascade import Cascade
 
 
-SERVED = ("seed", "base", "weights", "steps", "threads")
+SERVED = ("seed", "base", "tone", "weights", "memory", "steps", "threads")
 """Settings that `bench --http` hands on to the server it measures."""
 
 

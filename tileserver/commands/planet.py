@@ -9,6 +9,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
+from generator import tone
 from generator.errors import ImageError
 from generator.planet import Pixels, Planet
 from tileserver.commands.basics import say
@@ -29,7 +30,8 @@ def planet(args: argparse.Namespace) -> int:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("rows", total=args.width // 2)
         picture = which.picture(args.width, lambda done, _: bar.update(task, completed=done))
-    _write(picture, path, suffix)
+    # In the tone that the planet has when it is named, which a file is not given again.
+    _write(tone.apply(picture), path, suffix)
     say(f"Wrote {path}: {which}, {args.width} x {args.width // 2} pixels")
     return 0
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def load_renderer(settings: Settings) -> Cascade:
-    """Load the generator with the settings' base map and weights. Raises GeneratorError."""
+    """Load the generator with the settings' base map, weights and memory. Raises GeneratorError."""
     import generator  # importing torch takes seconds, so it happens only where it is needed
 
     return generator.load(
@@ -18,4 +18,6 @@ def load_renderer(settings: Settings) -> Cascade:
         weights=settings.weights,
         steps=settings.steps,
         threads=settings.threads,
+        memory=settings.memory,
+        tone=settings.tone,
     )

@@ -51,7 +51,10 @@ class Models:
     def circumstances(self) -> str:
         """Return what a model is written down under: it changes with all that decides pixels."""
         given = self._settings
-        return circumstances(given.base, given.weights, given.steps).hex()
+        found = circumstances(
+            given.base, given.weights, given.steps, given.tone, memory=given.memory
+        )
+        return found.hex()
 
     def recall(self) -> Model | None:
         """Return the model of these settings if it is known what that will be."""

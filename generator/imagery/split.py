@@ -6,7 +6,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 
-from training.errors import TrainingError
+from generator.errors import ImageryError
 
 SPLITS = ("train", "val", "test")
 
@@ -40,13 +40,13 @@ class Splitter:
 
 
 def read_shares(text: str) -> tuple[float, float, float]:
-    """Read shares such as `8:1:1`; raises TrainingError."""
+    """Read shares such as `8:1:1`; raises ImageryError."""
     try:
         train, val, test = (float(part) for part in text.split(":"))
     except ValueError as error:
-        raise TrainingError(
+        raise ImageryError(
             f"split is {text!r}, expected three shares of train, val and test such as 8:1:1"
         ) from error
     if not (min(train, val, test) >= 0 and 0 < train + val + test < math.inf):
-        raise TrainingError(f"split is {text!r}, expected shares of at least 0, not all of them 0")
+        raise ImageryError(f"split is {text!r}, expected shares of at least 0, not all of them 0")
     return train, val, test

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.place import Ground, Locator
-from training.sources import Decoded, Source, check_gsd
-from training.split import Splitter
+from generator.imagery.place import Ground, Locator
+from generator.imagery.sources import Decoded, Source, Terms, check_gsd
+from generator.imagery.split import Splitter
 
 SIDE = 2048
 """Longest side of a piece, in pixels."""
 FINEST = 1.0
-"""Finer imagery is averaged by a whole number to this many metres per pixel, or less: the
-cascade ends at 4 m, and a window must fit into a piece."""
+"""Metres per pixel, or less, that finer imagery is averaged to unless told otherwise: the cascade
+ends at 4 m, and a window must fit into a piece."""
 MIN_VALID = 0.25
 """Share of a piece that must be valid."""
 _NEARLY_SQUARE = 1.03
@@ -36,74 +36,79 @@ class Window:
     size: tuple[int, int]
 
 
-Reader = Callable[[Path, Window], Decoded]
+Reader = Callable[[Window], Decoded]
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
     """An image to cut: its size in pixels, its place, how it is read.
 
-    name: unique in its preparation. split: given by the user, or None for a split by place.
+    name: unique in its preparation. files: what it is read from, none of a server's.
+    split: given by the user, or None for a split by place.
     """
 
     name: str
-    path: Path
+    files: tuple[Path, ...]
     width: int
     height: int
     place: Locator
     source: str
     read: Reader
     split: str | None = None
+    terms: Terms = field(default_factory=Terms)
 
 
-def cut(scene: Scene, splitter: Splitter) -> Iterator[Source]:
-    """Yield the pieces of a scene, row by row; raises TrainingError for an impossible resolution.
+def cut(scene: Scene, splitter: Splitter, finest: float = FINEST) -> Iterator[Source]:
+    """Yield the pieces of a scene, row by row; raises ImageryError for an impossible resolution.
 
     Pieces are of equal size. Where the place is unknown, 2 x 2 neighbours share their split.
+    finest: finer scenes are averaged by a whole number to this many metres per pixel, or less.
     """
     middle = scene.place.at(scene.width / 2, scene.height / 2)
     check_gsd(scene.name, max(middle.width, middle.height))
-    longest = SIDE * _averaged(middle)
+    longest = SIDE * _averaged(middle, finest)
     rows, columns = (max(1, math.ceil(side / longest)) for side in (scene.height, scene.width))
     for i in range(rows):
         top, bottom = (scene.height * n // rows for n in (i, i + 1))
         for j in range(columns):
             left, right = (scene.width * n // columns for n in (j, j + 1))
             ground = scene.place.at((left + right) / 2, (top + bottom) / 2)
-            size, gsd = _square(right - left, bottom - top, ground)
+            size, gsd = _square((right - left, bottom - top), ground, finest)
             window = Window(left, top, right - left, bottom - top, size)
             group = f"{scene.name} {i // 2} {j // 2}"
             yield Source(
                 name=scene.name if rows * columns == 1 else f"{scene.name} [{i},{j}]",
-                files=(scene.path,),
+                files=scene.files,
                 gsd=gsd,
                 lat=ground.lat,
                 lon=ground.lon,
                 source=scene.source,
                 split=scene.split or splitter.split(ground.lat, ground.lon, group),
-                read=partial(_read, scene.read, scene.path, window),
+                read=partial(_read, scene.read, window),
+                **scene.terms,
             )
 
 
-def _averaged(ground: Ground) -> int:
-    return max(1, math.floor(1.02 * FINEST / max(ground.width, ground.height)))
+def _averaged(ground: Ground, finest: float) -> int:
+    return max(1, math.floor(1.02 * finest / max(ground.width, ground.height)))
 
 
-def _square(width: int, height: int, ground: Ground) -> tuple[tuple[int, int], float]:
+def _square(sides: tuple[int, int], ground: Ground, finest: float) -> tuple[tuple[int, int], float]:
     """Return the size (height, width) that makes pixels square on the ground, and their metres."""
-    by = _averaged(ground)
+    width, height = sides
+    by = _averaged(ground, finest)
     coarse, fine = max(ground.width, ground.height), min(ground.width, ground.height)
     if coarse < fine * _NEARLY_SQUARE:
         return (max(1, height // by), max(1, width // by)), math.sqrt(coarse * fine) * by
     gsd = coarse * by
-    sides = (
+    rows, columns = (
         max(1, round(n * m / gsd)) for n, m in ((height, ground.height), (width, ground.width))
     )
-    return (next(sides), next(sides)), gsd
+    return (rows, columns), gsd
 
 
-def _read(reader: Reader, path: Path, window: Window) -> Decoded | None:
-    return mostly_valid(reader(path, window))
+def _read(reader: Reader, window: Window) -> Decoded | None:
+    return mostly_valid(reader(window))
 
 
 def mostly_valid(decoded: Decoded) -> Decoded | None:

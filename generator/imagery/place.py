@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from generator.errors import ImageryError
 from generator.raster import Georeference, find_rasterio
 from generator.tile import EQUATOR_RESOLUTION
-from training.errors import TrainingError
 
 METRES_PER_DEGREE = EQUATOR_RESOLUTION * 256 / 360
 """Of latitude, and of longitude at the equator, on the sphere of Web Mercator."""
@@ -59,7 +59,7 @@ class Projected:
     """A place given by a transform and its reference system, as GeoTIFF and world files do.
 
     Where no system is named, coordinates that can be degrees of small pixels are taken for degrees,
-    others for metres at an unknown place. Raises TrainingError when a named system cannot be used.
+    others for metres at an unknown place. Raises ImageryError when a named system cannot be used.
     """
 
     def __init__(self, name: str, place: Georeference) -> None:
@@ -86,15 +86,15 @@ class Projected:
         self, xs: Sequence[float], ys: Sequence[float]
     ) -> tuple[Sequence[float], Sequence[float]]:
         if find_rasterio() is None:
-            raise TrainingError(f"{self.name} needs rasterio for its place: install elsewhere[geo]")
+            raise ImageryError(f"{self.name} needs rasterio for its place: install elsewhere[geo]")
         from rasterio.warp import transform
 
         try:
             lons, lats = transform(self.place.crs, "EPSG:4326", xs, ys)
         except Exception as error:  # rasterio's own errors, some of them private
-            raise TrainingError(f"the place of {self.name} cannot be used: {error}") from error
+            raise ImageryError(f"the place of {self.name} cannot be used: {error}") from error
         if not all(map(math.isfinite, (*lons, *lats))):
-            raise TrainingError(f"the place of {self.name} is not on Earth")
+            raise ImageryError(f"the place of {self.name} is not on Earth")
         return lons, lats
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from training.errors import TrainingError
-from training.split import SPLITS, Splitter
+from generator.errors import ImageryError
+from generator.imagery.split import SPLITS, Splitter
 
 MIN_GSD, MAX_GSD = 0.05, 20000.0
 """Ground resolutions that are believed, in metres per pixel."""
@@ -33,14 +33,24 @@ class Decoded:
     failed: tuple[str, ...] = ()
 
 
+class Terms(TypedDict, total=False):
+    """On what terms an image may be used: its licence, the kind of that, whom to credit."""
+
+    licence: str | None
+    licence_class: str | None
+    credit: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One image of the pyramid, or one piece of a large one.
+    """One image, or one piece of a large one.
 
     name: what messages call it, and what it is known by when a preparation is resumed.
-    files: all that its pixels are read from. gsd: true ground resolution in metres per pixel.
-    lat, lon: centre in degrees or None. source: the name that sampling balances by.
-    read: decode; None where too little of it is valid. Raises OSError, ValueError or TrainingError.
+    files: all that its pixels are read from; none where they come from a server.
+    gsd: true ground resolution in metres per pixel. lat, lon: centre in degrees or None.
+    source: the name that sampling balances by. licence, licence_class, credit: as the imagery
+    states them, or None. read: decode; None where too little of it is valid. Raises OSError,
+    ValueError or ImageryError.
     """
 
     name: str
@@ -51,6 +61,9 @@ class Source:
     source: str
     split: str
     read: Callable[[], Decoded | None]
+    licence: str | None = None
+    licence_class: str | None = None
+    credit: str | None = None
 
 
 @dataclass(slots=True)
@@ -63,7 +76,7 @@ class Imagery:
 
 
 def read_manifest(path: Path, splitter: Splitter | None = None) -> list[Source]:
-    """Read `manifest.json` (or the folder that holds it); raises TrainingError.
+    """Read `manifest.json` (or the folder that holds it); raises ImageryError.
 
     splitter: decides for rows that name no split [8:1:1 by place].
     """
@@ -71,29 +84,38 @@ def read_manifest(path: Path, splitter: Splitter | None = None) -> list[Source]:
     try:
         rows = json.loads(path.read_text())
     except OSError as error:
-        raise TrainingError(f"cannot read the manifest {path}: {error.strerror}") from error
+        raise ImageryError(f"cannot read the manifest {path}: {error.strerror}") from error
     except ValueError as error:
-        raise TrainingError(f"{path} is not JSON, expected a list of images") from error
+        raise ImageryError(f"{path} is not JSON, expected a list of images") from error
     if not isinstance(rows, list) or not rows:
-        raise TrainingError(f"{path} lists no image, expected a list with one row per image")
+        raise ImageryError(f"{path} lists no image, expected a list with one row per image")
     splitter = splitter or Splitter()
     return [_source(row, path.parent, number, splitter) for number, row in enumerate(rows)]
 
 
 def check_gsd(name: str, gsd: float) -> float:
-    """Return a ground resolution that can be true; raises TrainingError."""
+    """Return a ground resolution that can be true; raises ImageryError."""
     if not MIN_GSD <= gsd <= MAX_GSD:
-        raise TrainingError(
+        raise ImageryError(
             f"{name} has gsd_m {gsd:g}, expected {MIN_GSD} to {MAX_GSD:.0f} metres per pixel"
         )
     return gsd
 
 
 def check_split(name: str, split: str) -> str:
-    """Return the name of a split; raises TrainingError."""
+    """Return the name of a split; raises ImageryError."""
     if split not in SPLITS:
-        raise TrainingError(f"{name} has split {split!r}, expected one of {', '.join(SPLITS)}")
+        raise ImageryError(f"{name} has split {split!r}, expected one of {', '.join(SPLITS)}")
     return split
+
+
+def read_terms(row: Mapping[str, Any]) -> Terms:
+    """Return what a manifest's row, or a sidecar with its fields, says of licence and credit."""
+    licence, kind, credit = (
+        None if row.get(key) is None else str(row[key])
+        for key in ("licence", "licence_class", "credit")
+    )
+    return Terms(licence=licence, licence_class=kind, credit=credit)
 
 
 def _source(row: Any, folder: Path, number: int, splitter: Splitter) -> Source:
@@ -102,7 +124,7 @@ def _source(row: Any, folder: Path, number: int, splitter: Splitter) -> Source:
         file, name = str(row["file"]), str(row["source"])
         lat, lon = (None if row.get(key) is None else float(row[key]) for key in ("lat", "lon"))
     except (KeyError, TypeError, ValueError) as error:
-        raise TrainingError(
+        raise ImageryError(
             f"row {number} of the manifest needs file, gsd_m and source, got {row!r:.120}"
         ) from error
     split = row.get("split")
@@ -118,6 +140,7 @@ def _source(row: Any, folder: Path, number: int, splitter: Splitter) -> Source:
         source=name,
         split=check_split(file, split),
         read=partial(_read, folder / file, mask),
+        **read_terms(row),
     )
 
 

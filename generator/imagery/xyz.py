@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
+from generator.errors import ImageryError
+from generator.imagery.picture import SUFFIXES, decode
+from generator.imagery.pieces import mostly_valid
+from generator.imagery.sources import MAX_GSD, MIN_GSD, Decoded, Imagery, Source
+from generator.imagery.split import Splitter
 from generator.tile import EQUATOR_RESOLUTION
-from training.errors import TrainingError
-from training.picture import SUFFIXES, decode
-from training.pieces import mostly_valid
-from training.sources import MAX_GSD, MIN_GSD, Decoded, Imagery, Source
-from training.split import Splitter
 
 JOINED = 4
 """Tiles on a side of a joined image."""
@@ -111,10 +111,10 @@ def _read(
             colours, alpha = decode(path, str(path))
             if colours.shape[:2] != (side, side):
                 height, width = colours.shape[:2]
-                raise TrainingError(
+                raise ImageryError(
                     f"{path} has {width} x {height} pixels, expected {side} x {side}"
                 )
-        except (OSError, ValueError, SyntaxError, TrainingError) as error:
+        except (OSError, ValueError, SyntaxError, ImageryError) as error:
             reason = str(error)
             failed.append(reason if str(path) in reason else f"{path}: {reason}")
             continue
@@ -122,7 +122,7 @@ def _read(
         mask[box] = 255 if alpha is None else alpha
     usable = mostly_valid(Decoded(pixels, mask, tuple(failed)))
     if usable is None and failed:
-        raise TrainingError("; ".join(failed))
+        raise ImageryError("; ".join(failed))
     return usable
 
 

@@ -1,0 +1,1 @@
+"""Reading imagery with its place and resolution: manifests, GeoTIFF, pictures, XYZ tiles."""

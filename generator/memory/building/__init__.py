@@ -1,0 +1,25 @@
+"""Building banks: `build` turns images into scenes of codes, chosen by greedy coverage.
+
+An image is brought to a stage's resolution (`resample`), matched to the world's tone (`tonematch`),
+cut into blocks and described (`survey`), chosen from (`coverage`), encoded (`encode`); `work` keeps
+what is done, `builder` leads through it, `report` says what became of each image.
+"""
+
+from generator.memory.building.builder import Maker, build
+from generator.memory.building.finding import Found, gather
+from generator.memory.building.options import BuildOptions, Offer
+from generator.memory.building.report import Built, Refused, Taken
+from generator.memory.building.work import Work
+
+__all__ = [
+    "Built",
+    "BuildOptions",
+    "Found",
+    "Maker",
+    "Offer",
+    "Refused",
+    "Taken",
+    "Work",
+    "build",
+    "gather",
+]

@@ -1,0 +1,303 @@
+"""The code field: which layout code each parent pixel of a world has, the same in every window."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.errors import BankError
+from generator.memory.bank import Bank, Codes
+from generator.memory.choice import (
+    SIGHT,
+    Choices,
+    Grid,
+    choose_alone,
+    choose_in_phases,
+    phase_of,
+    wanted,
+)
+from generator.memory.descriptor import SIZE, Picture
+from generator.memory.features import latitudes
+from generator.memory.hashing import keys
+from generator.memory.labels import Shown, Sites, Window, first_site, label
+from generator.memory.lattice import EARTH, Axis, Cells, World, cells
+from generator.memory.places import Places, collect, narrow
+from generator.memory.search import Queries, shortlist
+from generator.memory.stages import CHOICES, CHOSEN_AT, SITE, WINDOW, ChoiceConfig, finer
+
+VERSION = 1
+"""Raised whenever the same banks would give another field."""
+
+Pixels = Callable[[int, int, int, int], NDArray[np.uint8]]
+"""(x0, y0, width, height) of the choosing grid to uint8 [height, width, 3]."""
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """Pixels of one grid, from (x0, y0) on."""
+
+    x0: int
+    y0: int
+    width: int
+    height: int
+
+    def grown(self, by: int) -> Rectangle:
+        """Return the rectangle with a margin of `by` pixels on each side."""
+        return Rectangle(self.x0 - by, self.y0 - by, self.width + 2 * by, self.height + 2 * by)
+
+    def coarser(self, scale: int) -> Rectangle:
+        """Return the pixels `scale` times as long that it touches."""
+        x0, y0 = self.x0 // scale, self.y0 // scale
+        x1, y1 = -(-(self.x0 + self.width) // scale), -(-(self.y0 + self.height) // scale)
+        return Rectangle(x0, y0, x1 - x0, y1 - y0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """The lattice of one world, or of a plane without end, and what its pixels say of latitude."""
+
+    vertical: Axis
+    horizontal: Axis
+    latitude: float | None
+
+    def degrees(self, rows: Integers) -> Integers | None:
+        """Return |latitude| in whole degrees at pixel corners, None where it is unknown."""
+        if self.vertical.length is not None:
+            return latitudes(rows, self.vertical.length)
+        if self.latitude is None:
+            return None
+        return np.full(rows.shape, int(abs(self.latitude) + 0.5), np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The picture of a rectangle of the choosing grid, and the plane that it is of."""
+
+    area: Rectangle
+    picture: Picture
+    plane: _Plane
+
+    def described(self, ys: Integers, xs: Integers) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
+        """Describe the windows centred at pixel corners, int64 [n] each."""
+        half = WINDOW // 2
+        top, left = self.area.y0 + half, self.area.x0 + half
+        return self.picture.describe(ys - top, xs - left, self.plane.degrees(ys))
+
+
+class Memory:
+    """Banks ready to be asked for code fields; a field is a pure function of what `field` is given.
+
+    Raises BankError for no bank, or for banks of different encoders.
+    """
+
+    def __init__(self, banks: Sequence[Bank]) -> None:
+        if not banks:
+            raise BankError("no bank was given, expected at least one")
+        self.banks = tuple(banks)
+        first = self.banks[0]
+        for bank in self.banks[1:]:
+            if (bank.encoder, bank.dimensions) != (first.encoder, first.dimensions):
+                raise BankError(
+                    f"a bank holds codes of the encoder {bank.encoder[:16]}, "
+                    f"expected those of {first.encoder[:16]} as in the first"
+                )
+        self.dimensions = first.dimensions
+        self.encoder = first.encoder
+        self._places: dict[int, Places] = {}
+        self._codes: dict[int, _FlatCodes] = {}
+        for zoom in CHOICES:
+            scenes = [s for bank in self.banks for s in bank.scenes if s.chosen_at == zoom]
+            places = collect(scenes)
+            if places.valid.any():
+                self._places[zoom] = places
+                for shown, chosen in CHOSEN_AT.items():
+                    if chosen == zoom:
+                        self._codes[shown] = _FlatCodes.of([s.codes[shown] for s in scenes])
+
+    @property
+    def digest(self) -> str:
+        """Return 64 hexadecimal digits that change with all that decides fields."""
+        parts = [VERSION, *(bank.digest for bank in self.banks)]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    @staticmethod
+    def chosen_at(zoom: int) -> int:
+        """Return the zoom of the stage that chooses what a stage shows: 11 for 13, else itself."""
+        return CHOSEN_AT[zoom]
+
+    def reach(self, zoom: int) -> int:
+        """Return how many pixels of the choosing grid are read on each side; even, 0 for none."""
+        if CHOSEN_AT[zoom] not in self._places:
+            return 0
+        config = CHOICES[CHOSEN_AT[zoom]]
+        # A cell rules up to SITE pixels beyond its reach; its window is centred on it. In phases it
+        # depends on cells three away, whose centres are less than four cells of spacing + 1 away.
+        needed = config.reach + SITE + WINDOW // 2
+        needed += (SIGHT + 1) * (config.spacing + 1) if config.phased else 0
+        return needed + needed % 2
+
+    def reads(self, zoom: int, x0: int, y0: int, width: int, height: int) -> Rectangle:
+        """Return the rectangle of the choosing grid that `field` reads for one of parent pixels."""
+        area = Rectangle(x0, y0, width, height)
+        return area.coarser(finer(zoom)).grown(self.reach(zoom))
+
+    def field(
+        self,
+        seed: int,
+        zoom: int,
+        x0: int,
+        y0: int,
+        width: int,
+        height: int,
+        pixels: Pixels,
+        *,
+        world: World | None = EARTH,
+        latitude: float | None = None,
+    ) -> Codes:
+        """Return the codes of a rectangle of parent pixels: int8 [D, height, width], 0 for none.
+
+        seed: 0 to 2**64 - 1; zoom: of the stage, 7, 9, 11, 13 or 15; (x0, y0): its first pixel, in
+        world pixels of zoom - 2; pixels: reads a rectangle of the choosing grid, uint8 [h, w, 3],
+        x wrapped and y mirrored by the caller; it is asked once, for what `reads` says. world: the
+        map, whose rows are mirrored at its edges; None for a picture, a plane without end, whose
+        latitude in degrees may be given. Raises ValueError for another zoom or an empty rectangle.
+        """
+        if zoom not in CHOSEN_AT:
+            raise ValueError(f"zoom is {zoom}, expected one of {', '.join(map(str, CHOSEN_AT))}")
+        if width < 1 or height < 1:
+            raise ValueError(f"a rectangle of {width} x {height} pixels, expected at least 1 x 1")
+        asked = Rectangle(x0, y0, width, height)
+        if CHOSEN_AT[zoom] not in self._places:
+            return np.zeros((self.dimensions, height, width), np.int8)
+        rows = np.arange(y0, y0 + height)
+        if world is not None:
+            # Beyond the map's upper and lower edge the field is mirrored, as parents are.
+            length = world.height << (zoom - 2)
+            rows = np.where(rows < 0, -1 - rows, rows)
+            rows = np.where(rows >= length, 2 * length - 1 - rows, rows)
+            asked = Rectangle(x0, int(rows.min()), width, int(rows.max() - rows.min()) + 1)
+        codes = self._inside(seed, zoom, asked, self._view(zoom, asked, pixels, world, latitude))
+        mirrored = codes[rows - asked.y0]
+        return np.ascontiguousarray(np.moveaxis(mirrored, 2, 0))
+
+    def _view(
+        self,
+        zoom: int,
+        asked: Rectangle,
+        pixels: Pixels,
+        world: World | None,
+        latitude: float | None,
+    ) -> _View:
+        """Read the pixels that the field of a rectangle depends on."""
+        chosen = CHOSEN_AT[zoom]
+        spacing = CHOICES[chosen].spacing
+        sizes = (None, None)
+        if world is not None:
+            sizes = (world.height << (chosen - 2), world.width << (chosen - 2))
+        plane = _Plane(Axis(spacing, sizes[0]), Axis(spacing, sizes[1]), latitude)
+        area = self.reads(zoom, asked.x0, asked.y0, asked.width, asked.height)
+        picture = Picture(pixels(area.x0, area.y0, area.width, area.height))
+        return _View(area, picture, plane)
+
+    def _inside(self, seed: int, zoom: int, asked: Rectangle, view: _View) -> Codes:
+        """Return the codes of a rectangle of the map, [height, width, D]."""
+        chosen, scale = CHOSEN_AT[zoom], finer(zoom)
+        places, config = self._places[chosen], CHOICES[chosen]
+        core = asked.coarser(scale)
+        shown = _shown(places, _lay(seed, chosen, core, view.plane), core, view, chosen)
+        window = Window(asked.x0, asked.y0, asked.width, asked.height, scale)
+        labels = label(places, shown, _sites(core, view), window, config)
+        return self._codes[zoom].gather(shown, labels, window)
+
+
+def _lay(seed: int, zoom: int, core: Rectangle, plane: _Plane) -> Cells:
+    """Return all cells that the choices for a rectangle may depend on."""
+    config = CHOICES[zoom]
+    margin = config.reach + SITE
+    ranges = []
+    for axis, start, size in (
+        (plane.vertical, core.y0, core.height),
+        (plane.horizontal, core.x0, core.width),
+    ):
+        first, last = axis.cell(start - margin), axis.cell(start + size + margin)
+        sight = SIGHT if config.phased else 0
+        ranges.append((axis, range(first - sight, last + sight + 1)))
+    (vertical, rows), horizontal = ranges
+    if vertical.count is not None:
+        rows = range(max(rows.start, 0), min(rows.stop, vertical.count))
+    return cells(seed, zoom, (vertical, rows), horizontal)
+
+
+def _shown(places: Places, laid: Cells, core: Rectangle, view: _View, zoom: int) -> Shown:
+    """Let the cells choose, and return those that may rule in the rectangle."""
+    config = CHOICES[zoom]
+    size = SITE * (config.sites - 1)
+    tops, lefts = (SITE * first_site(at, config) for at in (laid.ys, laid.xs))
+    ruling = (tops < core.y0 + core.height) & (tops + size > core.y0)
+    ruling &= (lefts < core.x0 + core.width) & (lefts + size > core.x0)
+    rows = (np.arange(ruling.shape[0]) + laid.row)[:, None]
+    columns = (np.arange(ruling.shape[1]) + laid.column)[None, :]
+    needed = wanted(ruling, phase_of(rows, columns)) if config.phased else ruling
+    # One flat list of all cells that choose.
+    descriptors, gates = view.described(laid.ys[needed], laid.xs[needed])
+    words = keys(laid.keys[needed], 2).astype(np.uint32)
+    queries = Queries(descriptors, narrow(gates), words)
+    colours = (rows % 3 * 3 + columns % 3)[needed]
+    found = shortlist(places.classes, colours, queries, config)
+    if config.phased:
+        slot = np.zeros(needed.shape, np.int64)
+        slot[needed] = np.arange(len(colours))
+        grid = Grid(laid.row, laid.column, laid.ys, laid.xs, needed, slot)
+        whole = choose_in_phases(places, grid, queries, found, config)
+        made = Choices(whole.scene[ruling], whole.ys[ruling], whole.xs[ruling])
+    else:
+        made = choose_alone(places, found)
+    ys, xs = laid.ys[ruling], laid.xs[ruling]
+    return Shown(made.scene, made.ys - ys, made.xs - xs, ys, xs, laid.keys[ruling])
+
+
+def _sites(core: Rectangle, view: _View) -> Sites:
+    """Describe the picture at the sites in and round a rectangle of the choosing grid."""
+    row, column = core.y0 // SITE, core.x0 // SITE
+    rows = np.arange(row, (core.y0 + core.height - 1) // SITE + 2)
+    columns = np.arange(column, (core.x0 + core.width - 1) // SITE + 2)
+    ys, xs = (SITE * at.ravel() for at in np.meshgrid(rows, columns, indexing="ij"))
+    descriptors, _ = view.described(ys, xs)
+    return Sites(row, column, descriptors.reshape(len(rows), len(columns), SIZE))
+
+
+@dataclass(frozen=True, slots=True)
+class _FlatCodes:
+    """Codes of all scenes of one zoom: int8 [T, D]; first and width: int64 [S], of each scene."""
+
+    codes: Codes
+    first: Integers
+    widths: Integers
+
+    @classmethod
+    def of(cls, scenes: Sequence[Codes]) -> _FlatCodes:
+        """Lay the codes of scenes out flat; the last of all is 0."""
+        dimensions = scenes[0].shape[2]
+        flat = [codes.reshape(-1, dimensions) for codes in scenes]
+        sizes = np.array([len(codes) for codes in flat], np.int64)
+        nothing = np.zeros((1, dimensions), np.int8)
+        widths = np.array([codes.shape[1] for codes in scenes], np.int64)
+        return cls(np.concatenate([*flat, nothing]), sizes.cumsum() - sizes, widths)
+
+    def gather(self, shown: Shown, labels: Integers, window: Window) -> Codes:
+        """Return the codes that the ruling cells show, int8 [height, width, D]."""
+        # Each cell's code at (y, x) of the window is at first + y * width + x.
+        width = self.widths[shown.scene]
+        y = window.y0 + window.scale * shown.top
+        x = window.x0 + window.scale * shown.left
+        first = self.first[shown.scene] + y * width + x
+        rows, columns = np.arange(window.height)[:, None], np.arange(window.width)[None, :]
+        at = np.append(first, 0)[labels] + rows * np.append(width, 0)[labels] + columns
+        return self.codes[np.where(labels < 0, -1, at)]

@@ -1,0 +1,179 @@
+"""Labels: for each pixel the cell whose scene is shown there, an argmin of whole numbers.
+
+A cell may rule in a square of sites round its centre. At each site it costs by its distance, by
+how far the scene's descriptor there is from the picture's, and by noise; costs between sites are
+interpolated in whole numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.memory.hashing import keys
+from generator.memory.places import Places, squared_gaps
+from generator.memory.stages import SITE, ChoiceConfig
+
+DISTANCE = 512
+"""Cost at one spacing from the centre; it grows with the square."""
+
+MISFIT = 1024
+"""Cost of a descriptor endlessly far from the picture's."""
+
+HALF = 600
+"""Squared distance of descriptors that costs half of MISFIT."""
+
+NOISE = 256
+"""Range of the noise."""
+
+EDGE = 512
+"""Cost at the edge of a scene, so that joints wind before it ends in a straight line."""
+
+EDGE_WIDTH = 12
+"""Pixels from the edge at which that cost begins."""
+
+_FORBIDDEN = 4095
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What n cells show, int64 [n] each, in the order that decides ties; keys: uint64 [n].
+
+    scene; top, left: what must be added to a pixel corner of the choosing grid to find it in the
+    scene; ys, xs: the cells' centres.
+    """
+
+    scene: Integers
+    top: Integers
+    left: Integers
+    ys: Integers
+    xs: Integers
+    keys: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """Descriptors of the picture at a rectangle of sites: int8 [rows, columns, 32].
+
+    row, column: of the first; site k lies at the pixel corner SITE k.
+    """
+
+    row: int
+    column: int
+    descriptors: NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of pixels, `scale` of which lie along a pixel of the choosing grid."""
+
+    x0: int
+    y0: int
+    width: int
+    height: int
+    scale: int
+
+
+def label(
+    places: Places, shown: Shown, sites: Sites, window: Window, config: ChoiceConfig
+) -> Integers:
+    """Return for each pixel the number of the cell that rules there, -1 for none: [height, width].
+
+    The sites must reach round the window. Ties go to the first cell.
+    """
+    factor = SITE * window.scale
+    bits = max(len(shown.scene) - 1, 1).bit_length()
+    costs = _interpolated(_site_costs(places, shown, sites, config), factor, bits)
+    tops = factor * first_site(shown.ys, config) - window.y0
+    lefts = factor * first_site(shown.xs, config) - window.x0
+    ends = _ends(places, shown, window)
+    unruled = np.iinfo(costs.dtype).max
+    least = np.full((window.height, window.width), unruled, costs.dtype)
+    size = costs.shape[1]
+    for cell, (top, left) in enumerate(zip(tops.tolist(), lefts.tolist(), strict=True)):
+        above, below, before, behind = ends[cell]
+        y0, y1 = max(top, above, 0), min(top + size, below, window.height)
+        x0, x1 = max(left, before, 0), min(left + size, behind, window.width)
+        if y0 < y1 and x0 < x1:
+            target = least[y0:y1, x0:x1]
+            own = costs[cell, y0 - top : y1 - top, x0 - left : x1 - left]
+            np.minimum(target, own, out=target)
+    ranks = least // (2 * factor) & ((1 << bits) - 1)
+    labels: Integers = np.where(least == unruled, -1, ranks).astype(np.int64)
+    return labels
+
+
+def first_site(centres: Integers, config: ChoiceConfig) -> Integers:
+    """Return the first site along one axis of the square in which cells may rule."""
+    return (centres - config.reach) // SITE
+
+
+def _ends(places: Places, shown: Shown, window: Window) -> list[list[int]]:
+    """Return where each cell's scene begins and ends in the window: rows, then columns."""
+    scale = window.scale
+    above, before = -scale * shown.top - window.y0, -scale * shown.left - window.x0
+    below = above + scale * places.heights[shown.scene]
+    behind = before + scale * places.widths[shown.scene]
+    ends: list[list[int]] = np.stack([above, below, before, behind], 1).tolist()
+    return ends
+
+
+def _site_costs(
+    places: Places, shown: Shown, sites: Sites, config: ChoiceConfig
+) -> NDArray[np.int32]:
+    """Return the costs of each cell at its sites, 0 to 4095: int32 [n, sites, sites]."""
+    steps = np.arange(config.sites)
+    rows = first_site(shown.ys, config)[:, None] + steps
+    columns = first_site(shown.xs, config)[:, None] + steps
+    height, width = sites.descriptors.shape[:2]
+    i, j = rows - sites.row, columns - sites.column
+    known = ((i >= 0) & (i < height))[:, :, None] & ((j >= 0) & (j < width))[:, None, :]
+    # Only pairs of cell and site that the window needs are costed; the others are never read.
+    cell, down, across = np.nonzero(known)
+    y, x = SITE * rows[cell, down], SITE * columns[cell, across]
+    own, at = shown.scene[cell], (y + shown.top[cell], x + shown.left[cell])
+    place = places.nearest(own, *at)
+    asked = sites.descriptors.reshape(height * width, -1)
+    asked = asked.take(i[cell, down] * width + j[cell, across], 0)
+    misfit = squared_gaps(asked, places.descriptors.take(place, 0))
+    away = (y - shown.ys[cell]) ** 2 + (x - shown.xs[cell]) ** 2
+    noise = keys(shown.keys[cell], down, across) >> np.uint64(56)
+    depth = places.depth(own, *at)
+    cost = (
+        MISFIT * misfit // (misfit + HALF)
+        + DISTANCE * away // config.spacing**2
+        + noise.astype(np.int64) * NOISE // 256
+        + EDGE * np.maximum(EDGE_WIDTH - depth, 0) // EDGE_WIDTH
+    )
+    cost[(depth < 0) | ~places.valid[place]] = _FORBIDDEN
+    out = np.zeros(known.shape, np.int32)
+    out[cell, down, across] = np.minimum(cost, _FORBIDDEN)
+    return out
+
+
+def _interpolated(
+    costs: NDArray[np.int32], factor: int, bits: int
+) -> NDArray[np.int32] | NDArray[np.int64]:
+    """Interpolate [n, s, s] at the centres of pixels, `factor` between sites, with cells' numbers.
+
+    Returns [n, factor (s - 1), factor (s - 1)], 2 factor times ((cost << bits) plus the cell's
+    number) for some multiple of the costs, so that one minimum finds the least cost and its cell.
+    int32 where that is wide enough.
+    """
+    wide = np.int64 if (_FORBIDDEN + 1) * 128 * factor << bits > 1 << 31 else np.int32
+    after = 2 * np.arange(factor, dtype=wide) + 1
+    count, along, fine_along = len(costs), costs.shape[1], factor * (costs.shape[1] - 1)
+    # Along the rows, where numbers are few.
+    left, step = costs[:, :, :-1, None].astype(wide), np.diff(costs, axis=2)[..., None]
+    rows = (left * (2 * factor) + step * after).reshape(count, along, fine_along)
+    rows = (rows * 16 // factor**2) * (2 * factor) << bits
+    rows += np.arange(count, dtype=wide)[:, None, None]
+    # Down the columns: the rows are long, which keeps the broadcast products fast.
+    upper, step = rows[:, :-1, None] * (2 * factor), np.diff(rows, axis=1)[:, :, None]
+    fine: NDArray[np.int32] | NDArray[np.int64] = step * after[:, None]
+    fine += upper
+    return fine.reshape(count, fine_along, fine_along)

@@ -1,0 +1,181 @@
+"""The search: for each cell, the candidates of its colour that fit best, some noise considered.
+
+Distances are squared and exact: a float32 product of whole numbers whose sums stay below 2**24.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.memory.hashing import GUMBEL_UNIT, gumbel, spread
+from generator.memory.places import Class
+from generator.memory.stages import ChoiceConfig
+
+WATER_GAP = 51
+"""Greatest difference of water shares, in 255ths."""
+
+TEXTURE_GAP = 16
+"""On land a candidate may have half the cell's texture, an octave less, but not less."""
+
+TONE_GAP = 70
+"""Greatest difference of mean luminance on the tone curve."""
+
+LAND = 77
+"""Cells with less water, in 255ths, are land."""
+
+_NEVER = np.int64(1) << 40
+_FAR = np.float32(1 << 23)
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """What cells look for: descriptors int8 [n, 32], gates uint8 [n, 3], words uint32 [n]."""
+
+    descriptors: NDArray[np.int8]
+    gates: NDArray[np.uint8]
+    words: NDArray[np.uint32]
+
+    def part(self, rows: Integers) -> Queries:
+        """Return some of the queries."""
+        return Queries(self.descriptors[rows], self.gates[rows], self.words[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Shortlists:
+    """The best candidates of each cell, cheapest first, all int64.
+
+    places: [n, candidates], -1 behind the last; distances, costs: the same shape, squared, without
+    and with noise; best: [n], the least distance.
+    """
+
+    places: Integers
+    distances: Integers
+    costs: Integers
+    best: Integers
+
+
+def shortlist(
+    classes: tuple[Class, ...], colours: Integers, queries: Queries, config: ChoiceConfig
+) -> Shortlists:
+    """Search for all cells; colours: int64 [n], of each cell. The classes must have candidates."""
+    count = len(colours)
+    shape = (count, config.candidates)
+    found = Shortlists(
+        np.full(shape, -1), np.full(shape, _NEVER), np.full(shape, _NEVER), np.zeros(count, int)
+    )
+    for colour in np.unique(colours):
+        rows = np.flatnonzero(colours == colour)
+        part = _search(classes[colour], queries.part(rows), config)
+        found.places[rows], found.distances[rows] = part.places, part.distances
+        found.costs[rows], found.best[rows] = part.costs, part.best
+    return found
+
+
+def charge(best: Integers, config: ChoiceConfig) -> Integers:
+    """Return what it costs cells to show again what a neighbour shows elsewhere; 0 if none sees."""
+    if not config.phased:
+        return np.zeros_like(best)
+    return (best * config.penalty >> 8) + config.floor
+
+
+def passes(cells: NDArray[np.uint8], candidates: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Compare gates uint8 [..., 3] that broadcast together: which pass water, texture, tone?
+
+    Returns bool [3, ...].
+    """
+    water, texture, tone = (cells[..., k] for k in range(3))
+    return np.stack(
+        [
+            _between(candidates[..., 0], water, WATER_GAP),
+            (candidates[..., 1] >= texture - np.minimum(texture, TEXTURE_GAP)) | (water >= LAND),
+            _between(candidates[..., 2], tone, TONE_GAP),
+        ]
+    )
+
+
+def _between(values: NDArray[np.uint8], middle: NDArray[np.uint8], gap: int) -> NDArray[np.bool_]:
+    """Say which uint8 values are within `gap` of the middle, without leaving uint8."""
+    low = middle - np.minimum(middle, np.uint8(gap))
+    high = middle + np.minimum(255 - middle, np.uint8(gap))
+    inside: NDArray[np.bool_] = (values >= low) & (values <= high)
+    return inside
+
+
+def _search(candidates: Class, queries: Queries, config: ChoiceConfig) -> Shortlists:
+    """Search the candidates of one colour."""
+    # Squared distances [n, N], less the query's own length.
+    wide = queries.descriptors.astype(np.float32)
+    own = (wide * wide).sum(1)
+    left = np.concatenate([-2 * wide, np.ones((len(wide), 1), np.float32)], 1)
+    distances = left @ candidates.rows
+    # Where the nearest passes the gates it is the best; elsewhere shut out all that do not pass.
+    nearest = distances.argmin(1)
+    fits = passes(queries.gates, candidates.gates[:, nearest].T).all(0)
+    for row in np.flatnonzero(~fits):
+        distances[row, ~_admitted(queries.gates[row], candidates.gates)] = _FAR
+        nearest[row] = distances[row].argmin()
+    best = distances[np.arange(len(own)), nearest]
+    # Keep what is within half the best distance of the best, then what passes.
+    width = np.floor((best + own) / 2) + config.floor
+    row, column = np.divmod(
+        np.flatnonzero(distances <= (best + width)[:, None]), distances.shape[1]
+    )
+    kept = passes(queries.gates[row], candidates.gates[:, column].T).all(0) | ~fits[row]
+    row, column = row[kept], column[kept]
+    found = Found(
+        row,
+        candidates.places[column],
+        (distances[row, column] + own[row]).astype(np.int64),
+        (best + own).astype(np.int64),
+    )
+    return _cheapest(found, spread(queries.words[row], candidates.words[column]), config)
+
+
+def _admitted(cell: NDArray[np.uint8], gates: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Say which of uint8 [3, N] pass a cell's gates: bool [N].
+
+    Where nothing does, tone is let go, then texture, then water.
+    """
+    water, texture, tone = passes(cell, gates.T)
+    for admitted in (water & texture & tone, water & texture, water):
+        if admitted.any():
+            return admitted
+    return np.ones(len(water), bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Pairs of cell and place with their distance, row by row, and each cell's best distance."""
+
+    row: Integers
+    places: Integers
+    distances: Integers
+    best: Integers
+
+
+def _cheapest(found: Found, lanes: NDArray[np.uint32], config: ChoiceConfig) -> Shortlists:
+    """Sort each cell's candidates by distance less noise, ties by place, and keep the first."""
+    count = len(found.best)
+    weight = (found.best >> 2) + config.floor
+    noise = weight[found.row] * gumbel()[lanes] >> (GUMBEL_UNIT.bit_length() - 1)
+    costs = found.distances - noise
+    # Nothing that costs more than the cheapest charged can be chosen.
+    least = np.minimum.reduceat(costs, np.searchsorted(found.row, np.arange(count)))
+    near = costs <= (least + charge(found.best, config))[found.row]
+    row, places, costs, distances = (
+        values[near] for values in (found.row, found.places, costs, found.distances)
+    )
+    order = np.lexsort((places, costs, row))
+    row = row[order]
+    rank = np.arange(len(row)) - np.searchsorted(row, np.arange(count))[row]
+    first = rank < config.candidates
+    order, at = order[first], (row[first], rank[first])
+    shape = (count, config.candidates)
+    out = Shortlists(np.full(shape, -1), np.full(shape, _NEVER), np.full(shape, _NEVER), found.best)
+    out.places[at], out.distances[at], out.costs[at] = places[order], distances[order], costs[order]
+    return out

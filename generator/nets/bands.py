@@ -1,0 +1,94 @@
+"""What the parent leads and what the codes lead: two complementary bands of a child.
+
+At strength a in [0, 1] the parent is blurred by sigma = SIGMA * a parent pixels; what is coarser
+comes from it, what is finer from the codes. Whatever the strength, only what is coarser than about
+16 child pixels is held to the parent. All blurs have one reach, so that windows do not depend on
+the strength. Images are float32 [B, 3, H, W]; kernels differ from sample to sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from generator.network import SCALE, upsample
+
+SIGMA = 2.5
+"""Standard deviation of the parent's blur at strength 1, parent pixels."""
+REACH = 6
+"""Parent pixels on each side that a blur reads."""
+HELD_SIGMA = 0.9
+"""Least blur of what a child is held to: its average over about 16 of its pixels."""
+_CUBIC = 2
+"""Parent pixels on each side that the cubic interpolation reads."""
+SPLIT_REACH = REACH + _CUBIC
+"""Parent pixels on each side that splitting a child consumes."""
+_DARK = 0.04
+_MIDDLE = 0.37
+
+
+@lru_cache(maxsize=512)
+def _taps(sigma: float) -> tuple[float, ...]:
+    if sigma < 0.05:
+        return tuple(float(x == 0) for x in range(-REACH, REACH + 1))
+    taps = [pow(2.718281828459045, -0.5 * (x / sigma) ** 2) for x in range(-REACH, REACH + 1)]
+    return tuple(tap / sum(taps) for tap in taps)
+
+
+def blur(x: Tensor, sigmas: Sequence[float], *, padded: bool = False) -> Tensor:
+    """Gaussian blur of each sample: [B, C, H, W] -> [B, C, H - 2 REACH, W - 2 REACH].
+
+    sigmas: parent pixels, one per sample; 0 leaves it as it is. padded: repeat the edge, so that
+    the size stays.
+    """
+    batch, channels = x.shape[:2]
+    if padded:
+        x = F.pad(x, (REACH,) * 4, "replicate")
+    if max(sigmas) < 0.05:
+        return x[..., REACH:-REACH, REACH:-REACH]
+    taps = torch.tensor([_taps(float(sigma)) for sigma in sigmas], device=x.device)
+    taps = taps.repeat_interleave(channels, 0)[:, None]
+    planes = x.reshape(1, -1, *x.shape[-2:])
+    with torch.autocast(x.device.type, enabled=False):
+        planes = F.conv2d(planes, taps[..., None], groups=batch * channels)
+        planes = F.conv2d(planes, taps[:, :, None], groups=batch * channels)
+    return planes.view(batch, channels, *planes.shape[-2:])
+
+
+def enlarge(x: Tensor, *, padded: bool = False) -> Tensor:
+    """Cubic interpolation by 4: [B, 3, H, W] -> [B, 3, 4 (H - 4), 4 (W - 4)], or all if padded."""
+    with torch.autocast(x.device.type, enabled=False):
+        return upsample(F.pad(x, (_CUBIC,) * 4, "replicate") if padded else x)
+
+
+def led(parent: Tensor, strengths: Sequence[float], *, padded: bool = False) -> Tensor:
+    """The band that the parent leads: [B, 3, H, W] -> [B, 3, 4 (H - 16), 4 (W - 16)]."""
+    sigmas = [SIGMA * strength for strength in strengths]
+    return enlarge(blur(parent, sigmas, padded=padded), padded=padded)
+
+
+def finer(child: Tensor, strengths: Sequence[float], *, padded: bool = False) -> Tensor:
+    """The band that the codes lead: a child without what `led` gives of its parent.
+
+    child: [B, 3, 4 H, 4 W] -> [B, 3, 4 (H - 16), 4 (W - 16)], or all if padded.
+    """
+    sigmas = [max(HELD_SIGMA, SIGMA * strength) for strength in strengths]
+    coarse = blur(F.avg_pool2d(child, SCALE), sigmas, padded=padded)
+    coarse = enlarge(coarse, padded=padded)
+    edge = (child.shape[-1] - coarse.shape[-1]) // 2
+    whole = child[..., edge:-edge, edge:-edge] if edge else child
+    return whole - coarse
+
+
+def contrast_scale(base: Tensor) -> Tensor:
+    """How strong detail is at a brightness: [B, 3, H, W] in [-1, 1] -> [B, 1, H, W], about 1.
+
+    Codes hold contrast beside this, so that a layout of a bright place fits a dark one. The square
+    root lies between none and that of a change of illumination.
+    """
+    level = (base.mean(1, keepdim=True) + 1) / 2
+    return ((level.clamp(0, 1) + _DARK) / (_MIDDLE + _DARK)).sqrt()

@@ -1,0 +1,194 @@
+"""The code field: equal in every window, order and turn of the world; fixed digests; sources."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from generator.errors import BankError
+from generator.memory import CHOSEN_AT, Bank, Memory, Scene, World, describe_scene
+from generator.memory.field import VERSION
+from generator.memory.stages import CHOICES, finer
+from tests.fakes_memory import ENCODER, endless, ground, synthetic_bank, synthetic_scene
+
+BANK = synthetic_bank(1)
+MEMORY = Memory([BANK])
+ZOOMS = tuple(CHOSEN_AT)
+
+zooms = st.sampled_from(ZOOMS)
+seeds = st.integers(0, 2**64 - 1)
+
+
+def width_of(zoom: int) -> int:
+    """Return the width of the choosing grid of a zoom."""
+    return 256 << (CHOSEN_AT[zoom] - 2)
+
+
+def field(zoom: int, x0: int, y0: int, width: int, height: int, seed: int = 7) -> NDArray[np.int8]:
+    """Return a field of MEMORY over a map of ground."""
+    read = endless(3, width_of(zoom), width_of(zoom))
+    return MEMORY.field(seed, zoom, x0, y0, width, height, read)
+
+
+@settings(max_examples=40, deadline=None)
+@given(zooms, seeds, st.data())
+def test_rectangles_agree_where_they_overlap(zoom: int, seed: int, data: st.DataObject) -> None:
+    world = 256 << (zoom - 2)
+    # Anywhere, across the dateline, and across both edges of the map.
+    starts = st.integers(0, world) | st.integers(-60, 20) | st.integers(world - 60, world + 20)
+    x0 = data.draw(starts | st.integers(-3 * world, 3 * world))
+    y0 = data.draw(starts)
+    width, height = data.draw(st.integers(1, 90)), data.draw(st.integers(1, 90))
+    whole = field(zoom, x0, y0, width, height, seed)
+    left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    columns = data.draw(st.integers(1, width - left))
+    rows = data.draw(st.integers(1, height - top))
+    turns = data.draw(st.integers(-2, 2))
+    part = field(zoom, x0 + left + turns * world, y0 + top, columns, rows, seed)
+    assert whole.shape == (4, height, width)
+    assert whole.dtype == np.int8
+    assert np.array_equal(whole[:, top : top + rows, left : left + columns], part)
+
+
+@settings(max_examples=15, deadline=None)
+@given(zooms, st.integers(-500, 500), st.integers(-500, 500), st.data())
+def test_pictures_are_planes_without_end(zoom: int, x0: int, y0: int, data: st.DataObject) -> None:
+    read = endless(4, 1 << 40, 1 << 40)
+    picture = dict(world=None, latitude=47.0)
+    whole = MEMORY.field(1, zoom, x0, y0, 70, 60, read, **picture)
+    left, top = data.draw(st.integers(0, 60)), data.draw(st.integers(0, 50))
+    part = MEMORY.field(1, zoom, x0 + left, y0 + top, 10, 10, read, **picture)
+    assert np.array_equal(whole[:, top : top + 10, left : left + 10], part)
+
+
+@pytest.mark.parametrize(
+    ("zoom", "digest"),
+    [(7, ""), (9, ""), (11, ""), (13, ""), (15, "")],
+)
+def test_fields_are_the_same_for_ever(zoom: int, digest: str) -> None:
+    assert VERSION == 1
+    made = field(zoom, -40, 1000, 120, 110)
+    assert hashlib.sha256(made.tobytes()).hexdigest()[:16] == digest
+
+
+def test_digests_are_the_same_for_ever() -> None:
+    assert BANK.digest[:16] == ""
+    assert MEMORY.digest[:16] == ""
+
+
+def test_field_reads_what_it_says_and_no_more() -> None:
+    for zoom in ZOOMS:
+        asked: list[tuple[int, int, int, int]] = []
+
+        def watched(
+            x0: int, y0: int, width: int, height: int, zoom: int = zoom
+        ) -> NDArray[np.uint8]:
+            asked.append((x0, y0, width, height))
+            return endless(3, width_of(zoom), width_of(zoom))(x0, y0, width, height)
+
+        MEMORY.field(7, zoom, 400, 401, 50, 30, watched)
+        area = MEMORY.reads(zoom, 400, 401, 50, 30)
+        assert asked == [(area.x0, area.y0, area.width, area.height)]
+        assert MEMORY.reach(zoom) % 2 == 0
+        assert area.x0 == 400 // finer(zoom) - MEMORY.reach(zoom)
+
+
+def test_seeds_and_zooms_differ() -> None:
+    fields = [field(9, 500, 500, 80, 80, seed) for seed in (0, 1, 2**64 - 1)]
+    for first, second in zip(fields, fields[1:], strict=False):
+        assert (first != second).any(0).mean() > 0.3
+
+
+def test_beyond_the_maps_edges_the_field_is_mirrored() -> None:
+    for zoom in ZOOMS:
+        height = 256 << (zoom - 2)
+        upper = field(zoom, 100, -20, 30, 40)
+        assert np.array_equal(upper[:, :20], upper[:, :19:-1])
+        lower = field(zoom, 100, height - 20, 30, 40)
+        assert np.array_equal(lower[:, 20:], lower[:, 19::-1])
+
+
+def test_codes_come_from_scenes_in_one_piece() -> None:
+    # Codes that spell their own scene and place; D = 3 numbers of base 7 a coordinate.
+    side = 96
+    place = np.stack(np.mgrid[0:side, 0:side], -1)
+    digits = np.concatenate([place // 49, place // 7 % 7, place % 7], -1).astype(np.int8) - 3
+    described = describe_scene(ground(5, side, side))
+    memory = Memory([Bank((Scene("spelt", {15: digits}, *described),), ENCODER, 6)])
+    read = endless(3, width_of(15), width_of(15))
+    made = memory.field(1, 15, 3000, 3000, 100, 100, read).astype(int) + 3
+    y = made[0] * 49 + made[2] * 7 + made[4]
+    x = made[1] * 49 + made[3] * 7 + made[5]
+    # Where neither coordinate jumps the field shows a scene as it is; so does most of it.
+    along = (np.diff(x, axis=1) == 1) & (np.diff(y, axis=1) == 0)
+    down = (np.diff(y, axis=0) == 1) & (np.diff(x, axis=0) == 0)
+    assert along.mean() > 0.85
+    assert down.mean() > 0.85
+
+
+def test_zoom_13_goes_on_with_what_11_shows() -> None:
+    # The codes of 13 repeat those of 11 four times each way.
+    scenes = []
+    for number in range(3):
+        scene = synthetic_scene(number, 11)
+        fine = scene.codes[11].repeat(4, 0).repeat(4, 1)
+        scenes.append(
+            Scene(
+                scene.name, {11: scene.codes[11], 13: fine}, scene.descriptors, scene.gates,
+                scene.valid,
+            )
+        )  # fmt: skip
+    memory = Memory([Bank(tuple(scenes), ENCODER, 4)])
+    read = endless(3, width_of(11), width_of(11))
+    coarse = memory.field(5, 11, 700, 700, 60, 60, read)
+    fine = memory.field(5, 13, 2800, 2800, 240, 240, read)
+    same = (fine == coarse.repeat(4, 1).repeat(4, 2)).all(0)
+    # Joints run between pixels of 11; all else is the same.
+    assert same.mean() > 0.97
+
+
+def test_stages_without_scenes_know_nothing_and_read_nothing() -> None:
+    memory = Memory([Bank((synthetic_scene(1, 15),), ENCODER, 4)])
+
+    def never(x0: int, y0: int, width: int, height: int) -> NDArray[np.uint8]:
+        raise AssertionError("nothing is to be read")
+
+    assert not memory.field(1, 11, 0, 0, 20, 10, never).any()
+    assert memory.field(1, 11, 0, 0, 20, 10, never).shape == (4, 10, 20)
+    assert memory.reach(11) == memory.reach(13) == 0
+    assert memory.reach(15) > 0
+
+
+def test_banks_are_mixed() -> None:
+    one, two = synthetic_bank(1), synthetic_bank(2)
+    both = Memory([one, two])
+    read = endless(3, width_of(9), width_of(9))
+    mixed = both.field(1, 9, 0, 0, 90, 90, read)
+    assert (mixed != Memory([one]).field(1, 9, 0, 0, 90, 90, read)).any()
+    assert (mixed != Memory([two]).field(1, 9, 0, 0, 90, 90, read)).any()
+    assert len({both.digest, Memory([one]).digest, Memory([two, one]).digest}) == 3
+
+
+def test_banks_of_other_encoders_are_refused() -> None:
+    other = Bank(BANK.scenes, "6" * 64, 4)
+    with pytest.raises(BankError, match=r"encoder 6666.*, expected those of 5555"):
+        Memory([BANK, other])
+    with pytest.raises(BankError, match="at least one"):
+        Memory([])
+
+
+def test_wrong_requests_are_refused() -> None:
+    with pytest.raises(ValueError, match="zoom is 8, expected one of 7, 9, 11, 13, 15"):
+        MEMORY.field(1, 8, 0, 0, 1, 1, endless(3, 64, 64))
+    with pytest.raises(ValueError, match="at least 1 x 1"):
+        field(9, 0, 0, 0, 5)
+    read = endless(3, 64, 64)
+    with pytest.raises(ValueError, match="a world of 128 pixels"):
+        MEMORY.field(1, 7, 0, 0, 5, 5, read, world=World(4, 4))
+
+
+def test_every_choosing_stage_has_its_settings() -> None:
+    assert set(CHOICES) == set(CHOSEN_AT.values())

@@ -1,0 +1,143 @@
+"""The command `elsewhere memory`: banks of layouts from imagery of the user's own."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from generator.circumstances import SHIPPED
+from generator.errors import BankError
+from generator.imagery.options import Options
+from tileserver.commands.basics import say
+from tileserver.commands.configtext import read_settings
+
+if TYPE_CHECKING:
+    from generator.checkpoint import Checkpoint
+    from generator.memory.bank import Bank
+    from generator.memory.building import Built, Found, Work
+    from tileserver.settings import Settings
+
+LISTED = 10
+"""Refused images that are printed; the sheet shows more of them."""
+
+
+def build(args: argparse.Namespace) -> int:
+    """Build a bank, going on with what an earlier call with the same output had done."""
+    settings, target = read_settings(args), Path(args.output)
+    if target.exists() and not args.force:
+        raise BankError(f"{target} is there already, expected a new file, or --force to replace it")
+    if not target.absolute().parent.is_dir():
+        raise BankError(f"{target.absolute().parent} does not exist, expected a folder to write to")
+    loaded = _loaded(settings)
+    # torch takes seconds to import.
+    from generator.memory import bankfile, building
+    from generator.memory.building.sheet import draw
+    from generator.memory.captioned import save
+
+    found = building.gather(args.imagery, _imagery(args), args.zooms)
+    if not found.offers:
+        raise BankError(f"no image can be used: {'; '.join(found.failed[:3])}")
+    for line in found.notes:
+        say(f"note: {line}")
+    work = building.Work(target.with_name(f"{target.name}.work"))
+    try:
+        built = _built(args, loaded, found, work)
+    except KeyboardInterrupt:
+        say("Stopped; the same command goes on from here.")
+        return 130
+    sheet = target.with_name(f"{target.name}.sheet.webp")
+    save(draw(built), sheet)
+    bankfile.save(built.bank, target)
+    work.remove()
+    print(f"Wrote {target}: {_areas(built)}. {sheet} shows what was taken and what was not.")
+    return _named([*found.failed, *(each.sentence for each in built.refused)])
+
+
+def show(args: argparse.Namespace) -> int:
+    """Say what a bank holds and where it comes from, and draw a sheet of it."""
+    settings = read_settings(args)
+    # torch takes seconds to import.
+    from generator.basemap import BaseMap
+    from generator.memory import show as showing
+    from generator.memory.captioned import save
+    from generator.nets.decoder import LayoutDecoder
+
+    loaded = None if args.bank != SHIPPED and args.output is None else _loaded(settings)
+    bank = _opened(args.bank, loaded)
+    print(showing.text(bank))
+    if args.output is not None and loaded is not None:
+        assert isinstance(loaded.network, LayoutDecoder)
+        canvas = showing.sheet(bank, loaded.network, BaseMap.open(settings.base, settings.tone))
+        save(canvas, Path(args.output))
+        say(f"Wrote {args.output}")
+    return 0
+
+
+def _opened(name: str, loaded: Checkpoint | None) -> Bank:
+    """Open the bank of a file, or the weights' own. Raises BankError."""
+    from generator.memory import bankfile
+
+    if name != SHIPPED:
+        return bankfile.load(Path(name), None if loaded is None else loaded.encoder_digest)
+    assert loaded is not None
+    if loaded.bank is None:
+        raise BankError("these weights hold no memory of their own, expected a file of a bank")
+    return loaded.bank
+
+
+def _loaded(settings: Settings) -> Checkpoint:
+    """Load the weights, which must have an encoder. Raises GeneratorError."""
+    say("Loading the network")
+    from generator.memory.weights import open_weights
+
+    return open_weights(settings.weights, settings.threads)
+
+
+def _imagery(args: argparse.Namespace) -> Options:
+    """Return how the imagery is read. Raises ImageryError."""
+    return Options(gsd=args.gsd, box=args.bbox, clouds=args.clouds, items=args.items)
+
+
+def _built(args: argparse.Namespace, loaded: Checkpoint, found: Found, work: Work) -> Built:
+    """Build the bank with a bar on standard error. Raises BankError."""
+    from generator.memory import building
+
+    options = building.BuildOptions(
+        budget=dict.fromkeys(args.zooms, args.budget * 1e6),
+        exclude=tuple(args.exclude),
+        licences=None if args.licences is None else frozenset(args.licences.split(",")),
+    )
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}  left"),
+        TimeRemainingColumn(),
+    )
+    assert loaded.encoder is not None
+    maker = building.Maker(loaded.encoder, loaded.encoder_digest)
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        return building.build(found.offers, maker, options, work, bar)
+
+
+def _areas(built: Built) -> str:
+    """Say what was taken of each stage."""
+    from generator.memory.building.sheet import stages
+
+    zooms = sorted({each.zoom for each in built.taken})
+    parts = (f"{built.area(zoom) / 1e6:.1f} megapixels for zoom {stages(zoom)}" for zoom in zooms)
+    return f"{len(built.bank.scenes)} scenes, " + ", ".join(parts)
+
+
+def _named(refused: Sequence[str]) -> int:
+    """Name what was refused; returns the exit status."""
+    for line in refused[:LISTED]:
+        say(f"refused: {line}")
+    if len(refused) > LISTED:
+        say(f"and {len(refused) - LISTED:,} more are refused")
+    return 0

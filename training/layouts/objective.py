@@ -1,0 +1,54 @@
+"""How far images are from their targets: patches at four octaves, and pretrained features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from training.critic import Standard
+from training.loss import patches
+from training.perceptual import GAINS, Perceptual, detail
+
+_SCALE = 8.0
+"""Images in [-1, 1] times this have detail of about one, as the smoothed norms expect."""
+
+
+def distance(first: list[Tensor], second: list[Tensor]) -> Tensor:
+    """Mean length of the differences of maps [B, C, h, w], smooth at zero; a scalar."""
+    terms = [
+        ((a - b).square().mean(1) + 1e-4).sqrt().mean()
+        for a, b in zip(first, second, strict=True)
+    ]
+    return torch.stack(terms).mean()
+
+
+class Objective:
+    """Weighted sum of distances; standardises features by the targets' running moments.
+
+    weights: of `pixels` and `features`. Features' levels weigh by how little their gradient is
+    at the image, so that each says the same.
+    """
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        self.weights = dict(weights)
+        self.perceptual = Perceptual()
+        self.standard = Standard()
+
+    def __call__(self, images: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Total and parts; images and targets [B, 3, H, W] in [-1, 1]."""
+        pixels = distance(patches(images * _SCALE), patches(targets * _SCALE))
+        with torch.no_grad():
+            wanted = [detail(targets), *self.perceptual(targets)]
+            self.standard.update(wanted)
+            wanted = self.standard(wanted)
+        seen = self.standard([detail(images), *self.perceptual(images)])
+        levels = [
+            distance([a], [b]) * (GAINS[1] / gain) ** 0.5
+            for a, b, gain in zip(seen, wanted, GAINS, strict=True)
+        ]
+        features = torch.stack(levels).sum()
+        parts = {"pixels": pixels.detach(), "features": features.detach()}
+        total = self.weights["pixels"] * pixels + self.weights["features"] * features
+        return total, parts

@@ -1,0 +1,97 @@
+"""Everything that a training of the layout memory needs to go on to the step."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from generator import checkpoint
+from generator.network import ExactUNet, channels_last
+from generator.nets.decoder import LayoutDecoder, padded
+from generator.nets.encoder import Encoder
+from training.ema import Ema
+from training.errors import TrainingError
+from training.layouts.recipe import Recipe
+
+STATE = "state.pt"
+
+
+class Pair(nn.Module):
+    """Encoder and decoder, trained and averaged together: codes mean what both agree on."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.encoder = Encoder(recipe.network)
+        self.decoder = LayoutDecoder(recipe.network)
+
+    def forward(self, *_: Tensor) -> Tensor:
+        """Not called: the parts are."""
+        raise AssertionError("a pair is not called as a whole")
+
+
+class State:
+    """Networks, their average, optimiser and counters of a run."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe = recipe
+        pair = Pair(recipe)
+        padded(pair.decoder)
+        self.pair = channels_last(pair)
+        self.ema: Ema[Pair] = Ema(self.pair, recipe.ema)
+        self.optimiser = torch.optim.AdamW(
+            self.pair.parameters(), 4e-4, betas=(0.85, 0.99), weight_decay=0.0
+        )
+        self.step = 0
+        self.seconds = 0.0
+
+    def start(self) -> None:
+        """Take the body of the recipe's initial weights; raises GeneratorError."""
+        if not self.recipe.init:
+            return
+        network = checkpoint.load(Path(self.recipe.init)).network
+        if not isinstance(network, ExactUNet):
+            raise TrainingError(f"{self.recipe.init} holds no exact U-Net to start from")
+        theirs = network.state_dict()
+        ours = self.pair.decoder.state_dict()
+        taken = {
+            name: value
+            for name, value in theirs.items()
+            if name in ours and ours[name].shape == value.shape and not name.startswith("embedding")
+        }
+        for pair in (self.pair, self.ema.network):
+            pair.decoder.load_state_dict(taken, strict=False)
+
+    def save(self, folder: Path) -> None:
+        """Write the state to `folder`, atomically."""
+        folder.mkdir(parents=True, exist_ok=True)
+        data: dict[str, Any] = {
+            "pair": self.pair.state_dict(),
+            "ema": self.ema.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "updates": self.ema.updates,
+        }
+        partial = folder / (STATE + ".part")
+        torch.save(data, partial)
+        os.replace(partial, folder / STATE)
+
+    def load(self, folder: Path) -> bool:
+        """Continue from `folder`; returns False where there is nothing to continue."""
+        if not (folder / STATE).exists():
+            return False
+        try:
+            data = torch.load(folder / STATE, weights_only=True)
+            self.pair.load_state_dict(data["pair"])
+            self.ema.network.load_state_dict(data["ema"])
+            self.optimiser.load_state_dict(data["optimiser"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise TrainingError(f"{folder / STATE} is no state of this recipe: {error}") from error
+        self.step, self.seconds = int(data["step"]), float(data["seconds"])
+        self.ema.updates = int(data["updates"])
+        return True
