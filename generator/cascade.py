@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from generator.basemap import BaseMap
 from generator.block import Block
 from generator.checkpoint import Checkpoint, describe_config
-from generator.config import LayoutConfig, SamplerConfig, to_json
+from generator.config import SamplerConfig, to_json
 from generator.layoutstage import LayoutStage
 from generator.memory.field import Memory, Rectangle
 from generator.network import SCALE, ExactUNet, channels_last
@@ -36,8 +36,6 @@ _FINISHED = 8
 _EQUATOR = 156543.03392804097
 
 Pixels = NDArray[np.uint8]
-Square = tuple[int, int, int]
-"""World pixels of a zoom: first column, first row, side; may reach beyond the map."""
 Read = Callable[[Tile], Pixels]
 
 
@@ -159,11 +157,11 @@ class Cascade:
         if block.stage is None or block.stage <= self.basemap.zoom:
             return ()
         first, tiles = self._window_of(block)
-        x0, y0, side = self._around(first, tiles)
-        needed = _tiles(first.z - 2, Rectangle(x0, y0, side, side))
+        area = _core(first, tiles).grown(self.margin)
+        needed = _tiles(first.z - 2, area)
         if self.memory is not None:
             # The choice of layouts sees further, at 13 two zooms above the parent.
-            read = self.memory.reads(first.z, x0, y0, side, side)
+            read = self.memory.reads(first.z, area.x0, area.y0, area.width, area.height)
             needed |= _tiles(self.memory.chosen_at(first.z) - 2, read)
         return tuple(needed)
 
@@ -193,37 +191,29 @@ class Cascade:
         margin = stage.margin
         columns, rows = _columns(tile, margin, tiles), _rows(tile, margin, tiles)
         parent = _gather(tile.z - 2, columns, rows, read)
-        side = tiles * _CORE + 2 * margin
-        x0, y0 = tile.x * _CORE - margin, tile.y * _CORE - margin
-        strength, resolutions = self._strength(tile.z), _resolutions(tile.z, rows)
-        if isinstance(stage, LayoutStage):
-            codes = self._codes(seed, tile.z, (x0, y0, side), read)
-            with self._lock:
-                return stage(parent, codes, resolutions, strength)
-        size = SCALE * side
-        noise = stage.noise(seed, tile.z, SCALE * x0, SCALE * y0, size, size)
+        latent = self.latent(seed, tile.z, _core(tile, tiles).grown(margin), read)
         with self._lock:
-            return stage(parent, noise, resolutions, strength)
+            return stage(parent, latent, _resolutions(tile.z, rows), self._strength(tile.z))
 
-    def _codes(self, seed: int, zoom: int, square: Square, read: Read) -> NDArray[np.int8]:
-        """Layout codes int8 [D, side, side] of a square of parent pixels of a stage."""
-        x0, y0, side = square
+    def latent(self, seed: int, zoom: int, area: Rectangle, read: Read) -> NDArray[Any]:
+        """Noise or layout codes of a rectangle of parent pixels of a stage: what it draws from.
+
+        Noise: float32 [3, 4h, 4w]; codes: int8 [D, h, w], all 0 without a memory.
+        """
         if self.memory is None:
-            config = self.checkpoint.network.config
-            assert isinstance(config, LayoutConfig)
-            return np.zeros((config.dimensions, side, side), np.int8)
+            return self.stage_at(zoom).latent(seed, zoom, area)
         level = self.memory.chosen_at(zoom) - 2
 
         def pixels(x: int, y: int, width: int, height: int) -> Pixels:
             columns = np.arange(x, x + width) % (TILE_SIZE << level)
             return _gather(level, columns, _mirrored(np.arange(y, y + height), level), read)
 
-        return self.memory.field(seed, zoom, x0, y0, side, side, pixels)
+        return self.memory.field(seed, zoom, area.x0, area.y0, area.width, area.height, pixels)
 
-    def _around(self, first: Tile, tiles: int) -> Square:
-        """Parent pixels that the network reads for `tiles` x `tiles` tiles from `first` on."""
-        x0, y0 = first.x * _CORE - self.margin, first.y * _CORE - self.margin
-        return x0, y0, tiles * _CORE + 2 * self.margin
+    def chosen(self, seed: int, block: Block, read: Read) -> NDArray[Any]:
+        """Noise or layout codes of a stage's block with its margin, from the tiles it needs."""
+        first, tiles = self._window_of(block)
+        return self.latent(seed, first.z, _core(first, tiles).grown(self.margin), read)
 
     def _window_of(self, block: Block) -> tuple[Tile, int]:
         """Return the first tile of what is sampled with a block, and its tiles on each side."""
@@ -287,6 +277,11 @@ def average(pixels: Pixels) -> Pixels:
     total = whole[0::2, 0::2] + whole[1::2, 0::2] + whole[0::2, 1::2] + whole[1::2, 1::2]
     mean: Pixels = ((total + 2) // 4).astype(np.uint8)
     return mean
+
+
+def _core(tile: Tile, tiles: int) -> Rectangle:
+    """Parent pixels of `tiles` x `tiles` tiles of a stage from `tile` on."""
+    return Rectangle(tile.x * _CORE, tile.y * _CORE, tiles * _CORE, tiles * _CORE)
 
 
 def _columns(tile: Tile, margin: int, tiles: int = 1) -> NDArray[np.int64]:

@@ -93,7 +93,7 @@ def save(
     held: dict[str, str] = {}
     if bank is not None:
         arrays, held["memory"] = to_tensors(bank)
-        tensors |= {_MEMORY + name: torch.from_numpy(array) for name, array in arrays.items()}
+        tensors |= {_MEMORY + name: torch.tensor(array) for name, array in arrays.items()}
     metadata = held | {
         "format": FORMAT,
         "network": to_json(network.config),
@@ -120,8 +120,8 @@ def load(path: Path | None = None) -> Checkpoint:
     config = network_from_json(metadata["network"])
     parts: dict[str, dict[str, torch.Tensor]] = {"": {}, "encoder": {}, "memory": {}}
     for name, value in tensors.items():
-        part, _, rest = name.rpartition("/")
-        parts.setdefault(part, {})[rest] = value
+        part, slash, rest = name.partition("/")
+        parts.setdefault(part if slash else "", {})[rest if slash else name] = value
     own_encoder, own_memory = parts.pop("encoder"), parts.pop("memory")
     if strangers := parts.keys() - {"", *map(str, STAGE_ZOOMS)}:
         raise WeightsError(

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from generator.conditioning import Conditioner, to_pixels, to_tensor
+from generator.memory.view import Rectangle
 from generator.nets.decoder import LayoutDecoder
 
 
@@ -14,13 +15,19 @@ class LayoutStage:
     """Runs the decoder on windows; equal pixels for equal places, whatever the window.
 
     margin: parent pixels needed round the core on each side; window origins and sides must be
-    even.
+    even. faithful: see `generator.parentpicture.StageLike`.
     """
+
+    faithful: float | None = 0.0
 
     def __init__(self, network: LayoutDecoder) -> None:
         self.network = network
         self.margin = network.margin
         self._condition = Conditioner(network)
+
+    def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[np.int8]:
+        """Return the codes of a rectangle of parent pixels without a memory: zeros, [D, h, w]."""
+        return np.zeros((self.network.config.dimensions, area.height, area.width), np.int8)
 
     def __call__(
         self,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from generator import checkpoint
 from generator.basemap import BaseMap
@@ -17,8 +19,9 @@ from generator.errors import GeneratorError
 from generator.memory import bankfile
 from generator.memory.bank import Bank
 from generator.memory.field import Memory
-from generator.network import SCALE
+from generator.memory.view import Rectangle
 from generator.stage import Stage
+from generator.windows import WindowStage
 
 SHIPPED = "shipped"
 """Names the weights' own memory among files of banks."""
@@ -118,10 +121,12 @@ def _warm(cascade: Cascade) -> None:
 
     Not the paper's network: a window of it takes as long as many tiles.
     """
-    if not isinstance(cascade.stage, Stage):
+    stage = cascade.stage
+    if isinstance(stage, WindowStage):
         return
-    stage = Stage(cascade.stage.network, 1)
-    side = 64 + 2 * stage.margin
-    parent = np.zeros((side, side, 3), np.uint8)
-    noise = np.zeros((3, SCALE * side, SCALE * side), np.float32)
-    stage(parent, noise, np.full(1, 100.0), 0.0)
+    if isinstance(stage, Stage):
+        stage = Stage(stage.network, 1)
+    area = Rectangle(0, 0, 64, 64).grown(stage.margin)
+    parent = np.zeros((area.height, area.width, 3), np.uint8)
+    latent: NDArray[Any] = stage.latent(0, 7, area)
+    stage(parent, latent, np.full(1, 100.0), 0.0)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-from generator.block import Block
+from generator.memory.view import Rectangle
+from generator.nets.decoder import LayoutDecoder
 from generator.network import SCALE, ExactUNet
-from generator.tile import STAGE_ZOOMS, TILE_SIZE, Tile
+from generator.tile import STAGE_ZOOMS, TILE_SIZE
 
 if TYPE_CHECKING:
     from generator.cascade import Cascade
@@ -47,14 +49,22 @@ def gflop_per_tile(cascade: Cascade) -> float:
         states = cascade.states
         work = sum(window_gflop(states.network, states.side, len(g) - 1) for g in states.groups)
         return work / (SCALE * states.side // TILE_SIZE) ** 2
-    blank = np.zeros((TILE_SIZE, TILE_SIZE, 3), np.uint8)
+    stage, core = cascade.stage_at(STAGE_ZOOMS[0]), 2 * TILE_SIZE // SCALE
+    area = Rectangle(0, 0, core, core).grown(stage.margin)
+    blank = np.zeros((area.height, area.width, 3), np.uint8)
+    latent: NDArray[Any] = stage.latent(0, STAGE_ZOOMS[0], area)
     with FlopCounterMode(display=False) as counter:
-        cascade.compute(0, Block.of(Tile(STAGE_ZOOMS[0], 0, 0)), lambda need: blank)
+        stage(blank, latent, np.full(1, 1000.0), 1.0)
     return float(counter.get_total_flops()) / 4e9
 
 
-def window_gflop(network: ExactUNet, side: int, evaluations: int) -> float:
-    """GFLOP of `evaluations` of an exact network on one window, down to `side` parent pixels."""
+def window_gflop(network: ExactUNet | LayoutDecoder, side: int, evaluations: int = 1) -> float:
+    """GFLOP of `evaluations` of a network on one window, down to `side` parent pixels.
+
+    A layout decoder is evaluated once.
+    """
+    if isinstance(network, LayoutDecoder):
+        return _layout_gflop(network, side + 2 * network.margin)
     with torch.device("meta"):
         network = ExactUNet(network.config)
         one = torch.ones(1)
@@ -65,4 +75,14 @@ def window_gflop(network: ExactUNet, side: int, evaluations: int) -> float:
             size = side + 2 * left * network.margin
             child, parent = (torch.empty(1, 3, n, n, device="meta") for n in (SCALE * size, size))
             network(child, parent, code)
+    return float(counter.get_total_flops()) / 1e9
+
+
+def _layout_gflop(network: LayoutDecoder, side: int) -> float:
+    # Its filters switch autocast off, which the meta device does not know: computed in earnest.
+    network, one = LayoutDecoder(network.config), torch.ones(1)
+    codes = torch.zeros(1, network.config.dimensions, side, side)
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        code = network.modulations(network.embedding(one, one))
+        network(codes, torch.zeros(1, 3, side, side), [1.0], code)
     return float(counter.get_total_flops()) / 1e9

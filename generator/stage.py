@@ -10,6 +10,7 @@ from torch import Tensor
 from generator.blocks import crop, crop_to
 from generator.conditioning import Conditioner, to_pixels, to_tensor
 from generator.diffusion import RESIDUAL_GAIN
+from generator.memory.view import Rectangle
 from generator.network import SCALE, ExactUNet, upsample
 from generator.noise import field
 from generator.sampler import Denoise, sample
@@ -21,8 +22,11 @@ class Stage:
     Keeps nothing between windows, so that each of several steps costs one more margin; see
     `generator.states` for the other way.
     margin: parent pixels needed round the core on each side; window origins and sides must be
-    multiples of the network's alignment. noise: the globally fixed field.
+    multiples of the network's alignment. noise: the globally fixed field. faithful: see
+    `generator.parentpicture.StageLike`.
     """
+
+    faithful: float | None = None
 
     def __init__(self, network: ExactUNet, steps: int) -> None:
         self.network = network
@@ -30,6 +34,13 @@ class Stage:
         self.margin = network.margin * steps
         self.noise = field
         self._condition = Conditioner(network)
+
+    def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[np.float32]:
+        """Return the noise of a rectangle of parent pixels, [3, 4h, 4w]; level: its zoom."""
+        x0, y0, width, height = (
+            SCALE * side for side in (area.x0, area.y0, area.width, area.height)
+        )
+        return self.noise(seed, level, x0, y0, width, height)
 
     def __call__(
         self,

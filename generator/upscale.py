@@ -3,8 +3,9 @@
 Each stage is a `Picture` computed on demand from the one before it: windows of a fixed core, read
 with the stage's margin, at fixed places and with fixed noise. A pixel therefore depends only on
 the picture, the seed and its address, and windows fit without a seam. Beyond its own edges the
-picture is its mirror image. Of an intermediate stage only the rows of windows are held that the
-next row of the following stage reads, two as a rule.
+picture is its mirror image. What the picture shows is kept: stages add only what it lacks. Of an
+intermediate stage only the rows of windows are held that the next row of those after it reads, two
+as a rule, more where layouts are chosen by what lies further round.
 """
 
 from __future__ import annotations
@@ -12,45 +13,37 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from generator import noise
-from generator.errors import ImageError
+from generator.errors import ImageError, ImageryError
+from generator.imagery.place import Projected
+from generator.memory.stages import CHOSEN_AT
+from generator.memory.view import Rectangle
+from generator.parentpicture import InMemory, ParentPicture, StageLike
 from generator.raster import Georeference, Picture, open_picture
 from generator.rasterwrite import create_picture
 from generator.tile import EQUATOR_RESOLUTION, STAGE_ZOOMS
+
+if TYPE_CHECKING:
+    from generator.memory.field import Memory
 
 MAX_STAGES = 5
 CORE = 128
 """Parent pixels along a window's side, without the margin; even, as stages ask."""
 
+_ALIGN = 32
+"""A window's sides are multiples of this, as every network's grid allows."""
 _SCALE = 4
 NOISE_LEVEL = 32
 """Noise level of the first stage: far from the world's own, and too wide to wrap."""
 
 Pixels = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
-
-
-class StageLike(Protocol):
-    """One stage: see `generator.stage.Stage`."""
-
-    @property
-    def margin(self) -> int:
-        """Parent pixels needed round a core."""
-
-    def __call__(
-        self,
-        parent: Pixels,
-        noise: NDArray[np.float32],
-        resolution: NDArray[np.float64],
-        augmentation: float,
-    ) -> Pixels:
-        """uint8 [h+2m, w+2m, 3] and float32 [3, 4(h+2m), 4(w+2m)] to uint8 [4h, 4w, 3]."""
 
 
 class SamplerLike(Protocol):
@@ -70,6 +63,10 @@ class CascadeLike(Protocol):
     @property
     def sampler(self) -> SamplerLike:
         """The sampler's configuration."""
+
+    @property
+    def memory(self) -> Memory | None:
+        """Where layouts come from."""
 
 
 def upscale_file(
@@ -91,7 +88,8 @@ def upscale_file(
     if target.exists() and source.exists() and target.samefile(source):
         raise ImageError(f"image {target} is the source itself, expected another file to write")
     with open_picture(source) as picture:
-        made = _chain(cascade, picture, gsd, stages, seed)
+        latitude = None if cascade.memory is None else _latitude(picture)
+        made = chain(cascade, picture, Chain(gsd, stages, seed, latitude))
         place = picture.place.finer(_SCALE**stages) if picture.place else None
         with create_picture(target, made[-1].width, made[-1].height, place) as sink:
             for x, y, pixels in _windows(made, progress):
@@ -106,69 +104,92 @@ def upscale(
     *,
     seed: int = 0,
     progress: Progress | None = None,
+    free: bool = False,
 ) -> Pixels:
-    """Enlarge uint8 [h, w, 3] to [h * 4**stages, w * 4**stages, 3]; see `upscale_file`."""
+    """Enlarge uint8 [h, w, 3] to [h * 4**stages, w * 4**stages, 3]; see `upscale_file`.
+
+    free: stages may change what the picture shows as far as they change a world's own tiles.
+    """
     _check(gsd, stages, seed)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ImageError(f"image is {image.dtype} {image.shape}, expected uint8 [h, w, 3]")
-    made = _chain(cascade, _InMemory(image), gsd, stages, seed)
+    made = chain(cascade, InMemory(image), Chain(gsd, stages, seed, free=free))
     out = np.empty((made[-1].height, made[-1].width, 3), np.uint8)
     for x, y, pixels in _windows(made, progress):
         out[y : y + pixels.shape[0], x : x + pixels.shape[1]] = pixels
     return out
 
 
-class _InMemory:
-    """An array as a picture."""
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What decides the pixels of a chain of stages over a picture.
 
-    place: Georeference | None = None
+    gsd: the picture's metres per pixel; latitude: in degrees, None where unknown; free: as of
+    `upscale`; whole: each stage in one window of its own, for small pictures.
+    """
 
-    def __init__(self, pixels: Pixels) -> None:
-        self._pixels = pixels
-        self.height, self.width = pixels.shape[:2]
-
-    def read(self, x0: int, y0: int, width: int, height: int) -> Pixels:
-        return self._pixels[y0 : y0 + height, x0 : x0 + width]
+    gsd: float
+    stages: int
+    seed: int
+    latitude: float | None = None
+    free: bool = False
+    whole: bool = False
 
 
 class Enlarged:
     """A picture four times as large as its parent, computed window by window when read."""
 
     place: Georeference | None = None
+    parent: ParentPicture
 
-    def __init__(
-        self, cascade: CascadeLike, parent: Picture, gsd: float, *, seed: int, level: int
-    ) -> None:
-        self._parent, self._seed, self._level = parent, seed, level
-        self._resolution = np.full(1, gsd / _SCALE)
-        nearest = nearest_stage(gsd / _SCALE)
-        self._stage = cascade.stage_at(STAGE_ZOOMS[nearest])
-        self._augmentation = cascade.sampler.augmentation[nearest]
+    def __init__(self, cascade: CascadeLike, parent: Picture, number: int, settings: Chain) -> None:
+        self._number, self._settings = number, settings
+        self._resolution = settings.gsd / _SCALE ** (number + 1)
+        nearest = nearest_stage(self._resolution)
+        zoom = STAGE_ZOOMS[nearest]
+        stage = cascade.stage_at(zoom)
+        self._strength = cascade.sampler.augmentation[nearest]
+        if stage.faithful is not None and not settings.free:
+            self._strength = stage.faithful
+        # A stage that goes on with the layouts of the one before chooses them as that one did.
+        above = None
+        if isinstance(parent, Enlarged) and CHOSEN_AT[zoom] == parent.parent.zoom != zoom:
+            above = parent.parent.picture
+        self.parent = ParentPicture(stage, zoom, parent, cascade.memory, above, settings.latitude)
         self.width, self.height = _SCALE * parent.width, _SCALE * parent.height
-        self.columns, self.rows = -(-parent.width // CORE), -(-parent.height // CORE)
-        rows_read = (CORE + 2 * self._stage.margin) // (_SCALE * CORE) + 2
-        self._capacity = rows_read * (self.columns + 1)
+        self._high = self._wide = CORE
+        if settings.whole:
+            self._high, self._wide = (
+                side + -side % _ALIGN for side in (parent.height, parent.width)
+            )
+        self.columns, self.rows = -(-parent.width // self._wide), -(-parent.height // self._high)
+        self._rows_read = 0
+        for picture, rows in zip((parent, above), self.parent.rows(self._high), strict=True):
+            if isinstance(picture, Enlarged):
+                picture.be_read(rows)
         self.computed = 0
         self._kept: OrderedDict[tuple[int, int], Pixels] = OrderedDict()
 
+    def be_read(self, rows: int) -> None:
+        """Prepare for a reader of so many rows at once, beside any others."""
+        self._rows_read += rows
+
     def window(self, column: int, row: int) -> Pixels:
-        """Compute one window, cut off at the picture's edge: uint8 [<= 512, <= 512, 3]."""
-        margin = self._stage.margin
-        side = CORE + 2 * margin
-        x0, y0 = column * CORE - margin, row * CORE - margin
-        parent = _read_mirrored(self._parent, x0, y0, side)
-        field = noise.field(
-            self._seed, self._level, _SCALE * x0, _SCALE * y0, _SCALE * side, _SCALE * side
-        )
-        pixels = self._stage(parent, field, self._resolution, self._augmentation)
+        """Compute one window, cut off at the picture's edge: uint8 [at most 512, 512, 3]."""
+        x0, y0 = column * self._wide, row * self._high
+        pixels = self.parent.draw(
+            self._settings.seed, NOISE_LEVEL + self._number,
+            Rectangle(x0, y0, self._wide, self._high), self._resolution, self._strength,
+        )  # fmt: skip
         self.computed += 1
-        return pixels[: self.height - _SCALE * CORE * row, : self.width - _SCALE * CORE * column]
+        return pixels[: self.height - _SCALE * y0, : self.width - _SCALE * x0]
 
     def read(self, x0: int, y0: int, width: int, height: int) -> Pixels:
         """Return a rectangle inside the picture, keeping some rows of windows for the next."""
         out = np.empty((height, width, 3), np.uint8)
-        for row, into_y, from_y in _pieces(y0, height):
-            for column, into_x, from_x in _pieces(x0, width):
+        high, wide = _SCALE * self._high, _SCALE * self._wide
+        for row, into_y, from_y in _pieces(y0, height, high):
+            for column, into_x, from_x in _pieces(x0, width, wide):
                 out[into_y, into_x] = self._remembered(column, row)[from_y, from_x]
         return out
 
@@ -176,20 +197,18 @@ class Enlarged:
         pixels = self._kept.pop((column, row), None)
         if pixels is None:
             pixels = self.window(column, row)
-            while len(self._kept) >= self._capacity:
+            capacity = (self._rows_read // (_SCALE * self._high) + 2) * (self.columns + 1)
+            while len(self._kept) >= capacity:
                 self._kept.popitem(last=False)
         self._kept[column, row] = pixels
         return pixels
 
 
-def _chain(
-    cascade: CascadeLike, picture: Picture, gsd: float, stages: int, seed: int
-) -> list[Enlarged]:
+def chain(cascade: CascadeLike, picture: Picture, settings: Chain) -> list[Enlarged]:
+    """Return the stages' pictures over `picture`, each the parent of the next, nothing computed."""
     made: list[Enlarged] = []
-    for number in range(stages):
-        parent = made[-1] if made else picture
-        finer = gsd / _SCALE**number
-        made.append(Enlarged(cascade, parent, finer, seed=seed, level=NOISE_LEVEL + number))
+    for number in range(settings.stages):
+        made.append(Enlarged(cascade, made[-1] if made else picture, number, settings))
     return made
 
 
@@ -211,22 +230,20 @@ def _windows(
             report()
 
 
-def _read_mirrored(picture: Picture, x0: int, y0: int, side: int) -> Pixels:
-    """Read a square that may reach beyond the picture, which is mirrored at its edges."""
-    columns, rows = _mirror(x0, side, picture.width), _mirror(y0, side, picture.height)
-    left, top = int(columns.min()), int(rows.min())
-    held = picture.read(left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top)
-    return np.ascontiguousarray(held[rows - top][:, columns - left])
+def _latitude(picture: Picture) -> float | None:
+    """Return the latitude of a picture's middle in degrees, None where it is unknown."""
+    if picture.place is None:
+        return None
+    try:
+        where = Projected("the picture", picture.place)
+        return where.at(picture.width / 2, picture.height / 2).lat
+    except ImageryError:
+        # The place may be of another planet; it is needed for nothing else.
+        return None
 
 
-def _mirror(start: int, count: int, size: int) -> NDArray[np.int64]:
-    folded = np.arange(start, start + count) % (2 * size)
-    return np.minimum(folded, 2 * size - 1 - folded)
-
-
-def _pieces(start: int, length: int) -> Iterator[tuple[int, slice, slice]]:
+def _pieces(start: int, length: int, side: int) -> Iterator[tuple[int, slice, slice]]:
     """Cut [start, start + length) at windows: (window, place in the result, place in it)."""
-    side = _SCALE * CORE
     for window in range(start // side, -(-(start + length) // side)):
         low, high = max(start, window * side), min(start + length, (window + 1) * side)
         yield (

@@ -8,14 +8,17 @@ edges an image is its mirror image, so that small ones work too.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from generator import noise
 from generator.errors import DatasetError, ImageError
-from generator.tile import STAGE_ZOOMS
-from generator.upscale import NOISE_LEVEL, CascadeLike, StageLike, nearest_stage, upscale
+from generator.parentpicture import InMemory, StageLike, averaged
+from generator.upscale import CascadeLike, Chain, chain, upscale
+
+if TYPE_CHECKING:
+    from generator.memory.field import Memory
 
 SCALE = 4
 MAX_STAGES = 2
@@ -23,8 +26,6 @@ LEAST_PARENT = 4
 """Pixels that the shorter side of an image must keep when it is averaged."""
 MAX_WHOLE = 256
 """Longest side of a parent that is regenerated in one window; others go window by window."""
-_ALIGN = 32
-"""A window's core is a multiple of this, as every network's grid allows."""
 
 Pixels = NDArray[np.uint8]
 
@@ -73,6 +74,11 @@ class Told:
         return self
 
     @property
+    def memory(self) -> Memory | None:
+        """Where layouts come from."""
+        return self.cascade.memory
+
+    @property
     def augmentation(self) -> tuple[float, ...]:
         """Strength of degradation that each stage is told."""
         return (self.strength,) * len(self.cascade.sampler.augmentation)
@@ -98,34 +104,16 @@ def degraded(image: Pixels, factor: int) -> Pixels:
     if min(height, width) < least:
         raise ImageError(f"has {width} x {height} pixels, expected at least {least} each way")
     padded = np.pad(image, ((0, -height % factor), (0, -width % factor), (0, 0)), "symmetric")
-    rows, columns = padded.shape[0] // factor, padded.shape[1] // factor
-    total = padded.reshape(rows, factor, columns, factor, 3).sum((1, 3), dtype=np.uint32)
-    mean: Pixels = ((total + factor**2 // 2) // factor**2).astype(np.uint8)
-    return mean
+    return averaged(padded, factor)
 
 
 def regenerated(cascade: CascadeLike, parent: Pixels, gsd: float, stages: int, seed: int) -> Pixels:
     """Enlarge like `generator.upscale.upscale`, a small picture in one window of its own size.
 
+    Stages may change what the parent shows as far as they do in a world.
     parent: uint8 [h, w, 3] of `gsd` metres per pixel; returns [h * 4**stages, w * 4**stages, 3].
     """
     if max(parent.shape[:2]) * SCALE ** (stages - 1) > MAX_WHOLE:
-        return upscale(cascade, parent, gsd, stages, seed=seed)
-    for number in range(stages):
-        parent = _whole(cascade, parent, gsd / SCALE ** (number + 1), seed, NOISE_LEVEL + number)
-    return parent
-
-
-def _whole(cascade: CascadeLike, parent: Pixels, gsd: float, seed: int, level: int) -> Pixels:
-    height, width = parent.shape[:2]
-    nearest = nearest_stage(gsd)
-    stage = cascade.stage_at(STAGE_ZOOMS[nearest])
-    margin = stage.margin
-    pads = [(margin, -size % _ALIGN + margin) for size in (height, width)]
-    window = np.pad(parent, (*pads, (0, 0)), "symmetric")
-    rows, columns = window.shape[:2]
-    field = noise.field(
-        seed, level, -SCALE * margin, -SCALE * margin, SCALE * columns, SCALE * rows
-    )
-    made = stage(window, field, np.full(1, gsd), cascade.sampler.augmentation[nearest])
-    return made[: SCALE * height, : SCALE * width]
+        return upscale(cascade, parent, gsd, stages, seed=seed, free=True)
+    settings = Chain(gsd, stages, seed, free=True, whole=True)
+    return chain(cascade, InMemory(parent), settings)[-1].window(0, 0)

@@ -19,6 +19,7 @@ from generator.blocks import crop
 from generator.conditioning import to_pixels, to_tensor
 from generator.diffusion import alpha_bar
 from generator.layoutstage import LayoutStage
+from generator.memory.view import Rectangle
 from generator.nets.decoder import LayoutDecoder
 from generator.network import SCALE, ExactUNet
 from generator.noise import repeated
@@ -33,7 +34,10 @@ class WindowStage:
     margin: parent pixels needed round the core on each side, a quarter of a window; core sides
     must be multiples of half a window, and window origins congruent to that grid.
     noise: the noise that the method asks for, one tile of half a window's side, repeated.
+    faithful: see `generator.parentpicture.StageLike`.
     """
+
+    faithful: float | None = None
 
     def __init__(self, network: PaperUNet, steps: int) -> None:
         self.network = network
@@ -41,6 +45,13 @@ class WindowStage:
         self.margin = network.config.window // 4
         self.noise = partial(repeated, period=network.window // 2)
         self._abar = alpha_bar().to(network.stem.weight.device)
+
+    def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[np.float32]:
+        """Return the noise of a rectangle of parent pixels, [3, 4h, 4w]; level: its zoom."""
+        x0, y0, width, height = (
+            SCALE * side for side in (area.x0, area.y0, area.width, area.height)
+        )
+        return self.noise(seed, level, x0, y0, width, height)
 
     def __call__(
         self,

@@ -28,6 +28,7 @@ class FakeWorld(FakeRenderer):
 
     stage: FakeStage = field(default_factory=FakeStage)
     sampler: FakeSampler = field(default_factory=FakeSampler)
+    memory: None = None
 
     def __post_init__(self) -> None:
         """Begin as a renderer."""

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_a_scene_knows_its_grid() -> None:
         ({"valid": SCENE.valid[:, :2]}, r"valid .* expected bool \[3, 3\]"),
     ],
 )
-def test_scenes_that_do_not_fit_are_refused(change: dict[str, object], message: str) -> None:
+def test_scenes_that_do_not_fit_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(BankError, match=message):
         dataclasses.replace(SCENE, **change)
 

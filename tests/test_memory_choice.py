@@ -49,15 +49,23 @@ def grid() -> Grid:
 
 def test_hashes_are_the_same_for_ever() -> None:
     made = keys(2**64 - 1, np.array([-1, 0, 1]), 7)
-    assert [f"{key:016x}" for key in made.tolist()] == []
+    assert [f"{key:016x}" for key in made.tolist()] == [
+        "ae393ee75f9ef22c",
+        "24254de0649f1f43",
+        "2430cd3fffea87a2",
+    ]
     assert keys(1, 2)[0] != keys(2, 1)[0]
     lanes = spread(made.astype(np.uint32)[:, None], np.arange(4, dtype=np.uint32))
-    assert lanes.tolist() == []
+    assert lanes.tolist() == [
+        [19393, 46042, 59896, 47697],
+        [54591, 31152, 21556, 31019],
+        [39968, 28457, 36534, 51886],
+    ]
 
 
 def test_gumbel_numbers_are_the_same_everywhere() -> None:
     digest = hashlib.sha256(gumbel().astype("<i4").tobytes()).hexdigest()
-    assert digest[:16] == ""
+    assert digest[:16] == "95428f17d921d4bb"
     exact = -np.log(-np.log((np.arange(65536) + 0.5) / 65536)) * 1024
     assert np.abs(exact % 1 - 0.5).min() > 1e-7
     assert np.abs(gumbel() - exact).max() <= 0.5

@@ -94,12 +94,19 @@ def test_costs_grow_with_distance_and_are_forbidden_outside_the_scene() -> None:
 
 def test_many_cells_and_few_give_the_same_costs() -> None:
     costs = np.random.default_rng(1).integers(0, 4096, (5, 12, 12)).astype(np.int32)
-    narrow, wide = _interpolated(costs, 4, 3), _interpolated(costs, 4, 12)
-    assert narrow.dtype == np.int32
-    assert wide.dtype == np.int64
+    narrow = _interpolated(costs, 4, 3, np.int32)
+    wide = _interpolated(costs, 4, 12, np.int64)
+    # No step overflows.
+    assert np.array_equal(narrow, _interpolated(costs, 4, 3, np.int64))
+    assert np.array_equal(
+        _interpolated(costs, 4, 10, np.int32), _interpolated(costs, 4, 10, np.int64)
+    )
+    assert np.array_equal(
+        _interpolated(costs, 16, 8, np.int32), _interpolated(costs, 16, 8, np.int64)
+    )
     assert np.array_equal(narrow >> 6, wide >> 15)
     assert np.array_equal((narrow >> 3) & 7, (wide >> 3) & 4095)
-    assert (_interpolated(costs, 16, 3) >> 5 & 7 == np.arange(5)[:, None, None]).all()
+    assert (_interpolated(costs, 16, 3, np.int32) >> 5 & 7 == np.arange(5)[:, None, None]).all()
 
 
 def test_no_cell_no_label() -> None:

@@ -31,7 +31,7 @@ def test_a_scene_is_drawn_from_its_codes_over_grey(network: LayoutDecoder) -> No
 
 
 def test_the_sheet_has_a_map_and_every_stage(network: LayoutDecoder) -> None:
-    planet = BaseMap(np.full((64, 128, 3), 80, np.uint8), "none")
+    planet = BaseMap(np.full((64, 128, 3), 80, np.uint8))
     canvas = sheet(synthetic_bank(1, side=32), network, planet)
     assert canvas.shape[1] == WIDTH
     assert canvas.shape[0] > 1500

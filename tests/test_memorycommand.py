@@ -12,6 +12,8 @@ from generator.memory.building import builder
 from tests.fakes_imagery import tiny_weights, write_folder, write_picture
 from tests.fakes_memory import ground
 from tileserver.cli import main
+from tileserver.making.loading import load_renderer
+from tileserver.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +180,7 @@ def test_weights_without_an_encoder_build_nothing(capsys: pytest.CaptureFixture[
     checkpoint.save(Path("old.safetensors"), network(PRESETS["exact-tiny"]), SamplerConfig(), {})
     write_folder(Path("imagery"), 1)
     assert build("imagery", Path("old.safetensors")) == 2
-    assert "hold no encoder of layouts" in capsys.readouterr().err
+    assert "holds no encoder of layouts" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -229,3 +231,13 @@ def test_show_refuses_other_files_and_other_encoders(
     assert main(["memory", "show", "shipped", "--weights", str(other)]) == 2
     assert "hold no memory of their own" in capsys.readouterr().err
     assert main(["memory", "show", str(bank), "--weights", str(other), "-o", "a.txt"]) == 2
+
+
+def test_the_memory_of_the_settings_is_handed_to_the_generator(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr("generator.load", lambda **named: given.append(named["memory"]))
+    for flag in (None, "none", "a.bank,shipped"):
+        load_renderer(Settings.load({"memory": flag}, {}))
+    assert given == [None, (), ("a.bank", "shipped")]

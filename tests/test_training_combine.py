@@ -85,33 +85,3 @@ def test_the_command_writes_the_file(files, tmp_path, monkeypatch, capsys):
     assert main() == 0
     assert f"wrote {out} (" in capsys.readouterr().out
     assert same(checkpoint.load(out).network_of(15), 1)
-
-
-def test_a_gain_scales_luminance_and_colour_of_what_a_stage_adds(files, tmp_path, monkeypatch):
-    out = tmp_path / "gained.safetensors"
-    for name in ("common", "fine"):  # heads begin as zeros
-        network = checkpoint.load(files[name]).network
-        torch.nn.init.normal_(network.head.weight)
-        checkpoint.save(files[name], network, SamplerConfig(1), {"steps": 1})
-    line = ["training", "combine", str(files["common"]), f"15={files['fine']}", "--out", str(out)]
-    monkeypatch.setattr("sys.argv", [*line, "--gain", "15=1.5,0.5"])
-    assert main() == 0
-    made, before = checkpoint.load(out), checkpoint.load(files["fine"]).network
-    heads = [n.head.weight.view(3, -1) for n in (made.network_of(15), before)]
-    means = [head.mean(0) for head in heads]
-    assert torch.allclose(means[0], 1.5 * means[1], atol=0.05)
-    colours = [head - mean for head, mean in zip(heads, means, strict=True)]
-    assert torch.allclose(colours[0], 0.5 * colours[1], atol=0.05)
-    assert made.record["stages"]["15"]["gain"] == [1.5, 0.5]
-    common = checkpoint.load(files["common"]).network
-    assert torch.equal(made.network_of(7).head.weight, common.head.weight)
-
-
-@pytest.mark.parametrize("gain", ["15=1.1", "14=1,1", "15=0,1", "15=x,y", "13=1.1,1"])
-def test_a_gain_that_cannot_be_is_refused(files, tmp_path, monkeypatch, capsys, gain):
-    out = tmp_path / "x.safetensors"
-    line = ["training", "combine", str(files["common"]), f"15={files['fine']}", "--out", str(out)]
-    monkeypatch.setattr("sys.argv", [*line, "--gain", gain])
-    assert main() == 2
-    assert "gain" in capsys.readouterr().err
-    assert not out.exists()

@@ -111,10 +111,6 @@ def test_distilling_brings_one_step_nearer_to_the_teacher_and_leaves_it_as_it_wa
         CONFIG,
         rate=1e-2,
         distillation=20.0,
-        lattice=0,
-        specks=0,
-        amounts=0,
-        traits=0,
         chains_from=99,
     )
     trainer, samples = make(folder, config)

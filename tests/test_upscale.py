@@ -14,6 +14,9 @@ from PIL import Image
 from generator import noise as noise_module
 from generator import upscale as module
 from generator.errors import ImageError
+from generator.memory import Memory
+from generator.memory.view import Rectangle
+from generator.parentpicture import InMemory
 from generator.upscale import upscale, upscale_file
 
 Pixels = NDArray[np.uint8]
@@ -25,7 +28,12 @@ class FakeStage:
     """Blurs the parent over its margin, enlarges it and adds noise: needs all that it is given."""
 
     margin: int = MARGIN
+    faithful: float | None = None
     calls: list[tuple[float, float]] = field(default_factory=list)
+
+    def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[np.float32]:
+        sides = (4 * side for side in (area.x0, area.y0, area.width, area.height))
+        return noise_module.field(seed, level, *sides)
 
     def __call__(
         self,
@@ -61,6 +69,7 @@ class FakeCascade:
 
     stage: FakeStage = field(default_factory=FakeStage)
     sampler: FakeSampler = field(default_factory=FakeSampler)
+    memory: Memory | None = None
 
     def stage_at(self, zoom: int) -> FakeStage:
         assert zoom in (7, 9, 11, 13, 15)
@@ -155,8 +164,7 @@ def test_a_geotiff_keeps_its_place_on_a_finer_grid(tmp_path: Path) -> None:
 
 def test_memory_does_not_grow_with_the_height() -> None:
     cascade = FakeCascade()
-    source = module._InMemory(picture(600, 64))
-    made = module._chain(cascade, source, 64.0, 2, 0)
+    made = module.chain(cascade, InMemory(picture(600, 64)), module.Chain(64.0, 2, 0))
     held = 0
     for _ in module._windows(made, None):
         held = max(held, len(made[0]._kept))

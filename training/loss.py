@@ -71,16 +71,6 @@ def energy_score(first: list[Tensor], second: list[Tensor], truth: list[Tensor])
     return total / len(truth)
 
 
-def limited(gradient: Tensor, most: Tensor) -> Tensor:
-    """Shorten a gradient's samples [B, 3, H, W] to what equal shares of the norm `most` give each.
-
-    Calm windows, whose errors are relative to little, would else drown the others.
-    """
-    norms = gradient.flatten(1).norm(dim=1) * len(gradient) ** 0.5 / most
-    shortened: Tensor = gradient / norms.clamp(min=1)[:, None, None, None]
-    return shortened
-
-
 def relativistic(better: list[Tensor], worse: list[Tensor]) -> Tensor:
     """Softplus of how far scores [B, 1, h, w] of `worse` exceed those of `better`, a scalar.
 

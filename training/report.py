@@ -67,8 +67,7 @@ def stages_table(rows: list[StageRow]) -> str:
     """Single stages; columns of distances that no row has are left out."""
     headers = [
         "zoom", "windows", "sliced Wasserstein / bicubic's", "real's", "spectrum dB", "bicubic's",
-        "real's", "dB by octave", "real's", "of colour", "real's", "shape", "bicubic's", "real's",
-        "contrast / real's",
+        "real's", "dB by octave", "real's", "of colour", "real's", "contrast / real's",
     ]  # fmt: skip
     lines = [
         [
@@ -76,7 +75,6 @@ def stages_table(rows: list[StageRow]) -> str:
             f"{r.real.sw / r.bicubic.sw:.2f}", f"{r.made.spectrum:.1f}",
             f"{r.bicubic.spectrum:.1f}", f"{r.real.spectrum:.1f}", _signed(r.made.octaves),
             _signed(r.real.octaves), _signed(r.made.colours), _signed(r.real.colours),
-            f"{r.made.shape:.2f}", f"{r.bicubic.shape:.2f}", f"{r.real.shape:.2f}",
             f"{r.made.contrast:.2f}",
         ]
         for r in rows

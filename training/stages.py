@@ -24,7 +24,6 @@ from training.metrics import (
     spectrum,
 )
 from training.pairs import Pairs, draw_pairs, draw_real
-from training.traits import shape_error
 
 Images = NDArray[np.uint8]
 
@@ -35,7 +34,6 @@ class Figures:
 
     sw: sliced Wasserstein of 7x7 Laplacian patches; spectrum: mean |dB| over the octaves that the
     parent lacks; octaves: signed dB of each; colours: the same of differences of colour;
-    shape: mean error of the shape of detail (training.traits), in natural spreads;
     kid: kernel distance x 1000 and fd: Frechet distance of EfficientNet-Lite2 features, None with
     too few windows; fid: None without Inception.
     """
@@ -44,7 +42,6 @@ class Figures:
     spectrum: float
     octaves: tuple[float, float]
     colours: tuple[float, float]
-    shape: float
     contrast: float
     kid: float | None
     fd: float | None
@@ -81,7 +78,6 @@ class Judge:
             spectrum=absolute_error(difference),
             octaves=octave_errors(difference),
             colours=octave_errors(decibels(colour_spectrum(images), colour_spectrum(truth))),
-            shape=shape_error(images, truth),
             contrast=contrast(images) / contrast(truth),
             kid=kid,
             fd=fd,

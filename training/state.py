@@ -12,19 +12,14 @@ import torch
 from torch import Tensor
 
 from generator.build import AnyNetwork, build, preset
-from generator.config import AnyConfig, PaperConfig
+from generator.config import AnyConfig, NetworkConfig, PaperConfig
 from generator.network import ExactUNet, channels_last, padded
 from generator.paper import PaperUNet
 from training.critic import Critic, ParentCritic
 from training.ema import Ema
 from training.errors import TrainingError
-from training.phases import Phases, extremes, steps
-from training.running import Running
-from training.traits import Traits
 
 STATE = "state.pt"
-MEMORIES = ("running", "traits", "lattice", "specks")
-"""Parts of a state that may be missing: they fill again within a hundred steps."""
 WARM_UP = 100
 """Steps over which the learning rates rise."""
 Network = TypeVar("Network", ExactUNet, PaperUNet)
@@ -41,10 +36,7 @@ class RunConfig:
     accumulate: batches whose gradients make one step.
     perceptual, adversarial: share of the gradient that the energy score of pretrained features,
     and the critic, have beside that of pixel patches, whose share is 1.
-    penalty: weight of the critic's gradient penalty; lattice: of the unevenness of steps over the
-    phases of the pixel grid, beside the pixels; specks: of that of the sharpest points;
-    spectral: of the error of mean power and mean steps in a step; amounts: of the same over the
-    last windows; traits: of the error of the shape of detail over the last windows.
+    penalty: weight of the critic's gradient penalty.
     degradation: how real parents are weakened, a kind of training.degradation.
     focus: zoom of the stage that the network is for alone; 0: every stage.
     omit: zoom of a stage that has another network, and gets no samples; 0: none.
@@ -64,11 +56,6 @@ class RunConfig:
     perceptual: float = 0.5
     adversarial: float = 2.5
     penalty: float = 0.3
-    lattice: float = 3.0
-    specks: float = 0.5
-    spectral: float = 0.0
-    amounts: float = 8.0
-    traits: float = 0.2
     ema: float = 0.998
     degradation: str = "high-order"
     focus: int = 0
@@ -103,7 +90,14 @@ class DistillConfig(RunConfig):
 
 def read_config(fields: dict[str, Any]) -> RunConfig:
     """Return the configuration of a state's fields; raises TypeError if they are of neither."""
-    return DistillConfig(**fields) if "teacher" in fields else RunConfig(**fields)
+    kind = DistillConfig if "teacher" in fields else RunConfig
+    known = {field.name for field in dataclasses.fields(kind)}
+    if unknown := fields.keys() - known:
+        raise TypeError(
+            f"its configuration has {', '.join(sorted(unknown))}, expected only what this "
+            "version's train takes"
+        )
+    return kind(**fields)
 
 
 class RunState(Generic[Network]):
@@ -173,8 +167,7 @@ class RunState(Generic[Network]):
             data = torch.load(folder / STATE, map_location=self.device, weights_only=True)
             self._check_teacher(folder, data["config"])
             for name, part in self.parts().items():
-                if name in data or name not in MEMORIES:
-                    part.load_state_dict(data[name])
+                part.load_state_dict(data[name])
         except (KeyError, RuntimeError, ValueError) as error:
             raise TrainingError(
                 f"{folder / STATE} is not a state of preset {self.config.preset}: {error}"
@@ -213,8 +206,6 @@ class State(RunState[ExactUNet]):
         super().__init__(config, device, padded(network))
         kind = ParentCritic if isinstance(config, DistillConfig) else Critic
         self.critic = kind().to(device)
-        self.running, self.traits = Running().to(device), Traits().to(device)
-        self.lattice, self.specks = Phases(steps).to(device), Phases(extremes).to(device)
         self.critic_optimiser = torch.optim.AdamW(
             self.critic.parameters(), config.critic_rate, betas=(0.0, 0.99), weight_decay=0.0
         )
@@ -225,14 +216,7 @@ class State(RunState[ExactUNet]):
 
     def parts(self) -> dict[str, Any]:
         """Return the named parts that a checkpoint holds."""
-        critic = {
-            "critic": self.critic,
-            "critic_optimiser": self.critic_optimiser,
-            "running": self.running,
-            "traits": self.traits,
-            "lattice": self.lattice,
-            "specks": self.specks,
-        }
+        critic = {"critic": self.critic, "critic_optimiser": self.critic_optimiser}
         return super().parts() | critic
 
 
@@ -260,7 +244,7 @@ def open_state(config: RunConfig, device: torch.device) -> State | PaperState:
 
 def _continues(ours: AnyConfig, theirs: AnyConfig) -> bool:
     """Whether weights of one configuration are a start for another."""
-    if isinstance(theirs, PaperConfig) or isinstance(ours, PaperConfig):
+    if not (isinstance(ours, NetworkConfig) and isinstance(theirs, NetworkConfig)):
         return ours == theirs
     plain = dataclasses.replace(ours, context=(0, 0))
     return theirs in (ours, plain)

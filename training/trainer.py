@@ -20,15 +20,12 @@ from training.loss import (
     denoising,
     energy_score,
     gradient_penalty,
-    limited,
     mixed_groups,
     patches,
     relativistic,
     shifted_window,
 )
 from training.perceptual import GAINS, Perceptual, detail
-from training.running import class_of
-from training.spectral import spectral
 from training.state import Batch, State
 
 CHAIN_STRENGTHS = (0.2, 0.8)
@@ -36,8 +33,6 @@ CHAIN_STRENGTHS = (0.2, 0.8)
 FAINTEST_START = 0.4
 """Least contrast of a chain's start beside the imagery's own, from zoom 11 down."""
 _FIRST_FAINT_BAND = 2
-LARGEST_SHARE = 6.0
-"""Most that a pull on amounts or shapes counts in a sample, beside the score of pixels."""
 
 
 def pinned_residual(child: Tensor, parent: Tensor) -> Tensor:
@@ -71,8 +66,7 @@ class Trainer:
         sums: dict[str, Tensor] = {}
         batch = {key: value.to(state.device) for key, value in batch.items()}
         share = self.group.share(config.accumulate)
-        remembering = (state.critic, state.running, state.traits, state.lattice, state.specks)
-        memory = Averaged([b for part in remembering for b in part.buffers()], config.accumulate)
+        memory = Averaged(state.critic.buffers(), config.accumulate)
         for number, part in zip(share, _parts(batch, len(share)), strict=True):
             self.random.manual_seed(state.seed_of(number))
             memory.begin()
@@ -131,46 +125,15 @@ class Trainer:
         *windows, coarse = shifted_window([*leaf.chunk(2), truth, base[: len(truth)]], self.random)
         losses = {"pixels": energy_score(*(patches(w * RESIDUAL_GAIN) for w in windows))}
         (gradient,) = torch.autograd.grad(losses["pixels"], leaf, retain_graph=True)
-        unit, bands = gradient.norm(), batch["band"].repeat(2)
-        parents = (batch["augmentation"] > 0).long()
-        parents[len(parents) - config.chains :] = 2
-        classes = class_of(windows[2], parents)
-        for name, weight, pull in (
-            ("lattice", config.lattice, lambda: self.state.lattice(leaf, bands)),
-            ("specks", config.specks, lambda: self.state.specks(leaf, bands)),
-            ("spectral", config.spectral, lambda: spectral(*windows)),
-            (
-                "amounts",
-                config.amounts,
-                lambda: self.state.running(windows, batch["band"], classes),
-            ),
-            ("traits", config.traits, lambda: self.state.traits(windows, batch["band"], classes)),
-        ):
-            if weight:
-                losses[name] = pull()
-                (wanted,) = torch.autograd.grad(losses[name], leaf, retain_graph=True)
-                gradient = gradient + limited(weight * wanted, LARGEST_SHARE * unit)
+        unit = gradient.norm()
         if taught := self._teach(whole.detach(), twice, unit):
             losses["distillation"] = taught[0]
             gradient = gradient + taught[1]
         if self.perceptual is not None:
-            views = torch.cat(windows)
-            maps = [detail(views), *self.perceptual(views)]
-            seen = [m.detach().requires_grad_() for m in maps]
-            losses |= self._features(seen, batch["gsd"], coarse)
-            shares = {"perceptual": config.perceptual, "adversarial": config.adversarial}
-            shared = [torch.zeros_like(m) for m in seen]
-            for name, share in shares.items():
-                if share:
-                    parts = torch.autograd.grad(
-                        losses[name], seen, retain_graph=True, materialize_grads=True
-                    )
-                    shared = [
-                        s + part * (share / (gain * part.norm() + 1e-9))
-                        for s, part, gain in zip(shared, parts, GAINS, strict=True)
-                    ]
-            (other,) = torch.autograd.grad(maps, leaf, shared)
-            scale = sum(shares.values()) * unit / (other.norm() + 1e-12)
+            seen, maps, slopes = self._see(windows, batch["gsd"], coarse)
+            losses |= seen
+            (other,) = torch.autograd.grad(maps, leaf, slopes)
+            scale = (config.perceptual + config.adversarial) * unit / (other.norm() + 1e-12)
             gradient = gradient + other * scale
         images.backward(gradient / config.accumulate)  # type: ignore[no-untyped-call]  # torch
         return losses
@@ -180,6 +143,30 @@ class Trainer:
     ) -> tuple[Tensor, Tensor] | None:
         """What a teacher says of samples: its loss, and its gradient at the images; none here."""
         return None
+
+    def _see(
+        self, windows: list[Tensor], gsd: Tensor, coarse: Tensor
+    ) -> tuple[dict[str, Tensor], list[Tensor], list[Tensor]]:
+        """Losses of what is seen in two samples and the truth, the maps, and the gradient at them.
+
+        windows: [B, 3, H, W] each. Every map has the same say in a loss, and each loss its share.
+        """
+        assert self.perceptual is not None
+        views = torch.cat(windows)
+        maps = [detail(views), *self.perceptual(views)]
+        seen = [m.detach().requires_grad_() for m in maps]
+        losses = self._features(seen, gsd, coarse)
+        shared = [torch.zeros_like(m) for m in seen]
+        for name in ("perceptual", "adversarial"):
+            if share := getattr(self.state.config, name):
+                parts = torch.autograd.grad(
+                    losses[name], seen, retain_graph=True, materialize_grads=True
+                )
+                shared = [
+                    s + part * (share / (gain * part.norm() + 1e-9))
+                    for s, part, gain in zip(shared, parts, GAINS, strict=True)
+                ]
+        return losses, maps, shared
 
     def _features(self, maps: list[Tensor], gsd: Tensor, coarse: Tensor) -> dict[str, Tensor]:
         """Losses of what the pretrained network sees in first samples, second ones and truths."""

@@ -59,6 +59,7 @@ class Scene:
                 f"scene {self.name!r} has {width} x {height} pixels, expected at least 24 x 24"
             )
         grid = grid_shape(height, width)
+        shape: tuple[int, ...]
         wanted: list[tuple[str, NDArray[np.generic], tuple[int, ...], str]] = [
             ("descriptors", self.descriptors, (*grid, SIZE), "int8"),
             ("gates", self.gates, (*grid, GATES), "uint8"),

@@ -1,8 +1,7 @@
 """Banks as safetensors, in a file of their own or beside the tensors of a network.
 
 A bank is two tensors of bytes, `bank/codes` and `bank/places`, each compressed, and one text of
-JSON that describes them. Codes are stored plane by plane in the three highest bits of a byte, where
-the compressor looks for what came before.
+JSON that describes them.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from safetensors.numpy import save as to_bytes
 from generator.errors import BankError
 from generator.memory.bank import Bank, Scene
 from generator.memory.descriptor import GATES, SIZE, grid_shape
+from generator.memory.packing import compress, expand, pack, packed_size, unpack
 from generator.memory.stages import finer
 
 FORMAT = "elsewhere-bank-1"
@@ -34,7 +34,6 @@ CODES, PLACES = "bank/codes", "bank/places"
 
 Bytes = NDArray[np.uint8]
 
-_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "lc": 4, "lp": 0, "pb": 0}]
 _TEXTS = ("name", "source", "licence", "credit", "latitude", "longitude")
 
 
@@ -84,7 +83,11 @@ def to_tensors(bank: Bank) -> tuple[dict[str, Bytes], str]:
 
     The text is for a value of the file's metadata; `from_tensors` makes the bank of them again.
     """
-    codes = b"".join(_code_bytes(scene, bank.dimensions) for scene in bank.scenes)
+    codes = b"".join(
+        pack(scene.codes[zoom], bank.levels)
+        for scene in bank.scenes
+        for zoom in sorted(scene.codes)
+    )
     places = b"".join(_place_bytes(scene) for scene in bank.scenes)
     described = {
         "format": FORMAT,
@@ -98,7 +101,7 @@ def to_tensors(bank: Bank) -> tuple[dict[str, Bytes], str]:
             for scene in bank.scenes
         ],
     }
-    tensors = {CODES: _compressed(codes), PLACES: _compressed(places)}
+    tensors = {CODES: compress(codes), PLACES: compress(places)}
     described["sha256"] = {name: _sha256(tensor) for name, tensor in tensors.items()}
     return tensors, json.dumps(described, sort_keys=True)
 
@@ -125,7 +128,7 @@ def from_tensors(
         for name in (CODES, PLACES):
             if _sha256(tensors[name]) != described["sha256"][name]:
                 raise ValueError(f"{name} has another digest than was written")
-        raw = {name: _expanded(tensors[name]) for name in (CODES, PLACES)}
+        raw = {name: expand(tensors[name]) for name in (CODES, PLACES)}
         scenes = tuple(_scenes(described, raw))
         bank = Bank(scenes, made_by, described["dimensions"], described["levels"])
         if bank.digest != described["digest"]:
@@ -142,21 +145,6 @@ def _damage(where: str) -> Iterator[None]:
         raise BankError(f"{where} is damaged: {error}") from error
 
 
-def _code_bytes(scene: Scene, dimensions: int) -> bytes:
-    planes = [scene.codes[zoom][..., k] for zoom in sorted(scene.codes) for k in range(dimensions)]
-    return b"".join(_raised(plane).tobytes() for plane in planes)
-
-
-def _raised(plane: NDArray[np.int8]) -> Bytes:
-    """Move codes to the highest bits where they fit, -4 to 3."""
-    return (plane.view(np.uint8) << 5) | ((plane.view(np.uint8) >> 3) & 31)
-
-
-def _lowered(plane: Bytes) -> NDArray[np.int8]:
-    """Undo `_raised`."""
-    return ((plane >> 5) | (plane << 3)).view(np.int8)
-
-
 def _place_bytes(scene: Scene) -> bytes:
     """Return descriptors, gates and validity, plane by plane."""
     planes = [np.moveaxis(scene.descriptors, 2, 0), np.moveaxis(scene.gates, 2, 0), scene.valid]
@@ -171,8 +159,9 @@ def _scenes(described: dict[str, Any], raw: dict[str, bytes]) -> Iterator[Scene]
         by_zoom = {}
         for zoom in zooms:
             scale = finer(zoom)
-            shape = (described["dimensions"], scale * height, scale * width)
-            by_zoom[zoom] = np.ascontiguousarray(np.moveaxis(_lowered(codes(*shape)), 0, 2))
+            shape = (scale * height, scale * width, described["dimensions"])
+            levels = described["levels"]
+            by_zoom[zoom] = unpack(codes(packed_size(*shape, levels)), shape, levels)
         rows, columns = grid_shape(height, width)
         descriptors = np.moveaxis(places(SIZE, rows, columns).view(np.int8), 0, 2)
         gates = np.moveaxis(places(GATES, rows, columns), 0, 2)
@@ -204,15 +193,6 @@ class _Cutter:
         """Raise ValueError if anything is left."""
         if self._at != len(self._data):
             raise ValueError(f"{len(self._data) - self._at} bytes too many")
-
-
-def _compressed(data: bytes) -> Bytes:
-    packed = lzma.compress(data, lzma.FORMAT_RAW, filters=_FILTERS)
-    return np.frombuffer(packed, np.uint8)
-
-
-def _expanded(tensor: Bytes) -> bytes:
-    return lzma.decompress(tensor.tobytes(), lzma.FORMAT_RAW, filters=_FILTERS)
 
 
 def _sha256(tensor: Bytes) -> str:

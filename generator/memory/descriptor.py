@@ -41,6 +41,7 @@ Gates = NDArray[np.uint8]
 
 _CELLS = CELLS * CELLS
 _PIXELS = WINDOW * WINDOW
+_AT_ONCE = 512
 
 
 def describe(
@@ -84,9 +85,16 @@ class Picture:
             )
         stride = self._sums.shape[2]
         steps = CELL * np.arange(CELLS)
-        corners = (ys * stride + xs)[:, None] + (steps[:, None] * stride + steps).ravel()
-        cells = self._sums.reshape(len(self._sums), -1).take(corners, axis=1)
-        return _numbers(cells, latitude_feature(degrees, len(ys)))
+        inside = (steps[:, None] * stride + steps).ravel()
+        flat, corners = self._sums.reshape(len(self._sums), -1), ys * stride + xs
+        latitude = latitude_feature(degrees, len(ys))
+        # A few windows at a time, so that their sums stay in the processor's cache.
+        parts = [
+            _numbers(flat.take(corners[some, None] + inside, axis=1), latitude[some])
+            for some in (slice(at, at + _AT_ONCE) for at in range(0, len(ys), _AT_ONCE))
+        ]
+        descriptors, gates = zip(*parts, strict=True)
+        return np.concatenate(descriptors), np.concatenate(gates)
 
 
 def describe_scene(

@@ -85,7 +85,10 @@ def quadrants() -> NDArray[np.float32]:
     """Membership of 8 x 8 cells in the quadrants NW, NE, SW, SE: float32 [64, 4], 0 or 1."""
     row, column = np.divmod(np.arange(CELLS * CELLS), CELLS)
     quadrant = row // (CELLS // 2) * 2 + column // (CELLS // 2)
-    return (quadrant[:, None] == np.arange(4)).astype(np.float32)
+    table = np.zeros((CELLS * CELLS, 4), np.float32)
+    table[np.arange(CELLS * CELLS), quadrant] = 1
+    table.setflags(write=False)
+    return table
 
 
 def latitude_feature(degrees: NDArray[np.int64] | None, count: int) -> NDArray[np.int32]:
@@ -146,7 +149,7 @@ def _texture(plane: NDArray[np.int16]) -> NDArray[np.int16]:
     across = across[:, :-1] + across[:, 1:]
     down = np.abs(plane[1:] - plane[:-1])
     down = down[:-1] + down[1:]
-    total = across[:-2] + across[1:-1]
+    total: NDArray[np.int16] = across[:-2] + across[1:-1]
     total += across[2:]
     total += down[:, :-2]
     total += down[:, 1:-1]

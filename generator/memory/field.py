@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from generator.errors import BankError
 from generator.memory.bank import Bank, Codes
@@ -21,110 +19,61 @@ from generator.memory.choice import (
     phase_of,
     wanted,
 )
-from generator.memory.descriptor import SIZE, Picture
-from generator.memory.features import latitudes
+from generator.memory.descriptor import Picture
+from generator.memory.flatcodes import FlatCodes
 from generator.memory.hashing import keys
-from generator.memory.labels import Shown, Sites, Window, first_site, label
+from generator.memory.labels import Shown, Window, first_site, label
 from generator.memory.lattice import EARTH, Axis, Cells, World, cells
 from generator.memory.places import Places, collect, narrow
 from generator.memory.search import Queries, shortlist
-from generator.memory.stages import CHOICES, CHOSEN_AT, SITE, WINDOW, ChoiceConfig, finer
+from generator.memory.stages import CHOICES, CHOSEN_AT, SITE, WINDOW, finer
+from generator.memory.view import Pixels, Plane, Rectangle, View
+
+__all__ = ["VERSION", "Memory", "Rectangle"]
 
 VERSION = 1
 """Raised whenever the same banks would give another field."""
-
-Pixels = Callable[[int, int, int, int], NDArray[np.uint8]]
-"""(x0, y0, width, height) of the choosing grid to uint8 [height, width, 3]."""
-
-Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Rectangle:
-    """Pixels of one grid, from (x0, y0) on."""
-
-    x0: int
-    y0: int
-    width: int
-    height: int
-
-    def grown(self, by: int) -> Rectangle:
-        """Return the rectangle with a margin of `by` pixels on each side."""
-        return Rectangle(self.x0 - by, self.y0 - by, self.width + 2 * by, self.height + 2 * by)
-
-    def coarser(self, scale: int) -> Rectangle:
-        """Return the pixels `scale` times as long that it touches."""
-        x0, y0 = self.x0 // scale, self.y0 // scale
-        x1, y1 = -(-(self.x0 + self.width) // scale), -(-(self.y0 + self.height) // scale)
-        return Rectangle(x0, y0, x1 - x0, y1 - y0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plane:
-    """The lattice of one world, or of a plane without end, and what its pixels say of latitude."""
-
-    vertical: Axis
-    horizontal: Axis
-    latitude: float | None
-
-    def degrees(self, rows: Integers) -> Integers | None:
-        """Return |latitude| in whole degrees at pixel corners, None where it is unknown."""
-        if self.vertical.length is not None:
-            return latitudes(rows, self.vertical.length)
-        if self.latitude is None:
-            return None
-        return np.full(rows.shape, int(abs(self.latitude) + 0.5), np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """The picture of a rectangle of the choosing grid, and the plane that it is of."""
-
-    area: Rectangle
-    picture: Picture
-    plane: _Plane
-
-    def described(self, ys: Integers, xs: Integers) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
-        """Describe the windows centred at pixel corners, int64 [n] each."""
-        half = WINDOW // 2
-        top, left = self.area.y0 + half, self.area.x0 + half
-        return self.picture.describe(ys - top, xs - left, self.plane.degrees(ys))
 
 
 class Memory:
     """Banks ready to be asked for code fields; a field is a pure function of what `field` is given.
 
+    dimensions: D, numbers of a code; encoder: digest of the encoder that made the codes; credits:
+    one line for each source of all banks, sorted.
     Raises BankError for no bank, or for banks of different encoders.
     """
 
     def __init__(self, banks: Sequence[Bank]) -> None:
         if not banks:
             raise BankError("no bank was given, expected at least one")
-        self.banks = tuple(banks)
-        first = self.banks[0]
-        for bank in self.banks[1:]:
-            if (bank.encoder, bank.dimensions) != (first.encoder, first.dimensions):
+        first = banks[0]
+        for bank in banks[1:]:
+            made = (bank.encoder, bank.dimensions, bank.levels)
+            if made != (first.encoder, first.dimensions, first.levels):
                 raise BankError(
                     f"a bank holds codes of the encoder {bank.encoder[:16]}, "
                     f"expected those of {first.encoder[:16]} as in the first"
                 )
         self.dimensions = first.dimensions
         self.encoder = first.encoder
+        # The banks themselves are not kept: their codes are copied into flat arrays.
+        self.credits = sorted({line for bank in banks for line in bank.credits})
+        self._digests = [bank.digest for bank in banks]
         self._places: dict[int, Places] = {}
-        self._codes: dict[int, _FlatCodes] = {}
+        self._codes: dict[int, FlatCodes] = {}
         for zoom in CHOICES:
-            scenes = [s for bank in self.banks for s in bank.scenes if s.chosen_at == zoom]
+            scenes = [s for bank in banks for s in bank.scenes if s.chosen_at == zoom]
             places = collect(scenes)
             if places.valid.any():
                 self._places[zoom] = places
                 for shown, chosen in CHOSEN_AT.items():
                     if chosen == zoom:
-                        self._codes[shown] = _FlatCodes.of([s.codes[shown] for s in scenes])
+                        self._codes[shown] = FlatCodes.of([s.codes[shown] for s in scenes])
 
     @property
     def digest(self) -> str:
         """Return 64 hexadecimal digits that change with all that decides fields."""
-        parts = [VERSION, *(bank.digest for bank in self.banks)]
+        parts = [VERSION, *self._digests]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @staticmethod
@@ -194,30 +143,30 @@ class Memory:
         pixels: Pixels,
         world: World | None,
         latitude: float | None,
-    ) -> _View:
+    ) -> View:
         """Read the pixels that the field of a rectangle depends on."""
         chosen = CHOSEN_AT[zoom]
         spacing = CHOICES[chosen].spacing
-        sizes = (None, None)
+        sizes: tuple[int | None, int | None] = (None, None)
         if world is not None:
             sizes = (world.height << (chosen - 2), world.width << (chosen - 2))
-        plane = _Plane(Axis(spacing, sizes[0]), Axis(spacing, sizes[1]), latitude)
+        plane = Plane(Axis(spacing, sizes[0]), Axis(spacing, sizes[1]), latitude)
         area = self.reads(zoom, asked.x0, asked.y0, asked.width, asked.height)
         picture = Picture(pixels(area.x0, area.y0, area.width, area.height))
-        return _View(area, picture, plane)
+        return View(area, picture, plane)
 
-    def _inside(self, seed: int, zoom: int, asked: Rectangle, view: _View) -> Codes:
+    def _inside(self, seed: int, zoom: int, asked: Rectangle, view: View) -> Codes:
         """Return the codes of a rectangle of the map, [height, width, D]."""
         chosen, scale = CHOSEN_AT[zoom], finer(zoom)
         places, config = self._places[chosen], CHOICES[chosen]
         core = asked.coarser(scale)
         shown = _shown(places, _lay(seed, chosen, core, view.plane), core, view, chosen)
         window = Window(asked.x0, asked.y0, asked.width, asked.height, scale)
-        labels = label(places, shown, _sites(core, view), window, config)
+        labels = label(places, shown, view.sites(core), window, config)
         return self._codes[zoom].gather(shown, labels, window)
 
 
-def _lay(seed: int, zoom: int, core: Rectangle, plane: _Plane) -> Cells:
+def _lay(seed: int, zoom: int, core: Rectangle, plane: Plane) -> Cells:
     """Return all cells that the choices for a rectangle may depend on."""
     config = CHOICES[zoom]
     margin = config.reach + SITE
@@ -235,7 +184,7 @@ def _lay(seed: int, zoom: int, core: Rectangle, plane: _Plane) -> Cells:
     return cells(seed, zoom, (vertical, rows), horizontal)
 
 
-def _shown(places: Places, laid: Cells, core: Rectangle, view: _View, zoom: int) -> Shown:
+def _shown(places: Places, laid: Cells, core: Rectangle, view: View, zoom: int) -> Shown:
     """Let the cells choose, and return those that may rule in the rectangle."""
     config = CHOICES[zoom]
     size = SITE * (config.sites - 1)
@@ -261,43 +210,3 @@ def _shown(places: Places, laid: Cells, core: Rectangle, view: _View, zoom: int)
         made = choose_alone(places, found)
     ys, xs = laid.ys[ruling], laid.xs[ruling]
     return Shown(made.scene, made.ys - ys, made.xs - xs, ys, xs, laid.keys[ruling])
-
-
-def _sites(core: Rectangle, view: _View) -> Sites:
-    """Describe the picture at the sites in and round a rectangle of the choosing grid."""
-    row, column = core.y0 // SITE, core.x0 // SITE
-    rows = np.arange(row, (core.y0 + core.height - 1) // SITE + 2)
-    columns = np.arange(column, (core.x0 + core.width - 1) // SITE + 2)
-    ys, xs = (SITE * at.ravel() for at in np.meshgrid(rows, columns, indexing="ij"))
-    descriptors, _ = view.described(ys, xs)
-    return Sites(row, column, descriptors.reshape(len(rows), len(columns), SIZE))
-
-
-@dataclass(frozen=True, slots=True)
-class _FlatCodes:
-    """Codes of all scenes of one zoom: int8 [T, D]; first and width: int64 [S], of each scene."""
-
-    codes: Codes
-    first: Integers
-    widths: Integers
-
-    @classmethod
-    def of(cls, scenes: Sequence[Codes]) -> _FlatCodes:
-        """Lay the codes of scenes out flat; the last of all is 0."""
-        dimensions = scenes[0].shape[2]
-        flat = [codes.reshape(-1, dimensions) for codes in scenes]
-        sizes = np.array([len(codes) for codes in flat], np.int64)
-        nothing = np.zeros((1, dimensions), np.int8)
-        widths = np.array([codes.shape[1] for codes in scenes], np.int64)
-        return cls(np.concatenate([*flat, nothing]), sizes.cumsum() - sizes, widths)
-
-    def gather(self, shown: Shown, labels: Integers, window: Window) -> Codes:
-        """Return the codes that the ruling cells show, int8 [height, width, D]."""
-        # Each cell's code at (y, x) of the window is at first + y * width + x.
-        width = self.widths[shown.scene]
-        y = window.y0 + window.scale * shown.top
-        x = window.x0 + window.scale * shown.left
-        first = self.first[shown.scene] + y * width + x
-        rows, columns = np.arange(window.height)[:, None], np.arange(window.width)[None, :]
-        at = np.append(first, 0)[labels] + rows * np.append(width, 0)[labels] + columns
-        return self.codes[np.where(labels < 0, -1, at)]

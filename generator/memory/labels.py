@@ -8,6 +8,7 @@ interpolated in whole numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,10 @@ EDGE_WIDTH = 12
 
 _FORBIDDEN = 4095
 
+_AT_ONCE = 64
+
 Integers = NDArray[np.int64]
+Costs = NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,13 @@ class Shown:
     ys: Integers
     xs: Integers
     keys: NDArray[np.uint64]
+
+    def part(self, cells: slice) -> Shown:
+        """Return some of the cells."""
+        return Shown(
+            self.scene[cells], self.top[cells], self.left[cells], self.ys[cells], self.xs[cells],
+            self.keys[cells],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +98,39 @@ def label(
     """
     factor = SITE * window.scale
     bits = max(len(shown.scene) - 1, 1).bit_length()
-    costs = _interpolated(_site_costs(places, shown, sites, config), factor, bits)
-    tops = factor * first_site(shown.ys, config) - window.y0
-    lefts = factor * first_site(shown.xs, config) - window.x0
-    ends = _ends(places, shown, window)
-    unruled = np.iinfo(costs.dtype).max
-    least = np.full((window.height, window.width), unruled, costs.dtype)
-    size = costs.shape[1]
-    for cell, (top, left) in enumerate(zip(tops.tolist(), lefts.tolist(), strict=True)):
-        above, below, before, behind = ends[cell]
-        y0, y1 = max(top, above, 0), min(top + size, below, window.height)
-        x0, x1 = max(left, before, 0), min(left + size, behind, window.width)
-        if y0 < y1 and x0 < x1:
-            target = least[y0:y1, x0:x1]
-            own = costs[cell, y0 - top : y1 - top, x0 - left : x1 - left]
-            np.minimum(target, own, out=target)
+    kind = np.int64 if (_FORBIDDEN + 1) * 128 * factor << bits > 1 << 31 else np.int32
+    unruled = np.iinfo(kind).max
+    least = np.full((window.height, window.width), unruled, kind)
+    # A few cells at a time, so that their costs stay in the processor's cache.
+    for first in range(0, len(shown.scene), _AT_ONCE):
+        some = shown.part(slice(first, first + _AT_ONCE))
+        costs = _interpolated(_site_costs(places, some, sites, config), factor, bits, kind)
+        costs += 2 * factor * first
+        _lower(least, costs, _corners(some, window, config), _ends(places, some, window))
     ranks = least // (2 * factor) & ((1 << bits) - 1)
     labels: Integers = np.where(least == unruled, -1, ranks).astype(np.int64)
     return labels
+
+
+def _lower(least: Costs, costs: Costs, corners: list[list[int]], ends: list[list[int]]) -> None:
+    """Keep the lesser of each pixel's cost [height, width] and its costs in cells [n, s, s]."""
+    height, width = least.shape
+    size = costs.shape[1]
+    for cell, (top, left), (above, below, before, behind) in zip(costs, corners, ends, strict=True):
+        y0, y1 = max(top, above, 0), min(top + size, below, height)
+        x0, x1 = max(left, before, 0), min(left + size, behind, width)
+        if y0 < y1 and x0 < x1:
+            target = least[y0:y1, x0:x1]
+            np.minimum(target, cell[y0 - top : y1 - top, x0 - left : x1 - left], out=target)
+
+
+def _corners(shown: Shown, window: Window, config: ChoiceConfig) -> list[list[int]]:
+    """Return where each cell's square begins in the window: row, column."""
+    factor = SITE * window.scale
+    tops = factor * first_site(shown.ys, config) - window.y0
+    lefts = factor * first_site(shown.xs, config) - window.x0
+    corners: list[list[int]] = np.stack([tops, lefts], 1).tolist()
+    return corners
 
 
 def first_site(centres: Integers, config: ChoiceConfig) -> Integers:
@@ -156,24 +182,25 @@ def _site_costs(
 
 
 def _interpolated(
-    costs: NDArray[np.int32], factor: int, bits: int
-) -> NDArray[np.int32] | NDArray[np.int64]:
+    costs: NDArray[np.int32], factor: int, bits: int, kind: type[np.int32] | type[np.int64]
+) -> Costs:
     """Interpolate [n, s, s] at the centres of pixels, `factor` between sites, with cells' numbers.
 
     Returns [n, factor (s - 1), factor (s - 1)], 2 factor times ((cost << bits) plus the cell's
     number) for some multiple of the costs, so that one minimum finds the least cost and its cell.
-    int32 where that is wide enough.
     """
-    wide = np.int64 if (_FORBIDDEN + 1) * 128 * factor << bits > 1 << 31 else np.int32
-    after = 2 * np.arange(factor, dtype=wide) + 1
+    after: Costs = 2 * np.arange(factor, dtype=np.int32) + 1
     count, along, fine_along = len(costs), costs.shape[1], factor * (costs.shape[1] - 1)
     # Along the rows, where numbers are few.
-    left, step = costs[:, :, :-1, None].astype(wide), np.diff(costs, axis=2)[..., None]
-    rows = (left * (2 * factor) + step * after).reshape(count, along, fine_along)
+    left: Costs = costs[:, :, :-1, None].astype(kind)
+    step: Costs = np.diff(costs, axis=2)[..., None]
+    rows: Costs = (left * (2 * factor) + step * after).reshape(count, along, fine_along)
     rows = (rows * 16 // factor**2) * (2 * factor) << bits
-    rows += np.arange(count, dtype=wide)[:, None, None]
+    numbers: Costs = np.arange(count, dtype=np.int32)
+    rows += numbers[:, None, None]
     # Down the columns: the rows are long, which keeps the broadcast products fast.
-    upper, step = rows[:, :-1, None] * (2 * factor), np.diff(rows, axis=1)[:, :, None]
-    fine: NDArray[np.int32] | NDArray[np.int64] = step * after[:, None]
+    upper: Costs = rows[:, :-1, None] * (2 * factor)
+    step = np.diff(rows, axis=1)[:, :, None]
+    fine: Costs = step * after[:, None]
     fine += upper
     return fine.reshape(count, fine_along, fine_along)

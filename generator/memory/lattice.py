@@ -62,7 +62,8 @@ class Axis:
         if self.length is None or self.count is None:
             return cells * self.spacing
         turns, cell = np.divmod(cells, self.count)
-        return turns * self.length + cell * self.length // self.count
+        starts: Integers = turns * self.length + cell * self.length // self.count
+        return starts
 
     def cell(self, pixel: int) -> int:
         """Return the cell that covers a pixel."""

@@ -98,6 +98,11 @@ def passes(cells: NDArray[np.uint8], candidates: NDArray[np.uint8]) -> NDArray[n
     )
 
 
+def _passes_all(cells: NDArray[np.uint8], candidates: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    all_three: NDArray[np.bool_] = np.logical_and.reduce(passes(cells, candidates))
+    return all_three
+
+
 def _between(values: NDArray[np.uint8], middle: NDArray[np.uint8], gap: int) -> NDArray[np.bool_]:
     """Say which uint8 values are within `gap` of the middle, without leaving uint8."""
     low = middle - np.minimum(middle, np.uint8(gap))
@@ -112,20 +117,20 @@ def _search(candidates: Class, queries: Queries, config: ChoiceConfig) -> Shortl
     wide = queries.descriptors.astype(np.float32)
     own = (wide * wide).sum(1)
     left = np.concatenate([-2 * wide, np.ones((len(wide), 1), np.float32)], 1)
-    distances = left @ candidates.rows
+    distances: NDArray[np.float32] = left @ candidates.rows
     # Where the nearest passes the gates it is the best; elsewhere shut out all that do not pass.
-    nearest = distances.argmin(1)
-    fits = passes(queries.gates, candidates.gates[:, nearest].T).all(0)
-    for row in np.flatnonzero(~fits):
-        distances[row, ~_admitted(queries.gates[row], candidates.gates)] = _FAR
-        nearest[row] = distances[row].argmin()
+    nearest: Integers = distances.argmin(1)
+    fits = _passes_all(queries.gates, candidates.gates[:, nearest].T)
+    for misfit in np.flatnonzero(~fits):
+        distances[misfit, ~_admitted(queries.gates[misfit], candidates.gates)] = _FAR
+        nearest[misfit] = distances[misfit].argmin()
     best = distances[np.arange(len(own)), nearest]
     # Keep what is within half the best distance of the best, then what passes.
     width = np.floor((best + own) / 2) + config.floor
     row, column = np.divmod(
         np.flatnonzero(distances <= (best + width)[:, None]), distances.shape[1]
     )
-    kept = passes(queries.gates[row], candidates.gates[:, column].T).all(0) | ~fits[row]
+    kept = _passes_all(queries.gates[row], candidates.gates[:, column].T) | ~fits[row]
     row, column = row[kept], column[kept]
     found = Found(
         row,
@@ -142,6 +147,7 @@ def _admitted(cell: NDArray[np.uint8], gates: NDArray[np.uint8]) -> NDArray[np.b
     Where nothing does, tone is let go, then texture, then water.
     """
     water, texture, tone = passes(cell, gates.T)
+    admitted: NDArray[np.bool_]
     for admitted in (water & texture & tone, water & texture, water):
         if admitted.any():
             return admitted

@@ -22,7 +22,6 @@ def open_weights(path: Path | None, threads: int | None = None) -> Checkpoint:
     loaded = checkpoint.load(path)
     if loaded.encoder is None:
         raise WeightsError(
-            f"the weights {path or checkpoint.DEFAULT} hold no encoder of layouts, expected weights "
-            "with one"
+            f"{path or checkpoint.DEFAULT} holds no encoder of layouts, expected weights with one"
         )
     return loaded

@@ -96,7 +96,8 @@ class LayoutDecoder(nn.Module):
     ) -> Tensor:
         dtype = self.stem.weight.dtype
         each = iter(modulations)
-        code = self.code(codes.to(dtype) / self.config.most)
+        laid = (codes.to(dtype) / self.config.most).contiguous(memory_format=torch.channels_last)
+        code = self.code(laid)
         h = torch.cat([code, parent.to(code.dtype)], 1)
         h = self.stem(h.contiguous(memory_format=torch.channels_last))
         for block in self.before:

@@ -45,7 +45,7 @@ class Encoder(nn.Module):
         """
         seen = F.pixel_unshuffle(detail * DETAIL_GAIN, SCALE)
         h = torch.cat([seen, parent], 1).contiguous(memory_format=torch.channels_last)
-        h = self.stem(h)
+        h = self.stem(h.to(self.stem.weight.dtype))
         for block in self.blocks:
             h = block(h)
         return bound(self.head(F.silu(self.norm(h))).float(), self.config.most)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from generator.block import Block
 from generator.tile import MAX_ZOOM, STAGE_ZOOMS, Tile, tiles_in_bbox
 from tileserver.cache.tilecache import TileCache
 from tileserver.making.maker import Maker
@@ -110,15 +111,24 @@ def warm_tile(renderer: Renderer, seed: int, repeats: int = 300) -> float:
 
 
 def network_rate(cascade: Cascade, seed: int, longitude: float, latitude: float) -> Report:
-    """Return milliseconds per network tile, its GFLOP/s, and the share of a matrix product's."""
+    """Return milliseconds per network tile, its GFLOP/s, and the share of a matrix product's.
+
+    Where layouts are chosen, their milliseconds too, beside the network's and not among them.
+    """
     from generator.probe import gflop_per_tile, matrix_rate
 
     maker = Maker(cascade, seed)
-    for tile in rectangle(place_tile(longitude, latitude, MAX_ZOOM), 2, 2):
+    around = rectangle(place_tile(longitude, latitude, MAX_ZOOM), 2, 2)
+    for tile in around:
         maker.make(tile)
     stages = [maker.cost[zoom] for zoom in STAGE_ZOOMS]
     seconds = sum(cost.compute for cost in stages) / sum(cost.tiles for cost in stages)
-    report: Report = {"network_tile_ms": seconds * 1e3}
+    report: Report = {"layouts_tile_ms": None}
+    if getattr(cascade, "memory", None) is not None:
+        choosing = layout_choice(cascade, maker, around[0])
+        seconds -= choosing
+        report["layouts_tile_ms"] = choosing * 1e3
+    report["network_tile_ms"] = seconds * 1e3
     model = cascade.describe()
     precision = str(model.get("precision", "float32"))
     report["gflop_per_tile"] = gflop_per_tile(cascade)
@@ -126,6 +136,20 @@ def network_rate(cascade: Cascade, seed: int, longitude: float, latitude: float)
     report["matrix_gflops"] = matrix_rate(precision, str(model.get("device", "cpu")))
     report["share_of_matrix"] = report["network_gflops"] / report["matrix_gflops"]
     return report
+
+
+def layout_choice(cascade: Cascade, maker: Maker, tile: Tile) -> float:
+    """Return the seconds per tile that the choice of layouts takes, the mean over the stages.
+
+    tile: a zoom-15 tile that `maker` has made with its ancestors.
+    """
+    spent = []
+    for zoom in STAGE_ZOOMS:
+        block = Block.of(tile.parent(tile.z - zoom) if zoom < tile.z else tile)
+        started = time.perf_counter()
+        cascade.chosen(maker.seed, block, maker.pixels)
+        spent.append((time.perf_counter() - started) / len(block.top.children()))
+    return statistics.mean(spent)
 
 
 def timed(maker: Maker, tiles: list[Tile]) -> float:
@@ -168,6 +192,11 @@ def table(report: Report) -> str:
             for zoom, seconds in report["page_view_s"].items()
         ),
         ("stored tile, read and checked", f"{report['warm_tile_ms']:.3f} ms"),
+        *(
+            [("layouts chosen, one tile", f"{report['layouts_tile_ms']:.1f} ms")]
+            if report["layouts_tile_ms"] is not None
+            else []
+        ),
         ("network, one tile", f"{report['network_tile_ms']:.0f} ms"),
         ("network, work per tile", f"{report['gflop_per_tile']:.1f} GFLOP"),
         ("network, rate", f"{report['network_gflops']:.0f} GFLOP/s"),

@@ -221,7 +221,9 @@ def _nothing(decoded: Decoded, source: Source, base: BaseColours) -> str | None:
     if grey.mean() > BRIGHT and not is_base_map(source, few.mean(0).astype(np.float64), base):
         return f"cloud: a mean of {grey.mean():.0f} grey levels, expected at most {BRIGHT:g}"
     if grey.std() < FLAT:
-        return f"flat: a standard deviation of {grey.std():.1f} grey levels, expected {FLAT:g}"
+        return (
+            f"flat: a standard deviation of {grey.std():.1f} grey levels, expected {FLAT:g} or more"
+        )
     return None
 
 

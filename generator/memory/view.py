@@ -1,0 +1,81 @@
+"""What a code field is asked for and made from: rectangles, the plane they lie on, its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.memory.descriptor import SIZE, Picture
+from generator.memory.features import latitudes
+from generator.memory.labels import Sites
+from generator.memory.lattice import Axis
+from generator.memory.stages import SITE, WINDOW
+
+Pixels = Callable[[int, int, int, int], NDArray[np.uint8]]
+"""(x0, y0, width, height) of the choosing grid to uint8 [height, width, 3]."""
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """Pixels of one grid, from (x0, y0) on."""
+
+    x0: int
+    y0: int
+    width: int
+    height: int
+
+    def grown(self, by: int) -> Rectangle:
+        """Return the rectangle with a margin of `by` pixels on each side."""
+        return Rectangle(self.x0 - by, self.y0 - by, self.width + 2 * by, self.height + 2 * by)
+
+    def coarser(self, scale: int) -> Rectangle:
+        """Return the pixels `scale` times as long that it touches."""
+        x0, y0 = self.x0 // scale, self.y0 // scale
+        x1, y1 = -(-(self.x0 + self.width) // scale), -(-(self.y0 + self.height) // scale)
+        return Rectangle(x0, y0, x1 - x0, y1 - y0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """The lattice of one world, or of a plane without end, and what its pixels say of latitude."""
+
+    vertical: Axis
+    horizontal: Axis
+    latitude: float | None
+
+    def degrees(self, rows: Integers) -> Integers | None:
+        """Return |latitude| in whole degrees at pixel corners, None where it is unknown."""
+        if self.vertical.length is not None:
+            return latitudes(rows, self.vertical.length)
+        if self.latitude is None:
+            return None
+        return np.full(rows.shape, int(abs(self.latitude) + 0.5), np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The picture of a rectangle of the choosing grid, and the plane that it is of."""
+
+    area: Rectangle
+    picture: Picture
+    plane: Plane
+
+    def described(self, ys: Integers, xs: Integers) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
+        """Describe the windows centred at pixel corners, int64 [n] each."""
+        half = WINDOW // 2
+        top, left = self.area.y0 + half, self.area.x0 + half
+        return self.picture.describe(ys - top, xs - left, self.plane.degrees(ys))
+
+    def sites(self, core: Rectangle) -> Sites:
+        """Describe the picture at the sites in and round a rectangle of the choosing grid."""
+        row, column = core.y0 // SITE, core.x0 // SITE
+        rows = np.arange(row, (core.y0 + core.height - 1) // SITE + 2)
+        columns = np.arange(column, (core.x0 + core.width - 1) // SITE + 2)
+        ys, xs = (SITE * at.ravel() for at in np.meshgrid(rows, columns, indexing="ij"))
+        descriptors, _ = self.described(ys, xs)
+        return Sites(row, column, descriptors.reshape(len(rows), len(columns), SIZE))

@@ -1,0 +1,158 @@
+"""Worlds of the layout memory: tiles depend on their address alone, and say what they read."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import generator
+from generator import checkpoint
+from generator.basemap import BaseMap
+from generator.block import Block
+from generator.cascade import Cascade, order
+from generator.memory import Memory
+from generator.tile import Tile
+from tests.layouts import tiny_bank, write_layouts
+from tests.networks import assert_same_pixels
+
+PLACES = [
+    Tile(7, 126, 60),
+    Tile(9, 2, 0),
+    Tile(11, 1070, 676),
+    Tile(13, 8190, 8190),
+    Tile(15, 9, 9),
+]
+"""Inside, at the dateline and at the poles."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("layouts")
+    rows, columns = np.mgrid[0:256, 0:512]
+    waves = [np.sin(rows / 5 + k) * np.cos(2 * np.pi * columns / 512 * (3 + k)) for k in range(3)]
+    Image.fromarray((127 + 90 * np.stack(waves, -1)).astype(np.uint8)).save(path / "base.png")
+    write_layouts(path / "layouts.safetensors", tiny_bank())
+    return path
+
+
+def make(folder, precision=torch.float32, bank=0):
+    loaded = checkpoint.load(folder / "layouts.safetensors")
+    memory = None if bank is None else Memory([tiny_bank(bank)])
+    base = BaseMap.open(folder / "base.png")
+    return Cascade(base, loaded, loaded.sampler, torch.device("cpu"), precision, memory)
+
+
+@pytest.fixture(scope="module")
+def cascade(folder):
+    return make(folder)
+
+
+@pytest.fixture(scope="module")
+def store():
+    return {}
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("first", PLACES[:2] + PLACES[3:4])
+def test_a_block_equals_its_tiles_made_singly(folder, first, precision):
+    cascade, store = make(folder, precision), {}
+    cascade.render(5, first, store)
+    tiles = Block.of(first).tiles[1:]
+    single = [cascade.window(5, tile, store.__getitem__) for tile in tiles]
+    assert_same_pixels(np.stack(single), np.stack([store[tile] for tile in tiles]), precision)
+
+
+def test_a_window_across_blocks_and_the_dateline_equals_its_blocks(folder):
+    cascade, store = make(folder, torch.bfloat16), {}
+
+    def read(need):
+        return cascade.render(5, need, store)
+
+    whole = cascade.window(5, Tile(7, 127, 61), read, tiles=2)
+    rows = [np.hstack([read(Tile(7, x, y)) for x in (127, 0)]) for y in (61, 62)]
+    assert_same_pixels(whole, np.vstack(rows), torch.bfloat16)
+
+
+def test_order_and_threads_do_not_change_a_byte(folder):
+    tiles = [Tile(13, 4 * x, 4000 + y) for x in (0, 2047) for y in (0, 2)]
+    tiles += [Tile(15, 16 * 1023, 16000), Tile(11, 1, 1000), Tile(9, 255, 511)]
+    before, results = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            cascade, store = make(folder), {}
+            random.Random(threads).shuffle(tiles)
+            made = {tile: cascade.render(9, tile, store) for tile in tiles}
+            results.append(np.stack([made[tile] for tile in sorted(made)]))
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("tile", PLACES)
+def test_a_block_needs_just_what_it_reads(cascade, store, tile):
+    cascade.render(5, tile, store)
+    block, read = Block.of(tile), set()
+
+    def reading(need):
+        read.add(need)
+        return store[need]
+
+    cascade.compute(5, block, reading)
+    needs = cascade.needs(block)
+    assert set(needs) == read
+    assert len(needs) == len(read)
+    zooms = {tile.z - 2} | ({9} if tile.z == 13 else set())
+    assert {need.z for need in needs} == zooms
+    listed = order(cascade, tile, {need: None for need in needs}.__contains__)
+    assert listed == [block]
+
+
+def test_needs_wrap_round_the_dateline_and_stop_at_the_poles(cascade):
+    def needs(tile):
+        return [need for need in cascade.needs(Block.of(tile)) if need.z == tile.z - 2]
+
+    assert {need.x for need in needs(Tile(9, 0, 100))} == {0, 127}
+    assert {need.y for need in needs(Tile(9, 100, 0))} == {0}
+    assert {need.y for need in needs(Tile(13, 100, 8191))} == {2047}
+
+
+def test_layouts_change_with_seed_and_bank_and_show(folder, cascade, store):
+    tile = Tile(7, 126, 60)
+    here = cascade.render(5, tile, store)
+    others = [make(folder, bank=1).render(5, tile), make(folder, bank=None).render(5, tile)]
+    for other in [*others, cascade.render(6, tile)]:
+        assert (here != other).mean() > 0.1
+    # Without layouts nothing is left that a seed could decide.
+    np.testing.assert_array_equal(others[1], make(folder, bank=None).render(6, tile))
+
+
+def test_what_a_stage_draws_from_is_equal_wherever_rectangles_overlap(cascade, store):
+    tile = Tile(11, 1070, 676)
+    cascade.render(5, tile, store)
+    codes = cascade.chosen(5, Block.of(tile), store.__getitem__)
+    assert codes.shape == (4, 128 + 48, 128 + 48)
+    assert codes.any()
+    beside = Block.of(Tile(11, 1072, 676))
+    cascade.render(5, Tile(11, 1072, 676), store)
+    other = cascade.chosen(5, beside, store.__getitem__)
+    np.testing.assert_array_equal(codes[:, :, 128:], other[:, :, :48])
+
+
+def test_the_memory_is_part_of_the_world_s_identity(folder, cascade):
+    assert cascade.identity == make(folder).identity
+    named = {cascade.identity, make(folder, bank=1).identity, make(folder, bank=None).identity}
+    assert len(named) == 3
+
+
+def test_weights_bring_their_own_memory_and_may_go_without(folder, cascade, tmp_path):
+    base, weights = folder / "base.png", folder / "layouts.safetensors"
+    own = generator.load(base, weights)
+    assert own.memory.digest == cascade.memory.digest
+    assert generator.load(base, weights, memory=()).memory is None
+    assert generator.load(base, weights, memory=("shipped",)).memory.digest == own.memory.digest
+    described = own.describe()
+    assert described["network"]["family"] == "layout"
+    assert described["augmentation"][0] == 1.0

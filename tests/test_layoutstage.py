@@ -1,0 +1,78 @@
+"""A stage of the layout memory: equal windows, parents that are kept, codes that show."""
+
+import numpy as np
+import pytest
+import torch
+
+from generator.layoutstage import LayoutStage
+from generator.memory import Rectangle
+from generator.parentpicture import averaged
+from tests.layouts import tiny_decoder
+from tests.networks import assert_same_pixels
+
+
+@pytest.fixture
+def parent():
+    rows, columns = np.mgrid[0:160, 0:160]
+    values = 120 + 50 * np.sin(rows / 9)[..., None] + 40 * np.cos(columns / 13)[..., None]
+    return np.repeat(values, 3, 2).astype(np.uint8)
+
+
+@pytest.fixture
+def codes():
+    return np.random.default_rng(0).integers(-3, 4, (4, 160, 160)).astype(np.int8)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_metatile_equals_its_single_tiles(parent, codes, strength, dtype):
+    stage = LayoutStage(tiny_decoder().to(dtype))
+    m, core = stage.margin, 16
+    resolution = np.linspace(100, 140, 160)
+
+    def window(top, left, size):
+        rows, columns = slice(top - m, top + size + m), slice(left - m, left + size + m)
+        laid = np.ascontiguousarray(codes[:, rows, columns])
+        return stage(parent[rows, columns], laid, resolution[rows], strength)
+
+    whole = window(56, 60, 2 * core)
+    assert whole.shape == (128, 128, 3)
+    for j in (0, 1):
+        for i in (0, 1):
+            single = window(56 + core * j, 60 + core * i, core)
+            block = whole[64 * j : 64 * j + 64, 64 * i : 64 * i + 64]
+            assert_same_pixels(single, block, dtype)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+def test_a_child_keeps_its_parent_s_colour_and_shape(parent, codes, strength):
+    stage = LayoutStage(tiny_decoder())
+    m = stage.margin
+    child = stage(parent, codes, np.array([300.0]), strength)
+    core = parent[m:-m, m:-m]
+    assert np.abs(child.astype(float) - core.repeat(4, 0).repeat(4, 1)).max() > 2
+    ours, theirs = averaged(child, 16).astype(float), averaged(core, 4).astype(float)
+    assert np.abs(ours - theirs).mean() <= 3
+
+
+def test_without_a_memory_all_codes_are_zero(parent, codes):
+    stage = LayoutStage(tiny_decoder())
+    bare = stage.latent(7, 9, Rectangle(-4, 2, 160, 150))
+    assert bare.shape == (4, 150, 160)
+    assert bare.dtype == np.int8
+    assert not bare.any()
+    made = [stage(parent[:150], laid, np.array([60.0]), 0.5) for laid in (bare, codes[:, :150])]
+    assert (made[0] != made[1]).mean() > 0.3
+
+
+def test_threads_do_not_change_a_pixel(parent, codes):
+    stage = LayoutStage(tiny_decoder())
+    before = torch.get_num_threads()
+    try:
+        results = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            results.append(stage(parent, codes, np.array([50.0]), 0.6))
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(*results)
