@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 
+from generator.block import Block
 from generator.cascade import Cascade
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
+from tests.test_upscale import FakeStage
 from tileserver.commands import bench as module
 from tileserver.commands.bench import (
     bench,
     cold,
     cold_tile,
+    layout_choice,
+    network_rate,
     page_view,
     place_tile,
     rectangle,
     table,
 )
+from tileserver.making.maker import Maker
 
 
 class _OneStep(FakeRenderer):
     states = None
+    memory: object = None
+
+    def stage_at(self, zoom: int) -> FakeStage:
+        return FakeStage()
+
+
+class _WithLayouts(_OneStep):
+    memory = object()
+
+    def chosen(self, seed: int, block: Block, read: Callable[[Tile], object]) -> None:
+        for need in self.needs(block):
+            read(need)
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -58,8 +78,22 @@ def test_the_report_is_whole_json_and_a_table(
     assert report["page_view_s"].keys() == {"13"}
     assert report["matrix_gflops"] > 0
     assert 10 < report["peak_memory_mib"] < 1e6
+    assert report["layouts_tile_ms"] is None
     lines = table(report).splitlines()
+    assert not any(line.startswith("layouts") for line in lines)
     assert any(line.startswith("stored tile") and line.endswith("0.100 ms") for line in lines)
+
+
+def test_the_choice_of_layouts_is_told_beside_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    cascade = cast(Cascade, _WithLayouts())
+    maker, tile = Maker(cascade, 0), place_tile(2.35, 48.86, 15)
+    maker.make(tile)
+    # A block has four tiles.
+    assert layout_choice(cascade, maker, tile) >= 0.02 / 4
+    monkeypatch.setattr(module, "layout_choice", lambda *args: 100.0)
+    report = network_rate(cascade, 0, 2.35, 48.86)
+    assert report["layouts_tile_ms"] == 100_000
+    assert report["network_tile_ms"] == pytest.approx(-100_000, rel=0.05)
 
 
 def test_a_rectangle_stays_on_the_map_and_holds_its_tile() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from generator.block import Block
+from generator.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.batch import estimate as module
 from tileserver.batch.estimate import estimate, work
@@ -23,6 +24,25 @@ BOXES = [(6.0, 45.5, 12.0, 47.5), (179.0, -17.0, -179.0, -16.0), (-4.0, 84.5, 4.
 
 def nothing_stored(zoom: int, places: Numbers) -> Numbers:
     return places
+
+
+class _Further(FakeRenderer):
+    """Reads tiles of the stage before its parents' too, as the choice of layouts does at 13."""
+
+    def needs(self, block: Block) -> tuple[Tile, ...]:
+        near = super().needs(block)
+        if block.stage != 9:
+            return near
+        x, y = block.top.x // 8, block.top.y // 8
+        return near + tuple(Tile(5, (x + i) % 32, y) for i in (-1, 0, 1))
+
+
+@pytest.mark.parametrize("bbox", BOXES)
+def test_inputs_of_several_zooms_are_foreseen(tmp_path: Path, bbox: Box) -> None:
+    region, renderer = Region(bbox, [9]), _Further()
+    _, blocks = work(renderer, region, nothing_stored)
+    seed(Maker(renderer, 0, TileCache.open(tmp_path)), region)
+    assert blocks == Counter(block.top.z for _, block in renderer.calls)
 
 
 @pytest.mark.parametrize("bbox", BOXES)

@@ -76,13 +76,12 @@ def test_a_window_across_blocks_and_the_dateline_equals_its_blocks(folder):
 
 
 def test_order_and_threads_do_not_change_a_byte(folder):
-    tiles = [Tile(13, 4 * x, 4000 + y) for x in (0, 2047) for y in (0, 2)]
-    tiles += [Tile(15, 16 * 1023, 16000), Tile(11, 1, 1000), Tile(9, 255, 511)]
+    tiles = [Tile(13, 0, 4000), Tile(13, 8191, 4002), Tile(11, 2047, 1000), Tile(9, 255, 511)]
     before, results = torch.get_num_threads(), []
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            cascade, store = make(folder), {}
+            cascade, store = make(folder, torch.bfloat16), {}
             random.Random(threads).shuffle(tiles)
             made = {tile: cascade.render(9, tile, store) for tile in tiles}
             results.append(np.stack([made[tile] for tile in sorted(made)]))

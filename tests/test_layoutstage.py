@@ -65,8 +65,9 @@ def test_without_a_memory_all_codes_are_zero(parent, codes):
     assert (made[0] != made[1]).mean() > 0.3
 
 
-def test_threads_do_not_change_a_pixel(parent, codes):
-    stage = LayoutStage(tiny_decoder())
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_threads_do_not_change_a_pixel(parent, codes, dtype):
+    stage = LayoutStage(tiny_decoder().to(dtype))
     before = torch.get_num_threads()
     try:
         results = []
@@ -75,4 +76,4 @@ def test_threads_do_not_change_a_pixel(parent, codes):
             results.append(stage(parent, codes, np.array([50.0]), 0.6))
     finally:
         torch.set_num_threads(before)
-    np.testing.assert_array_equal(*results)
+    assert_same_pixels(*results, dtype)

@@ -12,7 +12,7 @@ from generator import checkpoint
 from generator.config import SamplerConfig
 from generator.errors import BankError, GeneratorError
 from generator.loading import open_memory
-from generator.memory import save
+from generator.memory import Memory, save
 from tests.layouts import STRENGTHS, tiny_bank, tiny_decoder, tiny_encoder, write_layouts
 from tests.networks import tiny_network
 
@@ -123,7 +123,8 @@ def test_banks_of_one_s_own_are_mixed_with_the_weights_own(weights, tmp_path):
     save(tiny_bank(2), tmp_path / "mine.bank")
     loaded = checkpoint.load(weights)
     memory = open_memory((str(tmp_path / "mine.bank"), "shipped"), loaded)
-    assert [bank.digest for bank in memory.banks] == [tiny_bank(2).digest, tiny_bank().digest]
+    assert memory.digest == Memory([tiny_bank(2), tiny_bank()]).digest
+    assert memory.digest != open_memory(None, loaded).digest
     with pytest.raises(BankError) as error:
         open_memory((str(tmp_path / "none.bank"),), loaded)
     assert "none.bank" in one_sentence(error)

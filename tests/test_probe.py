@@ -10,7 +10,8 @@ from generator.cascade import Cascade
 from generator.checkpoint import Checkpoint
 from generator.config import PRESETS, SamplerConfig
 from generator.network import ExactUNet
-from generator.probe import gflop_per_tile, matrix_rate
+from generator.probe import gflop_per_tile, matrix_rate, window_gflop
+from tests.layouts import tiny_decoder
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -33,3 +34,14 @@ def test_two_steps_are_more_than_twice_the_work_of_one() -> None:
     assert work(2) > 2 * work(1)
     # Five steps go by way of states: more windows, of no more margin.
     assert work(4) < work(5) < 1.5 * work(4)
+
+
+def test_a_layout_decoder_s_work_is_about_that_of_an_exact_network() -> None:
+    decoder = tiny_decoder()
+    assert window_gflop(decoder, 64) < 2 * window_gflop(ExactUNet(PRESETS["exact-tiny"]), 64, 1)
+    checkpoint = Checkpoint(decoder, SamplerConfig(), {}, "")
+    device = torch.device("cpu")
+    nowhere = BaseMap.__new__(BaseMap)
+    cascade = Cascade(nowhere, checkpoint, SamplerConfig(), device, torch.float32)
+    # A tile in its block shares the block's margin.
+    assert gflop_per_tile(cascade) == pytest.approx(window_gflop(decoder, 128) / 4)

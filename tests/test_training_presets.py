@@ -4,6 +4,7 @@ import torch
 from generator.config import PRESETS
 from generator.errors import GeneratorError
 from training.__main__ import main
+from training.errors import TrainingError
 from training.presets import Measured, cost, measure, table
 from training.trial import run_config, trial
 
@@ -51,7 +52,22 @@ def test_a_tile_is_timed():
     assert measured.memory > 1
 
 
-@pytest.mark.parametrize("name", PRESETS)
+def test_a_layout_decoder_costs_about_what_the_exact_network_does():
+    layout, exact = cost("layout"), cost("exact-s")
+    assert layout.evaluations == cost("layout-tiny", 9).evaluations == 1
+    assert layout.margin == 36
+    assert exact.gflop < layout.gflop < 1.5 * exact.gflop
+    assert 0 < measure("layout-tiny", CPU, tries=1).milliseconds < 60_000
+
+
+def test_a_layout_decoder_is_trained_from_a_recipe():
+    with pytest.raises(TrainingError, match="'layout', which is trained from a recipe"):
+        run_config("layout")
+    line = trial("layout-tiny", CPU)
+    assert line.startswith("layout-tiny on cpu: trained from a recipe; a tile in ")
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if not name.startswith("layout")])
 def test_every_preset_has_a_run_that_its_state_accepts(name):
     config = run_config(name)
     assert config.preset == name

@@ -13,6 +13,7 @@ import torch
 from generator.errors import GeneratorError
 from training import combine, distill, diversity, landcover, leasing, pricing, seams, steps, table
 from training.errors import TrainingError
+from training.layouts.commands import add_bank, run_bank, run_train
 from training.state import RunConfig, open_state
 
 _EXAMPLES = """examples:
@@ -38,15 +39,20 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_prepare(commands)
     train = commands.add_parser("train", help="train, or continue a run")
+    train.add_argument(
+        "recipe", type=Path, nargs="?",
+        help="recipe of a layout memory; without one, an exact U-Net is trained by the flags below",
+    )  # fmt: skip
     train.add_argument("--data", type=Path, required=True, help="folder made by prepare")
     train.add_argument("--run", type=Path, required=True, help="folder of the run's state and log")
-    train.add_argument("--steps", type=int, required=True, help="train until this step")
+    train.add_argument("--steps", type=int, help="train until this step [the recipe's last]")
     train.add_argument("--init", type=Path, help="start a new run from these safetensors")
     train.add_argument("--workers", type=int, default=1, help="processes that make samples [1]")
     train.add_argument("--threads", type=int, help="threads of the network [all cores]")
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     distill.add_arguments(commands.add_parser("distill", help="one step from a many-step teacher"))
     _add_outputs(commands)
+    add_bank(commands.add_parser("bank", help="write a recipe's weights with their memory"))
     leasing.add_commands(commands)
     for field in dataclasses.fields(RunConfig):
         name = "--" + field.name.replace("_", "-")
@@ -152,6 +158,10 @@ def _train(args: argparse.Namespace) -> int:
     from training.loop import train
     from training.pyramid import Pyramid
 
+    if args.recipe is not None:
+        return run_train(args.recipe, args.data, args.run, args.steps)
+    if args.steps is None:
+        raise TrainingError("--steps is missing: it says until which step to train")
     names = [field.name for field in dataclasses.fields(RunConfig)]
     config = RunConfig(**{name: getattr(args, name) for name in names})
     if args.threads:
@@ -212,6 +222,7 @@ def main() -> int:
         "evaluate": _evaluate,
         "export": _export,
         "sheet": _sheet,
+        "bank": run_bank,
         "combine": combine.run,
         "presets": pricing.run,
         "seams": seams.run,

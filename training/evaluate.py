@@ -143,8 +143,9 @@ class Evaluation:
             "seed": args.seed,
             "clean": args.clean,
             "sources": sorted(args.sources) if args.sources else None,
-            "steps": cascade.stage.steps,
+            "steps": cascade.sampler.steps,
             "weights": cascade.checkpoint.digest,
+            "memory": cascade.memory.digest if cascade.memory else None,
             "without": checkpoint.load(args.without).digest if args.without else None,
             "base": cascade.basemap.digest,
             "data": self.pyramid.digest,
@@ -158,8 +159,9 @@ class Evaluation:
         judge = Judge(Lite2(self.cascade.device), self.args.inception)
         samples = self._samples(self.args.split)
         rows, shown = measure_stages(
-            self.cascade.stage_at, samples, self.count, judge, self.args.clean
-        )
+            self.cascade.stage_at, samples, self.count, judge, self.args.clean,
+            memory=self.cascade.memory,
+        )  # fmt: skip
         if self.args.figures:
             draw_stages(shown, self.args.figures)
         return rows, stages_table(rows)
@@ -172,7 +174,9 @@ class Evaluation:
                 continue
             stage = self.cascade.stage_at(description.zoom)
             learnt, judged = (
-                draw_pairs(stage, samples, band, range(n), self.args.clean)
+                draw_pairs(
+                    stage, samples, band, range(n), self.args.clean, memory=self.cascade.memory
+                )
                 for samples, n in ((known, 2 * self.count), (held_out, self.count))
             )
             accuracies: dict[str, list[float]] = {"made": [], "bicubic": []}
@@ -207,7 +211,9 @@ class Evaluation:
         return scores, regions_table(scores["with"], scores.get("without"))
 
     def _by_region(self, cascade: Cascade, judge: Lite2, count: int) -> Any:
-        return measure_regions(cascade.stage_at, self.pyramid, count, judge, self.args.seed)
+        return measure_regions(
+            cascade.stage_at, self.pyramid, count, judge, self.args.seed, memory=cascade.memory
+        )
 
 
 def _restricted(pyramid: Pyramid, sources: list[str] | None) -> Pyramid:

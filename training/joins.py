@@ -3,7 +3,8 @@
 Four of them generate windows of 256 px, each for itself, as a network with ordinary padding does:
 the shipped network with zero-padded convolutions, so that values near a window's edge depend on
 the window. (A window is mirrored by the few parent pixels that pinning takes off, so that it sees
-nothing of what lies beyond its edge.) The fifth is the product's own way.
+nothing of what lies beyond its edge.) The fifth is the product's own way. What is shared or not is
+the noise that a network draws from, or the layout codes of one that draws layouts.
 """
 
 from __future__ import annotations
@@ -12,15 +13,23 @@ import copy
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.build import AnyNetwork
 from generator.cascade import Cascade, Pixels
+from generator.layoutstage import LayoutStage
+from generator.memory.field import Memory
+from generator.memory.lattice import EARTH, World
+from generator.memory.view import Rectangle
+from generator.nets import decoder
 from generator.network import SCALE, ExactUNet, padded
-from generator.noise import field, repeated
+from generator.noise import repeated
+from generator.paper import PaperUNet
 from generator.stage import Stage
-from generator.tile import EQUATOR_RESOLUTION, STAGE_ZOOMS, TILE_SIZE
+from generator.tile import EQUATOR_RESOLUTION, STAGE_ZOOMS, TILE_SIZE, Tile
 from training.errors import TrainingError
 from training.scenery import Scene
 
@@ -28,17 +37,11 @@ WINDOW = TILE_SIZE // SCALE
 """Parent pixels along a window's side."""
 PERIOD = TILE_SIZE // 2
 """Side of the repeated noise tile in pixels: half a window, so that overlaps have equal noise."""
-_OWN = 16
-"""Added to the noise level where each window has noise of its own."""
-
-Noise = Callable[[int, int, int, int, int, int], NDArray[np.float32]]
-"""(seed, level, x0, y0, width, height) -> [3, height, width]; see `generator.noise.field`."""
-
 INDEPENDENT, OVERLAP, SHARED, OVERLAP_FIELD, EXACT = METHODS = (
     "independent windows",
     "overlap only",
-    "overlap + repeated noise tile",
-    "overlap + noise field",
+    "overlap + repeated tile",
+    "overlap + field",
     "exact (shipped)",
 )
 
@@ -50,22 +53,17 @@ class Joiner:
     """
 
     def __init__(self, cascade: Cascade, seed: int) -> None:
-        network = cascade.checkpoint.network
-        if not isinstance(network, ExactUNet):
-            raise TrainingError(
-                "these weights are of the paper's network; expected those of an exact one, "
-                "which can be run in every one of the ways that are compared"
-            )
         self.cascade, self.seed = cascade, seed
+        self._repeating = repeating(cascade)
         self._padded = {
-            zoom: Stage(padded(copy.deepcopy(own)), cascade.sampler.steps)
+            zoom: _padded(cascade.checkpoint.network_of(zoom), cascade.sampler.steps)
             for zoom in STAGE_ZOOMS
-            if isinstance(own := cascade.checkpoint.network_of(zoom), ExactUNet)
         }
 
     def children(self, scene: Scene) -> Pixels:
         """Return the scene's four children as the product makes them, uint8 [512, 512, 3]."""
-        made = [self.cascade.window(self.seed, tile, scene.read) for tile in scene.children]
+        read = reader(self.cascade, scene)
+        made = [self.cascade.window(self.seed, tile, read) for tile in scene.children]
         return np.vstack([np.hstack(made[:2]), np.hstack(made[2:])])
 
     def join(self, method: str, scene: Scene) -> Pixels:
@@ -97,47 +95,104 @@ class Joiner:
         tile = scene.tile
         stage = self._padded[tile.z + 2]
         x, y = TILE_SIZE * tile.x + x0, TILE_SIZE * tile.y + y0
-        noise = self._noise(method)(
-            self.seed, tile.z + 2, SCALE * x, SCALE * y, TILE_SIZE, TILE_SIZE
-        )
-        # Unpadded, the body's coarse grid begins an odd number of pixels into the window; a
-        # further pixel at the edge puts it at the same places here.
-        shift = 1 if stage.network.context is None else 0
-        edge = stage.network.least_margin * stage.steps + shift
+        latent = self._latent(method, scene, Rectangle(x, y, WINDOW, WINDOW))
+        edge = _edge(stage)
         parent = scene.pixels[y0 : y0 + WINDOW, x0 : x0 + WINDOW]
         mirrored = np.pad(parent, ((edge, edge), (edge, edge), (0, 0)), "symmetric")
-        wide = SCALE * edge
-        noise = np.pad(noise, ((0, 0), (wide, wide), (wide, wide)), "symmetric")
+        wide = edge * (latent.shape[1] // WINDOW)
+        latent = np.pad(latent, ((0, 0), (wide, wide), (wide, wide)), "symmetric")
         # As the paper's: one resolution for the whole window, that of its middle row.
         mercator = math.pi * (1 - 2 * (y + WINDOW // 2) / (TILE_SIZE << tile.z))
         metres = EQUATOR_RESOLUTION / math.cosh(mercator) / (1 << (tile.z + 2))
         strength = self.cascade.sampler.augmentation[STAGE_ZOOMS.index(tile.z + 2)]
-        made = stage(mirrored, noise, np.full(1, metres), strength)
-        return centre(made)
+        return centre(stage(mirrored, latent, np.full(1, metres), strength))
 
-    def _noise(self, method: str) -> Noise:
-        if method == SHARED:
-            return partial(repeated, period=PERIOD)
-        return own if method == OVERLAP else field
+    def _latent(self, method: str, scene: Scene, area: Rectangle) -> NDArray[Any]:
+        cascade = self._repeating if method == SHARED else self.cascade
+        seed = own_seed(self.seed, area) if method == OVERLAP else self.seed
+        return cascade.latent(seed, scene.tile.z + 2, area, reader(self.cascade, scene))
 
 
-def own(seed: int, level: int, x0: int, y0: int, width: int, height: int) -> NDArray[np.float32]:
-    """Noise of a window that shares none with the windows it overlaps by half or more.
+def reader(cascade: Cascade, scene: Scene) -> Callable[[Tile], Pixels]:
+    """Return what a scene's children are made from: its tile, and around it where layouts are."""
+    return scene.read if cascade.memory is None else scene.around
 
-    Windows half their size apart read rectangles of another field that lie side by side; see
-    `generator.noise.field`.
-    """
-    columns, rows = 2 * x0 // width, 2 * y0 // height
-    return field(seed, level + _OWN, columns * width, rows * height, width, height)
+
+def own_seed(seed: int, area: Rectangle) -> int:
+    """Return a seed of a window's own, so that it shares nothing with those that it overlaps."""
+    return (seed + 1 + area.x0 * 2**32 + area.y0) % 2**64
 
 
 def repeating(cascade: Cascade) -> Cascade:
-    """Return the same cascade with the repeated noise tile; the given one is left alone."""
+    """Return the same cascade with one tile of noise, or of layouts, repeated.
+
+    The given one is left alone.
+    """
     other = copy.copy(cascade)
     other.stages = {zoom: copy.copy(stage) for zoom, stage in cascade.stages.items()}
     for stage in other.stages.values():
-        stage.noise = partial(repeated, period=PERIOD)
+        if not isinstance(stage, LayoutStage):
+            stage.noise = partial(repeated, period=PERIOD)
+    if cascade.memory is not None:
+        other.memory = RepeatedMemory(cascade.memory)
     return other
+
+
+class RepeatedMemory(Memory):
+    """A memory of which one tile of PERIOD child pixels is laid over and over.
+
+    The tile is taken from the middle of the 256 x 256 parent pixels in which a rectangle begins.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        # What the other has found out of its banks is shared, not found again.
+        vars(self).update(vars(memory))
+
+    def field(
+        self,
+        seed: int,
+        zoom: int,
+        x0: int,
+        y0: int,
+        width: int,
+        height: int,
+        pixels: Callable[[int, int, int, int], Pixels],
+        *,
+        world: World | None = EARTH,
+        latitude: float | None = None,
+    ) -> NDArray[np.int8]:
+        """Return codes as `Memory.field` does."""
+        side = PERIOD // SCALE
+        first, top = (at // TILE_SIZE * TILE_SIZE + 3 * side for at in (x0, y0))
+        tile = super().field(
+            seed, zoom, first, top, side, side, pixels, world=world, latitude=latitude
+        )
+        rows, columns = np.arange(y0, y0 + height) % side, np.arange(x0, x0 + width) % side
+        return np.ascontiguousarray(tile[:, rows[:, None], columns])
+
+
+def _padded(network: AnyNetwork, steps: int) -> Stage | LayoutStage:
+    """Return a stage of a copy with padded convolutions; raises TrainingError for the paper's."""
+    if isinstance(network, PaperUNet):
+        raise TrainingError(
+            "these weights are of the paper's network; expected those of an exact one or of a "
+            "layout decoder, which can be run in every one of the ways that are compared"
+        )
+    if isinstance(network, ExactUNet):
+        return Stage(padded(copy.deepcopy(network)), steps)
+    return LayoutStage(decoder.padded(copy.deepcopy(network)))
+
+
+def _edge(stage: Stage | LayoutStage) -> int:
+    """Return the parent pixels by which a padded stage's window is mirrored on each side.
+
+    Unpadded, the body's coarse grid begins an odd number of pixels into the window; an odd edge
+    puts it at the same places here.
+    """
+    if isinstance(stage, LayoutStage):
+        return 1
+    shift = 1 if stage.network.context is None else 0
+    return stage.network.least_margin * stage.steps + shift
 
 
 def centre(pixels: Pixels) -> Pixels:

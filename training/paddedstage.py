@@ -48,7 +48,7 @@ class PaddedStage(Stage):
         least = self.network.least_margin
 
         def denoise(x: Tensor, time: int) -> Tensor:
-            clean: Tensor = self.network(x, image, self._told(time, resolution, augmentation))
+            clean: Tensor = self.network(x, image, self._told(resolution, augmentation, time))
             return F.pad(clean, (SCALE * least,) * 4)
 
         with torch.inference_mode():

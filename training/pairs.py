@@ -13,7 +13,10 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from generator.conditioning import to_pixels
+from generator.memory.field import Memory
+from generator.memory.view import Rectangle
 from generator.network import SCALE
+from generator.parentpicture import InMemory, ParentPicture
 from generator.windows import AnyStage
 from training.dataset import BANDS, Samples
 from training.progress import track
@@ -57,19 +60,29 @@ def windows_of(pyramid: Pyramid, split: str, seed: int = 0) -> Samples:
 
 
 def draw_pairs(
-    stage: AnyStage, samples: Samples, band: int, numbers: range, clean: bool = False
+    stage: AnyStage,
+    samples: Samples,
+    band: int,
+    numbers: range,
+    clean: bool = False,
+    *,
+    memory: Memory | None = None,
 ) -> Pairs:
     """Draw windows of BANDS[band] by number from `windows_of` and generate their children.
 
     The same numbers give the same windows and the same noise for every stage. clean: the parent
     is the plain average of its child; otherwise it is degraded by a random strength that the
-    network is told. Raises TrainingError where the imagery holds no usable window.
+    network is told, unless it draws layouts: these are told that parents are real. memory: where
+    layouts come from, chosen as for a user's picture; never from the child.
+    Raises TrainingError where the imagery holds no usable window.
     """
     inner = slice(SCALE * EDGE, -SCALE * EDGE)
     columns: tuple[list[Images], ...] = ([], [], [], [])
     for number in track(numbers, f"zoom {BANDS[band].zoom}: windows"):
         drawn = draw(samples, band, number)
         strength = 0.0 if clean else float(drawn["augmentation"])
+        if stage.faithful is not None:
+            strength = stage.faithful
         small = F.avg_pool2d(drawn["child"], SCALE) if clean else drawn["parent"]
         window = to_pixels(small[None])
         parent = window[EDGE:-EDGE, EDGE:-EDGE]
@@ -78,7 +91,10 @@ def draw_pairs(
         size = (SCALE * CORE, SCALE * CORE)
         enlarged = Pillow.fromarray(parent).resize(size, Pillow.Resampling.BICUBIC)
         columns[2].append(np.asarray(enlarged))
-        columns[3].append(_child(stage, window, number, band, (float(drawn["gsd"]), strength)))
+        held = ParentPicture(stage, BANDS[band].zoom, _fitted(window, stage), memory)
+        core = Rectangle(stage.margin, stage.margin, CORE, CORE)
+        made = held.draw(number, held.zoom, core, float(drawn["gsd"]), strength)
+        columns[3].append(made)
     return Pairs(*(np.stack(column) for column in columns))
 
 
@@ -95,15 +111,9 @@ def draw(samples: Samples, band: int, number: int) -> dict[str, Tensor]:
     return samples.draw(band, np.random.default_rng([band, number, samples.seed]), tone=False)
 
 
-def _child(
-    stage: AnyStage, window: Images, number: int, band: int, told: tuple[float, float]
-) -> Images:
-    """Generate the child of a window's core; told: resolution in metres and strength."""
+def _fitted(window: Images, stage: AnyStage) -> InMemory:
+    """Return a window with the stage's margin round its core, mirrored or cut off to fit."""
     extra = stage.margin - EDGE
     if extra > 0:
-        window = np.pad(window, ((extra, extra), (extra, extra), (0, 0)), "symmetric")
-    elif extra < 0:
-        window = window[-extra:extra, -extra:extra]
-    side = SCALE * window.shape[0]
-    noise = stage.noise(number, BANDS[band].zoom, 0, 0, side, side)
-    return stage(window, noise, np.array([told[0]]), told[1])
+        return InMemory(np.pad(window, ((extra, extra), (extra, extra), (0, 0)), "symmetric"))
+    return InMemory(window[-extra:extra, -extra:extra] if extra else window)

@@ -6,15 +6,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
 from generator.build import AnyNetwork, build, preset
 from generator.loading import pick_precision
+from generator.memory.view import Rectangle
+from generator.nets.decoder import LayoutDecoder
 from generator.network import SCALE, channels_last
 from generator.paper import PaperUNet
+from generator.probe import window_gflop
 from generator.tile import TILE_SIZE
 from generator.windows import stage_of
 
@@ -55,12 +60,12 @@ class Measured:
 def cost(name: str, steps: int | None = None) -> Cost:
     """Count what a preset costs, without weights or arithmetic.
 
-    steps: DDIM steps, or None for the preset's own, 50 for the paper's and 1 for the others.
-    Raises GeneratorError if there is no such preset.
+    steps: DDIM steps, or None for the preset's own, 50 for the paper's and 1 for the others; a
+    layout decoder always takes one. Raises GeneratorError if there is no such preset.
     """
     with torch.device("meta"):
         network = build(preset(name))
-    windows, evaluations = 1, steps or 1
+    windows, evaluations = 1, 1 if isinstance(network, LayoutDecoder) else steps or 1
     if isinstance(network, PaperUNet):
         windows = (_CORE * 2 // network.config.window) ** 2
         evaluations = windows * (steps or PAPER_STEPS)
@@ -79,26 +84,16 @@ def cost(name: str, steps: int | None = None) -> Cost:
 
 def _flop(network: AnyNetwork) -> tuple[int, int]:
     """Operations of a window's condition, and of one evaluation of a window."""
-    one = torch.ones(1, device="meta")
-
-    def images(side: int) -> tuple[torch.Tensor, torch.Tensor]:
-        sides = (SCALE * side, side)
-        child, parent = (torch.empty(1, 3, n, n, device="meta") for n in sides)
-        return child, parent
-
+    if not isinstance(network, PaperUNet):
+        return 0, round(1e9 * window_gflop(network, _CORE, 1))
+    one, side = torch.ones(1, device="meta"), network.config.window
+    child, parent = (torch.empty(1, 3, n, n, device="meta") for n in (SCALE * side, side))
     with torch.inference_mode():
-        if isinstance(network, PaperUNet):
-            child, parent = images(network.config.window)
-            with FlopCounterMode(display=False) as first:
-                features = network.encoder(parent)
-            with FlopCounterMode(display=False) as second:
-                network(child, features, network.embedding(one, one))
-            return first.get_total_flops(), second.get_total_flops()
-        child, parent = images(_CORE + 2 * network.margin)
-        code = network.modulations(network.embedding(one, one, one))
+        with FlopCounterMode(display=False) as first:
+            features = network.encoder(parent)
         with FlopCounterMode(display=False) as second:
-            network(child, parent, code)
-        return 0, second.get_total_flops()
+            network(child, features, network.embedding(one, one))
+    return first.get_total_flops(), second.get_total_flops()
 
 
 def measure(name: str, device: torch.device, steps: int | None = None, tries: int = 5) -> Measured:
@@ -108,13 +103,13 @@ def measure(name: str, device: torch.device, steps: int | None = None, tries: in
     network.eval().requires_grad_(False)
     default = PAPER_STEPS if isinstance(network, PaperUNet) else 1
     stage = stage_of(network, steps or default)
-    side = _CORE + 2 * stage.margin
-    parent = np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8)
-    noise = stage.noise(0, 11, 0, 0, SCALE * side, SCALE * side)
+    area = Rectangle(0, 0, _CORE, _CORE).grown(stage.margin)
+    parent = np.random.default_rng(0).integers(0, 255, (area.height, area.width, 3), np.uint8)
+    latent: NDArray[Any] = stage.latent(0, 11, area)
 
     def tile() -> float:
         began = time.perf_counter()
-        stage(parent, noise, np.array([64.0]), 0.5)
+        stage(parent, latent, np.array([64.0]), 0.5)
         return 1000 * (time.perf_counter() - began)
 
     with _peak(device) as peak:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from generator.memory.field import Memory
 from generator.windows import StageAt
 from training.dataset import BANDS, Samples
 from training.errors import TrainingError
@@ -73,12 +74,18 @@ class RegionScore:
 
 
 def measure_regions(
-    stage_at: StageAt, pyramid: Pyramid, count: int, judge: Lite2, seed: int = 0
+    stage_at: StageAt,
+    pyramid: Pyramid,
+    count: int,
+    judge: Lite2,
+    seed: int = 0,
+    *,
+    memory: Memory | None = None,
 ) -> list[RegionScore]:
     """Score every stage and column that has imagery of held-out (val and test) places.
 
     count: windows per stage and cell. Two networks judged by the same seed see the same windows
-    and the same noise.
+    and the same noise. memory: of stages that draw layouts.
     """
     drawn: dict[tuple[int, int], Pairs] = {}
     for number, cell in enumerate(CELLS):
@@ -87,7 +94,7 @@ def measure_regions(
                 try:
                     if images:
                         stage = stage_at(BANDS[band].zoom)
-                        pairs = draw_pairs(stage, samples, band, range(count))
+                        pairs = draw_pairs(stage, samples, band, range(count), memory=memory)
                         drawn[band, number] = _joined(drawn.get((band, number)), pairs)
                 except TrainingError:
                     # All tries met masked or overexposed windows: the cell counts as empty.

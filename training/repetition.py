@@ -1,7 +1,7 @@
 """Whether noise that repeats shows: autocorrelation of generated sea and desert by distance.
 
-Whole chains are made with the global noise field and with the paper's repeated noise tile. Where
-the tile's period is a multiple of a lag, the repeated detail would correlate with itself.
+Whole chains are made with the global noise field and with the paper's repeated noise tile; those of
+a network that draws layouts with their field and with one tile of it repeated. Where the period is a multiple of a lag, the repeated detail would correlate with itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from generator.cascade import Cascade, Pixels
 from generator.tile import STAGE_ZOOMS
-from training.joins import repeating
+from training.joins import reader, repeating
 from training.metrics import luminance
 from training.progress import track
 from training.report import markdown
@@ -61,7 +61,7 @@ def calm_tiles(cascade: Cascade, scene: Scene, seed: int) -> list[tuple[int, Pix
     """The four children of each stage on the way down from a scene: (zoom, uint8 [512, 512, 3])."""
     found = []
     for zoom in STAGE_ZOOMS:
-        made = cascade.window(seed, scene.children[0], scene.read, 2)
+        made = cascade.window(seed, scene.children[0], reader(cascade, scene), 2)
         found.append((zoom, made))
         scene = scene.below(made)
     return found

@@ -26,11 +26,15 @@ _HALF = TILE_SIZE // 2
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A tile that is a stage's parent and the kind of its centre; pixels: uint8 [256, 256, 3]."""
+    """A tile that is a stage's parent and the kind of its centre; pixels: uint8 [256, 256, 3].
+
+    above: the scene whose child it is.
+    """
 
     kind: str
     tile: Tile
     pixels: Pixels
+    above: Scene | None = None
 
     @property
     def children(self) -> tuple[Tile, Tile, Tile, Tile]:
@@ -51,6 +55,18 @@ class Scene:
             )
         return self.pixels
 
+    def around(self, tile: Tile) -> Pixels:
+        """Return pixels of any tile beside this one or the one above: mirror images at its edges.
+
+        For the choice of layouts, which sees further than the network and further up.
+        """
+        if tile.z < self.tile.z and self.above is not None:
+            return self.above.around(tile)
+        if tile.z != self.tile.z:
+            return self.read(tile)
+        across, down = (tile.x - self.tile.x) % 2, (tile.y - self.tile.y) % 2
+        return self.pixels[:: -1 if down else 1, :: -1 if across else 1]
+
     def below(self, made: Pixels) -> Scene:
         """Return the scene of the child that shows most of the kind.
 
@@ -59,7 +75,7 @@ class Scene:
         parts = [made[y : y + TILE_SIZE, x : x + TILE_SIZE]
                  for y in (0, TILE_SIZE) for x in (0, TILE_SIZE)]  # fmt: skip
         best = max(range(4), key=lambda k: share(self.kind, parts[k]))
-        return Scene(self.kind, self.children[best], np.ascontiguousarray(parts[best]))
+        return Scene(self.kind, self.children[best], np.ascontiguousarray(parts[best]), self)
 
 
 def share(kind: str, pixels: Pixels) -> float:

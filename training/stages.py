@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.memory.field import Memory
 from generator.windows import StageAt
 from training.dataset import BANDS, Samples
 from training.errors import TrainingError
@@ -86,11 +87,18 @@ class Judge:
 
 
 def measure_stages(
-    stage_at: StageAt, samples: Samples, count: int, judge: Judge, clean: bool = False
+    stage_at: StageAt,
+    samples: Samples,
+    count: int,
+    judge: Judge,
+    clean: bool = False,
+    *,
+    memory: Memory | None = None,
 ) -> tuple[list[StageRow], dict[int, Pairs]]:
     """Measure every band that has imagery; returns the rows and a few windows of each to show.
 
-    The yardstick `real` is a second draw of as many real windows from the same places.
+    The yardstick `real` is a second draw of as many real windows from the same places. memory: of
+    stages that draw layouts.
     """
     rows: list[StageRow] = []
     shown: dict[int, Pairs] = {}
@@ -99,7 +107,7 @@ def measure_stages(
             continue
         zoom = BANDS[band].zoom
         try:
-            pairs = draw_pairs(stage_at(zoom), samples, band, range(count), clean)
+            pairs = draw_pairs(stage_at(zoom), samples, band, range(count), clean, memory=memory)
             again = draw_real(samples, band, range(count, 2 * count))
         except TrainingError as error:
             print(f"zoom {zoom} is left out: {error}")

@@ -7,8 +7,11 @@ import time
 import torch
 
 from generator.build import build, preset
+from generator.config import LayoutConfig
+from generator.nets.decoder import LayoutDecoder
 from generator.network import SCALE
 from generator.paper import PaperUNet
+from training.errors import TrainingError
 from training.paper import PaperTrainer
 from training.presets import measure
 from training.state import Batch, RunConfig, State, open_state
@@ -19,12 +22,17 @@ _FURTHER = 8
 
 
 def run_config(name: str) -> RunConfig:
-    """Return how a preset is trained on one sample by denoising alone; raises GeneratorError."""
+    """Return how a preset is trained on one sample by denoising alone; raises GeneratorError.
+
+    Raises TrainingError for a layout decoder, which is trained from a recipe.
+    """
     with torch.device("meta"):
         network = build(preset(name))
     core, margin, rate = 64, 0, 2e-6
     if isinstance(network, PaperUNet):
         core = network.config.window
+    elif isinstance(network, LayoutDecoder):
+        raise TrainingError(f"preset is {name!r}, which is trained from a recipe")
     else:
         margin, rate = network.least_margin + _FURTHER, 2e-4
     return RunConfig(
@@ -50,8 +58,18 @@ def made_up(config: RunConfig, device: torch.device) -> Batch:
 def trial(name: str, device: torch.device, steps: int | None = None) -> str:
     """Train a preset for two steps and make one tile; returns times and memory as one line.
 
-    steps: DDIM steps of the tile, or None for the preset's own. Raises GeneratorError.
+    steps: DDIM steps of the tile, or None for the preset's own. Of a layout decoder the tile alone
+    is made. Raises GeneratorError.
     """
+    line = f"{name} on {device}: trained from a recipe"
+    if not isinstance(preset(name), LayoutConfig):
+        line = f"{name} on {device}: {_trained(name, device)}"
+    made = measure(name, device, steps, tries=1)
+    return f"{line}; a tile in {made.milliseconds / 1000:.2f} s and {made.memory / 1000:.1f} GB"
+
+
+def _trained(name: str, device: torch.device) -> str:
+    """Train a preset for two steps; returns what the second one took."""
     config = run_config(name)
     state = open_state(config, device)
     trainer = Trainer(state) if isinstance(state, State) else PaperTrainer(state)
@@ -62,9 +80,7 @@ def trial(name: str, device: torch.device, steps: int | None = None) -> str:
         losses = trainer.step(dict(batch))
         times.append(time.perf_counter() - began)
     shown = ", ".join(f"{loss} {value:.4f}" for loss, value in losses.items())
-    line = f"{name} on {device}: a training step in {times[-1]:.2f} s ({shown})"
+    line = f"a training step in {times[-1]:.2f} s ({shown})"
     if device.type == "cuda":
         line += f" and {torch.cuda.max_memory_allocated(device) / 1e9:.1f} GB"
-    del trainer, state, batch
-    made = measure(name, device, steps, tries=1)
-    return f"{line}; a tile in {made.milliseconds / 1000:.2f} s and {made.memory / 1000:.1f} GB"
+    return line

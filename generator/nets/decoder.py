@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from generator.blocks import PixelNorm, ResBlock, central_rows, crop_to, frequencies
 from generator.config import LayoutConfig
-from generator.network import SCALE
 from generator.nets.bands import REACH, SIGMA, SPLIT_REACH, blur, contrast_scale, finer, led
+from generator.network import SCALE
 
 OUTPUT_GAIN = 6.0
 """What the network puts out is this many times the normalised detail."""

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from generator.blocks import PixelNorm
 from generator.config import LayoutConfig
-from generator.network import SCALE
 from generator.nets.bands import contrast_scale, finer, led
 from generator.nets.codes import bound, quantise
+from generator.network import SCALE
 
 DETAIL_GAIN = 6.0
 """Brings normalised detail near a standard deviation of one."""

@@ -104,8 +104,8 @@ def work(renderer: Renderer, region: Region, absent: Absent) -> tuple[int, dict[
         every = np.unique(np.concatenate(tops))
         if len(every):
             blocks[zoom] = len(every)
-            inputs = _inputs(renderer, zoom, every)
-            needed[zoom - 1] = absent(zoom - 1, inputs) if len(inputs) else inputs
+            for own, inputs in _inputs(renderer, zoom, every).items():
+                needed[own] = np.union1d(needed.get(own, _NONE), absent(own, inputs))
     for zoom in range(BASE_ZOOM, -1, -1):
         left = needed.pop(zoom, _NONE)
         if zoom in region.zooms:
@@ -135,29 +135,39 @@ def _pieces(region: Region, zoom: int) -> Iterator[Numbers]:
             yield np.arange(first, min(stop, first + COUNTED), dtype=np.int64)
 
 
-def _inputs(renderer: Renderer, zoom: int, tops: Numbers) -> Numbers:
-    """Return the places at `zoom` - 1 of the tiles that blocks read, rising.
+def _inputs(renderer: Renderer, zoom: int, tops: Numbers) -> dict[int, Numbers]:
+    """Return the places of the tiles that blocks read, rising, by zoom.
 
-    What a block reads is some columns times some rows, the ones by its own column, the others by
-    its own row; so each column and each row is asked about once.
+    What a block reads of a zoom is some columns times some rows, the ones by its own column, the
+    others by its own row; so each column and each row is asked about once.
     """
     x, y = tiles_at(zoom, tops)
     columns, rows = np.unique(x), np.unique(y)
-    across = [_sides(renderer, zoom, column, int(rows[0]))[0] for column in columns.tolist()]
-    down = [_sides(renderer, zoom, int(columns[0]), row)[1] for row in rows.tolist()]
-    wide, high = _table(across)[np.searchsorted(columns, x)], _table(down)[np.searchsorted(rows, y)]
-    found = _NONE
-    for i in range(wide.shape[1]):
-        for j in range(high.shape[1]):
-            places = np.unique(places_of(zoom - 1, wide[:, i], high[:, j]))
-            found = np.union1d(found, places)
+    across = [_sides(renderer, zoom, column, int(rows[0])) for column in columns.tolist()]
+    down = [_sides(renderer, zoom, int(columns[0]), row) for row in rows.tolist()]
+    found: dict[int, Numbers] = {}
+    for own in across[0]:
+        wide = _table([sides[own][0] for sides in across])[np.searchsorted(columns, x)]
+        high = _table([sides[own][1] for sides in down])[np.searchsorted(rows, y)]
+        parts = [
+            np.unique(places_of(own, wide[:, i], high[:, j]))
+            for i in range(wide.shape[1])
+            for j in range(high.shape[1])
+        ]
+        found[own] = np.unique(np.concatenate(parts))
     return found
 
 
-def _sides(renderer: Renderer, zoom: int, x: int, y: int) -> tuple[list[int], list[int]]:
-    """Return the columns and the rows of what one block reads."""
+def _sides(renderer: Renderer, zoom: int, x: int, y: int) -> dict[int, tuple[list[int], list[int]]]:
+    """Return the columns and the rows of what one block reads, by zoom."""
     needs = renderer.needs(Block(Tile(zoom, x, y)))
-    return sorted({need.x for need in needs}), sorted({need.y for need in needs})
+    return {
+        own: (
+            sorted({need.x for need in needs if need.z == own}),
+            sorted({need.y for need in needs if need.z == own}),
+        )
+        for own in {need.z for need in needs}
+    }
 
 
 def _table(lists: list[list[int]]) -> Numbers:

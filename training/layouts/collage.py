@@ -41,9 +41,7 @@ class Cells:
         return total
 
 
-def draw_cells(
-    owners: list[list[int]], side: int, spacing: int, random: torch.Generator
-) -> Cells:
+def draw_cells(owners: list[list[int]], side: int, spacing: int, random: torch.Generator) -> Cells:
     """Cut windows of `side` parent pixels into jittered cells, one owner each.
 
     owners: rows of the group that may lend to each window; spacing: parent pixels between cells.

@@ -67,4 +67,5 @@ def _look(child: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def _nearest(looks: NDArray[np.float64], size: int, random: np.random.Generator) -> list[int]:
     first = int(random.integers(len(looks)))
-    return np.argsort(((looks - looks[first]) ** 2).sum(1), kind="stable")[:size].tolist()
+    order = np.argsort(((looks - looks[first]) ** 2).sum(1), kind="stable")
+    return [int(number) for number in order[:size]]

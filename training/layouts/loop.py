@@ -21,9 +21,7 @@ from training.stop import Stop
 _LOG_EVERY = 20
 
 
-def train(
-    recipe: Recipe, data: Path, folder: Path, steps: int, save_every: float = 180
-) -> State:
+def train(recipe: Recipe, data: Path, folder: Path, steps: int, save_every: float = 180) -> State:
     """Train until `steps`, or go on with the run in `folder`; prints rate and ETA.
 
     Saves every `save_every` seconds and when it is stopped. Raises TrainingError.
@@ -35,20 +33,21 @@ def train(
         state.start()
     folder.mkdir(parents=True, exist_ok=True)
     groups = Groups(Pyramid(data), recipe.window, recipe.group, recipe.shares, recipe.seed)
-    trainer, stream = Trainer(state), _stream(groups, state.step)
+    trainer, drawn = Trainer(state), stream(groups, state.step)
     began = saved = last = time.monotonic()
     first, rows = state.step, list[dict[str, float]]()
     stop = Stop().listen()
     with (folder / "log.jsonl").open("a", buffering=1) as log:
         while state.step < steps and not stop.asked:
-            rows.append(trainer.step(next(stream)))
+            rows.append(trainer.step(next(drawn)))
             now = time.monotonic()
             state.seconds += now - last
             last = now
             if state.step % _LOG_EVERY == 0:
                 means = _means(rows)
                 rows.clear()
-                log.write(json.dumps({"step": state.step, "seconds": state.seconds, **means}) + "\n")
+                row = {"step": state.step, "seconds": state.seconds, **means}
+                log.write(json.dumps(row) + "\n")
                 rate = (state.step - first) / (now - began)
                 eta = (steps - state.step) / rate / 60
                 text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
@@ -60,7 +59,8 @@ def train(
     return state
 
 
-def _stream(groups: Groups, first: int) -> Iterator[dict[str, Tensor]]:
+def stream(groups: Groups, first: int) -> Iterator[dict[str, Tensor]]:
+    """Yield groups from number `first` on, made by a process of their own."""
     loader = DataLoader(
         groups, batch_size=None, sampler=range(first, len(groups)), num_workers=1,
         prefetch_factor=6, worker_init_fn=_leave_signals,

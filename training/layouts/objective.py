@@ -11,6 +11,7 @@ from training.critic import Standard
 from training.loss import patches
 from training.perceptual import GAINS, Perceptual, detail
 
+COLOUR = 2.5
 _SCALE = 8.0
 """Images in [-1, 1] times this have detail of about one, as the smoothed norms expect."""
 
@@ -18,10 +19,23 @@ _SCALE = 8.0
 def distance(first: list[Tensor], second: list[Tensor]) -> Tensor:
     """Mean length of the differences of maps [B, C, h, w], smooth at zero; a scalar."""
     terms = [
-        ((a - b).square().mean(1) + 1e-4).sqrt().mean()
-        for a, b in zip(first, second, strict=True)
+        ((a - b).square().mean(1) + 1e-4).sqrt().mean() for a, b in zip(first, second, strict=True)
     ]
     return torch.stack(terms).mean()
+
+
+def opponent(images: Tensor) -> Tensor:
+    """Brightness and two differences of colour, scaled: [B, 3, H, W] in [-1, 1], the same shape.
+
+    Differences of colour count COLOUR times: they vary little, and codes would leave them out.
+    """
+    red, green, blue = images.float().unbind(1)
+    parts = (
+        (red + green + blue) / 3**0.5,
+        COLOUR * (red - blue) / 2**0.5,
+        COLOUR * (red + blue - 2 * green) / 6**0.5,
+    )
+    return torch.stack(parts, 1) * _SCALE
 
 
 class Objective:
@@ -31,14 +45,14 @@ class Objective:
     at the image, so that each says the same.
     """
 
-    def __init__(self, weights: Mapping[str, float]) -> None:
+    def __init__(self, weights: Mapping[str, float], standard: Standard) -> None:
         self.weights = dict(weights)
         self.perceptual = Perceptual()
-        self.standard = Standard()
+        self.standard = standard
 
     def __call__(self, images: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Total and parts; images and targets [B, 3, H, W] in [-1, 1]."""
-        pixels = distance(patches(images * _SCALE), patches(targets * _SCALE))
+        pixels = distance(patches(opponent(images)), patches(opponent(targets)))
         with torch.no_grad():
             wanted = [detail(targets), *self.perceptual(targets)]
             self.standard.update(wanted)

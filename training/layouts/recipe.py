@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,25 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryRecipe:
+    """What the shipped bank is built from, and how the stages use it.
+
+    megapixels: of child pixels, by the zoom at which scenes are chosen (keys are text in TOML).
+    licences: classes that are taken, none for all but copyleft; exclude: globs on names. warp: whether imagery is bent
+    before it is encoded, so that layouts are not those of their place. enlarged: most by which
+    imagery is enlarged for zooms 11 to 15.
+    strengths: how far codes lead at zooms 7, 9, 11, 13, 15.
+    """
+
+    megapixels: Mapping[str, float] = field(default_factory=dict)
+    licences: tuple[str, ...] = ("open", "attribution", "share-alike")
+    exclude: tuple[str, ...] = ()
+    warp: bool = False
+    enlarged: float = 2.1
+    strengths: tuple[float, ...] = (0.6, 1.0, 1.0, 0.7, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """What a training is made from.
 
@@ -49,6 +69,7 @@ class Recipe:
     empty: float = 0.06
     ema: float = 0.998
     phases: tuple[Phase, ...] = (Phase(until=10_000),)
+    memory: MemoryRecipe = field(default_factory=MemoryRecipe)
 
     def phase(self, step: int) -> Phase:
         """Return the phase of a step; the last one goes on for ever."""
@@ -63,12 +84,14 @@ def read(path: Path) -> Recipe:
         raise TrainingError(f"the recipe {path} cannot be read: {error}") from error
     network = _fields(LayoutConfig, given.pop("network", {}), path)
     phases = [_fields(Phase, each, path) for each in given.pop("phase", [])]
+    memory = _fields(MemoryRecipe, given.pop("memory", {}), path)
     top = dict(given.pop("train", {}))
     if given:
         raise TrainingError(
-            f"{path} has a part {sorted(given)[0]!r}, expected network, train and phase"
+            f"{path} has a part {sorted(given)[0]!r}, expected network, train, phase and memory"
         )
-    made: Recipe = _fields(Recipe, top | {"network": network, "phases": tuple(phases)}, path)
+    parts = {"network": network, "phases": tuple(phases), "memory": memory}
+    made: Recipe = _fields(Recipe, top | parts, path)
     if not made.phases:
         raise TrainingError(f"{path} has no [[phase]], expected at least one")
     return made

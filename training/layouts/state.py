@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from generator import checkpoint
-from generator.network import ExactUNet, channels_last
 from generator.nets.decoder import LayoutDecoder, padded
 from generator.nets.encoder import Encoder
+from generator.network import channels_last
+from generator.paper import PaperUNet
+from training.critic import Standard
 from training.ema import Ema
 from training.errors import TrainingError
 from training.layouts.recipe import Recipe
@@ -34,7 +37,7 @@ class Pair(nn.Module):
 
 
 class State:
-    """Networks, their average, optimiser and counters of a run."""
+    """Networks, their average, optimiser, the features' moments and counters of a run."""
 
     def __init__(self, recipe: Recipe) -> None:
         torch.manual_seed(recipe.seed)
@@ -46,22 +49,36 @@ class State:
         self.optimiser = torch.optim.AdamW(
             self.pair.parameters(), 4e-4, betas=(0.85, 0.99), weight_decay=0.0
         )
+        self.standard = Standard()
         self.step = 0
         self.seconds = 0.0
+        self.init = ""
+
+    def record(self) -> dict[str, Any]:
+        """Return the record of the training that the weights carry: a JSON object."""
+        return {
+            "licence": "CC BY-SA 4.0",
+            "recipe": dataclasses.asdict(self.recipe),
+            "init": self.init,
+            "steps": self.step,
+            "hours": round(self.seconds / 3600, 2),
+            "torch": torch.__version__.split("+")[0],
+        }
 
     def start(self) -> None:
         """Take the body of the recipe's initial weights; raises GeneratorError."""
         if not self.recipe.init:
             return
-        network = checkpoint.load(Path(self.recipe.init)).network
-        if not isinstance(network, ExactUNet):
-            raise TrainingError(f"{self.recipe.init} holds no exact U-Net to start from")
-        theirs = network.state_dict()
+        loaded = checkpoint.load(Path(self.recipe.init))
+        if isinstance(loaded.network, PaperUNet):
+            raise TrainingError(f"{self.recipe.init} holds the paper's network, expected another")
+        self.init = loaded.digest
+        theirs = loaded.network.state_dict()
         ours = self.pair.decoder.state_dict()
         taken = {
             name: value
             for name, value in theirs.items()
-            if name in ours and ours[name].shape == value.shape and not name.startswith("embedding")
+            if name in ours and ours[name].shape == value.shape
         }
         for pair in (self.pair, self.ema.network):
             pair.decoder.load_state_dict(taken, strict=False)
@@ -73,9 +90,11 @@ class State:
             "pair": self.pair.state_dict(),
             "ema": self.ema.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "standard": self.standard.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
             "updates": self.ema.updates,
+            "init": self.init,
         }
         partial = folder / (STATE + ".part")
         torch.save(data, partial)
@@ -90,8 +109,9 @@ class State:
             self.pair.load_state_dict(data["pair"])
             self.ema.network.load_state_dict(data["ema"])
             self.optimiser.load_state_dict(data["optimiser"])
+            self.standard.load_state_dict(data["standard"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise TrainingError(f"{folder / STATE} is no state of this recipe: {error}") from error
         self.step, self.seconds = int(data["step"]), float(data["seconds"])
-        self.ema.updates = int(data["updates"])
+        self.ema.updates, self.init = int(data["updates"]), str(data.get("init", ""))
         return True

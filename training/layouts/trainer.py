@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from generator.blocks import crop
-from generator.network import SCALE
 from generator.nets.bands import contrast_scale, finer, led
 from generator.nets.codes import quantise
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import detail_of
+from generator.network import SCALE
 from training.layouts.collage import draw_cells
 from training.layouts.objective import Objective
 from training.layouts.recipe import Phase
@@ -32,7 +32,7 @@ class Trainer:
     def __init__(self, state: State) -> None:
         self.state = state
         self.random = torch.Generator()
-        self.objective = Objective({"pixels": 1.0, "features": 1.0})
+        self.objective = Objective({"pixels": 1.0, "features": 1.0}, state.standard)
 
     def step(self, group: dict[str, Tensor]) -> dict[str, float]:
         """Update the networks once; returns the losses."""

@@ -20,6 +20,7 @@ from generator.memory.building.report import Built, Refused, Taken
 from generator.memory.building.resample import View, view
 from generator.memory.building.survey import Survey, survey
 from generator.memory.building.tonematch import BaseColours, matched
+from generator.memory.building.warp import bent
 from generator.memory.building.work import Work, scenes_key, source_key
 from generator.nets.encoder import Encoder
 
@@ -179,6 +180,8 @@ class _Build:
         for zoom, numbers in sorted(chosen.items()):
             candidate = seen.candidates[zoom]
             raw = view(decoded, candidate.how)
+            if self.options.warp:
+                raw = bent(raw, source.name)
             toned = View(zoom, matched(raw.child, raw.good, source, self.base), raw.good)
             blocks = [candidate.blocks[n] for n in numbers]
             made += encode.scenes(toned, blocks, source, maker.encoder)

@@ -40,7 +40,9 @@ class BuildOptions:
     pixels. exclude: globs on the name of a source or an image. licences: classes of licences that
     are taken, None for all but copyleft. splits: parts of the imagery that are taken, None for all.
     spread: how strongly a source that has much of the budget gives way to others. calm: weight of
-    ground without texture against that with much.
+    ground without texture against that with much. warp: mirror and bend every picture before
+    anything is made of it, so that layouts are not those of their places (for banks that are
+    shipped).
     """
 
     budget: Mapping[int, float] = field(
@@ -52,6 +54,7 @@ class BuildOptions:
     splits: frozenset[str] | None = None
     spread: float = 4.0
     calm: float = 0.5
+    warp: bool = False
 
     def __post_init__(self) -> None:
         """Refuse zooms of no stage, and a budget or a block of nothing."""

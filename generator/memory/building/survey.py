@@ -28,6 +28,7 @@ from generator.memory.building.tonematch import (
     mean_colour,
     rows_repeat,
 )
+from generator.memory.building.warp import bent
 from generator.memory.descriptor import describe_scene
 from generator.memory.stages import STEP, WINDOW
 from generator.network import SCALE
@@ -123,7 +124,10 @@ def survey(offer: Offer, decoded: Decoded, options: BuildOptions, base: BaseColo
                 f"least {least} each way"
             )
             continue
-        blocks, why = _blocks(view(decoded, how), source, options, base)
+        seen = view(decoded, how)
+        if options.warp:
+            seen = bent(seen, source.name)
+        blocks, why = _blocks(seen, source, options, base)
         if blocks:
             found[zoom] = Candidate(how, size, tuple(blocks))
         else:

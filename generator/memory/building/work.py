@@ -116,6 +116,7 @@ def source_key(offer: Offer, options: BuildOptions) -> str:
     about = [source.name, source.gsd, source.lat, source.lon, source.source, files]
     terms = [source.licence, source.credit]
     wanted = [VERSION, list(offer.zooms), sorted(options.block.items())]
+    wanted += ["warp"] if options.warp else []
     return _hash([about, terms, wanted])
 
 

@@ -1,0 +1,194 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import generator
+from generator.imagery.sources import read_manifest
+from generator.nets.bands import contrast_scale, finer, led
+from generator.nets.encoder import detail_of
+from generator.tile import Tile
+from tests.imagery import write_imagery
+from training.critic import Standard
+from training.errors import TrainingError
+from training.layouts.collage import Cells, draw_cells
+from training.layouts.groups import Groups
+from training.layouts.loop import train
+from training.layouts.objective import Objective, opponent
+from training.layouts.recipe import Phase, Recipe, read
+from training.layouts.state import STATE, State
+from training.layouts.trainer import Trainer, rounded
+from training.pyramid import Pyramid, prepare
+
+TINY = """
+[network]
+widths = [16, 32]
+blocks = [1, 1, 1]
+embedding = 32
+encoder = [16, 1]
+
+[train]
+window = 24
+edge = 4
+shares = [1, 0, 0, 0, 0]
+
+[[phase]]
+until = 3
+rate = 1e-3
+
+[memory]
+megapixels = { 7 = 1 }
+licences = []
+warp = true
+"""
+
+
+@pytest.fixture(scope="module")
+def imagery(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("imagery")
+    manifest = write_imagery(folder / "in")
+    prepare(read_manifest(manifest), None, folder / "out")
+    return manifest, folder / "out"
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+def weights(state):
+    return torch.cat([p.detach().flatten() for p in state.pair.parameters()])
+
+
+def test_groups_are_drawn_by_address_and_hold_windows_of_one_stage(imagery):
+    groups = Groups(Pyramid(imagery[1]), 24, 4, (1.0, 0, 0, 0, 0))
+    first, again, other = groups[5], groups[5], groups[6]
+    assert first["child"].shape == (4, 3, 96, 96)
+    assert first["child"].dtype == torch.uint8
+    assert torch.equal(first["child"], again["child"])
+    assert not torch.equal(first["child"], other["child"])
+
+
+def test_cells_lay_codes_and_blend_details_of_the_same_owners():
+    owner = torch.zeros(1, 8, 8, dtype=torch.int64)
+    owner[:, :, 4:] = 2
+    codes = torch.arange(3).view(3, 1, 1, 1).expand(3, 4, 8, 8).float()
+    details = codes[:, :3].repeat_interleave(4, 2).repeat_interleave(4, 3)
+    cells = Cells(owner)
+    laid, blended = cells.lay(codes), cells.blend(details)
+    assert laid.shape == (1, 4, 8, 8)
+    assert (laid[..., :4] == 0).all()
+    assert (laid[..., 4:] == 2).all()
+    assert torch.allclose(blended[..., :8], torch.zeros(()), atol=1e-4)
+    assert torch.allclose(blended[..., -8:], torch.full((), 2.0), atol=1e-4)
+
+
+def test_a_window_never_lends_to_itself():
+    cells = draw_cells([[1, 2], [0, 2]], 32, 16, torch.Generator().manual_seed(1))
+    assert set(cells.owner[0].unique().tolist()) <= {1, 2}
+    assert set(cells.owner[1].unique().tolist()) <= {0, 2}
+
+
+def test_a_window_laid_at_home_is_asked_to_come_back():
+    child = F.interpolate(torch.rand(1, 3, 24, 24), scale_factor=4, mode="bicubic") * 2 - 1
+    parent = F.avg_pool2d(child, 4)
+    detail = detail_of(child, parent)
+    base = led(parent, [1.0], padded=True)
+    target = base + contrast_scale(base) * finer(detail, [1.0], padded=True)
+    inner = (..., slice(32, -32), slice(32, -32))
+    assert (target - child)[inner].abs().mean() < 0.1 * (base - child)[inner].abs().mean()
+
+
+def test_the_objective_is_least_at_the_target_and_sees_colour():
+    objective = Objective({"pixels": 1.0, "features": 1.0}, Standard())
+    target = torch.rand(2, 3, 128, 128) - 0.5
+    grey = target.mean(1, keepdim=True).expand_as(target)
+    same, _ = objective(target, target)
+    off, parts = objective(grey, target)
+    assert same < 0.2 < off
+    assert set(parts) == {"pixels", "features"}
+    assert torch.allclose(opponent(grey)[:, 1:], torch.zeros(()), atol=1e-5)
+
+
+def test_a_step_teaches_encoder_and_decoder_and_is_the_same_again(imagery, recipe):
+    made = []
+    for _ in range(2):
+        state = State(read(recipe))
+        before = weights(state)
+        group = Groups(Pyramid(imagery[1]), 24, 4, state.recipe.shares)[0]
+        losses = Trainer(state).step(group)
+        assert not torch.equal(before, weights(state))
+        assert all(np.isfinite(list(losses.values())))
+        made.append(weights(state))
+    assert torch.equal(*made)
+    moved = [not torch.equal(a, b) for a, b in zip(
+        State(read(recipe)).pair.encoder.parameters(), state.pair.encoder.parameters(), strict=True
+    )]  # fmt: skip
+    assert any(moved)
+
+
+def test_an_interrupted_run_goes_on_to_the_step(imagery, recipe, tmp_path):
+    given = read(recipe)
+    whole = train(given, imagery[1], tmp_path / "whole", 3)
+    train(given, imagery[1], tmp_path / "parts", 2)
+    parts = train(given, imagery[1], tmp_path / "parts", 3)
+    assert (whole.step, parts.step) == (3, 3)
+    assert torch.equal(weights(whole), weights(parts))
+
+
+def test_a_state_of_another_recipe_is_refused_in_one_sentence(recipe, tmp_path):
+    State(read(recipe)).save(tmp_path / "run")
+    other = Recipe(phases=(Phase(until=1),))
+    with pytest.raises(TrainingError, match=r"is no state of this recipe"):
+        State(other).load(tmp_path / "run")
+    (tmp_path / "run" / STATE).unlink()
+    assert not State(other).load(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[network]\nwidth = 3\n[[phase]]\nuntil = 1", "has the field 'width', expected some of"),
+        ("[train]\nseed = 1", "has no [[phase]], expected at least one"),
+        ("[[phase]]\nrate = 1.0", "lacks a field"),
+        ("[other]\n[[phase]]\nuntil = 1", "has a part 'other', expected network, train"),
+        ("[[phase]", "cannot be read"),
+    ],
+)
+def test_a_faulty_recipe_is_refused_in_one_sentence(tmp_path, text, words):
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    with pytest.raises(TrainingError) as caught:
+        read(path)
+    assert words in str(caught.value)
+
+
+def test_phases_follow_each_other_and_the_last_goes_on():
+    recipe = Recipe(phases=(Phase(until=5), Phase(until=9, rate=1e-5)))
+    assert [recipe.phase(step).until for step in (0, 4, 5, 8, 9, 99)] == [5, 5, 9, 9, 9, 9]
+
+
+def test_from_imagery_to_a_served_tile(imagery, recipe, tmp_path):
+    """The whole way by its two commands."""
+    manifest, data = imagery
+    run, out = tmp_path / "run", tmp_path / "made.safetensors"
+    for words in (
+        ["train", recipe, "--data", data, "--run", run],
+        ["bank", recipe, "--run", run, "--imagery", manifest, "--out", out],
+    ):
+        command = [sys.executable, "-m", "training", *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert "step 3" in done.stdout
+    cascade = generator.load(weights=out)
+    assert cascade.memory is not None
+    assert cascade.checkpoint.record["steps"] == 3
+    bare = generator.load(weights=out, memory=())
+    tile = Tile(7, 60, 40)
+    assert cascade.render(0, tile).shape == (256, 256, 3)
+    assert cascade.identity != bare.identity

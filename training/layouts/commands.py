@@ -1,0 +1,105 @@
+"""The commands of the layout memory: train a recipe, and write its weights with their bank."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from rich.progress import Progress
+
+from generator import checkpoint
+from generator.build import build as network_of
+from generator.config import SamplerConfig
+from generator.imagery.folder import find
+from generator.imagery.options import Options
+from generator.imagery.sources import Source
+from generator.memory.building import BuildOptions, Built, Maker, Work, build
+from generator.memory.building.options import NOMINAL, Offer
+from generator.memory.building.resample import fit
+from generator.nets.decoder import LayoutDecoder
+from generator.nets.encoder import Encoder
+from generator.network import channels_last
+from training.errors import TrainingError
+from training.layouts.loop import train
+from training.layouts.recipe import Recipe, read
+from training.layouts.state import State
+
+_SHARP = 11
+"""Zoom from which on enlarged imagery is too soft; there is hardly any other for 9."""
+
+
+def run_train(recipe: Path, data: Path, folder: Path, steps: int | None) -> int:
+    """Train a recipe, or go on with it; raises GeneratorError and TrainingError."""
+    given = read(recipe)
+    train(given, data, folder, given.phases[-1].until if steps is None else steps)
+    return 0
+
+
+def add_bank(parser: argparse.ArgumentParser) -> None:
+    """Add what the command `bank` takes."""
+    parser.add_argument("recipe", type=Path, help="the recipe that the run was trained from")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run")
+    parser.add_argument(
+        "--imagery", required=True, help="manifest, folder or STAC that the bank is made of"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="safetensors to write")
+
+
+def run_bank(args: argparse.Namespace) -> int:
+    """Build the bank of a run and write it with its networks; raises GeneratorError."""
+    recipe = read(args.recipe)
+    state = State(recipe)
+    if not state.load(args.run):
+        raise TrainingError(f"{args.run} holds no run, expected the --run of a training")
+    decoder, encoder = networks(state)
+    built = bank_of(recipe, encoder, args.imagery, args.out.with_suffix(".work"))
+    sampler = SamplerConfig(1, recipe.memory.strengths)
+    checkpoint.save(args.out, decoder, sampler, state.record(), None, encoder, built.bank)
+    area = ", ".join(f"{zoom}: {built.area(zoom) / 1e6:.0f} MP" for zoom in (7, 9, 11, 15))
+    print(
+        f"wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB), step {state.step}, "
+        f"{len(built.bank.scenes)} scenes ({area})"
+    )
+    return 0
+
+
+def networks(state: State) -> tuple[LayoutDecoder, Encoder]:
+    """Return a run's averaged networks, rounded as weights are stored, for use."""
+    decoder, encoder = network_of(state.recipe.network), Encoder(state.recipe.network)
+    assert isinstance(decoder, LayoutDecoder)
+    for ours, theirs in (
+        (decoder, state.ema.network.decoder),
+        (encoder, state.ema.network.encoder),
+    ):
+        rounded = {k: v.to(torch.bfloat16).float() for k, v in theirs.state_dict().items()}
+        ours.load_state_dict(rounded)
+        ours.eval().requires_grad_(False)
+    return decoder, encoder
+
+
+def bank_of(recipe: Recipe, encoder: Encoder, imagery: str, folder: Path) -> Built:
+    """Build the bank that a recipe describes; `folder` keeps work, so that it can go on."""
+    memory = recipe.memory
+    options = BuildOptions(
+        budget={int(zoom): 1e6 * size for zoom, size in memory.megapixels.items()},
+        exclude=memory.exclude,
+        licences=frozenset(memory.licences) or None,
+        splits=frozenset({"train"}),
+        warp=memory.warp,
+    )
+    digest = checkpoint.digest_of(encoder)
+    fast = channels_last(encoder.to(torch.bfloat16))
+    with Progress() as progress:
+        offers = [_offer(source, memory.enlarged) for source in find(imagery, Options()).sources]
+        served = [offer for offer in offers if offer.zooms]
+        built = build(served, Maker(fast, digest), options, Work(folder), progress)
+    encoder.float()
+    return built
+
+
+def _offer(source: Source, enlarged: float) -> Offer:
+    """Offer an image to the stages that it serves without being enlarged by more than that."""
+    zooms = [zoom for zoom in NOMINAL if fit(source.gsd, zoom) is not None]
+    fine = [zoom for zoom in zooms if zoom < _SHARP or source.gsd <= enlarged * NOMINAL[zoom]]
+    return Offer(source, tuple(fine))

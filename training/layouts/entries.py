@@ -1,0 +1,224 @@
+"""`python -m training entries`: a bank's entries become the world's, and no longer their place's.
+
+Each entry is drawn under parents of many other places and moved towards what such places look
+like in the small; the decoder learns with them. Descriptors, gates and the encoder stay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from generator import checkpoint
+from generator.blocks import crop
+from generator.checkpoint import Checkpoint
+from generator.memory.bank import Bank
+from generator.nets.codes import quantise
+from generator.nets.decoder import LayoutDecoder, padded
+from generator.network import SCALE, channels_last
+from training.dataset import BANDS
+from training.ema import Ema
+from training.errors import TrainingError
+from training.layouts.entrybank import Entries
+from training.layouts.groups import Groups
+from training.layouts.loop import stream
+from training.layouts.style import Style
+from training.layouts.trainer import draw, rounded
+from training.pyramid import Pyramid
+from training.stop import Stop
+
+LEAST_STRENGTH = 0.6
+"""Windows are drawn at strengths from here to 1: the entries lead, as in chains."""
+
+_LOG_EVERY = 10
+_SAVE_EVERY = 180.0
+_MOMENTUM = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class EntryOptions:
+    """rate: levels that a number moves in a visit at most. decoder_rate: learning rate of the
+    decoder. anchor: weight of the distance from an entry's first drawing. window, edge: parent
+    pixels along a window, and those on each side that no loss sees; group: windows of a step.
+    """
+
+    rate: float = 0.7
+    decoder_rate: float = 5e-5
+    anchor: float = 0.1
+    window: int = 48
+    edge: int = 4
+    group: int = 4
+    seed: int = 0
+
+
+class EntryTrainer:
+    """Moves the entries of weights, and their decoder; raises TrainingError for other weights."""
+
+    def __init__(self, loaded: Checkpoint, options: EntryOptions) -> None:
+        decoder, bank = parts(loaded)
+        self.options, self.digest = options, loaded.digest
+        self.entries = Entries(bank, options.window)
+        self.first = padded(channels_last(decoder))
+        self.decoder = copy.deepcopy(self.first).requires_grad_(True)
+        self.ema: Ema[LayoutDecoder] = Ema(self.decoder, 0.99)
+        self.optimiser = torch.optim.AdamW(
+            self.decoder.parameters(), options.decoder_rate, betas=(0.85, 0.99), weight_decay=0.0
+        )
+        self.style = Style(options.anchor)
+        self.slopes: dict[int, float] = {}
+        self.done = 0
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Return each stage's share of the steps: its codes' share of all."""
+        areas = [self.entries.area(band.zoom) for band in BANDS]
+        return tuple(area / sum(areas) for area in areas)
+
+    def step(self, group: dict[str, Tensor]) -> dict[str, float]:
+        """Draw entries under a group's parents, and move them; returns the losses."""
+        options, zoom = self.options, BANDS[int(group["band"])].zoom
+        random = np.random.Generator(np.random.Philox(key=[options.seed + 1, self.done]))
+        child = group["child"].float() / 127.5 - 1
+        parent = rounded(F.avg_pool2d(child, SCALE))
+        pixels = ((parent + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        spots = [self.entries.choose(zoom, each, random) for each in pixels]
+        strengths = [math.ceil(16 * random.uniform(LEAST_STRENGTH - 1 / 16, 1)) / 16 for _ in spots]
+        # Draw the entries as they are, and as they were at first.
+        codes = self.entries.read(spots).requires_grad_(True)
+        images = draw(self.decoder, quantise(codes), parent, group["gsd"], strengths)
+        with torch.no_grad():
+            before = self.entries.read_first(spots)
+            before = draw(self.first, before, parent, group["gsd"], strengths)
+        edge = SCALE * options.edge
+        total, losses = self.style(*(crop(each, edge) for each in (images, child, before)))
+        # Move the decoder, then the entries.
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]  # torch
+        torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 1.0)
+        self.optimiser.step()
+        self.ema.update(self.decoder)
+        assert codes.grad is not None
+        self.entries.move(spots, self._moves(zoom, codes.grad))
+        self.done += 1
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def _moves(self, zoom: int, slopes: Tensor) -> Tensor:
+        """Return steps against slopes [B, D, w, w]: of one size where those are usual or more."""
+        size = float(slopes.square().mean().sqrt())
+        usual = self.slopes.get(zoom, size)
+        self.slopes[zoom] = usual + _MOMENTUM * (size - usual)
+        return -self.options.rate * torch.tanh(slopes / (self.slopes[zoom] + 1e-12))
+
+    def save(self, path: Path) -> None:
+        """Write what a later call goes on from, atomically."""
+        part = path.with_name(f"{path.name}.part")
+        state = {
+            "weights": self.digest, "done": self.done, "slopes": self.slopes,
+            "entries": self.entries.state(), "decoder": self.decoder.state_dict(),
+            "ema": self.ema.network.state_dict(), "updates": self.ema.updates,
+            "optimiser": self.optimiser.state_dict(), "standard": self.style.standard.state_dict(),
+        }  # fmt: skip
+        torch.save(state, part)
+        os.replace(part, path)
+
+    def load(self, path: Path) -> bool:
+        """Go on from what `save` wrote; returns False where there is nothing.
+
+        Raises TrainingError for what belongs to other weights.
+        """
+        if not path.exists():
+            return False
+        try:
+            state = torch.load(path, weights_only=True)
+            if state["weights"] != self.digest:
+                raise ValueError("it was begun with other weights")
+            self.entries.load_state(state["entries"])
+            self.decoder.load_state_dict(state["decoder"])
+            self.ema.network.load_state_dict(state["ema"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.style.standard.load_state_dict(state["standard"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise TrainingError(f"{path} cannot be continued: {error}") from error
+        self.slopes, self.done = state["slopes"], int(state["done"])
+        self.ema.updates = int(state["updates"])
+        return True
+
+
+def parts(loaded: Checkpoint) -> tuple[LayoutDecoder, Bank]:
+    """Return decoder and bank of weights; raises TrainingError where they lack one."""
+    if not isinstance(loaded.network, LayoutDecoder) or loaded.encoder is None:
+        raise TrainingError("the weights hold no decoder and encoder of layouts, expected both")
+    if loaded.bank is None or not any(scene.valid.any() for scene in loaded.bank.scenes):
+        raise TrainingError("the weights hold no bank of layouts, expected one to train")
+    if loaded.specialists:
+        raise TrainingError("the weights hold networks of single stages, expected one network")
+    return loaded.network, loaded.bank
+
+
+def train(trainer: EntryTrainer, data: Path, state: Path, steps: int) -> None:
+    """Take steps until `steps` are done or it is stopped; goes on from `state`, prints the ETA."""
+    options = trainer.options
+    if trainer.load(state):
+        print(f"continuing at step {trainer.done}", flush=True)
+    groups = Groups(Pyramid(data), options.window, options.group, trainer.shares, options.seed)
+    drawn, stop = stream(groups, trainer.done), Stop().listen()
+    began = saved = time.monotonic()
+    first, rows = trainer.done, list[dict[str, float]]()
+    while trainer.done < steps and not stop.asked:
+        rows.append(trainer.step(next(drawn)))
+        now = time.monotonic()
+        if trainer.done % _LOG_EVERY == 0:
+            rate = (trainer.done - first) / (now - began)
+            means = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+            text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
+            left = (steps - trainer.done) / rate / 60
+            print(f"{trainer.done}/{steps}  {rate:.2f}/s  ETA {left:.0f} min  {text}", flush=True)
+            rows.clear()
+        if now - saved > _SAVE_EVERY:
+            trainer.save(state)
+            saved = now
+    trainer.save(state)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command can be given."""
+    default = EntryOptions()
+    add = parser.add_argument
+    add("--weights", type=Path, required=True, help="safetensors with a bank")
+    add("--data", type=Path, required=True, help="folder made by prepare")
+    text = "safetensors to write; the same command goes on from its .state beside it"
+    add("--out", type=Path, required=True, help=text)
+    add("--steps", type=int, required=True, help="train until this step")
+    text = f"levels that a code moves in a visit at most [{default.rate}]"
+    add("--rate", type=float, default=default.rate, help=text)
+    text = f"weight of what an entry was at first [{default.anchor}]"
+    add("--anchor", type=float, default=default.anchor, help=text)
+    add("--seed", type=int, default=0)
+    add("--threads", type=int, help="threads of the network [all cores]")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train entries, or go on, and write weights; returns the exit status."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    options = EntryOptions(rate=args.rate, anchor=args.anchor, seed=args.seed)
+    loaded = checkpoint.load(args.weights)
+    trainer = EntryTrainer(loaded, options)
+    train(trainer, args.data, args.out.with_name(f"{args.out.name}.state"), args.steps)
+    record = loaded.record | {"entry_steps": trainer.done}
+    bank, decoder = trainer.entries.rounded(), trainer.ema.network
+    checkpoint.save(args.out, decoder, loaded.sampler, record, None, loaded.encoder, bank)
+    sizes = (path.stat().st_size / 1e6 for path in (args.weights, args.out))
+    print(f"{100 * trainer.entries.changed():.1f} % of the numbers are others than at first")
+    print("wrote {}: {:.1f} MB before, {:.1f} MB now".format(args.out, *sizes))
+    return 0

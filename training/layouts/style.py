@@ -1,0 +1,76 @@
+"""How far images are from another place of their kind: what regions look like, not where it is."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.critic import Standard
+from training.layouts.objective import distance, opponent
+from training.loss import patches
+from training.perceptual import GAINS, Perceptual, detail
+
+REGION = 32
+"""Pixels along a region; sides of images are multiples of it."""
+
+_STRIDES = (2, 2, 4, 8, 16)
+_PATCH = 4
+_EPSILON = 1e-2
+
+
+class Style:
+    """Distance of regional statistics from real images', and of features from earlier ones'.
+
+    anchor: weight of the latter, which keeps layouts from turning to mush.
+    """
+
+    def __init__(self, anchor: float) -> None:
+        self.anchor = anchor
+        self.perceptual = Perceptual()
+        self.standard = Standard()
+
+    def __call__(
+        self, images: Tensor, real: Tensor, before: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Total and parts; all images [B, 3, H, W] in [-1, 1].
+
+        real: other places of the same kinds; before: what the images looked like at first.
+        """
+        with torch.no_grad():
+            wanted = self._raw(real)
+            self.standard.update(wanted)
+            wanted = self.standard(wanted)
+            held = self.standard(self._raw(before))
+        seen = self.standard(self._raw(images))
+        style, anchor = torch.zeros(()), torch.zeros(())
+        for number, (gain, stride) in enumerate(zip(GAINS, _STRIDES, strict=True)):
+            weight = (GAINS[1] / gain) ** 0.5
+            pair = (moments(maps[number], REGION // stride) for maps in (seen, wanted))
+            style = style + weight * distance(*([each] for each in pair))
+            anchor = anchor + weight * distance([seen[number]], [held[number]])
+        octaves = distance(energies(images), energies(real))
+        parts = {"style": style, "octaves": octaves, "anchor": anchor}
+        return style + octaves + self.anchor * anchor, parts
+
+    def _raw(self, images: Tensor) -> list[Tensor]:
+        return [detail(images), *self.perceptual(images)]
+
+
+def moments(maps: Tensor, side: int) -> Tensor:
+    """Means and deviations of squares of `side`: [B, C, h, w] -> [B, 2C, h/side, w/side]."""
+    means = F.avg_pool2d(maps, side)
+    squares = F.avg_pool2d(maps.square(), side)
+    return torch.cat([means, (squares - means.square()).clamp(min=0).add(_EPSILON).sqrt()], 1)
+
+
+def energies(images: Tensor) -> list[Tensor]:
+    """Root mean squares of 4x4 patches in regions, one [B, 48, H/32, W/32] for each octave.
+
+    images: [B, 3, H, W] in [-1, 1]. The coarsest octave, which holds the tone, is left out.
+    """
+    made = []
+    for level, part in enumerate(patches(opponent(images))[:-1]):
+        power = F.avg_pool2d(part.square(), REGION // (_PATCH << level))
+        made.append((power + _EPSILON).sqrt())
+    return made
