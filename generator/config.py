@@ -82,7 +82,7 @@ class LayoutConfig:
     widths: tuple[int, int] = (96, 192)
     blocks: tuple[int, int, int] = (2, 3, 2)
     embedding: int = 192
-    dimensions: int = 4
+    dimensions: int = 6
     levels: int = 7
     encoder: tuple[int, int] = (128, 2)
 
@@ -110,7 +110,7 @@ PRESETS: dict[str, AnyConfig] = {
     ),
     "layout": LayoutConfig(),
     "layout-tiny": LayoutConfig(
-        widths=(16, 32), blocks=(1, 1, 1), embedding=32, encoder=(16, 1)
+        widths=(16, 32), blocks=(1, 1, 1), embedding=32, dimensions=4, encoder=(16, 1)
     ),
     "paper": PaperConfig(),
     "paper-unguided": PaperConfig(guidance=False),

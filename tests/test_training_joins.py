@@ -1,9 +1,17 @@
 import numpy as np
 import pytest
+import torch
 
+from generator import checkpoint
+from generator.basemap import BaseMap
+from generator.cascade import Cascade
+from generator.config import SamplerConfig
+from generator.memory import Memory, Rectangle
 from generator.noise import field
 from generator.tile import Tile
-from tests.planet import tiny_cascade
+from tests.fakes_memory import ground
+from tests.layouts import tiny_bank, write_layouts
+from tests.planet import tiny_cascade, write_planet
 from training.errors import TrainingError
 from training.joins import (
     EXACT,
@@ -14,7 +22,7 @@ from training.joins import (
     PERIOD,
     SHARED,
     Joiner,
-    own,
+    own_seed,
     repeating,
 )
 from training.scenery import Scene
@@ -72,15 +80,11 @@ def test_without_shared_noise_overlapping_windows_disagree_everywhere(pictures):
     assert min(part.mean() for part in np.split(difference, 4)) > 1
 
 
-def test_own_noise_never_comes_twice():
-    windows = [own(SEED, 9, 64 + 128 * x, 64 + 128 * y, 256, 256) for x in (4, 5) for y in (7, 8)]
-    values = np.stack([window[0, :32, :32].ravel() for window in windows])
-    again = own(SEED, 9, 64 + 128 * 4, 64 + 128 * 7, 256, 256)
-    np.testing.assert_array_equal(again, windows[0])
-    assert np.abs(np.corrcoef(values) - np.eye(4)).max() < 0.15
-    # The overlap of two neighbours, and the world's own noise there.
-    for other in (windows[2][0, :, :128], field(SEED, 9, 704, 960, 128, 256)[0]):
-        assert abs(np.corrcoef(windows[0][0, :, 128:].ravel(), other.ravel())[0, 1]) < 0.03
+def test_a_seed_of_a_window_s_own_is_nobody_else_s():
+    areas = [Rectangle(80 + 32 * x, 80 + 32 * y, 64, 64) for x in range(9) for y in range(9)]
+    seeds = {own_seed(SEED, area) for area in areas}
+    assert len(seeds - {SEED}) == len(areas)
+    assert own_seed(2**64 - 1, areas[0]) < 2**64
 
 
 def test_the_repeated_tile_is_a_copy_of_the_cascade_alone(joiner):
@@ -98,3 +102,60 @@ def test_the_product_s_network_stays_unpadded(joiner):
 def test_the_paper_s_network_is_refused(tmp_path):
     with pytest.raises(TrainingError, match="expected those of an exact one"):
         Joiner(tiny_cascade(tmp_path, "paper-tiny"), SEED)
+
+
+@pytest.fixture(scope="module")
+def layouts(tmp_path_factory):
+    """A cascade of the layout memory, told that parents are sharp so that it sees less far."""
+    folder = tmp_path_factory.mktemp("layouts")
+    loaded = checkpoint.load(write_layouts(folder / "layouts.safetensors"))
+    base = BaseMap.open(write_planet(folder / "planet.png"))
+    sampler = SamplerConfig(augmentation=(0.0,) * 5)
+    memory = Memory([tiny_bank()])
+    return Cascade(base, loaded, sampler, torch.device("cpu"), torch.float32, memory)
+
+
+@pytest.fixture(scope="module")
+def eleven():
+    """A scene whose children are of zoom 13, below one whose pixels chose their layouts."""
+    above = Scene("land", Tile(9, 300, 256), ground(3, 256, 256))
+    return above.below(ground(4, 512, 512, cell=32))
+
+
+def test_layouts_are_joined_in_every_way(layouts, eleven):
+    joiner = Joiner(layouts, SEED)
+    pictures = {method: joiner.join(method, eleven).astype(int) for method in METHODS}
+    exact = pictures[EXACT]
+    for picture in pictures.values():
+        assert apart(picture, exact).mean() < exact.std()
+    # With one field, overlapping windows see nearly all that decides their middle.
+    assert apart(pictures[OVERLAP_FIELD], exact).mean() < 0.2
+    assert apart(pictures[SHARED], exact).mean() > 1
+    halves = np.split(apart(pictures[OVERLAP], exact), 4)
+    assert min(part.mean() for part in halves) > 1
+    inner = np.abs(np.arange(256) - 127.5) > 80
+    difference = apart(pictures[INDEPENDENT], exact)
+    assert difference[127:129].mean() > 3 * difference[inner][:, inner].mean()
+
+
+def test_one_tile_of_layouts_is_repeated_over_a_scene(layouts, eleven):
+    other = repeating(layouts)
+    assert layouts.memory is not other.memory
+    area = Rectangle(256 * eleven.tile.x + 28, 256 * eleven.tile.y + 64, 128, 70)
+    codes = other.latent(SEED, 13, area, eleven.around)
+    period = PERIOD // 4
+    np.testing.assert_array_equal(codes[:, :-period], codes[:, period:])
+    np.testing.assert_array_equal(codes[:, :, :-period], codes[:, :, period:])
+    assert codes.any()
+    assert (layouts.latent(SEED, 13, area, eleven.around) != codes).mean() > 0.3
+
+
+def test_around_a_scene_lie_its_mirror_images(eleven):
+    tile = eleven.tile
+    east = eleven.around(Tile(tile.z, tile.x + 1, tile.y))
+    np.testing.assert_array_equal(east[:, 0], eleven.pixels[:, -1])
+    far = eleven.around(Tile(tile.z, tile.x - 2, tile.y + 1))
+    np.testing.assert_array_equal(far, eleven.pixels[::-1])
+    np.testing.assert_array_equal(eleven.around(eleven.above.tile), eleven.above.pixels)
+    with pytest.raises(TrainingError, match="reads"):
+        eleven.above.around(Tile(7, 0, 0))

@@ -7,20 +7,20 @@ import pytest
 import torch
 
 from generator import checkpoint
-from generator.config import PRESETS, SamplerConfig
+from generator.config import SamplerConfig
 from generator.imagery.sources import read_manifest
 from generator.loading import MAX_STEPS
+from generator.probe import window_gflop
 from generator.stage import Stage
 from tests.imagery import write_imagery
+from tests.layouts import tiny_bank, tiny_decoder, write_layouts
 from tests.networks import assert_same_pixels, tiny_network
 from training import __main__, table
 from training.errors import TrainingError
 from training.paddedstage import PaddedStage
 from training.presets import cost
 from training.pyramid import prepare
-from training.table import Row, cost_of, count_gflop, parse
-
-TINY = PRESETS["exact-tiny"]
+from training.table import CORE, Row, cost_of, parse
 
 
 def test_rows_are_read_with_and_without_a_name():
@@ -50,7 +50,7 @@ def test_faulty_rows_are_explained(text, message):
 
 
 def test_each_step_costs_its_own_larger_window():
-    one, three = count_gflop(TINY, 1), count_gflop(TINY, 3)
+    one, three = (window_gflop(tiny_network(), CORE, steps) for steps in (1, 3))
     assert one == pytest.approx(cost("exact-tiny").gflop, rel=1e-3)
     margin = tiny_network().margin
     areas = [(64 + 2 * k * margin) ** 2 for k in (1, 2, 3)]
@@ -62,6 +62,10 @@ def test_a_tile_is_timed_where_it_can_be_afforded():
     assert cheap.halo == dear.halo == 2 * tiny_network().margin
     assert cheap.milliseconds > 0
     assert dear.milliseconds is None
+    layouts = cost_of(tiny_decoder(), 1)
+    assert layouts.halo == tiny_decoder().margin
+    assert layouts.gflop > 0
+    assert layouts.milliseconds > 0
 
 
 def window(margin):
@@ -104,6 +108,7 @@ def folder(tmp_path_factory):
     prepare(read_manifest(write_imagery(path / "in")), None, path / "data")
     checkpoint.save(path / "tiny.safetensors", tiny_network(0), SamplerConfig(), {})
     checkpoint.save(path / "paper.safetensors", tiny_network(0, "paper-tiny"), SamplerConfig(), {})
+    write_layouts(path / "layouts.safetensors", tiny_bank())
     return path
 
 
@@ -142,4 +147,13 @@ def test_mistakes_are_explained(monkeypatch, folder, capsys):
     assert command(monkeypatch, folder, "nowhere:1") == 2
     assert "cannot read the weights nowhere" in capsys.readouterr().err
     assert command(monkeypatch, folder, f"{folder / 'paper.safetensors'}:1") == 2
-    assert "expected exact ones" in capsys.readouterr().err
+    assert "expected exact ones or layouts" in capsys.readouterr().err
+    assert command(monkeypatch, folder, f"{folder / 'layouts.safetensors'}:2") == 2
+    assert "draws layouts in 1 step, 2 were asked for" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_layouts_have_a_row_too(monkeypatch, folder, capsys):
+    assert command(monkeypatch, folder, f"laid={folder / 'layouts.safetensors'}:1") == 0
+    (line, _) = (x for x in capsys.readouterr().out.splitlines() if x.startswith("| laid"))
+    assert line.split(" | ")[7] == str(tiny_decoder().margin)

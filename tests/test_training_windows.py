@@ -6,7 +6,10 @@ import pytest
 from PIL import Image as Pillow
 
 from generator.imagery.sources import read_manifest
+from generator.layoutstage import LayoutStage
+from generator.memory import Memory
 from generator.stage import Stage
+from tests.layouts import tiny_bank, tiny_decoder
 from tests.networks import tiny_network
 from training.dataset import BANDS
 from training.errors import TrainingError
@@ -65,6 +68,24 @@ def test_degraded_parents_differ_from_clean_ones(pyramid, stage):
     clean, degraded = (draw_pairs(stage, samples, ELEVEN, range(3), clean=c) for c in (True, False))
     np.testing.assert_array_equal(clean.truth, degraded.truth)
     assert (clean.parents != degraded.parents).any()
+
+
+def test_layouts_are_drawn_over_parents_that_count_as_real(pyramid):
+    class Told(LayoutStage):
+        def __call__(self, parent, codes, resolution, strength):
+            told.append((strength, bool(codes.any())))
+            return super().__call__(parent, codes, resolution, strength)
+
+    told = []
+    stage, samples = Told(tiny_decoder()), windows_of(pyramid, "test")
+    memory = Memory([tiny_bank()])
+    bare = draw_pairs(stage, samples, ELEVEN, range(2))
+    laid = draw_pairs(stage, samples, ELEVEN, range(2), memory=memory)
+    assert told == [(0.0, False)] * 2 + [(0.0, True)] * 2
+    np.testing.assert_array_equal(bare.truth, laid.truth)
+    assert (bare.made != laid.made).mean() > 0.1
+    again = draw_pairs(stage, samples, ELEVEN, range(1, 2), memory=memory)
+    np.testing.assert_array_equal(again.made, laid.made[1:])
 
 
 def test_a_restricted_view_lists_fewer_images_and_leaves_the_whole_alone(pyramid):

@@ -13,6 +13,7 @@ import torch
 from generator.errors import GeneratorError
 from training import combine, distill, diversity, landcover, leasing, pricing, seams, steps, table
 from training.errors import TrainingError
+from training.layouts import copies, entries
 from training.layouts.commands import add_bank, run_bank, run_train
 from training.state import RunConfig, open_state
 
@@ -53,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     distill.add_arguments(commands.add_parser("distill", help="one step from a many-step teacher"))
     _add_outputs(commands)
     add_bank(commands.add_parser("bank", help="write a recipe's weights with their memory"))
+    entries.add_arguments(commands.add_parser("entries", help="train a bank under many parents"))
+    copies.add_arguments(commands.add_parser("copies", help="do places come back from entries"))
     leasing.add_commands(commands)
     for field in dataclasses.fields(RunConfig):
         name = "--" + field.name.replace("_", "-")
@@ -223,6 +226,8 @@ def main() -> int:
         "export": _export,
         "sheet": _sheet,
         "bank": run_bank,
+        "entries": entries.run,
+        "copies": copies.run,
         "combine": combine.run,
         "presets": pricing.run,
         "seams": seams.run,

@@ -40,8 +40,8 @@ PERIOD = TILE_SIZE // 2
 INDEPENDENT, OVERLAP, SHARED, OVERLAP_FIELD, EXACT = METHODS = (
     "independent windows",
     "overlap only",
-    "overlap + repeated tile",
-    "overlap + field",
+    "overlap + repeated noise tile",
+    "overlap + noise field",
     "exact (shipped)",
 )
 

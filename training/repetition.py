@@ -1,7 +1,8 @@
 """Whether noise that repeats shows: autocorrelation of generated sea and desert by distance.
 
 Whole chains are made with the global noise field and with the paper's repeated noise tile; those of
-a network that draws layouts with their field and with one tile of it repeated. Where the period is a multiple of a lag, the repeated detail would correlate with itself.
+a network that draws layouts with their field and with one tile of it repeated. Where the tile's
+period is a multiple of a lag, the repeated detail would correlate with itself.
 """
 
 from __future__ import annotations

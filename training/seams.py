@@ -194,6 +194,7 @@ def run(args: argparse.Namespace) -> int:
     settings = {name: getattr(args, name) for name in names} | {
         "weights": cascade.checkpoint.digest,
         "base": cascade.basemap.digest,
+        "memory": cascade.memory.digest if cascade.memory else None,
         "steps": cascade.sampler.steps,
     }
     results = Results(settings, args.json)

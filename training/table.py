@@ -3,6 +3,7 @@
 Quality is taken from windows of 128 parent pixels whose convolutions are padded, and of which the
 inner 64 count: for one step the same pixels as a tile's, for more without what would come from
 further away. Cost is that of the exact sampler: each further step reads one more margin all round.
+A layout decoder takes one step; its layouts are those of the weights' own memory.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ import argparse
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.flop_counter import FlopCounterMode
 
 from generator import checkpoint
 from generator.build import build
 from generator.checkpoint import Checkpoint
-from generator.config import NetworkConfig
-from generator.loading import MAX_STEPS, pick_device, pick_precision
+from generator.loading import MAX_STEPS, open_memory, pick_device, pick_precision
+from generator.memory.view import Rectangle
+from generator.nets.decoder import LayoutDecoder
 from generator.network import SCALE, ExactUNet, channels_last
-from generator.stage import Stage
+from generator.paper import PaperUNet
+from generator.probe import window_gflop
 from generator.tile import STAGE_ZOOMS, TILE_SIZE
+from generator.windows import AnyStage, stage_of
 from training.errors import TrainingError
 from training.lite2 import Lite2
 from training.paddedstage import PaddedStage
@@ -87,38 +91,21 @@ def parse(text: str, count: int) -> list[Row]:
     return rows
 
 
-def count_gflop(config: NetworkConfig, steps: int) -> float:
-    """Operations of one tile alone in 10^9, over the shrinking windows of `steps` evaluations."""
-    with torch.device("meta"):
-        network = build(config)
-    assert isinstance(network, ExactUNet)
-    one = torch.ones(1, device="meta")
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        for left in range(1, steps + 1):
-            side = CORE + 2 * network.margin * left
-            code = network.modulations(network.embedding(one, one, one))
-            x = torch.empty(1, 3, SCALE * side, SCALE * side, device="meta")
-            network(x, torch.empty(1, 3, side, side, device="meta"), code)
-    return float(counter.get_total_flops()) / 1e9
-
-
-def cost_of(network: ExactUNet, steps: int, afforded: float = AFFORDED) -> TileCost:
+def cost_of(network: ExactUNet | LayoutDecoder, steps: int, afforded: float = AFFORDED) -> TileCost:
     """Count a tile, and time it where it takes at most `afforded` GFLOP."""
-    stage = Stage(network, steps)
-    gflop = count_gflop(network.config, steps)
+    stage = stage_of(network, steps)
+    gflop = window_gflop(network, CORE, steps)
     if gflop > afforded:
         return TileCost(stage.margin, gflop, None)
-    side = CORE + 2 * stage.margin
-    parent = np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8)
-    noise = stage.noise(0, 11, 0, 0, SCALE * side, SCALE * side)
-    times = [_seconds(stage, parent, noise) for _ in range(3)]
+    area = Rectangle(0, 0, CORE, CORE).grown(stage.margin)
+    parent = np.random.default_rng(0).integers(0, 255, (area.height, area.width, 3), np.uint8)
+    latent: NDArray[Any] = stage.latent(0, 11, area)
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        stage(parent, latent, np.array([64.0]), 0.5)
+        times.append(time.perf_counter() - began)
     return TileCost(stage.margin, gflop, 1000 * min(times))
-
-
-def _seconds(stage: Stage, parent: NDArray[np.uint8], noise: NDArray[np.float32]) -> float:
-    began = time.perf_counter()
-    stage(parent, noise, np.array([64.0]), 0.5)
-    return time.perf_counter() - began
 
 
 def summary(row: Row, found: list[StageRow], cost: TileCost) -> list[str]:
@@ -182,8 +169,11 @@ def run(args: argparse.Namespace) -> int:
         key = f"{held.digest[:16]}:{row.steps}@{row.count}"
         if key not in results.parts:
             print(f"{row.name}, {row.steps} step(s)", flush=True)
-            stages = {z: PaddedStage(_ready(held, row, z), row.steps, EDGE) for z in STAGE_ZOOMS}
-            found, _ = measure_stages(stages.__getitem__, samples, row.count, judge, args.clean)
+            stages = {zoom: _stage(held, row, zoom) for zoom in STAGE_ZOOMS}
+            found, _ = measure_stages(
+                stages.__getitem__, samples, row.count, judge, args.clean,
+                memory=open_memory(None, held),
+            )  # fmt: skip
             cost = cost_of(_ready(held, row), row.steps)
             cells = {"summary": summary(row, found, cost), "zooms": by_zoom(found)}
             results.add(key, {"rows": found, "cost": cost, **cells}, "")
@@ -197,14 +187,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ready(held: Checkpoint, row: Row, zoom: int = STAGE_ZOOMS[0]) -> ExactUNet:
+def _stage(held: Checkpoint, row: Row, zoom: int) -> AnyStage:
+    """Return what a zoom's windows are made with; raises TrainingError."""
+    network = _ready(held, row, zoom)
+    if isinstance(network, LayoutDecoder):
+        return stage_of(network, row.steps)
+    return PaddedStage(network, row.steps, EDGE)
+
+
+def _ready(held: Checkpoint, row: Row, zoom: int = STAGE_ZOOMS[0]) -> ExactUNet | LayoutDecoder:
     """Return a network of its own, as a zoom's tiles are made with; raises TrainingError."""
     given = held.network_of(zoom)
-    if not isinstance(given, ExactUNet):
-        raise TrainingError(f"{row.name} is the paper's network, expected exact ones")
+    if isinstance(given, PaperUNet):
+        raise TrainingError(f"{row.name} is the paper's network, expected exact ones or layouts")
+    if isinstance(given, LayoutDecoder) and row.steps != 1:
+        raise TrainingError(f"{row.name} draws layouts in 1 step, {row.steps} were asked for")
     with torch.device("meta"):
         network = build(given.config)
-    assert isinstance(network, ExactUNet)
+    assert not isinstance(network, PaperUNet)
     network.load_state_dict(given.state_dict(), assign=True)
     device = pick_device("auto")
     return channels_last(network.to(device, pick_precision(device))).eval().requires_grad_(False)

@@ -31,8 +31,11 @@ from generator.memory.view import Pixels, Plane, Rectangle, View
 
 __all__ = ["VERSION", "Memory", "Rectangle"]
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same banks would give another field."""
+
+BRIGHTER = 62
+"""Difference of mean luminance on the tone curve from which on a cell shows nothing."""
 
 
 class Memory:
@@ -160,9 +163,10 @@ class Memory:
         chosen, scale = CHOSEN_AT[zoom], finer(zoom)
         places, config = self._places[chosen], CHOICES[chosen]
         core = asked.coarser(scale)
-        shown = _shown(places, _lay(seed, chosen, core, view.plane), core, view, chosen)
+        shown, blank = _shown(places, _lay(seed, chosen, core, view.plane), core, view, chosen)
         window = Window(asked.x0, asked.y0, asked.width, asked.height, scale)
         labels = label(places, shown, view.sites(core), window, config)
+        labels = np.where(np.append(blank, True)[labels], -1, labels)
         return self._codes[zoom].gather(shown, labels, window)
 
 
@@ -184,8 +188,10 @@ def _lay(seed: int, zoom: int, core: Rectangle, plane: Plane) -> Cells:
     return cells(seed, zoom, (vertical, rows), horizontal)
 
 
-def _shown(places: Places, laid: Cells, core: Rectangle, view: View, zoom: int) -> Shown:
-    """Let the cells choose, and return those that may rule in the rectangle."""
+def _shown(
+    places: Places, laid: Cells, core: Rectangle, view: View, zoom: int
+) -> tuple[Shown, NDArray[np.bool_]]:
+    """Let the cells choose; returns those that may rule in the rectangle, and which stay blank."""
     config = CHOICES[zoom]
     size = SITE * (config.sites - 1)
     tops, lefts = (SITE * first_site(at, config) for at in (laid.ys, laid.xs))
@@ -208,5 +214,11 @@ def _shown(places: Places, laid: Cells, core: Rectangle, view: View, zoom: int) 
         made = Choices(whole.scene[ruling], whole.ys[ruling], whole.xs[ruling])
     else:
         made = choose_alone(places, found)
+    # On ground much brighter than all that a cell found, snow and ice, nothing is shown.
+    tones = np.zeros(needed.shape, np.int64)
+    tones[needed] = queries.gates[:, 2]
+    place = places.nearest(made.scene, made.ys, made.xs)
+    blank = tones[ruling] - places.gates[place, 2].astype(np.int64) > BRIGHTER
     ys, xs = laid.ys[ruling], laid.xs[ruling]
-    return Shown(made.scene, made.ys - ys, made.xs - xs, ys, xs, laid.keys[ruling])
+    shown = Shown(made.scene, made.ys - ys, made.xs - xs, ys, xs, laid.keys[ruling])
+    return shown, blank

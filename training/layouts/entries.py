@@ -11,6 +11,7 @@ import copy
 import math
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,10 +169,22 @@ def parts(loaded: Checkpoint) -> tuple[LayoutDecoder, Bank]:
 def train(trainer: EntryTrainer, data: Path, state: Path, steps: int) -> None:
     """Take steps until `steps` are done or it is stopped; goes on from `state`, prints the ETA."""
     options = trainer.options
+    state.parent.mkdir(parents=True, exist_ok=True)
     if trainer.load(state):
         print(f"continuing at step {trainer.done}", flush=True)
     groups = Groups(Pyramid(data), options.window, options.group, trainer.shares, options.seed)
     drawn, stop = stream(groups, trainer.done), Stop().listen()
+    try:
+        _go(trainer, drawn, stop, steps, state)
+    finally:
+        # Ends the process that makes groups, whatever is raised.
+        del drawn
+    trainer.save(state)
+
+
+def _go(
+    trainer: EntryTrainer, drawn: Iterator[dict[str, Tensor]], stop: Stop, steps: int, state: Path
+) -> None:
     began = saved = time.monotonic()
     first, rows = trainer.done, list[dict[str, float]]()
     while trainer.done < steps and not stop.asked:
@@ -187,7 +200,6 @@ def train(trainer: EntryTrainer, data: Path, state: Path, steps: int) -> None:
         if now - saved > _SAVE_EVERY:
             trainer.save(state)
             saved = now
-    trainer.save(state)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -73,7 +73,7 @@ class Entries:
         places, visits, scale = self.places[zoom], self.visits[zoom], finer(zoom)
         every = np.flatnonzero(places.valid)
         tried = every[random.integers(len(every), size=TRIED)]
-        descriptor, gates = _described(parent, scale)
+        descriptor, gates = described(parent, scale)
         seen = np.delete(np.arange(32), _LATITUDE) if scale == 1 else np.array(_KIND)
         gaps = places.descriptors[tried][:, seen].astype(np.float32) - descriptor[seen]
         misfits = (~passes(gates, places.gates[tried])).sum(0)
@@ -167,7 +167,7 @@ class Entries:
         return tuple(inside), tuple(part)
 
 
-def _described(parent: Pixels, scale: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+def described(parent: Pixels, scale: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Describe the middle of a parent on the choosing grid, mirrored where it is too small."""
     pixels = reduced(parent, scale)
     lacks = [max(0, WINDOW - side) for side in pixels.shape[:2]]

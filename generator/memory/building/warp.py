@@ -114,4 +114,5 @@ def _bent_mask(good: NDArray[np.bool_], field: Field) -> NDArray[np.bool_]:
     down, right = field(SCALE * rows + SCALE // 2, SCALE * columns + SCALE // 2)
     y = np.rint(rows[:, None] + down / SCALE).astype(np.int64).clip(0, good.shape[0] - 1)
     x = np.rint(columns + right / SCALE).astype(np.int64).clip(0, good.shape[1] - 1)
-    return good[y, x]
+    moved: NDArray[np.bool_] = good[y, x]
+    return moved

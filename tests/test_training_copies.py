@@ -1,0 +1,117 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from generator import checkpoint
+from generator.imagery.sources import read_manifest
+from generator.memory.building import BuildOptions, Maker, Work, build
+from tests.fakes_memory import ground
+from tests.layouts import tiny_encoder, write_layouts
+from training.__main__ import _parser
+from training.layouts import copies
+from training.layouts.copies import Compared, report
+from training.layouts.copydistance import REGION, SIDE, CopyDistance
+from training.layouts.origins import Origins, elsewhere
+from training.pyramid import Pyramid, prepare
+
+PLACES = 3
+
+
+@pytest.fixture(scope="module")
+def imagery(tmp_path_factory):
+    """Pictures of 4 m at places a degree apart; returns manifest and prepared folder."""
+    folder = tmp_path_factory.mktemp("imagery")
+    rows = []
+    for n in range(PLACES):
+        Pillow.fromarray(ground(n, 640, 704, 16 + 8 * n)).save(folder / f"{n}.png")
+        rows.append({"file": f"{n}.png", "gsd_m": 4.0, "lat": 10.0 + n, "lon": 5.0,
+                     "source": "made", "split": "train"})  # fmt: skip
+    (folder / "manifest.json").write_text(json.dumps(rows))
+    prepare(read_manifest(folder), None, folder / "out")
+    return folder, folder / "out"
+
+
+def banked(imagery, tmp_path, warp):
+    options = BuildOptions(budget={15: 4e6}, warp=warp)
+    named = checkpoint.digest_of(tiny_encoder())
+    maker, work = Maker(tiny_encoder(), named), Work(tmp_path / f"work-{warp}")
+    return build(read_manifest(imagery[0]), maker, options, work).bank
+
+
+@pytest.fixture(scope="module")
+def distance():
+    real = np.stack([ground(90 + n, SIDE, SIDE, 12) for n in range(4)])
+    return CopyDistance(real)
+
+
+def test_a_shifted_or_mirrored_copy_is_near_and_another_place_far(distance):
+    region = ground(1, REGION, REGION, 16)
+    edge = (REGION - SIDE) // 2
+    middle = slice(edge, edge + SIDE)
+    same = region[middle, middle]
+    shifted = region[edge + 16 : edge + 16 + SIDE, edge - 8 : edge - 8 + SIDE]
+    windows = np.stack([same, shifted, same[:, ::-1], ground(2, SIDE, SIDE, 16)])
+    whole, tiles = distance(distance.maps(windows), region)
+    assert whole[:3].max() < 0.6 * whole[3]
+    assert tiles[:3].max() < 0.7 * tiles[3]
+    assert whole[0] < 0.1
+
+
+def test_tone_does_not_count_and_tiles_see_through_bending(distance):
+    region = ground(1, REGION, REGION, 16)
+    edge = (REGION - SIDE) // 2
+    same = region[edge : edge + SIDE, edge : edge + SIDE]
+    darker = (same * 0.7).round().astype(np.uint8)
+    # The right half is moved by 16 pixels: no one shift finds it.
+    torn = same.copy()
+    torn[:, 128:] = region[edge + 16 : edge + 16 + SIDE, edge + 128 : edge + SIDE]
+    whole, tiles = distance(distance.maps(np.stack([darker, torn])), region)
+    assert whole[0] < 0.3
+    assert tiles[1] < 0.75 * whole[1]
+
+
+def test_scenes_are_found_where_they_were_taken(imagery, tmp_path):
+    origins = Origins(Pyramid(imagery[1]))
+    for scene in banked(imagery, tmp_path, False).scenes:
+        found = origins.find(scene)
+        assert found.gap < 5
+        assert not found.mirrored
+        assert (found.y, found.x) == (0, 0)
+        assert found.image.lat == scene.latitude
+
+
+def test_bent_scenes_are_found_too(imagery, tmp_path):
+    from generator.memory.building.warp import mirrored
+
+    origins = Origins(Pyramid(imagery[1]))
+    for number, scene in enumerate(banked(imagery, tmp_path, True).scenes):
+        found = origins.find(scene)
+        assert found.mirrored == mirrored(f"{number}.png")
+        assert max(found.y, found.x) <= 16
+        assert found.gap < copies.LOST
+
+
+def test_places_are_others_only_where_that_is_sure(imagery):
+    first, second, _ = Origins(Pyramid(imagery[1])).images
+    assert elsewhere(first, second)
+    assert not elsewhere(first, first)
+
+
+def test_the_report_counts_entries_that_are_no_nearer_than_another_place():
+    row = Compared(entry=(0.9, 0.5), untrained=(0.4, 0.4), other=(0.8, 0.6))
+    text = report(13, [row, row], 1)
+    assert "zoom 13: 2 windows, 1 scenes not found" in text
+    lines = [" ".join(line.split()) for line in text.splitlines()[1:]]
+    assert lines[0].startswith("whole entry 100 %")
+    assert lines[1].startswith("whole untrained 0 %")
+    assert lines[2].startswith("tiles entry 0 %")
+    assert "no scene was found" in report(15, [], 3)
+
+
+def test_the_command_compares_entries_with_their_places(imagery, tmp_path, capsys):
+    weights = write_layouts(tmp_path / "w.safetensors", banked(imagery, tmp_path, True))
+    given = ["copies", "--weights", str(weights), "--data", str(imagery[1]), "--zooms", "15"]
+    assert copies.run(_parser().parse_args([*given, "--pool", "8"])) == 0
+    assert f"zoom 15: {PLACES} windows, 0 scenes not found" in capsys.readouterr().out

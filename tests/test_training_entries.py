@@ -1,0 +1,167 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from generator import checkpoint
+from generator.imagery.sources import read_manifest
+from generator.memory import Bank
+from generator.network import SCALE
+from tests.fakes_memory import ENCODER, ground, synthetic_bank, synthetic_scene
+from tests.imagery import write_imagery
+from tests.layouts import tiny_bank, write_layouts
+from training.__main__ import _parser
+from training.errors import TrainingError
+from training.layouts import entries as command
+from training.layouts.entries import EntryOptions, EntryTrainer
+from training.layouts.entrybank import Entries, Spot
+from training.layouts.groups import Groups
+from training.layouts.style import energies, moments
+from training.pyramid import Pyramid, prepare
+
+WINDOW = 48
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("imagery")
+    prepare(read_manifest(write_imagery(folder / "in")), None, folder / "out")
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return write_layouts(tmp_path_factory.mktemp("weights") / "w.safetensors", tiny_bank())
+
+
+def random():
+    return np.random.default_rng(5)
+
+
+def test_the_scene_that_a_parent_is_of_is_chosen_for_it():
+    scenes = [synthetic_scene(seed, 15) for seed in (1, 2, 3)]
+    held = Entries(Bank(tuple(scenes), ENCODER, 4), WINDOW)
+    parent = ground(2, 96, 96)[24:72, 24:72]
+    found = [held.choose(15, parent, random()) for _ in range(3)]
+    assert found[0].scene == 1
+    assert abs(found[0].y - 24) <= 12
+    assert abs(found[0].x - 24) <= 12
+
+
+def test_places_that_were_often_chosen_give_way():
+    held = Entries(synthetic_bank(0), WINDOW)
+    draw = random()
+    spots = [held.choose(9, ground(1, 48, 48), draw) for _ in range(60)]
+    assert len({spot.scene for spot in spots}) == 3
+    assert held.visits[9].sum() == 60
+    assert held.visits[9].max() < 12
+
+
+@pytest.mark.parametrize("zoom", [7, 9, 11, 13, 15])
+def test_windows_of_all_stages_lie_in_their_scenes(zoom):
+    held = Entries(synthetic_bank(0), WINDOW)
+    spot = held.choose(zoom, ground(3, 48, 48), random())
+    codes = held.first[zoom][spot.scene]
+    read = held.read([spot])[0].permute(1, 2, 0).numpy()
+    np.testing.assert_array_equal(read, codes[spot.y : spot.y + WINDOW, spot.x : spot.x + WINDOW])
+
+
+def test_a_scene_smaller_than_the_window_lies_in_its_middle():
+    held = Entries(Bank((synthetic_scene(1, 15, 32),), ENCODER, 4), WINDOW)
+    spot = held.choose(15, ground(3, 48, 48), random())
+    read = held.read([spot])[0].permute(1, 2, 0).numpy()
+    np.testing.assert_array_equal(read[8:40, 8:40], held.first[15][0])
+    assert not read[:8].any()
+    held.move([spot], torch.full((1, 4, WINDOW, WINDOW), 9.0))
+    assert (held.values[15][0] == np.float16(3.49)).all()
+
+
+def test_moved_windows_become_codes_and_nothing_else_changes():
+    bank = synthetic_bank(0)
+    held = Entries(bank, WINDOW)
+    steps = torch.full((1, 4, WINDOW, WINDOW), -0.7)
+    held.move([Spot(13, 2, 10, 20)], steps)
+    after = held.rounded()
+    assert after.encoder == bank.encoder
+    pairs = list(zip(bank.scenes, after.scenes, strict=True))
+    changed = [(n, z) for n, (a, b) in enumerate(pairs) for z in a.codes
+               if (a.codes[z] != b.codes[z]).any()]  # fmt: skip
+    eleven = [n for n, scene in enumerate(bank.scenes) if scene.chosen_at == 11]
+    assert changed == [(eleven[2], 13)]
+    a, b = (scene.codes[13].astype(int) for scene in pairs[eleven[2]])
+    np.testing.assert_array_equal(b[10:58, 20:68], np.maximum(a[10:58, 20:68] - 1, -3))
+    assert (a != b).mean() == held.changed() * sum(
+        codes.size for scene in bank.scenes for codes in scene.codes.values()
+    ) / a.size
+    assert all((a.descriptors == b.descriptors).all() for a, b in pairs)
+
+
+def test_state_comes_back_and_another_bank_is_refused():
+    held, other = (Entries(synthetic_bank(0), WINDOW) for _ in range(2))
+    held.move([Spot(15, 0, 0, 0)], torch.ones(1, 4, WINDOW, WINDOW))
+    held.choose(7, ground(1, 48, 48), random())
+    other.load_state(held.state())
+    assert other.rounded().digest == held.rounded().digest
+    assert (other.visits[7] == held.visits[7]).all()
+    with pytest.raises(ValueError, match="numbers of zoom 7"):
+        Entries(synthetic_bank(0, scenes=2), WINDOW).load_state(held.state())
+
+
+def test_style_sees_what_a_region_is_like_and_not_where_it_is():
+    maps = torch.rand(1, 3, 32, 32)
+    turned = maps.unflatten(2, (2, 16)).flip(3).flatten(2, 3)
+    assert torch.allclose(moments(maps, 16), moments(turned, 16), atol=1e-5)
+    assert not torch.allclose(moments(maps, 16), moments(maps * 0.5, 16), atol=1e-2)
+    image = torch.rand(1, 3, 64, 64) - 0.5
+    assert [e.shape[-1] for e in energies(image)] == [2, 2, 2]
+    assert all((a > b).all() for a, b in zip(energies(image), energies(image / 9), strict=True))
+
+
+def stages(trainer, data):
+    return Groups(Pyramid(data), WINDOW, trainer.options.group, trainer.shares)
+
+
+def test_steps_move_entries_and_the_decoder_towards_other_places(weights, data):
+    loaded = checkpoint.load(weights)
+    trainer = EntryTrainer(loaded, EntryOptions(group=2, decoder_rate=1e-3))
+    assert sum(trainer.shares) == pytest.approx(1)
+    group = stages(trainer, data)[0]
+    losses = [trainer.step(group) for _ in range(6)]
+    assert losses[-1]["style"] + losses[-1]["octaves"] < losses[0]["style"] + losses[0]["octaves"]
+    assert trainer.entries.changed() > 0
+    before = loaded.network.state_dict()
+    assert any((before[k] != v).any() for k, v in trainer.decoder.state_dict().items())
+    assert all((before[k] == v).all() for k, v in trainer.first.state_dict().items())
+
+
+def options_of(*given):
+    return _parser().parse_args(["entries", *map(str, given)])
+
+
+def test_the_command_goes_on_and_ends_as_if_never_stopped(weights, data, tmp_path):
+    def run(out, steps):
+        given = ("--weights", weights, "--data", data, "--out", tmp_path / out)
+        assert command.run(options_of(*given, "--steps", steps)) == 0
+        return checkpoint.load(tmp_path / out)
+
+    run("a.safetensors", 1)
+    stopped, whole = run("a.safetensors", 3), run("b.safetensors", 3)
+    first = checkpoint.load(weights)
+    assert stopped.bank.digest == whole.bank.digest != first.bank.digest
+    assert stopped.encoder_digest == first.encoder_digest == stopped.bank.encoder
+    assert stopped.record["entry_steps"] == 3
+    assert stopped.sampler == first.sampler
+
+
+def test_what_cannot_be_trained_is_refused_with_a_sentence(weights, data, tmp_path):
+    bare = checkpoint.load(write_layouts(tmp_path / "bare.safetensors"))
+    with pytest.raises(TrainingError, match="no bank of layouts"):
+        EntryTrainer(bare, EntryOptions())
+    loaded = checkpoint.load(weights)
+    trainer = EntryTrainer(loaded, EntryOptions())
+    trainer.save(tmp_path / "state")
+    other = EntryTrainer(dataclasses.replace(loaded, digest="0" * 64), EntryOptions())
+    with pytest.raises(TrainingError, match="begun with other weights"):
+        other.load(tmp_path / "state")
+    assert SCALE * trainer.options.window % 32 == 0
