@@ -5,6 +5,7 @@ import torch
 
 from generator import checkpoint
 from generator.config import SamplerConfig
+from tests.layouts import tiny_bank, tiny_encoder, write_layouts
 from tests.networks import tiny_network
 from training.__main__ import main
 from training.combine import combine
@@ -85,3 +86,17 @@ def test_the_command_writes_the_file(files, tmp_path, monkeypatch, capsys):
     assert main() == 0
     assert f"wrote {out} (" in capsys.readouterr().out
     assert same(checkpoint.load(out).network_of(15), 1)
+
+
+def test_layouts_keep_the_common_file_s_encoder_and_memory(tmp_path):
+    common, own = tmp_path / "common.safetensors", tmp_path / "own.safetensors"
+    write_layouts(common, tiny_bank())
+    write_layouts(own)
+    combine(common, {15: own}, tmp_path / "all.safetensors")
+    made = checkpoint.load(tmp_path / "all.safetensors")
+    assert list(made.specialists) == [15]
+    assert made.bank.digest == tiny_bank().digest
+    assert made.encoder_digest == checkpoint.load(common).encoder_digest
+    write_layouts(own, encoder=tiny_encoder(1))
+    with pytest.raises(TrainingError, match="draws codes of the encoder"):
+        combine(common, {15: own}, tmp_path / "x.safetensors")

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 
 import generator
+from generator import checkpoint
+from generator.config import SamplerConfig
 from generator.imagery.sources import read_manifest
 from generator.nets.bands import contrast_scale, finer, led
 from generator.nets.encoder import detail_of
@@ -15,12 +17,13 @@ from tests.imagery import write_imagery
 from training.critic import Standard
 from training.errors import TrainingError
 from training.layouts.collage import Cells, draw_cells
+from training.layouts.commands import networks
 from training.layouts.groups import Groups
 from training.layouts.loop import train
 from training.layouts.objective import Objective, opponent
 from training.layouts.recipe import Phase, Recipe, read
 from training.layouts.state import STATE, State
-from training.layouts.trainer import Trainer, rounded
+from training.layouts.trainer import Trainer
 from training.pyramid import Pyramid, prepare
 
 TINY = """
@@ -192,3 +195,21 @@ def test_from_imagery_to_a_served_tile(imagery, recipe, tmp_path):
     tile = Tile(7, 60, 40)
     assert cascade.render(0, tile).shape == (256, 256, 3)
     assert cascade.identity != bare.identity
+
+
+def test_a_run_starts_from_what_fits_of_other_weights(recipe, tmp_path):
+    first = State(read(recipe))
+    with torch.no_grad():
+        for value in first.ema.network.parameters():
+            value.normal_()
+    decoder, encoder = networks(first)
+    path = tmp_path / "first.safetensors"
+    checkpoint.save(path, decoder, SamplerConfig(), {}, encoder=encoder)
+    text = recipe.read_text().replace("[train]", f'[train]\ninit = "{path}"')
+    recipe.write_text(text)
+    second = State(read(recipe))
+    second.start()
+    for ours, theirs in ((second.pair.decoder, decoder), (second.pair.encoder, encoder)):
+        for name, value in theirs.state_dict().items():
+            assert torch.equal(ours.state_dict()[name], value)
+    assert second.record()["init"] == checkpoint.load(path).digest

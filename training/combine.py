@@ -50,8 +50,9 @@ def combine(
 ) -> None:
     """Write the weights of `common` with other networks for some stages.
 
-    The strength that a stage is told comes from its file, unless `augmentation` gives all five.
-    Raises TrainingError where networks or numbers of steps differ.
+    The strength that a stage is told comes from its file, unless `augmentation` gives all five;
+    encoder and memory of layouts come from `common`. Raises TrainingError where networks, numbers
+    of steps or encoders differ.
     """
     held = checkpoint.load(common)
     others = {zoom: checkpoint.load(path) for zoom, path in sorted(stages.items())}
@@ -64,13 +65,18 @@ def combine(
                 f"{stages[zoom]} holds {network.config} of {other.sampler.steps} step(s), expected "
                 f"{held.network.config} of {held.sampler.steps}, as {common}"
             )
+        if other.encoder_digest != held.encoder_digest:
+            raise TrainingError(
+                f"{stages[zoom]} draws codes of the encoder {other.encoder_digest[:16] or 'none'}, "
+                f"expected those of {held.encoder_digest[:16] or 'none'}, as {common}"
+            )
         told[STAGE_ZOOMS.index(zoom)] = other.sampler.augmentation[STAGE_ZOOMS.index(zoom)]
     record["stages"] = dict(record.get("stages", {})) | {
         str(zoom): dict(other.record) for zoom, other in others.items()
     }
     sampler = dataclasses.replace(held.sampler, augmentation=tuple(augmentation or told))
     networks = dict(held.specialists) | {z: other.network_of(z) for z, other in others.items()}
-    checkpoint.save(out, held.network, sampler, record, networks)
+    checkpoint.save(out, held.network, sampler, record, networks, held.encoder, held.bank)
 
 
 def _stage(text: str) -> tuple[int, Path]:

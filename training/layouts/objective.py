@@ -11,7 +11,7 @@ from training.critic import Standard
 from training.loss import patches
 from training.perceptual import GAINS, Perceptual, detail
 
-COLOUR = 2.5
+COLOUR = 4.0
 _SCALE = 8.0
 """Images in [-1, 1] times this have detail of about one, as the smoothed norms expect."""
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from generator.imagery.sources import Decoded, Source
 from generator.memory.bank import Scene
+from generator.memory.building.options import UNIT
 from generator.memory.building.resample import View, fit, view
 from generator.memory.building.tonematch import BaseColours, matched
 from generator.memory.descriptor import SIZE, Picture
@@ -52,8 +53,13 @@ class Origins:
     def __init__(self, pyramid: Pyramid) -> None:
         self.pyramid, self._base = pyramid, BaseColours()
         self.images = [i for i in pyramid.images if i.level == 1 and i.split == "train"]
-        self.view = lru_cache(maxsize=4)(self._view)
+        self._at = {image.offset: image for image in self.images}
+        self._views = lru_cache(maxsize=4)(self._view)
         self._descriptors = lru_cache(maxsize=8)(self._described)
+
+    def view(self, image: Image, zoom: int) -> View:
+        """Return an image at the resolution of scenes that are chosen at a zoom, in its tone."""
+        return self._views(image.offset, zoom)
 
     def find(self, scene: Scene) -> Origin | None:
         """Return where a scene came from, None where no image can be its own."""
@@ -86,7 +92,8 @@ class Origins:
             if good.mean() >= _GOOD and child.mean(2).std() >= _FLAT:
                 yield child
 
-    def _view(self, image: Image, zoom: int) -> View:
+    def _view(self, offset: int, zoom: int) -> View:
+        image = self._at[offset]
         how = fit(image.gsd, zoom)
         assert how is not None
         pixels, mask = self.pyramid.pixels(image), self.pyramid.mask(image)
@@ -97,9 +104,9 @@ class Origins:
         )
         return View(zoom, matched(seen.child, seen.good, source, self._base), seen.good)
 
-    def _described(self, image: Image, zoom: int, mirrored: bool) -> NDArray[np.int8]:
+    def _described(self, offset: int, zoom: int, mirrored: bool) -> NDArray[np.int8]:
         """Return descriptors of the windows at every pixel of the choosing grid, [h, w, 19]."""
-        pixels = self.view(image, zoom).choosing
+        pixels = self._views(offset, zoom).choosing
         picture = Picture(np.ascontiguousarray(pixels[:, ::-1] if mirrored else pixels))
         rows, columns = (side - WINDOW + 1 for side in pixels.shape[:2])
         ys, xs = (axis.ravel() for axis in np.mgrid[0:rows, 0:columns])
@@ -108,11 +115,14 @@ class Origins:
 
     def _matched(self, image: Image, mirrored: bool, scene: Scene) -> Origin | None:
         """Return the corner at which an image is most like a scene."""
-        every = self._descriptors(image, scene.chosen_at, mirrored)
-        rows = every.shape[0] + WINDOW - 1 - scene.shape[0] + 1
-        columns = every.shape[1] + WINDOW - 1 - scene.shape[1] + 1
+        unit = UNIT[scene.chosen_at]
+        sides = self.view(image, scene.chosen_at).child.shape
+        rows, columns = (
+            side // unit - own + 1 for side, own in zip(sides, scene.shape, strict=False)
+        )
         if min(rows, columns) < 1:
             return None
+        every = self._descriptors(image.offset, scene.chosen_at, mirrored)
         places = np.argwhere(scene.valid)
         places = places[:: max(1, len(places) // _LOOKED_AT)]
         gaps = np.zeros((rows, columns), np.float32)
@@ -120,7 +130,6 @@ class Origins:
             wanted = scene.descriptors[i // STEP, j // STEP][list(_LAYOUT)].astype(np.float32)
             gaps += ((every[i : i + rows, j : j + columns] - wanted) ** 2).mean(-1)
         y, x = (int(v) for v in np.unravel_index(int(gaps.argmin()), gaps.shape))
-        unit = self.view(image, scene.chosen_at).child.shape[0] // (every.shape[0] + WINDOW - 1)
         return Origin(image, mirrored, unit * y, unit * x, float(gaps[y, x]) / len(places))
 
 

@@ -35,9 +35,9 @@ class MemoryRecipe:
     """What the shipped bank is built from, and how the stages use it.
 
     megapixels: of child pixels, by the zoom at which scenes are chosen (keys are text in TOML).
-    licences: classes that are taken, none for all but copyleft; exclude: globs on names. warp: whether imagery is bent
-    before it is encoded, so that layouts are not those of their place. enlarged: most by which
-    imagery is enlarged for zooms 11 to 15.
+    licences: classes that are taken, none for all but copyleft; exclude: globs on names.
+    warp: whether imagery is bent before it is encoded, so that layouts are not those of their
+    place. enlarged: most by which imagery is enlarged for zooms 11 to 15.
     strengths: how far codes lead at zooms 7, 9, 11, 13, 15.
     """
 

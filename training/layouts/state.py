@@ -66,22 +66,17 @@ class State:
         }
 
     def start(self) -> None:
-        """Take the body of the recipe's initial weights; raises GeneratorError."""
+        """Take what fits of the recipe's initial weights; raises GeneratorError."""
         if not self.recipe.init:
             return
         loaded = checkpoint.load(Path(self.recipe.init))
         if isinstance(loaded.network, PaperUNet):
             raise TrainingError(f"{self.recipe.init} holds the paper's network, expected another")
         self.init = loaded.digest
-        theirs = loaded.network.state_dict()
-        ours = self.pair.decoder.state_dict()
-        taken = {
-            name: value
-            for name, value in theirs.items()
-            if name in ours and ours[name].shape == value.shape
-        }
         for pair in (self.pair, self.ema.network):
-            pair.decoder.load_state_dict(taken, strict=False)
+            _take(pair.decoder, loaded.network)
+            if loaded.encoder is not None:
+                _take(pair.encoder, loaded.encoder)
 
     def save(self, folder: Path) -> None:
         """Write the state to `folder`, atomically."""
@@ -115,3 +110,10 @@ class State:
         self.step, self.seconds = int(data["step"]), float(data["seconds"])
         self.ema.updates, self.init = int(data["updates"]), str(data.get("init", ""))
         return True
+
+
+def _take(ours: nn.Module, theirs: nn.Module) -> None:
+    """Take over the tensors of the same names and shapes."""
+    shapes = {name: value.shape for name, value in ours.state_dict().items()}
+    taken = {n: v for n, v in theirs.state_dict().items() if shapes.get(n) == v.shape}
+    ours.load_state_dict(taken, strict=False)
