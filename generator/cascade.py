@@ -19,6 +19,7 @@ from generator.checkpoint import Checkpoint, describe_config
 from generator.config import SamplerConfig, to_json
 from generator.layoutstage import LayoutStage
 from generator.memory.field import Memory, Rectangle
+from generator.nets.decoder import LayoutDecoder
 from generator.network import SCALE, ExactUNet, channels_last
 from generator.states import LIMIT, BlockStates, Scene, evaluations_at_once, side_for
 from generator.tile import STAGE_ZOOMS, TILE_SIZE, Tile
@@ -115,6 +116,11 @@ class Cascade:
         self.stages = dict.fromkeys(STAGE_ZOOMS, self.stage) | {
             zoom: stage_of(network, sampler.steps) for zoom, network in own.items()
         }
+        if isinstance(common, LayoutDecoder):
+            self.stages = {
+                zoom: LayoutStage(common, contrast)
+                for zoom, contrast in zip(STAGE_ZOOMS, sampler.contrast, strict=True)
+            }
         self.states: BlockStates | None = None
         self._states: dict[int, BlockStates] = {}
         if isinstance(common, ExactUNet) and sampler.steps > evaluations_at_once(common):

@@ -128,11 +128,15 @@ class SamplerConfig:
 
     steps: DDIM evaluations per tile (eta = 0). One is the few-step default.
     augmentation: strength in [0, 1] that the network is told its condition was degraded with,
-        one number for each of the stages 7, 9, 11, 13, 15.
+        one number for each of the stages 7, 9, 11, 13, 15. A layout decoder is told how far
+        codes lead.
+    contrast: factors on the detail of layouts, one for each stage; base maps are fainter than
+        the imagery that layouts were learned from. They count where codes lead, above strength 0.
     """
 
     steps: int = 1
     augmentation: tuple[float, ...] = (0.2, 0.2, 0.2, 0.2, 0.2)
+    contrast: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
 
 
 def to_json(config: AnyConfig | SamplerConfig) -> str:
@@ -165,7 +169,7 @@ def network_from_json(text: str) -> AnyConfig:
 
 def sampler_from_json(text: str) -> SamplerConfig:
     """Read a SamplerConfig; raises WeightsError if a field is missing or unknown."""
-    return SamplerConfig(**_checked(_object(text, "SamplerConfig"), SamplerConfig, set()))
+    return SamplerConfig(**_checked(_object(text, "SamplerConfig"), SamplerConfig, {"contrast"}))
 
 
 def _object(text: str, name: str) -> dict[str, Any]:

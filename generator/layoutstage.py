@@ -15,13 +15,14 @@ class LayoutStage:
     """Runs the decoder on windows; equal pixels for equal places, whatever the window.
 
     margin: parent pixels needed round the core on each side; window origins and sides must be
-    even. faithful: see `generator.parentpicture.StageLike`.
+    even. faithful: see `generator.parentpicture.StageLike`. contrast: factor on the layouts'
+    detail where codes lead, above strength 0.
     """
 
     faithful: float | None = 0.0
 
-    def __init__(self, network: LayoutDecoder) -> None:
-        self.network = network
+    def __init__(self, network: LayoutDecoder, contrast: float = 1.0) -> None:
+        self.network, self.contrast = network, contrast
         self.margin = network.margin
         self._condition = Conditioner(network)
 
@@ -47,4 +48,5 @@ class LayoutStage:
         laid = torch.from_numpy(codes)[None].to(weight.device, weight.dtype)
         with torch.inference_mode():
             modulations = self._condition(resolution, strength)
-            return to_pixels(self.network(laid, image, [strength], modulations))
+            contrast = self.contrast if strength else 1.0
+            return to_pixels(self.network(laid, image, [strength], modulations, contrast))

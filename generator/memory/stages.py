@@ -46,7 +46,7 @@ class ChoiceConfig:
 CHOICES = {
     7: ChoiceConfig(spacing=24, reach=36),
     9: ChoiceConfig(spacing=24, reach=36),
-    11: ChoiceConfig(spacing=14, reach=21, phased=True),
+    11: ChoiceConfig(spacing=14, reach=21, phased=True, floor=600),
     15: ChoiceConfig(spacing=24, reach=36),
 }
 """By the zoom at which a scene is chosen."""

@@ -74,12 +74,13 @@ class LayoutDecoder(nn.Module):
         parent: Tensor,
         strengths: Sequence[float],
         modulations: list[Tensor],
+        contrast: float = 1.0,
     ) -> Tensor:
         """Draw children.
 
         codes: [B, D, H, W], integers in any dtype; parent: [B, 3, H, W] in [-1, 1]; strengths: one
         per sample; modulations: [B, 2C, 1, 1] each, or [B, 2C, H, 1] where rows differ in
-        resolution. Returns [B, 3, 4 (H - 2m), 4 (W - 2m)], float32, m the margin; of a padded
+        resolution; contrast: factor on the codes' detail. Returns [B, 3, 4 (H - 2m), 4 (W - 2m)], float32, m the margin; of a padded
         network the whole window.
         """
         padded = self.stem.padding != (0, 0)
@@ -89,7 +90,7 @@ class LayoutDecoder(nn.Module):
         base = led(parent, strengths, padded=padded)
         detail = finer(F.pixel_shuffle(out, SCALE) / OUTPUT_GAIN, strengths, padded=padded)
         base = crop_to(base, detail)
-        return base + contrast_scale(base) * detail
+        return base + contrast * contrast_scale(base) * detail
 
     def _network(
         self, codes: Tensor, parent: Tensor, modulations: list[Tensor], height: int

@@ -54,7 +54,7 @@ def run_bank(args: argparse.Namespace) -> int:
         raise TrainingError(f"{args.run} holds no run, expected the --run of a training")
     decoder, encoder = networks(state)
     built = bank_of(recipe, encoder, args.imagery, args.out.with_suffix(".work"))
-    sampler = SamplerConfig(1, recipe.memory.strengths)
+    sampler = SamplerConfig(1, recipe.memory.strengths, recipe.memory.contrast)
     checkpoint.save(args.out, decoder, sampler, state.record(), None, encoder, built.bank)
     area = ", ".join(f"{zoom}: {built.area(zoom) / 1e6:.0f} MP" for zoom in (7, 9, 11, 15))
     print(

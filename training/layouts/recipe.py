@@ -38,7 +38,7 @@ class MemoryRecipe:
     licences: classes that are taken, none for all but copyleft; exclude: globs on names.
     warp: whether imagery is bent before it is encoded, so that layouts are not those of their
     place. enlarged: most by which imagery is enlarged for zooms 11 to 15.
-    strengths: how far codes lead at zooms 7, 9, 11, 13, 15.
+    strengths, contrast: how far codes lead at zooms 7, 9, 11, 13, 15, and factors on their detail.
     """
 
     megapixels: Mapping[str, float] = field(default_factory=dict)
@@ -46,7 +46,8 @@ class MemoryRecipe:
     exclude: tuple[str, ...] = ()
     warp: bool = False
     enlarged: float = 2.1
-    strengths: tuple[float, ...] = (0.6, 1.0, 1.0, 0.7, 0.9)
+    strengths: tuple[float, ...] = (0.3, 0.6, 1.0, 0.7, 0.8)
+    contrast: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,15 @@ from PIL import Image
 from generator.memory.building.resample import View
 from generator.network import SCALE
 
-LATTICE = 48
+LATTICE = 64
 """Child pixels between the lattice's points: waves are about twice as long."""
-MOST = 12.0
-"""Child pixels by which a point is moved at most."""
+MOST = 20.0
+"""Child pixels by which a point is moved at most. At 12 every place still came back: entries drawn
+elsewhere were nearer to their own place than the nearest other place was (`training copies`)."""
 
-_STRENGTH = 12.5
+_STRENGTH = 21.0
 """Standard deviation at the lattice's points; between them the spline leaves about half."""
-_FADE = 48
+_FADE = 80
 """Child pixels from the edge within which the field fades."""
 _MESH = 16
 """Child pixels along a square of the picture within which the field is taken as bilinear."""

@@ -20,6 +20,7 @@ from generator.memory.bank import Scene
 from generator.memory.building.options import BuildOptions, Offer
 from generator.memory.building.resample import Fit
 from generator.memory.building.survey import Block, Box, Candidate, Survey
+from generator.memory.building.warp import MOST
 
 VERSION = 2
 """Raised when what is kept changes its meaning."""
@@ -116,7 +117,7 @@ def source_key(offer: Offer, options: BuildOptions) -> str:
     about = [source.name, source.gsd, source.lat, source.lon, source.source, files]
     terms = [source.licence, source.credit]
     wanted = [VERSION, list(offer.zooms), sorted(options.block.items())]
-    wanted += ["warp"] if options.warp else []
+    wanted += ["warp", MOST] if options.warp else []
     return _hash([about, terms, wanted])
 
 
