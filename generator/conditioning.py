@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from generator.diffusion import TIMESTEPS
-from generator.network import ExactUNet
 from generator.nets.decoder import LayoutDecoder
+from generator.network import ExactUNet
 
 RESOLUTION_STEPS = 64
 """Resolutions are rounded to this many steps per octave, so that equal rows get equal numbers."""

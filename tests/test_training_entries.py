@@ -17,7 +17,7 @@ from training.layouts import entries as command
 from training.layouts.entries import EntryOptions, EntryTrainer
 from training.layouts.entrybank import Entries, Spot
 from training.layouts.groups import Groups
-from training.layouts.style import energies, moments
+from training.layouts.style import energies, moments, unlike
 from training.pyramid import Pyramid, prepare
 
 WINDOW = 48
@@ -56,6 +56,16 @@ def test_places_that_were_often_chosen_give_way():
     assert len({spot.scene for spot in spots}) == 3
     assert held.visits[9].sum() == 60
     assert held.visits[9].max() < 12
+
+
+def test_what_passes_no_gate_is_told_and_not_counted():
+    held = Entries(Bank((synthetic_scene(1, 15),), ENCODER, 4), WINDOW)
+    sea = np.full((48, 48, 3), (12, 40, 70), np.uint8)
+    land = Entries(Bank((synthetic_scene(1, 15),), ENCODER, 4), WINDOW)
+    assert not held.choose(15, np.full_like(sea, 250), random()).fits
+    assert held.visits[15].sum() == 0
+    assert land.choose(15, ground(1, 96, 96)[24:72, 24:72], random()).fits
+    assert land.visits[15].sum() == 1
 
 
 @pytest.mark.parametrize("zoom", [7, 9, 11, 13, 15])
@@ -113,6 +123,9 @@ def test_style_sees_what_a_region_is_like_and_not_where_it_is():
     turned = maps.unflatten(2, (2, 16)).flip(3).flatten(2, 3)
     assert torch.allclose(moments(maps, 16), moments(turned, 16), atol=1e-5)
     assert not torch.allclose(moments(maps, 16), moments(maps * 0.5, 16), atol=1e-2)
+    # Of several images all regions count together, in whatever order.
+    pair, half = torch.rand(2, 6, 4, 4), torch.rand(2, 6, 4, 4) * 0.5
+    assert unlike(pair, pair.flip(0).flip(2)) < 0.05 < unlike(pair, half)
     image = torch.rand(1, 3, 64, 64) - 0.5
     assert [e.shape[-1] for e in energies(image)] == [2, 2, 2]
     assert all((a > b).all() for a, b in zip(energies(image), energies(image / 9), strict=True))

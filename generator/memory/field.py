@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from generator.errors import BankError
 from generator.memory.bank import Bank, Codes

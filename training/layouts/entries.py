@@ -55,7 +55,7 @@ class EntryOptions:
 
     rate: float = 0.7
     decoder_rate: float = 5e-5
-    anchor: float = 0.1
+    anchor: float = 0.3
     window: int = 48
     edge: int = 4
     group: int = 4
@@ -89,17 +89,23 @@ class EntryTrainer:
         """Draw entries under a group's parents, and move them; returns the losses."""
         options, zoom = self.options, BANDS[int(group["band"])].zoom
         random = np.random.Generator(np.random.Philox(key=[options.seed + 1, self.done]))
-        child = group["child"].float() / 127.5 - 1
+        child, gsd = group["child"].float() / 127.5 - 1, group["gsd"]
         parent = rounded(F.avg_pool2d(child, SCALE))
         pixels = ((parent + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
         spots = [self.entries.choose(zoom, each, random) for each in pixels]
+        # A parent that nothing fits would only teach its entry to fade.
+        kept = [row for row, spot in enumerate(spots) if spot.fits]
+        if not kept:
+            self.done += 1
+            return {}
+        spots, child, parent, gsd = [spots[r] for r in kept], child[kept], parent[kept], gsd[kept]
         strengths = [math.ceil(16 * random.uniform(LEAST_STRENGTH - 1 / 16, 1)) / 16 for _ in spots]
         # Draw the entries as they are, and as they were at first.
         codes = self.entries.read(spots).requires_grad_(True)
-        images = draw(self.decoder, quantise(codes), parent, group["gsd"], strengths)
+        images = draw(self.decoder, quantise(codes), parent, gsd, strengths)
         with torch.no_grad():
             before = self.entries.read_first(spots)
-            before = draw(self.first, before, parent, group["gsd"], strengths)
+            before = draw(self.first, before, parent, gsd, strengths)
         edge = SCALE * options.edge
         total, losses = self.style(*(crop(each, edge) for each in (images, child, before)))
         # Move the decoder, then the entries.
@@ -192,7 +198,9 @@ def _go(
         now = time.monotonic()
         if trainer.done % _LOG_EVERY == 0:
             rate = (trainer.done - first) / (now - began)
-            means = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+            full = [row for row in rows if row]
+            names = full[0] if full else ()
+            means = {name: sum(row[name] for row in full) / len(full) for name in names}
             text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
             left = (steps - trainer.done) / rate / 60
             print(f"{trainer.done}/{steps}  {rate:.2f}/s  ETA {left:.0f} min  {text}", flush=True)

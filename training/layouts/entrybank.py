@@ -33,13 +33,14 @@ Pixels = NDArray[np.uint8]
 class Spot:
     """A window of a scene's codes: number of the scene among its stage's, corner in parent pixels.
 
-    Part of it may lie outside the scene.
+    Part of it may lie outside the scene. fits: whether it passes the gates of its parent.
     """
 
     zoom: int
     scene: int
     y: int
     x: int
+    fits: bool = True
 
 
 class Entries:
@@ -78,8 +79,9 @@ class Entries:
         gaps = places.descriptors[tried][:, seen].astype(np.float32) - descriptor[seen]
         misfits = (~passes(gates, places.gates[tried])).sum(0)
         cost = ((gaps**2).sum(1) + _FLOOR) * (1 + visits[tried]) + _MISFIT * misfits
-        best = int(tried[cost.argmin()])
-        visits[best] += 1
+        first = int(cost.argmin())
+        best, fits = int(tried[first]), not misfits[first]
+        visits[best] += int(fits)
         # The window lies round the place, a step of places to and fro.
         to_and_fro = random.integers(-STEP * scale // 2, STEP * scale // 2 + 1, 2)
         number = int(places.scene[best])
@@ -89,7 +91,7 @@ class Entries:
                 (places.ys, places.xs), to_and_fro, self.first[zoom][number].shape, strict=False
             )
         ]
-        return Spot(zoom, number, *corner)
+        return Spot(zoom, number, corner[0], corner[1], bool(fits))
 
     def read(self, spots: list[Spot]) -> Tensor:
         """Return the numbers of windows, float32 [B, D, w, w]; 0 outside their scenes."""

@@ -33,10 +33,23 @@ def train(recipe: Recipe, data: Path, folder: Path, steps: int, save_every: floa
         state.start()
     folder.mkdir(parents=True, exist_ok=True)
     groups = Groups(Pyramid(data), recipe.window, recipe.group, recipe.shares, recipe.seed)
-    trainer, drawn = Trainer(state), stream(groups, state.step)
+    drawn = stream(groups, state.step)
+    try:
+        _go(Trainer(state), drawn, folder, steps, save_every)
+    finally:
+        # Ends the process that makes groups, whatever is raised.
+        del drawn
+    state.save(folder)
+    return state
+
+
+def _go(
+    trainer: Trainer, drawn: Iterator[dict[str, Tensor]], folder: Path, steps: int, every: float
+) -> None:
+    """Take steps until `steps` or a signal; logs, prints and saves every so many seconds."""
+    state, stop = trainer.state, Stop().listen()
     began = saved = last = time.monotonic()
     first, rows = state.step, list[dict[str, float]]()
-    stop = Stop().listen()
     with (folder / "log.jsonl").open("a", buffering=1) as log:
         while state.step < steps and not stop.asked:
             rows.append(trainer.step(next(drawn)))
@@ -52,11 +65,9 @@ def train(recipe: Recipe, data: Path, folder: Path, steps: int, save_every: floa
                 eta = (steps - state.step) / rate / 60
                 text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
                 print(f"{state.step}/{steps}  {rate:.2f}/s  ETA {eta:.0f} min  {text}", flush=True)
-            if now - saved > save_every:
+            if now - saved > every:
                 state.save(folder)
                 saved = now
-    state.save(folder)
-    return state
 
 
 def stream(groups: Groups, first: int) -> Iterator[dict[str, Tensor]]:

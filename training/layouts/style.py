@@ -1,4 +1,8 @@
-"""How far images are from another place of their kind: what regions look like, not where it is."""
+"""How far images are from other places of their kind: what their regions are like, taken together.
+
+Regions are not compared one by one: images that fade would then be nearer to whatever they are
+compared with.
+"""
 
 from __future__ import annotations
 
@@ -47,14 +51,24 @@ class Style:
         for number, (gain, stride) in enumerate(zip(GAINS, _STRIDES, strict=True)):
             weight = (GAINS[1] / gain) ** 0.5
             pair = (moments(maps[number], REGION // stride) for maps in (seen, wanted))
-            style = style + weight * distance(*([each] for each in pair))
+            style = style + weight * unlike(*pair)
             anchor = anchor + weight * distance([seen[number]], [held[number]])
-        octaves = distance(energies(images), energies(real))
+        pairs = zip(energies(images), energies(real), strict=True)
+        octaves = torch.stack([unlike(first, second) for first, second in pairs]).mean()
         parts = {"style": style, "octaves": octaves, "anchor": anchor}
         return style + octaves + self.anchor * anchor, parts
 
     def _raw(self, images: Tensor) -> list[Tensor]:
         return [detail(images), *self.perceptual(images)]
+
+
+def unlike(first: Tensor, second: Tensor) -> Tensor:
+    """Distance of the means and deviations over all regions of maps [B, C, h, w]; a scalar."""
+    both = [
+        torch.cat([maps.mean((0, 2, 3)), (maps.var((0, 2, 3)) + _EPSILON).sqrt()])[None, :, None]
+        for maps in (first, second)
+    ]
+    return distance([both[0]], [both[1]])
 
 
 def moments(maps: Tensor, side: int) -> Tensor:
