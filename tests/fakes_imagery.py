@@ -17,7 +17,7 @@ from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from tests.fakes_memory import ground
 
-TINY = LayoutConfig(widths=(16, 32), blocks=(1, 1, 1), embedding=32, encoder=(16, 1))
+TINY = LayoutConfig(widths=(16, 32), blocks=(1, 1, 1), embedding=32, dimensions=4, encoder=(16, 1))
 
 Pixels = NDArray[np.uint8]
 

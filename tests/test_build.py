@@ -5,6 +5,7 @@ from generator import checkpoint
 from generator.build import build, preset
 from generator.config import PRESETS, SamplerConfig
 from generator.errors import GeneratorError, WeightsError
+from generator.nets.decoder import LayoutDecoder
 from generator.network import ExactUNet
 from generator.paper import PaperUNet
 from tests.networks import tiny_network
@@ -14,7 +15,9 @@ def test_every_preset_builds_the_network_of_its_family():
     for name in PRESETS:
         with torch.device("meta"):
             network = build(preset(name))
-        assert isinstance(network, PaperUNet if name.startswith("paper") else ExactUNet)
+        family = name.split("-")[0]
+        kinds = {"paper": PaperUNet, "layout": LayoutDecoder}
+        assert type(network) is kinds.get(family, ExactUNet)
         assert network.config == PRESETS[name]
 
 

@@ -27,7 +27,7 @@ def test_a_network_written_before_later_fields_reads_with_their_defaults():
     [
         ('{"blocks": [2, 3, 2], "embedding": 192}', "has the fields"),
         ('{"family": "paper", "base": 128}', "PaperConfig has the fields"),
-        ('{"family": "other"}', "family is 'other', expected 'exact' or 'paper'"),
+        ('{"family": "other"}', "family is 'other', expected 'layout', 'exact' or 'paper'"),
         ('{"blocks": 2, "embedding": 192, "widths": [96, 192]}', "blocks is 2"),
         ('{"blocks": [2, 3, 2], "embedding": "a", "widths": [96, 192]}', "embedding is 'a'"),
         ("3", "expected a JSON object"),

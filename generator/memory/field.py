@@ -35,7 +35,7 @@ __all__ = ["VERSION", "Memory", "Rectangle"]
 VERSION = 2
 """Raised whenever the same banks would give another field."""
 
-BRIGHTER = 50
+BRIGHTER = 40
 """Difference of mean luminance on the tone curve from which on a cell shows nothing."""
 
 
