@@ -66,8 +66,8 @@ def energy_score(first: list[Tensor], second: list[Tensor], truth: list[Tensor])
     """
     total = torch.zeros((), device=truth[0].device)
     for a, b, y in zip(first, second, truth, strict=True):
-        near = 0.5 * (_norm(a - y) + _norm(b - y))
-        total = total + (near - 0.5 * _norm(a - b)).mean()
+        near = 0.5 * (smooth_norm(a - y) + smooth_norm(b - y))
+        total = total + (near - 0.5 * smooth_norm(a - b)).mean()
     return total / len(truth)
 
 
@@ -90,7 +90,8 @@ def gradient_penalty(scores: list[Tensor], maps: list[Tensor]) -> Tensor:
     return 0.5 * torch.stack([g.square().sum(1).mean() for g in slopes]).mean()
 
 
-def _norm(x: Tensor) -> Tensor:
+def smooth_norm(x: Tensor) -> Tensor:
+    """Root mean square over the channels of a map, smooth at zero: [B, C, h, w] -> [B, h, w]."""
     return (x.square().mean(1) + 1e-4).sqrt()
 
 

@@ -1,9 +1,10 @@
 """What the parent leads and what the codes lead: two complementary bands of a child.
 
 At strength a in [0, 1] the parent is blurred by sigma = SIGMA * a parent pixels; what is coarser
-comes from it, what is finer from the codes. Whatever the strength, only what is coarser than about
-16 child pixels is held to the parent. All blurs have one reach, so that windows do not depend on
-the strength. Images are float32 [B, 3, H, W]; kernels differ from sample to sample.
+comes from it, what is finer from the codes. What is coarser than about 16 child pixels is held to
+the parent up to strength 0.36, and at strength 1 what is coarser than about 40. All blurs have
+one reach, so that windows do not depend on the strength. Images are float32 [B, 3, H, W]; kernels
+differ from sample to sample.
 """
 
 from __future__ import annotations

@@ -8,19 +8,18 @@ import torch
 from torch import Tensor
 
 from training.critic import Standard
-from training.loss import patches
+from training.loss import patches, smooth_norm
 from training.perceptual import GAINS, Perceptual, detail
 
 COLOUR = 4.0
+"""How many times a difference of colour counts beside one of brightness."""
 _SCALE = 8.0
 """Images in [-1, 1] times this have detail of about one, as the smoothed norms expect."""
 
 
 def distance(first: list[Tensor], second: list[Tensor]) -> Tensor:
     """Mean length of the differences of maps [B, C, h, w], smooth at zero; a scalar."""
-    terms = [
-        ((a - b).square().mean(1) + 1e-4).sqrt().mean() for a, b in zip(first, second, strict=True)
-    ]
+    terms = [smooth_norm(a - b).mean() for a, b in zip(first, second, strict=True)]
     return torch.stack(terms).mean()
 
 
