@@ -16,7 +16,8 @@ from generator.tile import Tile
 from tests.imagery import write_imagery
 from training.critic import Standard
 from training.errors import TrainingError
-from training.layouts.collage import Cells, draw_cells
+from training.layouts.adversary import Adversary
+from training.layouts.collage import Cells, draw_cells, misfits
 from training.layouts.commands import networks
 from training.layouts.groups import Groups
 from training.layouts.loop import train
@@ -92,9 +93,43 @@ def test_cells_lay_codes_and_blend_details_of_the_same_owners():
 
 
 def test_a_window_never_lends_to_itself():
-    cells = draw_cells([[1, 2], [0, 2]], 32, 16, torch.Generator().manual_seed(1))
-    assert set(cells.owner[0].unique().tolist()) <= {1, 2}
-    assert set(cells.owner[1].unique().tolist()) <= {0, 2}
+    costs = torch.zeros(2, 3, 32, 32)
+    cells = draw_cells([[1, 2], [0, 2]], costs, 16, torch.Generator().manual_seed(1))
+    assert set(cells.owner[0].unique().tolist()) == {1, 2}
+    assert set(cells.owner[1].unique().tolist()) == {0, 2}
+
+
+def test_a_cell_is_lent_by_a_window_that_fits_it():
+    # Window 0 is dark in the west and bright in the east; 1 is dark, 2 is bright.
+    parents = torch.full((3, 3, 64, 64), -0.5)
+    parents[0, :, :, 32:] = 0.5
+    parents[2] = 0.5
+    costs = misfits(parents)
+    assert costs[0, 0].max() == 0
+    cells = draw_cells([[1, 2]], costs[:1], 16, torch.Generator().manual_seed(1))
+    assert (cells.owner[0, :, :16] == 1).all()
+    assert (cells.owner[0, :, 48:] == 2).all()
+
+
+def test_the_critic_learns_and_its_gradient_has_the_length_asked_for():
+    torch.manual_seed(0)
+    sharp = torch.rand(2, 3, 128, 128) - 0.5
+    soft = F.avg_pool2d(sharp, 3, 1, 1)
+    gsd = torch.full((2,), 16.0)
+    standard, adversary = Standard(), Adversary()
+    alone = Objective(objective_weights(), standard, adversary)(soft, sharp, gsd)[0]
+    both = Objective(objective_weights(adversarial=2.0), standard, adversary)
+    losses, gradient = [], alone
+    for _ in range(12):
+        gradient, parts = both(soft, sharp, gsd)
+        losses.append(float(parts["critic"]))
+    assert losses[-1] < 0.8 * losses[0]
+    added = (gradient - alone).flatten(1).norm(dim=1).mean()
+    assert added == pytest.approx(2 * float(alone.flatten(1).norm(dim=1).mean()), rel=0.2)
+
+
+def objective_weights(adversarial: float = 0.0) -> dict[str, float]:
+    return {"pixels": 1.0, "features": 1.0, "adversarial": adversarial}
 
 
 def test_a_window_laid_at_home_is_asked_to_come_back():
@@ -108,12 +143,14 @@ def test_a_window_laid_at_home_is_asked_to_come_back():
 
 
 def test_the_objective_is_least_at_the_target_and_sees_colour():
-    objective = Objective({"pixels": 1.0, "features": 1.0}, Standard())
+    objective = Objective(objective_weights(), Standard(), Adversary())
     target = torch.rand(2, 3, 128, 128) - 0.5
     grey = target.mean(1, keepdim=True).expand_as(target)
-    same, _ = objective(target, target)
-    off, parts = objective(grey, target)
-    assert same < 0.2 < off
+    gsd = torch.full((2,), 16.0)
+    same, near = objective(target, target, gsd)
+    off, parts = objective(grey, target, gsd)
+    assert float(same.norm()) < 0.1 * float(off.norm())
+    assert sum(near.values()) < 0.2 < sum(parts.values())
     assert set(parts) == {"pixels", "features"}
     assert torch.allclose(opponent(grey)[:, 1:], torch.zeros(()), atol=1e-5)
 

@@ -1,8 +1,8 @@
 """Collages: layouts of other places under a parent, in cells as the memory lays them.
 
-A window's own layout never takes part. The target of a collage is what the parent leads plus the
-detail of the places that the cells were taken from, its joints feathered: the decoder is asked for
-just that, so that an invented parent does not lead.
+A window's own layout never takes part, and a cell is lent by a window that fits it. The target of
+a collage is what the parent leads plus the detail of the places that the cells were taken from, its
+joints feathered: the decoder is asked for just that, so that an invented parent does not lead.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from generator.network import SCALE
 
 FEATHER = 2.0
 """Child pixels over which the details of two cells pass into each other (standard deviation)."""
+NOISE = 0.3
+"""Weight of a cell's noise against its misfit."""
+_WINDOW = 15
+"""Parent pixels along the square whose mean is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +45,32 @@ class Cells:
         return total
 
 
-def draw_cells(owners: list[list[int]], side: int, spacing: int, random: torch.Generator) -> Cells:
-    """Cut windows of `side` parent pixels into jittered cells, one owner each.
+def misfits(parents: Tensor) -> Tensor:
+    """How little each window of a group [G, 3, H, W] resembles each other, place by place.
 
-    owners: rows of the group that may lend to each window; spacing: parent pixels between cells.
+    Returns [G, G, H, W], about 1 where mean colour and texture round a place differ as those of
+    two kinds of ground do.
     """
+    mean = _around(parents)
+    texture = _around((parents - mean).square().mean(1, keepdim=True)).sqrt()
+    look = torch.cat([6 * mean, 12 * texture], 1)
+    return (look[:, None] - look[None]).square().mean(2)
+
+
+def draw_cells(
+    owners: list[list[int]], costs: Tensor, spacing: int, random: torch.Generator
+) -> Cells:
+    """Cut windows into jittered cells, one owner each: one that costs little, noise considered.
+
+    owners: rows of the group that may lend to each window; costs: [B, G, H, W], of showing each
+    row of the group at each place; spacing: parent pixels between cells.
+    """
+    side = costs.shape[-1]
     count = side // spacing + 2
     grid = torch.arange(count) - 0.5
     rows = []
     at = torch.arange(side).float()
-    for own in owners:
+    for own, cost in zip(owners, costs, strict=True):
         jitter = torch.rand(2, count, count, generator=random)
         y = ((grid[:, None] + jitter[0]) * spacing - spacing / 2).reshape(-1)
         x = ((grid[None] + jitter[1]) * spacing - spacing / 2).reshape(-1)
@@ -59,9 +79,16 @@ def draw_cells(owners: list[list[int]], side: int, spacing: int, random: torch.G
         dy = (at[:, None] + warp[0])[..., None] - y
         dx = (at[None] + warp[1])[..., None] - x
         nearest = (dy.square() + dx.square()).argmin(-1)
-        lent = torch.tensor(own)[torch.randint(len(own), (count * count,), generator=random)]
+        gumbel = -torch.rand(len(own), count * count, generator=random).log().neg().log()
+        inside = (y.long().clamp(0, side - 1), x.long().clamp(0, side - 1))
+        lent = torch.tensor(own)[(cost[own][:, inside[0], inside[1]] - NOISE * gumbel).argmin(0)]
         rows.append(lent[nearest])
     return Cells(torch.stack(rows))
+
+
+def _around(x: Tensor) -> Tensor:
+    """Mean over the square round each pixel, edges repeated: [B, C, H, W] -> the same."""
+    return F.avg_pool2d(F.pad(x, (_WINDOW // 2,) * 4, "replicate"), _WINDOW, 1)
 
 
 def _feathered(mask: Tensor) -> Tensor:

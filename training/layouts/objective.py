@@ -1,4 +1,7 @@
-"""How far images are from their targets: patches at four octaves, and pretrained features."""
+"""How far images are from their targets: patches at four octaves, and pretrained features.
+
+A critic may be listened to beside them.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import torch
 from torch import Tensor
 
 from training.critic import Standard
+from training.layouts.adversary import Adversary
 from training.loss import patches, smooth_norm
 from training.perceptual import GAINS, Perceptual, detail
 
@@ -40,28 +44,50 @@ def opponent(images: Tensor) -> Tensor:
 class Objective:
     """Weighted sum of distances; standardises features by the targets' running moments.
 
-    weights: of `pixels` and `features`. Features' levels weigh by how little their gradient is
+    weights: of `pixels` and `features`; `adversarial`: how many times as long as theirs the
+    critic's gradient is, 0 for no critic. Features' levels weigh by how little their gradient is
     at the image, so that each says the same.
     """
 
-    def __init__(self, weights: Mapping[str, float], standard: Standard) -> None:
+    def __init__(
+        self, weights: Mapping[str, float], standard: Standard, adversary: Adversary
+    ) -> None:
         self.weights = dict(weights)
         self.perceptual = Perceptual()
-        self.standard = standard
+        self.standard, self.adversary = standard, adversary
 
-    def __call__(self, images: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Total and parts; images and targets [B, 3, H, W] in [-1, 1]."""
-        pixels = distance(patches(opponent(images)), patches(opponent(targets)))
+    def __call__(
+        self, images: Tensor, targets: Tensor, gsd: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the gradient at images [B, 3, H, W] in [-1, 1], and the distances to targets.
+
+        gsd: metres per pixel, [B].
+        """
+        share = self.weights["adversarial"]
+        leaf = images.detach().requires_grad_()
+        pixels = distance(patches(opponent(leaf)), patches(opponent(targets)))
         with torch.no_grad():
             wanted = [detail(targets), *self.perceptual(targets)]
             self.standard.update(wanted)
             wanted = self.standard(wanted)
-        seen = self.standard([detail(images), *self.perceptual(images)])
+        seen = self.standard([detail(leaf), *self.perceptual(leaf)])
         levels = [
             distance([a], [b]) * (GAINS[1] / gain) ** 0.5
             for a, b, gain in zip(seen, wanted, GAINS, strict=True)
         ]
         features = torch.stack(levels).sum()
-        parts = {"pixels": pixels.detach(), "features": features.detach()}
         total = self.weights["pixels"] * pixels + self.weights["features"] * features
-        return total, parts
+        parts = {"pixels": pixels.detach(), "features": features.detach()}
+        (gradient,) = torch.autograd.grad(total, leaf, retain_graph=bool(share))
+        if share:
+            parts["critic"] = self.adversary.teach(seen, wanted, gsd)
+            slopes = self.adversary.slopes(seen, wanted, gsd)
+            # Slopes at the maps, standardised, and from there at the image.
+            (other,) = torch.autograd.grad(seen, leaf, slopes)
+            gradient = gradient + share * other * (_length(gradient) / (_length(other) + 1e-12))
+        return gradient, parts
+
+
+def _length(gradients: Tensor) -> Tensor:
+    """Mean length of gradients [B, 3, H, W], a scalar."""
+    return gradients.flatten(1).norm(dim=1).mean()

@@ -18,7 +18,8 @@ class Phase:
     """A stretch of a training; the first whose `until` is not reached counts.
 
     until: last step. rate: learning rate. own: share of the windows that are drawn from their own
-    codes; the others are collages of other places'. pixels, features: weights of the objective.
+    codes; the others are collages of other places'. pixels, features: weights of the objective;
+    adversarial: how many times as long as theirs the critic's gradient is.
     calm: weight of the mean size of a code, which keeps codes of calm ground at zero.
     """
 
@@ -27,6 +28,7 @@ class Phase:
     own: float = 0.5
     pixels: float = 1.0
     features: float = 1.0
+    adversarial: float = 0.0
     calm: float = 2e-3
 
 

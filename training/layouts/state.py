@@ -18,6 +18,7 @@ from generator.paper import PaperUNet
 from training.critic import Standard
 from training.ema import Ema
 from training.errors import TrainingError
+from training.layouts.adversary import Adversary
 from training.layouts.recipe import Recipe
 
 STATE = "state.pt"
@@ -37,7 +38,7 @@ class Pair(nn.Module):
 
 
 class State:
-    """Networks, their average, optimiser, the features' moments and counters of a run."""
+    """Networks, their average, optimiser, the features' moments, critic and counters of a run."""
 
     def __init__(self, recipe: Recipe) -> None:
         torch.manual_seed(recipe.seed)
@@ -50,6 +51,7 @@ class State:
             self.pair.parameters(), 4e-4, betas=(0.85, 0.99), weight_decay=0.0
         )
         self.standard = Standard()
+        self.adversary = Adversary()
         self.step = 0
         self.seconds = 0.0
         self.init = ""
@@ -86,6 +88,7 @@ class State:
             "ema": self.ema.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "standard": self.standard.state_dict(),
+            "adversary": self.adversary.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
             "updates": self.ema.updates,
@@ -105,6 +108,7 @@ class State:
             self.ema.network.load_state_dict(data["ema"])
             self.optimiser.load_state_dict(data["optimiser"])
             self.standard.load_state_dict(data["standard"])
+            self.adversary.load_state_dict(data["adversary"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise TrainingError(f"{folder / STATE} is no state of this recipe: {error}") from error
         self.step, self.seconds = int(data["step"]), float(data["seconds"])

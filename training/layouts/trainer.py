@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from generator.blocks import crop
-from generator.nets.bands import contrast_scale, finer, led
+from generator.nets.bands import blur, contrast_scale, finer, led
 from generator.nets.codes import quantise
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import detail_of
 from generator.network import SCALE
-from training.layouts.collage import draw_cells
+from training.layouts.collage import draw_cells, misfits
 from training.layouts.objective import Objective
 from training.layouts.recipe import Phase
 from training.layouts.state import State
@@ -22,8 +23,30 @@ from training.layouts.state import State
 WARM_UP = 100
 SPACINGS = (16, 24, 32)
 """Parent pixels between a collage's cells."""
+INVENTED = 1.5
+"""Standard deviation, parent pixels, beyond which a parent keeps what is its own."""
 SHARP = 0.3
 """Share of the own windows whose parent is sharp: strength 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """Windows as they are drawn: codes [B, D, H, W], parents [B, 3, H, W], what is asked for
+    [B, 3, 4H, 4W], and strengths, one each."""
+
+    codes: Tensor
+    parents: Tensor
+    target: Tensor
+    strengths: list[float]
+
+    def joined(self, other: Laid) -> Laid:
+        """Return these windows and then those."""
+        return Laid(
+            torch.cat([self.codes, other.codes]),
+            torch.cat([self.parents, other.parents]),
+            torch.cat([self.target, other.target]),
+            self.strengths + other.strengths,
+        )
 
 
 class Trainer:
@@ -32,14 +55,16 @@ class Trainer:
     def __init__(self, state: State) -> None:
         self.state = state
         self.random = torch.Generator()
-        self.objective = Objective({"pixels": 1.0, "features": 1.0}, state.standard)
+        self.objective = Objective({}, state.standard, state.adversary)
 
     def step(self, group: dict[str, Tensor]) -> dict[str, float]:
         """Update the networks once; returns the losses."""
         state, recipe = self.state, self.state.recipe
         phase = recipe.phase(state.step)
         self.random.manual_seed(recipe.seed * 1_000_003 + state.step)
-        self.objective.weights = {"pixels": phase.pixels, "features": phase.features}
+        self.objective.weights = {
+            "pixels": phase.pixels, "features": phase.features, "adversarial": phase.adversarial
+        }  # fmt: skip
         # Encode every window of the group.
         child = group["child"].float() / 127.5 - 1
         parent = rounded(F.avg_pool2d(child, SCALE))
@@ -52,56 +77,61 @@ class Trainer:
         size = len(child)
         own = round(phase.own * size)
         order = torch.randperm(size, generator=self.random).tolist()
-        laid, target, strengths = self._home(order[:own], child, codes)
+        laid = self._home(order[:own], child, parent, codes)
         if own < size:
-            more = self._elsewhere(order[own:], parent, codes, details)
-            laid, target = torch.cat([laid, more[0]]), torch.cat([target, more[1]])
-            strengths = strengths + more[2]
-        # Draw them and compare.
-        images = draw(state.pair.decoder, laid, parent[order], group["gsd"][order], strengths)
+            laid = laid.joined(self._elsewhere(order[own:], parent, codes, details))
+        # Draw them and compare; the gradient is formed at the images.
+        gsd = group["gsd"][order]
+        images = draw(state.pair.decoder, laid.codes, laid.parents, gsd, laid.strengths)
         edge = SCALE * recipe.edge
-        total, parts = self.objective(crop(images, edge), crop(target, edge))
+        gradient, parts = self.objective(crop(images, edge), crop(laid.target, edge), gsd)
         parts["size"] = bounded.abs().mean()
-        total = total + phase.calm * parts["size"]
-        self._update(total, phase)
+        self._update([crop(images, edge), phase.calm * parts["size"]], gradient, phase)
         names = {"own": own, "else": size - own}
         return {name: float(value.detach()) for name, value in parts.items()} | {
-            f"pixels_{name}": float((images - target)[rows].detach().abs().mean() * 127.5)
+            f"pixels_{name}": float((images - laid.target)[rows].detach().abs().mean() * 127.5)
             for name, rows in (("own", slice(0, own)), ("else", slice(own, size)))
             if names[name]
         }
 
-    def _home(
-        self, rows: list[int], child: Tensor, codes: Tensor
-    ) -> tuple[Tensor, Tensor, list[float]]:
+    def _home(self, rows: list[int], child: Tensor, parent: Tensor, codes: Tensor) -> Laid:
         """Own codes and children; some without codes, as the bare network must draw them."""
         bare = torch.rand(len(rows), generator=self.random) < self.state.recipe.empty
         laid = torch.where(bare[:, None, None, None], torch.zeros(()), codes[rows])
-        return laid, child[rows], [self._strength(SHARP) for _ in rows]
+        return Laid(laid, parent[rows], child[rows], [self._strength(SHARP) for _ in rows])
 
-    def _elsewhere(
-        self, rows: list[int], parent: Tensor, codes: Tensor, details: Tensor
-    ) -> tuple[Tensor, Tensor, list[float]]:
+    def _elsewhere(self, rows: list[int], parent: Tensor, codes: Tensor, details: Tensor) -> Laid:
         """Collages of the other windows' codes, and what they are asked to look like."""
         others = [[k for k in range(len(parent)) if k != row] for row in rows]
         spacing = SPACINGS[int(torch.randint(len(SPACINGS), (), generator=self.random))]
-        cells = draw_cells(others, parent.shape[-1], spacing, self.random)
+        cells = draw_cells(others, misfits(parent)[rows], spacing, self.random)
         strengths = [1 - self._strength(0.4) * 0.8 for _ in rows]
         with torch.no_grad():
-            base = led(parent[rows], strengths, padded=True)
+            parents = self._invented(rows, parent)
+            base = led(parents, strengths, padded=True)
             detail = finer(cells.blend(details), strengths, padded=True)
             target = base + contrast_scale(base) * detail
-        return cells.lay(codes), target, strengths
+        return Laid(cells.lay(codes), parents, target, strengths)
+
+    def _invented(self, rows: list[int], parent: Tensor) -> Tensor:
+        """Parents as a chain has them: half of them with another window's finer detail."""
+        coarse = blur(parent, [INVENTED] * len(parent), padded=True)
+        fine = parent - coarse
+        lent = (torch.tensor(rows) + 1) % len(parent)
+        mixed = rounded(coarse[rows] + fine[lent])
+        kept = torch.rand(len(rows), generator=self.random) < 0.5
+        return torch.where(kept[:, None, None, None], parent[rows], mixed)
 
     def _strength(self, zero: float) -> float:
         """A strength in [0, 1], 0 with a probability of `zero`; in steps of 1/16."""
         place = float(torch.rand((), generator=self.random))
         return 0.0 if place < zero else math.ceil(16 * (place - zero) / (1 - zero)) / 16
 
-    def _update(self, total: Tensor, phase: Phase) -> None:
+    def _update(self, made: list[Tensor], gradient: Tensor, phase: Phase) -> None:
+        """Update the networks by the gradient at the images and what a code's size costs."""
         state = self.state
         state.optimiser.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]  # torch
+        torch.autograd.backward(made, [gradient, torch.ones(())])
         torch.nn.utils.clip_grad_norm_(state.pair.parameters(), 1.0)
         for each in state.optimiser.param_groups:
             each["lr"] = phase.rate * min(1.0, (state.step + 1) / WARM_UP)
