@@ -117,11 +117,11 @@ def test_the_critic_learns_and_its_gradient_has_the_length_asked_for():
     soft = F.avg_pool2d(sharp, 3, 1, 1)
     gsd = torch.full((2,), 16.0)
     standard, adversary = Standard(), Adversary()
-    alone = Objective(objective_weights(), standard, adversary)(soft, sharp, gsd)[0]
+    alone = Objective(objective_weights(), standard, adversary)(soft, sharp, sharp, gsd)[0]
     both = Objective(objective_weights(adversarial=2.0), standard, adversary)
     losses, gradient = [], alone
     for _ in range(12):
-        gradient, parts = both(soft, sharp, gsd)
+        gradient, parts = both(soft, sharp, sharp, gsd)
         losses.append(float(parts["critic"]))
     assert losses[-1] < 0.8 * losses[0]
     added = (gradient - alone).flatten(1).norm(dim=1).mean()
@@ -147,8 +147,8 @@ def test_the_objective_is_least_at_the_target_and_sees_colour():
     target = torch.rand(2, 3, 128, 128) - 0.5
     grey = target.mean(1, keepdim=True).expand_as(target)
     gsd = torch.full((2,), 16.0)
-    same, near = objective(target, target, gsd)
-    off, parts = objective(grey, target, gsd)
+    same, near = objective(target, target, target, gsd)
+    off, parts = objective(grey, target, target, gsd)
     assert float(same.norm()) < 0.1 * float(off.norm())
     assert sum(near.values()) < 0.2 < sum(parts.values())
     assert set(parts) == {"pixels", "features"}

@@ -1,8 +1,10 @@
 """The critic of the layout memory's training: it tells drawn images from real ones, place by place.
 
-It judges the same maps as the objective: detail, and what a pretrained network sees. It is taught
-in every step, and its gradient at the images is given a fixed share of the objective's, so that
-neither runs ahead (Esser et al. 2021 balance a critic and a reconstruction so).
+It judges the same maps as the objective: detail, and what a pretrained network sees. What is real
+is the window itself, also where a collage of other places' layouts is drawn: a sum of the parent's
+blurred edges and of foreign detail is what it shall not pass for real. It is taught in every step,
+and its gradient at the images is given a fixed share of the objective's, so that neither runs
+ahead (Esser et al. 2021 balance a critic and a reconstruction so).
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class Adversary:
     def teach(self, made: list[Tensor], real: list[Tensor], gsd: Tensor) -> Tensor:
         """Update the critic once; returns its loss, a scalar.
 
-        made, real: standardised maps [B, C, h, w] of drawn images and their targets, in pairs;
+        made, real: standardised maps [B, C, h, w] of drawn and of real images, in pairs;
         gsd: metres per pixel, [B].
         """
         maps = [

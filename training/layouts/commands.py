@@ -16,17 +16,14 @@ from generator.imagery.options import Options
 from generator.imagery.sources import Source
 from generator.memory.building import BuildOptions, Built, Maker, Work, build
 from generator.memory.building.options import NOMINAL, Offer
-from generator.memory.building.resample import fit
+from generator.memory.building.resample import LARGEST, fit
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from generator.network import channels_last
 from training.errors import TrainingError
 from training.layouts.loop import train
-from training.layouts.recipe import Recipe, read
+from training.layouts.recipe import MemoryRecipe, Recipe, read
 from training.layouts.state import State
-
-_SHARP = 11
-"""Zoom from which on enlarged imagery is too soft; there is hardly any other for 9."""
 
 
 def run_train(recipe: Path, data: Path, folder: Path, steps: int | None) -> int:
@@ -91,15 +88,15 @@ def bank_of(recipe: Recipe, encoder: Encoder, imagery: str, folder: Path) -> Bui
     digest = checkpoint.digest_of(encoder)
     fast = channels_last(encoder.to(torch.bfloat16))
     with Progress() as progress:
-        offers = [_offer(source, memory.enlarged) for source in find(imagery, Options()).sources]
+        offers = [_offer(source, memory) for source in find(imagery, Options()).sources]
         served = [offer for offer in offers if offer.zooms]
         built = build(served, Maker(fast, digest), options, Work(folder), progress)
     encoder.float()
     return built
 
 
-def _offer(source: Source, enlarged: float) -> Offer:
-    """Offer an image to the stages that it serves without being enlarged by more than that."""
+def _offer(source: Source, memory: MemoryRecipe) -> Offer:
+    """Offer an image to the stages that it serves without being enlarged by more than allowed."""
     zooms = [zoom for zoom in NOMINAL if fit(source.gsd, zoom) is not None]
-    fine = [zoom for zoom in zooms if zoom < _SHARP or source.gsd <= enlarged * NOMINAL[zoom]]
+    fine = [z for z in zooms if source.gsd <= memory.enlarged.get(str(z), LARGEST) * NOMINAL[z]]
     return Offer(source, tuple(fine))

@@ -57,11 +57,11 @@ class Objective:
         self.standard, self.adversary = standard, adversary
 
     def __call__(
-        self, images: Tensor, targets: Tensor, gsd: Tensor
+        self, images: Tensor, targets: Tensor, real: Tensor, gsd: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the gradient at images [B, 3, H, W] in [-1, 1], and the distances to targets.
 
-        gsd: metres per pixel, [B].
+        real: what the critic takes for real, of the same shape; gsd: metres per pixel, [B].
         """
         share = self.weights["adversarial"]
         leaf = images.detach().requires_grad_()
@@ -80,8 +80,10 @@ class Objective:
         parts = {"pixels": pixels.detach(), "features": features.detach()}
         (gradient,) = torch.autograd.grad(total, leaf, retain_graph=bool(share))
         if share:
-            parts["critic"] = self.adversary.teach(seen, wanted, gsd)
-            slopes = self.adversary.slopes(seen, wanted, gsd)
+            with torch.no_grad():
+                truth = self.standard([detail(real), *self.perceptual(real)])
+            parts["critic"] = self.adversary.teach(seen, truth, gsd)
+            slopes = self.adversary.slopes(seen, truth, gsd)
             # Slopes at the maps, standardised, and from there at the image.
             (other,) = torch.autograd.grad(seen, leaf, slopes)
             gradient = gradient + share * other * (_length(gradient) / (_length(other) + 1e-12))

@@ -39,7 +39,7 @@ class MemoryRecipe:
     megapixels: of child pixels, by the zoom at which scenes are chosen (keys are text in TOML).
     licences: classes that are taken, none for all but copyleft; exclude: globs on names.
     warp: whether imagery is bent before it is encoded, so that layouts are not those of their
-    place. enlarged: most by which imagery is enlarged for zooms 11 to 15.
+    place. enlarged: most by which imagery is enlarged, by the zoom of the choice.
     strengths, contrast: how far codes lead at zooms 7, 9, 11, 13, 15, and factors on their detail.
     """
 
@@ -47,7 +47,7 @@ class MemoryRecipe:
     licences: tuple[str, ...] = ("open", "attribution", "share-alike")
     exclude: tuple[str, ...] = ()
     warp: bool = False
-    enlarged: float = 2.1
+    enlarged: Mapping[str, float] = field(default_factory=dict)
     strengths: tuple[float, ...] = (0.3, 0.6, 1.0, 0.7, 0.8)
     contrast: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
 

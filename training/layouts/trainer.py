@@ -84,7 +84,8 @@ class Trainer:
         gsd = group["gsd"][order]
         images = draw(state.pair.decoder, laid.codes, laid.parents, gsd, laid.strengths)
         edge = SCALE * recipe.edge
-        gradient, parts = self.objective(crop(images, edge), crop(laid.target, edge), gsd)
+        sides = (crop(each, edge) for each in (images, laid.target, child[order]))
+        gradient, parts = self.objective(*sides, gsd)
         parts["size"] = bounded.abs().mean()
         self._update([crop(images, edge), phase.calm * parts["size"]], gradient, phase)
         names = {"own": own, "else": size - own}
@@ -105,7 +106,7 @@ class Trainer:
         others = [[k for k in range(len(parent)) if k != row] for row in rows]
         spacing = SPACINGS[int(torch.randint(len(SPACINGS), (), generator=self.random))]
         cells = draw_cells(others, misfits(parent)[rows], spacing, self.random)
-        strengths = [1 - self._strength(0.4) * 0.8 for _ in rows]
+        strengths = [1 - self._strength(0.3) for _ in rows]
         with torch.no_grad():
             parents = self._invented(rows, parent)
             base = led(parents, strengths, padded=True)
