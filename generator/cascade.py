@@ -270,11 +270,20 @@ class Cascade:
             "steps": self.sampler.steps,
             "margin": self.margin,
             "augmentation": list(self.sampler.augmentation),
+            "memory": self._describe_memory(),
             "base": self.basemap.digest[:16],
+            "base_zoom": self.basemap.zoom,
             "device": self.device.type,
             "precision": str(self.precision).removeprefix("torch."),
             "training": held.record,
         }
+
+    def _describe_memory(self) -> dict[str, Any] | None:
+        """Return what of the memory is told: its digest, and its scenes by the zoom they serve."""
+        if self.memory is None:
+            return None
+        scenes = {str(zoom): count for zoom, count in self.memory.scenes.items()}
+        return {"digest": self.memory.digest[:16], "scenes": scenes}
 
 
 def average(pixels: Pixels) -> Pixels:

@@ -46,7 +46,8 @@ def load(
     weights: safetensors, or None for the shipped ones; steps: DDIM evaluations, or None for the
     weights' own few-step default; threads: CPU threads; device: auto, cpu or cuda;
     memory: files of banks whose layouts are drawn instead of the weights' own, which SHIPPED names
-    among them; empty for a network without any; None for the weights' own;
+    among them and which serve the stages of which the files have nothing; empty for a network
+    without any; None for the weights' own;
     tone: natural or none of the base map, or None for its own default (`generator.tone`).
     """
     if steps is not None and not 1 <= steps <= MAX_STEPS:
@@ -70,6 +71,7 @@ def load(
 def open_memory(names: Sequence[str] | None, loaded: Checkpoint) -> Memory | None:
     """Open the banks named on a command line, or the weights' own for None.
 
+    Stages for which the named ones have no scene draw from the weights' own.
     Raises GeneratorError for a bank that is unreadable or of another encoder, and where the
     weights have no use for one.
     """
@@ -90,7 +92,7 @@ def open_memory(names: Sequence[str] | None, loaded: Checkpoint) -> Memory | Non
             banks.append(loaded.bank)
         else:
             raise GeneratorError(f"memory is {SHIPPED!r}, but these weights hold none of their own")
-    return Memory(banks)
+    return Memory(banks, loaded.bank)
 
 
 def pick_device(name: str) -> torch.device:

@@ -54,10 +54,11 @@ class Tile:
 
     @property
     def kind(self) -> Kind:
-        """Say how the tile is made: base map, a network stage, or the average of its children."""
-        if self.z <= BASE_ZOOM:
-            return "base map"
-        return "stage" if self.z in STAGE_ZOOMS else "average"
+        """Say how the tile is made: base map, a network stage, or the average of its children.
+
+        A base map that is served beyond BASE_ZOOM is not considered: see `kind_at`.
+        """
+        return kind_at(self.z)
 
     @property
     def stage(self) -> int | Literal["base map", "average"]:
@@ -103,6 +104,13 @@ class Tile:
 
     def _latitude_at(self, row: float) -> float:
         return math.degrees(math.atan(math.sinh(math.pi * (1.0 - 2.0 * row / (1 << self.z)))))
+
+
+def kind_at(zoom: int, base_zoom: int = BASE_ZOOM) -> Kind:
+    """Say how tiles of a zoom are made over a base map that serves the zooms up to base_zoom."""
+    if zoom <= base_zoom:
+        return "base map"
+    return "stage" if zoom in STAGE_ZOOMS else "average"
 
 
 def tiles_in_bbox(

@@ -28,7 +28,8 @@ def test_everything_is_counted(cache: TileCache) -> None:
     cache.put_many(WORLD, [(tile, SEA) for tile in row(7, 6)])
     cache.put_many(OTHER, [(tile, payload(tile, 1000)) for tile in row(5, 4)])
     cache.put_variants([(WORLD, Tile(0, 0, 0), 1, b"variant")])
-    cache.record(WORLD, {"seed": "7", "weights": "abc"})
+    about = {"seed": "7", "weights": "abc", "memory": {"digest": "def", "scenes": {"7": 3}}}
+    cache.record(WORLD, about)
     cache.pin(WORLD, (5.9, 45.8, 10.5, 47.8), [5, 6])
     (cache.path / "data.mdb.damaged-1").write_bytes(b"?")
     found = stats(cache)
@@ -37,7 +38,7 @@ def test_everything_is_counted(cache: TileCache) -> None:
     assert [found[name] for name in counts] == [24, 1, 6, 15, 4]
     first, second = found["worlds"]
     assert first["world"] == WORLD.hex()
-    assert first["about"] == {"seed": "7", "weights": "abc"}
+    assert first["about"] == about
     assert first["made"].startswith("20")
     assert first["zooms"] == {"0": 1, "5": 10, "7": 6, "9": 3}
     assert first["bytes"] == 14 * 1000 + 6 * len(SEA) + len(b"variant")
@@ -46,7 +47,13 @@ def test_everything_is_counted(cache: TileCache) -> None:
     assert found["limit"] == 8 << 20
     assert found["set_aside"] == ["data.mdb.damaged-1"]
     text = stats_text(found)
-    for line in ("24 tiles and 1 variants", "World 7", "weights abc", "zoom  5             10"):
+    for line in (
+        "24 tiles and 1 variants",
+        "World 7",
+        "weights abc",
+        "memory def",
+        "zoom  5             10",
+    ):
         assert line in text
     assert f"Pinned  world {WORLD.hex()}, 5.9,45.8,10.5,47.8, zooms 5,6" in text
 

@@ -113,6 +113,7 @@ def test_stages_begin_below_the_base_map(random: BaseMap) -> None:
     assert all(need.z == 7 for need in cascade.needs(Block.of(nine)))
     assert np.array_equal(cascade.render(2, seven), store[seven])
     assert not np.array_equal(cascade.render(2, nine), made)
+    assert cascade.describe()["base_zoom"] == 7
 
 
 def test_the_next_zoom_is_refused(random: BaseMap) -> None:

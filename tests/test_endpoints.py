@@ -267,6 +267,20 @@ def test_the_api_describes_the_server(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_zooms_of_a_deep_base_map_are_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeRenderer, "describe", lambda _: {"base_zoom": 7})
+
+    async def run() -> None:
+        async with site(tmp_path) as here:
+            info = (await here.get("/api/info")).json()
+        kinds = [zoom["kind"] for zoom in info["stages"]]
+        assert kinds == ["base map"] * 8 + ["average", "stage"] * 4
+
+    asyncio.run(run())
+
+
 @on_site
 async def test_metrics_count_what_happened(here: Site) -> None:
     for path in ("/5/1/1.png", "/5/1/1.png", "/9/9/9.gif"):

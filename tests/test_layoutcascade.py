@@ -155,3 +155,6 @@ def test_weights_bring_their_own_memory_and_may_go_without(folder, cascade, tmp_
     described = own.describe()
     assert described["network"]["family"] == "layout"
     assert described["augmentation"][0] == 1.0
+    assert described["memory"]["digest"] == own.memory.digest[:16]
+    assert described["memory"]["scenes"] == {"7": 3, "9": 3, "11": 3, "15": 3}
+    assert generator.load(base, weights, memory=()).describe()["memory"] is None

@@ -125,6 +125,11 @@ def test_banks_of_one_s_own_are_mixed_with_the_weights_own(weights, tmp_path):
     memory = open_memory((str(tmp_path / "mine.bank"), "shipped"), loaded)
     assert memory.digest == Memory([tiny_bank(2), tiny_bank()]).digest
     assert memory.digest != open_memory(None, loaded).digest
+    # Alone, a bank has the weights' own behind it where it has no scene.
+    coarse = dataclasses.replace(tiny_bank(2), scenes=tiny_bank(2).scenes[:3])
+    save(coarse, tmp_path / "coarse.bank")
+    alone = open_memory((str(tmp_path / "coarse.bank"),), loaded)
+    assert alone.digest == Memory([coarse], tiny_bank()).digest != Memory([coarse]).digest
     with pytest.raises(BankError) as error:
         open_memory((str(tmp_path / "none.bank"),), loaded)
     assert "none.bank" in one_sentence(error)

@@ -1,5 +1,6 @@
 """The code field: equal in every window, order and turn of the world; fixed digests; sources."""
 
+import dataclasses
 import hashlib
 import os
 import subprocess
@@ -199,6 +200,22 @@ def test_banks_are_mixed() -> None:
     assert (mixed != Memory([two]).field(1, 9, 0, 0, 90, 90, read)).any()
     assert len({both.digest, Memory([one]).digest, Memory([two, one]).digest}) == 3
     assert both.credits == ["made up, CC0-1.0, nobody"]
+
+
+def test_a_bank_behind_serves_only_the_stages_that_the_others_leave() -> None:
+    scenes = tuple(scene for scene in synthetic_bank(1).scenes if scene.chosen_at == 11)
+    own = Bank(scenes, ENCODER, 4)
+    behind = dataclasses.replace(synthetic_bank(2), scenes=synthetic_bank(2).scenes[:9])
+    memory = Memory([own], behind)
+    read = endless(3, width_of(9), width_of(9))
+    for zoom, like in ((9, Memory([behind])), (11, Memory([own])), (13, Memory([own]))):
+        asked = (1, zoom, 0, 0, 40, 40, read)
+        np.testing.assert_array_equal(memory.field(*asked), like.field(*asked))
+    assert memory.scenes == {7: 3, 9: 3, 11: 3}
+    # What serves nothing is no part of the world, nor credited.
+    whole = synthetic_bank(1)
+    assert Memory([whole], behind).digest == Memory([whole]).digest
+    assert memory.digest not in {Memory([own]).digest, Memory([own, behind]).digest}
 
 
 def test_banks_of_other_encoders_are_refused() -> None:

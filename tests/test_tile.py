@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.errors import GeneratorError, TileError
-from generator.tile import MAX_ZOOM, STAGE_ZOOMS, Tile, count_in_bbox, tiles_in_bbox
+from generator.tile import MAX_ZOOM, STAGE_ZOOMS, Tile, count_in_bbox, kind_at, tiles_in_bbox
 
 
 @st.composite
@@ -97,6 +97,13 @@ def test_kind_and_stage_of_each_zoom() -> None:
         15,
     ]
     assert [z for z in range(MAX_ZOOM + 1) if Tile(z, 0, 0).kind == "stage"] == list(STAGE_ZOOMS)
+
+
+def test_a_deep_base_map_makes_its_zooms_itself() -> None:
+    assert [kind_at(z, 7) for z in range(5, 10)] == ["base map"] * 3 + ["average", "stage"]
+    assert [kind_at(z) for z in range(MAX_ZOOM + 1)] == [
+        Tile(z, 0, 0).kind for z in range(MAX_ZOOM + 1)
+    ]
 
 
 def test_a_tile_prints_as_its_address() -> None:

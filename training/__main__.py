@@ -11,7 +11,18 @@ from typing import Any
 import torch
 
 from generator.errors import GeneratorError
-from training import combine, distill, diversity, landcover, leasing, pricing, seams, steps, table
+from training import (
+    combine,
+    county,
+    distill,
+    diversity,
+    landcover,
+    leasing,
+    pricing,
+    seams,
+    steps,
+    table,
+)
 from training.errors import TrainingError
 from training.layouts import copies, entries
 from training.layouts.commands import add_bank, run_bank, run_train
@@ -108,6 +119,9 @@ def _add_outputs(commands: Any) -> None:
     )  # fmt: skip
     combine.add_arguments(
         commands.add_parser("combine", help="give single stages networks of their own, in one file")
+    )
+    county.add_arguments(
+        commands.add_parser("county", help="draw a world with a memory of ten pictures")
     )
     sheet = commands.add_parser("sheet", help="draw places x zooms from the cascade")
     sheet.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
@@ -225,6 +239,7 @@ def main() -> int:
         "evaluate": _evaluate,
         "export": _export,
         "sheet": _sheet,
+        "county": county.run,
         "bank": run_bank,
         "entries": entries.run,
         "copies": copies.run,

@@ -72,7 +72,7 @@ def sheet(
         top = row * (size + _LABEL)
         store: dict[Tile, Pixels] = {}
         for column, zoom in enumerate(zooms):
-            pixels = _centred(cascade, seed, place, zoom, store)
+            pixels = centred(cascade, seed, place, zoom, store)
             edge = (TILE_SIZE - size) // 2
             cut = pixels[edge : edge + size, edge : edge + size]
             canvas.paste(Image.fromarray(cut), (column * size, top + _LABEL))
@@ -85,10 +85,13 @@ def sheet(
     canvas.save(path, quality=88)
 
 
-def _centred(
+def centred(
     cascade: Cascade, seed: int, place: Place, zoom: int, store: dict[Tile, Pixels]
 ) -> Pixels:
-    """256 x 256 pixels round the place at one zoom, cut from up to four tiles."""
+    """Return 256 x 256 pixels round a place at one zoom, cut from up to four tiles.
+
+    store: tiles that are made already; those made here are added.
+    """
     x, y = _pixel(place, zoom)
     left, top = x - TILE_SIZE // 2, y - TILE_SIZE // 2
     tiles = 2**zoom

@@ -43,15 +43,16 @@ class Memory:
     """Banks ready to be asked for code fields; a field is a pure function of what `field` is given.
 
     dimensions: D, numbers of a code; encoder: digest of the encoder that made the codes; credits:
-    one line for each source of all banks, sorted.
+    one line for each source of all banks, sorted; scenes: how many there are, by the zoom at which
+    they are chosen. behind: a bank that serves the stages for which `banks` have no scene.
     Raises BankError for no bank, or for banks of different encoders.
     """
 
-    def __init__(self, banks: Sequence[Bank]) -> None:
+    def __init__(self, banks: Sequence[Bank], behind: Bank | None = None) -> None:
         if not banks:
             raise BankError("no bank was given, expected at least one")
         first = banks[0]
-        for bank in banks[1:]:
+        for bank in [*banks[1:], *([] if behind is None else [behind])]:
             made = (bank.encoder, bank.dimensions, bank.levels)
             if made != (first.encoder, first.dimensions, first.levels):
                 raise BankError(
@@ -63,16 +64,27 @@ class Memory:
         # The banks themselves are not kept: their codes are copied into flat arrays.
         self.credits = sorted({line for bank in banks for line in bank.credits})
         self._digests = [bank.digest for bank in banks]
+        self.scenes: dict[int, int] = {}
         self._places: dict[int, Places] = {}
         self._codes: dict[int, FlatCodes] = {}
         for zoom in CHOICES:
-            scenes = [s for bank in banks for s in bank.scenes if s.chosen_at == zoom]
-            places = collect(scenes)
-            if places.valid.any():
-                self._places[zoom] = places
-                for shown, chosen in CHOSEN_AT.items():
-                    if chosen == zoom:
-                        self._codes[shown] = FlatCodes.of([s.codes[shown] for s in scenes])
+            if self._take(zoom, banks) or behind is None or not self._take(zoom, [behind]):
+                continue
+            if "behind" not in self._digests:
+                self._digests += ["behind", behind.digest]
+                self.credits = sorted({*self.credits, *behind.credits})
+
+    def _take(self, zoom: int, banks: Sequence[Bank]) -> bool:
+        """Take the scenes chosen at a zoom from banks; returns whether there are any."""
+        scenes = [s for bank in banks for s in bank.scenes if s.chosen_at == zoom]
+        places = collect(scenes)
+        if not places.valid.any():
+            return False
+        self.scenes[zoom], self._places[zoom] = len(scenes), places
+        for shown, chosen in CHOSEN_AT.items():
+            if chosen == zoom:
+                self._codes[shown] = FlatCodes.of([s.codes[shown] for s in scenes])
+        return True
 
     @property
     def digest(self) -> str:

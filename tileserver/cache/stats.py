@@ -115,6 +115,8 @@ def stats_text(found: dict[str, Any]) -> str:
         lines.append(f"World {about.get('seed', 'not recorded')}  {world['world']}{made}")
         if "weights" in about:
             lines.append(f"  weights {about['weights']}")
+        if "memory" in about:
+            lines.append(f"  memory {(about['memory'] or {}).get('digest', 'none')}")
         lines.append(
             f"  {world['tiles']:,} tiles ({world['uniform']:,} of one colour), "
             f"{world['variants']:,} variants, {size_text(world['bytes'])} as served"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import ServerError
+from tileserver.logs import fields
 from tileserver.making import messages
 from tileserver.making.jobs import Answer, Ask, Key
 from tileserver.making.messages import Message
@@ -60,8 +61,13 @@ def _load(settings: Settings, load: Callable[[Settings], Renderer]) -> Renderer:
     models = Models(settings)
     before = models.circumstances()
     renderer = load(settings)
+    about = describe(renderer)
     if models.circumstances() == before:  # else who knows which of both files was loaded
-        models.remember(before, Model(renderer.identity, describe(renderer)))
+        models.remember(before, Model(renderer.identity, about))
+    told: dict[str, Any] = {name: about[name] for name in ("weights", "memory") if name in about}
+    if memory := told.get("memory"):
+        told |= {"memory": memory["digest"], "scenes": sum(memory["scenes"].values())}
+    log.info("the model is loaded", extra=fields(**told))
     return renderer
 
 

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from generator.tile import EQUATOR_RESOLUTION, MAX_ZOOM, TILE_SIZE, Tile
+from generator.tile import BASE_ZOOM, EQUATOR_RESOLUTION, MAX_ZOOM, TILE_SIZE, kind_at
 from tileserver.documents.about import attribution, version
 from tileserver.documents.routes import HTML, JSON, Documents, wanted
 from tileserver.documents.routes import routes as document_routes
@@ -79,10 +79,13 @@ class Pages:
 
     async def info(self, request: Request) -> Response:
         """Describe the server, its model and its zooms. Seeds are text: JSON rounds large ones."""
+        model = self.service.model()
+        # Until the model is known, as it is with the shipped base map.
+        base_zoom = int(model.get("base_zoom", BASE_ZOOM))
         zooms = [
             {
                 "zoom": zoom,
-                "kind": Tile(zoom, 0, 0).kind,
+                "kind": kind_at(zoom, base_zoom),
                 "nominal_m_per_px": round(EQUATOR_RESOLUTION / 2**zoom, 3),
             }
             for zoom in range(MAX_ZOOM + 1)
@@ -97,7 +100,7 @@ class Pages:
                 "tiles": "/{seed}/{z}/{x}/{y}.png",
                 "attribution": attribution(self.service.settings),
                 "ready": self.service.problem() is None,
-                "model": self.service.model(),
+                "model": model,
                 "stages": zooms,
             }
         )
