@@ -162,14 +162,15 @@ class Memory:
     ) -> View:
         """Read the pixels that the field of a rectangle depends on."""
         chosen = CHOSEN_AT[zoom]
-        spacing = CHOICES[chosen].spacing
+        spacing, gain = CHOICES[chosen].spacing, 0
         sizes: tuple[int | None, int | None] = (None, None)
         if world is not None:
             sizes = (world.height << (chosen - 2), world.width << (chosen - 2))
+            gain = CHOICES[chosen].gain
         plane = Plane(Axis(spacing, sizes[0]), Axis(spacing, sizes[1]), latitude)
         area = self.reads(zoom, asked.x0, asked.y0, asked.width, asked.height)
         picture = Picture(pixels(area.x0, area.y0, area.width, area.height))
-        return View(area, picture, plane)
+        return View(area, picture, plane, gain)
 
     def _inside(self, seed: int, zoom: int, asked: Rectangle, view: View) -> Codes:
         """Return the codes of a rectangle of the map, [height, width, D]."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.memory.descriptor import SIZE, Picture
+from generator.memory.descriptor import SIZE, Picture, amplified
 from generator.memory.features import latitudes
 from generator.memory.labels import Sites
 from generator.memory.lattice import Axis
@@ -59,17 +59,22 @@ class Plane:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The picture of a rectangle of the choosing grid, and the plane that it is of."""
+    """The picture of a rectangle of the choosing grid, and the plane that it is of.
+
+    gain: by how much its contrast is taken to be fainter than imagery's, in 1/16 octaves.
+    """
 
     area: Rectangle
     picture: Picture
     plane: Plane
+    gain: int = 0
 
     def described(self, ys: Integers, xs: Integers) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
         """Describe the windows centred at pixel corners, int64 [n] each."""
         half = WINDOW // 2
         top, left = self.area.y0 + half, self.area.x0 + half
-        return self.picture.describe(ys - top, xs - left, self.plane.degrees(ys))
+        described = self.picture.describe(ys - top, xs - left, self.plane.degrees(ys))
+        return amplified(*described, self.gain) if self.gain else described
 
     def sites(self, core: Rectangle) -> Sites:
         """Describe the picture at the sites in and round a rectangle of the choosing grid."""

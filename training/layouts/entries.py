@@ -33,6 +33,7 @@ from training.errors import TrainingError
 from training.layouts.entrybank import Entries
 from training.layouts.groups import Groups
 from training.layouts.loop import stream
+from training.layouts.state import judges
 from training.layouts.style import Style
 from training.layouts.trainer import draw, rounded
 from training.pyramid import Pyramid
@@ -49,13 +50,15 @@ _MOMENTUM = 0.05
 @dataclass(frozen=True, slots=True)
 class EntryOptions:
     """rate: levels that a number moves in a visit at most. decoder_rate: learning rate of the
-    decoder. anchor: weight of the distance from an entry's first drawing. window, edge: parent
+    decoder. anchor: weight of the distance from an entry's first drawing; adversarial: how many
+    times as long as that of all distances the critic's gradient is. window, edge: parent
     pixels along a window, and those on each side that no loss sees; group: windows of a step.
     """
 
     rate: float = 0.7
     decoder_rate: float = 5e-5
     anchor: float = 0.3
+    adversarial: float = 2.0
     window: int = 48
     edge: int = 4
     group: int = 4
@@ -67,6 +70,7 @@ class EntryTrainer:
 
     def __init__(self, loaded: Checkpoint, options: EntryOptions) -> None:
         decoder, bank = parts(loaded)
+        torch.manual_seed(options.seed)
         self.options, self.digest = options, loaded.digest
         self.entries = Entries(bank, options.window)
         self.first = padded(channels_last(decoder))
@@ -75,7 +79,7 @@ class EntryTrainer:
         self.optimiser = torch.optim.AdamW(
             self.decoder.parameters(), options.decoder_rate, betas=(0.85, 0.99), weight_decay=0.0
         )
-        self.style = Style(options.anchor)
+        self.style = Style(options.anchor, options.adversarial)
         self.slopes: dict[int, float] = {}
         self.done = 0
 
@@ -107,10 +111,11 @@ class EntryTrainer:
             before = self.entries.read_first(spots)
             before = draw(self.first, before, parent, gsd, strengths)
         edge = SCALE * options.edge
-        total, losses = self.style(*(crop(each, edge) for each in (images, child, before)))
+        made, real, first = (crop(each, edge) for each in (images, child, before))
+        gradient, losses = self.style(made, real, first, gsd)
         # Move the decoder, then the entries.
         self.optimiser.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]  # torch
+        made.backward(gradient)  # type: ignore[no-untyped-call]  # torch
         torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 1.0)
         self.optimiser.step()
         self.ema.update(self.decoder)
@@ -134,6 +139,7 @@ class EntryTrainer:
             "entries": self.entries.state(), "decoder": self.decoder.state_dict(),
             "ema": self.ema.network.state_dict(), "updates": self.ema.updates,
             "optimiser": self.optimiser.state_dict(), "standard": self.style.standard.state_dict(),
+            "adversary": self.style.adversary.state_dict(),
         }  # fmt: skip
         torch.save(state, part)
         os.replace(part, path)
@@ -154,6 +160,7 @@ class EntryTrainer:
             self.ema.network.load_state_dict(state["ema"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.style.standard.load_state_dict(state["standard"])
+            self.style.adversary.load_state_dict(state["adversary"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise TrainingError(f"{path} cannot be continued: {error}") from error
         self.slopes, self.done = state["slopes"], int(state["done"])
@@ -215,6 +222,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = EntryOptions()
     add = parser.add_argument
     add("--weights", type=Path, required=True, help="safetensors with a bank")
+    add("--run", type=Path, help="folder of the run that made them, whose critic goes on")
     add("--data", type=Path, required=True, help="folder made by prepare")
     text = "safetensors to write; the same command goes on from its .state beside it"
     add("--out", type=Path, required=True, help=text)
@@ -234,6 +242,10 @@ def run(args: argparse.Namespace) -> int:
     options = EntryOptions(rate=args.rate, anchor=args.anchor, seed=args.seed)
     loaded = checkpoint.load(args.weights)
     trainer = EntryTrainer(loaded, options)
+    if args.run:
+        told = judges(args.run)
+        trainer.style.standard.load_state_dict(told["standard"])
+        trainer.style.adversary.load_state_dict(told["adversary"])
     train(trainer, args.data, args.out.with_name(f"{args.out.name}.state"), args.steps)
     record = loaded.record | {"entry_steps": trainer.done}
     bank, decoder = trainer.entries.rounded(), trainer.ema.network

@@ -86,10 +86,16 @@ class Objective:
             slopes = self.adversary.slopes(seen, truth, gsd)
             # Slopes at the maps, standardised, and from there at the image.
             (other,) = torch.autograd.grad(seen, leaf, slopes)
-            gradient = gradient + share * other * (_length(gradient) / (_length(other) + 1e-12))
+            gradient = joined(gradient, other, share)
         return gradient, parts
+
+
+def joined(gradient: Tensor, other: Tensor, share: float) -> Tensor:
+    """Add to gradients at images another, made `share` times as long in the mean of the batch."""
+    return gradient + other * (share * _length(gradient) / (_length(other) + 1e-12))
 
 
 def _length(gradients: Tensor) -> Tensor:
     """Mean length of gradients [B, 3, H, W], a scalar."""
-    return gradients.flatten(1).norm(dim=1).mean()
+    lengths: Tensor = gradients.flatten(1).norm(dim=1)
+    return lengths.mean()

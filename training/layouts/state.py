@@ -116,6 +116,20 @@ class State:
         return True
 
 
+def judges(folder: Path) -> dict[str, Any]:
+    """Return a saved run's `standard` and `adversary`, as their `load_state_dict` takes them.
+
+    Raises TrainingError where there is no run.
+    """
+    try:
+        data = torch.load(folder / STATE, weights_only=True)
+        return {name: data[name] for name in ("standard", "adversary")}
+    except (OSError, KeyError, RuntimeError) as error:
+        raise TrainingError(
+            f"{folder} holds no run with a critic, expected the --run of a training: {error}"
+        ) from error
+
+
 def _take(ours: nn.Module, theirs: nn.Module) -> None:
     """Take over the tensors of the same names and shapes."""
     shapes = {name: value.shape for name, value in ours.state_dict().items()}

@@ -1,7 +1,7 @@
 """How far images are from other places of their kind: what their regions are like, taken together.
 
 Regions are not compared one by one: images that fade would then be nearer to whatever they are
-compared with.
+compared with. A critic looks at them place by place.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.critic import Standard
-from training.layouts.objective import distance, opponent
+from training.layouts.adversary import Adversary
+from training.layouts.objective import distance, joined, opponent
 from training.loss import patches
 from training.perceptual import GAINS, Perceptual, detail
 
@@ -26,21 +27,25 @@ _EPSILON = 1e-2
 class Style:
     """Distance of regional statistics from real images', and of features from earlier ones'.
 
-    anchor: weight of the latter, which keeps layouts from turning to mush.
+    anchor: weight of the latter, which keeps layouts from turning to mush; adversarial: how many
+    times as long as that of all distances the critic's gradient is, 0 for none.
     """
 
-    def __init__(self, anchor: float) -> None:
-        self.anchor = anchor
+    def __init__(self, anchor: float, adversarial: float) -> None:
+        self.anchor, self.adversarial = anchor, adversarial
         self.perceptual = Perceptual()
         self.standard = Standard()
+        self.adversary = Adversary()
 
     def __call__(
-        self, images: Tensor, real: Tensor, before: Tensor
+        self, images: Tensor, real: Tensor, before: Tensor, gsd: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Total and parts; all images [B, 3, H, W] in [-1, 1].
+        """Return the gradient at the images, and the distances; all images [B, 3, H, W] in [-1, 1].
 
-        real: other places of the same kinds; before: what the images looked like at first.
+        real: other places of the same kinds, which the critic knows as real; before: what the
+        images looked like at first; gsd: metres per pixel, [B].
         """
+        images = images.detach().requires_grad_()
         with torch.no_grad():
             wanted = self._raw(real)
             self.standard.update(wanted)
@@ -55,8 +60,15 @@ class Style:
             anchor = anchor + weight * distance([seen[number]], [held[number]])
         pairs = zip(energies(images), energies(real), strict=True)
         octaves = torch.stack([unlike(first, second) for first, second in pairs]).mean()
-        parts = {"style": style, "octaves": octaves, "anchor": anchor}
-        return style + octaves + self.anchor * anchor, parts
+        parts = {"style": style.detach(), "octaves": octaves.detach(), "anchor": anchor.detach()}
+        total = style + octaves + self.anchor * anchor
+        (gradient,) = torch.autograd.grad(total, images, retain_graph=True)
+        if self.adversarial:
+            parts["critic"] = self.adversary.teach(seen, wanted, gsd)
+            slopes = self.adversary.slopes(seen, wanted, gsd)
+            (other,) = torch.autograd.grad(seen, images, slopes)
+            gradient = joined(gradient, other, self.adversarial)
+        return gradient, parts
 
     def _raw(self, images: Tensor) -> list[Tensor]:
         return [detail(images), *self.perceptual(images)]

@@ -84,10 +84,10 @@ class Trainer:
         gsd = group["gsd"][order]
         images = draw(state.pair.decoder, laid.codes, laid.parents, gsd, laid.strengths)
         edge = SCALE * recipe.edge
-        sides = (crop(each, edge) for each in (images, laid.target, child[order]))
-        gradient, parts = self.objective(*sides, gsd)
+        made, target, real = (crop(each, edge) for each in (images, laid.target, child[order]))
+        gradient, parts = self.objective(made, target, real, gsd)
         parts["size"] = bounded.abs().mean()
-        self._update([crop(images, edge), phase.calm * parts["size"]], gradient, phase)
+        self._update([made, phase.calm * parts["size"]], gradient, phase)
         names = {"own": own, "else": size - own}
         return {name: float(value.detach()) for name, value in parts.items()} | {
             f"pixels_{name}": float((images - laid.target)[rows].detach().abs().mean() * 127.5)
