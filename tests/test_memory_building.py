@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 from generator.errors import BankError
 from generator.memory import bankfile
 from generator.memory.building import BuildOptions, Built, Maker, Offer, Work, build
+from generator.memory.building.sheet import _lines
 from generator.memory.building.work import Work as Folder
 from generator.network import SCALE
+from tests.fakes_clouds import clouded, land, town
 from tests.fakes_imagery import source, tiny_encoder
 from tests.fakes_memory import ground
 
@@ -110,6 +113,90 @@ def test_what_shows_nothing_is_refused_with_its_reason(
     built = made([bad, source(ground(1, 160, 160))], tmp_path, "other")
     assert [each.name for each in built.refused] == ["bad.png"]
     assert reason in built.refused[0].reason
+
+
+def taken(pixels: np.ndarray, tmp_path: Path, **more: object) -> tuple[int, tuple[str, ...]]:
+    """Return the megapixels taken of an image at 250 m, in sixteenths, and why less than all."""
+    built = made([source(pixels, gsd=250.0, **more)], tmp_path, budget={9: 9e6}, calm=1.0)
+    (one,) = built.taken
+    return round(one.area / 256**2), one.left
+
+
+def test_a_cloud_field_is_refused_with_its_reason(tmp_path: Path) -> None:
+    sky = clouded(land(256, 256))
+    bad = source(sky, "bad.png", 250.0)
+    built = made([bad, source(land(256, 256), gsd=250.0)], tmp_path, budget={9: 9e6})
+    assert [each.sentence for each in built.refused] == ["bad.png: broken cloud at zoom 9"]
+    part = np.hstack([land(256, 512), sky])
+    assert taken(part, tmp_path / "part") == (2, ("broken cloud: 1 block",))
+    assert "broken cloud: 1 block" in _lines(
+        replace(built.taken[0], left=("broken cloud: 1 block",))
+    )
+
+
+def test_what_is_left_between_clouds_is_refused_too(tmp_path: Path) -> None:
+    sky = clouded(land(256, 256))
+    bad = source(np.hstack([sky, sky, land(256, 256)]), "bad.png", 250.0)
+    built = made([bad, source(land(256, 256), gsd=250.0)], tmp_path, budget={9: 9e6})
+    assert [each.name for each in built.taken] == ["a.png"]
+
+
+def test_a_white_town_is_taken(tmp_path: Path) -> None:
+    assert taken(np.hstack([town(256, 256), town(256, 256, 4)]), tmp_path) == (2, ())
+
+
+def test_the_snow_of_the_base_map_is_no_cloud(tmp_path: Path) -> None:
+    sky = clouded(land(256, 256))
+    assert taken(sky, tmp_path, source="blue-marble") == (1, ())
+
+
+@pytest.mark.parametrize("warp", [False, True])
+def test_the_edge_of_a_swath_is_refused_and_the_rest_taken(tmp_path: Path, warp: bool) -> None:
+    y, x = np.mgrid[0:512, 0:768]
+    pixels = land(512, 768)
+    pixels[x < 180 - y // 4] = 0
+    image = source(pixels, gsd=250.0)
+    built = made([image], tmp_path, budget={9: 9e6}, warp=warp)
+    assert built.taken[0].area == 4 * 256**2
+    assert built.taken[0].left == ("edge of a swath: 2 blocks",)
+    assert (
+        made([source(pixels[:, 256:], gsd=250.0)], tmp_path / "b", budget={9: 9e6}).taken[0].left
+        == ()
+    )
+
+
+def test_nothing_outside_of_a_swath_changes_the_tone(tmp_path: Path) -> None:
+    whole = land(256, 768)
+    cut = whole.copy()
+    cut[:, :120] = 0
+    gates = []
+    for name, pixels in (("whole", whole), ("cut", cut)):
+        (scene,) = made([source(pixels, gsd=250.0)], tmp_path, name, budget={9: 9e6}).bank.scenes
+        gates.append(scene.gates[:, -1].astype(int))
+    assert abs(gates[0] - gates[1]).max() <= 1
+
+
+def test_a_mask_full_of_holes_is_refused_and_one_with_an_edge_is_not(tmp_path: Path) -> None:
+    edge, holes = (np.full((256, 256), 255, np.uint8) for _ in range(2))
+    edge[:, :100] = 0
+    holes[(np.indices((256, 256)) % 64 < 32).all(0)] = 0
+    assert (holes == 0).mean() < (edge == 0).mean()
+    images = [source(land(256, 256), "holes.png", 250.0, holes)]
+    images += [source(land(256, 256, 1), "edge.png", 250.0, edge)]
+    built = made(images, tmp_path, budget={9: 9e6})
+    assert [each.name for each in built.taken] == ["edge.png"]
+    assert built.refused[0].reason == "mask full of holes at zoom 9"
+
+
+def test_a_coast_is_taken_before_the_sea(tmp_path: Path) -> None:
+    sea = np.full((256, 768, 3), (16, 42, 70), np.uint8)
+    sea += np.random.default_rng(0).integers(0, 9, sea.shape, np.uint8)
+    y, x = np.mgrid[0:256, 0:768]
+    shore = x > 660 + 20 * np.sin(y / 15)
+    sea[shore] = land(256, 768)[shore]
+    built = made([source(sea, gsd=250.0)], tmp_path, budget={9: 60000}, calm=1.0)
+    (scene,) = built.bank.scenes
+    assert scene.gates[..., 0].min() < 128 < scene.gates[..., 0].max()
 
 
 def test_terms_splits_and_names_are_kept(tmp_path: Path) -> None:
@@ -231,8 +318,8 @@ def test_options_that_cannot_be_meant(options: dict[str, object], message: str) 
 
 
 def test_a_code_depends_on_no_more_than_the_context() -> None:
+    from generator.memory.building.boxes import Box
     from generator.memory.building.encode import CONTEXT, _encoded
-    from generator.memory.building.survey import Box
 
     encoder = tiny_encoder()
     pixels = ground(11, 512, 512)

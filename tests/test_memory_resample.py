@@ -12,15 +12,15 @@ from tests.fakes_memory import ground
     [
         (15.0, 11, 1, 1.0),
         (20.9, 11, 1, 1.0),
-        (10.0, 11, 1, 1.0),
-        (9.0, 11, 2, 1.0),
-        (1.0, 15, 4, 1.0),
+        (10.0, 11, 1, 10 / 15),
+        (9.0, 11, 1, 9 / 15),
+        (1.0, 15, 3, 3 / 3.8),
         (1.0, 11, 15, 1.0),
         (30.0, 11, 1, 2.0),
         (500.0, 9, 1, 2.0),
     ],
 )
-def test_images_are_averaged_by_whole_numbers_or_enlarged_to_the_stage(
+def test_images_are_averaged_and_then_resized_to_the_stage(
     gsd: float, zoom: int, shrink: int, grow: float
 ) -> None:
     assert fit(gsd, zoom) == Fit(zoom, shrink, grow)
@@ -43,7 +43,7 @@ def test_averages_are_rounded_half_up() -> None:
     assert reduced(pixels, 2).tolist() == [[[0, 0, 0]]]
 
 
-@pytest.mark.parametrize("how", [Fit(11, 3, 1.0), Fit(15, 1, 1.7), Fit(9, 2, 1.0)])
+@pytest.mark.parametrize("how", [Fit(11, 3, 1.0), Fit(15, 1, 1.7), Fit(9, 2, 0.7)])
 def test_a_view_is_whole_units_of_the_image_and_of_its_mask(how: Fit) -> None:
     pixels = ground(1, 331, 257)
     seen = view(Decoded(pixels, np.full((83, 65), 255, np.uint8)), how)

@@ -37,10 +37,10 @@ def test_displacements_are_smooth_bounded_and_fade_at_the_edge() -> None:
     for name in NAMES[:8]:
         for axis, moved in enumerate(Field(name, 600, 800)(ys, xs)):
             assert np.abs(moved).max() < MOST
-            assert 5 < moved[80:-80, 80:-80].std() < 11
+            assert 5 < moved[80:-80, 80:-80].std() < 15
             # Neighbours never change their order: nothing is folded.
-            assert np.diff(moved, axis=axis).min() > -0.9
-            assert np.abs(np.diff(moved, axis=1 - axis)).max() < 0.9
+            assert np.diff(moved, axis=axis).min() > -0.6
+            assert np.abs(np.diff(moved, axis=1 - axis)).max() < 0.6
             assert not moved[[0, -1]].any()
             assert not moved[:, [0, -1]].any()
 

@@ -1,8 +1,9 @@
 """Building banks: `build` turns images into scenes of codes, chosen by greedy coverage.
 
 An image is brought to a stage's resolution (`resample`), matched to the world's tone (`tonematch`),
-cut into blocks and described (`survey`), chosen from (`coverage`), encoded (`encode`); `work` keeps
-what is done, `builder` leads through it, `report` says what became of each image.
+cut into blocks (`boxes`) and described (`survey`), but for those of no use (`faults`: `clouds`,
+`nodata`, `joins`); chosen from (`coverage`), encoded (`encode`); `work` keeps what is done,
+`builder` leads through it, `report` says what became of each image.
 """
 
 from generator.memory.building.builder import Maker, build

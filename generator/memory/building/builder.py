@@ -157,6 +157,7 @@ class _Build:
             blocks = Blocks(
                 descriptors=np.stack([block.descriptor for block in each_block]),
                 texture=np.array([block.texture for block in each_block], np.float32),
+                water=np.array([block.water for block in each_block], np.float32),
                 sharpness=np.array([1 / grow for _, _, _, grow in rows], np.float32),
                 area=np.array([block.area for block in each_block], np.int64),
                 source=np.array([names.index(s.source) for _, _, s, _ in rows], np.int64),
@@ -192,7 +193,8 @@ class _Build:
         for number, by_zoom in sorted(chosen.items()):
             source = self.sources[number]
             for zoom, numbers in sorted(by_zoom.items()):
-                blocks = seen[number].candidates[zoom].blocks
+                candidate = seen[number].candidates[zoom]
+                blocks = candidate.blocks
                 yield Taken(
                     name=source.name,
                     source=source.source,
@@ -202,6 +204,7 @@ class _Build:
                     lat=source.lat,
                     lon=source.lon,
                     thumbnail=seen[number].thumbnail,
+                    left=candidate.left,
                 )
 
 

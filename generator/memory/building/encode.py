@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from generator.imagery.sources import Source
 from generator.memory.bank import Scene
+from generator.memory.building.boxes import Box, frames
 from generator.memory.building.options import UNIT
 from generator.memory.building.resample import Mask, Pixels, View, mostly, reduced
-from generator.memory.building.survey import Block, Box, frames
+from generator.memory.building.survey import Block
 from generator.memory.descriptor import describe_scene
 from generator.memory.stages import WINDOW
 from generator.nets.encoder import Encoder

@@ -13,7 +13,7 @@ class Taken:
     """What was taken of an image for the stages that choose at one zoom.
 
     area: child pixels taken; whole: child pixels that were usable; lat, lon: in degrees or None;
-    thumbnail: uint8 [h, w, 3] of all of the image.
+    thumbnail: uint8 [h, w, 3] of all of the image; left: why other blocks of it are of no use.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Taken:
     lat: float | None
     lon: float | None
     thumbnail: Pixels | None
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,7 @@
 """Bringing an image to a stage's resolution, and its mask to the grids of codes and choice.
 
-Finer images are averaged by whole numbers, so that pixels stay whole averages of pixels; coarser
-ones are enlarged by cubic interpolation, and by no more than LARGEST.
+Finer images are averaged by whole numbers and then reduced by less than two; coarser ones are
+enlarged by cubic interpolation, and by no more than LARGEST.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from generator.imagery.sources import Decoded
+from generator.memory.building.joins import joins
+from generator.memory.building.nodata import unseen
 from generator.memory.building.options import NOMINAL, UNIT
 from generator.memory.descriptor import grid_shape
 from generator.memory.stages import STEP, WINDOW
@@ -25,16 +27,19 @@ SMALLEST = 1 / 16
 """Least ratio of an image's metres per pixel to a stage's: finer images show too little ground."""
 LARGEST = 2.1
 """Most of that ratio: coarser images show nothing that a stage adds."""
-_AS_IT_IS = 0.65, 1.4
-"""Ratios at which images are taken as they are; 10 m, the commonest of all, serve for 15."""
+_AS_IT_IS = 0.85, 1.4
+"""Ratios at which images are taken as they are: beyond them fields and houses would look too large
+or too soft."""
 _VALID = 250
-_SPECKS = 0.04
+_WIDE = 11
+"""The finest zoom at which pictures are wide enough to tell where two swaths meet."""
+SPECKS = 0.04
 """Share of a described window that may be bad: masks of thin cloud are full of specks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How an image serves a stage: averaged by `shrink`, then enlarged by `grow` (1: not)."""
+    """How an image serves a stage: averaged by `shrink`, then resized by `grow` (1: not)."""
 
     zoom: int
     shrink: int
@@ -46,12 +51,14 @@ class View:
     """An image at a stage's resolution.
 
     child: uint8 [H, W, 3], sides multiples of UNIT; good: bool [H/4, W/4], true where the picture
-    is valid, on the grid of its parent.
+    is valid, on the grid of its parent; swath: bool [H/4, W/4], what lies outside of a swath
+    though no mask says so or where two swaths meet, which is not good either; None for nothing.
     """
 
     zoom: int
     child: Pixels
     good: Mask
+    swath: Mask | None = None
 
     @property
     def choosing(self) -> Pixels:
@@ -69,7 +76,7 @@ class View:
         top, left = (STEP * by * np.arange(count) for count in (rows, columns))
         below, right = top + WINDOW * by, left + WINDOW * by
         inside = bad[below][:, right] - bad[top][:, right] - bad[below][:, left] + bad[top][:, left]
-        few: Mask = np.asarray(inside <= _SPECKS * (WINDOW * by) ** 2)
+        few: Mask = np.asarray(inside <= SPECKS * (WINDOW * by) ** 2)
         return few
 
 
@@ -82,11 +89,14 @@ def fit(gsd: float, zoom: int, least: int = 1) -> Fit | None:
     if gsd / nominal < SMALLEST:
         return None
     finest, coarsest = _AS_IT_IS
-    shrink = max(least, 1 if gsd / nominal >= finest else round(nominal / gsd))
+    shrink = max(least, int(nominal * coarsest / gsd), 1)
+    if shrink > 1 and gsd * shrink > nominal / finest:
+        # Between whole numbers: rather reduced a little than averaged too far.
+        shrink = max(least, int(nominal / gsd), 1)
     ratio = gsd * shrink / nominal
     if ratio > LARGEST:
         return None
-    return Fit(zoom, shrink, ratio if ratio > coarsest else 1.0)
+    return Fit(zoom, shrink, 1.0 if finest <= ratio <= coarsest else ratio)
 
 
 def size_after(height: int, width: int, how: Fit) -> tuple[int, int]:
@@ -103,7 +113,7 @@ def view(decoded: Decoded, how: Fit) -> View:
     high, wide = size_after(height, width, how)
     child = decoded.pixels[: height // how.shrink * how.shrink, : width // how.shrink * how.shrink]
     child = reduced(child, how.shrink)
-    if how.grow > 1:
+    if how.grow != 1:
         size = (round(child.shape[1] * how.grow), round(child.shape[0] * how.grow))
         child = np.asarray(Image.fromarray(child).resize(size, Image.Resampling.BICUBIC))
     good: Mask = np.ones((high // SCALE, wide // SCALE), bool)
@@ -117,7 +127,14 @@ def view(decoded: Decoded, how: Fit) -> View:
             (wide // SCALE, high // SCALE), Image.Resampling.BOX, box=box
         )
         good[:] = np.asarray(small) >= _VALID
-    return View(how.zoom, np.ascontiguousarray(child[:high, :wide]), good)
+    child = np.ascontiguousarray(child[:high, :wide])
+    parent = reduced(child, SCALE)
+    swath = unseen(parent, good)
+    if how.zoom <= _WIDE:
+        swath |= joins(parent)
+    if not swath.any():
+        return View(how.zoom, child, good)
+    return View(how.zoom, child, good & ~swath, swath)
 
 
 def reduced(pixels: Pixels, by: int) -> Pixels:

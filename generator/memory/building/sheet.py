@@ -24,7 +24,8 @@ def draw(built: Built) -> Pixels:
         area = built.area(zoom) / 1e6
         title = f"Taken for zoom {stages(zoom)}: {area:.1f} megapixels of {len(taken)} images"
         cells = [Cell(each.thumbnail, _lines(each)) for each in _evenly(taken)]
-        sections.append(Section(_counted(title, taken), cells))
+        lines = 5 if any(each.left for each in taken) else 3
+        sections.append(Section(_counted(title, taken), cells, captions=lines))
     if built.refused:
         title = f"Refused: {len(built.refused)} images"
         cells = [
@@ -44,7 +45,7 @@ def stages(zoom: int) -> str:
 
 
 def _lines(each: Taken) -> tuple[str, ...]:
-    return Path(each.name).name, f"{each.area / 1e6:.2f} of {each.whole / 1e6:.2f} MP"
+    return Path(each.name).name, f"{each.area / 1e6:.2f} of {each.whole / 1e6:.2f} MP", *each.left
 
 
 def _evenly(items: Sequence[Item]) -> list[Item]:

@@ -16,18 +16,18 @@ from PIL import Image
 from generator.memory.building.resample import View
 from generator.network import SCALE
 
-LATTICE = 64
+LATTICE = 144
 """Child pixels between the lattice's points: waves are about twice as long."""
-MOST = 20.0
+MOST = 24.0
 """Child pixels by which a point is moved at most.
 
-Of twelve entries of zoom 13, drawn elsewhere, one was as far from its own place as the nearest
-other place is when points were moved by up to 12 pixels, and eight with 20 (`training copies`).
+Shorter waves move places further apart in `training copies`, but bend fields and streets so that
+one sees it (64 pixels between points); here squares of 64 pixels are sheared by a tenth.
 """
 
-_STRENGTH = 21.0
+_STRENGTH = 26.0
 """Standard deviation at the lattice's points; between them the spline leaves about half."""
-_FADE = 80
+_FADE = 96
 """Child pixels from the edge within which the field fades."""
 _MESH = 16
 """Child pixels along a square of the picture within which the field is taken as bilinear."""
@@ -39,15 +39,17 @@ Quad = tuple[float, ...]
 
 def bent(seen: View, name: str) -> View:
     """Return a view mirrored by a coin and bent, the same for the same name; of the same size."""
-    child, good = seen.child, seen.good
+    child, good, swath = seen.child, seen.good, seen.swath
     if mirrored(name):
         child, good = child[:, ::-1], good[:, ::-1]
+        swath = None if swath is None else swath[:, ::-1]
     height, width = child.shape[:2]
     field = Field(name, height, width)
     picture = Image.fromarray(np.ascontiguousarray(child))
     mesh = list(_mesh(field, height, width))
     moved = picture.transform(picture.size, Image.Transform.MESH, mesh, Image.Resampling.BICUBIC)
-    return View(seen.zoom, np.array(moved), _bent_mask(good, field))
+    edges = None if swath is None else _bent_mask(swath, field)
+    return View(seen.zoom, np.array(moved), _bent_mask(good, field), edges)
 
 
 def mirrored(name: str) -> bool:

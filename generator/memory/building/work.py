@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from generator.errors import BankError
 from generator.imagery.sources import Decoded
 from generator.memory.bank import Scene
+from generator.memory.building.boxes import Box
 from generator.memory.building.options import BuildOptions, Offer
 from generator.memory.building.resample import Fit
-from generator.memory.building.survey import Block, Box, Candidate, Survey
+from generator.memory.building.survey import Block, Candidate, Survey
 from generator.memory.building.warp import MOST
 
-VERSION = 2
+VERSION = 3
 """Raised when what is kept changes its meaning."""
 
 _MARK = "build.json"
@@ -139,9 +140,11 @@ def _from_survey(seen: Survey) -> dict[str, Array]:
                 "how": [each.how.zoom, each.how.shrink, each.how.grow],
                 "size": each.size,
                 "blocks": [
-                    [b.frame, b.box.y, b.box.x, b.box.height, b.box.width, b.texture, b.area]
+                    [b.frame, b.box.y, b.box.x, b.box.height, b.box.width]
+                    + [b.texture, b.water, b.area]
                     for b in each.blocks
                 ],
+                "left": each.left,
             }
             for zoom, each in seen.candidates.items()
         ],
@@ -160,13 +163,14 @@ def _to_survey(arrays: Mapping[str, Array]) -> Survey:
     for row in about["candidates"]:
         descriptors = arrays[f"descriptors-{row['zoom']}"]
         blocks = tuple(
-            Block(frame, Box(*box), descriptor, texture, area)
-            for (frame, *box, texture, area), descriptor in zip(
+            Block(frame, Box(*box), descriptor, texture, water, area)
+            for (frame, *box, texture, water, area), descriptor in zip(
                 row["blocks"], descriptors, strict=True
             )
         )
         high, wide = row["size"]
-        found[int(row["zoom"])] = Candidate(Fit(*row["how"]), (high, wide), blocks)
+        how, left = Fit(*row["how"]), tuple(row["left"])
+        found[int(row["zoom"])] = Candidate(how, (high, wide), blocks, left)
     return Survey(found, tuple(about["refused"]), arrays.get("thumbnail"))
 
 
