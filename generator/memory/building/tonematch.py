@@ -45,7 +45,7 @@ class BaseColours:
         if lat is None or lon is None:
             return None
         height, width = self._planet.shape[:2]
-        pixels = np.empty((0, 3))
+        pixels: Pixels = np.empty((0, 3), np.uint8)
         for around in _AROUND:
             y = min(max(round((90 - lat) / 180 * height - 0.5), around), height - 1 - around)
             x = round((lon + 180) / 360 * width - 0.5)
