@@ -24,7 +24,7 @@ from training import (
     table,
 )
 from training.errors import TrainingError
-from training.layouts import copies, entries
+from training.layouts import copies, entries, sharpen
 from training.layouts.commands import add_bank, run_bank, run_train
 from training.state import RunConfig, open_state
 
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_outputs(commands)
     add_bank(commands.add_parser("bank", help="write a recipe's weights with their memory"))
     entries.add_arguments(commands.add_parser("entries", help="train a bank under many parents"))
+    sharpen.add_arguments(commands.add_parser("sharpen", help="halve pictures' metres per pixel"))
     copies.add_arguments(commands.add_parser("copies", help="do places come back from entries"))
     leasing.add_commands(commands)
     for field in dataclasses.fields(RunConfig):
@@ -243,6 +244,7 @@ def main() -> int:
         "bank": run_bank,
         "entries": entries.run,
         "copies": copies.run,
+        "sharpen": sharpen.run,
         "combine": combine.run,
         "presets": pricing.run,
         "seams": seams.run,

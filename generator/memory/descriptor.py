@@ -127,16 +127,19 @@ def describe_scene(
 def amplified(descriptors: Descriptors, gates: Gates, gain: int) -> tuple[Descriptors, Gates]:
     """Describe windows [n] as if their contrast were 2 ** (gain / 16) times as strong.
 
-    Waves are multiplied, textures raised; mean colour, water and latitude stay.
+    Waves are multiplied, textures raised; mean colour, water and latitude stay. Windows that are
+    mostly water stay as they are: calm seas are calm.
     """
+    land = gates[:, 0] < 128
     wide = descriptors.astype(np.int32)
     # The factor in 1/64, rounded; 2 ** (gain / 16) is never near a rounding boundary.
     factor = math.floor(64 * 2 ** (gain / 16) + 0.5)
     wide[:, _WAVES] = (wide[:, _WAVES] * factor + 32) >> 6
     wide[:, _TEXTURES] += 10 * gain // LOG_UNIT
+    louder = np.where(land[:, None], np.clip(wide, -127, 127).astype(np.int8), descriptors)
     raised = gates.copy()
-    raised[:, 1] = np.minimum(raised[:, 1].astype(np.int32) + gain, 255)
-    return np.clip(wide, -127, 127).astype(np.int8), raised
+    raised[:, 1] = np.minimum(raised[:, 1].astype(np.int32) + gain * land, 255)
+    return louder, raised
 
 
 def grid_shape(height: int, width: int) -> tuple[int, int]:

@@ -38,6 +38,12 @@ VERSION = 3
 BRIGHTER = 40
 """Difference of mean luminance on the tone curve from which on a cell shows nothing."""
 
+SEA = 250
+"""Cells with at least this much water, in 255ths, are open sea and show nothing."""
+
+SNOW, SNOW_BRIGHTER = 222, 12
+"""Mean luminance on the tone curve from which on ground is snow, and that difference there."""
+
 
 class Memory:
     """Banks ready to be asked for code fields; a field is a pure function of what `field` is given.
@@ -228,11 +234,14 @@ def _shown(
         made = Choices(whole.scene[ruling], whole.ys[ruling], whole.xs[ruling])
     else:
         made = choose_alone(places, found)
-    # On ground much brighter than all that a cell found, snow and ice, nothing is shown.
-    tones = np.zeros(needed.shape, np.int64)
-    tones[needed] = queries.gates[:, 2]
+    # On open sea, and on ground much brighter than all that a cell found, snow and ice, nothing is
+    # shown.
+    own = np.zeros((*needed.shape, 3), np.int64)
+    own[needed] = queries.gates
+    wet, tones = own[ruling][:, 0], own[ruling][:, 2]
     place = places.nearest(made.scene, made.ys, made.xs)
-    blank = tones[ruling] - places.gates[place, 2].astype(np.int64) > BRIGHTER
+    gap = np.where(tones < SNOW, BRIGHTER, SNOW_BRIGHTER)
+    blank = (tones - places.gates[place, 2].astype(np.int64) > gap) | (wet >= SEA)
     ys, xs = laid.ys[ruling], laid.xs[ruling]
     shown = Shown(made.scene, made.ys - ys, made.xs - xs, ys, xs, laid.keys[ruling])
     return shown, blank

@@ -35,6 +35,12 @@ EDGE = 512
 EDGE_WIDTH = 12
 """Pixels from the edge at which that cost begins."""
 
+DRY = 2560
+"""Cost of land at a site that is open sea."""
+
+_WATER, _OPEN, _LAND = 28, 98, 94
+"""Number of a descriptor that holds the share of water; open sea's least, and land's most."""
+
 _FORBIDDEN = 4095
 
 _AT_ONCE = 64
@@ -165,7 +171,9 @@ def _site_costs(
     place = places.nearest(own, *at)
     asked = sites.descriptors.reshape(height * width, -1)
     asked = asked.take(i[cell, down] * width + j[cell, across], 0)
-    misfit = squared_gaps(asked, places.descriptors.take(place, 0))
+    shown_there = places.descriptors.take(place, 0)
+    misfit = squared_gaps(asked, shown_there)
+    dry = (asked[:, _WATER] >= _OPEN) & (shown_there[:, _WATER] <= _LAND)
     away = (y - shown.ys[cell]) ** 2 + (x - shown.xs[cell]) ** 2
     noise = keys(shown.keys[cell], down, across) >> np.uint64(56)
     depth = places.depth(own, *at)
@@ -174,6 +182,7 @@ def _site_costs(
         + DISTANCE * away // config.spacing**2
         + noise.astype(np.int64) * NOISE // 256
         + EDGE * np.maximum(EDGE_WIDTH - depth, 0) // EDGE_WIDTH
+        + DRY * dry
     )
     cost[(depth < 0) | ~places.valid[place]] = _FORBIDDEN
     out = np.zeros(known.shape, np.int32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -38,8 +39,9 @@ def add_bank(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, help="the recipe that the run was trained from")
     parser.add_argument("--run", type=Path, required=True, help="folder of the run")
     parser.add_argument(
-        "--imagery", required=True, help="manifest, folder or STAC that the bank is made of"
-    )
+        "--imagery", required=True, nargs="+",
+        help="manifests, folders or STAC that the bank is made of",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="safetensors to write")
 
 
@@ -75,8 +77,11 @@ def networks(state: State) -> tuple[LayoutDecoder, Encoder]:
     return decoder, encoder
 
 
-def bank_of(recipe: Recipe, encoder: Encoder, imagery: str, folder: Path) -> Built:
-    """Build the bank that a recipe describes; `folder` keeps work, so that it can go on."""
+def bank_of(recipe: Recipe, encoder: Encoder, imagery: Sequence[str], folder: Path) -> Built:
+    """Build the bank that a recipe describes of all imagery at some addresses.
+
+    folder: keeps work, so that it can go on.
+    """
     memory = recipe.memory
     options = BuildOptions(
         budget={int(zoom): 1e6 * size for zoom, size in memory.megapixels.items()},
@@ -88,7 +93,8 @@ def bank_of(recipe: Recipe, encoder: Encoder, imagery: str, folder: Path) -> Bui
     digest = checkpoint.digest_of(encoder)
     fast = channels_last(encoder.to(torch.bfloat16))
     with Progress() as progress:
-        offers = [_offer(source, memory) for source in find(imagery, Options()).sources]
+        sources = [source for each in imagery for source in find(each, Options()).sources]
+        offers = [_offer(source, memory) for source in sources]
         served = [offer for offer in offers if offer.zooms]
         built = build(served, Maker(fast, digest), options, Work(folder), progress)
     encoder.float()
