@@ -46,7 +46,7 @@ TERMS = {
 PLACES = (
     Place("Delmarva", 37.6, -75.69),
     Place("Bengal", 24.0, 88.5),
-    Place("Uruguay", -34.82, -55.6),
+    Place("Uruguay", -33.2, -56.3),
 )
 ZOOMS = (11, 12, 13)
 REAL = ((303, 303, 1024), (40, 330, 512), (850, 850, 360))
