@@ -13,6 +13,7 @@ from generator.imagery.sources import read_manifest
 from generator.nets.bands import contrast_scale, finer, led
 from generator.nets.encoder import detail_of
 from generator.tile import Tile
+from tests.fakes_recipe import NETWORK
 from tests.imagery import write_imagery
 from training.critic import Standard
 from training.errors import TrainingError
@@ -27,13 +28,9 @@ from training.layouts.state import STATE, State
 from training.layouts.trainer import Trainer
 from training.pyramid import Pyramid, prepare
 
-TINY = """
-[network]
-widths = [16, 32]
-blocks = [1, 1, 1]
-embedding = 32
-encoder = [16, 1]
-
+TINY = (
+    NETWORK
+    + """
 [train]
 window = 24
 edge = 4
@@ -48,6 +45,7 @@ megapixels = { 7 = 1 }
 licences = []
 warp = true
 """
+)
 
 
 @pytest.fixture(scope="module")

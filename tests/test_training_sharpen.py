@@ -11,19 +11,16 @@ from generator.imagery.sources import read_manifest
 from generator.memory.building.resample import reduced
 from tests.fakes_imagery import tiny_weights
 from tests.fakes_memory import ground
+from tests.fakes_recipe import NETWORK
 from training.__main__ import _parser, main
 from training.errors import TrainingError
 from training.layouts import commands, sharpen
 from training.layouts.recipe import read
 from training.layouts.state import State
 
-RECIPE = """
-[network]
-widths = [16, 32]
-blocks = [1, 1, 1]
-embedding = 32
-encoder = [16, 1]
-
+RECIPE = (
+    NETWORK
+    + """
 [[phase]]
 until = 1
 
@@ -31,6 +28,7 @@ until = 1
 megapixels = { 11 = 1 }
 licences = []
 """
+)
 TERMS = {"licence": "CC0-1.0", "licence_class": "open", "place": "Somewhere", "sensor": "Landsat"}
 
 

@@ -42,6 +42,9 @@ GATES = 5
 Descriptors = NDArray[np.int8]
 Gates = NDArray[np.uint8]
 
+WATER = 28
+"""Number of a descriptor that holds the share of water, 100 for all."""
+
 _WAVES, _TEXTURES = slice(3, 23), slice(23, 28)
 _CELLS = CELLS * CELLS
 _PIXELS = WINDOW * WINDOW

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.memory.descriptor import WATER
 from generator.memory.hashing import keys
 from generator.memory.places import Places, squared_gaps
 from generator.memory.stages import SITE, ChoiceConfig
@@ -38,8 +39,8 @@ EDGE_WIDTH = 12
 DRY = 2560
 """Cost of land at a site that is open sea."""
 
-_WATER, _OPEN, _LAND = 28, 98, 94
-"""Number of a descriptor that holds the share of water; open sea's least, and land's most."""
+_OPEN, _LAND = 98, 94
+"""Water of a descriptor: open sea's least, and land's most."""
 
 _FORBIDDEN = 4095
 
@@ -173,7 +174,7 @@ def _site_costs(
     asked = asked.take(i[cell, down] * width + j[cell, across], 0)
     shown_there = places.descriptors.take(place, 0)
     misfit = squared_gaps(asked, shown_there)
-    dry = (asked[:, _WATER] >= _OPEN) & (shown_there[:, _WATER] <= _LAND)
+    dry = (asked[:, WATER] >= _OPEN) & (shown_there[:, WATER] <= _LAND)
     away = (y - shown.ys[cell]) ** 2 + (x - shown.xs[cell]) ** 2
     noise = keys(shown.keys[cell], down, across) >> np.uint64(56)
     depth = places.depth(own, *at)

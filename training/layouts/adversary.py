@@ -34,6 +34,18 @@ class Adversary:
             self.critic.parameters(), RATE, betas=(0.0, 0.99), weight_decay=0.0
         )
 
+    def judge(
+        self, images: Tensor, made: list[Tensor], real: list[Tensor], gsd: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Update the critic; returns its loss, and the gradient of the images' own at the images.
+
+        images: drawn images [B, 3, H, W] that ask for a gradient; made, real: see `teach`, made
+        computed from the images.
+        """
+        loss = self.teach(made, real, gsd)
+        (gradient,) = torch.autograd.grad(made, images, self.slopes(made, real, gsd))
+        return loss, gradient
+
     def teach(self, made: list[Tensor], real: list[Tensor], gsd: Tensor) -> Tensor:
         """Update the critic once; returns its loss, a scalar.
 

@@ -82,10 +82,7 @@ class Objective:
         if share:
             with torch.no_grad():
                 truth = self.standard([detail(real), *self.perceptual(real)])
-            parts["critic"] = self.adversary.teach(seen, truth, gsd)
-            slopes = self.adversary.slopes(seen, truth, gsd)
-            # Slopes at the maps, standardised, and from there at the image.
-            (other,) = torch.autograd.grad(seen, leaf, slopes)
+            parts["critic"], other = self.adversary.judge(leaf, seen, truth, gsd)
             gradient = joined(gradient, other, share)
         return gradient, parts
 

@@ -64,9 +64,7 @@ class Style:
         total = style + octaves + self.anchor * anchor
         (gradient,) = torch.autograd.grad(total, images, retain_graph=True)
         if self.adversarial:
-            parts["critic"] = self.adversary.teach(seen, wanted, gsd)
-            slopes = self.adversary.slopes(seen, wanted, gsd)
-            (other,) = torch.autograd.grad(seen, images, slopes)
+            parts["critic"], other = self.adversary.judge(images, seen, wanted, gsd)
             gradient = joined(gradient, other, self.adversarial)
         return gradient, parts
 
