@@ -73,17 +73,17 @@ def test_windows_of_all_stages_lie_in_their_scenes(zoom):
     held = Entries(synthetic_bank(0), WINDOW)
     spot = held.choose(zoom, ground(3, 48, 48), random())
     codes = held.first[zoom][spot.scene]
-    read = held.read([spot])[0].permute(1, 2, 0).numpy()
+    read = held.read(spot.zoom, [held.addresses(spot)])[0].permute(1, 2, 0).numpy()
     np.testing.assert_array_equal(read, codes[spot.y : spot.y + WINDOW, spot.x : spot.x + WINDOW])
 
 
 def test_a_scene_smaller_than_the_window_lies_in_its_middle():
     held = Entries(Bank((synthetic_scene(1, 15, 32),), ENCODER, 4), WINDOW)
     spot = held.choose(15, ground(3, 48, 48), random())
-    read = held.read([spot])[0].permute(1, 2, 0).numpy()
+    read = held.read(spot.zoom, [held.addresses(spot)])[0].permute(1, 2, 0).numpy()
     np.testing.assert_array_equal(read[8:40, 8:40], held.first[15][0])
     assert not read[:8].any()
-    held.move([spot], torch.full((1, 4, WINDOW, WINDOW), 9.0))
+    held.move(15, [held.addresses(spot)], torch.full((1, 4, WINDOW, WINDOW), 9.0))
     assert (held.values[15][0] == np.float16(3.49)).all()
 
 
@@ -91,7 +91,7 @@ def test_moved_windows_become_codes_and_nothing_else_changes():
     bank = synthetic_bank(0)
     held = Entries(bank, WINDOW)
     steps = torch.full((1, 4, WINDOW, WINDOW), -0.7)
-    held.move([Spot(13, 2, 10, 20)], steps)
+    held.move(13, [held.addresses(Spot(13, 2, 10, 20))], steps)
     after = held.rounded()
     assert after.encoder == bank.encoder
     pairs = list(zip(bank.scenes, after.scenes, strict=True))
@@ -109,7 +109,7 @@ def test_moved_windows_become_codes_and_nothing_else_changes():
 
 def test_state_comes_back_and_another_bank_is_refused():
     held, other = (Entries(synthetic_bank(0), WINDOW) for _ in range(2))
-    held.move([Spot(15, 0, 0, 0)], torch.ones(1, 4, WINDOW, WINDOW))
+    held.move(15, [held.addresses(Spot(15, 0, 0, 0))], torch.ones(1, 4, WINDOW, WINDOW))
     held.choose(7, ground(1, 48, 48), random())
     other.load_state(held.state())
     assert other.rounded().digest == held.rounded().digest
@@ -155,7 +155,7 @@ def options_of(*given):
 def test_the_command_goes_on_and_ends_as_if_never_stopped(weights, data, tmp_path):
     def run(out, steps):
         given = ("--weights", weights, "--data", data, "--out", tmp_path / out)
-        assert command.run(options_of(*given, "--steps", steps)) == 0
+        assert command.run(options_of(*given, "--steps", steps, "--places", 1)) == 0
         return checkpoint.load(tmp_path / out)
 
     run("a.safetensors", 1)

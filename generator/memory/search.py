@@ -20,6 +20,9 @@ WATER_GAP = 51
 TEXTURE_GAP = 16
 """On land a candidate may have half the cell's texture, an octave less, but not less."""
 
+ROUGHER = 8
+"""Sixteenths of an octave by which a candidate may be rougher than the cell: deserts stay calm."""
+
 TONE_GAP = 70
 """Greatest difference of mean luminance on the tone curve."""
 
@@ -89,10 +92,11 @@ def passes(cells: NDArray[np.uint8], candidates: NDArray[np.uint8]) -> NDArray[n
     Returns bool [3, ...].
     """
     water, texture, tone = (cells[..., k] for k in range(3))
+    rough = (candidates[..., 1] >= texture - np.minimum(texture, TEXTURE_GAP)) | (water >= LAND)
     return np.stack(
         [
             _between(candidates[..., 0], water, WATER_GAP),
-            (candidates[..., 1] >= texture - np.minimum(texture, TEXTURE_GAP)) | (water >= LAND),
+            rough & (candidates[..., 1] <= texture + np.minimum(255 - texture, np.uint8(ROUGHER))),
             _between(candidates[..., 2], tone, TONE_GAP),
         ]
     )

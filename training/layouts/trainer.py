@@ -142,12 +142,17 @@ class Trainer:
 
 
 def draw(
-    decoder: LayoutDecoder, codes: Tensor, parent: Tensor, gsd: Tensor, strengths: list[float]
+    decoder: LayoutDecoder,
+    codes: Tensor,
+    parent: Tensor,
+    gsd: Tensor,
+    strengths: list[float],
+    contrast: float = 1.0,
 ) -> Tensor:
     """Children of a padded decoder: [B, 3, 4w, 4w]."""
     with torch.autocast("cpu", torch.bfloat16):
         code = decoder.embedding(gsd, torch.tensor(strengths))
-        image: Tensor = decoder(codes, parent, strengths, decoder.modulations(code))
+        image: Tensor = decoder(codes, parent, strengths, decoder.modulations(code), contrast)
     return image
 
 
