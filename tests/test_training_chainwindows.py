@@ -106,7 +106,7 @@ def test_chains_are_made_anew_when_due_and_by_the_weights_as_they_are(
 ):
     trainer = EntryTrainer(checkpoint.load(weights), EntryOptions(renewed=3))
     asked = []
-    monkeypatch.setattr(ChainWindows, "gather", lambda _, *given: asked.append(given))
+    monkeypatch.setattr(ChainWindows, "gather", lambda _, *given: asked.append(given) or True)
     due = []
     for done in range(8):
         trainer.done = done
@@ -115,5 +115,9 @@ def test_chains_are_made_anew_when_due_and_by_the_weights_as_they_are(
     assert checkpoint.load(asked[0][0]).record["entry_steps"] == 6
     draws = [given[3].random() for given in asked]
     assert len(set(draws)) == 3
+    monkeypatch.undo()
+    trainer.done = 9
+    assert not trainer.renew(tmp_path / "out.safetensors", lambda: True)
+    assert (trainer.renewals, trainer.chains.held) == (3, {})
     none = EntryTrainer(checkpoint.load(weights), EntryOptions(chained=0.0))
     assert not none.renew(tmp_path / "none.safetensors")

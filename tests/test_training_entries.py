@@ -155,15 +155,15 @@ def options_of(*given):
 def test_the_command_goes_on_and_ends_as_if_never_stopped(weights, data, tmp_path):
     def run(out, steps):
         given = ("--weights", weights, "--data", data, "--out", tmp_path / out)
-        assert command.run(options_of(*given, "--steps", steps, "--places", 1)) == 0
+        assert command.run(options_of(*given, "--steps", steps, "--places", 1, "--rate", 2)) == 0
         return checkpoint.load(tmp_path / out)
 
-    run("a.safetensors", 1)
-    stopped, whole = run("a.safetensors", 3), run("b.safetensors", 3)
+    run("a.safetensors", 2)
+    stopped, whole = run("a.safetensors", 6), run("b.safetensors", 6)
     first = checkpoint.load(weights)
     assert stopped.bank.digest == whole.bank.digest != first.bank.digest
     assert stopped.encoder_digest == first.encoder_digest == stopped.bank.encoder
-    assert stopped.record["entry_steps"] == 3
+    assert stopped.record["entry_steps"] == 6
     assert stopped.sampler == first.sampler
 
 

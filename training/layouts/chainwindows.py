@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,10 +60,18 @@ class ChainWindows:
     def __init__(self) -> None:
         self.held: dict[int, list[list[ChainWindow]]] = {}
 
-    def gather(self, weights: Path, side: int, places: int, random: np.random.Generator) -> None:
+    def gather(
+        self,
+        weights: Path,
+        side: int,
+        places: int,
+        random: np.random.Generator,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> bool:
         """Make chains of weights with a bank at random places on land, in random worlds.
 
-        side: parent pixels along a window. Shows its progress.
+        side: parent pixels along a window; stopped: asked before each chain. Shows its progress.
+        Returns whether all were made; where not, none is kept.
         """
         cascade = generator.load(weights=weights)
         assert cascade.checkpoint.bank is not None
@@ -71,6 +80,8 @@ class ChainWindows:
         found: dict[int, list[ChainWindow]] = {zoom: [] for zoom in STAGE_ZOOMS}
         for _ in track(range(places), "chains"):
             for _ in range(_TRIES):
+                if stopped():
+                    return False
                 made = _chain(cascade, teller, side, random)
                 if made:
                     break
@@ -78,6 +89,7 @@ class ChainWindows:
                 found[zoom] += windows
         for zoom, windows in found.items():
             self.held[zoom] = [*self.held.get(zoom, []), windows][-_LAST:]
+        return True
 
     def like(self, zoom: int, child: Tensor, random: np.random.Generator) -> list[ChainWindow]:
         """Return for each child [B, 3, h, w] in [-1, 1] a window whose parent has its colour.

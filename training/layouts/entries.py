@@ -11,7 +11,7 @@ import argparse
 import copy
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,10 +41,8 @@ from training.layouts.trainer import draw, rounded
 from training.pyramid import Pyramid
 from training.stop import Stop
 
-LEAST_STRENGTH = 0.3
-"""Under real parents windows are drawn at strengths from here to 1."""
 NEAR = 0.2
-"""In chains they are drawn at the product's strength, and by as much below and above it."""
+"""In chains windows are drawn at the product's strength, and by up to this below and above it."""
 
 _LOG_EVERY = 10
 _SAVE_EVERY = 180.0
@@ -153,7 +151,7 @@ class EntryTrainer:
         # A parent that nothing fits would only teach its entry to fade.
         kept = [row for row, spot in enumerate(spots) if spot.fits]
         addresses = [self.entries.addresses(spots[row]) for row in kept]
-        strengths = [_sixteenths(random.uniform(LEAST_STRENGTH, 1)) for _ in kept]
+        strengths = [_sixteenths(random.random()) for _ in kept]
         return Laid(parent[kept], addresses, gsd[kept], strengths), kept
 
     def _chained(self, zoom: int, child: Tensor, random: np.random.Generator) -> Laid | None:
@@ -172,16 +170,19 @@ class EntryTrainer:
             self.sampler.contrast[stage],
         )
 
-    def renew(self, weights: Path) -> bool:
-        """Make windows of chains anew where that is due, by way of `weights`, a file to write."""
+    def renew(self, weights: Path, stopped: Callable[[], bool] = lambda: False) -> bool:
+        """Make windows of chains anew where that is due, by way of `weights`, a file to write.
+
+        Returns whether that was done; `stopped` is asked now and then, and leaves them as they are.
+        """
         options = self.options
         if not options.chained or self.done // options.renewed < self.renewals:
             return False
         self.write(weights)
         random = np.random.default_rng([options.seed, self.renewals])
-        self.chains.gather(weights, options.window, options.places, random)
-        self.renewals = self.done // options.renewed + 1
-        return True
+        made = self.chains.gather(weights, options.window, options.places, random, stopped)
+        self.renewals = self.done // options.renewed + 1 if made else self.renewals
+        return made
 
     def write(self, path: Path) -> None:
         """Write weights with the entries and the decoder as they are now."""
@@ -283,7 +284,7 @@ def _go(
     began = saved = time.monotonic()
     first, rows = trainer.done, list[dict[str, float]]()
     while trainer.done < steps and not stop.asked:
-        if trainer.renew(out):
+        if trainer.renew(out, lambda: stop.asked):
             trainer.save(state)
         rows.append(trainer.step(next(drawn)))
         now = time.monotonic()
