@@ -26,7 +26,7 @@ from generator.tile import STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.windows import AnyStage, stage_of
 from generator.world import fingerprint
 
-PIXEL_VERSION = 2
+PIXEL_VERSION = 3
 """Raised whenever the same weights would give other pixels."""
 
 _CORE = TILE_SIZE // SCALE
@@ -113,14 +113,14 @@ class Cascade:
         )
         own = dict(zip(checkpoint.specialists, others, strict=True))
         self.stage = stage_of(common, sampler.steps)
-        self.stages = dict.fromkeys(STAGE_ZOOMS, self.stage) | {
-            zoom: stage_of(network, sampler.steps) for zoom, network in own.items()
-        }
-        if isinstance(common, LayoutDecoder):
-            self.stages = {
-                zoom: LayoutStage(common, contrast)
-                for zoom, contrast in zip(STAGE_ZOOMS, sampler.contrast, strict=True)
-            }
+        self.stages: dict[int, AnyStage] = {}
+        for zoom, contrast in zip(STAGE_ZOOMS, sampler.contrast, strict=True):
+            network = own.get(zoom, common)
+            if isinstance(network, LayoutDecoder):
+                fading = memory is not None and memory.reach(zoom) > 0
+                self.stages[zoom] = LayoutStage(network, contrast, fading)
+            else:
+                self.stages[zoom] = stage_of(network, sampler.steps) if zoom in own else self.stage
         self.states: BlockStates | None = None
         self._states: dict[int, BlockStates] = {}
         if isinstance(common, ExactUNet) and sampler.steps > evaluations_at_once(common):

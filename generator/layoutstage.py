@@ -10,19 +10,24 @@ from generator.conditioning import Conditioner, to_pixels, to_tensor
 from generator.memory.view import Rectangle
 from generator.nets.decoder import LayoutDecoder
 
+_AROUND = 5
+"""Parent pixels along the square in which codes are counted, and how many make detail whole."""
+_WHOLE = 12
+
 
 class LayoutStage:
     """Runs the decoder on windows; equal pixels for equal places, whatever the window.
 
     margin: parent pixels needed round the core on each side; window origins and sides must be
     even. faithful: see `generator.parentpicture.StageLike`. contrast: factor on the layouts'
-    detail where codes lead, above strength 0.
+    detail where codes lead, above strength 0. fading: there, detail fades out where a memory shows
+    nothing, on open sea and snow; without, the network draws its own.
     """
 
     faithful: float | None = 0.0
 
-    def __init__(self, network: LayoutDecoder, contrast: float = 1.0) -> None:
-        self.network, self.contrast = network, contrast
+    def __init__(self, network: LayoutDecoder, contrast: float = 1.0, fading: bool = False) -> None:
+        self.network, self.contrast, self.fading = network, contrast, fading
         self.margin = network.margin
         self._condition = Conditioner(network)
 
@@ -48,5 +53,28 @@ class LayoutStage:
         laid = torch.from_numpy(codes)[None].to(weight.device, weight.dtype)
         with torch.inference_mode():
             modulations = self._condition(resolution, strength)
-            contrast = self.contrast if strength else 1.0
+            contrast: float | torch.Tensor = self.contrast if strength else 1.0
+            if strength and self.fading:
+                contrast = contrast * torch.from_numpy(shown(codes, self.margin)).to(weight.device)
             return to_pixels(self.network(laid, image, [strength], modulations, contrast))
+
+
+def shown(codes: NDArray[np.int8], margin: int) -> NDArray[np.float32]:
+    """Say where codes [D, h+2m, w+2m] show something: float32 [4h, 4w] in [0, 1].
+
+    m: margin, 4 or more. Whole numbers but for the last division, so that windows agree.
+    """
+    # Count the parent pixels with codes in the square round each.
+    here = (codes != 0).any(0)
+    sums = np.pad(here.astype(np.int32), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    count = sums[_AROUND:, _AROUND:] - sums[:-_AROUND, _AROUND:]
+    count = np.minimum(count - sums[_AROUND:, :-_AROUND] + sums[:-_AROUND, :-_AROUND], _WHOLE)
+    # Interpolate linearly by four, in eighths, one axis after the other.
+    edge = margin - _AROUND // 2
+    for _ in range(2):
+        before, middle, after = (count[edge + k : len(count) - edge + k] for k in (-1, 0, 1))
+        parts = [3 * before + 5 * middle, before + 7 * middle, 7 * middle + after]
+        parts.append(5 * middle + 3 * after)
+        count = np.stack(parts, 1).reshape(-1, count.shape[1]).T
+    share: NDArray[np.float32] = (count / (64 * _WHOLE)).astype(np.float32)
+    return share

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from generator.layoutstage import LayoutStage
+from generator.layoutstage import LayoutStage, shown
 from generator.memory import Rectangle
 from generator.parentpicture import averaged
 from tests.layouts import tiny_decoder
@@ -26,7 +26,8 @@ def codes():
 @pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_metatile_equals_its_single_tiles(parent, codes, strength, dtype):
-    stage = LayoutStage(tiny_decoder().to(dtype))
+    stage = LayoutStage(tiny_decoder().to(dtype), fading=True)
+    codes[:, 70:90, 60:100] = 0
     m, core = stage.margin, 16
     resolution = np.linspace(100, 140, 160)
 
@@ -77,3 +78,35 @@ def test_threads_do_not_change_a_pixel(parent, codes, dtype):
     finally:
         torch.set_num_threads(before)
     assert_same_pixels(*results, dtype)
+
+
+def test_detail_fades_out_where_a_memory_shows_nothing(parent, codes):
+    laid = codes.copy()
+    laid[:, :, codes.shape[2] // 2 :] = 0
+    stage = LayoutStage(tiny_decoder(), fading=True)
+    edge = stage.margin
+    weight = shown(laid, edge)
+    full = LayoutStage(tiny_decoder())(parent, laid, np.array([300.0]), 0.5).astype(int)
+    made = stage(parent, laid, np.array([300.0]), 0.5).astype(int)
+    bare = LayoutStage(tiny_decoder(), contrast=0.0)(parent, laid, np.array([300.0]), 0.5).astype(
+        int
+    )
+    assert made.shape[:2] == weight.shape
+    assert {0.0, 1.0} < set(np.unique(weight).tolist())
+    np.testing.assert_array_equal(made[weight == 1], full[weight == 1])
+    np.testing.assert_array_equal(made[weight == 0], bare[weight == 0])
+    between = (weight > 0) & (weight < 1)
+    assert (abs(made - bare)[between] <= abs(full - bare)[between] + 1).all()
+    # A real picture is trusted: at strength 0 the network sharpens it everywhere.
+    whole = LayoutStage(tiny_decoder())(parent, laid, np.array([300.0]), 0.0)
+    np.testing.assert_array_equal(stage(parent, laid, np.array([300.0]), 0.0), whole)
+
+
+@pytest.mark.parametrize(("top", "left"), [(0, 0), (3, 10), (16, 6)])
+def test_fading_is_the_same_in_every_window(top, left):
+    random = np.random.default_rng(4)
+    codes = (random.random((1, 60, 56)) < random.random((60, 56)) ** 3).astype(np.int8)
+    whole = shown(codes, 8)
+    part = shown(codes[:, top : top + 40, left : left + 36], 8)
+    rows, columns = slice(4 * top, 4 * (top + 24)), slice(4 * left, 4 * (left + 20))
+    np.testing.assert_array_equal(part, whole[rows, columns])

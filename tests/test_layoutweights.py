@@ -57,6 +57,9 @@ def test_stages_may_have_decoders_of_their_own_beside_a_memory(tmp_path):
     loaded = checkpoint.load(path)
     assert list(loaded.specialists) == [15]
     assert loaded.bank is not None
+    stages = generator.load(weights=path).stages
+    assert stages[15].network is not stages[13].network is stages[11].network
+    assert [stage.fading for stage in stages.values()] == [True] * 5
 
 
 def test_weights_without_a_bank_have_no_memory(tmp_path):

@@ -73,17 +73,17 @@ def test_windows_of_all_stages_lie_in_their_scenes(zoom):
     held = Entries(synthetic_bank(0), WINDOW)
     spot = held.choose(zoom, ground(3, 48, 48), random())
     codes = held.first[zoom][spot.scene]
-    read = held.read(spot.zoom, [held.addresses(spot)])[0].permute(1, 2, 0).numpy()
+    read = held.read([spot])[0].permute(1, 2, 0).numpy()
     np.testing.assert_array_equal(read, codes[spot.y : spot.y + WINDOW, spot.x : spot.x + WINDOW])
 
 
 def test_a_scene_smaller_than_the_window_lies_in_its_middle():
     held = Entries(Bank((synthetic_scene(1, 15, 32),), ENCODER, 4), WINDOW)
     spot = held.choose(15, ground(3, 48, 48), random())
-    read = held.read(spot.zoom, [held.addresses(spot)])[0].permute(1, 2, 0).numpy()
+    read = held.read([spot])[0].permute(1, 2, 0).numpy()
     np.testing.assert_array_equal(read[8:40, 8:40], held.first[15][0])
     assert not read[:8].any()
-    held.move(15, [held.addresses(spot)], torch.full((1, 4, WINDOW, WINDOW), 9.0))
+    held.move([spot], torch.full((1, 4, WINDOW, WINDOW), 9.0))
     assert (held.values[15][0] == np.float16(3.49)).all()
 
 
@@ -91,7 +91,7 @@ def test_moved_windows_become_codes_and_nothing_else_changes():
     bank = synthetic_bank(0)
     held = Entries(bank, WINDOW)
     steps = torch.full((1, 4, WINDOW, WINDOW), -0.7)
-    held.move(13, [held.addresses(Spot(13, 2, 10, 20))], steps)
+    held.move([Spot(13, 2, 10, 20)], steps)
     after = held.rounded()
     assert after.encoder == bank.encoder
     pairs = list(zip(bank.scenes, after.scenes, strict=True))
@@ -109,7 +109,7 @@ def test_moved_windows_become_codes_and_nothing_else_changes():
 
 def test_state_comes_back_and_another_bank_is_refused():
     held, other = (Entries(synthetic_bank(0), WINDOW) for _ in range(2))
-    held.move(15, [held.addresses(Spot(15, 0, 0, 0))], torch.ones(1, 4, WINDOW, WINDOW))
+    held.move([Spot(15, 0, 0, 0)], torch.ones(1, 4, WINDOW, WINDOW))
     held.choose(7, ground(1, 48, 48), random())
     other.load_state(held.state())
     assert other.rounded().digest == held.rounded().digest
@@ -148,6 +148,24 @@ def test_steps_move_entries_and_the_decoder_towards_other_places(weights, data):
     assert all((before[k] == v).all() for k, v in trainer.first.state_dict().items())
 
 
+def test_the_entries_of_some_stages_move_alone_and_the_decoder_may_stay(weights, data):
+    loaded = checkpoint.load(weights)
+    trainer = EntryTrainer(loaded, EntryOptions(group=2, decoder_rate=0.0, rate=2.0, zooms=(15,)))
+    assert trainer.shares == (0, 0, 0, 0, 1)
+    groups = stages(trainer, data)
+    for number in range(6):
+        trainer.step(groups[number])
+    first, after = loaded.bank.scenes, trainer.entries.rounded().scenes
+    moved = {zoom for a, b in zip(first, after, strict=True) for zoom in a.codes
+             if (a.codes[zoom] != b.codes[zoom]).any()}  # fmt: skip
+    assert moved == {15}
+    kept = trainer.first.state_dict()
+    assert all((kept[k] == v).all() for k, v in trainer.decoder.state_dict().items())
+    only = dataclasses.replace(loaded, bank=Bank(first[:3], loaded.bank.encoder, 4))
+    with pytest.raises(TrainingError, match="no entries of zooms 15"):
+        EntryTrainer(only, EntryOptions(zooms=(15,))).shares  # noqa: B018 - it raises
+
+
 def options_of(*given):
     return _parser().parse_args(["entries", *map(str, given)])
 
@@ -155,15 +173,15 @@ def options_of(*given):
 def test_the_command_goes_on_and_ends_as_if_never_stopped(weights, data, tmp_path):
     def run(out, steps):
         given = ("--weights", weights, "--data", data, "--out", tmp_path / out)
-        assert command.run(options_of(*given, "--steps", steps, "--places", 1, "--rate", 2)) == 0
+        assert command.run(options_of(*given, "--steps", steps)) == 0
         return checkpoint.load(tmp_path / out)
 
-    run("a.safetensors", 2)
-    stopped, whole = run("a.safetensors", 6), run("b.safetensors", 6)
+    run("a.safetensors", 1)
+    stopped, whole = run("a.safetensors", 3), run("b.safetensors", 3)
     first = checkpoint.load(weights)
     assert stopped.bank.digest == whole.bank.digest != first.bank.digest
     assert stopped.encoder_digest == first.encoder_digest == stopped.bank.encoder
-    assert stopped.record["entry_steps"] == 6
+    assert stopped.record["entry_steps"] == 3
     assert stopped.sampler == first.sampler
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 import generator
 from generator import checkpoint
 from generator.config import SamplerConfig
-from generator.imagery.sources import read_manifest
+from generator.imagery.sources import Source, read_manifest
 from generator.nets.bands import contrast_scale, finer, led
 from generator.nets.encoder import detail_of
 from generator.tile import Tile
@@ -19,11 +19,11 @@ from training.critic import Standard
 from training.errors import TrainingError
 from training.layouts.adversary import Adversary
 from training.layouts.collage import Cells, draw_cells, misfits
-from training.layouts.commands import networks
+from training.layouts.commands import _offer, networks
 from training.layouts.groups import Groups
 from training.layouts.loop import train
 from training.layouts.objective import Objective, opponent
-from training.layouts.recipe import Phase, Recipe, read
+from training.layouts.recipe import MemoryRecipe, Phase, Recipe, read
 from training.layouts.state import STATE, State
 from training.layouts.trainer import Trainer
 from training.pyramid import Pyramid, prepare
@@ -248,3 +248,12 @@ def test_a_run_starts_from_what_fits_of_other_weights(recipe, tmp_path):
         for name, value in theirs.state_dict().items():
             assert torch.equal(ours.state_dict()[name], value)
     assert second.record()["init"] == checkpoint.load(path).digest
+
+
+def test_a_bank_takes_pixels_for_what_they_resolve():
+    memory = MemoryRecipe(enlarged={"9": 1.4}, resolved={"blue-*": 500})
+    named = [
+        Source("a.jpg", (), 260.0, 60.0, 0.0, source, "train", lambda: None)
+        for source in ("blue-marble", "landsat")
+    ]
+    assert [_offer(source, memory).zooms for source in named] == [(7,), (7, 9)]

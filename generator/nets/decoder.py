@@ -74,14 +74,14 @@ class LayoutDecoder(nn.Module):
         parent: Tensor,
         strengths: Sequence[float],
         modulations: list[Tensor],
-        contrast: float = 1.0,
+        contrast: float | Tensor = 1.0,
     ) -> Tensor:
         """Draw children.
 
         codes: [B, D, H, W], integers in any dtype; parent: [B, 3, H, W] in [-1, 1]; strengths: one
         per sample; modulations: [B, 2C, 1, 1] each, or [B, 2C, H, 1] where rows differ in
-        resolution; contrast: factor on the codes' detail. Returns [B, 3, 4 (H - 2m), 4 (W - 2m)],
-        float32, m the margin; of a padded network the whole window.
+        resolution; contrast: factor on the codes' detail, one or a map of the child's size. Returns
+        [B, 3, 4 (H - 2m), 4 (W - 2m)], float32, m the margin; of a padded network the whole window.
         """
         padded = self.stem.padding != (0, 0)
         sigmas = [SIGMA * strength for strength in strengths]

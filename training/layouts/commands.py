@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import torch
@@ -102,7 +103,9 @@ def bank_of(recipe: Recipe, encoder: Encoder, imagery: Sequence[str], folder: Pa
 
 
 def _offer(source: Source, memory: MemoryRecipe) -> Offer:
-    """Offer an image to the stages that it serves without being enlarged by more than allowed."""
+    """Offer an image to the stages whose pixels it resolves, but for what may be enlarged."""
     zooms = [zoom for zoom in NOMINAL if fit(source.gsd, zoom) is not None]
-    fine = [z for z in zooms if source.gsd <= memory.enlarged.get(str(z), LARGEST) * NOMINAL[z]]
+    matching = (m for glob, m in memory.resolved.items() if fnmatchcase(source.source, glob))
+    resolved = max([source.gsd, *matching])
+    fine = [z for z in zooms if resolved <= memory.enlarged.get(str(z), LARGEST) * NOMINAL[z]]
     return Offer(source, tuple(fine))

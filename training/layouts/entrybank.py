@@ -1,13 +1,8 @@
-"""A bank's codes as parameters: windows of them are chosen, read and moved, then rounded again.
-
-Which entries a window shows is said by addresses, int16 [w, w, 3]: for each parent pixel the number
-of a scene among its stage's, from 1 on and 0 for none, and row and column in it.
-"""
+"""A bank's codes as parameters: windows of them are chosen, read and moved, then rounded again."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +15,7 @@ from generator.memory.building.resample import reduced
 from generator.memory.descriptor import describe
 from generator.memory.places import Places, collect, narrow
 from generator.memory.search import passes
-from generator.memory.stages import CHOICES, CHOSEN_AT, STEP, WINDOW, finer
+from generator.memory.stages import CHOSEN_AT, STEP, WINDOW, finer
 
 TRIED = 64
 """Places of which the one that fits a parent best is chosen."""
@@ -32,7 +27,6 @@ _FLOOR = 400.0
 _MISFIT = 1e6
 
 Pixels = NDArray[np.uint8]
-Addresses = NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,33 +93,21 @@ class Entries:
         ]
         return Spot(zoom, number, corner[0], corner[1], bool(fits))
 
-    def addresses(self, spot: Spot) -> Addresses:
-        """Return the addresses of a window, int16 [w, w, 3]; outside its scene there is nothing."""
-        height, width = self.first[spot.zoom][spot.scene].shape[:2]
-        at = np.arange(self.window, dtype=np.int16)
-        rows, columns = (at + spot.y)[:, None], (at + spot.x)[None, :]
-        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-        parts = np.broadcast_arrays(np.int16(spot.scene + 1), rows, columns)
-        return np.where(inside[..., None], np.stack(parts, -1), np.int16(0))
+    def read(self, spots: list[Spot]) -> Tensor:
+        """Return the numbers of windows, float32 [B, D, w, w]; 0 outside their scenes."""
+        return self._read(self.values, spots)
 
-    def read(self, zoom: int, addresses: Sequence[Addresses]) -> Tensor:
-        """Return the numbers that windows show, float32 [B, D, w, w]; 0 where nothing is."""
-        return self._read(self.values[zoom], addresses)
-
-    def read_first(self, zoom: int, addresses: Sequence[Addresses]) -> Tensor:
+    def read_first(self, spots: list[Spot]) -> Tensor:
         """Return the codes that windows began with, float32 [B, D, w, w]."""
-        return self._read(self.first[zoom], addresses)
+        return self._read(self.first, spots)
 
-    def move(self, zoom: int, addresses: Sequence[Addresses], steps: Tensor) -> None:
-        """Add steps [B, D, w, w] to what windows show, one after the other, within bounds."""
-        for each, step in zip(addresses, steps.permute(0, 2, 3, 1).numpy(), strict=True):
-            for number, here in _by_scene(each):
-                at = each[here][:, 1:].astype(np.int64)
-                first, last = at.min(0), at.max(0) + 1
-                values = self.values[zoom][number][first[0] : last[0], first[1] : last[1]]
-                moved = values.astype(np.float32)
-                np.add.at(moved, tuple((at - first).T), step[here])
-                values[...] = np.clip(moved, -self.most, self.most).astype(np.float16)
+    def move(self, spots: list[Spot], steps: Tensor) -> None:
+        """Add steps [B, D, w, w] to windows, one after the other; numbers stay within bounds."""
+        for spot, step in zip(spots, steps.permute(0, 2, 3, 1).numpy(), strict=True):
+            values = self.values[spot.zoom][spot.scene]
+            inside, part = self._parts(spot, values.shape[:2])
+            moved = values[inside] + step[part]
+            values[inside] = np.clip(moved, -self.most, self.most).astype(np.float16)
 
     def rounded(self) -> Bank:
         """Return the bank with the numbers as they are now, as whole numbers."""
@@ -168,44 +150,23 @@ class Entries:
             self.visits[zoom] = state[f"visits-{zoom}"].numpy()
 
     def _read(
-        self, held: list[NDArray[np.float16]] | list[Codes], addresses: Sequence[Addresses]
+        self, held: dict[int, list[NDArray[np.float16]]] | dict[int, list[Codes]], spots: list[Spot]
     ) -> Tensor:
-        shape = (len(addresses), *addresses[0].shape[:2], self.bank.dimensions)
-        out = np.zeros(shape, np.float32)
-        for row, each in zip(out, addresses, strict=True):
-            for number, here in _by_scene(each):
-                at = each[here]
-                row[here] = held[number][at[:, 1], at[:, 2]]
+        out = np.zeros((len(spots), self.window, self.window, self.bank.dimensions), np.float32)
+        for row, spot in zip(out, spots, strict=True):
+            codes = held[spot.zoom][spot.scene]
+            inside, part = self._parts(spot, codes.shape[:2])
+            row[part] = codes[inside]
         return torch.from_numpy(out).permute(0, 3, 1, 2).contiguous()
 
-
-def _by_scene(addresses: Addresses) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    """Go through the scenes of addresses: a scene's number from 0 on, and where it is shown."""
-    for number in np.unique(addresses[..., 0]):
-        if number:
-            yield int(number) - 1, addresses[..., 0] == number
-
-
-def addressed(bank: Bank) -> Bank:
-    """Return a bank whose codes are their own addresses, each number as two bytes.
-
-    A memory of it tells which entries are shown where; `addresses_of` reads what it says.
-    """
-    made, count = [], dict.fromkeys(CHOICES, 0)
-    for scene in bank.scenes:
-        count[scene.chosen_at] += 1
-        codes = {}
-        for zoom, old in scene.codes.items():
-            rows, columns = np.indices(old.shape[:2], np.int16)
-            number = np.full_like(rows, count[scene.chosen_at])
-            codes[zoom] = np.stack([number, rows, columns], -1).view(np.int8)
-        made.append(dataclasses.replace(scene, codes=codes))
-    return Bank(tuple(made), bank.encoder, 6, 257)
-
-
-def addresses_of(field: Codes) -> Addresses:
-    """Return the addresses int16 [h, w, 3] that the code field [6, h, w] of such a bank says."""
-    return np.ascontiguousarray(np.moveaxis(field, 0, 2)).view(np.int16)
+    def _parts(self, spot: Spot, sides: tuple[int, ...]) -> tuple[tuple[slice, ...], ...]:
+        """Return where a window lies in its scene, and where the scene lies in the window."""
+        inside, part = [], []
+        for at, side in zip((spot.y, spot.x), sides, strict=True):
+            first, last = max(0, at), min(side, at + self.window)
+            inside.append(slice(first, last))
+            part.append(slice(first - at, last - at))
+        return tuple(inside), tuple(part)
 
 
 def described(parent: Pixels, scale: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

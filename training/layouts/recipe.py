@@ -40,6 +40,7 @@ class MemoryRecipe:
     licences: classes that are taken, none for all but copyleft; exclude: globs on names.
     warp: whether imagery is bent before it is encoded, so that layouts are not those of their
     place. enlarged: most by which imagery is enlarged, by the zoom of the choice.
+    resolved: metres that a source's pixels truly resolve where they are finer, by a glob on names.
     strengths, contrast: how far codes lead at zooms 7, 9, 11, 13, 15, and factors on their detail.
     """
 
@@ -48,6 +49,7 @@ class MemoryRecipe:
     exclude: tuple[str, ...] = ()
     warp: bool = False
     enlarged: Mapping[str, float] = field(default_factory=dict)
+    resolved: Mapping[str, float] = field(default_factory=dict)
     strengths: tuple[float, ...] = (0.3, 0.6, 1.0, 0.7, 0.8)
     contrast: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
 

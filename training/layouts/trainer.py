@@ -142,17 +142,12 @@ class Trainer:
 
 
 def draw(
-    decoder: LayoutDecoder,
-    codes: Tensor,
-    parent: Tensor,
-    gsd: Tensor,
-    strengths: list[float],
-    contrast: float = 1.0,
+    decoder: LayoutDecoder, codes: Tensor, parent: Tensor, gsd: Tensor, strengths: list[float]
 ) -> Tensor:
     """Children of a padded decoder: [B, 3, 4w, 4w]."""
     with torch.autocast("cpu", torch.bfloat16):
         code = decoder.embedding(gsd, torch.tensor(strengths))
-        image: Tensor = decoder(codes, parent, strengths, decoder.modulations(code), contrast)
+        image: Tensor = decoder(codes, parent, strengths, decoder.modulations(code))
     return image
 
 
