@@ -20,7 +20,7 @@ WATER_GAP = 51
 TEXTURE_GAP = 16
 """On land a candidate may have half the cell's texture, an octave less, but not less."""
 
-ROUGHER = 8
+ROUGHER = 12
 """Sixteenths of an octave by which a candidate may be rougher than the cell: deserts stay calm."""
 
 TONE_GAP = 70

@@ -49,7 +49,7 @@ CHOICES = {
     7: ChoiceConfig(spacing=24, reach=36, gain=14),
     9: ChoiceConfig(spacing=24, reach=36, gain=12),
     11: ChoiceConfig(spacing=14, reach=21, phased=True, floor=600, gain=6),
-    15: ChoiceConfig(spacing=24, reach=36, gain=6),
+    15: ChoiceConfig(spacing=36, reach=54, gain=6),
 }
 """By the zoom at which a scene is chosen."""
 
