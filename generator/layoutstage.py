@@ -7,12 +7,14 @@ import torch
 from numpy.typing import NDArray
 
 from generator.conditioning import Conditioner, to_pixels, to_tensor
+from generator.memory.integral import integral
 from generator.memory.view import Rectangle
 from generator.nets.decoder import LayoutDecoder
 
 _AROUND = 5
-"""Parent pixels along the square in which codes are counted, and how many make detail whole."""
+"""Parent pixels along the square in which codes are counted."""
 _WHOLE = 12
+"""How many codes in it make detail whole."""
 
 
 class LayoutStage:
@@ -65,8 +67,7 @@ def shown(codes: NDArray[np.int8], margin: int) -> NDArray[np.float32]:
     m: margin, 4 or more. Whole numbers but for the last division, so that windows agree.
     """
     # Count the parent pixels with codes in the square round each.
-    here = (codes != 0).any(0)
-    sums = np.pad(here.astype(np.int32), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    sums = integral((codes != 0).any(0))
     count = sums[_AROUND:, _AROUND:] - sums[:-_AROUND, _AROUND:]
     count = np.minimum(count - sums[_AROUND:, :-_AROUND] + sums[:-_AROUND, :-_AROUND], _WHOLE)
     # Interpolate linearly by four, in eighths, one axis after the other.

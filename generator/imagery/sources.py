@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
@@ -64,6 +65,10 @@ class Source:
     licence: str | None = None
     licence_class: str | None = None
     credit: str | None = None
+
+    def matches(self, glob: str) -> bool:
+        """Return whether its source or its name matches a glob."""
+        return fnmatchcase(self.source, glob) or fnmatchcase(self.name, glob)
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ from generator.memory.features import (
     planes,
     quadrants,
 )
+from generator.memory.integral import integral
 from generator.memory.stages import STEP, WINDOW
 
 SIZE = 32
@@ -154,8 +155,7 @@ def _whole(
     mask: NDArray[np.bool_], ys: NDArray[np.int64], xs: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Say which windows hold no bad pixel, by an integral image of the bad ones."""
-    bad = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.int64)
-    bad[1:, 1:] = (~mask).cumsum(0).cumsum(1)
+    bad = integral(~mask)
     below, right = ys + WINDOW, xs + WINDOW
     count = bad[below, right] - bad[ys, right] - bad[below, xs] + bad[ys, xs]
     none: NDArray[np.bool_] = count == 0

@@ -92,11 +92,11 @@ def passes(cells: NDArray[np.uint8], candidates: NDArray[np.uint8]) -> NDArray[n
     Returns bool [3, ...].
     """
     water, texture, tone = (cells[..., k] for k in range(3))
-    rough = (candidates[..., 1] >= texture - np.minimum(texture, TEXTURE_GAP)) | (water >= LAND)
+    rough = _not_below(candidates[..., 1], texture, TEXTURE_GAP) | (water >= LAND)
     return np.stack(
         [
             _between(candidates[..., 0], water, WATER_GAP),
-            rough & (candidates[..., 1] <= texture + np.minimum(255 - texture, np.uint8(ROUGHER))),
+            rough & _not_above(candidates[..., 1], texture, ROUGHER),
             _between(candidates[..., 2], tone, TONE_GAP),
         ]
     )
@@ -108,11 +108,20 @@ def _passes_all(cells: NDArray[np.uint8], candidates: NDArray[np.uint8]) -> NDAr
 
 
 def _between(values: NDArray[np.uint8], middle: NDArray[np.uint8], gap: int) -> NDArray[np.bool_]:
-    """Say which uint8 values are within `gap` of the middle, without leaving uint8."""
-    low = middle - np.minimum(middle, np.uint8(gap))
-    high = middle + np.minimum(255 - middle, np.uint8(gap))
-    inside: NDArray[np.bool_] = (values >= low) & (values <= high)
-    return inside
+    """Say which uint8 values are within `gap` of the middle."""
+    return _not_below(values, middle, gap) & _not_above(values, middle, gap)
+
+
+def _not_below(values: NDArray[np.uint8], of: NDArray[np.uint8], gap: int) -> NDArray[np.bool_]:
+    """Say which values are not more than `gap` below others, without leaving uint8."""
+    enough: NDArray[np.bool_] = values >= of - np.minimum(of, np.uint8(gap))
+    return enough
+
+
+def _not_above(values: NDArray[np.uint8], of: NDArray[np.uint8], gap: int) -> NDArray[np.bool_]:
+    """Say which values are not more than `gap` above others, without leaving uint8."""
+    little: NDArray[np.bool_] = values <= of + np.minimum(255 - of, np.uint8(gap))
+    return little
 
 
 def _search(candidates: Class, queries: Queries, config: ChoiceConfig) -> Shortlists:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import torch
@@ -105,7 +104,7 @@ def bank_of(recipe: Recipe, encoder: Encoder, imagery: Sequence[str], folder: Pa
 def _offer(source: Source, memory: MemoryRecipe) -> Offer:
     """Offer an image to the stages whose pixels it resolves, but for what may be enlarged."""
     zooms = [zoom for zoom in NOMINAL if fit(source.gsd, zoom) is not None]
-    matching = (m for glob, m in memory.resolved.items() if fnmatchcase(source.source, glob))
+    matching = (m for glob, m in memory.resolved.items() if source.matches(glob))
     resolved = max([source.gsd, *matching])
     fine = [z for z in zooms if resolved <= memory.enlarged.get(str(z), LARGEST) * NOMINAL[z]]
     return Offer(source, tuple(fine))

@@ -7,7 +7,6 @@ is as sharp as a real picture of that resolution, where cubic interpolation woul
 from __future__ import annotations
 
 import argparse
-import fnmatch
 import json
 import math
 import os
@@ -67,11 +66,7 @@ class Wanted:
         return (
             source.split == "train"
             and self.finest <= source.gsd <= self.coarsest
-            and any(
-                fnmatch.fnmatchcase(name, glob)
-                for name in (source.name, source.source)
-                for glob in self.globs
-            )
+            and any(source.matches(glob) for glob in self.globs)
         )
 
 

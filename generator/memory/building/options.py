@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -77,6 +76,6 @@ class BuildOptions:
         if self.splits is not None and source.split not in self.splits:
             return f"it is kept for {source.split}"
         for glob in self.exclude:
-            if any(fnmatch.fnmatchcase(name, glob) for name in (source.source, source.name)):
+            if source.matches(glob):
                 return f"excluded by {glob}"
         return None

@@ -17,6 +17,7 @@ from generator.memory.building.joins import joins
 from generator.memory.building.nodata import unseen
 from generator.memory.building.options import NOMINAL, UNIT
 from generator.memory.descriptor import grid_shape
+from generator.memory.integral import integral
 from generator.memory.stages import STEP, WINDOW
 from generator.network import SCALE
 
@@ -70,8 +71,7 @@ class View:
     def valid(self) -> Mask:
         """Return which described windows of the choosing grid are good, but for specks: bool."""
         by = UNIT[self.zoom] // SCALE
-        bad = np.zeros((self.good.shape[0] + 1, self.good.shape[1] + 1), np.int64)
-        bad[1:, 1:] = (~self.good).cumsum(0).cumsum(1)
+        bad = integral(~self.good)
         rows, columns = grid_shape(self.good.shape[0] // by, self.good.shape[1] // by)
         top, left = (STEP * by * np.arange(count) for count in (rows, columns))
         below, right = top + WINDOW * by, left + WINDOW * by
