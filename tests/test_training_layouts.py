@@ -18,6 +18,7 @@ from tests.imagery import write_imagery
 from training.critic import Standard
 from training.errors import TrainingError
 from training.layouts.adversary import Adversary
+from training.layouts.batches import Batches
 from training.layouts.collage import Cells, draw_cells, misfits
 from training.layouts.commands import _offer, networks
 from training.layouts.groups import Groups
@@ -81,7 +82,7 @@ def test_cells_lay_codes_and_blend_details_of_the_same_owners():
     owner[:, :, 4:] = 2
     codes = torch.arange(3).view(3, 1, 1, 1).expand(3, 4, 8, 8).float()
     details = codes[:, :3].repeat_interleave(4, 2).repeat_interleave(4, 3)
-    cells = Cells(owner)
+    cells = Cells(owner, torch.tensor([[0, 1, 2]]))
     laid, blended = cells.lay(codes), cells.blend(details)
     assert laid.shape == (1, 4, 8, 8)
     assert (laid[..., :4] == 0).all()
@@ -158,8 +159,8 @@ def test_a_step_teaches_encoder_and_decoder_and_is_the_same_again(imagery, recip
     for _ in range(2):
         state = State(read(recipe))
         before = weights(state)
-        group = Groups(Pyramid(imagery[1]), 24, 4, state.recipe.shares)[0]
-        losses = Trainer(state).step(group)
+        batch = Batches(Pyramid(imagery[1]), state.recipe)[0]
+        losses = Trainer(state).step(batch)
         assert not torch.equal(before, weights(state))
         assert all(np.isfinite(list(losses.values())))
         made.append(weights(state))

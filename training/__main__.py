@@ -26,6 +26,7 @@ from training import (
 from training.errors import TrainingError
 from training.layouts import copies, entries, sharpen
 from training.layouts.commands import add_bank, run_bank, run_train
+from training.layouts.loop import add_machine
 from training.state import RunConfig, open_state
 
 _EXAMPLES = """examples:
@@ -59,9 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--run", type=Path, required=True, help="folder of the run's state and log")
     train.add_argument("--steps", type=int, help="train until this step [the recipe's last]")
     train.add_argument("--init", type=Path, help="start a new run from these safetensors")
-    train.add_argument("--workers", type=int, default=1, help="processes that make samples [1]")
     train.add_argument("--threads", type=int, help="threads of the network [all cores]")
-    train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    add_machine(train)
     distill.add_arguments(commands.add_parser("distill", help="one step from a many-step teacher"))
     _add_outputs(commands)
     add_bank(commands.add_parser("bank", help="write a recipe's weights with their memory"))
@@ -177,7 +177,9 @@ def _train(args: argparse.Namespace) -> int:
     from training.pyramid import Pyramid
 
     if args.recipe is not None:
-        return run_train(args.recipe, args.data, args.run, args.steps)
+        if args.threads:
+            torch.set_num_threads(args.threads)
+        return run_train(args)
     if args.steps is None:
         raise TrainingError("--steps is missing: it says until which step to train")
     names = [field.name for field in dataclasses.fields(RunConfig)]
@@ -242,7 +244,7 @@ def main() -> int:
         "sheet": _sheet,
         "county": county.run,
         "bank": run_bank,
-        "entries": entries.run,
+        "entries": entries.run_entries,
         "copies": copies.run,
         "sharpen": sharpen.run,
         "combine": combine.run,

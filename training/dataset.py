@@ -55,6 +55,8 @@ BLUE_MARBLE = "blue-marble"
 FOCUS = 0.9
 """Share of the samples that a stage has in a run for it alone."""
 _FOLDED_ROWS_LATITUDE = 45.0
+_RESOLVED = 460.0
+"""Metres that the Blue Marble resolves: pixels of its Mercator map are finer towards the poles."""
 COARSEST_RATIO = 2.2
 """Image pixels on each side that one child pixel may be averaged from: levels are octaves."""
 CLEAN = (0.2, 0.2, 0.4, 0.35, 0.4)
@@ -180,9 +182,10 @@ class Samples(Dataset[dict[str, Tensor]]):
             if mask[tuple(box)].mean() < VALID:
                 return None
         pixels = self.pyramid.pixels(image)[y : y + side, x : x + side]
-        if pixels.mean() > BRIGHT and image.source != BLUE_MARBLE:
+        thin = pixels[::4, ::4]
+        if thin.mean() > BRIGHT and image.source != BLUE_MARBLE:
             return None
-        if pixels[::4, ::4].mean(-1).std() < FLAT and random.random() < self.flat_left_out:
+        if thin.mean(-1).std() < FLAT and random.random() < self.flat_left_out:
             return None
         pixels, target = toned(image, pixels), min(size, side)
         if side != target:
@@ -195,7 +198,8 @@ class Samples(Dataset[dict[str, Tensor]]):
 
 def ratios(image: Image, band: Band, size: int) -> tuple[float, float]:
     """Least and most image pixels per child pixel for windows of `size` child pixels of a band."""
-    low = max(1.0, band.finest / image.gsd, 2.0 if _folded(image) else 1.0)
+    finest = max(band.finest, _RESOLVED if image.source == BLUE_MARBLE else 0.0)
+    low = max(1.0, finest / image.gsd, 2.0 if _folded(image) else 1.0)
     most = min(band.coarsest / image.gsd, min(image.height, image.width) / size, COARSEST_RATIO)
     return low, max(low, most)
 

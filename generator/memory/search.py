@@ -14,8 +14,11 @@ from generator.memory.hashing import GUMBEL_UNIT, gumbel, spread
 from generator.memory.places import Class
 from generator.memory.stages import ChoiceConfig
 
-WATER_GAP = 51
-"""Greatest difference of water shares, in 255ths."""
+DRIER = 51
+"""Greatest share of water, in 255ths, by which a candidate may be drier than the cell."""
+
+WETTER = 12
+"""The same for a wetter one: its lakes would be patches without detail on land."""
 
 TEXTURE_GAP = 16
 """On land a candidate may have half the cell's texture, an octave less, but not less."""
@@ -95,7 +98,8 @@ def passes(cells: NDArray[np.uint8], candidates: NDArray[np.uint8]) -> NDArray[n
     rough = _not_below(candidates[..., 1], texture, TEXTURE_GAP) | (water >= LAND)
     return np.stack(
         [
-            _between(candidates[..., 0], water, WATER_GAP),
+            _not_below(candidates[..., 0], water, DRIER)
+            & _not_above(candidates[..., 0], water, WETTER),
             rough & _not_above(candidates[..., 1], texture, ROUGHER),
             _between(candidates[..., 2], tone, TONE_GAP),
         ]

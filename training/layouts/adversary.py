@@ -28,8 +28,8 @@ _TINY = 1e-9
 class Adversary:
     """A critic with its optimiser."""
 
-    def __init__(self) -> None:
-        self.critic = Critic()
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self.critic = Critic().to(device)
         self.optimiser = torch.optim.AdamW(
             self.critic.parameters(), RATE, betas=(0.0, 0.99), weight_decay=0.0
         )

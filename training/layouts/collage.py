@@ -25,23 +25,24 @@ _WINDOW = 15
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """A partition of windows: owner [B, H, W] (int64) of each parent pixel, a row of the group."""
+    """A partition of windows, int64: owner [B, H, W], the row that lends each parent pixel, and
+    members [B, M], the rows that may lend to each window."""
 
     owner: Tensor
+    members: Tensor
 
     def lay(self, codes: Tensor) -> Tensor:
-        """Take each place's code from its owner: [G, D, H, W] -> [B, D, H, W]."""
+        """Take each place's code from its owner: [N, D, H, W] -> [B, D, H, W]."""
         index = self.owner[:, None].expand(-1, codes.shape[1], -1, -1)
         return torch.gather(codes, 0, index)
 
     def blend(self, details: Tensor) -> Tensor:
-        """Take details from their owners, joints feathered: [G, 3, 4H, 4W] -> [B, 3, 4H, 4W]."""
-        total = torch.zeros((len(self.owner), *details.shape[1:]))
-        for number, detail in enumerate(details):
-            mask = (self.owner == number).float()[:, None]
-            if mask.any():
-                mask = F.interpolate(mask, scale_factor=SCALE, mode="nearest")
-                total = total + _feathered(mask) * detail
+        """Take details from their owners, joints feathered: [N, 3, 4H, 4W] -> [B, 3, 4H, 4W]."""
+        total = torch.zeros((len(self.owner), *details.shape[1:]), device=details.device)
+        for rows in self.members.unbind(1):
+            mask = (self.owner == rows[:, None, None]).float()[:, None]
+            mask = F.interpolate(mask, scale_factor=SCALE, mode="nearest")
+            total = total + _feathered(mask) * details[rows]
         return total
 
 
@@ -83,7 +84,7 @@ def draw_cells(
         inside = (y.long().clamp(0, side - 1), x.long().clamp(0, side - 1))
         lent = torch.tensor(own)[(cost[own][:, inside[0], inside[1]] - NOISE * gumbel).argmin(0)]
         rows.append(lent[nearest])
-    return Cells(torch.stack(rows))
+    return Cells(torch.stack(rows), torch.tensor(owners))
 
 
 def _around(x: Tensor) -> Tensor:
@@ -93,7 +94,7 @@ def _around(x: Tensor) -> Tensor:
 
 def _feathered(mask: Tensor) -> Tensor:
     reach = int(3 * FEATHER)
-    at = torch.arange(-reach, reach + 1).float()
+    at = torch.arange(-reach, reach + 1, device=mask.device).float()
     taps = torch.exp(-0.5 * (at / FEATHER) ** 2)
     taps = taps / taps.sum()
     mask = F.pad(mask, (reach,) * 4, "replicate")

@@ -22,15 +22,16 @@ from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from generator.network import channels_last
 from training.errors import TrainingError
-from training.layouts.loop import train
+from training.layouts.loop import machine_of, train
 from training.layouts.recipe import MemoryRecipe, Recipe, read
 from training.layouts.state import State
 
 
-def run_train(recipe: Path, data: Path, folder: Path, steps: int | None) -> int:
+def run_train(args: argparse.Namespace) -> int:
     """Train a recipe, or go on with it; raises GeneratorError and TrainingError."""
-    given = read(recipe)
-    train(given, data, folder, given.phases[-1].until if steps is None else steps)
+    recipe = read(args.recipe)
+    steps = recipe.phases[-1].until if args.steps is None else args.steps
+    train(recipe, args.data, args.run, steps, machine=machine_of(args))
     return 0
 
 

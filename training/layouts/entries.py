@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import argparse
 import copy
-import math
 import os
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -32,19 +28,14 @@ from training.dataset import BANDS
 from training.ema import Ema
 from training.errors import TrainingError
 from training.layouts.entrybank import Entries
+from training.layouts.entrybatches import EntryBatches
 from training.layouts.groups import Groups
-from training.layouts.loop import stream
+from training.layouts.loop import Machine, add_machine, machine_of, run
 from training.layouts.state import judges
 from training.layouts.style import Style
 from training.layouts.trainer import draw, rounded
 from training.pyramid import Pyramid
-from training.stop import Stop
 
-LEAST_STRENGTH = 0.6
-"""Windows are drawn at strengths from here to 1: the entries lead, as in chains."""
-
-_LOG_EVERY = 10
-_SAVE_EVERY = 180.0
 _MOMENTUM = 0.05
 
 
@@ -53,8 +44,8 @@ class EntryOptions:
     """rate: levels that a number moves in a visit at most. decoder_rate: learning rate of the
     decoder. anchor: weight of the distance from an entry's first drawing; adversarial: how many
     times as long as that of all distances the critic's gradient is. window, edge: parent
-    pixels along a window, and those on each side that no loss sees; group: windows of a step;
-    zooms: of the stages whose entries move.
+    pixels along a window, and those on each side that no loss sees; group: windows that are
+    compared with each other, groups: in a step; zooms: of the stages whose entries move.
     """
 
     rate: float = 0.7
@@ -64,6 +55,7 @@ class EntryOptions:
     window: int = 48
     edge: int = 4
     group: int = 4
+    groups: int = 1
     zooms: tuple[int, ...] = STAGE_ZOOMS
     seed: int = 0
 
@@ -71,20 +63,22 @@ class EntryOptions:
 class EntryTrainer:
     """Moves the entries of weights, and their decoder; raises TrainingError for other weights."""
 
-    def __init__(self, loaded: Checkpoint, options: EntryOptions) -> None:
+    def __init__(
+        self, loaded: Checkpoint, options: EntryOptions, device: torch.device | str = "cpu"
+    ) -> None:
         decoder, bank = parts(loaded)
         torch.manual_seed(options.seed)
-        self.options, self.digest = options, loaded.digest
-        self.entries = Entries(bank, options.window)
-        self.first = padded(channels_last(decoder))
+        self.options, self.digest, self.device = options, loaded.digest, torch.device(device)
+        self.entries = Entries(bank, options.window, self.device)
+        self.first = padded(channels_last(decoder.to(self.device)))
         self.decoder = copy.deepcopy(self.first).requires_grad_(True)
         self.ema: Ema[LayoutDecoder] = Ema(self.decoder, 0.99)
         self.optimiser = torch.optim.AdamW(
             self.decoder.parameters(), options.decoder_rate, betas=(0.85, 0.99), weight_decay=0.0
         )
-        self.style = Style(options.anchor, options.adversarial)
-        self.slopes: dict[int, float] = {}
-        self.done = 0
+        self.style = Style(options.anchor, options.adversarial, options.group, self.device)
+        self.slopes: dict[int, Tensor] = {}
+        self.done, self.slowing = 0, 1.0
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -95,47 +89,51 @@ class EntryTrainer:
             raise TrainingError(f"the bank has no entries of zooms {', '.join(map(str, chosen))}")
         return tuple(area / sum(areas) for area in areas)
 
-    def step(self, group: dict[str, Tensor]) -> dict[str, float]:
-        """Draw entries under a group's parents, and move them; returns the losses."""
-        options, zoom = self.options, BANDS[int(group["band"])].zoom
-        random = np.random.Generator(np.random.Philox(key=[options.seed + 1, self.done]))
-        child, gsd = group["child"].float() / 127.5 - 1, group["gsd"]
+    def batches(self, data: Path) -> EntryBatches:
+        """Return the batches of all steps, from prepared imagery; raises TrainingError."""
+        options = self.options
+        groups = Groups(Pyramid(data), options.window, options.group, self.shares, options.seed)
+        return EntryBatches(groups, self.entries, options.groups)
+
+    def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Draw entries under a batch's parents, and move them; returns the losses, scalars."""
+        zooms, strengths = batch["zoom"].tolist(), batch["strength"].tolist()
+        batch = {name: each.to(self.device, non_blocking=True) for name, each in batch.items()}
+        child, gsd, index = batch["child"].float() / 127.5 - 1, batch["gsd"], batch["index"]
         parent = rounded(F.avg_pool2d(child, SCALE))
-        pixels = ((parent + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-        spots = [self.entries.choose(zoom, each, random) for each in pixels]
-        # A parent that nothing fits would only teach its entry to fade.
-        kept = [row for row, spot in enumerate(spots) if spot.fits]
-        if not kept:
-            self.done += 1
-            return {}
-        spots, child, parent, gsd = [spots[r] for r in kept], child[kept], parent[kept], gsd[kept]
-        strengths = [math.ceil(16 * random.uniform(LEAST_STRENGTH - 1 / 16, 1)) / 16 for _ in spots]
         # Draw the entries as they are, and as they were at first.
-        codes = self.entries.read(spots).requires_grad_(True)
+        codes = self.entries.read(index).requires_grad_(True)
         images = draw(self.decoder, quantise(codes), parent, gsd, strengths)
         with torch.no_grad():
-            before = self.entries.read_first(spots)
-            before = draw(self.first, before, parent, gsd, strengths)
-        edge = SCALE * options.edge
+            before = draw(self.first, self.entries.read_first(index), parent, gsd, strengths)
+        edge = SCALE * self.options.edge
         made, real, first = (crop(each, edge) for each in (images, child, before))
-        gradient, losses = self.style(made, real, first, gsd)
+        has_entry = (index >= 0).flatten(1).any(1)
+        gradient, losses = self.style(made, real, first, gsd, has_entry)
         # Move the decoder, then the entries.
         self.optimiser.zero_grad(set_to_none=True)
         made.backward(gradient)  # type: ignore[no-untyped-call]  # torch
         torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 1.0)
+        for each in self.optimiser.param_groups:
+            each["lr"] = self.options.decoder_rate * self.slowing
         self.optimiser.step()
         self.ema.update(self.decoder)
         assert codes.grad is not None
-        self.entries.move(spots, self._moves(zoom, codes.grad))
+        self.entries.move(index, self._moves(zooms, codes.grad))
         self.done += 1
-        return {name: float(value.detach()) for name, value in losses.items()}
+        return losses
 
-    def _moves(self, zoom: int, slopes: Tensor) -> Tensor:
+    def _moves(self, zooms: list[int], slopes: Tensor) -> Tensor:
         """Return steps against slopes [B, D, w, w]: of one size where those are usual or more."""
-        size = float(slopes.square().mean().sqrt())
-        usual = self.slopes.get(zoom, size)
-        self.slopes[zoom] = usual + _MOMENTUM * (size - usual)
-        return -self.options.rate * torch.tanh(slopes / (self.slopes[zoom] + 1e-12))
+        usual = torch.empty(len(zooms), device=self.device)
+        for zoom in sorted(set(zooms)):
+            rows = [row for row, each in enumerate(zooms) if each == zoom]
+            size = slopes[rows].square().mean().sqrt()
+            held = self.slopes.get(zoom, size)
+            self.slopes[zoom] = held + _MOMENTUM * (size - held)
+            usual[rows] = self.slopes[zoom]
+        rate = self.options.rate * self.slowing
+        return -rate * torch.tanh(slopes / (usual[:, None, None, None] + 1e-12))
 
     def save(self, path: Path) -> None:
         """Write what a later call goes on from, atomically."""
@@ -158,7 +156,7 @@ class EntryTrainer:
         if not path.exists():
             return False
         try:
-            state = torch.load(path, weights_only=True)
+            state = torch.load(path, map_location="cpu", weights_only=True)
             if state["weights"] != self.digest:
                 raise ValueError("it was begun with other weights")
             self.entries.load_state(state["entries"])
@@ -169,9 +167,8 @@ class EntryTrainer:
             self.style.adversary.load_state_dict(state["adversary"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise TrainingError(f"{path} cannot be continued: {error}") from error
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.options.decoder_rate
-        self.slopes, self.done = state["slopes"], int(state["done"])
+        self.slopes = {zoom: size.to(self.device) for zoom, size in state["slopes"].items()}
+        self.done = int(state["done"])
         self.ema.updates = int(state["updates"])
         return True
 
@@ -187,42 +184,14 @@ def parts(loaded: Checkpoint) -> tuple[LayoutDecoder, Bank]:
     return loaded.network, loaded.bank
 
 
-def train(trainer: EntryTrainer, data: Path, state: Path, steps: int) -> None:
+def train(
+    trainer: EntryTrainer, data: Path, state: Path, steps: int, machine: Machine | None = None
+) -> None:
     """Take steps until `steps` are done or it is stopped; goes on from `state`, prints the ETA."""
-    options = trainer.options
     state.parent.mkdir(parents=True, exist_ok=True)
     if trainer.load(state):
         print(f"continuing at step {trainer.done}", flush=True)
-    groups = Groups(Pyramid(data), options.window, options.group, trainer.shares, options.seed)
-    drawn, stop = stream(groups, trainer.done), Stop().listen()
-    try:
-        _go(trainer, drawn, stop, steps, state)
-    finally:
-        # Ends the process that makes groups, whatever is raised.
-        del drawn
-    trainer.save(state)
-
-
-def _go(
-    trainer: EntryTrainer, drawn: Iterator[dict[str, Tensor]], stop: Stop, steps: int, state: Path
-) -> None:
-    began = saved = time.monotonic()
-    first, rows = trainer.done, list[dict[str, float]]()
-    while trainer.done < steps and not stop.asked:
-        rows.append(trainer.step(next(drawn)))
-        now = time.monotonic()
-        if trainer.done % _LOG_EVERY == 0:
-            rate = (trainer.done - first) / (now - began)
-            full = [row for row in rows if row]
-            names = full[0] if full else ()
-            means = {name: sum(row[name] for row in full) / len(full) for name in names}
-            text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
-            left = (steps - trainer.done) / rate / 60
-            print(f"{trainer.done}/{steps}  {rate:.2f}/s  ETA {left:.0f} min  {text}", flush=True)
-            rows.clear()
-        if now - saved > _SAVE_EVERY:
-            trainer.save(state)
-            saved = now
+    run(trainer, trainer.batches(data), steps, lambda: trainer.save(state), machine or Machine())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -243,26 +212,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--anchor", type=float, default=default.anchor, help=text)
     text = "zooms of the stages whose entries move [all]"
     add("--zooms", type=int, nargs="+", default=STAGE_ZOOMS, choices=STAGE_ZOOMS, help=text)
+    text = f"groups of {default.group} windows in a step [{default.groups}]"
+    add("--groups", type=int, default=default.groups, help=text)
     add("--seed", type=int, default=0)
+    add_machine(parser)
     add("--threads", type=int, help="threads of the network [all cores]")
 
 
-def run(args: argparse.Namespace) -> int:
+def run_entries(args: argparse.Namespace) -> int:
     """Train entries, or go on, and write weights; returns the exit status."""
     if args.threads:
         torch.set_num_threads(args.threads)
     options = EntryOptions(
-        args.rate, args.decoder_rate, args.anchor, zooms=tuple(args.zooms), seed=args.seed
-    )
+        args.rate, args.decoder_rate, args.anchor, groups=args.groups, zooms=tuple(args.zooms),
+        seed=args.seed,
+    )  # fmt: skip
+    machine = machine_of(args)
     loaded = checkpoint.load(args.weights)
-    trainer = EntryTrainer(loaded, options)
+    trainer = EntryTrainer(loaded, options, machine.device)
     if args.run:
         told = judges(args.run)
         trainer.style.standard.load_state_dict(told["standard"])
         trainer.style.adversary.load_state_dict(told["adversary"])
-    train(trainer, args.data, args.out.with_name(f"{args.out.name}.state"), args.steps)
+    train(trainer, args.data, args.out.with_name(f"{args.out.name}.state"), args.steps, machine)
     record = loaded.record | {"entry_steps": trainer.done}
-    bank, decoder = trainer.entries.rounded(), trainer.ema.network
+    bank, decoder = trainer.entries.rounded(), trainer.ema.network.cpu()
     checkpoint.save(args.out, decoder, loaded.sampler, record, None, loaded.encoder, bank)
     sizes = (path.stat().st_size / 1e6 for path in (args.weights, args.out))
     print(f"{100 * trainer.entries.changed():.1f} % of the numbers are others than at first")

@@ -17,16 +17,16 @@ from generator.memory.places import Places, collect, narrow
 from generator.memory.search import passes
 from generator.memory.stages import CHOSEN_AT, STEP, WINDOW, finer
 
-TRIED = 64
+TRIED = 32
 """Places of which the one that fits a parent best is chosen."""
 
 _KIND = (0, 1, 2, 23, 24, 25, 26, 27, 28)
 """Numbers of a descriptor that say colour, texture and water, without layout."""
 _LATITUDE = 31
-_FLOOR = 400.0
 _MISFIT = 1e6
 
 Pixels = NDArray[np.uint8]
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,129 +44,118 @@ class Spot:
 
 
 class Entries:
-    """The codes of a bank as numbers that move; `window` parent pixels are read at a time."""
+    """The codes of a bank as numbers that move; `window` parent pixels are read at a time.
 
-    def __init__(self, bank: Bank, window: int) -> None:
+    values: float32 [N, D], the codes of all scenes one behind the other, on `device`; first: int8,
+    those they began with.
+    """
+
+    def __init__(self, bank: Bank, window: int, device: torch.device | str = "cpu") -> None:
         self.bank, self.window = bank, window
         self.most = bank.levels // 2 + 0.49
-        self.values: dict[int, list[NDArray[np.float16]]] = {}
-        self.first: dict[int, list[Codes]] = {}
         self.places: dict[int, Places] = {}
-        self.visits: dict[int, NDArray[np.int32]] = {}
+        self._starts: dict[int, list[int]] = {}
+        self._shapes: dict[int, list[tuple[int, int]]] = {}
+        flat, start = [np.empty((0, bank.dimensions), np.int8)], 0
         for zoom, chosen in CHOSEN_AT.items():
             scenes = [scene for scene in bank.scenes if scene.chosen_at == chosen]
             places = collect(scenes)
-            if places.valid.any():
-                self.first[zoom] = [scene.codes[zoom] for scene in scenes]
-                self.values[zoom] = [codes.astype(np.float16) for codes in self.first[zoom]]
-                self.places[zoom] = places
-                self.visits[zoom] = np.zeros(len(places.valid), np.int32)
+            if not places.valid.any():
+                continue
+            self.places[zoom] = places
+            self._starts[zoom], self._shapes[zoom] = [], []
+            for codes in (scene.codes[zoom] for scene in scenes):
+                self._starts[zoom].append(start)
+                self._shapes[zoom].append((codes.shape[0], codes.shape[1]))
+                flat.append(codes.reshape(-1, bank.dimensions))
+                start += len(flat[-1])
+        self.first = torch.from_numpy(np.concatenate(flat)).to(device)
+        self.values = self.first.float()
 
     def area(self, zoom: int) -> int:
         """Return the parent pixels that have codes at a zoom."""
-        return sum(codes.shape[0] * codes.shape[1] for codes in self.first.get(zoom, ()))
+        return sum(height * width for height, width in self._shapes.get(zoom, ()))
 
     def choose(self, zoom: int, parent: Pixels, random: np.random.Generator) -> Spot:
-        """Choose a window for a parent, uint8 [w, w, 3]: the best fit of TRIED random places.
-
-        Places that were often chosen give way, so that all are visited.
-        """
-        places, visits, scale = self.places[zoom], self.visits[zoom], finer(zoom)
+        """Choose a window for a parent, uint8 [w, w, 3]: the best fit of TRIED random places."""
+        places, scale = self.places[zoom], finer(zoom)
         every = np.flatnonzero(places.valid)
         tried = every[random.integers(len(every), size=TRIED)]
         descriptor, gates = described(parent, scale)
         seen = np.delete(np.arange(32), _LATITUDE) if scale == 1 else np.array(_KIND)
         gaps = places.descriptors[tried][:, seen].astype(np.float32) - descriptor[seen]
         misfits = (~passes(gates, places.gates[tried])).sum(0)
-        cost = ((gaps**2).sum(1) + _FLOOR) * (1 + visits[tried]) + _MISFIT * misfits
-        first = int(cost.argmin())
-        best, fits = int(tried[first]), not misfits[first]
-        visits[best] += int(fits)
+        first = int(((gaps**2).sum(1) + _MISFIT * misfits).argmin())
+        best = int(tried[first])
         # The window lies round the place, a step of places to and fro.
         to_and_fro = random.integers(-STEP * scale // 2, STEP * scale // 2 + 1, 2)
         number = int(places.scene[best])
         corner = [
             _within(scale * int(centre[best]) + int(off) - self.window // 2, self.window, side)
             for centre, off, side in zip(
-                (places.ys, places.xs), to_and_fro, self.first[zoom][number].shape, strict=False
+                (places.ys, places.xs), to_and_fro, self._shapes[zoom][number], strict=True
             )
         ]
-        return Spot(zoom, number, corner[0], corner[1], bool(fits))
+        return Spot(zoom, number, corner[0], corner[1], not misfits[first])
 
-    def read(self, spots: list[Spot]) -> Tensor:
-        """Return the numbers of windows, float32 [B, D, w, w]; 0 outside their scenes."""
-        return self._read(self.values, spots)
+    def index(self, spot: Spot) -> Integers:
+        """Return where a window's codes lie in `values`, [w, w]; -1 outside its scene."""
+        height, width = self._shapes[spot.zoom][spot.scene]
+        y, x = (np.arange(at, at + self.window) for at in (spot.y, spot.x))
+        inside = ((y >= 0) & (y < height))[:, None] & ((x >= 0) & (x < width))
+        rows: Integers = self._starts[spot.zoom][spot.scene] + y[:, None] * width + x
+        return np.where(inside, rows, -1)
 
-    def read_first(self, spots: list[Spot]) -> Tensor:
+    def read(self, index: Tensor) -> Tensor:
+        """Return the numbers of windows [B, w, w] of `values`, float32 [B, D, w, w]; 0 for -1."""
+        return _read(self.values, index)
+
+    def read_first(self, index: Tensor) -> Tensor:
         """Return the codes that windows began with, float32 [B, D, w, w]."""
-        return self._read(self.first, spots)
+        return _read(self.first, index)
 
-    def move(self, spots: list[Spot], steps: Tensor) -> None:
-        """Add steps [B, D, w, w] to windows, one after the other; numbers stay within bounds."""
-        for spot, step in zip(spots, steps.permute(0, 2, 3, 1).numpy(), strict=True):
-            values = self.values[spot.zoom][spot.scene]
-            inside, part = self._parts(spot, values.shape[:2])
-            moved = values[inside] + step[part]
-            values[inside] = np.clip(moved, -self.most, self.most).astype(np.float16)
+    def move(self, index: Tensor, steps: Tensor) -> None:
+        """Add steps [B, D, w, w] to windows [B, w, w]; numbers stay within bounds."""
+        inside = index >= 0
+        rows = index[inside]
+        self.values.index_add_(0, rows, steps.permute(0, 2, 3, 1)[inside])
+        self.values[rows] = self.values[rows].clamp(-self.most, self.most)
 
     def rounded(self) -> Bank:
         """Return the bank with the numbers as they are now, as whole numbers."""
+        whole = self.values.round().to(torch.int8).cpu().numpy()
         made, count = [], dict.fromkeys(CHOSEN_AT, 0)
         for scene in self.bank.scenes:
             codes = dict(scene.codes)
-            for zoom in codes.keys() & self.values.keys():
-                codes[zoom] = np.rint(self.values[zoom][count[zoom]]).astype(np.int8)
+            for zoom in codes.keys() & self._starts.keys():
+                codes[zoom] = self._scene(whole, zoom, count[zoom])
                 count[zoom] += 1
             made.append(dataclasses.replace(scene, codes=codes))
         return Bank(tuple(made), self.bank.encoder, self.bank.dimensions, self.bank.levels)
 
     def changed(self) -> float:
         """Return the share of all numbers that are another whole number than at first."""
-        pairs = [
-            (codes, value)
-            for zoom in self.first
-            for codes, value in zip(self.first[zoom], self.values[zoom], strict=True)
-        ]
-        other = sum(int((np.rint(value) != codes).sum()) for codes, value in pairs)
-        return other / max(1, sum(codes.size for codes, _ in pairs))
+        return float((self.values.round() != self.first).double().mean())
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that moves, flat, for `load_state`."""
-        made: dict[str, Tensor] = {}
-        for zoom, values in self.values.items():
-            made[f"values-{zoom}"] = torch.from_numpy(np.concatenate([v.ravel() for v in values]))
-            made[f"visits-{zoom}"] = torch.from_numpy(self.visits[zoom])
-        return made
+        """Return all that moves, for `load_state`."""
+        return {"values": self.values.cpu()}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Take what `state` returned; raises ValueError or KeyError for another bank's."""
-        for zoom, values in self.values.items():
-            flat = state[f"values-{zoom}"].numpy()
-            cuts = np.cumsum([v.size for v in values])
-            if len(flat) != cuts[-1]:
-                raise ValueError(f"{len(flat)} numbers of zoom {zoom}, expected {cuts[-1]}")
-            parts = np.split(flat, cuts[:-1])
-            self.values[zoom] = [p.reshape(v.shape) for p, v in zip(parts, values, strict=True)]
-            self.visits[zoom] = state[f"visits-{zoom}"].numpy()
+        values = state["values"]
+        if values.shape != self.values.shape:
+            raise ValueError(f"{len(values)} codes, expected {len(self.values)}")
+        self.values.copy_(values)
 
-    def _read(
-        self, held: dict[int, list[NDArray[np.float16]]] | dict[int, list[Codes]], spots: list[Spot]
-    ) -> Tensor:
-        out = np.zeros((len(spots), self.window, self.window, self.bank.dimensions), np.float32)
-        for row, spot in zip(out, spots, strict=True):
-            codes = held[spot.zoom][spot.scene]
-            inside, part = self._parts(spot, codes.shape[:2])
-            row[part] = codes[inside]
-        return torch.from_numpy(out).permute(0, 3, 1, 2).contiguous()
+    def _scene(self, flat: NDArray[np.int8], zoom: int, number: int) -> Codes:
+        start, (height, width) = self._starts[zoom][number], self._shapes[zoom][number]
+        return flat[start : start + height * width].reshape(height, width, -1).copy()
 
-    def _parts(self, spot: Spot, sides: tuple[int, ...]) -> tuple[tuple[slice, ...], ...]:
-        """Return where a window lies in its scene, and where the scene lies in the window."""
-        inside, part = [], []
-        for at, side in zip((spot.y, spot.x), sides, strict=True):
-            first, last = max(0, at), min(side, at + self.window)
-            inside.append(slice(first, last))
-            part.append(slice(first - at, last - at))
-        return tuple(inside), tuple(part)
+
+def _read(held: Tensor, index: Tensor) -> Tensor:
+    codes = held[index.clamp(min=0)].float() * (index >= 0)[..., None]
+    return codes.permute(0, 3, 1, 2).contiguous()
 
 
 def described(parent: Pixels, scale: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

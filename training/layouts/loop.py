@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TextIO
 
+import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from training.layouts.groups import Groups
+from training.layouts.batches import Batches
 from training.layouts.recipe import Recipe
 from training.layouts.state import State
 from training.layouts.trainer import Trainer
@@ -19,62 +24,137 @@ from training.pyramid import Pyramid
 from training.stop import Stop
 
 _LOG_EVERY = 20
+_SLOWEST = 0.05
 
 
-def train(recipe: Recipe, data: Path, folder: Path, steps: int, save_every: float = 180) -> State:
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a run may use: a torch device, processes that make batches, and an accelerator's time.
+
+    seconds: after which it stops. cool_down: the last seconds, over which learning rates fall to a
+    twentieth.
+    """
+
+    device: str = "cpu"
+    workers: int = 1
+    seconds: float = math.inf
+    cool_down: float = 0.0
+
+    def slowing(self, left: float) -> float:
+        """Return the factor on learning rates when so many seconds are left."""
+        return max(_SLOWEST, min(1.0, left / self.cool_down)) if self.cool_down else 1.0
+
+
+def train(
+    recipe: Recipe,
+    data: Path,
+    folder: Path,
+    steps: int,
+    *,
+    save_every: float = 180,
+    machine: Machine | None = None,
+) -> State:
     """Train until `steps`, or go on with the run in `folder`; prints rate and ETA.
 
     Saves every `save_every` seconds and when it is stopped. Raises TrainingError.
     """
-    state = State(recipe)
+    machine = machine or Machine()
+    state = State(recipe, machine.device)
     if state.load(folder):
         print(f"continuing {folder} at step {state.step}", flush=True)
     else:
         state.start()
     folder.mkdir(parents=True, exist_ok=True)
-    groups = Groups(Pyramid(data), recipe.window, recipe.group, recipe.shares, recipe.seed)
-    drawn = stream(groups, state.step)
-    try:
-        _go(Trainer(state), drawn, folder, steps, save_every)
-    finally:
-        # Ends the process that makes groups, whatever is raised.
-        del drawn
-    state.save(folder)
+    trainer = Trainer(state)
+    batches = Batches(Pyramid(data), recipe)
+    with (folder / "log.jsonl").open("a", buffering=1) as log:
+        run(trainer, batches, steps, lambda: state.save(folder), machine, save_every, log)
     return state
 
 
-def _go(
-    trainer: Trainer, drawn: Iterator[dict[str, Tensor]], folder: Path, steps: int, every: float
+class Steps(Protocol):
+    """What `run` asks for: steps, how many are done, and a factor on the learning rates."""
+
+    slowing: float
+
+    @property
+    def done(self) -> int:
+        """Steps taken, those of earlier runs among them."""
+
+    def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Take a step and return its losses, scalars."""
+
+
+def run(
+    trainer: Steps,
+    batches: Dataset[dict[str, Tensor]],
+    steps: int,
+    save: Callable[[], None],
+    machine: Machine,
+    save_every: float = 180,
+    log: TextIO | None = None,
 ) -> None:
-    """Take steps until `steps` or a signal; logs, prints and saves every so many seconds."""
-    state, stop = trainer.state, Stop().listen()
-    began = saved = last = time.monotonic()
-    first, rows = state.step, list[dict[str, float]]()
-    with (folder / "log.jsonl").open("a", buffering=1) as log:
-        while state.step < steps and not stop.asked:
+    """Take steps until `steps` are done, a signal or the machine's time; saves now and at the end.
+
+    Prints rate, ETA and losses; writes them to `log`, a row of JSON each.
+    """
+    stop = Stop().listen()
+    drawn = stream(batches, trainer.done, machine.workers)
+    began = saved = time.monotonic()
+    first, rows = trainer.done, list[dict[str, Tensor]]()
+    try:
+        while trainer.done < steps and not stop.asked:
+            left = machine.seconds - (time.monotonic() - began)
+            if left <= 0:
+                break
+            trainer.slowing = machine.slowing(left)
             rows.append(trainer.step(next(drawn)))
-            now = time.monotonic()
-            state.seconds += now - last
-            last = now
-            if state.step % _LOG_EVERY == 0:
+            if trainer.done % _LOG_EVERY == 0:
                 means = _means(rows)
                 rows.clear()
-                row = {"step": state.step, "seconds": state.seconds, **means}
-                log.write(json.dumps(row) + "\n")
-                rate = (state.step - first) / (now - began)
-                eta = (steps - state.step) / rate / 60
+                seconds = time.monotonic() - began
+                rate = (trainer.done - first) / seconds
+                eta = min((steps - trainer.done) / rate, left) / 60
                 text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
-                print(f"{state.step}/{steps}  {rate:.2f}/s  ETA {eta:.0f} min  {text}", flush=True)
-            if now - saved > every:
-                state.save(folder)
-                saved = now
+                print(
+                    f"{trainer.done}/{steps}  {rate:.2f}/s  ETA {eta:.0f} min  {text}", flush=True
+                )
+                if log:
+                    log.write(
+                        json.dumps({"step": trainer.done, "seconds": seconds, **means}) + "\n"
+                    )
+            if time.monotonic() - saved > save_every:
+                save()
+                saved = time.monotonic()
+    finally:
+        # Ends the processes that make batches, whatever is raised.
+        del drawn
+    save()
 
 
-def stream(groups: Groups, first: int) -> Iterator[dict[str, Tensor]]:
-    """Yield groups from number `first` on, made by a process of their own."""
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that `machine_of` reads."""
+    default = Machine()
+    add = parser.add_argument
+    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    add("--workers", type=int, default=default.workers, help="processes that make batches [1]")
+    add("--seconds", type=float, default=default.seconds, help="stop after so many [no limit]")
+    text = "last of --seconds, over which learning rates fall to a twentieth [0]"
+    add("--cool-down", type=float, default=default.cool_down, help=text)
+
+
+def machine_of(args: argparse.Namespace) -> Machine:
+    """Return the machine that flags describe."""
+    return Machine(args.device, args.workers, args.seconds, args.cool_down)
+
+
+def stream(
+    batches: Dataset[dict[str, Tensor]], first: int, workers: int = 1
+) -> Iterator[dict[str, Tensor]]:
+    """Yield batches from number `first` on, made by processes of their own."""
     loader = DataLoader(
-        groups, batch_size=None, sampler=range(first, len(groups)), num_workers=1,
-        prefetch_factor=6, worker_init_fn=_leave_signals,
+        batches, batch_size=None, sampler=range(first, 2**40), num_workers=workers,
+        prefetch_factor=6 if workers == 1 else 2, worker_init_fn=_leave_signals,
     )  # fmt: skip
     return iter(loader)
 
@@ -85,7 +165,7 @@ def _leave_signals(_: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _means(rows: list[dict[str, float]]) -> dict[str, float]:
+def _means(rows: list[dict[str, Tensor]]) -> dict[str, float]:
     names = dict.fromkeys(name for row in rows for name in row)
-    every = {name: [row[name] for row in rows if name in row] for name in names}
-    return {name: round(sum(values) / len(values), 5) for name, values in every.items()}
+    every = {name: torch.stack([row[name] for row in rows if name in row]) for name in names}
+    return {name: round(float(values.mean()), 5) for name, values in every.items()}

@@ -17,13 +17,15 @@ from training.errors import TrainingError
 class Phase:
     """A stretch of a training; the first whose `until` is not reached counts.
 
-    until: last step. rate: learning rate. own: share of the windows that are drawn from their own
-    codes; the others are collages of other places'. pixels, features: weights of the objective;
-    adversarial: how many times as long as theirs the critic's gradient is.
+    until: last step. groups: of windows in a step. rate: learning rate. own: share of a group's
+    windows that are drawn from their own codes; the others are collages of other places'. pixels,
+    features: weights of the objective; adversarial: how many times as long as theirs the critic's
+    gradient is.
     calm: weight of the mean size of a code, which keeps codes of calm ground at zero.
     """
 
     until: int
+    groups: int = 1
     rate: float = 4e-4
     own: float = 0.5
     pixels: float = 1.0

@@ -40,18 +40,18 @@ class Pair(nn.Module):
 class State:
     """Networks, their average, optimiser, the features' moments, critic and counters of a run."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, device: str = "cpu") -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe = recipe
+        self.recipe, self.device = recipe, torch.device(device)
         pair = Pair(recipe)
         padded(pair.decoder)
-        self.pair = channels_last(pair)
+        self.pair = channels_last(pair.to(self.device))
         self.ema: Ema[Pair] = Ema(self.pair, recipe.ema)
         self.optimiser = torch.optim.AdamW(
             self.pair.parameters(), 4e-4, betas=(0.85, 0.99), weight_decay=0.0
         )
-        self.standard = Standard()
-        self.adversary = Adversary()
+        self.standard = Standard().to(self.device)
+        self.adversary = Adversary(self.device)
         self.step = 0
         self.seconds = 0.0
         self.init = ""
@@ -103,7 +103,7 @@ class State:
         if not (folder / STATE).exists():
             return False
         try:
-            data = torch.load(folder / STATE, weights_only=True)
+            data = torch.load(folder / STATE, map_location="cpu", weights_only=True)
             self.pair.load_state_dict(data["pair"])
             self.ema.network.load_state_dict(data["ema"])
             self.optimiser.load_state_dict(data["optimiser"])
@@ -122,7 +122,7 @@ def judges(folder: Path) -> dict[str, Any]:
     Raises TrainingError where there is no run.
     """
     try:
-        data = torch.load(folder / STATE, weights_only=True)
+        data = torch.load(folder / STATE, map_location="cpu", weights_only=True)
         return {name: data[name] for name in ("standard", "adversary")}
     except (OSError, KeyError, RuntimeError) as error:
         raise TrainingError(

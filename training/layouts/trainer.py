@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import time
 from dataclasses import dataclass
 
 import torch
@@ -15,18 +15,14 @@ from generator.nets.codes import quantise
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import detail_of
 from generator.network import SCALE
-from training.layouts.collage import draw_cells, misfits
+from training.layouts.collage import Cells
 from training.layouts.objective import Objective
 from training.layouts.recipe import Phase
 from training.layouts.state import State
 
 WARM_UP = 100
-SPACINGS = (16, 24, 32)
-"""Parent pixels between a collage's cells."""
 INVENTED = 1.5
 """Standard deviation, parent pixels, beyond which a parent keeps what is its own."""
-SHARP = 0.3
-"""Share of the own windows whose parent is sharp: strength 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,103 +46,105 @@ class Laid:
 
 
 class Trainer:
-    """Runs steps of a state on groups of windows."""
+    """Runs steps of a state on batches, on the state's device.
+
+    slowing: factor on the learning rate of the recipe.
+    """
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.random = torch.Generator()
+        self.slowing, self._since = 1.0, time.monotonic()
         self.objective = Objective({}, state.standard, state.adversary)
+        self.objective.perceptual.to(state.device)
+        torch.backends.cudnn.benchmark = True
 
-    def step(self, group: dict[str, Tensor]) -> dict[str, float]:
-        """Update the networks once; returns the losses."""
+    @property
+    def done(self) -> int:
+        """Steps taken."""
+        return self.state.step
+
+    def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Update the networks once by a batch of `Batches`; returns the losses, scalars."""
         state, recipe = self.state, self.state.recipe
         phase = recipe.phase(state.step)
-        self.random.manual_seed(recipe.seed * 1_000_003 + state.step)
         self.objective.weights = {
             "pixels": phase.pixels, "features": phase.features, "adversarial": phase.adversarial
         }  # fmt: skip
-        # Encode every window of the group.
-        child = group["child"].float() / 127.5 - 1
+        strengths = {name: batch[name].tolist() for name in ("home_strength", "away_strength")}
+        batch = {name: each.to(state.device, non_blocking=True) for name, each in batch.items()}
+        # Encode every window.
+        child = batch["child"].float() / 127.5 - 1
         parent = rounded(F.avg_pool2d(child, SCALE))
         with torch.no_grad():
             details = detail_of(child, parent)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(state.device.type, torch.bfloat16):
             bounded = state.pair.encoder(details, parent)
         codes = quantise(bounded)
         # Lay codes: some windows get their own, the others those of their neighbours in the group.
-        size = len(child)
-        own = round(phase.own * size)
-        order = torch.randperm(size, generator=self.random).tolist()
-        laid = self._home(order[:own], child, parent, codes)
-        if own < size:
-            laid = laid.joined(self._elsewhere(order[own:], parent, codes, details))
+        home = batch["home"]
+        laid = Laid(
+            codes[home] * ~batch["bare"][:, None, None, None],
+            parent[home], child[home], strengths["home_strength"],
+        )  # fmt: skip
+        if len(batch["away"]):
+            laid = laid.joined(
+                _elsewhere(batch, strengths["away_strength"], parent, codes, details)
+            )
         # Draw them and compare; the gradient is formed at the images.
-        gsd = group["gsd"][order]
+        order = torch.cat([home, batch["away"]])
+        gsd = batch["gsd"][order]
         images = draw(state.pair.decoder, laid.codes, laid.parents, gsd, laid.strengths)
         edge = SCALE * recipe.edge
         made, target, real = (crop(each, edge) for each in (images, laid.target, child[order]))
         gradient, parts = self.objective(made, target, real, gsd)
         parts["size"] = bounded.abs().mean()
         self._update([made, phase.calm * parts["size"]], gradient, phase)
-        names = {"own": own, "else": size - own}
-        return {name: float(value.detach()) for name, value in parts.items()} | {
-            f"pixels_{name}": float((images - laid.target)[rows].detach().abs().mean() * 127.5)
-            for name, rows in (("own", slice(0, own)), ("else", slice(own, size)))
-            if names[name]
+        own = len(home)
+        parts |= {
+            f"pixels_{name}": (images - laid.target)[rows].abs().mean() * 127.5
+            for name, rows in (("own", slice(0, own)), ("else", slice(own, len(order))))
+            if len(order[rows])
         }
-
-    def _home(self, rows: list[int], child: Tensor, parent: Tensor, codes: Tensor) -> Laid:
-        """Own codes and children; some without codes, as the bare network must draw them."""
-        bare = torch.rand(len(rows), generator=self.random) < self.state.recipe.empty
-        laid = torch.where(bare[:, None, None, None], torch.zeros(()), codes[rows])
-        return Laid(laid, parent[rows], child[rows], [self._strength(SHARP) for _ in rows])
-
-    def _elsewhere(self, rows: list[int], parent: Tensor, codes: Tensor, details: Tensor) -> Laid:
-        """Collages of the other windows' codes, and what they are asked to look like."""
-        others = [[k for k in range(len(parent)) if k != row] for row in rows]
-        spacing = SPACINGS[int(torch.randint(len(SPACINGS), (), generator=self.random))]
-        cells = draw_cells(others, misfits(parent)[rows], spacing, self.random)
-        strengths = [1 - self._strength(0.3) for _ in rows]
-        with torch.no_grad():
-            parents = self._invented(rows, parent)
-            base = led(parents, strengths, padded=True)
-            detail = finer(cells.blend(details), strengths, padded=True)
-            target = base + contrast_scale(base) * detail
-        return Laid(cells.lay(codes), parents, target, strengths)
-
-    def _invented(self, rows: list[int], parent: Tensor) -> Tensor:
-        """Parents as a chain has them: half of them with another window's finer detail."""
-        coarse = blur(parent, [INVENTED] * len(parent), padded=True)
-        fine = parent - coarse
-        lent = (torch.tensor(rows) + 1) % len(parent)
-        mixed = rounded(coarse[rows] + fine[lent])
-        kept = torch.rand(len(rows), generator=self.random) < 0.5
-        return torch.where(kept[:, None, None, None], parent[rows], mixed)
-
-    def _strength(self, zero: float) -> float:
-        """A strength in [0, 1], 0 with a probability of `zero`; in steps of 1/16."""
-        place = float(torch.rand((), generator=self.random))
-        return 0.0 if place < zero else math.ceil(16 * (place - zero) / (1 - zero)) / 16
+        return {name: value.detach() for name, value in parts.items()}
 
     def _update(self, made: list[Tensor], gradient: Tensor, phase: Phase) -> None:
         """Update the networks by the gradient at the images and what a code's size costs."""
         state = self.state
         state.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(made, [gradient, torch.ones(())])
+        torch.autograd.backward(made, [gradient, torch.ones_like(made[1])])
         torch.nn.utils.clip_grad_norm_(state.pair.parameters(), 1.0)
         for each in state.optimiser.param_groups:
-            each["lr"] = phase.rate * min(1.0, (state.step + 1) / WARM_UP)
+            each["lr"] = phase.rate * self.slowing * min(1.0, (state.step + 1) / WARM_UP)
         state.optimiser.step()
         state.ema.update(state.pair)
         state.step += 1
+        state.seconds += time.monotonic() - self._since
+        self._since = time.monotonic()
+
+
+def _elsewhere(
+    batch: dict[str, Tensor], strengths: list[float], parent: Tensor, codes: Tensor, details: Tensor
+) -> Laid:
+    """Collages of other windows' codes, and what they are asked to look like."""
+    cells = Cells(batch["owner"], batch["members"])
+    with torch.no_grad():
+        # Parents as a chain has them: half of them with another window's finer detail.
+        rows = batch["away"]
+        coarse = blur(parent, [INVENTED] * len(parent), padded=True)
+        mixed = rounded(coarse[rows] + (parent - coarse)[batch["grain"]])
+        parents = torch.where(batch["kept"][:, None, None, None], parent[rows], mixed)
+        base = led(parents, strengths, padded=True)
+        detail = finer(cells.blend(details), strengths, padded=True)
+        target = base + contrast_scale(base) * detail
+    return Laid(cells.lay(codes), parents, target, strengths)
 
 
 def draw(
     decoder: LayoutDecoder, codes: Tensor, parent: Tensor, gsd: Tensor, strengths: list[float]
 ) -> Tensor:
     """Children of a padded decoder: [B, 3, 4w, 4w]."""
-    with torch.autocast("cpu", torch.bfloat16):
-        code = decoder.embedding(gsd, torch.tensor(strengths))
+    with torch.autocast(parent.device.type, torch.bfloat16):
+        code = decoder.embedding(gsd, torch.tensor(strengths, device=gsd.device))
         image: Tensor = decoder(codes, parent, strengths, decoder.modulations(code))
     return image
 
