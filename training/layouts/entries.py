@@ -45,7 +45,8 @@ class EntryOptions:
     decoder. anchor: weight of the distance from an entry's first drawing; adversarial: how many
     times as long as that of all distances the critic's gradient is. window, edge: parent
     pixels along a window, and those on each side that no loss sees; group: windows that are
-    compared with each other, groups: in a step; zooms: of the stages whose entries move.
+    compared with each other, groups: in a step; zooms: of the stages whose entries move; shares:
+    of the groups for zooms 7 to 15, none for each stage's share of the codes.
     """
 
     rate: float = 0.7
@@ -57,6 +58,7 @@ class EntryOptions:
     group: int = 4
     groups: int = 1
     zooms: tuple[int, ...] = STAGE_ZOOMS
+    shares: tuple[float, ...] = ()
     seed: int = 0
 
 
@@ -82,9 +84,11 @@ class EntryTrainer:
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """Return each stage's share of the steps: its codes' share of all."""
-        chosen = self.options.zooms
-        areas = [self.entries.area(band.zoom) * (band.zoom in chosen) for band in BANDS]
+        """Return each stage's share of the groups: the options', or its codes' share of all."""
+        chosen, asked = self.options.zooms, self.options.shares
+        areas = [float(self.entries.area(band.zoom) * (band.zoom in chosen)) for band in BANDS]
+        if asked:
+            areas = [share * bool(area) for share, area in zip(asked, areas, strict=True)]
         if not sum(areas):
             raise TrainingError(f"the bank has no entries of zooms {', '.join(map(str, chosen))}")
         return tuple(area / sum(areas) for area in areas)
@@ -212,6 +216,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--anchor", type=float, default=default.anchor, help=text)
     text = "zooms of the stages whose entries move [all]"
     add("--zooms", type=int, nargs="+", default=STAGE_ZOOMS, choices=STAGE_ZOOMS, help=text)
+    text = "of the groups for zooms 7 to 15 [each zoom's share of the codes]"
+    add("--shares", type=float, nargs=len(BANDS), default=(), metavar="SHARE", help=text)
     text = f"groups of {default.group} windows in a step [{default.groups}]"
     add("--groups", type=int, default=default.groups, help=text)
     add("--seed", type=int, default=0)
@@ -225,6 +231,7 @@ def run_entries(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     options = EntryOptions(
         args.rate, args.decoder_rate, args.anchor, groups=args.groups, zooms=tuple(args.zooms),
+        shares=tuple(args.shares),
         seed=args.seed,
     )  # fmt: skip
     machine = machine_of(args)
