@@ -108,7 +108,7 @@ def test_distances_are_exact_and_gates_hold() -> None:
 def test_gates_compare_water_texture_and_tone() -> None:
     cell = np.array([60, 100, 120], np.uint8)
     others = np.array(
-        [[111, 84, 190], [112, 112, 190], [9, 83, 50], [0, 113, 49], [60, 100, 191]], np.uint8
+        [[72, 84, 190], [73, 112, 190], [9, 83, 50], [0, 113, 49], [60, 100, 191]], np.uint8
     )
     assert passes(cell, others).T.astype(int).tolist() == [
         [1, 1, 1], [0, 1, 1], [1, 0, 1], [0, 0, 0], [1, 1, 0],

@@ -32,7 +32,7 @@ from generator.memory.view import Pixels, Plane, Rectangle, View
 
 __all__ = ["VERSION", "Memory", "Rectangle"]
 
-VERSION = 4
+VERSION = 5
 """Raised whenever the same banks would give another field."""
 
 BRIGHTER = 40
