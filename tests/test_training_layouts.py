@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 import sys
 
@@ -20,9 +21,9 @@ from training.errors import TrainingError
 from training.layouts.adversary import Adversary
 from training.layouts.batches import Batches
 from training.layouts.collage import Cells, draw_cells, misfits
-from training.layouts.commands import _offer, networks
+from training.layouts.commands import _offer, networks, sources_of
 from training.layouts.groups import Groups
-from training.layouts.loop import train
+from training.layouts.loop import Machine, train
 from training.layouts.objective import Objective, opponent
 from training.layouts.recipe import MemoryRecipe, Phase, Recipe, read
 from training.layouts.state import STATE, State
@@ -210,6 +211,34 @@ def test_a_faulty_recipe_is_refused_in_one_sentence(tmp_path, text, words):
 def test_phases_follow_each_other_and_the_last_goes_on():
     recipe = Recipe(phases=(Phase(until=5), Phase(until=9, rate=1e-5)))
     assert [recipe.phase(step).until for step in (0, 4, 5, 8, 9, 99)] == [5, 5, 9, 9, 9, 9]
+
+
+def test_a_picture_that_two_manifests_name_is_offered_once(imagery):
+    manifest = str(imagery[0])
+    once = sources_of([manifest])
+    assert [source.name for source in sources_of([manifest, manifest])] == [s.name for s in once]
+    assert len(once) > 1
+
+
+def test_a_run_stops_when_its_time_is_over_and_slows_down_before(imagery, recipe, tmp_path):
+    machine = Machine(seconds=0.0, cool_down=100.0)
+    state = train(read(recipe), imagery[1], tmp_path / "run", 3, machine=machine)
+    assert state.step == 0
+    assert (tmp_path / "run" / STATE).exists()
+    assert [machine.slowing(left) for left in (200, 50, 0)] == [1.0, 0.5, 0.05]
+    assert Machine().slowing(1e9) == 1.0
+
+
+def test_the_groups_of_a_batch_lend_to_their_own_alone(imagery, recipe):
+    given = read(recipe)
+    phases = (dataclasses.replace(given.phases[0], groups=2),)
+    batch = Batches(Pyramid(imagery[1]), dataclasses.replace(given, phases=phases))[0]
+    rows = torch.cat([batch["home"], batch["away"]]).sort().values
+    assert torch.equal(rows, torch.arange(8))
+    for row, members, owner in zip(batch["away"], batch["members"], batch["owner"], strict=True):
+        group = set(range(4)) if row < 4 else set(range(4, 8))
+        assert set(members.tolist()) == group - {int(row)}
+        assert set(owner.unique().tolist()) <= set(members.tolist())
 
 
 def test_from_imagery_to_a_served_tile(imagery, recipe, tmp_path):

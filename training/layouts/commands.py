@@ -94,12 +94,21 @@ def bank_of(recipe: Recipe, encoder: Encoder, imagery: Sequence[str], folder: Pa
     digest = checkpoint.digest_of(encoder)
     fast = channels_last(encoder.to(torch.bfloat16))
     with Progress() as progress:
-        sources = [source for each in imagery for source in find(each, Options()).sources]
-        offers = [_offer(source, memory) for source in sources]
+        offers = [_offer(source, memory) for source in sources_of(imagery)]
         served = [offer for offer in offers if offer.zooms]
         built = build(served, Maker(fast, digest), options, Work(folder), progress)
     encoder.float()
     return built
+
+
+def sources_of(imagery: Sequence[str]) -> list[Source]:
+    """Return all imagery at some addresses; a picture that several of them name counts once."""
+    found: dict[tuple[object, ...], Source] = {}
+    for address in imagery:
+        for source in find(address, Options()).sources:
+            key = (source.name, *(file.resolve() for file in source.files))
+            found.setdefault(key, source)
+    return list(found.values())
 
 
 def _offer(source: Source, memory: MemoryRecipe) -> Offer:
