@@ -1,10 +1,12 @@
 import json
+import sys
 
 import numpy as np
 import pytest
 
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
+from training.__main__ import main
 from training.dataset import Samples
 from training.errors import TrainingError
 from training.pack import PACK, pack, unpack
@@ -78,6 +80,17 @@ def test_the_limit_holds_and_sources_share_it(pyramid, tmp_path):
     assert 2 <= len(packed) < 6
     with pytest.raises(TrainingError, match="not one image fits"):
         pack(pyramid, tmp_path / "none", 1e-4, WINDOW)
+
+
+def test_the_command_unpacks_and_refuses_what_is_no_pack(pyramid, tmp_path, capsys, monkeypatch):
+    pack(pyramid, tmp_path / "packed", 10, WINDOW)
+    for packed, status in (("packed", 0), ("none", 2)):
+        words = ["training", "unpack", str(tmp_path / packed), "--out", str(tmp_path / "out")]
+        monkeypatch.setattr(sys, "argv", words)
+        assert main() == status
+    said = capsys.readouterr()
+    assert f"images in {tmp_path / 'out'}" in said.out
+    assert "holds no packed imagery" in said.err
 
 
 def test_unpacking_again_opens_what_is_there_and_notices_another_pack(pyramid, tmp_path):

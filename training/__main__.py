@@ -256,6 +256,7 @@ def main() -> int:
         "table": table.run,
         "steps": steps.run,
         "pack": leasing.pack,
+        "unpack": leasing.unpack,
         "lease": leasing.lease,
         "split": leasing.split_state,
         "join": leasing.join_parts,

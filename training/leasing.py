@@ -23,7 +23,7 @@ _SECONDS, _REHEARSAL_SECONDS = 540.0, 40.0
 
 
 def add_commands(commands: Any) -> None:
-    """Add `pack`, `lease`, `split` and `join` to the subcommands of an argument parser."""
+    """Add the commands round a lease to the subcommands of an argument parser."""
     pack = commands.add_parser("pack", help="choose and compress imagery for a lease")
     pack.add_argument("--data", type=Path, required=True, help="folder made by prepare")
     pack.add_argument("--out", type=Path, required=True, help="folder to write")
@@ -32,6 +32,9 @@ def add_commands(commands: Any) -> None:
     pack.add_argument(
         "--window", type=int, default=RunConfig().window, help="parent pixels of a sample"
     )
+    unpack = commands.add_parser("unpack", help="make a prepared folder of packed imagery")
+    unpack.add_argument("packed", type=Path, help="folder made by pack")
+    unpack.add_argument("--out", type=Path, required=True, help="folder to write")
     lease = commands.add_parser("lease", help="train against the clock, state out in parts")
     lease.add_argument("--data", type=Path, required=True, help="folder made by pack or prepare")
     lease.add_argument("--run", type=Path, required=True, help="folder with the state or its parts")
@@ -84,6 +87,14 @@ def pack(args: argparse.Namespace) -> int:
     for source, megapixels in sorted(packed.items(), key=lambda item: -item[1]):
         print(f"{megapixels:8.1f} Mpx  {source}")
     print(f"{sum(packed.values()):8.1f} Mpx in {args.out}")
+    return 0
+
+
+def unpack(args: argparse.Namespace) -> int:
+    """Run `unpack`."""
+    from training.pack import unpack
+
+    print(f"{len(unpack(args.packed, args.out).images)} images in {args.out}")
     return 0
 
 
