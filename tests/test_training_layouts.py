@@ -1,3 +1,4 @@
+import argparse
 import dataclasses
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from training.layouts.batches import Batches
 from training.layouts.collage import Cells, draw_cells, misfits
 from training.layouts.commands import _offer, networks, sources_of
 from training.layouts.groups import Groups
-from training.layouts.loop import Machine, train
+from training.layouts.loop import Machine, machine_of, train
 from training.layouts.objective import Objective, opponent
 from training.layouts.recipe import MemoryRecipe, Phase, Recipe, read
 from training.layouts.state import STATE, State
@@ -196,6 +197,7 @@ def test_a_state_of_another_recipe_is_refused_in_one_sentence(recipe, tmp_path):
         ("[network]\nwidth = 3\n[[phase]]\nuntil = 1", "has the field 'width', expected some of"),
         ("[train]\nseed = 1", "has no [[phase]], expected at least one"),
         ("[[phase]]\nrate = 1.0", "lacks a field"),
+        ("[[phase]]\nuntil = 1\ngroups = 0", "asks for 0 groups in a step, expected 1 to 1024"),
         ("[other]\n[[phase]]\nuntil = 1", "has a part 'other', expected network, train"),
         ("[[phase]", "cannot be read"),
     ],
@@ -227,6 +229,21 @@ def test_a_run_stops_when_its_time_is_over_and_slows_down_before(imagery, recipe
     assert (tmp_path / "run" / STATE).exists()
     assert [machine.slowing(left) for left in (200, 50, 0)] == [1.0, 0.5, 0.05]
     assert Machine().slowing(1e9) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"device": "nope"}, "--device is 'nope', expected one that torch has here"),
+        ({"workers": 0}, "--workers is 0, expected at least 1"),
+        ({"seconds": 5.0, "cool_down": 9.0}, "--cool-down is 9, expected from 0 to --seconds, 5"),
+    ],
+)
+def test_a_machine_that_is_not_there_is_refused_in_one_sentence(flags, words):
+    given = dataclasses.asdict(Machine()) | flags
+    with pytest.raises(TrainingError) as caught:
+        machine_of(argparse.Namespace(**given))
+    assert words in str(caught.value)
 
 
 def test_the_groups_of_a_batch_lend_to_their_own_alone(imagery, recipe):

@@ -16,14 +16,13 @@ from torch.utils.data import Dataset
 from generator.network import SCALE
 from training.layouts.collage import draw_cells, misfits
 from training.layouts.groups import Groups
-from training.layouts.recipe import Recipe
+from training.layouts.recipe import MOST_GROUPS, Recipe
 from training.pyramid import Pyramid
 
 SPACINGS = (16, 24, 32)
 """Parent pixels between a collage's cells."""
 SHARP = 0.3
 """Share of the own windows whose parent is sharp: strength 0; of collages, strength 1."""
-_MOST_GROUPS = 1024
 
 
 class Batches(Dataset[dict[str, Tensor]]):
@@ -54,7 +53,7 @@ class Batches(Dataset[dict[str, Tensor]]):
         random = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + step)
         parts = []
         for number in range(phase.groups):
-            group = self.groups[step * _MOST_GROUPS + number]
+            group = self.groups[step * MOST_GROUPS + number]
             drawn = self._arrange(group["child"], phase.own, random)
             first = number * self.recipe.group
             drawn |= {name: drawn[name] + first for name in _ROWS}

@@ -31,6 +31,7 @@ from training.layouts.entrybank import Entries
 from training.layouts.entrybatches import EntryBatches
 from training.layouts.groups import Groups
 from training.layouts.loop import Machine, add_machine, machine_of, run
+from training.layouts.recipe import MOST_GROUPS
 from training.layouts.state import judges
 from training.layouts.style import Style
 from training.layouts.trainer import draw, rounded
@@ -86,6 +87,8 @@ class EntryTrainer:
     def shares(self) -> tuple[float, ...]:
         """Return each stage's share of the groups: the options', or its codes' share of all."""
         chosen, asked = self.options.zooms, self.options.shares
+        if any(share < 0 for share in asked):
+            raise TrainingError(f"shares are {asked}, expected none below 0")
         areas = [float(self.entries.area(band.zoom) * (band.zoom in chosen)) for band in BANDS]
         if asked:
             areas = [share * bool(area) for share, area in zip(asked, areas, strict=True)]
@@ -235,6 +238,8 @@ def run_entries(args: argparse.Namespace) -> int:
         seed=args.seed,
     )  # fmt: skip
     machine = machine_of(args)
+    if not 1 <= args.groups <= MOST_GROUPS:
+        raise TrainingError(f"--groups is {args.groups}, expected 1 to {MOST_GROUPS}")
     loaded = checkpoint.load(args.weights)
     trainer = EntryTrainer(loaded, options, machine.device)
     if args.run:

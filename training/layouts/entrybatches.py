@@ -14,11 +14,11 @@ from generator.network import SCALE
 from training.dataset import BANDS
 from training.layouts.entrybank import Entries
 from training.layouts.groups import Groups
+from training.layouts.recipe import MOST_GROUPS
 from training.layouts.trainer import rounded
 
 LEAST_STRENGTH = 0.6
 """Windows are drawn at strengths from here to 1: the entries lead, as in chains."""
-_MOST_GROUPS = 1024
 
 
 class EntryBatches(Dataset[dict[str, Tensor]]):
@@ -40,7 +40,7 @@ class EntryBatches(Dataset[dict[str, Tensor]]):
         child: uint8 [N, 3, 4w, 4w]; gsd [N], metres per child pixel; zoom: int64 [N]; strength [N];
         index: int64 [N, w, w], rows of the entries' values.
         """
-        parts = [self._group(step * _MOST_GROUPS + number) for number in range(self.count)]
+        parts = [self._group(step * MOST_GROUPS + number) for number in range(self.count)]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def _group(self, number: int) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from training.errors import TrainingError
 from training.layouts.batches import Batches
 from training.layouts.recipe import Recipe
 from training.layouts.state import State
@@ -144,7 +145,19 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
 
 
 def machine_of(args: argparse.Namespace) -> Machine:
-    """Return the machine that flags describe."""
+    """Return the machine that flags describe; raises TrainingError for what is none."""
+    try:
+        torch.empty(0, device=args.device)
+    except (RuntimeError, AssertionError) as error:
+        raise TrainingError(
+            f"--device is {args.device!r}, expected one that torch has here, such as cpu or cuda"
+        ) from error
+    if args.workers < 1:
+        raise TrainingError(f"--workers is {args.workers}, expected at least 1")
+    if not 0 <= args.cool_down <= args.seconds:
+        raise TrainingError(
+            f"--cool-down is {args.cool_down:g}, expected from 0 to --seconds, {args.seconds:g}"
+        )
     return Machine(args.device, args.workers, args.seconds, args.cool_down)
 
 

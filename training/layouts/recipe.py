@@ -12,6 +12,9 @@ from typing import Any
 from generator.config import LayoutConfig
 from training.errors import TrainingError
 
+MOST_GROUPS = 1024
+"""Groups of windows in a step."""
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -99,6 +102,11 @@ def read(path: Path) -> Recipe:
         )
     parts = {"network": network, "phases": tuple(phases), "memory": memory}
     made: Recipe = _fields(Recipe, top | parts, path)
+    for phase in made.phases:
+        if not 1 <= phase.groups <= MOST_GROUPS:
+            raise TrainingError(
+                f"{path} asks for {phase.groups} groups in a step, expected 1 to {MOST_GROUPS}"
+            )
     if not made.phases:
         raise TrainingError(f"{path} has no [[phase]], expected at least one")
     return made
