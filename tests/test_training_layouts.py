@@ -17,6 +17,7 @@ from generator.nets.encoder import detail_of
 from generator.tile import Tile
 from tests.fakes_recipe import NETWORK
 from tests.imagery import write_imagery
+from training.cooldown import cooled
 from training.critic import Standard
 from training.errors import TrainingError
 from training.layouts.adversary import Adversary
@@ -182,6 +183,14 @@ def test_an_interrupted_run_goes_on_to_the_step(imagery, recipe, tmp_path):
     assert torch.equal(weights(whole), weights(parts))
 
 
+def test_time_is_refused_without_a_recipe(imagery, tmp_path):
+    words = ["train", "--data", imagery[1], "--run", tmp_path / "run", "--steps", 1]
+    command = [sys.executable, "-m", "training", *map(str, words), "--seconds", "5"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("training: --seconds and --cool-down need a recipe")
+
+
 def test_a_state_of_another_recipe_is_refused_in_one_sentence(recipe, tmp_path):
     State(read(recipe)).save(tmp_path / "run")
     other = Recipe(phases=(Phase(until=1),))
@@ -227,8 +236,8 @@ def test_a_run_stops_when_its_time_is_over_and_slows_down_before(imagery, recipe
     state = train(read(recipe), imagery[1], tmp_path / "run", 3, machine=machine)
     assert state.step == 0
     assert (tmp_path / "run" / STATE).exists()
-    assert [machine.slowing(left) for left in (200, 50, 0)] == [1.0, 0.5, 0.05]
-    assert Machine().slowing(1e9) == 1.0
+    assert [cooled(left, 100.0) for left in (200, 50, 0)] == [1.0, 0.5, 0.05]
+    assert cooled(1e9, Machine().cool_down) == 1.0
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -176,16 +177,16 @@ def _train(args: argparse.Namespace) -> int:
     from training.loop import train
     from training.pyramid import Pyramid
 
+    if args.threads:
+        torch.set_num_threads(args.threads)
     if args.recipe is not None:
-        if args.threads:
-            torch.set_num_threads(args.threads)
         return run_train(args)
+    if args.seconds < math.inf or args.cool_down:
+        raise TrainingError("--seconds and --cool-down need a recipe; `lease` has them without one")
     if args.steps is None:
         raise TrainingError("--steps is missing: it says until which step to train")
     names = [field.name for field in dataclasses.fields(RunConfig)]
     config = RunConfig(**{name: getattr(args, name) for name in names})
-    if args.threads:
-        torch.set_num_threads(args.threads)
     args.run.mkdir(parents=True, exist_ok=True)
     group = join(args.device)
     group.share(config.accumulate)

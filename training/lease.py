@@ -18,6 +18,7 @@ import torch
 
 from training.ahead import Ahead
 from training.batchsize import groups, halved
+from training.cooldown import cooled
 from training.errors import TrainingError
 from training.ondevice import DeviceSamples
 from training.parts import split
@@ -26,7 +27,6 @@ from training.state import STATE, State
 from training.stop import Stop
 from training.trainer import Trainer
 
-_LOWEST_RATE = 0.05
 _MOST_FALLBACKS = 3
 _GATHERING_STEPS, _GATHERING_SHARE = 40, 0.08
 _TRIAL_STEPS, _WARM_STEPS = 6, 3
@@ -124,8 +124,8 @@ class Lease:
 
     def _step(self) -> dict[str, float]:
         state, config = self.state, self.config
-        share = self.left() / self.terms.cool_down if self.terms.cool_down else 1.0
-        share = min(1.0, max(_LOWEST_RATE, share))
+        # Without a cool-down the clock is not asked.
+        share = cooled(self.left(), self.terms.cool_down) if self.terms.cool_down else 1.0
         state.config = dataclasses.replace(
             config, rate=config.rate * share, critic_rate=config.critic_rate * share
         )

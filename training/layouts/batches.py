@@ -15,8 +15,8 @@ from torch.utils.data import Dataset
 
 from generator.network import SCALE
 from training.layouts.collage import draw_cells, misfits
-from training.layouts.groups import Groups
-from training.layouts.recipe import MOST_GROUPS, Recipe
+from training.layouts.groups import Groups, joined, numbers
+from training.layouts.recipe import Recipe
 from training.pyramid import Pyramid
 
 SPACINGS = (16, 24, 32)
@@ -52,13 +52,13 @@ class Batches(Dataset[dict[str, Tensor]]):
         phase = self.recipe.phase(step)
         random = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + step)
         parts = []
-        for number in range(phase.groups):
-            group = self.groups[step * MOST_GROUPS + number]
+        for place, number in enumerate(numbers(step, phase.groups)):
+            group = self.groups[number]
             drawn = self._arrange(group["child"], phase.own, random)
-            first = number * self.recipe.group
+            first = place * self.recipe.group
             drawn |= {name: drawn[name] + first for name in _ROWS}
             parts.append(drawn | {"child": group["child"], "gsd": group["gsd"]})
-        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        return joined(parts)
 
     def _arrange(self, child: Tensor, own: float, random: torch.Generator) -> dict[str, Tensor]:
         """Draw what becomes of the windows of one group [G, 3, 4w, 4w]; rows count from 0."""

@@ -102,12 +102,12 @@ def bank_of(recipe: Recipe, encoder: Encoder, imagery: Sequence[str], folder: Pa
 
 
 def sources_of(imagery: Sequence[str]) -> list[Source]:
-    """Return all imagery at some addresses; a picture that several of them name counts once."""
+    """Return all imagery at some addresses; a file that several of them name counts once."""
     found: dict[tuple[object, ...], Source] = {}
     for address in imagery:
-        for source in find(address, Options()).sources:
-            key = (source.name, *(file.resolve() for file in source.files))
-            found.setdefault(key, source)
+        for number, source in enumerate(find(address, Options()).sources):
+            files = tuple(file.resolve() for file in source.files)
+            found.setdefault((source.name, *(files or (address, number))), source)
     return list(found.values())
 
 

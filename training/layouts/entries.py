@@ -29,9 +29,8 @@ from training.ema import Ema
 from training.errors import TrainingError
 from training.layouts.entrybank import Entries
 from training.layouts.entrybatches import EntryBatches
-from training.layouts.groups import Groups
+from training.layouts.groups import MOST_GROUPS, Groups
 from training.layouts.loop import Machine, add_machine, machine_of, run
-from training.layouts.recipe import MOST_GROUPS
 from training.layouts.state import judges
 from training.layouts.style import Style
 from training.layouts.trainer import draw, rounded

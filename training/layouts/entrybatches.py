@@ -13,8 +13,7 @@ from torch.utils.data import Dataset
 from generator.network import SCALE
 from training.dataset import BANDS
 from training.layouts.entrybank import Entries
-from training.layouts.groups import Groups
-from training.layouts.recipe import MOST_GROUPS
+from training.layouts.groups import Groups, joined, numbers
 from training.layouts.trainer import rounded
 
 LEAST_STRENGTH = 0.6
@@ -40,8 +39,7 @@ class EntryBatches(Dataset[dict[str, Tensor]]):
         child: uint8 [N, 3, 4w, 4w]; gsd [N], metres per child pixel; zoom: int64 [N]; strength [N];
         index: int64 [N, w, w], rows of the entries' values.
         """
-        parts = [self._group(step * MOST_GROUPS + number) for number in range(self.count)]
-        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        return joined([self._group(number) for number in numbers(step, self.count)])
 
     def _group(self, number: int) -> dict[str, Tensor]:
         group = self.groups[number]

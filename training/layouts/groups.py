@@ -17,6 +17,8 @@ from training.dataset import BANDS, Samples
 from training.errors import TrainingError
 from training.pyramid import Pyramid
 
+MOST_GROUPS = 1024
+"""Groups of windows in a step."""
 DRAWN = 2
 """Windows drawn for each one kept."""
 
@@ -55,6 +57,16 @@ class Groups(Dataset[dict[str, Tensor]]):
             "gsd": torch.tensor([drawn[k][1] for k in kept], dtype=torch.float32),
             "band": torch.tensor(band),
         }
+
+
+def numbers(step: int, count: int) -> range:
+    """Return the numbers of the `count` groups of a step, MOST_GROUPS at most."""
+    return range(step * MOST_GROUPS, step * MOST_GROUPS + count)
+
+
+def joined(groups: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Lay the windows of groups one behind the other."""
+    return {name: torch.cat([group[name] for group in groups]) for name in groups[0]}
 
 
 def _look(child: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from training.cooldown import cooled
 from training.errors import TrainingError
 from training.layouts.batches import Batches
 from training.layouts.recipe import Recipe
@@ -25,7 +26,6 @@ from training.pyramid import Pyramid
 from training.stop import Stop
 
 _LOG_EVERY = 20
-_SLOWEST = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,6 @@ class Machine:
     workers: int = 1
     seconds: float = math.inf
     cool_down: float = 0.0
-
-    def slowing(self, left: float) -> float:
-        """Return the factor on learning rates when so many seconds are left."""
-        return max(_SLOWEST, min(1.0, left / self.cool_down)) if self.cool_down else 1.0
 
 
 def train(
@@ -69,7 +65,12 @@ def train(
     trainer = Trainer(state)
     batches = Batches(Pyramid(data), recipe)
     with (folder / "log.jsonl").open("a", buffering=1) as log:
-        run(trainer, batches, steps, lambda: state.save(folder), machine, save_every, log)
+
+        def write(means: dict[str, float]) -> None:
+            row = {"step": state.step, "seconds": state.seconds, **means}
+            log.write(json.dumps(row) + "\n")
+
+        run(trainer, batches, steps, lambda: state.save(folder), machine, save_every, write)
     return state
 
 
@@ -93,12 +94,13 @@ def run(
     save: Callable[[], None],
     machine: Machine,
     save_every: float = 180,
-    log: TextIO | None = None,
+    log: Callable[[dict[str, float]], None] = lambda _: None,
 ) -> None:
     """Take steps until `steps` are done, a signal or the machine's time; saves now and at the end.
 
-    Prints rate, ETA and losses; writes them to `log`, a row of JSON each.
+    Prints rate, ETA and the losses' means, which `log` is given too.
     """
+    torch.backends.cudnn.benchmark = True
     stop = Stop().listen()
     drawn = stream(batches, trainer.done, machine.workers)
     began = saved = time.monotonic()
@@ -108,22 +110,18 @@ def run(
             left = machine.seconds - (time.monotonic() - began)
             if left <= 0:
                 break
-            trainer.slowing = machine.slowing(left)
+            trainer.slowing = cooled(left, machine.cool_down)
             rows.append(trainer.step(next(drawn)))
             if trainer.done % _LOG_EVERY == 0:
                 means = _means(rows)
                 rows.clear()
-                seconds = time.monotonic() - began
-                rate = (trainer.done - first) / seconds
+                log(means)
+                rate = (trainer.done - first) / (time.monotonic() - began)
                 eta = min((steps - trainer.done) / rate, left) / 60
                 text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
                 print(
                     f"{trainer.done}/{steps}  {rate:.2f}/s  ETA {eta:.0f} min  {text}", flush=True
                 )
-                if log:
-                    log.write(
-                        json.dumps({"step": trainer.done, "seconds": seconds, **means}) + "\n"
-                    )
             if time.monotonic() - saved > save_every:
                 save()
                 saved = time.monotonic()

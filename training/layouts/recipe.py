@@ -11,9 +11,7 @@ from typing import Any
 
 from generator.config import LayoutConfig
 from training.errors import TrainingError
-
-MOST_GROUPS = 1024
-"""Groups of windows in a step."""
+from training.layouts.groups import MOST_GROUPS
 
 
 @dataclass(frozen=True, slots=True)

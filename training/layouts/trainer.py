@@ -56,7 +56,6 @@ class Trainer:
         self.slowing, self._since = 1.0, time.monotonic()
         self.objective = Objective({}, state.standard, state.adversary)
         self.objective.perceptual.to(state.device)
-        torch.backends.cudnn.benchmark = True
 
     @property
     def done(self) -> int:
