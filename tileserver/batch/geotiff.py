@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from generator.notice import gdal_tags
 from generator.raster import find_rasterio
 from generator.tile import TILE_SIZE, Tile
 from tileserver.batch.archive import About
@@ -141,9 +142,7 @@ class GeotiffFile:
                 BIGTIFF="IF_SAFER", SPARSE_OK="TRUE",
             )  # fmt: skip
         plain.update_tags(
-            TIFFTAG_IMAGEDESCRIPTION=f"{self._about.title}. {self._about.description}",
-            TIFFTAG_COPYRIGHT=self._about.attribution,
-            TIFFTAG_SOFTWARE="Elsewhere",
+            **gdal_tags(f"{self._about.title}. {self._about.description}", self._about.attribution)
         )
         return plain
 
