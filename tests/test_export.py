@@ -24,6 +24,7 @@ from tileserver.encode import decode_png, encode
 from tileserver.encoding import Encoding
 from tileserver.errors import ExportError
 from tileserver.making.maker import Maker
+from tileserver.regions.polygon import PolygonShape
 from tileserver.regions.region import Box, Region
 from tileserver.regions.tileid import tile_id, tile_of
 
@@ -172,6 +173,29 @@ def test_a_geotiff_is_cloud_optimized_and_has_every_pixel_in_its_place(
             expected = np.moveaxis(decode_png(master(source, tile)), -1, 0)
             np.testing.assert_array_equal(picture.read(window=window), expected)
     assert os.listdir(tmp_path) == ["a.tif"]
+
+
+@pytest.mark.parametrize("zoom", [0, 1, 2, 3])
+def test_a_geotiff_of_the_whole_world_ends_at_the_dateline(
+    source: Source, tmp_path: Path, zoom: int
+) -> None:
+    region = Region((-180, -85, 180, 85), [zoom])
+    write(source, region, tmp_path / "a.tif", about(region))
+    with rasterio.open(tmp_path / "a.tif") as picture:
+        assert tuple(picture.bounds) == pytest.approx(tuple(mercantile.xy_bounds(0, 0, 0)))
+
+
+def test_a_geotiff_of_places_half_a_world_apart_ends_at_the_dateline(
+    source: Source, tmp_path: Path
+) -> None:
+    shapely = pytest.importorskip("shapely")
+    places = [shapely.box(west, 0.1, west + 20.1, 20) for west in (-100.05, 79.95)]
+    region = Region(PolygonShape(places, "two places"), [4])
+    assert region.bbox[0] < region.bbox[2]
+    write(source, region, tmp_path / "a.tif", about(region))
+    with rasterio.open(tmp_path / "a.tif") as picture:
+        world = 20037508.342789244
+        assert -world <= picture.bounds.left < picture.bounds.right <= world
 
 
 def test_what_is_not_stored_is_masked_in_a_geotiff_of_the_cache(

@@ -113,6 +113,13 @@ def test_the_dateline_is_crossed_as_rfc_7946_says_or_by_going_on(
     assert shape.bbox == (177.0, -19.0, -178.0, -16.0)
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.1, -0.3])
+def test_places_half_a_world_apart_do_not_cross_the_dateline(shift: float) -> None:
+    places = [shapely.box(west + shift, 0, west + shift + 20.1, 20) for west in (-100, 80)]
+    west, _, east, _ = PolygonShape(places, "two places").bbox
+    assert (west, east) == pytest.approx((-100 + shift, 100.1 + shift))
+
+
 def test_a_polygon_over_a_pole_ends_where_the_map_does(tmp_path: Path) -> None:
     region = Region(ring(box(-180, 80, 180, 90), tmp_path), [4])
     assert {(t.x, t.y) for t in region.walk()} == {(x, y) for x in range(16) for y in (0, 1)}

@@ -150,7 +150,8 @@ class GeotiffFile:
 def frame(region: Region) -> tuple[int, int, int, int]:
     """Return the first column, number of columns, first row and number of rows of one zoom.
 
-    The columns go round the Earth where that is the shorter way.
+    The columns go round the Earth where that is the shorter way; where it is as long, they end at
+    the dateline.
     """
     zoom = region.zooms[0]
     ranges = region.ranges[zoom]
@@ -162,7 +163,7 @@ def frame(region: Region) -> tuple[int, int, int, int]:
     assert len(ranges) >= len(columns)
     size = 1 << zoom
     gaps = np.diff(np.append(columns, columns[0] + size))
-    widest = int(gaps.argmax())
+    widest = len(gaps) - 1 - int(gaps[::-1].argmax())  # the last one lies across the dateline
     first = int(columns[(widest + 1) % len(columns)])
     width = size - int(gaps[widest]) + 1
     return first, width, int(rows[0]), int(rows[-1] - rows[0] + 1)

@@ -162,7 +162,7 @@ def _wrapped(shapely: Any, geometry: Any) -> Any:
 
 
 def _around(shapely: Any, geometry: Any) -> Box:
-    """Return the smallest box round the parts; west > east where it crosses the dateline."""
+    """Return the smallest box round the parts; west > east only where it crosses the dateline."""
     bounds = shapely.bounds(shapely.get_parts(geometry))
     south, north = float(bounds[:, 1].min()), float(bounds[:, 3].max())
     spans = sorted((west, east) for west, east in bounds[:, (0, 2)].tolist())
@@ -172,7 +172,8 @@ def _around(shapely: Any, geometry: Any) -> Box:
         if west > reach:
             gaps.append((west - reach, west, reach))
         reach = max(reach, east)
-    _, west, east = max(gaps, key=lambda gap: gap[0])
+    # Of equal gaps the first counts, the one across the dateline.
+    _, west, east = max(gaps, key=lambda gap: round(gap[0], 9))
     return west, south, east, north
 
 
