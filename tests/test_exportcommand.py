@@ -78,6 +78,16 @@ def test_an_existing_file_is_kept_unless_forced(renderer: FakeRenderer, capsys: 
     assert Path("a.pmtiles").read_bytes()[:7] == b"PMTiles"
 
 
+def test_zooms_that_are_left_out_are_named(renderer: FakeRenderer, capsys: Capture) -> None:
+    assert main(["export", "a.pmtiles", "--bbox", "6,45.5,7,46", "--zooms", "0-1,3,6"]) == 0
+    error = capsys.readouterr().err
+    assert "Note: zoom 2 between 1 and 3 will be missing" in error
+    assert "Note: zooms 4 to 5 between 3 and 6 will be missing" in error
+    assert "--zooms 3-6 has them" in error
+    assert main(["export", "b.pmtiles", "--bbox", "6,45.5,7,46", "--zooms", "4-6"]) == 0
+    assert "Note" not in capsys.readouterr().err
+
+
 def test_being_told_to_stop_leaves_nothing_half(
     renderer: FakeRenderer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

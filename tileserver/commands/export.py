@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tileserver.batch.archive import About
@@ -37,6 +37,8 @@ def export(args: argparse.Namespace) -> int:
         encoding = Encoding.of("png" if path.suffix.lower() in (".tif", ".tiff") else args.format)
         assert encoding is not None
         source = Source(cache, maker.world, None if args.cached else maker, encoding)
+        for gap in gaps(region.zooms):
+            say(gap)
         say(f"Writing {len(region):,} tiles of world {settings.seed} to {path}")
         try:
             with stoppable(), progress() as report:
@@ -47,6 +49,17 @@ def export(args: argparse.Namespace) -> int:
     absent = f", {done.absent:,} of the region are not stored" if done.absent else ""
     print(f"Wrote {path}: {done.written:,} tiles, {done.size / 1e6:,.1f} MB{absent}.")
     return 0
+
+
+def gaps(zooms: Sequence[int]) -> Iterator[str]:
+    """Yield a sentence for each run of zooms that rising zooms leave out between them."""
+    for low, high in zip(zooms, zooms[1:], strict=False):
+        if high > low + 1:
+            what = f"zoom {low + 1}" if high == low + 2 else f"zooms {low + 1} to {high - 1}"
+            yield (
+                f"Note: {what} between {low} and {high} will be missing from the file, and clients "
+                f"may show nothing there; --zooms {low}-{high} has them"
+            )
 
 
 @contextlib.contextmanager
