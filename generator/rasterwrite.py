@@ -46,7 +46,8 @@ def create_picture(
     """Create a PNG, JPEG or TIFF by the name's ending; an error inside leaves no target.
 
     notice: what the file says of its origin. A TIFF holds the georeference itself; PNG and JPEG
-    get its transform as a world file beside them. Raises ImageError with one sentence, before the first piece where it can be known then.
+    get its transform as a world file beside them. Raises ImageError with one sentence,
+    before the first piece where it can be known then.
     """
     _check_target(path, width, height)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

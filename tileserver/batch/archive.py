@@ -11,7 +11,6 @@ from typing import Protocol
 from generator.tile import MAX_LATITUDE, Tile
 from tileserver.regions.region import Box
 
-
 VIEW_TILES = (4, 3)
 """Columns and rows of tiles that a client's window has room for, 1024 x 768 pixels."""
 

@@ -49,7 +49,7 @@ def seed(args: argparse.Namespace) -> int:
         commands.open_cache(settings) as cache,
         contextlib.closing(Claims(settings.cache)) as claims,
     ):
-        renderer = commands.load_world(settings)
+        renderer = commands.load_for_cache(settings)
         maker = Maker(renderer, settings.seed, cache, claims)
         if args.dry_run:
             found = estimate(renderer, settings.seed, region, _absent(maker, cache))
