@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 
 SWITCHES = {
     "public": "strangers may come: budgets for clients, details only for this machine or the key",
-    "cached-only": "make no tiles, except for clients with the key",
+    "cached-only": "make no tiles beyond the base map, except for clients with the key",
     "access-log": "log every answer",
 }
 
