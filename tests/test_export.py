@@ -262,7 +262,7 @@ def test_nothing_stored_is_an_error(source: Source, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["a.pmtiles", "a.mbtiles", "a.tif"])
+@pytest.mark.parametrize("name", ["a.pmtiles", "a.mbtiles", "a.gpkg", "a.tif"])
 def test_a_tile_that_cannot_be_made_leaves_the_older_file(tmp_path: Path, name: str) -> None:
     cache = TileCache.open(tmp_path / "cache")
     renderer = FakeRenderer()
@@ -278,7 +278,7 @@ def test_a_tile_that_cannot_be_made_leaves_the_older_file(tmp_path: Path, name: 
     assert sorted(os.listdir(tmp_path)) == sorted([name, "cache"])
 
 
-@pytest.mark.parametrize("name", ["a.pmtiles", "a.mbtiles", "a.tif"])
+@pytest.mark.parametrize("name", ["a.pmtiles", "a.mbtiles", "a.gpkg", "a.tif"])
 def test_a_file_that_changes_before_it_is_named_is_not_kept(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -325,6 +325,15 @@ def test_targets_that_cannot_be_are_refused_before_any_work(
     with pytest.raises(ExportError, match=expected):
         check_target(tmp_path / name, zooms, force=False)
     check_target(tmp_path / "there.pmtiles", (1,), force=True)
+
+
+@pytest.mark.parametrize("name", ["a.gpkg", "a.tif"])
+def test_what_gdal_writes_needs_rasterio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(module, "find_rasterio", lambda: None)
+    with pytest.raises(ExportError, match=r"needs rasterio: install elsewhere\[geo\]"):
+        check_target(tmp_path / name, (1,), force=False)
 
 
 def test_a_checksum_knows_tiles_and_bytes_but_no_order() -> None:

@@ -40,15 +40,13 @@ _COMPRESSION = {
 
 
 class GeotiffFile:
-    """A GeoTIFF at `path` of the one zoom of a region. Raises ExportError without rasterio.
+    """A GeoTIFF at `path` of the one zoom of a region; needs rasterio.
 
     whole: whether every tile of the region will come; otherwise what is left out is masked.
     """
 
     def __init__(self, path: Path, about: About, region: Region, whole: bool) -> None:
         self._rasterio = find_rasterio()
-        if self._rasterio is None:
-            raise ExportError("writing a GeoTIFF needs rasterio: install elsewhere[geo]")
         self._path, self._about = path, about
         self._zoom = region.zooms[0]
         self._west, self._columns, self._north, self._rows = frame(region)

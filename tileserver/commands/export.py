@@ -10,7 +10,7 @@ from pathlib import Path
 
 from generator.world import fingerprint
 from tileserver.batch.archive import About
-from tileserver.batch.export import Source, check_target, write
+from tileserver.batch.export import GEOTIFF, Source, check_target, write
 from tileserver.batch.progress import progress
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
@@ -32,7 +32,7 @@ DECIDING = ("base", "tone", "weights", "memory", "steps")
 
 
 def export(args: argparse.Namespace) -> int:
-    """Write a region to PMTiles, MBTiles or GeoTIFF, making the tiles that are not stored."""
+    """Write a region to one file of some kind, making the tiles that are not stored."""
     settings, region, path = read_settings(args), read_region(args), Path(args.output)
     check_target(path, region.zooms, args.force)
     yield_processor(settings.nice)
@@ -44,7 +44,7 @@ def export(args: argparse.Namespace) -> int:
         if not args.cached:
             maker = Maker(commands.load_for_cache(settings), settings.seed, cache, claims)
         world = stored_world(settings, cache) if maker is None else maker.world
-        encoding = Encoding.of("png" if path.suffix.lower() in (".tif", ".tiff") else args.format)
+        encoding = Encoding.of("png" if path.suffix.lower() in GEOTIFF else args.format)
         assert encoding is not None
         source = Source(cache, world, maker, encoding)
         for gap in gaps(region.zooms):

@@ -68,7 +68,8 @@ def seed(sub: Parser) -> None:
 
 def export(sub: Parser) -> None:
     """Add what only `export` can be given."""
-    sub.add_argument("output", metavar="OUT", help="file to write: .pmtiles, .mbtiles or .tif")
+    text = "file to write: .pmtiles, .mbtiles, .gpkg or .tif"
+    sub.add_argument("output", metavar="OUT", help=text)
     _region(sub)
     sub.add_argument(
         "--format",
