@@ -16,7 +16,8 @@ from generator.errors import TileError
 from generator.tile import Tile
 from tileserver.errors import RegionError
 from tileserver.regions import polygon as module
-from tileserver.regions.polygon import PolygonShape, read_polygon
+from tileserver.regions.polygon import PolygonShape
+from tileserver.regions.polygonfile import read_polygon
 from tileserver.regions.region import Box, Region
 
 shapely = pytest.importorskip("shapely")
@@ -136,38 +137,6 @@ def test_rings_that_cross_themselves_still_have_an_area(tmp_path: Path) -> None:
     at = {(t.x, t.y) for t in region.walk()}
     assert mercantile.tile(5, 20, 7)[:2] in at
     assert mercantile.tile(20, 5, 7)[:2] not in at
-
-
-@pytest.mark.parametrize(
-    ("document", "expected"),
-    [
-        ({"type": "Point", "coordinates": [1, 2]}, 'holds "Point", expected a Polygon'),
-        ([1, 2], "holds null, expected a Polygon"),
-        ({"type": "FeatureCollection", "features": []}, "holds no polygon"),
-        ({"type": "Polygon", "coordinates": []}, "without rings"),
-        ({"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]}, "less than four positions"),
-        ({"type": "Polygon", "coordinates": [[[0, 0], [9, 9], [9, 0], [1, 0]]]}, "not closed"),
-        ({"type": "Polygon", "coordinates": [[["a", 0]] * 4]}, "expected longitude and latitude"),
-        ({"type": "Polygon", "coordinates": box(0, 80, 10, 91)}, "expected longitude and lat"),
-        ({"type": "Polygon", "coordinates": box(177, 0, -178, 9)}, "cut at the antimeridian"),
-        ({"type": "Polygon", "coordinates": [[[0, 0], [9, 9], [5, 5], [0, 0]]]}, "has no area"),
-    ],
-)
-def test_files_that_hold_no_area_on_earth_are_refused_in_one_sentence(
-    tmp_path: Path, document: Any, expected: str
-) -> None:
-    path = tmp_path / "a.geojson"
-    path.write_text(json.dumps(document))
-    with pytest.raises(RegionError, match=expected):
-        read_polygon(path)
-
-
-def test_files_that_are_not_json_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(RegionError, match="cannot be read"):
-        read_polygon(tmp_path / "none.geojson")
-    (tmp_path / "a.geojson").write_bytes(b"\xff\xfe{")
-    with pytest.raises(RegionError, match="is not JSON"):
-        read_polygon(tmp_path / "a.geojson")
 
 
 def test_without_shapely_it_says_what_to_install(

@@ -91,8 +91,11 @@ def _region(sub: Parser) -> None:
         help="box in degrees; W > E crosses the dateline",
     )
     where.add_argument(
-        "--polygon", metavar="FILE", help="GeoJSON file of polygons, with holes if need be"
+        "--polygon",
+        metavar="FILE",
+        help="polygons: GeoJSON, GeoJSONSeq, GeoPackage, Shapefile, FlatGeobuf",
     )
+    sub.add_argument("--layer", metavar="NAME", help="of a polygon file that has several")
     sub.add_argument(
         "--zooms",
         metavar="A-B",
