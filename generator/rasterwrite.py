@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from generator.errors import ImageError
+from generator.notice import NOTICE, gdal_tags, save_options
 from generator.raster import MAX_PIXELS, SUFFIXES, TIFF_SUFFIXES, Georeference, find_rasterio
 
 if TYPE_CHECKING:
@@ -36,12 +37,17 @@ class Sink(Protocol):
 
 @contextmanager
 def create_picture(
-    path: Path, width: int, height: int, place: Georeference | None = None
+    path: Path,
+    width: int,
+    height: int,
+    place: Georeference | None = None,
+    notice: str = NOTICE,
 ) -> Iterator[Sink]:
     """Create a PNG, JPEG or TIFF by the name's ending; an error inside leaves no target.
 
-    A TIFF holds the georeference itself; PNG and JPEG get its transform as a world file beside
-    them. Raises ImageError with one sentence, before the first piece where it can be known then.
+    notice: what the file says of its origin. A TIFF holds the georeference itself; PNG and JPEG
+    get its transform as a world file beside them. Raises ImageError with one sentence,
+    before the first piece where it can be known then.
     """
     _check_target(path, width, height)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -49,11 +55,12 @@ def create_picture(
     try:
         if rasterio is not None:
             with _tiff(rasterio, part, (width, height), place) as target:
+                target.update_tags(**gdal_tags(notice))
                 yield _Tiff(path, target)
         else:
             whole = _Whole(width, height)
             yield whole
-            Image.fromarray(whole.pixels).save(part, **_options(path))
+            Image.fromarray(whole.pixels).save(part, **_options(path, notice))
             if place is not None:
                 _write_world_file(path, place)
         part.replace(path)
@@ -127,13 +134,14 @@ def _check_target(path: Path, width: int, height: int) -> None:
         )
 
 
-def _options(path: Path) -> dict[str, Any]:
+def _options(path: Path, notice: str) -> dict[str, Any]:
     suffix = path.suffix.lower()
+    options: dict[str, Any] = {"format": "TIFF", "compression": "tiff_adobe_deflate"}
     if suffix in (".jpg", ".jpeg"):
-        return {"format": "JPEG", "quality": 95, "subsampling": 0}
+        options = {"format": "JPEG", "quality": 95, "subsampling": 0}
     if suffix == ".png":
-        return {"format": "PNG"}
-    return {"format": "TIFF", "compression": "tiff_adobe_deflate"}
+        options = {"format": "PNG"}
+    return options | save_options(options["format"], notice)
 
 
 def _write_world_file(path: Path, place: Georeference) -> None:

@@ -24,6 +24,7 @@ from generator.errors import ImageError, ImageryError
 from generator.imagery.place import Projected
 from generator.memory.stages import CHOSEN_AT
 from generator.memory.view import Rectangle
+from generator.notice import DETAIL_NOTICE
 from generator.parentpicture import InMemory, ParentPicture, StageLike
 from generator.raster import Georeference, Picture, open_picture
 from generator.rasterwrite import create_picture
@@ -91,7 +92,8 @@ def upscale_file(
         latitude = None if cascade.memory is None else _latitude(picture)
         made = chain(cascade, picture, Chain(gsd, stages, seed, latitude))
         place = picture.place.finer(_SCALE**stages) if picture.place else None
-        with create_picture(target, made[-1].width, made[-1].height, place) as sink:
+        size = made[-1].width, made[-1].height
+        with create_picture(target, *size, place, DETAIL_NOTICE) as sink:
             for x, y, pixels in _windows(made, progress):
                 sink.write(x, y, pixels)
 

@@ -39,7 +39,9 @@ CONFINED = {
     "pystac": {"generator.imagery"},
     "pystac_client": {"generator.imagery"},
     "requests": {"generator.imagery"},
-    "shapely": {"tileserver.regions.polygon"},
+    "shapely": {"tileserver.regions"},
+    "pyogrio": {"tileserver.regions"},
+    "pyproj": {"tileserver.regions"},
     "pmtiles": {"tileserver.batch.pmtilesfile"},
 }
 

@@ -41,6 +41,7 @@ EXAMPLES = {
   greater than its east crosses the dateline.""",
     "export": """  elsewhere export alps.pmtiles --bbox 5.9,45.8,10.5,47.8 --zooms 0-11
   elsewhere export fiji.mbtiles --bbox 177,-19,-178,-16 --zooms 0-9 --format webp
+  elsewhere export alps.gpkg --bbox 5.9,45.8,10.5,47.8 --zooms 0-11 --format jpg
   elsewhere export alps.tif --polygon alps.geojson --zooms 11
   elsewhere export all.pmtiles --bbox -180,-85,180,85 --zooms 0-15 --cached --force""",
     "render": """\

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from generator.dataset import LINES, SHEET, Folder
 from generator.errors import DatasetError
+from generator.notice import NOTICE
 from generator.spots import Wish
 from tileserver.batch.progress import duration, progress
 from tileserver.commands import basics as commands
@@ -19,7 +20,6 @@ from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
 from tileserver.commands.export import stoppable
 from tileserver.documents.about import attribution
-from tileserver.encode import NOTICE
 
 if TYPE_CHECKING:
     from generator.cascade import Cascade

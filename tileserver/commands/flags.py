@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 
 SWITCHES = {
     "public": "strangers may come: budgets for clients, details only for this machine or the key",
-    "cached-only": "make no tiles, except for clients with the key",
+    "cached-only": "make no tiles beyond the base map, except for clients with the key",
     "access-log": "log every answer",
 }
 
@@ -68,7 +68,8 @@ def seed(sub: Parser) -> None:
 
 def export(sub: Parser) -> None:
     """Add what only `export` can be given."""
-    sub.add_argument("output", metavar="OUT", help="file to write: .pmtiles, .mbtiles or .tif")
+    text = "file to write: .pmtiles, .mbtiles, .gpkg or .tif"
+    sub.add_argument("output", metavar="OUT", help=text)
     _region(sub)
     sub.add_argument(
         "--format",
@@ -90,8 +91,11 @@ def _region(sub: Parser) -> None:
         help="box in degrees; W > E crosses the dateline",
     )
     where.add_argument(
-        "--polygon", metavar="FILE", help="GeoJSON file of polygons, with holes if need be"
+        "--polygon",
+        metavar="FILE",
+        help="polygons: GeoJSON, GeoJSONSeq, GeoPackage, Shapefile, FlatGeobuf",
     )
+    sub.add_argument("--layer", metavar="NAME", help="of a polygon file that has several")
     sub.add_argument(
         "--zooms",
         metavar="A-B",

@@ -20,7 +20,7 @@ from tileserver.commands.configtext import read_settings
 from tileserver.errors import CacheError, RegionError
 from tileserver.making.maker import Maker
 from tileserver.processes.yielding import yield_processor
-from tileserver.regions.polygon import read_polygon
+from tileserver.regions.polygonfile import read_polygon
 from tileserver.regions.region import Region
 from tileserver.settings import Settings
 
@@ -36,9 +36,14 @@ TYPICAL_BYTES = 75_000
 
 def read_region(args: argparse.Namespace) -> Region:
     """Return the region of --bbox or --polygon. Raises RegionError or TileError."""
-    return Region(
-        args.bbox if args.polygon is None else read_polygon(Path(args.polygon)), args.zooms
-    )
+    if args.polygon is None:
+        if args.layer is not None:
+            raise RegionError(f"--layer is {args.layer!r}, expected it beside --polygon only")
+        return Region(args.bbox, args.zooms)
+    shape = read_polygon(Path(args.polygon), args.layer)
+    if shape.left_out:
+        say(f"Note: {shape.name} holds what is no area and is left out: {shape.left_out}")
+    return Region(shape, args.zooms)
 
 
 def seed(args: argparse.Namespace) -> int:
@@ -49,7 +54,7 @@ def seed(args: argparse.Namespace) -> int:
         commands.open_cache(settings) as cache,
         contextlib.closing(Claims(settings.cache)) as claims,
     ):
-        renderer = commands.load_world(settings)
+        renderer = commands.load_for_cache(settings)
         maker = Maker(renderer, settings.seed, cache, claims)
         if args.dry_run:
             found = estimate(renderer, settings.seed, region, _absent(maker, cache))

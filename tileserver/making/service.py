@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
-from generator.tile import Tile
+from generator.tile import BASE_ZOOM, Tile
 from tileserver.cache.tilecache import CacheError, Entry, TileCache
 from tileserver.errors import UnavailableError, UnmadeError
 from tileserver.making.jobs import Ask
@@ -131,10 +131,11 @@ class TileService:
         Cancelling gives up this wait only. Raises UnavailableError when the queue is full or the
         tile takes longer than a request is held, BudgetError when the client has had its share,
         GenerationError when it cannot be made. For who may have stored tiles only it raises
-        UnmadeError: a 404, since asking again would not help, and map clients go on after one.
+        UnmadeError, but for tiles of the base map, which no network makes: a 404, since asking
+        again would not help, and map clients go on after one.
         """
         backend = self._opened()
-        if ask.stored_only:
+        if ask.stored_only and tile.z > self.model().get("base_zoom", BASE_ZOOM):
             raise UnmadeError("this tile has not been made, and this server makes none on request")
         try:
             async with asyncio.timeout(self.settings.hold_seconds):

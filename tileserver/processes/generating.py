@@ -18,7 +18,7 @@ from tileserver.making import messages
 from tileserver.making.jobs import Answer, Ask, Key
 from tileserver.making.messages import Message
 from tileserver.making.metrics import Metrics
-from tileserver.making.models import Model, Models, describe
+from tileserver.making.models import Models, describe
 from tileserver.making.workshop import Workshop
 from tileserver.processes.process import Start, report_failure
 from tileserver.processes.yielding import making_room, yield_processor
@@ -57,13 +57,9 @@ def run(start: Start, load: Callable[[Settings], Renderer], listener: socket.soc
 
 
 def _load(settings: Settings, load: Callable[[Settings], Renderer]) -> Renderer:
-    """Load the renderer, and write down what it is for those who start before it is loaded."""
-    models = Models(settings)
-    before = models.circumstances()
-    renderer = load(settings)
+    """Load the renderer, and log what it is."""
+    renderer = Models(settings).load(load)
     about = describe(renderer)
-    if models.circumstances() == before:  # else who knows which of both files was loaded
-        models.remember(before, Model(renderer.identity, about))
     told: dict[str, Any] = {name: about[name] for name in ("weights", "memory") if name in about}
     if memory := told.get("memory"):
         told |= {"memory": memory["digest"], "scenes": sum(memory["scenes"].values())}
