@@ -16,17 +16,17 @@ JSON, XML, HTML = "application/json", "application/xml", "text/html"
 
 _OPENAPI = "application/vnd.oai.openapi+json"
 _WMTS_KEYS = (
-    ("SERVICE", True),
-    ("REQUEST", True),
-    ("VERSION", False),
-    ("LAYER", False),
-    ("STYLE", False),
-    ("FORMAT", False),
-    ("TILEMATRIXSET", False),
-    ("TILEMATRIX", False),
-    ("TILEROW", False),
-    ("TILECOL", False),
-    ("ACCEPTVERSIONS", False),
+    "SERVICE",
+    "REQUEST",
+    "VERSION",
+    "LAYER",
+    "STYLE",
+    "FORMAT",
+    "TILEMATRIXSET",
+    "TILEMATRIX",
+    "TILEROW",
+    "TILECOL",
+    "ACCEPTVERSIONS",
 )
 
 
@@ -129,26 +129,26 @@ def _documents() -> Iterator[tuple[str, Part]]:
         yield path, _get(name, summary, "clients", kind, parameters, *errors)
     operation = _get(
         "getWmtsByKeys",
-        "WMTS 1.0.0 in keys and values (keys in any case): GetCapabilities, GetTile",
+        "WMTS 1.0.0 in keys and values, in any case: GetCapabilities (also without keys), GetTile",
         "clients",
         (None, None),
         (),
         *("Missing", "TooMany", "Failed", "Later"),
     )
-    operation["parameters"] = [_key(name, required) for name, required in _WMTS_KEYS]
+    operation["parameters"] = [_key(name) for name in _WMTS_KEYS]
     operation["responses"] |= _picture()
     operation["responses"]["200"]["content"] |= {XML: {}}
     operation["responses"]["400"] = reference("responses", "ExceptionReport")
     yield "/wmts", operation
 
 
-def _key(name: str, required: bool) -> Part:
+def _key(name: str) -> Part:
     schema: Part = {"type": "string"}
     if name == "SERVICE":
         schema["enum"] = ["WMTS"]
     if name == "REQUEST":
         schema["enum"] = ["GetCapabilities", "GetTile"]
-    return {"name": name, "in": "query", "required": required, "schema": schema}
+    return {"name": name, "in": "query", "schema": schema}
 
 
 def _ogc() -> Iterator[tuple[str, Part]]:
