@@ -21,6 +21,7 @@ from tileserver.errors import UnavailableError
 from tileserver.making.metrics import CONTENT_TYPE
 from tileserver.making.service import TileService
 from tileserver.serving.access import Access
+from tileserver.serving.staticpictures import routes as picture_routes
 from tileserver.serving.tiles import TileEndpoint
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Elsewhere</title>
@@ -128,6 +129,7 @@ def routes(service: TileService) -> list[BaseRoute]:
     pages = Pages(service, documents)
     leaflet = StaticFiles(directory=xstatic.pkg.leaflet.BASE_DIR)
     return [
+        *picture_routes(service),
         Mount("/static", routes=[Mount("/leaflet", leaflet), *_viewer(pages.web)]),
         *document_routes(documents),
         Route("/tms/{z}/{x}/{y}", flipped),
