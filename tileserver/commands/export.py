@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 from tileserver.batch.archive import About
@@ -38,25 +36,11 @@ def export(args: argparse.Namespace) -> int:
         assert encoding is not None
         source = Source(cache, maker.world, None if args.cached else maker, encoding)
         say(f"Writing {len(region):,} tiles of world {settings.seed} to {path}")
-        try:
-            with stoppable(), progress() as report:
-                done = write(source, region, path, about(settings, region, args.format), report)
-        except KeyboardInterrupt:
-            say(f"Stopped; {path} was not written. What was made is stored.")
-            return 130
+        with progress() as report:
+            done = write(source, region, path, about(settings, region, args.format), report)
     absent = f", {done.absent:,} of the region are not stored" if done.absent else ""
     print(f"Wrote {path}: {done.written:,} tiles, {done.size / 1e6:,.1f} MB{absent}.")
     return 0
-
-
-@contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """Make SIGTERM what Ctrl-C is, so that half a file is removed either way."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def about(settings: Settings, region: Region, format: str) -> About:
