@@ -10,7 +10,7 @@ import pytest
 
 from generator.errors import BaseMapError
 from generator.tile import Tile
-from tileserver.cli import EXAMPLES, join_negative, main, parser
+from tileserver.cli import EXAMPLES, join_negative, main, parser, stopped
 from tileserver.commands import basics as commands
 from tileserver.commands import flags
 
@@ -91,7 +91,7 @@ def fail_with(error: BaseException):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize(
     ("error", "status", "text"),
     [
-        (KeyboardInterrupt(), 130, ""),
+        (KeyboardInterrupt(), 130, "Stopped."),
         (BaseMapError("the base map is 3 px wide, expected 64"), 2, "expected 64"),
         (MemoryError(), 2, "not enough memory"),
     ],
@@ -107,7 +107,19 @@ def test_errors_become_a_status_and_a_sentence(
     assert main(["bench"]) == status
     printed = capsys.readouterr().err
     assert text in printed
-    assert len(printed.splitlines()) == bool(text)
+    assert len(printed.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (["render", "3/1/1", "-o", "tile.png"], "Stopped; tile.png was not written."),
+        (["memory", "build", "in", "-o", "m.bank"], "Stopped; the same command goes on from here."),
+        (["cache", "verify"], "Stopped."),
+    ],
+)
+def test_what_is_left_of_a_stopped_command_is_said(given: list[str], line: str) -> None:
+    assert stopped(parser().parse_args(given)) == line
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """The command line: `elsewhere serve | seed | export | cache | render | upscale | ...`.
 
 Exit status: 0 done, 1 done in part (seeding left holes), 2 asked for something that cannot be
-done (one sentence on standard error), 130 stopped by Ctrl-C.
+done (one sentence on standard error), 130 stopped by Ctrl-C or SIGTERM (one line there).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 
+from generator import stopping
 from generator.errors import GeneratorError
 from tileserver.commands import datasetflags, flags, memoryflags
 from tileserver.commands.flags import Parser
@@ -103,6 +104,18 @@ EXAMPLES = {
   elsewhere bench --http            stored tiles, against nginx and under load""",
 }
 
+STOPPED = {
+    "seed": "the same command goes on from here",
+    "export": "{output} was not written. What was made is stored",
+    "render": "{output} was not written",
+    "upscale": "{output} was not written",
+    "planet": "{output} was not written",
+    "build": "the same command goes on from here",
+    "pairs": "the same command goes on from here",
+    "variants": "the same command goes on from here",
+}
+"""What is left of a command that was told to stop."""
+
 SHARED = {
     "cache": ("DIR", "folder of the tile cache (default: elsewhere in the user's cache folder)"),
     "cache-limit": ("SIZE", "size that the cache may reach, such as 20GB"),
@@ -159,7 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run: Callable[[argparse.Namespace], int] = getattr(import_module(module), name)
         return run(args)
     except KeyboardInterrupt:
-        return 130
+        stopping.say(stopped(args))
+        return stopping.STATUS
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -169,6 +183,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         print(f"elsewhere {args.command}: not enough memory for this", file=sys.stderr)
         return 2
+
+
+def stopped(args: argparse.Namespace) -> str:
+    """Return what is said of a command that was told to stop."""
+    left = STOPPED.get(getattr(args, "action", args.command))
+    return f"Stopped; {left.format_map(vars(args))}." if left else "Stopped."
 
 
 def join_negative(arguments: list[str]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -50,12 +49,8 @@ def export(args: argparse.Namespace) -> int:
         for gap in gaps(region.zooms):
             say(gap)
         say(f"Writing {len(region):,} tiles of world {settings.seed} to {path}")
-        try:
-            with stoppable(), progress() as report:
-                done = write(source, region, path, about(settings, region, args.format), report)
-        except KeyboardInterrupt:
-            say(f"Stopped; {path} was not written. What was made is stored.")
-            return 130
+        with progress() as report:
+            done = write(source, region, path, about(settings, region, args.format), report)
     absent = f", {done.absent:,} of the region are not stored" if done.absent else ""
     print(f"Wrote {path}: {done.written:,} tiles, {done.size / 1e6:,.1f} MB{absent}.")
     return 0
@@ -93,16 +88,6 @@ def gaps(zooms: Sequence[int]) -> Iterator[str]:
                 f"Note: {what} between {low} and {high} will be missing from the file, and clients "
                 f"may show nothing there; --zooms {low}-{high} has them"
             )
-
-
-@contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """Make SIGTERM what Ctrl-C is, so that half a file is removed either way."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def about(settings: Settings, region: Region, format: str) -> About:

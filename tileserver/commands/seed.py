@@ -64,7 +64,7 @@ def seed(args: argparse.Namespace) -> int:
         if not args.no_pin:
             cache.pin(maker.world, region.bbox, region.zooms)
         status = _make(maker, region, settings)
-        if args.missing is not None and status != 130:
+        if args.missing is not None:
             write_missing(Path(args.missing), cache, maker.world, region)
         return status
 
@@ -101,12 +101,8 @@ def check_room(
 
 def _make(maker: Maker, region: Region, settings: Settings) -> int:
     say(f"Making {len(region):,} tiles of world {settings.seed} in {settings.cache}")
-    try:
-        with progress() as report:
-            tally = seeding.seed(maker, region, report)
-    except KeyboardInterrupt:
-        say("Stopped; the same command goes on from here.")
-        return 130
+    with progress() as report:
+        tally = seeding.seed(maker, region, report)
     print(tally_text(tally))
     return 1 if tally.missing else 0
 
