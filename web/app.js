@@ -1,6 +1,7 @@
 // The viewer: makes the map and its two worlds, and connects them to the page's controls.
 
 import { Address, parseView } from "./address.js";
+import { Flying } from "./fly.js";
 import { listenToKeys } from "./keys.js";
 import { WorldLayer } from "./layer.js";
 import { TileLoader } from "./loader.js";
@@ -74,6 +75,11 @@ class Viewer {
     left.addTo(this.map);
     this.apply(view);
     this.readout = new Readout(this.map, element("readout"));
+    this.flying = new Flying(this.map, services, {
+      seed: () => left.worldSeed(),
+      land: (place) => this.goTo(place),
+      calm: calmMotion,
+    });
     this.listen();
     this.address.flush();
   }
@@ -215,6 +221,7 @@ class Viewer {
       "]": () => this.world.step(1),
       c: toggle,
       g: () => places.togglePopover(),
+      f: () => this.flying.toggle(),
       l: () => this.copy(),
       "?": () => about.showModal(),
       Escape: () => (places.matches(":popover-open") ? places.hidePopover() : this.compare(false)),
