@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +41,7 @@ def example_lines() -> list[str]:
 
 @pytest.mark.parametrize("line", example_lines())
 def test_every_example_can_be_given(line: str) -> None:
-    words = line.split()[1:]
+    words = shlex.split(line)[1:]
     assert parser().parse_args(join_negative(words)).command == words[0]
 
 
@@ -48,7 +49,7 @@ def test_every_example_can_be_given(line: str) -> None:
     ("given", "expected"),
     [
         ("", "COMMAND"),
-        ("fly", "invalid choice"),
+        ("sail", "invalid choice"),
         ("seed --zooms 1", "--bbox"),
         ("seed --bbox 1,2,3 --zooms 1", "expected four numbers"),
         ("seed --bbox 1,2,3,4 --polygon a --zooms 1", "not allowed with argument"),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 
 from generator import stopping
 from generator.errors import GeneratorError
-from tileserver.commands import datasetflags, flags, memoryflags
+from tileserver.commands import datasetflags, flags, flyflags, memoryflags
 from tileserver.commands.flags import Parser
 from tileserver.errors import ServerError
 
@@ -24,6 +25,7 @@ EXAMPLES = {
   elsewhere serve --seed 7 --port 9000       another Earth, another port
   elsewhere seed --bbox 5.9,45.8,10.5,47.8 --zooms 0-13
   elsewhere export alps.pmtiles --bbox 5.9,45.8,10.5,47.8 --zooms 0-11
+  elsewhere fly "46.5,7.6 47.4,8.5" -o film.mp4 --altitude 400km:5km
   elsewhere render 13/4268/2891 -o tile.png
   elsewhere memory build photos -o mine.bank
   elsewhere upscale photo.tif large.tif --gsd 64 --stages 2""",
@@ -45,6 +47,12 @@ EXAMPLES = {
   elsewhere export alps.gpkg --bbox 5.9,45.8,10.5,47.8 --zooms 0-11 --format jpg
   elsewhere export alps.tif --polygon alps.geojson --zooms 11
   elsewhere export all.pmtiles --bbox -180,-85,180,85 --zooms 0-15 --cached --force""",
+    "fly": """\
+  elsewhere fly "46.5,7.6 47.4,8.5" -o film.mp4 --altitude 400km:5km
+  elsewhere fly "30.0,31.2 24.1,32.9" -o nile.webp --altitude 60km --size 384x216 --fps 12
+  elsewhere fly path.geojson -o frames --altitude 40km --seconds 20 --seed 7
+  elsewhere fly path.geojson -o film.mp4 --altitude 40km --dry-run
+  The same command again continues a film that was stopped, even by kill -9.""",
     "render": """\
   elsewhere render 15/17073/11564 -o tile.png
   elsewhere render 9/266/180 --seed 7 --no-cache -o - > tile.png""",
@@ -192,11 +200,13 @@ def stopped(args: argparse.Namespace) -> str:
 
 
 def join_negative(arguments: list[str]) -> list[str]:
-    """Write '--bbox', '-10,…' as '--bbox=-10,…': a box may start with a minus sign."""
+    """Make '-10,…' no flag: '--bbox=-10,…' for a box, a space before it for the path of `fly`."""
     joined: list[str] = []
     for argument in arguments:
         if joined and joined[-1] == "--bbox" and argument[:2].lstrip("-").isdigit():
             joined[-1] += "=" + argument
+        elif re.match(r"-\d[\d.]*,", argument):  # a path's first latitude
+            joined.append(" " + argument)
         else:
             joined.append(argument)
     return joined
@@ -222,6 +232,9 @@ def parser() -> Parser:
     export = _command(commands, "export", "write a region to one file", *SHARED)
     export.set_defaults(run="tileserver.commands.export:export")
     flags.export(export)
+    fly = _command(commands, "fly", "film a flight over a world", *SHARED)
+    fly.set_defaults(run="tileserver.commands.fly:fly")
+    flyflags.fly(fly)
     _cache(commands)
     flags.render(_command(commands, "render", "write one tile to a file", *SHARED))
     model = ("seed", "weights", "memory", "steps", "threads")

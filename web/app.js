@@ -1,6 +1,7 @@
 // The viewer: makes the map and its two worlds, and connects them to the page's controls.
 
 import { Address, parseView } from "./address.js";
+import { Flying } from "./fly.js";
 import { listenToKeys } from "./keys.js";
 import { WorldLayer } from "./layer.js";
 import { TileLoader } from "./loader.js";
@@ -82,6 +83,11 @@ class Viewer {
     left.addTo(this.map);
     this.apply(view);
     this.readout = new Readout(this.map, element("readout"));
+    this.flying = new Flying(this.map, services, {
+      seed: () => left.worldSeed(),
+      land: (place) => this.goTo(place),
+      calm: calmMotion,
+    });
     this.listen();
     this.learn(info);
     this.address.flush();
@@ -247,6 +253,7 @@ class Viewer {
       c: toggle,
       g: () => search.open(),
       "/": () => search.open(),
+      f: () => this.flying.toggle(),
       l: () => this.copy(),
       "?": () => about.showModal(),
       Escape: () => (search.isOpen ? search.close() : this.compare(false)),

@@ -63,7 +63,7 @@ def seed(sub: Parser) -> None:
     sub.add_argument(
         "--missing", metavar="FILE", help="write the tiles that could not be made here, Z/X/Y each"
     )
-    _nice(sub)
+    nice(sub)
 
 
 def export(sub: Parser) -> None:
@@ -79,7 +79,7 @@ def export(sub: Parser) -> None:
     )
     sub.add_argument("--cached", action="store_true", help="make no tiles, take what is stored")
     sub.add_argument("--force", action="store_true", help="replace OUT if it is there")
-    _nice(sub)
+    nice(sub)
 
 
 def _region(sub: Parser) -> None:
@@ -105,7 +105,8 @@ def _region(sub: Parser) -> None:
     )
 
 
-def _nice(sub: Parser) -> None:
+def nice(sub: Parser) -> None:
+    """Add the priority of long work."""
     sub.get_default("settings").add_argument(
         "--nice", metavar="N", help="how far this yields to other programs, 0-19 (default 10)"
     )

@@ -57,7 +57,7 @@ def seed(args: argparse.Namespace) -> int:
         renderer = commands.load_for_cache(settings)
         maker = Maker(renderer, settings.seed, cache, claims)
         if args.dry_run:
-            found = estimate(renderer, settings.seed, region, _absent(maker, cache))
+            found = estimate(renderer, settings.seed, region, absent_from(maker, cache))
             print(estimate_text(found, region, settings))
             return 0
         check_room(renderer, maker, cache, region, settings)
@@ -69,7 +69,8 @@ def seed(args: argparse.Namespace) -> int:
         return status
 
 
-def _absent(maker: Maker, cache: TileCache) -> Absent:
+def absent_from(maker: Maker, cache: TileCache) -> Absent:
+    """Return what finds the tiles of a maker's world that a cache lacks."""
     return lambda zoom, places: absent(cache, maker.world, zoom, places)
 
 
@@ -88,7 +89,7 @@ def check_room(
     if 2 * left * TYPICAL_BYTES <= room:
         return
     say("Making a few tiles to see whether the region fits")
-    size = estimate(renderer, settings.seed, region, _absent(maker, cache)).size
+    size = estimate(renderer, settings.seed, region, absent_from(maker, cache)).size
     if size > room:
         what, advice = "the disk has", "free some"
         if room < disk:
