@@ -1,4 +1,4 @@
-"""The viewer's search: coordinates, names of places, and what a visitor does with them."""
+"""What a stranger finds in the viewer: its search for places and coordinates, its words, its help."""
 
 from __future__ import annotations
 
@@ -219,6 +219,22 @@ def test_comparing_starts_where_worlds_differ(page: Page, server: Live) -> None:
     page.until("document.querySelector('#folded')?.textContent === 'World 7'")
     page.click("#compare")
     page.until("location.hash.startsWith('#10/24') && location.hash.includes('/vs=')")
+
+
+def test_words_say_what_a_world_a_rung_and_a_tool_are(page: Page, server: Live) -> None:
+    page.open(f"{server.root}#13/41.9/12.49/seed=0")
+    page.until("document.querySelector('[data-part=ladder]')?.title")
+    panel = page.run("document.querySelector('#panel').innerText")
+    assert "World number" in panel
+    assert "Every number is another Earth" in panel
+    rungs = page.run("document.querySelector('[data-part=ladder]').title").splitlines()
+    assert rungs[5] == "Zoom 5: Base map, same in every world"
+    assert rungs[13] == "Zoom 13: Invented: drawn from zoom 11"
+    tools = page.run(
+        "[...document.querySelectorAll('#tools > *')].map((t) => [t.innerText, t.title])"
+    )
+    assert all(word.strip() and len(title) > 10 for word, title in tools)
+    assert ["For GIS", "Use this world in QGIS, GDAL, Leaflet, Python and others"] in tools
 
 
 @pytest.mark.parametrize(("phone", "shown"), [(True, ".gestures"), (False, ".keys")])
