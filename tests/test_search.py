@@ -1,4 +1,4 @@
-"""What a stranger finds in the viewer: its search for places and coordinates, its words, its help."""
+"""What a stranger finds in the viewer: its search for places, its words, its help."""
 
 from __future__ import annotations
 
@@ -195,6 +195,19 @@ def test_nothing_found_says_what_to_try(page: Page) -> None:
     page.until("!document.querySelector('#search.open')")
     assert page.run("location.hash") == before
     assert page.complaints == []
+
+
+def test_names_that_could_not_be_loaded_are_asked_for_again(page: Page, server: Live) -> None:
+    page.open(f"{server.root}#3/24/8/seed=7")
+    page.until("document.querySelector('#folded')?.textContent === 'World 7'")
+    page.run("window.real = fetch; window.fetch = async () => { throw new TypeError('offline'); }")
+    search(page, "Bern")
+    page.until("document.querySelector('#find-note').textContent.includes('could not be loaded')")
+    page.key("Escape")
+    page.run("window.fetch = window.real")
+    search(page, "Bern")
+    page.until(f"{FOUND}[0] === 'Bern Switzerland'")
+    page.key("Escape")
 
 
 def test_before_anything_is_typed_views_are_offered_that_every_world_has(page: Page) -> None:
