@@ -336,6 +336,7 @@ def test_the_readout_agrees_with_the_tiles(page: Page, server: Server) -> None:
     assert "Zoom 13" in text
     assert "14.2 m per pixel" in text
     assert "Invented: drawn from zoom 11" in text
+    assert "Invented by Elsewhere · base map: NASA Blue Marble" in text
     for tile in (Tile(0, 0, 0), Tile(13, 4380, 3045), Tile(15, 7, 1)):
         given = page.run(ask % (tile.latitude, tile.z))
         assert given == pytest.approx(tile.ground_resolution, rel=1e-4)

@@ -1,4 +1,4 @@
-"""The viewer's search: coordinates, names of places, and what a visitor does with them."""
+"""What a stranger finds in the viewer: its search for places, its words, its help."""
 
 from __future__ import annotations
 
@@ -197,6 +197,19 @@ def test_nothing_found_says_what_to_try(page: Page) -> None:
     assert page.complaints == []
 
 
+def test_names_that_could_not_be_loaded_are_asked_for_again(page: Page, server: Live) -> None:
+    page.open(f"{server.root}#3/24/8/seed=7")
+    page.until("document.querySelector('#folded')?.textContent === 'World 7'")
+    page.run("window.real = fetch; window.fetch = async () => { throw new TypeError('offline'); }")
+    search(page, "Bern")
+    page.until("document.querySelector('#find-note').textContent.includes('could not be loaded')")
+    page.key("Escape")
+    page.run("window.fetch = window.real")
+    search(page, "Bern")
+    page.until(f"{FOUND}[0] === 'Bern Switzerland'")
+    page.key("Escape")
+
+
 def test_before_anything_is_typed_views_are_offered_that_every_world_has(page: Page) -> None:
     page.key("g")
     page.until(f"{FOUND}.length > 5")
@@ -219,6 +232,22 @@ def test_comparing_starts_where_worlds_differ(page: Page, server: Live) -> None:
     page.until("document.querySelector('#folded')?.textContent === 'World 7'")
     page.click("#compare")
     page.until("location.hash.startsWith('#10/24') && location.hash.includes('/vs=')")
+
+
+def test_words_say_what_a_world_a_rung_and_a_tool_are(page: Page, server: Live) -> None:
+    page.open(f"{server.root}#13/41.9/12.49/seed=0")
+    page.until("document.querySelector('[data-part=ladder]')?.title")
+    panel = page.run("document.querySelector('#panel').innerText")
+    assert "World number" in panel
+    assert "Every number is another Earth" in panel
+    rungs = page.run("document.querySelector('[data-part=ladder]').title").splitlines()
+    assert rungs[5] == "Zoom 5: Base map, same in every world"
+    assert rungs[13] == "Zoom 13: Invented: drawn from zoom 11"
+    tools = page.run(
+        "[...document.querySelectorAll('#tools > *')].map((t) => [t.innerText, t.title])"
+    )
+    assert all(word.strip() and len(title) > 10 for word, title in tools)
+    assert ["For GIS", "Use this world in QGIS, GDAL, Leaflet, Python and others"] in tools
 
 
 @pytest.mark.parametrize(("phone", "shown"), [(True, ".gestures"), (False, ".keys")])

@@ -21,7 +21,6 @@ const BASE_ZOOM = 5;
 const EDGE = 85.0511287798; // Web Mercator's last latitude
 const DEEP = 13; // where the imagery is at its best
 const DIFFERENT = 9; // from this zoom on two worlds are seen to differ
-const SAME = `All worlds look the same up to zoom ${BASE_ZOOM}.`;
 const EARTH = "NASA Blue Marble";
 const START = { zoom: 3, lat: 24, lng: 8 };
 
@@ -63,6 +62,7 @@ class Viewer {
   // `info` is what /api/info says.
   constructor(view, info) {
     this.base = /base map: (.+)$/.exec(info.attribution ?? "")?.[1];
+    this.baseZoom = BASE_ZOOM;
     this.places = this.base && this.base !== EARTH ? null : PLACES;
     const urlOf = (seed, { z, x, y }) => new URL(`${seed}/${z}/${x}/${y}.webp`, root).href;
     const loader = new TileLoader();
@@ -128,7 +128,7 @@ class Viewer {
   changeWorld(layer, seed) {
     this.jump(() => layer.setSeed(seed));
     this.nameWorlds();
-    if (this.map.getZoom() <= BASE_ZOOM) toast(`${SAME} Zoom in to see this one.`);
+    if (this.map.getZoom() <= this.baseZoom) toast(`${this.same()} Zoom in to see this one.`);
   }
 
   compare(on) {
@@ -143,6 +143,10 @@ class Viewer {
     if (on) element("divider").focus({ preventScroll: true });
   }
 
+  same() {
+    return `All worlds look the same up to zoom ${this.baseZoom}.`;
+  }
+
   // Zooms in to where worlds differ: the nearest view worth a look, else the middle.
   deepen() {
     const { map } = this;
@@ -153,7 +157,7 @@ class Viewer {
       .sort((a, b) => middle.distanceTo([a.lat, a.lng]) - middle.distanceTo([b.lat, b.lng]));
     const { lat, lng, zoom } = nearest ?? { ...middle, zoom: DEEP };
     map.setView([lat, lng], zoom, { animate: false });
-    toast(`${SAME} So this is zoom ${zoom}${nearest ? `: ${nearest.name.toLowerCase()}` : ""}.`, 6);
+    toast(`${this.same()} So this is zoom ${zoom}${nearest ? `: ${nearest.name.toLowerCase()}` : ""}.`, 6);
   }
 
   // A place chosen in the search; coordinates keep the zoom where it is deep.
@@ -162,7 +166,7 @@ class Viewer {
     const depth = zoom ?? Math.max(this.map.getZoom(), DEEP);
     this.jump(() => this.map.setView([lat, lng], depth, { animate: false }));
     element("map").focus({ preventScroll: true });
-    toast(depth > BASE_ZOOM ? `${name}: the position is Earth’s, the ground is invented.` : name, 5);
+    toast(depth > this.baseZoom ? `${name}: the position is Earth’s, the ground is invented.` : name, 5);
   }
 
   copy() {
@@ -207,6 +211,7 @@ class Viewer {
   // Tells what the server says of itself and of its base map.
   learn({ stages, version }) {
     this.readout.setStages(stages);
+    if (stages?.length) this.nameZooms(stages);
     if (version) element("model").textContent = `Elsewhere ${version}.`;
     const { base } = this;
     if (!base) return;
@@ -219,6 +224,16 @@ class Viewer {
     element("about-title").textContent = "A planet that is not there";
     document.querySelector("[data-part=what]").textContent = "An invented planet";
     document.querySelector("[data-part=planet]").textContent = "planet";
+  }
+
+  // Writes into the help which zooms are base map, drawn and averaged.
+  nameZooms(stages) {
+    const zooms = (wanted) => stages.filter(({ kind }) => kind === wanted).map(({ zoom }) => zoom);
+    this.baseZoom = Math.max(...zooms("base map"));
+    element("first").textContent = this.baseZoom + 1;
+    for (const part of document.querySelectorAll("[data-zooms]")) {
+      part.textContent = zooms(part.dataset.zooms).join(", ");
+    }
   }
 
   listen() {

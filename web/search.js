@@ -63,8 +63,18 @@ export class Search {
     if (this.isOpen) return;
     this.#form.classList.add("open");
     this.#field.focus({ preventScroll: true });
-    if (this.#views) this.#names ??= loadGazetteer().catch(() => null);
+    if (this.#views) this.#names ??= this.#load();
     this.#update();
+  }
+
+  // The names, or null where they cannot be had now; the next opening asks again.
+  async #load() {
+    try {
+      return await loadGazetteer();
+    } catch {
+      this.#names = null;
+      return null;
+    }
   }
 
   close() {
