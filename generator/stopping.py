@@ -50,6 +50,9 @@ def command(run: Callable[[], int], stopped: str = "Stopped.") -> int:
         # KeyboardInterrupt, or what a library that was being imported has made of it.
     finally:
         wish.over()
+        # If the interrupt passed through an `exec` of text, as in `dataclasses`, Python would end
+        # by SIGINT whatever is returned here; the next one makes it forget that.
+        exec("")
     say(stopped)
     return STATUS
 

@@ -124,6 +124,16 @@ def test_what_a_library_makes_of_the_signal_is_no_error(run: Run) -> None:
     assert (ended.status, ended.after) == (130, STOPPED)
 
 
+def test_the_status_is_right_wherever_the_signal_comes(run: Run) -> None:
+    body = """
+    print("working", flush=True)
+    exec("work()")"""
+    terminal = run(*code(body))
+    terminal.until("working")
+    ended = terminal.end(INT)
+    assert (ended.status, ended.after) == (130, STOPPED)
+
+
 def test_errors_without_a_signal_stay_errors(run: Run) -> None:
     ended = run(*code("    raise ImportError('a bug')")).end()
     assert ended.status == 1

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from generator import stopping
 from generator.errors import GeneratorError
 from training import (
     combine,
@@ -268,8 +269,9 @@ def main() -> int:
         print(f"training: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        stopping.say("Stopped.")
+        return stopping.STATUS
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(stopping.command(main))
