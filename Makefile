@@ -30,7 +30,7 @@ serve: $(STAMP) ## Serve the generated Earth (PORT= HOST= SEED= CACHE=)
 	@exec $(BIN)/elsewhere serve $(if $(PORT),--port '$(PORT)') $(if $(HOST),--host '$(HOST)') $(FLAGS)
 
 test: $(DEV_STAMP) ## Run the quick tests (ARGS= goes to pytest)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' $(SIDE_BY_SIDE) $(ARGS)
+	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m 'not slow' $(SIDE_BY_SIDE) $(ARGS)
 
 soak: $(DEV_STAMP) ## Run the slow tests: kills, damage, load (an hour), and print what they saw
 	@$(BIN)/python -m pytest -m slow -raP $(ARGS)
