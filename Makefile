@@ -9,6 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The first of these that is new enough makes the environment; PYTHON= names another.
 PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3 python
 
+# The quick tests run side by side, a file in one process, each process with one thread.
+SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile
+
 FLAGS = $(if $(SEED),--seed '$(SEED)') $(if $(CACHE),--cache '$(CACHE)')
 
 .DEFAULT_GOAL := help
@@ -27,7 +30,7 @@ serve: $(STAMP) ## Serve the generated Earth (PORT= HOST= SEED= CACHE=)
 	@trap '' INT; exec $(BIN)/elsewhere serve $(if $(PORT),--port '$(PORT)') $(if $(HOST),--host '$(HOST)') $(FLAGS)
 
 test: $(DEV_STAMP) ## Run the quick tests (ARGS= goes to pytest)
-	@$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m 'not slow' $(SIDE_BY_SIDE) $(ARGS)
 
 soak: $(DEV_STAMP) ## Run the slow tests: kills, damage, load (an hour), and print what they saw
 	@$(BIN)/python -m pytest -m slow -raP $(ARGS)
