@@ -115,6 +115,7 @@ EXAMPLES = {
 STOPPED = {
     "seed": "the same command goes on from here",
     "export": "{output} was not written. What was made is stored",
+    "fly": "{output} was not written. The same command goes on from here",
     "render": "{output} was not written",
     "upscale": "{output} was not written",
     "planet": "{output} was not written",

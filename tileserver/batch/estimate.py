@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -25,9 +25,9 @@ SAMPLES = 16
 SAMPLE_SECONDS = 60.0
 """After this long no further place is begun."""
 
-COUNTED = 4_000_000
-"""Tiles of a zoom that are looked at one by one; beyond, ranges are counted and inputs' margins
-at the region's edge neglected."""
+COUNTED = 200_000
+"""Tiles of a zoom that are looked at one by one, some seconds; beyond, ranges are counted and
+inputs' margins at the region's edge neglected."""
 
 ROW_BYTES = 2_300
 """Bytes that the cache needs for a tile beside its PNG: its row, and the rest of its last page."""
@@ -35,8 +35,15 @@ ROW_BYTES = 2_300
 STORE_SECONDS = 0.003
 """Seconds to store a block durably."""
 
-Absent = Callable[[int, Numbers], Numbers]
-"""(zoom, rising places) -> those whose tiles are not stored."""
+
+class Stock(Protocol):
+    """What is stored already of the world: `tileserver.batch.seed.Stored`."""
+
+    def absent(self, zoom: int, places: Numbers) -> Numbers:
+        """Return those of a zoom's rising places whose tiles are not stored."""
+
+    def count(self, region: Region, zoom: int) -> int:
+        """Return how many of a region's tiles of a zoom are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +74,9 @@ class Estimate:
         return max(0, self.made - (self.wanted - self.stored))
 
 
-def estimate(renderer: Renderer, seed: int, region: Region, absent: Absent) -> Estimate:
-    """Estimate the work that is left of a region, where `absent` says what is not stored."""
-    stored, blocks = work(renderer, region, absent)
+def estimate(renderer: Renderer, seed: int, region: Region, stock: Stock) -> Estimate:
+    """Estimate the work that is left of a region."""
+    stored, blocks = work(renderer, region, stock)
     zooms = {zoom: region.count(zoom) for zoom in region.zooms}
     if not blocks:
         return Estimate(zooms, stored, 0, {}, 0.0, 0.0, 0)
@@ -86,11 +93,13 @@ def estimate(renderer: Renderer, seed: int, region: Region, absent: Absent) -> E
     return Estimate(zooms, stored, made, blocks, size, seconds, sampled)
 
 
-def work(renderer: Renderer, region: Region, absent: Absent) -> tuple[int, dict[int, int]]:
+def work(renderer: Renderer, region: Region, stock: Stock) -> tuple[int, dict[int, int]]:
     """Return the region's stored tiles, and the blocks to make by the zoom of their tops.
 
     Exact up to COUNTED tiles per zoom: as `generator.cascade.order` finds them, for all tiles.
     """
+    if max(map(region.count, region.zooms)) > COUNTED:
+        return _counted(region, stock)
     stored = 0
     blocks: dict[int, int] = {}
     needed: dict[int, Numbers] = {}
@@ -98,18 +107,18 @@ def work(renderer: Renderer, region: Region, absent: Absent) -> tuple[int, dict[
         tops = [needed.pop(zoom + 1, _NONE) >> 2]
         for own, shift in ((zoom, 0), (zoom + 1, 2)):
             if own in region.zooms:
-                left, there = _left(region, own, absent)
+                left, there = _left(region, own, stock)
                 stored += there
                 tops.append(left >> shift)
         every = np.unique(np.concatenate(tops))
         if len(every):
             blocks[zoom] = len(every)
             for own, inputs in _inputs(renderer, zoom, every).items():
-                needed[own] = np.union1d(needed.get(own, _NONE), absent(own, inputs))
+                needed[own] = np.union1d(needed.get(own, _NONE), stock.absent(own, inputs))
     for zoom in range(BASE_ZOOM, -1, -1):
         left = needed.pop(zoom, _NONE)
         if zoom in region.zooms:
-            own_left, there = _left(region, zoom, absent)
+            own_left, there = _left(region, zoom, stock)
             stored += there
             left = np.union1d(left, own_left)
         if len(left):
@@ -117,22 +126,26 @@ def work(renderer: Renderer, region: Region, absent: Absent) -> tuple[int, dict[
     return stored, dict(sorted(blocks.items()))
 
 
+def _counted(region: Region, stock: Stock) -> tuple[int, dict[int, int]]:
+    """Do as `work` for any number of tiles: every stage above the last zoom makes its share."""
+    last = region.zooms[-1]
+    tops = [zoom for zoom in range(BASE_ZOOM) if zoom in region.zooms]
+    tops += [zoom for zoom in (BASE_ZOOM, 6, 8, 10, 12, 14) if zoom <= last]
+    blocks = {}
+    for zoom in tops:
+        own = Region(region.shape, [zoom])
+        blocks[zoom] = len(own) - stock.count(own, zoom)
+    stored = sum(stock.count(region, zoom) for zoom in region.zooms)
+    return stored, {zoom: count for zoom, count in blocks.items() if count}
+
+
 _NONE = np.zeros(0, np.int64)
 
 
-def _left(region: Region, zoom: int, absent: Absent) -> tuple[Numbers, int]:
+def _left(region: Region, zoom: int, stock: Stock) -> tuple[Numbers, int]:
     """Return the places of a zoom's tiles that are not stored, and how many are."""
-    parts = [absent(zoom, places) for places in _pieces(region, zoom)]
-    left = np.concatenate(parts)
+    left = stock.absent(zoom, region.ranges[zoom].between(0, 1 << 2 * zoom))
     return left, region.count(zoom) - len(left)
-
-
-def _pieces(region: Region, zoom: int) -> Iterator[Numbers]:
-    """Yield a zoom's places, rising, in pieces."""
-    ranges = region.ranges[zoom]
-    for start, stop in zip(ranges.starts.tolist(), ranges.stops.tolist(), strict=True):
-        for first in range(start, stop, COUNTED):
-            yield np.arange(first, min(stop, first + COUNTED), dtype=np.int64)
 
 
 def _inputs(renderer: Renderer, zoom: int, tops: Numbers) -> dict[int, Numbers]:

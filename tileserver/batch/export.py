@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tileserver.batch.geotiff import GeotiffFile
 from tileserver.batch.mbtilesfile import MbtilesFile
 from tileserver.batch.pmtilesfile import PmtilesFile
 from tileserver.batch.progress import Report, silent
+from tileserver.batch.seed import Stored
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import decode_png, encode
 from tileserver.encoding import Encoding
@@ -50,21 +52,17 @@ class Source:
 
     def count(self, region: Region) -> int:
         """Return how many tiles of the region will come."""
-        return len(region) if self.maker else sum(1 for _ in self._stored(region))
+        return len(region) - (0 if self.maker else Stored(self.cache, self.world).left(region))
 
     def tiles(self, region: Region) -> Iterator[tuple[Tile, bytes]]:
         """Yield the region's tiles by rising number, each encoded."""
-        ids = chain.from_iterable(map(region.ids, region.zooms))
-        for number in ids if self.maker else self._stored(region):
+        stored = partial(Stored(self.cache, self.world).ids, region)
+        wanted = region.ids if self.maker else stored
+        for number in chain.from_iterable(map(wanted, region.zooms)):
             tile = tile_of(number)
             payload = self._payload(tile)
             if payload is not None:
                 yield tile, payload
-
-    def _stored(self, region: Region) -> Iterator[int]:
-        for zoom in region.zooms:
-            for start, stop in zip(*region.id_ranges(zoom), strict=True):
-                yield from self.cache.scan(self.world, start, stop - 1)
 
     def _payload(self, tile: Tile) -> bytes | None:
         """Return a tile, made if need be. Raises ExportError if that fails."""

@@ -129,6 +129,31 @@ def absent_parts(
         yield size, missing
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a cache holds of a world, for `tileserver.batch.estimate`."""
+
+    cache: TileCache
+    world: bytes
+
+    def absent(self, zoom: int, places: Numbers) -> Numbers:
+        """Return those of a zoom's rising places whose tiles are not stored."""
+        return absent(self.cache, self.world, zoom, places)
+
+    def ids(self, region: Region, zoom: int) -> Iterator[int]:
+        """Yield the numbers of a region's stored tiles of a zoom, rising."""
+        for start, stop in zip(*region.id_ranges(zoom), strict=True):
+            yield from self.cache.scan(self.world, start, stop - 1)
+
+    def count(self, region: Region, zoom: int) -> int:
+        """Return how many of a region's tiles of a zoom are stored."""
+        return sum(1 for _ in self.ids(region, zoom))
+
+    def left(self, region: Region) -> int:
+        """Return how many of a region's tiles are not stored."""
+        return len(region) - sum(self.count(region, zoom) for zoom in region.zooms)
+
+
 def absent(cache: TileCache, world: bytes, zoom: int, places: Numbers) -> Numbers:
     """Return those of a zoom's rising places whose tiles are not stored, from ordered scans."""
     base = first_id(zoom)

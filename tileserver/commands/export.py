@@ -16,6 +16,7 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
+from tileserver.commands.consent import Work, agreed
 from tileserver.commands.seed import read_region
 from tileserver.documents.about import abstract, attribution, title
 from tileserver.encoding import Encoding
@@ -42,6 +43,10 @@ def export(args: argparse.Namespace) -> int:
         maker = None
         if not args.cached:
             maker = Maker(commands.load_for_cache(settings), settings.seed, cache, claims)
+            work = Work(settings, maker.renderer, cache, maker.world, region)
+            if not agreed(work, args.yes, kept=False):
+                say("Nothing was made.")
+                return 2
         world = stored_world(settings, cache) if maker is None else maker.world
         encoding = Encoding.of("png" if path.suffix.lower() in GEOTIFF else args.format)
         assert encoding is not None

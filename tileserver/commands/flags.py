@@ -95,6 +95,7 @@ def _region(sub: Parser) -> None:
         metavar="FILE",
         help="polygons: GeoJSON, GeoJSONSeq, GeoPackage, Shapefile, FlatGeobuf",
     )
+    sub.add_argument("--yes", action="store_true", help="do not ask before long work")
     sub.add_argument("--layer", metavar="NAME", help="of a polygon file that has several")
     sub.add_argument(
         "--zooms",

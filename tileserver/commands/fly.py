@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tileserver.batch.estimate import estimate
 from tileserver.batch.progress import duration, progress
 from tileserver.cache.claims import Claims
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.export import stoppable
-from tileserver.commands.seed import absent_from, check_room, estimate_text
+from tileserver.commands.consent import Work, agreed
+from tileserver.commands.seed import estimate_text
 from tileserver.documents.about import abstract, attribution, title
 from tileserver.flying.altitude import parse_altitudes
 from tileserver.flying.encoders import Texts
@@ -42,15 +41,17 @@ def fly(args: argparse.Namespace) -> int:
         commands.open_cache(settings) as cache,
         contextlib.closing(Claims(settings.cache)) as claims,
     ):
-        renderer = commands.load_world(settings)
+        renderer = commands.load_for_cache(settings)
         maker = Maker(renderer, settings.seed, cache, claims)
+        work = Work(settings, renderer, cache, maker.world, seen)
         if args.dry_run:
-            found = estimate(renderer, settings.seed, seen, absent_from(maker, cache))
-            print(estimate_text(found, seen, settings))
+            print(estimate_text(work.estimate(), seen, settings))
             print(frames_text(flight))
             return 0
         target.check_room(flight)
-        check_room(renderer, maker, cache, seen, settings)
+        if not agreed(work, args.yes):
+            say("Nothing was made.")
+            return 2
         return _make(maker, flight, seen, target, settings)
 
 
@@ -66,17 +67,13 @@ def _make(maker: Maker, flight: Flight, seen: Region, target: Target, settings: 
         f"frames, {flight.seconds:,.1f} s, from {len(seen):,} tiles"
     )
     texts = Texts(title(settings.seed), abstract(settings), attribution(settings))
-    try:
-        with stoppable(), contextlib.closing(Film(maker, flight, target)) as film:
-            if film.fresh:
-                say("The frames beside it are of another film; this one is begun anew")
-            with progress() as report:
-                seed_tiles(maker, seen, report)
-            with progress("frames") as report:
-                size = film.make(texts, report)
-    except KeyboardInterrupt:
-        say(f"Stopped; {target.path} was not written. The same command goes on from here.")
-        return 130
+    with contextlib.closing(Film(maker, flight, target)) as film:
+        if film.fresh:
+            say("The frames beside it are of another film; this one is begun anew")
+        with progress() as report:
+            seed_tiles(maker, seen, report)
+        with progress("frames") as report:
+            size = film.make(texts, report)
     print(
         f"Wrote {target.path}: {flight.frames:,} frames, {flight.seconds:,.1f} s, "
         f"{size / 1e6:,.1f} MB."

@@ -34,6 +34,7 @@ def fly(sub: Parser) -> None:
         default=30.0,
         help="frames a second (default 30)",
     )
+    sub.add_argument("--yes", action="store_true", help="do not ask before long work")
     length = sub.add_mutually_exclusive_group()
     length.add_argument(
         "--speed",

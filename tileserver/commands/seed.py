@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tileserver.batch import seed as seeding
-from tileserver.batch.estimate import Absent, Estimate, estimate
+from tileserver.batch.estimate import Estimate
 from tileserver.batch.progress import duration, progress
-from tileserver.batch.seed import Tally, absent, absent_parts, missing_tiles
+from tileserver.batch.seed import Tally, missing_tiles
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.errors import CacheError, RegionError
+from tileserver.commands.consent import Work, agreed
+from tileserver.errors import RegionError
 from tileserver.making.maker import Maker
 from tileserver.processes.yielding import yield_processor
 from tileserver.regions.polygonfile import read_polygon
 from tileserver.regions.region import Region
 from tileserver.settings import Settings
 
-if TYPE_CHECKING:
-    from generator.cascade import Renderer
-
 LISTED = 20
 """Missing tiles that are printed; the number of the others follows."""
-
-TYPICAL_BYTES = 75_000
-"""Bytes of a tile where none was measured yet."""
 
 
 def read_region(args: argparse.Namespace) -> Region:
@@ -56,48 +49,19 @@ def seed(args: argparse.Namespace) -> int:
     ):
         renderer = commands.load_for_cache(settings)
         maker = Maker(renderer, settings.seed, cache, claims)
+        work = Work(settings, renderer, cache, maker.world, region)
         if args.dry_run:
-            found = estimate(renderer, settings.seed, region, absent_from(maker, cache))
-            print(estimate_text(found, region, settings))
+            print(estimate_text(work.estimate(), region, settings))
             return 0
-        check_room(renderer, maker, cache, region, settings)
+        if not agreed(work, args.yes):
+            say("Nothing was made.")
+            return 2
         if not args.no_pin:
             cache.pin(maker.world, region.bbox, region.zooms)
         status = _make(maker, region, settings)
         if args.missing is not None:
             write_missing(Path(args.missing), cache, maker.world, region)
         return status
-
-
-def absent_from(maker: Maker, cache: TileCache) -> Absent:
-    """Return what finds the tiles of a maker's world that a cache lacks."""
-    return lambda zoom, places: absent(cache, maker.world, zoom, places)
-
-
-def check_room(
-    renderer: Renderer, maker: Maker, cache: TileCache, region: Region, settings: Settings
-) -> None:
-    """Raise CacheError if the region cannot fit on the disk or in the cache's limit.
-
-    A sample is taken only where a guess by the number of tiles leaves doubt.
-    """
-    left = sum(
-        sum(map(len, missing.values())) for _, missing in absent_parts(cache, maker.world, region)
-    )
-    disk = shutil.disk_usage(settings.cache).free
-    room = min(disk, max(0, settings.cache_limit - cache.size))
-    if 2 * left * TYPICAL_BYTES <= room:
-        return
-    say("Making a few tiles to see whether the region fits")
-    size = estimate(renderer, settings.seed, region, absent_from(maker, cache)).size
-    if size > room:
-        what, advice = "the disk has", "free some"
-        if room < disk:
-            what, advice = "the cache may grow by", "raise --cache-limit"
-        raise CacheError(
-            f"the region needs about {size / 1e9:,.1f} GB more and {what} {room / 1e9:,.1f} GB, "
-            f"expected enough: {advice}, or give a smaller region or fewer zooms"
-        )
 
 
 def _make(maker: Maker, region: Region, settings: Settings) -> int:

@@ -1,0 +1,96 @@
+"""Before long work: whether there is room for it, and whether the user wants it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tileserver.batch.estimate import Estimate, estimate
+from tileserver.batch.progress import duration
+from tileserver.batch.seed import Stored
+from tileserver.cache.tilecache import TileCache
+from tileserver.commands.basics import say
+from tileserver.errors import CacheError, RegionError
+from tileserver.regions.region import Region
+from tileserver.settings import Settings
+
+if TYPE_CHECKING:
+    from generator.cascade import Renderer
+
+UNASKED_TILES = 10_000
+"""Tiles that are begun without a look at what they take: half an hour on two cores."""
+
+ASK_SECONDS = 3600.0
+ASK_BYTES = 10e9
+"""Work that takes longer, or more room in the cache, is begun only with the user's consent."""
+
+TYPICAL_BYTES = 75_000
+"""Bytes of a tile where none was measured yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Tiles of a region that a renderer is about to make. world: of the renderer and the seed."""
+
+    settings: Settings
+    renderer: Renderer
+    cache: TileCache
+    world: bytes
+    region: Region
+
+    def estimate(self) -> Estimate:
+        """Return what is left to do, from a few blocks that are made in memory."""
+        stock = Stored(self.cache, self.world)
+        return estimate(self.renderer, self.settings.seed, self.region, stock)
+
+    def room(self) -> tuple[int, str, str]:
+        """Return how many bytes may be stored, who says so, and what would help."""
+        disk = shutil.disk_usage(self.settings.cache).free
+        grow = max(0, self.settings.cache_limit - self.cache.size)
+        if disk <= grow:
+            return disk, "the disk has", "free some"
+        return grow, "the cache may grow by", "raise --cache-limit"
+
+
+def agreed(work: Work, yes: bool, kept: bool = True) -> bool:
+    """Say whether the work shall begin; the user is asked where it is long and `yes` is False.
+
+    A sample is made only where the number of tiles leaves doubt. kept: whether the tiles have to
+    stay in the cache. Raises CacheError where they cannot, RegionError where nobody can be asked.
+    """
+    left = Stored(work.cache, work.world).left(work.region)
+    doubtful = kept and 2 * left * TYPICAL_BYTES > work.room()[0]
+    if not doubtful and (yes or left <= UNASKED_TILES):
+        return True
+    say("Making a few tiles to see what the region takes")
+    found = work.estimate()
+    if kept:
+        check_room(work, found)
+    if yes or left <= UNASKED_TILES:
+        return True
+    if found.seconds <= ASK_SECONDS and found.size <= ASK_BYTES:
+        return True
+    return _asked(
+        f"{work.region.shape.name} takes {found.made:,} tiles that are not stored, about "
+        f"{found.size / 1e9:,.1f} GB in {duration(found.seconds)}"
+    )
+
+
+def check_room(work: Work, found: Estimate) -> None:
+    """Raise CacheError if a region cannot fit on the disk or in the cache's limit."""
+    room, what, advice = work.room()
+    if found.size > room:
+        raise CacheError(
+            f"the region needs about {found.size / 1e9:,.1f} GB more and {what} "
+            f"{room / 1e9:,.1f} GB, expected enough: {advice}, or give a smaller region or fewer "
+            "zooms"
+        )
+
+
+def _asked(what: str) -> bool:
+    if not sys.stdin.isatty():
+        raise RegionError(f"{what}; expected --yes for so much, a smaller region or fewer zooms")
+    print(f"{what}. Begin? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
