@@ -109,7 +109,8 @@ EXAMPLES = {
     "bench": """\
   elsewhere bench
   elsewhere bench --quick --json
-  elsewhere bench --http            stored tiles, against nginx and under load""",
+  elsewhere bench --http            stored tiles, against nginx and under load
+  elsewhere bench --views --busy 2  first views, while two processes compute beside""",
 }
 
 STOPPED = {

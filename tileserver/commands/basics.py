@@ -19,7 +19,7 @@ from generator.tile import TILE_SIZE, Tile
 from tileserver.batch.geotiff import WORLD_METRES
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands import bench as benchmark
-from tileserver.commands import webbench
+from tileserver.commands import viewbench, webbench, websites
 from tileserver.commands.configtext import read_settings
 from tileserver.encode import encode_png
 from tileserver.making.loading import load_renderer
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 SERVED = ("seed", "base", "tone", "weights", "memory", "steps", "threads")
-"""Settings that `bench --http` hands on to the server it measures."""
+"""Settings that `bench --http` and `--views` hand on to the server they measure."""
 
 
 def load_world(settings: Settings) -> Cascade:
@@ -134,8 +134,8 @@ def window_progress() -> Iterator[Callable[[int, int], None]]:
 def bench(args: argparse.Namespace) -> int:
     """Measure this machine."""
     settings = read_settings(args)
-    if args.http:
-        return _bench_http(args)
+    if args.http or args.views:
+        return _bench_server(args)
     world = load_world(settings)
     say("Measuring from empty caches; this takes a minute or two")
     report = benchmark.bench(world, settings.seed, args.quick)
@@ -143,7 +143,7 @@ def bench(args: argparse.Namespace) -> int:
     return 0
 
 
-def _bench_http(args: argparse.Namespace) -> int:
+def _bench_server(args: argparse.Namespace) -> int:
     """Measure a server of its own, started with the same flags."""
     given = {name: getattr(args, name, None) for name in ("config", *SERVED)}
     flags = [
@@ -154,6 +154,11 @@ def _bench_http(args: argparse.Namespace) -> int:
     ]
     say("Measuring a server with a cache of its own; this takes about two minutes")
     command = [sys.executable, "-m", "tileserver", "serve", *flags]
-    report = webbench.webbench(command, args.quick)
-    print(json.dumps(report, indent=2) if args.json else webbench.table(report))
+    if args.views:
+        with websites.fresh(command) as (address, _):
+            report = viewbench.viewbench(address, 1 if args.quick else viewbench.ROUNDS, args.busy)
+        show = viewbench.table
+    else:
+        report, show = webbench.webbench(command, args.quick), webbench.table
+    print(json.dumps(report, indent=2) if args.json else show(report))
     return 0

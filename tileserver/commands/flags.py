@@ -168,7 +168,18 @@ def bench(sub: Parser) -> None:
     sub.add_argument("--quick", action="store_true", help="a first idea within seconds")
     text = "measure stored tiles over HTTP instead, with wrk and nginx where they are installed"
     sub.add_argument("--http", action="store_true", help=text)
+    text = "measure first views over HTTP instead, asked for as the page asks"
+    sub.add_argument("--views", action="store_true", help=text)
+    text = "with --views: processes that compute beside the server, 0 to 64 (default 0)"
+    sub.add_argument("--busy", metavar="N", type=read(parse_busy), default=0, help=text)
     sub.add_argument("--json", action="store_true", help="print JSON")
+
+
+def parse_busy(text: str) -> int:
+    """Return the number of busy processes. Raises ValueError."""
+    if not (text.isascii() and text.isdecimal() and int(text) <= 64):
+        raise ValueError(f"--busy is {text!r}, expected a whole number from 0 to 64")
+    return int(text)
 
 
 def cache_stats(sub: Parser) -> None:

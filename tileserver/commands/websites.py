@@ -70,6 +70,15 @@ def server(command: list[str], cache: Path, patience: float = 120.0) -> Iterator
                 process.kill()
 
 
+@contextlib.contextmanager
+def fresh(command: list[str]) -> Iterator[tuple[str, Path]]:
+    """Start a server on an empty cache; give its address and the cache, which goes afterwards."""
+    with tempfile.TemporaryDirectory(prefix="elsewhere-bench-") as folder:
+        cache = Path(folder) / "cache"
+        with server(command, cache) as address:
+            yield address, cache
+
+
 def store(address: str, path: Path, payload: bytes) -> str:
     """Put a tile into the cache of a running server, and return its URL."""
     wait(lambda: status(f"{address}/0/0/0.png") == 200, 30)
