@@ -31,27 +31,28 @@ class Sink(Protocol):
     """A picture being written."""
 
     def write(self, x0: int, y0: int, pixels: Pixels) -> None:
-        """Write uint8 [h, w, 3] with its upper left pixel at (x0, y0). Raises ImageError."""
+        """Write uint8 [h, w, bands] with its upper left pixel at (x0, y0). Raises ImageError."""
 
 
 @contextmanager
 def create_picture(
-    path: Path, width: int, height: int, place: Georeference | None = None
+    path: Path, width: int, height: int, place: Georeference | None = None, *, bands: int = 3
 ) -> Iterator[Sink]:
     """Create a PNG, JPEG or TIFF by the name's ending; an error inside leaves no target.
 
     A TIFF holds the georeference itself; PNG and JPEG get its transform as a world file beside
-    them. Raises ImageError with one sentence, before the first piece where it can be known then.
+    them, and its reference system as a .prj. bands: 3, or 4 with alpha. Raises ImageError with one
+    sentence, before the first piece where it can be known then.
     """
-    _check_target(path, width, height)
+    check_target(path, width, height, bands)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    rasterio = find_rasterio() if path.suffix.lower() in TIFF_SUFFIXES else None
+    rasterio = find_rasterio() if is_streamed(path) else None
     try:
         if rasterio is not None:
-            with _tiff(rasterio, part, (width, height), place) as target:
+            with _tiff(rasterio, part, (width, height, bands), place) as target:
                 yield _Tiff(path, target)
         else:
-            whole = _Whole(width, height)
+            whole = _Whole(width, height, bands)
             yield whole
             Image.fromarray(whole.pixels).save(part, **_options(path))
             if place is not None:
@@ -66,8 +67,8 @@ def create_picture(
 class _Whole:
     """The picture in memory."""
 
-    def __init__(self, width: int, height: int) -> None:
-        self.pixels = np.zeros((height, width, 3), np.uint8)
+    def __init__(self, width: int, height: int, bands: int) -> None:
+        self.pixels = np.zeros((height, width, bands), np.uint8)
 
     def write(self, x0: int, y0: int, pixels: Pixels) -> None:
         self.pixels[y0 : y0 + pixels.shape[0], x0 : x0 + pixels.shape[1]] = pixels
@@ -86,18 +87,24 @@ class _Tiff:
 
 @contextmanager
 def _tiff(
-    rasterio: Any, part: Path, size: tuple[int, int], place: Georeference | None
+    rasterio: Any, part: Path, size: tuple[int, int, int], place: Georeference | None
 ) -> Iterator[Any]:
-    georeference = {}
-    if place is not None:
+    georeference: dict[str, Any] = {}
+    if place is not None and place.points:
+        names = ("col", "row", "x", "y", "z")
+        control = rasterio.control.GroundControlPoint
+        points = [control(**dict(zip(names, point, strict=True))) for point in place.points]
+        georeference = {"crs": place.crs, "gcps": points}
+    elif place is not None:
         georeference = {"crs": place.crs, "transform": rasterio.Affine(*place.transform)}
+    alpha = {"alpha": "YES"} if size[2] == 4 else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         try:
             target = rasterio.open(
-                part, "w", driver="GTiff", width=size[0], height=size[1], count=3, dtype="uint8",
-                photometric="RGB", tiled=True, blockxsize=256, blockysize=256,
-                compress="deflate", predictor=2, BIGTIFF="IF_SAFER", **georeference,
+                part, "w", driver="GTiff", width=size[0], height=size[1], count=size[2],
+                dtype="uint8", photometric="RGB", tiled=True, blockxsize=256, blockysize=256,
+                compress="deflate", predictor=2, BIGTIFF="IF_SAFER", **georeference, **alpha,
             )  # fmt: skip
             with target:
                 yield target
@@ -105,7 +112,13 @@ def _tiff(
             raise OSError(str(error)) from error
 
 
-def _check_target(path: Path, width: int, height: int) -> None:
+def is_streamed(path: Path) -> bool:
+    """Whether a picture of that name is written by rasterio: of any size, with its place inside."""
+    return path.suffix.lower() in TIFF_SUFFIXES and find_rasterio() is not None
+
+
+def check_target(path: Path, width: int, height: int, bands: int = 3) -> None:
+    """Raise ImageError where a picture of that size and so many bands cannot be written."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ImageError(f"image {path} has the ending {suffix!r}, expected {', '.join(SUFFIXES)}")
@@ -115,11 +128,14 @@ def _check_target(path: Path, width: int, height: int) -> None:
         raise ImageError(f"image {path} is a directory, expected a file to write")
     if not os.access(path.parent, os.W_OK):
         raise ImageError(f"image {path} cannot be written: {path.parent} is read-only")
-    streamed = suffix in TIFF_SUFFIXES and find_rasterio() is not None
-    if not streamed and width * height > MAX_PIXELS:
+    if not is_streamed(path) and width * height > MAX_PIXELS:
         raise ImageError(
             f"image {path} would have {width} x {height} pixels, expected at most "
             f"{MAX_PIXELS // 1_000_000} million: write a .tif with elsewhere[geo] installed"
+        )
+    if suffix in (".jpg", ".jpeg") and bands == 4:
+        raise ImageError(
+            f"image {path} would have holes, which JPEG cannot hold, expected .png or .tif"
         )
     if suffix in (".jpg", ".jpeg") and max(width, height) > _JPEG_SIDE:
         raise ImageError(
@@ -137,8 +153,28 @@ def _options(path: Path) -> dict[str, Any]:
 
 
 def _write_world_file(path: Path, place: Georeference) -> None:
-    """Write the transform as six lines, the last two the centre of the upper left pixel."""
+    """Write the transform as six lines, the last two the centre of the upper left pixel.
+
+    The reference system becomes a .prj, as Esri writes it where that is possible. Control points
+    have no such file.
+    """
+    if place.points:
+        return
     a, b, c, d, e, f = place.transform
     lines = (a, d, b, e, c + (a + b) / 2, f + (d + e) / 2)
     target = path.with_suffix(_WORLD_FILES[path.suffix.lower()])
     target.write_text("".join(f"{value!r}\n" for value in lines), encoding="ascii")
+    if place.crs is not None:
+        path.with_suffix(".prj").write_text(_projection(place.crs), encoding="utf-8")
+
+
+def _projection(crs: str) -> str:
+    rasterio = find_rasterio()
+    if rasterio is None:
+        return crs
+    known = rasterio.crs.CRS.from_user_input(crs)
+    try:
+        wkt: str = known.to_wkt(version=rasterio.enums.WktVersion.WKT1_ESRI)
+    except rasterio.errors.CRSError:
+        wkt = known.to_wkt()
+    return wkt

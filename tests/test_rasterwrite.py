@@ -1,5 +1,6 @@
 """Writing pictures: pieces, georeference, nothing left behind by a failure."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,6 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator import raster, rasterwrite
 from generator.errors import ImageError
 from generator.raster import Georeference, read_picture
 from generator.rasterwrite import create_picture
@@ -37,8 +37,7 @@ def test_pieces_make_the_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, with_rasterio: bool
 ) -> None:
     if not with_rasterio:
-        monkeypatch.setattr(raster, "find_rasterio", lambda: None)
-        monkeypatch.setattr(rasterwrite, "find_rasterio", lambda: None)
+        monkeypatch.setitem(sys.modules, "rasterio", None)
     pixels = noise(301, 517)
     write(tmp_path / name, pixels)
     assert np.array_equal(read_picture(tmp_path / name), pixels)
