@@ -85,21 +85,17 @@ def open_upscaling(
     with open_picture(source, reading or Reading()) as picture:
         masked = picture.masked
         factor = SCALE**stages
-        check_target(target, factor * picture.width, factor * picture.height, 4 if masked else 3)
-        ground = ground_of(picture)
+        place, size = picture.place, (factor * picture.width, factor * picture.height)
+        ground = None if place is None else ground_of(place, picture.width, picture.height)
+        check_target(target, *size, 4 if masked else 3)
         notes = [*picture.notes, *resolution_notes(f"image {source}", ground, gsd)]
-        if picture.place is not None and picture.place.points and not is_streamed(target):
+        if place is not None and place.points and not is_streamed(target):
             notes.append(
                 f"image {source} is placed by ground control points, which only a .tif written "
                 f"with rasterio keeps: {target} will have no place"
             )
         latitude = None if ground is None else ground.lat
         yield Upscaling(picture, target, Chain(gsd, stages, seed, latitude), masked, tuple(notes))
-
-
-def ground_of(picture: OpenedPicture) -> Ground | None:
-    """Return the ground of a picture's middle pixel, None where it is unknown."""
-    return None if picture.place is None else _ground(picture.place, picture.width, picture.height)
 
 
 def resolution_notes(name: str, ground: Ground | None, gsd: float) -> list[str]:
@@ -112,7 +108,8 @@ def resolution_notes(name: str, ground: Ground | None, gsd: float) -> list[str]:
     return [f"{name} says {own:.4g} m per pixel, but --gsd says {gsd:.4g}: this is what counts"]
 
 
-def _ground(place: Georeference, width: int, height: int) -> Ground | None:
+def ground_of(place: Georeference, width: int, height: int) -> Ground | None:
+    """Return the ground of a picture's middle pixel, None where it is unknown."""
     try:
         return Projected("the picture", place).at(width / 2, height / 2)
     except ImageryError:

@@ -101,6 +101,10 @@ class GdalPicture:
             for row in range(0, self._images[0].height, _STRIP)
         )
 
+    def held(self) -> bool:
+        """Return False: every window is read from the file."""
+        return False
+
     def read(
         self, x0: int, y0: int, width: int, height: int, size: tuple[int, int] | None = None
     ) -> Pixels:

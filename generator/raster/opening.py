@@ -52,6 +52,9 @@ class OpenedPicture(Protocol):
     @property
     def masked(self) -> bool: ...  # noqa: D102  # said above
 
+    def held(self) -> bool:
+        """Decode the picture if that is done whole; whether it was, and needs no file any more."""
+
     def read(
         self, x0: int, y0: int, width: int, height: int, size: tuple[int, int] | None = None
     ) -> Pixels:

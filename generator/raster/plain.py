@@ -77,6 +77,11 @@ class PlainPicture:
         """Whether some pixel is not opaque."""
         return self._whole()[1] is not None
 
+    def held(self) -> bool:
+        """Decode the picture, which then needs no file any more. Raises ImageError."""
+        self._whole()
+        return True
+
     def read(
         self, x0: int, y0: int, width: int, height: int, size: tuple[int, int] | None = None
     ) -> Pixels:
