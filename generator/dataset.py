@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
+from generator import notice as notices
 from generator.errors import DatasetError, ImageError
 from generator.samplesheet import encoded, sheet
 
@@ -29,8 +30,6 @@ SHEET = "sheet.webp"
 
 FORMATS = ("png", "webp")
 """Both without loss."""
-
-_DESCRIPTION = 0x010E
 
 Pixels = NDArray[np.uint8]
 Row = dict[str, Any]
@@ -111,11 +110,9 @@ class Folder:
         """Return uint8 [h, w, 3] as the bytes of a file, the same for the same pixels."""
         stream, image = io.BytesIO(), Image.fromarray(pixels)
         if self.format == "png":
-            info = PngImagePlugin.PngInfo()
-            info.add_text("Description", self.notice)
-            image.save(stream, "PNG", pnginfo=info)
+            image.save(stream, "PNG", **notices.save_options("PNG", self.notice))
         else:
-            image.save(stream, "WEBP", lossless=True, exif=self._exif())
+            image.save(stream, "WEBP", lossless=True, exif=notices.exif(self.notice))
         return stream.getvalue()
 
     def finish(
@@ -135,12 +132,7 @@ class Folder:
         self._write(self.path / LIST, f"[\n{listed}\n]\n".encode())
         canvas = sheet(shown)
         if canvas is not None:
-            self._write(self.path / SHEET, encoded(canvas, self._exif()))
-
-    def _exif(self) -> Image.Exif:
-        exif = Image.Exif()
-        exif[_DESCRIPTION] = self.notice
-        return exif
+            self._write(self.path / SHEET, encoded(canvas, notices.exif(self.notice)))
 
     def _write(self, target: Path, content: bytes) -> None:
         part = target.with_name(f".{target.name}.{os.getpid()}.part")

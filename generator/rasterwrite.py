@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from generator.errors import ImageError
+from generator.notice import NOTICE, gdal_tags, save_options
 from generator.raster import MAX_PIXELS, SUFFIXES, TIFF_SUFFIXES, Georeference, find_rasterio
 
 if TYPE_CHECKING:
@@ -36,13 +37,20 @@ class Sink(Protocol):
 
 @contextmanager
 def create_picture(
-    path: Path, width: int, height: int, place: Georeference | None = None, *, bands: int = 3
+    path: Path,
+    width: int,
+    height: int,
+    place: Georeference | None = None,
+    notice: str = NOTICE,
+    *,
+    bands: int = 3,
 ) -> Iterator[Sink]:
     """Create a PNG, JPEG or TIFF by the name's ending; an error inside leaves no target.
 
-    A TIFF holds the georeference itself; PNG and JPEG get its transform as a world file beside
-    them, and its reference system as a .prj. bands: 3, or 4 with alpha. Raises ImageError with one
-    sentence, before the first piece where it can be known then.
+    notice: what the file says of its origin. bands: 3, or 4 with alpha. A TIFF holds the
+    georeference itself; PNG and JPEG get its transform as a world file beside them, and its
+    reference system as a .prj. Raises ImageError with one sentence, before the first piece where it
+    can be known then.
     """
     check_target(path, width, height, bands)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -50,11 +58,12 @@ def create_picture(
     try:
         if rasterio is not None:
             with _tiff(rasterio, part, (width, height, bands), place) as target:
+                target.update_tags(**gdal_tags(notice))
                 yield _Tiff(path, target)
         else:
             whole = _Whole(width, height, bands)
             yield whole
-            Image.fromarray(whole.pixels).save(part, **_options(path))
+            Image.fromarray(whole.pixels).save(part, **_options(path, notice))
             if place is not None:
                 _write_world_file(path, place)
         part.replace(path)
@@ -143,13 +152,14 @@ def check_target(path: Path, width: int, height: int, bands: int = 3) -> None:
         )
 
 
-def _options(path: Path) -> dict[str, Any]:
+def _options(path: Path, notice: str) -> dict[str, Any]:
     suffix = path.suffix.lower()
+    options: dict[str, Any] = {"format": "TIFF", "compression": "tiff_adobe_deflate"}
     if suffix in (".jpg", ".jpeg"):
-        return {"format": "JPEG", "quality": 95, "subsampling": 0}
+        options = {"format": "JPEG", "quality": 95, "subsampling": 0}
     if suffix == ".png":
-        return {"format": "PNG"}
-    return {"format": "TIFF", "compression": "tiff_adobe_deflate"}
+        options = {"format": "PNG"}
+    return options | save_options(options["format"], notice)
 
 
 def _write_world_file(path: Path, place: Georeference) -> None:

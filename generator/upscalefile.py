@@ -14,6 +14,7 @@ import numpy as np
 
 from generator.errors import ImageError, ImageryError
 from generator.imagery.place import Ground, Projected
+from generator.notice import DETAIL_NOTICE
 from generator.parentpicture import SCALE
 from generator.raster import Filled, Georeference, OpenedPicture, Picture, Reading, open_picture
 from generator.rasterwrite import check_target, create_picture, is_streamed
@@ -46,7 +47,7 @@ class Upscaling:
         made = chain(cascade, parent, self.settings)
         place = source.place.finer(factor) if source.place else None
         size, bands = (made[-1].width, made[-1].height), 4 if self.masked else 3
-        with create_picture(self.target, *size, place, bands=bands) as sink:
+        with create_picture(self.target, *size, place, DETAIL_NOTICE, bands=bands) as sink:
             for x, y, pixels in windows(made, progress):
                 sink.write(x, y, self._with_holes(x, y, pixels) if self.masked else pixels)
 

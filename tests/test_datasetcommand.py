@@ -77,7 +77,7 @@ def test_variants_are_written_and_said(photos: Path, capsys: Capture) -> None:
     assert sorted(path.name for path in Path("out/sea").iterdir()) == [f"a-{n}.png" for n in "012"]
     with Image.open("out/wood/b-2.png") as image:
         assert image.size == (48, 64)
-        assert "no real place" in image.info["Description"]
+        assert "no real place" in image.info["Disclaimer"]
 
 
 def test_a_dry_run_writes_nothing(photos: Path, capsys: Capture) -> None:

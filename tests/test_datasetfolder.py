@@ -27,7 +27,7 @@ def test_pictures_lose_nothing_and_say_what_they_are(tmp_path: Path, format: str
     assert made.has(name)
     with Image.open(tmp_path / "out" / name) as image:
         assert np.array_equal(np.asarray(image), PIXELS)
-        said = image.info.get("Description") or image.getexif()[0x010E]
+        said = image.info.get("Disclaimer") or image.getexif()[0x010E]
     assert said == "Not a real place."
     assert made.encoded(PIXELS) == (tmp_path / "out" / name).read_bytes()
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from tileserver.encode import NOTICE, decode_png, encode, encode_png, joined
+from generator.notice import NOTICE
+from tileserver.encode import decode_png, encode, encode_png, joined
 from tileserver.encoding import Encoding
 
 

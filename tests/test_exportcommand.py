@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import signal
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from generator.block import Block
+from generator.errors import WeightsError
 from generator.tile import Tile
 from tests import pmtiles_spec
 from tests.fakes import FakeRenderer
 from tileserver.cli import main
 from tileserver.commands import basics as commands
 from tileserver.commands import export as exportcommand
+from tileserver.making.models import FILE
 from tileserver.regions.region import Region
 from tileserver.regions.tileid import tile_id
+from tileserver.settings import Settings
 
 Capture = pytest.CaptureFixture[str]
 ALPS = ["--bbox", "6,45.5,12,47.5", "--zooms", "0-6"]
@@ -61,6 +65,44 @@ def test_only_what_is_stored_and_how_much_is_not(renderer: FakeRenderer, capsys:
     assert Block(Tile(4, 8, 5)) not in [block for _, block in renderer.calls]
 
 
+def test_what_is_stored_is_exported_without_weights(
+    renderer: FakeRenderer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
+) -> None:
+    def missing(settings: Settings) -> FakeRenderer:
+        raise WeightsError("cannot read the weights")
+
+    assert main(["export", "a.mbtiles", *ALPS, "--seed", "7"]) == 0
+    monkeypatch.setattr(commands, "load_world", missing)
+    assert main(["export", "b.mbtiles", *ALPS, "--seed", "7", "--cached"]) == 0
+    # The same in a copy of the cache to which no model was ever written down.
+    (tmp_path / "tiles" / FILE).unlink()
+    assert main(["export", "c.mbtiles", *ALPS, "--seed", "7", "--cached"]) == 0
+    for name in ("b.mbtiles", "c.mbtiles"):
+        assert len(tiles(name)) == len(REGION)
+        assert tiles(name) == tiles("a.mbtiles")
+    capsys.readouterr()
+    assert main(["export", "d.mbtiles", *ALPS, "--seed", "8", "--cached"]) == 2
+    assert "no tile of world 8 is stored" in capsys.readouterr().err
+
+
+def test_which_of_several_stored_worlds_is_meant_is_not_guessed(
+    renderer: FakeRenderer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    box = ["--bbox", "6,45.5,7,46", "--zooms"]
+    other = FakeRenderer(name="other")
+    for fake, name, zoom in ((renderer, "a.mbtiles", "1"), (other, "b.mbtiles", "2")):
+        monkeypatch.setattr(commands, "load_world", lambda settings, fake=fake: fake)
+        assert main(["export", name, *box, zoom]) == 0
+        (tmp_path / "tiles" / FILE).unlink()
+    assert main(["export", "c.mbtiles", *box, "0-3", "--cached"]) == 0
+    assert tiles("c.mbtiles") == tiles("b.mbtiles") != tiles("a.mbtiles")
+
+
+def tiles(name: str) -> list[tuple[int, int, int, bytes]]:
+    with contextlib.closing(sqlite3.connect(name)) as base:
+        return sorted(base.execute("SELECT * FROM tiles"))
+
+
 def test_a_polygon_and_a_format(renderer: FakeRenderer) -> None:
     ring = [[6, 45.5], [12, 45.5], [12, 47.5], [6, 45.5]]
     Path("a.geojson").write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
@@ -78,21 +120,29 @@ def test_an_existing_file_is_kept_unless_forced(renderer: FakeRenderer, capsys: 
     assert Path("a.pmtiles").read_bytes()[:7] == b"PMTiles"
 
 
+def test_zooms_that_are_left_out_are_named(renderer: FakeRenderer, capsys: Capture) -> None:
+    assert main(["export", "a.pmtiles", "--bbox", "6,45.5,7,46", "--zooms", "0-1,3,6"]) == 0
+    error = capsys.readouterr().err
+    assert "Note: zoom 2 between 1 and 3 will be missing" in error
+    assert "Note: zooms 4 to 5 between 3 and 6 will be missing" in error
+    assert "--zooms 3-6 has them" in error
+    assert main(["export", "b.pmtiles", "--bbox", "6,45.5,7,46", "--zooms", "4-6"]) == 0
+    assert "Note" not in capsys.readouterr().err
+
+
 def test_being_told_to_stop_leaves_nothing_half(
     renderer: FakeRenderer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Stopping(FakeRenderer):
         def compute(self, seed, block, read):  # type: ignore[no-untyped-def]
             if block.top.z == 6:
-                os.kill(os.getpid(), signal.SIGTERM)
+                raise KeyboardInterrupt
             return super().compute(seed, block, read)
 
-    before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(commands, "load_world", lambda settings: Stopping())
     assert main(["export", "a.pmtiles", *ALPS]) == 130
-    assert "was not written" in capsys.readouterr().err
+    assert "Stopped; a.pmtiles was not written." in capsys.readouterr().err
     assert os.listdir() == []
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize(
@@ -103,7 +153,7 @@ def test_being_told_to_stop_leaves_nothing_half(
         (["none/a.pmtiles", *ALPS], "to be a directory"),
         (["a.pmtiles", "--polygon", "none.geojson", "--zooms", "3"], "cannot be read"),
         (["a.pmtiles", *ALPS, "--nice", "30"], "expected 0 to 19"),
-        (["a.pmtiles", *ALPS, "--cached"], "no tile of the region is stored"),
+        (["a.pmtiles", *ALPS, "--cached"], "no tile of world 0 is stored"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(

@@ -93,5 +93,5 @@ def test_who_has_the_key_gets_it_into_the_addresses(tmp_path: Path) -> None:
             whole = source.read(out_shape=(3, 256, 256))
         png = server.get("7/0/0/0.png").content
         assert np.array_equal(whole.transpose(1, 2, 0), decode_png(png))
-        assert server.get("7/1/0/0.png").status_code == 404
+        assert server.get("7/6/0/0.png").status_code == 404
         assert "key=" not in server.get("7/gdal.xml?key=wrong").text

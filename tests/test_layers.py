@@ -22,7 +22,7 @@ LAYERS = {
 
 # The folders of tileserver/: each may import itself, those before it, and the modules beside them.
 ORDER = (
-    "regions", "cache", "making", "documents", "serving", "processes", "batch", "commands"
+    "regions", "cache", "making", "documents", "serving", "processes", "batch", "flying", "commands"
 )  # fmt: skip
 ENTRANCES = {"tileserver.cli", "tileserver.__main__"}
 
@@ -39,7 +39,10 @@ CONFINED = {
     "pystac": {"generator.imagery"},
     "pystac_client": {"generator.imagery"},
     "requests": {"generator.imagery"},
-    "shapely": {"tileserver.regions.polygon"},
+    "shapely": {"tileserver.regions"},
+    "pyogrio": {"tileserver.regions"},
+    "pyproj": {"tileserver.regions"},
+    "av": {"tileserver.flying.encoders"},
     "pmtiles": {"tileserver.batch.pmtilesfile"},
 }
 

@@ -19,11 +19,14 @@ KEY = {"x-api-key": "a-long-enough-key"}
 
 @asynccontextmanager
 async def site(
-    directory: Path, client: str = "9.9.9.9", **values: Any
+    directory: Path,
+    client: str = "9.9.9.9",
+    renderer: FakeRenderer | None = None,
+    **values: Any,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Give a client with an address of its own to an application in this process."""
     settings = Settings(cache=directory, api_key=KEY["x-api-key"], **values)
-    app = create_app(settings, FakeRenderer())
+    app = create_app(settings, renderer or FakeRenderer())
     transport = httpx.ASGITransport(app, client=(client, 1))
     async with (
         app.router.lifespan_context(app),
@@ -57,16 +60,40 @@ def test_a_used_up_budget_is_a_429_that_says_when(tmp_path: Path) -> None:
 
 def test_a_cached_only_server_makes_nothing_but_for_the_key(tmp_path: Path) -> None:
     async def check(client: httpx.AsyncClient) -> None:
-        refused = await client.get("/5/1/1.png")
+        refused = await client.get("/6/1/1.png")
         assert refused.status_code == 404
         assert refused.headers["cache-control"] == "no-store"
         assert "makes none on request" in refused.json()["detail"]
-        assert (await client.get("/5/1/1.webp")).status_code == 404
-        assert (await client.get("/5/1/1.png", headers=KEY)).status_code == 200
-        assert (await client.get("/5/1/1.png")).status_code == 200
-        assert (await client.get("/5/1/1.webp")).status_code == 200
+        assert (await client.get("/6/1/1.webp")).status_code == 404
+        assert (await client.get("/6/1/1.png", headers=KEY)).status_code == 200
+        assert (await client.get("/6/1/1.png")).status_code == 200
+        assert (await client.get("/6/1/1.webp")).status_code == 200
 
     run(check, directory=tmp_path, cached_only=True)
+
+
+def test_a_cached_only_server_serves_the_base_map(tmp_path: Path) -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        for zoom in range(6):
+            assert (await client.get(f"/{zoom}/0/0.png")).status_code == 200
+        assert (await client.get("/5/1/1.webp")).status_code == 200
+        assert (await client.get("/4/1/1@2x.png")).status_code == 200
+        # Twice the pixels of zoom 5 are the network's tiles of zoom 6.
+        assert (await client.get("/5/1/1@2x.png")).status_code == 404
+
+    run(check, directory=tmp_path, cached_only=True)
+
+
+def test_a_cached_only_server_serves_a_deeper_base_map_too(tmp_path: Path) -> None:
+    class Deep(FakeRenderer):
+        def describe(self) -> dict[str, object]:
+            return super().describe() | {"base_zoom": 7}
+
+    async def check(client: httpx.AsyncClient) -> None:
+        assert (await client.get("/7/1/1.png")).status_code == 200
+        assert (await client.get("/8/1/1.png")).status_code == 404
+
+    run(check, renderer=Deep(), directory=tmp_path, cached_only=True)
 
 
 def test_metrics_and_reasons_are_not_for_strangers(tmp_path: Path) -> None:

@@ -98,6 +98,16 @@ def test_a_polygon_is_seeded_and_no_more(renderer: FakeRenderer, tmp_path: Path)
     assert whole / 2 < stored < whole
 
 
+def test_what_a_polygon_file_holds_besides_is_said(renderer: FakeRenderer, capsys: Capture) -> None:
+    point = {"type": "Point", "coordinates": [7, 46]}
+    document = {"type": "GeometryCollection", "geometries": [POLYGON, point]}
+    Path("alps.geojson").write_text(json.dumps(document))
+    assert main(["seed", "--polygon", "alps.geojson", "--zooms", "3", "--dry-run"]) == 0
+    assert "is left out: 1 x Point" in capsys.readouterr().err
+    assert main(["seed", "--bbox", "6,45,7,46", "--layer", "a", "--zooms", "3"]) == 2
+    assert "beside --polygon only" in capsys.readouterr().err
+
+
 def test_the_region_is_pinned_unless_told_otherwise(renderer: FakeRenderer, tmp_path: Path) -> None:
     assert main([*ALPS, "--no-pin"]) == 0
     cache = TileCache.open(tmp_path / "tiles")

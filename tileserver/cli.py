@@ -1,19 +1,21 @@
 """The command line: `elsewhere serve | seed | export | cache | render | upscale | ...`.
 
 Exit status: 0 done, 1 done in part (seeding left holes), 2 asked for something that cannot be
-done (one sentence on standard error), 130 stopped by Ctrl-C.
+done (one sentence on standard error), 130 stopped by Ctrl-C or SIGTERM (one line there).
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 
+from generator import stopping
 from generator.errors import GeneratorError
-from tileserver.commands import datasetflags, flags, memoryflags
+from tileserver.commands import datasetflags, flags, flyflags, memoryflags
 from tileserver.commands.flags import Parser
 from tileserver.errors import ServerError
 
@@ -23,6 +25,7 @@ EXAMPLES = {
   elsewhere serve --seed 7 --port 9000       another Earth, another port
   elsewhere seed --bbox 5.9,45.8,10.5,47.8 --zooms 0-13
   elsewhere export alps.pmtiles --bbox 5.9,45.8,10.5,47.8 --zooms 0-11
+  elsewhere fly "46.5,7.6 47.4,8.5" -o film.mp4 --altitude 400km:5km
   elsewhere render 13/4268/2891 -o tile.png
   elsewhere memory build photos -o mine.bank
   elsewhere upscale photo.tif large.tif --gsd 64 --stages 2""",
@@ -41,8 +44,15 @@ EXAMPLES = {
   greater than its east crosses the dateline.""",
     "export": """  elsewhere export alps.pmtiles --bbox 5.9,45.8,10.5,47.8 --zooms 0-11
   elsewhere export fiji.mbtiles --bbox 177,-19,-178,-16 --zooms 0-9 --format webp
+  elsewhere export alps.gpkg --bbox 5.9,45.8,10.5,47.8 --zooms 0-11 --format jpg
   elsewhere export alps.tif --polygon alps.geojson --zooms 11
   elsewhere export all.pmtiles --bbox -180,-85,180,85 --zooms 0-15 --cached --force""",
+    "fly": """\
+  elsewhere fly "46.5,7.6 47.4,8.5" -o film.mp4 --altitude 400km:5km
+  elsewhere fly "30.0,31.2 24.1,32.9" -o nile.webp --altitude 60km --size 384x216 --fps 12
+  elsewhere fly path.geojson -o frames --altitude 40km --seconds 20 --seed 7
+  elsewhere fly path.geojson -o film.mp4 --altitude 40km --dry-run
+  The same command again continues a film that was stopped, even by kill -9.""",
     "render": """\
   elsewhere render 15/17073/11564 -o tile.png
   elsewhere render 9/266/180 --seed 7 --no-cache -o - > tile.png""",
@@ -102,6 +112,18 @@ EXAMPLES = {
   elsewhere bench --http            stored tiles, against nginx and under load""",
 }
 
+STOPPED = {
+    "seed": "the same command goes on from here",
+    "export": "{output} was not written. What was made is stored",
+    "render": "{output} was not written",
+    "upscale": "{output} was not written",
+    "planet": "{output} was not written",
+    "build": "the same command goes on from here",
+    "pairs": "the same command goes on from here",
+    "variants": "the same command goes on from here",
+}
+"""What is left of a command that was told to stop."""
+
 SHARED = {
     "cache": ("DIR", "folder of the tile cache (default: elsewhere in the user's cache folder)"),
     "cache-limit": ("SIZE", "size that the cache may reach, such as 20GB"),
@@ -158,7 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run: Callable[[argparse.Namespace], int] = getattr(import_module(module), name)
         return run(args)
     except KeyboardInterrupt:
-        return 130
+        stopping.say(stopped(args))
+        return stopping.STATUS
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -170,12 +193,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
+def stopped(args: argparse.Namespace) -> str:
+    """Return what is said of a command that was told to stop."""
+    left = STOPPED.get(getattr(args, "action", args.command))
+    return f"Stopped; {left.format_map(vars(args))}." if left else "Stopped."
+
+
 def join_negative(arguments: list[str]) -> list[str]:
-    """Write '--bbox', '-10,…' as '--bbox=-10,…': a box may start with a minus sign."""
+    """Make '-10,…' no flag: '--bbox=-10,…' for a box, a space before it for the path of `fly`."""
     joined: list[str] = []
     for argument in arguments:
         if joined and joined[-1] == "--bbox" and argument[:2].lstrip("-").isdigit():
             joined[-1] += "=" + argument
+        elif re.match(r"-\d[\d.]*,", argument):  # a path's first latitude
+            joined.append(" " + argument)
         else:
             joined.append(argument)
     return joined
@@ -201,6 +232,9 @@ def parser() -> Parser:
     export = _command(commands, "export", "write a region to one file", *SHARED)
     export.set_defaults(run="tileserver.commands.export:export")
     flags.export(export)
+    fly = _command(commands, "fly", "film a flight over a world", *SHARED)
+    fly.set_defaults(run="tileserver.commands.fly:fly")
+    flyflags.fly(fly)
     _cache(commands)
     flags.render(_command(commands, "render", "write one tile to a file", *SHARED))
     model = ("seed", "weights", "memory", "steps", "threads")

@@ -53,9 +53,9 @@ class Settings:
     name. trust_proxy: whether X-Forwarded-* headers are believed. workers: web processes. nice: by
     how much the process that makes tiles yields to all others, 0 to 19. public: whether strangers
     may reach the server. render_budget: blocks of tiles made for one client per minute, None for
-    the default of `public` or else any number. cached_only: make no tiles for clients without the
-    key. api_key: opens what is closed to others. log_format: text or json. access_log: whether
-    every answer is logged.
+    the default of `public` or else any number. cached_only: make no tiles but the base map's for
+    clients without the key. api_key: opens what is closed to others. log_format: text or json.
+    access_log: whether every answer is logged.
     """
 
     host: str = "127.0.0.1"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from generator.tile import MAX_LATITUDE, Tile
 from tileserver.regions.region import Box
+
+VIEW_TILES = (4, 3)
+"""Columns and rows of tiles that a client's window has room for, 1024 x 768 pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,25 @@ class About:
         return west, max(south, -MAX_LATITUDE), east, min(north, MAX_LATITUDE)
 
     @property
-    def centre(self) -> tuple[float, float]:
-        """Return longitude and latitude of the middle, across the dateline too."""
+    def view(self) -> tuple[float, float, int]:
+        """Return longitude and latitude of the middle, and the zoom at which all is in view.
+
+        The middle is the map's, across the dateline too; the zoom is the deepest of `zooms` that
+        has the region on VIEW_TILES.
+        """
         west, _, east, _ = self.bbox
         _, south, _, north = self.bounds
-        longitude = (west + (east if east >= west else east + 360)) / 2
-        return (longitude + 180) % 360 - 180, (south + north) / 2
+        width = (east if east >= west else east + 360) - west
+        low, high = (math.asinh(math.tan(math.radians(edge))) for edge in (south, north))
+        sides = width / 360, (high - low) / (2 * math.pi)
+        fitting = [
+            zoom
+            for zoom in self.zooms
+            if all(side * 2**zoom <= most for side, most in zip(sides, VIEW_TILES, strict=True))
+        ]
+        longitude = (west + width / 2 + 180) % 360 - 180
+        latitude = math.degrees(math.atan(math.sinh((low + high) / 2)))
+        return longitude, latitude, fitting[-1] if fitting else self.zooms[0]
 
 
 class Archive(Protocol):

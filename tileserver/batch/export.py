@@ -1,4 +1,4 @@
-"""Exports a region to one file: PMTiles, MBTiles or GeoTIFF, by the name's ending.
+"""Exports a region to one file: PMTiles, MBTiles, GeoPackage or GeoTIFF, by the name's ending.
 
 The file is written beside its place under another name, read back and compared, and only then
 given its name: nobody ever sees a half one, and an older one stays until then.
@@ -14,8 +14,10 @@ from itertools import chain
 from pathlib import Path
 
 from generator.errors import GeneratorError
+from generator.raster import find_rasterio
 from generator.tile import Tile
 from tileserver.batch.archive import About, Archive, Checksum
+from tileserver.batch.geopackage import GeopackageFile
 from tileserver.batch.geotiff import GeotiffFile
 from tileserver.batch.mbtilesfile import MbtilesFile
 from tileserver.batch.pmtilesfile import PmtilesFile
@@ -28,7 +30,9 @@ from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
 from tileserver.regions.tileid import tile_of
 
-SUFFIXES = (".pmtiles", ".mbtiles", ".tif", ".tiff")
+GEOTIFF = (".tif", ".tiff")
+NEED_RASTERIO = (".gpkg", *GEOTIFF)
+SUFFIXES = (".pmtiles", ".mbtiles", *NEED_RASTERIO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,9 @@ def check_target(path: Path, zooms: tuple[int, ...], force: bool) -> None:
         raise ExportError(f"{path} is a directory, expected a file to write")
     if path.exists() and not force:
         raise ExportError(f"{path} is there already, expected a new name, or --force to replace it")
-    if path.suffix.lower() in SUFFIXES[2:] and len(zooms) != 1:
+    if path.suffix.lower() in NEED_RASTERIO and find_rasterio() is None:
+        raise ExportError(f"writing {path.suffix} needs rasterio: install elsewhere[geo]")
+    if path.suffix.lower() in GEOTIFF and len(zooms) != 1:
         raise ExportError(f"a GeoTIFF holds one zoom and {len(zooms)} are asked for, expected one")
 
 
@@ -140,6 +146,8 @@ def _create(part: Path, suffix: str, region: Region, about: About, whole: bool) 
         return PmtilesFile(part, about)
     if suffix == ".mbtiles":
         return MbtilesFile(part, about)
+    if suffix == ".gpkg":
+        return GeopackageFile(part, about)
     return GeotiffFile(part, about, region, whole)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from generator.notice import gdal_tags
 from generator.raster import find_rasterio
 from generator.tile import TILE_SIZE, Tile
 from tileserver.batch.archive import About
@@ -39,15 +40,13 @@ _COMPRESSION = {
 
 
 class GeotiffFile:
-    """A GeoTIFF at `path` of the one zoom of a region. Raises ExportError without rasterio.
+    """A GeoTIFF at `path` of the one zoom of a region; needs rasterio.
 
     whole: whether every tile of the region will come; otherwise what is left out is masked.
     """
 
     def __init__(self, path: Path, about: About, region: Region, whole: bool) -> None:
         self._rasterio = find_rasterio()
-        if self._rasterio is None:
-            raise ExportError("writing a GeoTIFF needs rasterio: install elsewhere[geo]")
         self._path, self._about = path, about
         self._zoom = region.zooms[0]
         self._west, self._columns, self._north, self._rows = frame(region)
@@ -141,9 +140,7 @@ class GeotiffFile:
                 BIGTIFF="IF_SAFER", SPARSE_OK="TRUE",
             )  # fmt: skip
         plain.update_tags(
-            TIFFTAG_IMAGEDESCRIPTION=f"{self._about.title}. {self._about.description}",
-            TIFFTAG_COPYRIGHT=self._about.attribution,
-            TIFFTAG_SOFTWARE="Elsewhere",
+            **gdal_tags(f"{self._about.title}. {self._about.description}", self._about.attribution)
         )
         return plain
 
@@ -151,7 +148,8 @@ class GeotiffFile:
 def frame(region: Region) -> tuple[int, int, int, int]:
     """Return the first column, number of columns, first row and number of rows of one zoom.
 
-    The columns go round the Earth where that is the shorter way.
+    The columns go round the Earth where that is the shorter way; where it is as long, they end at
+    the dateline.
     """
     zoom = region.zooms[0]
     ranges = region.ranges[zoom]
@@ -163,7 +161,7 @@ def frame(region: Region) -> tuple[int, int, int, int]:
     assert len(ranges) >= len(columns)
     size = 1 << zoom
     gaps = np.diff(np.append(columns, columns[0] + size))
-    widest = int(gaps.argmax())
+    widest = len(gaps) - 1 - int(gaps[::-1].argmax())  # the last one lies across the dateline
     first = int(columns[(widest + 1) % len(columns)])
     width = size - int(gaps[widest]) + 1
     return first, width, int(rows[0]), int(rows[-1] - rows[0] + 1)

@@ -52,7 +52,7 @@ class MbtilesFile:
             "attribution": about.attribution,
             "format": about.format,
             "bounds": ",".join(f"{edge:.7f}" for edge in about.bounds),
-            "center": ",".join(f"{degrees:.7f}" for degrees in about.centre) + f",{about.zooms[0]}",
+            "center": "{:.7f},{:.7f},{}".format(*about.view),
             "minzoom": str(about.zooms[0]),
             "maxzoom": str(about.zooms[-1]),
             "type": "baselayer",

@@ -43,7 +43,7 @@ class PmtilesFile:
         """Write directories, metadata and tiles."""
         about = self._about
         west, south, east, north = (round(edge * 1e7) for edge in about.bounds)
-        longitude, latitude = (round(degrees * 1e7) for degrees in about.centre)
+        longitude, latitude, zoom = about.view
         header = {
             "tile_compression": Compression.NONE,
             "tile_type": _TYPES[about.format],
@@ -51,9 +51,9 @@ class PmtilesFile:
             "min_lat_e7": south,
             "max_lon_e7": east,
             "max_lat_e7": north,
-            "center_zoom": about.zooms[0],
-            "center_lon_e7": longitude,
-            "center_lat_e7": latitude,
+            "center_zoom": zoom,
+            "center_lon_e7": round(longitude * 1e7),
+            "center_lat_e7": round(latitude * 1e7),
         }
         metadata = {
             "name": about.title,

@@ -25,10 +25,11 @@ from tileserver.commands.configtext import read_settings
 from tileserver.encode import encode_png
 from tileserver.making.loading import load_renderer
 from tileserver.making.maker import Maker, Pixels
+from tileserver.making.models import Models
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade import Cascade
+    from generator.cascade import Cascade, Renderer
 
 
 SERVED = ("seed", "base", "tone", "weights", "memory", "steps", "threads")
@@ -39,6 +40,11 @@ def load_world(settings: Settings) -> Cascade:
     """Load base map and network. Raises GeneratorError."""
     say("Loading the base map and the network")
     return load_renderer(settings)
+
+
+def load_for_cache(settings: Settings) -> Renderer:
+    """Do as `load_world`, and write down in the cache's folder which world its tiles are of."""
+    return Models(settings).load(load_world)
 
 
 def say(text: str) -> None:
@@ -74,7 +80,8 @@ def tile_pixels(args: argparse.Namespace, settings: Settings) -> Pixels:
     """Make one tile, or read it from the cache, as uint8 [256, 256, 3]."""
     with contextlib.ExitStack() as stack:
         cache = None if args.no_cache else stack.enter_context(open_cache(settings))
-        maker = Maker(load_world(settings), settings.seed, cache)
+        world = load_world(settings) if cache is None else load_for_cache(settings)
+        maker = Maker(world, settings.seed, cache)
         maker.make(args.tile)
         return maker.pixels(args.tile)
 

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 
 from generator.dataset import LINES, SHEET, Folder
 from generator.errors import DatasetError
+from generator.notice import NOTICE
 from generator.raster import Reading
 from generator.spots import Wish
 from tileserver.batch.progress import duration, progress
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.export import stoppable
 from tileserver.documents.about import attribution
-from tileserver.encode import NOTICE
 
 if TYPE_CHECKING:
     from generator.cascade import Cascade
@@ -91,12 +90,8 @@ def _written(
     things: str, folder: Folder, work: Callable[[Heard], Sequence[str]], left_out: Sequence[str]
 ) -> int:
     """Do the work with a bar, and say how it ended; returns the exit status."""
-    try:
-        with stoppable(), progress(things) as report:
-            failed = work(lambda done, total, made: report("Making", done, total, made))
-    except KeyboardInterrupt:
-        say("Stopped; the same command goes on from here.")
-        return 130
+    with progress(things) as report:
+        failed = work(lambda done, total, made: report("Making", done, total, made))
     print(f"The {things} are in {folder.path}, listed in {LINES}; {SHEET} shows a few.")
     return _named([*left_out, *failed])
 

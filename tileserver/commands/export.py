@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from generator.world import fingerprint
 from tileserver.batch.archive import About
-from tileserver.batch.export import Source, check_target, write
+from tileserver.batch.export import GEOTIFF, Source, check_target, write
 from tileserver.batch.progress import progress
 from tileserver.cache.claims import Claims
+from tileserver.cache.tilecache import TileCache
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
 from tileserver.commands.seed import read_region
 from tileserver.documents.about import abstract, attribution, title
 from tileserver.encoding import Encoding
+from tileserver.errors import ExportError
 from tileserver.making.maker import Maker
+from tileserver.making.models import Models
 from tileserver.processes.yielding import yield_processor
 from tileserver.regions.region import Region
 from tileserver.settings import Settings
 
+DECIDING = ("base", "tone", "weights", "memory", "steps")
+"""Settings that decide which world a seed names."""
+
 
 def export(args: argparse.Namespace) -> int:
-    """Write a region to PMTiles, MBTiles or GeoTIFF, making the tiles that are not stored."""
+    """Write a region to one file of some kind, making the tiles that are not stored."""
     settings, region, path = read_settings(args), read_region(args), Path(args.output)
     check_target(path, region.zooms, args.force)
     yield_processor(settings.nice)
@@ -33,30 +39,55 @@ def export(args: argparse.Namespace) -> int:
         commands.open_cache(settings) as cache,
         contextlib.closing(Claims(settings.cache)) as claims,
     ):
-        maker = Maker(commands.load_world(settings), settings.seed, cache, claims)
-        encoding = Encoding.of("png" if path.suffix.lower() in (".tif", ".tiff") else args.format)
+        maker = None
+        if not args.cached:
+            maker = Maker(commands.load_for_cache(settings), settings.seed, cache, claims)
+        world = stored_world(settings, cache) if maker is None else maker.world
+        encoding = Encoding.of("png" if path.suffix.lower() in GEOTIFF else args.format)
         assert encoding is not None
-        source = Source(cache, maker.world, None if args.cached else maker, encoding)
+        source = Source(cache, world, maker, encoding)
+        for gap in gaps(region.zooms):
+            say(gap)
         say(f"Writing {len(region):,} tiles of world {settings.seed} to {path}")
-        try:
-            with stoppable(), progress() as report:
-                done = write(source, region, path, about(settings, region, args.format), report)
-        except KeyboardInterrupt:
-            say(f"Stopped; {path} was not written. What was made is stored.")
-            return 130
+        with progress() as report:
+            done = write(source, region, path, about(settings, region, args.format), report)
     absent = f", {done.absent:,} of the region are not stored" if done.absent else ""
     print(f"Wrote {path}: {done.written:,} tiles, {done.size / 1e6:,.1f} MB{absent}.")
     return 0
 
 
-@contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """Make SIGTERM what Ctrl-C is, so that half a file is removed either way."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def stored_world(settings: Settings, cache: TileCache) -> bytes:
+    """Return the world whose stored tiles the settings mean, without its network if possible.
+
+    The network is not needed where the settings' model was written down, or where the cache has
+    tiles of one world only of this seed and no setting names another model. Raises ExportError
+    where it has none, GeneratorError where the network is needed and cannot be loaded.
+    """
+    model = Models(settings).recall()
+    if model is not None:
+        return fingerprint(model.identity, settings.seed)
+    worlds = [
+        world for world, about in cache.worlds().items() if about.get("seed") == str(settings.seed)
+    ]
+    if not worlds:
+        raise ExportError(
+            f"no tile of world {settings.seed} is stored in {settings.cache}, expected some, or "
+            "the command without --cached"
+        )
+    if len(worlds) == 1 and all(getattr(settings, name) is None for name in DECIDING):
+        return worlds[0]
+    return commands.load_world(settings).fingerprint(settings.seed)
+
+
+def gaps(zooms: Sequence[int]) -> Iterator[str]:
+    """Yield a sentence for each run of zooms that rising zooms leave out between them."""
+    for low, high in zip(zooms, zooms[1:], strict=False):
+        if high > low + 1:
+            what = f"zoom {low + 1}" if high == low + 2 else f"zooms {low + 1} to {high - 1}"
+            yield (
+                f"Note: {what} between {low} and {high} will be missing from the file, and clients "
+                f"may show nothing there; --zooms {low}-{high} has them"
+            )
 
 
 def about(settings: Settings, region: Region, format: str) -> About:

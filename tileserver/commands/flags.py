@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 
 SWITCHES = {
     "public": "strangers may come: budgets for clients, details only for this machine or the key",
-    "cached-only": "make no tiles, except for clients with the key",
+    "cached-only": "make no tiles beyond the base map, except for clients with the key",
     "access-log": "log every answer",
 }
 
@@ -64,12 +64,13 @@ def seed(sub: Parser) -> None:
     sub.add_argument(
         "--missing", metavar="FILE", help="write the tiles that could not be made here, Z/X/Y each"
     )
-    _nice(sub)
+    nice(sub)
 
 
 def export(sub: Parser) -> None:
     """Add what only `export` can be given."""
-    sub.add_argument("output", metavar="OUT", help="file to write: .pmtiles, .mbtiles or .tif")
+    text = "file to write: .pmtiles, .mbtiles, .gpkg or .tif"
+    sub.add_argument("output", metavar="OUT", help=text)
     _region(sub)
     sub.add_argument(
         "--format",
@@ -79,7 +80,7 @@ def export(sub: Parser) -> None:
     )
     sub.add_argument("--cached", action="store_true", help="make no tiles, take what is stored")
     sub.add_argument("--force", action="store_true", help="replace OUT if it is there")
-    _nice(sub)
+    nice(sub)
 
 
 def _region(sub: Parser) -> None:
@@ -91,8 +92,11 @@ def _region(sub: Parser) -> None:
         help="box in degrees; W > E crosses the dateline",
     )
     where.add_argument(
-        "--polygon", metavar="FILE", help="GeoJSON file of polygons, with holes if need be"
+        "--polygon",
+        metavar="FILE",
+        help="polygons: GeoJSON, GeoJSONSeq, GeoPackage, Shapefile, FlatGeobuf",
     )
+    sub.add_argument("--layer", metavar="NAME", help="of a polygon file that has several")
     sub.add_argument(
         "--zooms",
         metavar="A-B",
@@ -102,7 +106,8 @@ def _region(sub: Parser) -> None:
     )
 
 
-def _nice(sub: Parser) -> None:
+def nice(sub: Parser) -> None:
+    """Add the priority of long work."""
     sub.get_default("settings").add_argument(
         "--nice", metavar="N", help="how far this yields to other programs, 0-19 (default 10)"
     )

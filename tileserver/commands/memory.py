@@ -46,11 +46,7 @@ def build(args: argparse.Namespace) -> int:
     for line in found.notes:
         say(f"note: {line}")
     work = building.Work(target.with_name(f"{target.name}.work"))
-    try:
-        built = _built(args, loaded, found, work)
-    except KeyboardInterrupt:
-        say("Stopped; the same command goes on from here.")
-        return 130
+    built = _built(args, loaded, found, work)
     sheet = target.with_name(f"{target.name}.sheet.webp")
     save(draw(built), sheet)
     bankfile.save(built.bank, target)

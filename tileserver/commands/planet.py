@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
-from generator import tone
+from generator import notice, tone
 from generator.errors import ImageError
 from generator.planet import Pixels, Planet
 from tileserver.commands.basics import say
 
-OPTIONS: dict[str, dict[str, int]] = {".png": {}, ".jpg": {"quality": 95, "subsampling": 0}}
+OPTIONS: dict[str, dict[str, Any]] = {".png": {}, ".jpg": {"quality": 95, "subsampling": 0}}
 """Suffixes of pictures, and how each is written: PNG exactly."""
 
 
@@ -42,8 +43,10 @@ def _write(picture: Pixels, path: Path, suffix: str) -> None:
     try:
         with part.open("wb") as file:
             format = "PNG" if suffix == ".png" else "JPEG"
-            Image.fromarray(picture).save(file, format, **OPTIONS[suffix])
+            options = OPTIONS[suffix] | notice.save_options(format)
+            Image.fromarray(picture).save(file, format, **options)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise ImageError(f"{path} cannot be written ({error.strerror or error})") from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from tileserver.commands.configtext import read_settings
 from tileserver.errors import CacheError, RegionError
 from tileserver.making.maker import Maker
 from tileserver.processes.yielding import yield_processor
-from tileserver.regions.polygon import read_polygon
+from tileserver.regions.polygonfile import read_polygon
 from tileserver.regions.region import Region
 from tileserver.settings import Settings
 
@@ -36,9 +36,14 @@ TYPICAL_BYTES = 75_000
 
 def read_region(args: argparse.Namespace) -> Region:
     """Return the region of --bbox or --polygon. Raises RegionError or TileError."""
-    return Region(
-        args.bbox if args.polygon is None else read_polygon(Path(args.polygon)), args.zooms
-    )
+    if args.polygon is None:
+        if args.layer is not None:
+            raise RegionError(f"--layer is {args.layer!r}, expected it beside --polygon only")
+        return Region(args.bbox, args.zooms)
+    shape = read_polygon(Path(args.polygon), args.layer)
+    if shape.left_out:
+        say(f"Note: {shape.name} holds what is no area and is left out: {shape.left_out}")
+    return Region(shape, args.zooms)
 
 
 def seed(args: argparse.Namespace) -> int:
@@ -49,22 +54,23 @@ def seed(args: argparse.Namespace) -> int:
         commands.open_cache(settings) as cache,
         contextlib.closing(Claims(settings.cache)) as claims,
     ):
-        renderer = commands.load_world(settings)
+        renderer = commands.load_for_cache(settings)
         maker = Maker(renderer, settings.seed, cache, claims)
         if args.dry_run:
-            found = estimate(renderer, settings.seed, region, _absent(maker, cache))
+            found = estimate(renderer, settings.seed, region, absent_from(maker, cache))
             print(estimate_text(found, region, settings))
             return 0
         check_room(renderer, maker, cache, region, settings)
         if not args.no_pin:
             cache.pin(maker.world, region.bbox, region.zooms)
         status = _make(maker, region, settings)
-        if args.missing is not None and status != 130:
+        if args.missing is not None:
             write_missing(Path(args.missing), cache, maker.world, region)
         return status
 
 
-def _absent(maker: Maker, cache: TileCache) -> Absent:
+def absent_from(maker: Maker, cache: TileCache) -> Absent:
+    """Return what finds the tiles of a maker's world that a cache lacks."""
     return lambda zoom, places: absent(cache, maker.world, zoom, places)
 
 
@@ -83,7 +89,7 @@ def check_room(
     if 2 * left * TYPICAL_BYTES <= room:
         return
     say("Making a few tiles to see whether the region fits")
-    size = estimate(renderer, settings.seed, region, _absent(maker, cache)).size
+    size = estimate(renderer, settings.seed, region, absent_from(maker, cache)).size
     if size > room:
         what, advice = "the disk has", "free some"
         if room < disk:
@@ -96,12 +102,8 @@ def check_room(
 
 def _make(maker: Maker, region: Region, settings: Settings) -> int:
     say(f"Making {len(region):,} tiles of world {settings.seed} in {settings.cache}")
-    try:
-        with progress() as report:
-            tally = seeding.seed(maker, region, report)
-    except KeyboardInterrupt:
-        say("Stopped; the same command goes on from here.")
-        return 130
+    with progress() as report:
+        tally = seeding.seed(maker, region, report)
     print(tally_text(tally))
     return 1 if tally.missing else 0
 

@@ -18,6 +18,8 @@ from generator.circumstances import circumstances
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from generator.cascade import Renderer
 
 FILE = "models.json"
@@ -64,6 +66,14 @@ class Models:
         except (LookupError, TypeError, ValueError):
             return None
         return model if model.identity else None
+
+    def load(self, load: Callable[[Settings], Renderer]) -> Renderer:
+        """Load the renderer, and write down what it is for those who start before it is loaded."""
+        before = self.circumstances()
+        renderer = load(self._settings)
+        if self.circumstances() == before:  # else who knows which of both files was loaded
+            self.remember(before, Model(renderer.identity, describe(renderer)))
+        return renderer
 
     def remember(self, under: str, model: Model) -> None:
         """Write a model down; where that cannot be done the next start waits for it."""

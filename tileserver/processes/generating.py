@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 import sys
 from functools import partial
@@ -18,7 +17,7 @@ from tileserver.making import messages
 from tileserver.making.jobs import Answer, Ask, Key
 from tileserver.making.messages import Message
 from tileserver.making.metrics import Metrics
-from tileserver.making.models import Model, Models, describe
+from tileserver.making.models import Models, describe
 from tileserver.making.workshop import Workshop
 from tileserver.processes.process import Start, report_failure
 from tileserver.processes.yielding import making_room, yield_processor
@@ -39,7 +38,7 @@ log = logging.getLogger("elsewhere")
 
 
 def run(start: Start, load: Callable[[Settings], Renderer], listener: socket.socket) -> None:
-    """Load the renderer and make tiles until SIGTERM; tells the supervisor how that went."""
+    """Load the renderer and make tiles until the supervisor says stop; tells it how that went."""
     start.enter()
     with report_failure(start):
         renderer = _load(start.settings, load)
@@ -57,13 +56,9 @@ def run(start: Start, load: Callable[[Settings], Renderer], listener: socket.soc
 
 
 def _load(settings: Settings, load: Callable[[Settings], Renderer]) -> Renderer:
-    """Load the renderer, and write down what it is for those who start before it is loaded."""
-    models = Models(settings)
-    before = models.circumstances()
-    renderer = load(settings)
+    """Load the renderer, and log what it is."""
+    renderer = Models(settings).load(load)
     about = describe(renderer)
-    if models.circumstances() == before:  # else who knows which of both files was loaded
-        models.remember(before, Model(renderer.identity, about))
     told: dict[str, Any] = {name: about[name] for name in ("weights", "memory") if name in about}
     if memory := told.get("memory"):
         told |= {"memory": memory["digest"], "scenes": sum(memory["scenes"].values())}
@@ -79,12 +74,11 @@ class Counter:
         self._customers: set[Customer] = set()
 
     async def serve(self, listener: socket.socket, start: Start) -> None:
-        """Answer everybody until SIGTERM."""
+        """Answer everybody until the supervisor says stop."""
         loop = asyncio.get_running_loop()
         ending = asyncio.Event()
-        loop.add_signal_handler(signal.SIGTERM, ending.set)
         server = await asyncio.start_unix_server(self._welcome, sock=listener, **_KEEP_PATH)
-        start.ready()
+        start.ready(partial(loop.call_soon_threadsafe, ending.set))
         start.complete()
         while not ending.is_set():
             with contextlib.suppress(TimeoutError):

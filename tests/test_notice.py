@@ -1,0 +1,85 @@
+"""What pictures say of themselves, as Pillow and GDAL read it."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+
+from generator import raster
+from generator.notice import DETAIL_NOTICE, NOTICE, save_options
+from generator.rasterwrite import create_picture
+from generator.upscalefile import open_upscaling
+from tests.fakes import FakeRenderer
+from tests.test_upscale import FakeCascade
+from tileserver.cli import main
+from tileserver.commands import basics as commands
+
+PIXELS = np.zeros((4, 4, 3), np.uint8)
+
+
+def said(path: Path | io.BytesIO) -> str:
+    """Return a picture's notice, wherever its format keeps it."""
+    with Image.open(path) as image:
+        tags = getattr(image, "tag_v2", None) or image.getexif()
+        assert (image.info.get("Software") or tags[0x0131]) == "Elsewhere"
+        return str(image.info.get("Disclaimer") or tags[0x010E])
+
+
+@pytest.mark.parametrize("format", ["png", "JPEG", "webp", "tiff"])
+@pytest.mark.parametrize("notice", [NOTICE, "Détail inventé: 東京"])
+def test_each_format_has_a_place_for_it(format: str, notice: str) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(PIXELS).save(stream, format, **save_options(format, notice))
+    if format == "png" or notice == NOTICE:
+        assert said(stream) == notice
+    else:
+        said(stream)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.jpeg", "a.tif"])
+@pytest.mark.parametrize("with_rasterio", [True, False])
+def test_a_picture_written_in_pieces_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, with_rasterio: bool
+) -> None:
+    if not with_rasterio:
+        monkeypatch.setitem(sys.modules, "rasterio", None)
+    with create_picture(tmp_path / name, 4, 4) as sink:
+        sink.write(0, 0, PIXELS)
+    assert said(tmp_path / name) == NOTICE
+
+
+@pytest.mark.parametrize("name", ["tile.png", "tile.jpg", "tile.tif"])
+def test_a_rendered_tile_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(commands, "load_world", lambda settings: FakeRenderer())
+    assert main(["render", "3/1/1", "-o", str(tmp_path / name), "--no-cache"]) == 0
+    assert said(tmp_path / name) == NOTICE
+
+
+@pytest.mark.parametrize("name", ["third.png", "third.jpg"])
+def test_a_planet_says_so(tmp_path: Path, name: str) -> None:
+    assert main(["planet", str(tmp_path / name), "--seed", "3", "--width", "64"]) == 0
+    assert said(tmp_path / name) == NOTICE
+
+
+@pytest.mark.parametrize("name", ["b.png", "b.jpg", "b.tif"])
+def test_an_upscaled_picture_says_that_its_detail_is_generated(tmp_path: Path, name: str) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    with open_upscaling(tmp_path / "a.png", tmp_path / name, 10.0, 1) as wanted:
+        wanted.write(FakeCascade())
+    assert said(tmp_path / name) == DETAIL_NOTICE
+
+
+def test_gdal_reads_it_too(tmp_path: Path) -> None:
+    place = raster.Georeference("EPSG:3857", (1.0, 0.0, 0.0, 0.0, -1.0, 0.0))
+    with create_picture(tmp_path / "a.tif", 4, 4, place) as sink:
+        sink.write(0, 0, PIXELS)
+    with rasterio.open(tmp_path / "a.tif") as picture:
+        assert picture.tags()["TIFFTAG_IMAGEDESCRIPTION"] == NOTICE
