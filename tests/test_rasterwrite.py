@@ -1,5 +1,6 @@
 """Writing pictures: pieces, georeference, nothing left behind by a failure."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -116,3 +117,34 @@ def test_targets_that_cannot_be_are_refused_before_the_work(tmp_path: Path) -> N
 def test_a_read_only_directory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)
     assert "is read-only" in refused(tmp_path / "a.png")
+
+
+WRITING = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from generator import stopping
+from generator.rasterwrite import create_picture
+
+def run():
+    with create_picture(Path(sys.argv[1]), 600, 300) as sink:
+        sink.write(0, 0, np.zeros((256, 256, 3), np.uint8))
+        print("begun", flush=True)
+        while True:
+            time.sleep(0.02)
+
+sys.exit(stopping.command(run))
+"""
+
+
+def test_sigterm_leaves_no_part(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITING, str(tmp_path / "a.tif")]
+    root = Path(__file__).parents[1]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        (part,) = tmp_path.iterdir()
+        assert part.name.endswith(".part")
+        process.terminate()
+        assert process.wait(60) == 130
+    assert list(tmp_path.iterdir()) == []
