@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from generator.errors import BaseMapError, ImageError
 from generator.raster import Georeference, filled, find_rasterio, open_picture, read_whole
+from generator.raster.samples import FLAG
 
 MIN_WIDTH = 64
 """Least width of a planet's picture in pixels."""
@@ -59,7 +60,7 @@ def read(path: Path) -> Pixels:
     except ImageError as error:
         raise BaseMapError(f"base map: {error}") from error
     for note in whole.notes:
-        log.warning("base map: %s", note)
+        log.warning("base map: %s", note.partition(FLAG)[0])  # base maps have no such flags
     pixels = filled(whole.pixels, whole.mask)
     height, width = pixels.shape[:2]
     grid = _grid(path, whole.place, width, height)

@@ -103,6 +103,7 @@ def test_sixteen_bits_are_stretched_and_said(
         assert 100 < planetfile.read(path).mean() < 155
     (line,) = caplog.messages
     assert "16-bit samples" in line
+    assert line.endswith("as 0 to 255")
 
 
 def test_holes_of_a_planet_are_filled(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ PERCENTILES = (2.0, 98.0)
 """Of the valid samples of all colours: what becomes 0 and 255 where samples have 16 bits."""
 KINDS = ("uint8", "uint16", "int16")
 COLOURS = ("red", "green", "blue")
+FLAG = " (--"
+"""Begins what a remark says of the flag that would change what was taken."""
 
 Pixels = NDArray[np.uint8]
 Range = tuple[float, float]
@@ -91,8 +93,8 @@ def choose_bands(
         )
     taken = ", ".join(map(str, shown[:3]))
     return tuple(shown[:3]), (
-        f"{name} does not say what its bands are: {taken} are taken for red, green and blue "
-        "(--bands names others)"
+        f"{name} does not say what its bands are: {taken} are taken for red, green and blue"
+        f"{FLAG}bands names others)"
     )
 
 
@@ -106,7 +108,7 @@ def remark(name: str, ends: Range) -> str:
     """Say how 16-bit samples were scaled."""
     return (
         f"{name}: 16-bit samples {ends[0]:.0f} to {ends[1]:.0f} (2nd to 98th percentile) are shown "
-        "as 0 to 255 (--stretch sets others)"
+        f"as 0 to 255{FLAG}stretch sets others)"
     )
 
 
