@@ -18,6 +18,7 @@ from PIL import Image
 from generator.errors import ImageError
 from generator.notice import NOTICE, gdal_tags, save_options
 from generator.raster import MAX_PIXELS, SUFFIXES, TIFF_SUFFIXES, Georeference, find_rasterio
+from generator.raster.georeference import projection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,7 @@ def create_picture(
     reference system as a .prj. Raises ImageError with one sentence, before the first piece where it
     can be known then.
     """
-    check_target(path, width, height, bands)
+    check_target(path, width, height, bands, place)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     rasterio = find_rasterio() if is_streamed(path) else None
     try:
@@ -126,8 +127,10 @@ def is_streamed(path: Path) -> bool:
     return path.suffix.lower() in TIFF_SUFFIXES and find_rasterio() is not None
 
 
-def check_target(path: Path, width: int, height: int, bands: int = 3) -> None:
-    """Raise ImageError where a picture of that size and so many bands cannot be written."""
+def check_target(
+    path: Path, width: int, height: int, bands: int = 3, place: Georeference | None = None
+) -> None:
+    """Raise ImageError where a picture of that size, bands and place cannot be written."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ImageError(f"image {path} has the ending {suffix!r}, expected {', '.join(SUFFIXES)}")
@@ -150,6 +153,13 @@ def check_target(path: Path, width: int, height: int, bands: int = 3) -> None:
         raise ImageError(
             f"image {path} would have {width} x {height} pixels, JPEG allows {_JPEG_SIDE} a side"
         )
+    if place is not None and place.crs is not None and not is_streamed(path):
+        known = projection(path, f"image {path}")
+        if known is not None and not _same(known, place.crs):
+            raise ImageError(
+                f"{path.with_suffix('.prj')} is there already and names another reference system "
+                f"than image {path} would have, expected another name to write"
+            )
 
 
 def _options(path: Path, notice: str) -> dict[str, Any]:
@@ -174,8 +184,9 @@ def _write_world_file(path: Path, place: Georeference) -> None:
     lines = (a, d, b, e, c + (a + b) / 2, f + (d + e) / 2)
     target = path.with_suffix(_WORLD_FILES[path.suffix.lower()])
     target.write_text("".join(f"{value!r}\n" for value in lines), encoding="ascii")
-    if place.crs is not None:
-        path.with_suffix(".prj").write_text(_projection(place.crs), encoding="utf-8")
+    projection_file = path.with_suffix(".prj")
+    if place.crs is not None and not projection_file.exists():
+        projection_file.write_text(_projection(place.crs), encoding="utf-8")
 
 
 def _projection(crs: str) -> str:
@@ -188,3 +199,12 @@ def _projection(crs: str) -> str:
     except rasterio.errors.CRSError:
         wkt = known.to_wkt()
     return wkt
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two texts name one reference system, whoever wrote them."""
+    rasterio = find_rasterio()
+    if rasterio is None or one == other:
+        return one == other
+    systems = [rasterio.crs.CRS.from_user_input(text) for text in (one, other)]
+    return bool(systems[0] == systems[1] or systems[0].to_dict() == systems[1].to_dict())

@@ -86,9 +86,13 @@ def open_upscaling(
     with open_picture(source, reading or Reading()) as picture:
         masked = picture.masked
         factor = SCALE**stages
+        # A file that was cut short lacks its end.
+        for corner in ((0, 0), (picture.width - 1, picture.height - 1)):
+            picture.read(*corner, 1, 1)
         place, size = picture.place, (factor * picture.width, factor * picture.height)
+        finer = None if place is None else place.finer(factor)
         ground = None if place is None else ground_of(place, picture.width, picture.height)
-        check_target(target, *size, 4 if masked else 3)
+        check_target(target, *size, 4 if masked else 3, finer)
         notes = [*picture.notes, *resolution_notes(f"image {source}", ground, gsd)]
         if place is not None and place.points and not is_streamed(target):
             notes.append(

@@ -456,3 +456,13 @@ def test_flags_are_read() -> None:
     assert parse_bands("8,4,3") == (8, 4, 3)
     assert parse_stretch("0,2750.5") == (0.0, 2750.5)
     assert parse_stretch("none") == "none"
+
+
+def test_colours_of_printing_are_turned_by_gdal_or_refused_by_name(tmp_path: Path) -> None:
+    ink = np.zeros((8, 9, 4), np.uint8)
+    ink[..., 1:3] = 255
+    path = save_geotiff(tmp_path / "a.tif", ink, photometric="CMYK")
+    assert (read_picture(path) == (255, 0, 0)).all()
+    deep = save_geotiff(tmp_path / "b.tif", ink.astype(np.uint16), photometric="CMYK")
+    with pytest.raises(ImageError, match="has bands of black, cyan, magenta, yellow, expected"):
+        read_picture(deep)

@@ -201,3 +201,52 @@ def test_sixteen_bits_are_stretched_and_said_in_one_line(tmp_path: Path) -> None
     assert enlarge(source, tmp_path / "b.tif", reading=Reading(stretch="none")) == ()
     with rasterio.open(tmp_path / "b.tif") as made:
         assert made.read().mean() < 20
+
+
+def test_a_reference_system_of_another_file_is_not_overwritten(tmp_path: Path) -> None:
+    source = save_geotiff(tmp_path / "a.tif", picture(8, 9))
+    (tmp_path / "b.prj").write_text(rasterio.crs.CRS.from_epsg(2056).to_wkt())
+    with (
+        pytest.raises(ImageError, match=r"b\.prj is there already and names another reference"),
+        open_upscaling(source, tmp_path / "b.png", 30.0, 1),
+    ):
+        pytest.fail("it was begun")
+    enlarge(source, tmp_path / "c.png")
+    enlarge(source, tmp_path / "c.png")
+    text = rasterio.crs.CRS.from_epsg(32633).to_wkt()
+    (tmp_path / "d.prj").write_text(text)
+    enlarge(source, tmp_path / "d.png")
+    assert (tmp_path / "d.prj").read_text() == text
+
+
+def test_a_place_in_gdals_auxiliary_file_is_kept(tmp_path: Path) -> None:
+    with rasterio.open(
+        tmp_path / "a.png", "w", driver="PNG", width=9, height=8, count=3, dtype="uint8",
+        crs="EPSG:32633", transform=rasterio.Affine(*TRANSFORM),
+    ) as file:  # fmt: skip
+        file.write(np.moveaxis(picture(8, 9), -1, 0))
+    assert (tmp_path / "a.png.aux.xml").is_file()
+    enlarge(tmp_path / "a.png", tmp_path / "b.tif")
+    with rasterio.open(tmp_path / "b.tif") as made:
+        assert made.crs.to_epsg() == 32633
+        assert tuple(made.bounds) == (500_000, 3_999_760, 500_270, 4_000_000)
+
+
+def test_files_that_lack_pixels_are_refused_before_the_work(tmp_path: Path) -> None:
+    whole = save_geotiff(tmp_path / "a.tif", picture(200, 300), compress="deflate").read_bytes()
+    (tmp_path / "half.tif").write_bytes(whole[: len(whole) * 2 // 3])
+    band = (
+        '<VRTRasterBand dataType="Byte" band="{}"><SimpleSource><SourceFilename '
+        'relativeToVRT="1">none.tif</SourceFilename></SimpleSource></VRTRasterBand>'
+    )
+    bands = "".join(band.format(number) for number in (1, 2, 3))
+    (tmp_path / "a.vrt").write_text(
+        f'<VRTDataset rasterXSize="9" rasterYSize="8"><GeoTransform>0,1,0,0,0,-1</GeoTransform>'
+        f"{bands}</VRTDataset>"
+    )
+    for name in ("half.tif", "a.vrt"):
+        with (
+            pytest.raises(ImageError, match=rf"{name} is damaged or cut short"),
+            open_upscaling(tmp_path / name, tmp_path / "b.tif", 30.0, 1),
+        ):
+            pytest.fail("it was begun")

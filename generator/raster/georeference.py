@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,20 @@ def world_file(path: Path, name: str) -> Georeference | None:
     if not all(map(math.isfinite, (a, d, b, e, x, y))) or a * e == b * d:
         raise ImageError(f"{file.name} beside {name} gives no pixel size")
     return Georeference(projection(path, name), (a, b, x - (a + b) / 2, d, e, y - (d + e) / 2))
+
+
+def auxiliary_file(path: Path) -> Georeference | None:
+    """Return the place that a .aux.xml of GDAL's beside a picture states, None without one."""
+    rasterio = find_rasterio()
+    if rasterio is None or not Path(f"{path}.aux.xml").is_file():
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        try:
+            with rasterio.open(path) as image:
+                return place_of(image)
+        except rasterio.errors.RasterioError:
+            return None
 
 
 def projection(path: Path, name: str) -> str | None:

@@ -16,7 +16,7 @@ from PIL import Image, PngImagePlugin
 
 from generator.errors import ImageError
 from generator.raster.content import tiff_tag
-from generator.raster.georeference import world_file
+from generator.raster.georeference import auxiliary_file, world_file
 from generator.raster.orientation import TAG, Turn
 from generator.raster.samples import (
     Pixels,
@@ -62,7 +62,7 @@ class PlainPicture:
             shown = "is grey" if self.grey else "has 3 bands of colour"
             wanted = ",".join(map(str, reading.bands))
             raise ImageError(f"{name} {shown}, expected bands {wanted} among them")
-        place, turned = world_file(path, name), _orientation(image)
+        place, turned = world_file(path, name) or auxiliary_file(path), _orientation(image)
         if place is not None and image.format == "TIFF" and turned != 1:
             raise ImageError(f"{name} is turned and has a world file, which {NEEDS_RASTERIO}")
         # Pillow turns a TIFF by itself, and tells its size afterwards.

@@ -16,6 +16,9 @@ PERCENTILES = (2.0, 98.0)
 """Of the valid samples of all colours: what becomes 0 and 255 where samples have 16 bits."""
 KINDS = ("uint8", "uint16", "int16")
 COLOURS = ("red", "green", "blue")
+_OTHER_COLOURS = frozenset(
+    ("cyan", "magenta", "yellow", "black", "hue", "saturation", "lightness", "Y", "Cb", "Cr")
+)
 FLAG = " (--"
 """Begins what a remark says of the flag that would change what was taken."""
 
@@ -83,6 +86,10 @@ def choose_bands(
     for names in (list(meanings), named):
         if all(colour in names for colour in COLOURS):
             return tuple(names.index(colour) + 1 for colour in COLOURS), None
+    if other := _OTHER_COLOURS & set(meanings):
+        raise ImageError(
+            f"{name} has bands of {', '.join(sorted(other))}, expected red, green and blue"
+        )
     shown = [number for number, meaning in enumerate(meanings, 1) if meaning != "alpha"]
     if len(shown) == 1:
         return (shown[0],), None
