@@ -239,7 +239,7 @@ def test_pictures_of_other_endings_are_found_by_content(tmp_path):
     assert found.failed == []
 
 
-def test_images_of_a_manifest_are_read_like_others(tmp_path):
+def test_images_of_a_manifest_are_read_like_others(tmp_path, caplog):
     deep = np.random.default_rng(0).integers(500, 1500, (100, 120)).astype(np.uint16)
     Image.fromarray(deep).save(tmp_path / "deep.png")
     holed = np.full((100, 120, 4), 255, np.uint8)
@@ -249,5 +249,6 @@ def test_images_of_a_manifest_are_read_like_others(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps(rows))
     one, two = find(tmp_path, Options()).sources
     assert 100 < one.read().pixels.mean() < 155
+    assert "deep.png: 16-bit samples" in caplog.text
     assert (two.read().mask[:30] == 0).all()
     assert (two.read().mask[30:] == 255).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -20,6 +21,8 @@ from generator.raster import Reading, read_whole
 
 MIN_GSD, MAX_GSD = 0.05, 20000.0
 """Ground resolutions that are believed, in metres per pixel."""
+
+log = logging.getLogger("elsewhere")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +160,8 @@ def _source(row: Any, folder: Path, number: int, splitter: Splitter, reading: Re
 
 def _read(file: Path, mask: Path | None, reading: Reading) -> Decoded:
     whole = read_whole(file, reading, str(file))
+    for note in whole.notes:
+        log.warning("%s", note)
     if mask is None:
         return Decoded(whole.pixels, None if whole.mask is None else _opaque(whole.mask))
     with Pillow.open(mask) as opened:

@@ -7,7 +7,7 @@ fills what is not valid. Without rasterio, PNG, JPEG, WebP and plain TIFF are re
 """
 
 from generator.raster.content import is_picture
-from generator.raster.gdal import Files, is_url
+from generator.raster.files import Files, is_url
 from generator.raster.georeference import Georeference, find_rasterio
 from generator.raster.holes import Filled, filled
 from generator.raster.opening import (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from generator.errors import ImageError
 from generator.raster.content import Content, content_of, tiff_tag
+from generator.raster.files import Files, is_url
 from generator.raster.georeference import Georeference, place_of, projection
 from generator.raster.orientation import TAG, Turn
 from generator.raster.samples import (
@@ -28,33 +28,8 @@ from generator.raster.samples import (
     table,
 )
 
-SLOWEST = 1000
-"""Bytes per second; a server that sends less for as long as one waits has not answered."""
 _OVERVIEW = 1024
 _STRIP = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """Where the red, green and blue of a picture are.
-
-    name: what messages call it. addresses: one file, or one for each colour; paths or http URLs.
-    patience: seconds that a server may take.
-    """
-
-    name: str
-    addresses: tuple[str, ...]
-    patience: float = 20.0
-
-    @property
-    def remote(self) -> bool:
-        """Whether any of it lies on a web server."""
-        return any(is_url(address) for address in self.addresses)
-
-
-def is_url(address: str) -> bool:
-    """Whether an address is that of a web server."""
-    return address.lower().startswith(("http://", "https://"))
 
 
 class GdalPicture:
@@ -231,7 +206,7 @@ class GdalPicture:
     def _broken(self, error: Exception) -> ImageError:
         what = "cannot be fetched" if self._files.remote else "is damaged or cut short"
         wanted = "" if self._files.remote else ", expected a whole picture"
-        return ImageError(f"{self._files.name} {what} ({_said(error, self._files)}){wanted}")
+        return ImageError(f"{self._files.name} {what} ({self._files.said(error)}){wanted}")
 
 
 @contextmanager
@@ -241,14 +216,14 @@ def opened_by_gdal(rasterio: Any, files: Files, reading: Reading) -> Iterator[Gd
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         if files.remote:
-            stack.enter_context(rasterio.Env(**_patient(files.patience)))
+            stack.enter_context(rasterio.Env(**files.settings()))
         try:
             images = [
                 stack.enter_context(rasterio.open(f"/vsicurl/{a}" if is_url(a) else a))
                 for a in files.addresses
             ]
         except rasterio.errors.RasterioError as error:
-            said = _said(error, files)
+            said = files.said(error)
             if "not recognized" in said:
                 raise ImageError(
                     f"{files.name} is no picture of a known kind, expected PNG, JPEG, WebP, TIFF "
@@ -266,21 +241,3 @@ def _turn(files: Files, image: Any) -> Turn:
     tiff = local and image.driver == "GTiff" and content_of(Path(address)) is Content.TIFF
     orientation = tiff_tag(Path(address), 0, TAG, 1) if tiff else 1
     return Turn.of(orientation, image.width, image.height)
-
-
-def _patient(seconds: float) -> dict[str, Any]:
-    """Return GDAL's settings for files on servers: limits on silence, and no listing of folders."""
-    return {
-        "GDAL_HTTP_CONNECTTIMEOUT": max(1, round(seconds)),
-        "GDAL_HTTP_LOW_SPEED_TIME": max(1, round(seconds)),
-        "GDAL_HTTP_LOW_SPEED_LIMIT": SLOWEST,
-        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    }
-
-
-def _said(error: Exception, files: Files) -> str:
-    """Return an error's words without addresses, which may hold a key."""
-    words = str(error)
-    for address in files.addresses:
-        words = words.replace(f"/vsicurl/{address}", files.name).replace(address, files.name)
-    return words

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from generator.errors import ImageError
 from generator.raster.content import Content, content_of
-from generator.raster.gdal import Files, opened_by_gdal
+from generator.raster.files import Files
+from generator.raster.gdal import opened_by_gdal
 from generator.raster.georeference import Georeference, find_rasterio
 from generator.raster.holes import filled
 from generator.raster.plain import NEEDS_RASTERIO, opened_by_pillow, refuse_bomb
