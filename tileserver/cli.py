@@ -58,7 +58,8 @@ EXAMPLES = {
   elsewhere render 9/266/180 --seed 7 --no-cache -o - > tile.png""",
     "upscale": """\
   elsewhere upscale photo.png large.png --gsd 64              4 times larger, 16 m per pixel
-  elsewhere upscale landsat.tif fine.tif --gsd 30 --stages 2  16 times larger, georeferenced""",
+  elsewhere upscale landsat.tif fine.tif --gsd 30 --stages 2  16 times larger, georeferenced
+  elsewhere upscale planetscope.tif fine.tif --gsd 3 --bands 3,2,1 --stretch 0,3000""",
     "dataset": """\
   elsewhere dataset pairs pairs --zooms 11,13 --count 500 --land
   elsewhere dataset variants photos varied --gsd 10 --per-image 4""",
@@ -132,7 +133,7 @@ SHARED = {
     "seed": ("N", "which parallel Earth, 0 to 2^64 - 1 (default 0)"),
     "base": (
         "FILE|planet:N",
-        "equirectangular PNG, JPEG or GeoTIFF of another planet, or the made-up planet N, such as "
+        "equirectangular picture of another planet, or the made-up planet N, such as "
         "planet:3 or planet:3:ice (default: the Earth)",
     ),
     "tone": (

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
-from generator.raster import TIFF_SUFFIXES, Georeference
+from generator.raster import TIFF_SUFFIXES, Georeference, Reading
 from generator.rasterwrite import create_picture
 from generator.tile import TILE_SIZE, Tile
+from generator.upscalefile import open_upscaling
 from tileserver.batch.geotiff import WORLD_METRES
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands import bench as benchmark
@@ -105,12 +106,14 @@ def about(tile: Tile) -> str:
 def upscale(args: argparse.Namespace) -> int:
     """Add detail to a picture of the user's own."""
     settings = read_settings(args)
-    from generator.upscale import upscale_file
-
-    world = load_world(settings)
     source, target = Path(args.input), Path(args.output)
-    with window_progress() as report:
-        upscale_file(world, source, target, args.gsd, args.stages, settings.seed, report)
+    reading, size = Reading(args.bands, args.stretch), (args.gsd, args.stages)
+    with open_upscaling(source, target, *size, settings.seed, reading=reading) as wanted:
+        for note in wanted.notes:
+            say(note)
+        world = load_world(settings)
+        with window_progress() as report:
+            wanted.write(world, report)
     say(f"Wrote {target}: {args.gsd / 4**args.stages:.4g} m per pixel")
     return 0
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from generator.planetstyle import STYLES
+from generator.raster import parse_bands, parse_stretch
 from generator.tile import Tile
 from tileserver.regions.region import parse_bbox, parse_zooms
 
@@ -143,6 +144,26 @@ def upscale(sub: Parser) -> None:
         default=1,
         type=read(parse_stages),
         help="how many times to enlarge by 4 (default 1)",
+    )
+    reading(sub)
+
+
+def reading(sub: argparse.ArgumentParser) -> None:
+    """Add how pictures of a user's own are read."""
+    sub.add_argument(
+        "--bands",
+        metavar="R,G,B",
+        type=read(parse_bands),
+        default=(),
+        help="numbers of the red, green and blue bands, such as 3,2,1 (default: as files say)",
+    )
+    sub.add_argument(
+        "--stretch",
+        metavar="MIN,MAX|none",
+        type=read(parse_stretch),
+        default="auto",
+        help="samples that become black and white, none for the whole range of 16 bits "
+        "(default: the 2nd and 98th percentiles of 16-bit pictures)",
     )
 
 
