@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from tileserver.encode import NOTICE
+from generator import notice
 from tileserver.errors import FlightError
 from tileserver.flying.flight import Flight
 from tileserver.flying.frames import Pixels
@@ -82,7 +82,7 @@ def write_mp4(path: Path, frames: Iterable[Pixels], flight: Flight, texts: Texts
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options=options) as film:
         film.metadata["title"] = texts.title
-        film.metadata["comment"] = NOTICE
+        film.metadata["comment"] = notice.NOTICE
         film.metadata["description"] = texts.description
         film.metadata["copyright"] = texts.attribution
         rate = Fraction(flight.plan.fps).limit_denominator(1001)
@@ -104,9 +104,7 @@ def write_mp4(path: Path, frames: Iterable[Pixels], flight: Flight, texts: Texts
 def write_webp(path: Path, frames: Iterable[Pixels], flight: Flight, texts: Texts) -> None:
     """Write an animated WebP that repeats for ever."""
     times = [round(1000 * number / flight.plan.fps) for number in range(flight.frames + 1)]
-    exif = Image.Exif()
-    exif[ExifTags.Base.ImageDescription] = f"{NOTICE} {texts.title}. {texts.description}"
-    exif[ExifTags.Base.Software] = "Elsewhere"
+    exif = notice.exif(f"{notice.NOTICE} {texts.title}. {texts.description}")
     exif[ExifTags.Base.Copyright] = texts.attribution
     first, *others = map(Image.fromarray, frames)
     first.save(

@@ -16,9 +16,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
-from tileserver.encode import NOTICE
+from generator.notice import save_options
 from tileserver.errors import FlightError
 from tileserver.flying.flight import Plan
 from tileserver.flying.frames import Pixels
@@ -74,10 +73,8 @@ class Work:
 
     def put(self, number: int, pixels: Pixels) -> None:
         """Store a frame, uint8 [height, width, 3]."""
-        texts, stream = PngInfo(), io.BytesIO()
-        texts.add_text("Software", "Elsewhere")
-        texts.add_text("Disclaimer", NOTICE)
-        Image.fromarray(pixels).save(stream, "PNG", compress_level=1, pnginfo=texts)
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, "PNG", compress_level=1, **save_options("PNG"))
         part = self.folder / "part"
         part.write_bytes(stream.getvalue())
         part.replace(self.path(number))
