@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -76,7 +75,7 @@ def test_being_told_to_stop_keeps_what_was_made(
     def stopping(work: filming.Work, number: int, pixels: filming.Pixels) -> None:
         put(work, number, pixels)
         if number == 4:
-            os.kill(os.getpid(), signal.SIGTERM)
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(filming.Work, "put", stopping)
     capsys.readouterr()

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from generator.notice import NOTICE
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.batch.progress import silent
 from tileserver.cache.tilecache import TileCache
-from tileserver.encode import NOTICE
 from tileserver.errors import FlightError
 from tileserver.flying import encoders
 from tileserver.flying.encoders import Texts
