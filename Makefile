@@ -83,7 +83,7 @@ $(CLIENTS_STAMP): $(DEV_STAMP) tests/clients/package.json
 	@$(PIP) install --constraint constraints.txt --editable '.[dev,clients]'
 	@mkdir -p $(@D) && cp tests/clients/package.json $(@D)
 	@if command -v npm >/dev/null; then \
-	  npm install --prefix $(@D) --no-audit --no-fund --ignore-scripts --no-package-lock; \
+	  npm install --prefix $(@D) --no-audit --no-fund --ignore-scripts --no-package-lock --loglevel=error; \
 	else \
 	  echo "There is no npm here: the tests of the JavaScript libraries will be skipped."; \
 	fi
