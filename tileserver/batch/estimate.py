@@ -82,15 +82,23 @@ def estimate(renderer: Renderer, seed: int, region: Region, stock: Stock) -> Est
         return Estimate(zooms, stored, 0, {}, 0.0, 0.0, 0)
     cost, compute, sampled = _sample(renderer, seed, region, blocks)
     size = seconds = 0.0
-    made = 0
     for top, count in blocks.items():
         seconds += count * (compute[top] + STORE_SECONDS)
-        for zoom, tiles in {top: 1, top + 1: 4}.items() if top > BASE_ZOOM else [(top, 1)]:
+        for zoom, tiles in tiles_of(top).items():
             spent = cost[zoom]
-            made += count * tiles
             size += count * tiles * (spent.size / spent.tiles + ROW_BYTES)
             seconds += count * tiles * spent.encode / spent.tiles
-    return Estimate(zooms, stored, made, blocks, size, seconds, sampled)
+    return Estimate(zooms, stored, tiles_in(blocks), blocks, size, seconds, sampled)
+
+
+def tiles_of(top: int) -> dict[int, int]:
+    """Return how many tiles of which zoom a block with a top of this zoom has."""
+    return {top: 1, top + 1: 4} if top > BASE_ZOOM else {top: 1}
+
+
+def tiles_in(blocks: dict[int, int]) -> int:
+    """Return how many tiles so many blocks have, by the zoom of their tops."""
+    return sum(count * sum(tiles_of(top).values()) for top, count in blocks.items())
 
 
 def work(renderer: Renderer, region: Region, stock: Stock) -> tuple[int, dict[int, int]]:

@@ -52,7 +52,10 @@ class Source:
 
     def count(self, region: Region) -> int:
         """Return how many tiles of the region will come."""
-        return len(region) - (0 if self.maker else Stored(self.cache, self.world).left(region))
+        if self.maker:
+            return len(region)
+        stored = Stored(self.cache, self.world)
+        return sum(stored.count(region, zoom) for zoom in region.zooms)
 
     def tiles(self, region: Region) -> Iterator[tuple[Tile, bytes]]:
         """Yield the region's tiles by rising number, each encoded."""

@@ -149,10 +149,6 @@ class Stored:
         """Return how many of a region's tiles of a zoom are stored."""
         return sum(1 for _ in self.ids(region, zoom))
 
-    def left(self, region: Region) -> int:
-        """Return how many of a region's tiles are not stored."""
-        return len(region) - sum(self.count(region, zoom) for zoom in region.zooms)
-
 
 def absent(cache: TileCache, world: bytes, zoom: int, places: Numbers) -> Numbers:
     """Return those of a zoom's rising places whose tiles are not stored, from ordered scans."""

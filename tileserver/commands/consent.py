@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tileserver.batch.estimate import Estimate, estimate
+from tileserver.batch.estimate import Estimate, estimate, tiles_in, work
 from tileserver.batch.progress import duration
 from tileserver.batch.seed import Stored
 from tileserver.cache.tilecache import TileCache
@@ -19,8 +19,8 @@ from tileserver.settings import Settings
 if TYPE_CHECKING:
     from generator.cascade import Renderer
 
-UNASKED_TILES = 10_000
-"""Tiles that are begun without a look at what they take: half an hour on two cores."""
+UNASKED_TILES = 15_000
+"""Tiles that are made without a look at what they take: 45 minutes on two cores."""
 
 ASK_SECONDS = 3600.0
 ASK_BYTES = 10e9
@@ -39,6 +39,11 @@ class Plan:
     cache: TileCache
     world: bytes
     region: Region
+
+    def made(self) -> int:
+        """Return how many tiles are to be made, others that come with the region's among them."""
+        stock = Stored(self.cache, self.world)
+        return tiles_in(work(self.renderer, self.region, stock)[1])
 
     def estimate(self) -> Estimate:
         """Return what is left to do, from a few blocks that are made in memory."""
@@ -60,15 +65,15 @@ def agreed(plan: Plan, yes: bool, kept: bool = True) -> bool:
     A sample is made only where the number of tiles leaves doubt. kept: whether the tiles have to
     stay in the cache. Raises CacheError where they cannot, RegionError where nobody can be asked.
     """
-    left = Stored(plan.cache, plan.world).left(plan.region)
-    doubtful = kept and 2 * left * TYPICAL_BYTES > plan.room()[0]
-    if not doubtful and (yes or left <= UNASKED_TILES):
+    made = plan.made()
+    doubtful = kept and 2 * made * TYPICAL_BYTES > plan.room()[0]
+    if not doubtful and (yes or made <= UNASKED_TILES):
         return True
     say("Making a few tiles to see what the region takes")
     found = plan.estimate()
     if kept:
         check_room(plan, found)
-    if yes or left <= UNASKED_TILES:
+    if yes or made <= UNASKED_TILES:
         return True
     if found.seconds <= ASK_SECONDS and found.size <= ASK_BYTES:
         return True
