@@ -4,15 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+CLIENTS_STAMP := .clients/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # The first of these that is new enough makes the environment; PYTHON= names another.
 PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3 python
 
+# The quick tests run side by side, a file in one process, each process with one thread.
+SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile
+
 FLAGS = $(if $(SEED),--seed '$(SEED)') $(if $(CACHE),--cache '$(CACHE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve test soak lint bench clean
+.PHONY: help install install-dev serve test soak clients lint bench clean
 
 help: ## Show this list
 	@echo "make TARGET [PORT=8000] [HOST=127.0.0.1] [SEED=0] [CACHE=DIR] [PYTHON=python3.12]"
@@ -24,13 +28,16 @@ install: $(STAMP) ## Make .venv with the pinned dependencies
 install-dev: $(DEV_STAMP) ## The same with what the tests and checks need
 
 serve: $(STAMP) ## Serve the generated Earth (PORT= HOST= SEED= CACHE=)
-	@exec $(BIN)/elsewhere serve $(if $(PORT),--port '$(PORT)') $(if $(HOST),--host '$(HOST)') $(FLAGS)
+	@trap '' INT; exec $(BIN)/elsewhere serve $(if $(PORT),--port '$(PORT)') $(if $(HOST),--host '$(HOST)') $(FLAGS)
 
 test: $(DEV_STAMP) ## Run the quick tests (ARGS= goes to pytest)
-	@$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m 'not slow' $(SIDE_BY_SIDE) $(ARGS)
 
 soak: $(DEV_STAMP) ## Run the slow tests: kills, damage, load (an hour), and print what they saw
 	@$(BIN)/python -m pytest -m slow -raP $(ARGS)
+
+clients: $(CLIENTS_STAMP) ## Run QGIS, GDAL, OWSLib and the web maps against a server (npm, 600 MB)
+	@$(BIN)/python -m tests.clientstable
 
 lint: $(DEV_STAMP) ## Run ruff and mypy
 	@$(BIN)/ruff check .
@@ -42,7 +49,7 @@ bench: $(STAMP) ## Measure cold and warm tiles on this machine (ARGS=--quick)
 	@$(BIN)/elsewhere bench --http $(ARGS)
 
 clean: ## Remove .venv and what the tools left behind (the tile cache stays)
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .clients build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(STAMP): pyproject.toml constraints.txt
 	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
@@ -70,4 +77,14 @@ $(STAMP): pyproject.toml constraints.txt
 
 $(DEV_STAMP): $(STAMP)
 	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(CLIENTS_STAMP): $(DEV_STAMP) tests/clients/package.json
+	@$(PIP) install --constraint constraints.txt --editable '.[dev,clients]'
+	@mkdir -p $(@D) && cp tests/clients/package.json $(@D)
+	@if command -v npm >/dev/null; then \
+	  npm install --prefix $(@D) --no-audit --no-fund --ignore-scripts --no-package-lock; \
+	else \
+	  echo "There is no npm here: the tests of the JavaScript libraries will be skipped."; \
+	fi
 	@touch $@

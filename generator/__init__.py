@@ -50,6 +50,10 @@ def load(
     tone: str | None = None,
 ) -> Cascade:
     """Load a cascade ready to compute: see `generator.loading.load`."""
+    from generator.basemap import BaseMap
+
+    # Before torch and the weights are loaded, which takes seconds.
+    BaseMap.check(base)
     # Imported here, so that addresses and errors can be used without loading torch.
     from generator.loading import load as load_cascade
 

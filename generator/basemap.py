@@ -21,17 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator import mercator
+from generator import mercator, planetfile
 from generator import tone as curves
 from generator.bluemarble import blue_marble
 from generator.deepmap import DeepMap, deepest_zoom
-from generator.errors import BaseMapError, ImageError
+from generator.errors import BaseMapError
 from generator.planet import Planet
-from generator.raster import read_picture
 from generator.tile import BASE_ZOOM, TILE_SIZE, Tile
-
-MIN_WIDTH = 64
-"""Least width of a planet's picture in pixels."""
 
 _SIDE = TILE_SIZE << BASE_ZOOM
 _STRIP = 64
@@ -64,13 +60,14 @@ class BaseMap:
 
     @classmethod
     def open(cls, path: Path | None = None, tone: str | None = None) -> BaseMap:
-        """Open a user's PNG, JPEG or GeoTIFF, or the Blue Marble for None.
+        """Open a user's picture (`generator.planetfile`), or the Blue Marble for None.
 
         A path such as planet:3 or planet:3:ice is no file but a made-up planet
         (`generator.planet`), drawn here; a file of that name opens by its absolute path.
         tone: natural, none, or None for the base map's own default (`generator.tone`).
-        Raises BaseMapError with one sentence when the file is missing, damaged, not twice as wide
-        as high, narrower than MIN_WIDTH or larger than 400 million pixels, or for another tone.
+        Raises BaseMapError with one sentence when the file is missing, damaged, no whole planet,
+        not twice as wide as high, too narrow or larger than 400 million pixels, or for another
+        tone.
         """
         natural = curves.is_natural(tone, path)
         if path is None:
@@ -78,27 +75,14 @@ class BaseMap:
         elif (planet := Planet.named(path)) is not None:
             picture = planet.picture()
         else:
-            picture = cls._read(path)
+            picture = planetfile.read(path)
         return cls(curves.apply(picture) if natural else picture)
 
     @staticmethod
-    def _read(path: Path) -> Pixels:
-        """Return a user's picture of a whole planet, uint8 [h, 2h, 3]. Raises BaseMapError."""
-        try:
-            picture = read_picture(path)
-        except ImageError as error:
-            raise BaseMapError(f"base map: {error}") from error
-        height, width = picture.shape[:2]
-        if width != 2 * height:
-            raise BaseMapError(
-                f"base map {path} has {width} x {height} pixels, expected a whole planet, twice as "
-                "wide as high"
-            )
-        if width < MIN_WIDTH:
-            raise BaseMapError(
-                f"base map {path} is {width} pixels wide, expected at least {MIN_WIDTH}"
-            )
-        return picture
+    def check(path: Path | None) -> None:
+        """Raise BaseMapError where a file's header shows that `open` will refuse it."""
+        if path is not None and Planet.named(path) is None:
+            planetfile.check(path)
 
     def tile(self, tile: Tile) -> Pixels:
         """Return the pixels of a tile up to `zoom`, uint8 [256, 256, 3]. Raises BaseMapError."""

@@ -48,23 +48,31 @@ class Folder:
         self.path, self.format, self.notice = path, format, notice
         self.settings: Row = json.loads(json.dumps(settings | {"format": format}))
 
+    @staticmethod
+    def known(path: Path) -> Row | None:
+        """Return the settings of a folder's data set, None for a new or empty folder.
+
+        Raises DatasetError if it holds something else.
+        """
+        if path.exists() and not path.is_dir():
+            raise DatasetError(f"{path} is a file, expected a folder to write")
+        try:
+            known = json.loads((path / SETTINGS).read_bytes())
+        except FileNotFoundError:
+            if path.is_dir() and any(path.iterdir()):
+                raise DatasetError(
+                    f"{path} holds something else, expected a new or empty folder"
+                ) from None
+            return None
+        except (OSError, ValueError):
+            raise DatasetError(f"{path / SETTINGS} cannot be read, expected a data set") from None
+        return known if isinstance(known, dict) else {}
+
     def check(self) -> None:
         """Raise DatasetError if the folder holds something else, without touching it."""
-        if self.path.exists() and not self.path.is_dir():
-            raise DatasetError(f"{self.path} is a file, expected a folder to write")
-        try:
-            known = json.loads((self.path / SETTINGS).read_bytes())
-        except FileNotFoundError:
-            if self.path.is_dir() and any(self.path.iterdir()):
-                raise DatasetError(
-                    f"{self.path} holds something else, expected a new or empty folder"
-                ) from None
+        given = self.known(self.path)
+        if given is None:
             return
-        except (OSError, ValueError):
-            raise DatasetError(
-                f"{self.path / SETTINGS} cannot be read, expected a data set"
-            ) from None
-        given = known if isinstance(known, dict) else {}
         names = sorted(given.keys() | self.settings.keys())
         other = [name for name in names if given.get(name) != self.settings.get(name)]
         if other:

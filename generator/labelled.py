@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from generator.dataset import Folder, Row
 from generator.errors import DatasetError, ImageError
-from generator.raster import SUFFIXES, read_picture
+from generator.raster import Reading, filled, is_picture, read_whole
 from generator.samplesheet import enlarged, strips
 from generator.upscale import CascadeLike
+from generator.upscalefile import ground_of, resolution_notes
 from generator.variants import Pixels, Recipe, degraded, vary
 
 SHOWN = 4
@@ -41,11 +44,7 @@ def find(folder: Path) -> tuple[list[Labelled], list[str]]:
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder} is no folder, expected one that holds a folder per class")
-    files = sorted(
-        path.relative_to(folder)
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
-    )
+    files = sorted(path.relative_to(folder) for path in folder.rglob("*") if is_picture(path))
     left_out = [
         f"{path} lies in no class, expected {folder}/CLASS/{path}"
         for path in files
@@ -53,7 +52,7 @@ def find(folder: Path) -> tuple[list[Labelled], list[str]]:
     ]
     inside = [path for path in files if len(path.parts) >= 2]
     if not inside:
-        raise DatasetError(f"{folder} holds no CLASS/*{', *'.join(SUFFIXES)}")
+        raise DatasetError(f"{folder} holds no picture in a folder of its class")
     stems = Counter(path.with_suffix("") for path in inside)
     return [
         Labelled(
@@ -72,15 +71,26 @@ def seed_of(seed: int, name: str, number: int) -> int:
 
 
 class Variants:
-    """The variants of a folder of labelled images."""
+    """The variants of a folder of labelled images.
+
+    notes: what their owner should know of them, a sentence each, as they are read.
+    """
 
     def __init__(
-        self, folder: Path, images: Sequence[Labelled], recipe: Recipe, per_image: int, seed: int
+        self,
+        folder: Path,
+        images: Sequence[Labelled],
+        recipe: Recipe,
+        per_image: int,
+        seed: int,
+        *,
+        reading: Reading | None = None,
     ) -> None:
         if not 1 <= per_image <= 1000:
             raise DatasetError(f"variants per image are {per_image}, expected 1 to 1000")
         self.folder, self.images, self.recipe = folder, images, recipe
-        self.per_image, self.seed = per_image, seed
+        self.per_image, self.seed, self.reading = per_image, seed, reading or Reading()
+        self.notes: list[str] = []
 
     def __len__(self) -> int:
         """Return the number of variants."""
@@ -89,7 +99,8 @@ class Variants:
     def settings(self, identity: bytes) -> Row:
         """Return what decides the pixels, as a JSON object; more per image may be asked later."""
         recipe = self.recipe
-        return {
+        read = {} if self.reading == Reading() else {"reading": repr(self.reading)}
+        return read | {
             "kind": "variants", "model": identity.hex(), "gsd_m": recipe.gsd,
             "stages": recipe.stages, "strength": recipe.strength, "seed": self.seed,
         }  # fmt: skip
@@ -125,19 +136,30 @@ class Variants:
         """Yield the first variant of each image that can be used."""
         for image in self.images:
             with contextlib.suppress(ImageError):
-                pixels = read_picture(self.folder / image.name)
+                pixels = self._read(image)[0]
                 yield vary(cascade, pixels, self.recipe, seed_of(self.seed, image.name, 0))
 
     def _write_image(self, cascade: CascadeLike, folder: Folder, image: Labelled) -> int:
         source = self.folder / image.name
         names = self._names(image, folder.format)
         absent = [n for n, name in enumerate(names) if not folder.has(name, newer_than=source)]
-        pixels = read_picture(source) if absent else None
+        if not absent:
+            return 0
+        pixels, mask = self._read(image)
         for number in absent:
-            assert pixels is not None
             seed = seed_of(self.seed, image.name, number)
-            folder.save(names[number], vary(cascade, pixels, self.recipe, seed))
+            made = vary(cascade, pixels, self.recipe, seed)
+            folder.save(names[number], made if mask is None else np.dstack([made, mask]))
         return len(absent)
+
+    def _read(self, image: Labelled) -> tuple[Pixels, Pixels | None]:
+        """Return an image with its holes filled, and its mask. Raises ImageError."""
+        path = self.folder / image.name
+        whole = read_whole(path, self.reading)
+        height, width = whole.pixels.shape[:2]
+        ground = None if whole.place is None else ground_of(whole.place, width, height)
+        self.notes += (*whole.notes, *resolution_notes(f"image {path}", ground, self.recipe.gsd))
+        return filled(whole.pixels, whole.mask), whole.mask
 
     def _shown(self, rows: Sequence[Row]) -> list[Labelled]:
         """Return the images that have variants."""
@@ -147,7 +169,7 @@ class Variants:
     def _strip(self, folder: Folder, image: Labelled) -> list[Pixels]:
         """Return an image, what is kept of it, and its first variants."""
         source = self.folder / image.name
-        pixels, factor = read_picture(source), self.recipe.factor
+        pixels, factor = self._read(image)[0], self.recipe.factor
         kept = enlarged(degraded(pixels, factor), factor)[: pixels.shape[0], : pixels.shape[1]]
         names = [n for n in self._names(image, folder.format) if folder.has(n, newer_than=source)]
         return [pixels, kept, *(folder.read(name) for name in names[:SHOWN])]

@@ -139,7 +139,7 @@ def span_in_bbox(
     size = 1 << Tile(zoom, 0, 0).z
     if south > MAX_LATITUDE or north < -MAX_LATITUDE:
         return range(0), range(0)
-    rows = _cells(_row_of(north, size), _row_of(south, size), size)
+    rows = _cells(row_of(north, size), row_of(south, size), size)
     if west == 180.0 and east < 180.0:
         west = -180.0
     if east == -180.0 and west > -180.0:
@@ -168,7 +168,7 @@ def _check_box(west: float, south: float, east: float, north: float) -> None:
         )
 
 
-def _row_of(latitude: float, size: int) -> float:
+def row_of(latitude: float, size: int) -> float:
     """Return the fractional row of a latitude on a map `size` tiles high."""
     clipped = max(-MAX_LATITUDE, min(MAX_LATITUDE, latitude))
     return (0.5 - math.asinh(math.tan(math.radians(clipped))) / (2.0 * math.pi)) * size

@@ -14,20 +14,16 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.errors import ImageError, ImageryError
-from generator.imagery.place import Projected
+from generator.errors import ImageError
 from generator.memory.stages import CHOSEN_AT
 from generator.memory.view import Rectangle
-from generator.notice import DETAIL_NOTICE
-from generator.parentpicture import InMemory, ParentPicture, StageLike
-from generator.raster import Georeference, Picture, open_picture
-from generator.rasterwrite import create_picture
+from generator.parentpicture import SCALE, InMemory, ParentPicture, StageLike
+from generator.raster import Georeference, Picture
 from generator.tile import EQUATOR_RESOLUTION, STAGE_ZOOMS
 
 if TYPE_CHECKING:
@@ -39,7 +35,6 @@ CORE = 128
 
 _ALIGN = 32
 """A window's sides are multiples of this, as every network's grid allows."""
-_SCALE = 4
 NOISE_LEVEL = 32
 """Noise level of the first stage: far from the world's own, and too wide to wrap."""
 
@@ -70,34 +65,6 @@ class CascadeLike(Protocol):
         """Where layouts come from."""
 
 
-def upscale_file(
-    cascade: CascadeLike,
-    source: Path,
-    target: Path,
-    gsd: float,
-    stages: int,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Enlarge a PNG, JPEG or GeoTIFF 4**stages times, its georeference kept.
-
-    gsd: the source's ground resolution in metres per pixel; progress is called with the windows
-    (done, in all) before the first and after each. Raises ImageError with one sentence; the target
-    is written whole or not at all.
-    """
-    _check(gsd, stages, seed)
-    if target.exists() and source.exists() and target.samefile(source):
-        raise ImageError(f"image {target} is the source itself, expected another file to write")
-    with open_picture(source) as picture:
-        latitude = None if cascade.memory is None else _latitude(picture)
-        made = chain(cascade, picture, Chain(gsd, stages, seed, latitude))
-        place = picture.place.finer(_SCALE**stages) if picture.place else None
-        size = made[-1].width, made[-1].height
-        with create_picture(target, *size, place, DETAIL_NOTICE) as sink:
-            for x, y, pixels in _windows(made, progress):
-                sink.write(x, y, pixels)
-
-
 def upscale(
     cascade: CascadeLike,
     image: Pixels,
@@ -108,16 +75,18 @@ def upscale(
     progress: Progress | None = None,
     free: bool = False,
 ) -> Pixels:
-    """Enlarge uint8 [h, w, 3] to [h * 4**stages, w * 4**stages, 3]; see `upscale_file`.
+    """Enlarge uint8 [h, w, 3] to [h * 4**stages, w * 4**stages, 3].
 
+    gsd: its ground resolution in metres per pixel; progress: called with windows (done, in all)
+    before the first and after each. Raises ImageError.
     free: stages may change what the picture shows as far as they change a world's own tiles.
     """
-    _check(gsd, stages, seed)
+    check(gsd, stages, seed)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ImageError(f"image is {image.dtype} {image.shape}, expected uint8 [h, w, 3]")
     made = chain(cascade, InMemory(image), Chain(gsd, stages, seed, free=free))
     out = np.empty((made[-1].height, made[-1].width, 3), np.uint8)
-    for x, y, pixels in _windows(made, progress):
+    for x, y, pixels in windows(made, progress):
         out[y : y + pixels.shape[0], x : x + pixels.shape[1]] = pixels
     return out
 
@@ -146,7 +115,7 @@ class Enlarged:
 
     def __init__(self, cascade: CascadeLike, parent: Picture, number: int, settings: Chain) -> None:
         self._number, self._settings = number, settings
-        self._resolution = settings.gsd / _SCALE ** (number + 1)
+        self._resolution = settings.gsd / SCALE ** (number + 1)
         nearest = nearest_stage(self._resolution)
         zoom = STAGE_ZOOMS[nearest]
         stage = cascade.stage_at(zoom)
@@ -158,7 +127,7 @@ class Enlarged:
         if isinstance(parent, Enlarged) and CHOSEN_AT[zoom] == parent.parent.zoom != zoom:
             above = parent.parent.picture
         self.parent = ParentPicture(stage, zoom, parent, cascade.memory, above, settings.latitude)
-        self.width, self.height = _SCALE * parent.width, _SCALE * parent.height
+        self.width, self.height = SCALE * parent.width, SCALE * parent.height
         self._high = self._wide = CORE
         if settings.whole:
             self._high, self._wide = (
@@ -184,12 +153,12 @@ class Enlarged:
             Rectangle(x0, y0, self._wide, self._high), self._resolution, self._strength,
         )  # fmt: skip
         self.computed += 1
-        return pixels[: self.height - _SCALE * y0, : self.width - _SCALE * x0]
+        return pixels[: self.height - SCALE * y0, : self.width - SCALE * x0]
 
     def read(self, x0: int, y0: int, width: int, height: int) -> Pixels:
         """Return a rectangle inside the picture, keeping some rows of windows for the next."""
         out = np.empty((height, width, 3), np.uint8)
-        high, wide = _SCALE * self._high, _SCALE * self._wide
+        high, wide = SCALE * self._high, SCALE * self._wide
         for row, into_y, from_y in _pieces(y0, height, high):
             for column, into_x, from_x in _pieces(x0, width, wide):
                 out[into_y, into_x] = self._remembered(column, row)[from_y, from_x]
@@ -199,7 +168,7 @@ class Enlarged:
         pixels = self._kept.pop((column, row), None)
         if pixels is None:
             pixels = self.window(column, row)
-            capacity = (self._rows_read // (_SCALE * self._high) + 2) * (self.columns + 1)
+            capacity = (self._rows_read // (SCALE * self._high) + 2) * (self.columns + 1)
             while len(self._kept) >= capacity:
                 self._kept.popitem(last=False)
         self._kept[column, row] = pixels
@@ -214,11 +183,11 @@ def chain(cascade: CascadeLike, picture: Picture, settings: Chain) -> list[Enlar
     return made
 
 
-def _windows(
+def windows(
     made: Sequence[Enlarged], progress: Progress | None
 ) -> Iterator[tuple[int, int, Pixels]]:
     """Compute the last picture row by row: (x, y, pixels) of each of its windows."""
-    last, side = made[-1], _SCALE * CORE
+    last, side = made[-1], SCALE * CORE
     total = sum(picture.columns * picture.rows for picture in made)
 
     def report() -> None:
@@ -230,18 +199,6 @@ def _windows(
         for column in range(last.columns):
             yield column * side, row * side, last.window(column, row)
             report()
-
-
-def _latitude(picture: Picture) -> float | None:
-    """Return the latitude of a picture's middle in degrees, None where it is unknown."""
-    if picture.place is None:
-        return None
-    try:
-        where = Projected("the picture", picture.place)
-        return where.at(picture.width / 2, picture.height / 2).lat
-    except ImageryError:
-        # The place may be of another planet; it is needed for nothing else.
-        return None
 
 
 def _pieces(start: int, length: int, side: int) -> Iterator[tuple[int, slice, slice]]:
@@ -261,7 +218,8 @@ def nearest_stage(resolution: float) -> int:
     return min(range(len(STAGE_ZOOMS)), key=lambda index: abs(STAGE_ZOOMS[index] - zoom))
 
 
-def _check(gsd: float, stages: int, seed: int) -> None:
+def check(gsd: float, stages: int, seed: int) -> None:
+    """Raise ImageError for numbers that cannot be meant."""
     if not (math.isfinite(gsd) and gsd > 0):
         raise ImageError(f"ground resolution is {gsd:g} metres per pixel, expected more than 0")
     if not 1 <= stages <= MAX_STAGES:

@@ -261,8 +261,11 @@ def _high(descriptor: int) -> int:
 
 
 @contextmanager
-def chromium(path: str) -> Iterator[Page]:
-    """A tab of a new Chromium with an empty profile; both are gone afterwards."""
+def chromium(path: str, *flags: str) -> Iterator[Page]:
+    """A tab of a new Chromium with an empty profile; both are gone afterwards.
+
+    flags: for its command line, beside FLAGS.
+    """
     commands, answers = [tuple(map(_high, os.pipe())) for _ in range(2)]
     theirs = (commands[0], answers[1])
     with tempfile.TemporaryDirectory(
@@ -270,7 +273,7 @@ def chromium(path: str) -> Iterator[Page]:
     ) as profile:
         launch = [sys.executable, "-c", LAUNCH, *map(str, theirs)]
         process = subprocess.Popen(
-            [*launch, path, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            [*launch, path, *FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=theirs,

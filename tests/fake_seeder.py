@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from generator import stopping
 from generator.block import Block
 from generator.tile import Tile
 from tests.fakes import FakeRenderer, Pixels
@@ -32,4 +33,4 @@ class Noting(FakeRenderer):
 if __name__ == "__main__":
     renderer = Noting(float(sys.argv[1]), Path(sys.argv[2]))
     commands.load_world = lambda settings: renderer  # type: ignore[assignment,return-value]
-    sys.exit(main(["seed", *sys.argv[3:]]))
+    sys.exit(stopping.command(lambda: main(["seed", *sys.argv[3:]])))

@@ -40,7 +40,7 @@ def tiny_encoder(seed: int = 0) -> Encoder:
 def tiny_bank(seed: int = 0) -> Bank:
     """Return a bank of random layouts that passes for one of the tiny encoder's."""
     named = checkpoint.digest_of(tiny_encoder())
-    return dataclasses.replace(synthetic_bank(seed), encoder=named)
+    return dataclasses.replace(synthetic_bank(seed, side=64), encoder=named)
 
 
 def write_layouts(path: Path, bank: Bank | None = None, encoder: Encoder | None = None) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from starlette.applications import Starlette
 
 from tests.fakes import FakeRenderer
 from tileserver.serving.app import create_app
@@ -33,7 +34,13 @@ class Live:
 def live(directory: Path, **values: Any) -> Iterator[Live]:
     """Serve until the block ends; a connection made before the server runs waits for it."""
     fake = FakeRenderer()
-    app = create_app(Settings(cache=directory, **values), fake)
+    with serving(create_app(Settings(cache=directory, **values), fake)) as root:
+        yield Live(root, fake)
+
+
+@contextmanager
+def serving(app: Starlette) -> Iterator[str]:
+    """Serve an application until the block ends; give its URL, which ends in "/"."""
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
         app,
@@ -47,7 +54,7 @@ def live(directory: Path, **values: Any) -> Iterator[Live]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        yield Live(f"http://127.0.0.1:{listener.getsockname()[1]}/", fake)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
     finally:
         server.should_exit = True
         thread.join()

@@ -36,6 +36,28 @@ TILES = """[...document.querySelectorAll(".tile")].map((tile) => {
 }).filter(({ x, y, width, height }) =>
   x < innerWidth && y < innerHeight && x + width > 0 && y + height > 0)"""
 
+CLASHES = """(() => {
+  const shown = ["panel", "search", "tools", "zoom", "readout"].map((id) =>
+    [id, document.getElementById(id).getBoundingClientRect()]).filter(([, box]) => box.width > 0);
+  const apart = (a, b) =>
+    a.right < b.left || b.right < a.left || a.bottom < b.top || b.bottom < a.top;
+  const clashes = shown.flatMap(([a, one], index) => shown.slice(index + 1)
+    .filter(([, other]) => !apart(one, other)).map(([b]) => `${a} on ${b}`));
+  const outside = shown.filter(([, box]) => box.left < 4 || box.top < 4
+    || box.right > innerWidth - 4 || box.bottom > innerHeight - 4).map(([id]) => `${id} outside`);
+  const cut = [...document.querySelectorAll("#readout span, #tools > *")]
+    .filter((part) => part.scrollWidth > part.clientWidth && getComputedStyle(part).display
+      !== "inline").map((part) => `cut: ${part.textContent}`);
+  const small = [...document.querySelectorAll("button, a, input")].map((part) =>
+    [part, part.getBoundingClientRect()]).filter(([, box]) => box.width > 0
+    && Math.min(box.width, box.height) < 44).map(([part]) => `small: ${part.id}`);
+  const bar = document.querySelector("[data-part=bar]").getBoundingClientRect();
+  const card = document.querySelector("#readout").getBoundingClientRect();
+  const scale = bar.width < 10 || bar.right > card.right - 10 ? [`bar ${bar.width}`] : [];
+  return [...clashes, ...outside, ...cut, ...small, ...scale];
+})()"""
+"""What of the page lies on something else, outside, is cut off or too small to be touched."""
+
 
 def show(page: Page, server: Server, view: str) -> None:
     """Open a view and wait until nothing is missing or moving."""

@@ -64,8 +64,8 @@ def server(
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            assert line.startswith("Elsewhere is at http://127.0.0.1:"), line
-            running = Server(process, line.split()[3].rstrip("/"))
+            assert line.startswith("Ready: http://127.0.0.1:"), line
+            running = Server(process, line.split()[1].rstrip("/"))
             with running.client:
                 yield running
         finally:

@@ -1,8 +1,9 @@
-"""A child process: its reports, its end, and that Ctrl-C does not reach it."""
+"""A child process: its reports, its end, and that it obeys the supervisor alone."""
 
 import multiprocessing
 import os
 import signal
+import threading
 from multiprocessing.context import SpawnContext
 from pathlib import Path
 
@@ -18,10 +19,11 @@ CONTEXT: SpawnContext = multiprocessing.get_context("spawn")
 
 def work(start: Start) -> None:
     """Work until told to end."""
+    ending = threading.Event()
     start.enter()
-    start.ready()
+    start.ready(ending.set)
     start.complete()
-    signal.pause()
+    ending.wait()
 
 
 def fail(start: Start) -> None:
@@ -43,12 +45,48 @@ def test_a_child_reports_that_it_works_and_how_it_ended(tmp_path: Path) -> None:
     wait_until(lambda: child.hear() is None and child.complete)
     assert child.process is not None
     assert child.process.pid is not None
-    os.kill(child.process.pid, signal.SIGINT)
     os.kill(child.process.pid, signal.SIGUSR1)
     child.process.join(10)
     assert child.obituary() == "the process worker-1 was ended by SIGUSR1"
     child.bury()
     assert (child.alive, child.works, child.complete, child.proven) == (False, False, False, True)
+
+
+def test_a_child_that_works_ends_when_the_supervisor_says_so_and_by_no_signal_to_all(
+    tmp_path: Path,
+) -> None:
+    child = born(tmp_path, work)
+    wait_until(lambda: child.hear() is None and child.works)
+    assert child.process is not None
+    assert child.process.pid is not None
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        os.kill(child.process.pid, kind)
+    child.process.join(0.2)
+    assert child.alive
+    child.stop()
+    child.process.join(10)
+    assert child.obituary() == "the process worker-1 ended with status 0"
+    child.bury()
+
+
+def test_signals_to_all_do_not_reach_a_child_that_begins(tmp_path: Path) -> None:
+    child = born(tmp_path, work)
+    assert child.process is not None
+    assert child.process.pid is not None
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        os.kill(child.process.pid, kind)  # it has not even begun to run
+    wait_until(lambda: child.hear() is None and child.works)
+    child.process.kill()
+    child.bury()
+
+
+def test_a_child_that_does_not_work_yet_is_ended_at_once(tmp_path: Path) -> None:
+    child = born(tmp_path, work)
+    child.stop()
+    assert child.process is not None
+    child.process.join(10)
+    assert child.obituary() == "the process worker-1 was ended by SIGKILL"
+    child.bury()
 
 
 def test_an_expected_error_arrives_as_its_kind_and_sentence(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from generator.errors import BaseMapError
 from generator.tile import Tile
-from tileserver.cli import EXAMPLES, join_negative, main, parser
+from tileserver.cli import EXAMPLES, join_negative, main, parser, stopped
 from tileserver.commands import basics as commands
 from tileserver.commands import flags
 
@@ -40,7 +41,7 @@ def example_lines() -> list[str]:
 
 @pytest.mark.parametrize("line", example_lines())
 def test_every_example_can_be_given(line: str) -> None:
-    words = line.split()[1:]
+    words = shlex.split(line)[1:]
     assert parser().parse_args(join_negative(words)).command == words[0]
 
 
@@ -48,7 +49,7 @@ def test_every_example_can_be_given(line: str) -> None:
     ("given", "expected"),
     [
         ("", "COMMAND"),
-        ("fly", "invalid choice"),
+        ("sail", "invalid choice"),
         ("seed --zooms 1", "--bbox"),
         ("seed --bbox 1,2,3 --zooms 1", "expected four numbers"),
         ("seed --bbox 1,2,3,4 --polygon a --zooms 1", "not allowed with argument"),
@@ -91,7 +92,7 @@ def fail_with(error: BaseException):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize(
     ("error", "status", "text"),
     [
-        (KeyboardInterrupt(), 130, ""),
+        (KeyboardInterrupt(), 130, "Stopped."),
         (BaseMapError("the base map is 3 px wide, expected 64"), 2, "expected 64"),
         (MemoryError(), 2, "not enough memory"),
     ],
@@ -107,7 +108,19 @@ def test_errors_become_a_status_and_a_sentence(
     assert main(["bench"]) == status
     printed = capsys.readouterr().err
     assert text in printed
-    assert len(printed.splitlines()) == bool(text)
+    assert len(printed.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (["render", "3/1/1", "-o", "tile.png"], "Stopped; tile.png was not written."),
+        (["memory", "build", "in", "-o", "m.bank"], "Stopped; the same command goes on from here."),
+        (["cache", "verify"], "Stopped."),
+    ],
+)
+def test_what_is_left_of_a_stopped_command_is_said(given: list[str], line: str) -> None:
+    assert stopped(parser().parse_args(given)) == line
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,17 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import rasterio
+from matplotlib.figure import Figure
 from PIL import Image
 
 from tests.live import Live, live
+from tileserver.documents.grid import EDGE
+from tileserver.encode import decode_png
 
 ROOT = Path(__file__).parents[1]
 CLIENTS = json.loads((ROOT / "web" / "clients.json").read_text())
@@ -25,6 +30,11 @@ STEPS = [
     if "code" in step
 ]
 PLACES = {"{z}": "9", "{x}": "266", "{y}": "182", "{r}": "@2x"}
+PLACES |= {"{level}": "9", "{col}": "266", "{row}": "182"}
+TEMPLATE = "7/{z}/{x}/{y}.png"
+WIDTHS = {"alps.tif": 1024, "tile.png": 256, "tile.webp": 512, "place.jpg": 800, "box.png": 800}
+METRES = 500
+"""Half the width of a map that is too small for the tiles of zoom 15."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +51,7 @@ def filled(code: str, server: Live) -> str:
 @pytest.mark.parametrize(("client", "code"), STEPS)
 def test_every_address_in_a_snippet_answers(server: Live, client: str, code: str) -> None:
     addresses = re.findall(r'http://[^"\s]+', filled(code, server))
-    assert addresses or client == "openlayers"
+    assert addresses
     for address in addresses:
         for name, value in PLACES.items():
             address = address.replace(name, value)
@@ -73,13 +83,53 @@ def snippet(client: str, start: str) -> str:
 
 
 def test_the_python_snippet_reads_pixels(server: Live, tmp_path: Path) -> None:
-    code = filled(snippet("python", "import rasterio"), server)
-    names: dict[str, object] = {}
     with rasterio.Env(GDAL_DEFAULT_WMS_CACHE_PATH=str(tmp_path)):
-        exec(compile(code, "snippet", "exec"), names)
-    pixels = names["pixels"]
-    assert pixels.shape == (3, 512, 512)  # type: ignore[attr-defined]
-    assert pixels.std() > 20  # type: ignore[attr-defined]
+        pixels = run(snippet("python", "import rasterio"), server)["pixels"]
+    assert pixels.shape == (3, 512, 512)
+    assert pixels.std() > 20
+
+
+def run(code: str, server: Live, **names: Any) -> dict[str, Any]:
+    """Run a Python snippet as it stands on the page; return its names."""
+    exec(compile(filled(code, server), "snippet", "exec"), names)
+    return names
+
+
+def test_contextily_draws_a_map_less_than_a_kilometre_wide(server: Live) -> None:
+    axes = Figure().subplots()
+    axes.set_xlim(850_000 - METRES, 850_000 + METRES)
+    axes.set_ylim(5_900_000 - METRES, 5_900_000 + METRES)
+    with pytest.warns(UserWarning, match=r"zoom level of 1[6-9] is not valid .*0 - 15"):
+        run(snippet("python", "import contextily"), server, ax=axes)
+    (image,) = axes.get_images()
+    x, y = (int((EDGE + sign * at) / (2 * EDGE) * 2**15) for sign, at in ((1, 85e4), (-1, 59e5)))
+    tile = decode_png(server.get(f"7/15/{x}/{y}.png").content)
+    shown = image.get_array()
+    assert shown is not None
+    colours = np.asarray(shown)[..., :3].reshape(-1, 3)
+    assert tile[0, 0].tolist() in colours.tolist()
+    assert [text.get_text() for text in axes.texts] == ["Invented imagery: Elsewhere"]
+
+
+def test_folium_writes_a_page_with_the_layer(
+    server: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(snippet("notebook", "import folium"), server)
+    page = (tmp_path / "map.html").read_text()
+    assert f'"{server.root}{TEMPLATE}"' in page
+    assert re.search(r'"?maxNativeZoom"?: 15', page)
+    assert re.search(r'"?maxZoom"?: 17', page)
+
+
+@pytest.mark.parametrize("library", ["ipyleaflet", "leafmap"])
+def test_a_notebook_shows_a_map_with_the_layer(server: Live, library: str) -> None:
+    pytest.importorskip(library, reason=f"no {library} here: `make clients` installs it")
+    shown = run(snippet("notebook", f"import {library}"), server)["map"]
+    layer = shown.layers[-1]
+    assert (layer.url, layer.name) == (server.root + TEMPLATE, "Elsewhere")
+    assert (layer.max_native_zoom, layer.max_zoom) == (15, 17)
+    assert layer.attribution == "Invented imagery: Elsewhere"
 
 
 def test_the_gdal_addresses_open(server: Live, tmp_path: Path) -> None:
@@ -93,20 +143,29 @@ def test_the_gdal_addresses_open(server: Live, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("client", "start", "file"),
     [
+        ("gdal", 'gdalinfo "%', None),
+        ("gdal", 'gdalinfo "WMTS', None),
         ("gdal", "gdal_translate", "alps.tif"),
         ("curl", "curl -o tile.png", "tile.png"),
         ("curl", "curl -o tile.webp", "tile.webp"),
+        ("curl", "curl -o place.jpg", "place.jpg"),
+        ("curl", "curl -o place.jpg", "box.png"),
     ],
 )
-def test_the_commands_write_what_they_say(
-    server: Live, tmp_path: Path, client: str, start: str, file: str
+def test_the_commands_do_what_they_say(
+    server: Live, tmp_path: Path, client: str, start: str, file: str | None
 ) -> None:
     if shutil.which(start.split()[0]) is None:
         pytest.skip(f"there is no {start.split()[0]} here")
     command = filled(snippet(client, start), server)
-    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    said = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, check=True, capture_output=True, timeout=60
+    )
+    if file is None:
+        assert "Size is 8388608, 8388608" in said.stdout.decode()
+        return
     with Image.open(tmp_path / file) as written:
-        assert written.width == {"alps.tif": 1024, "tile.png": 256, "tile.webp": 512}[file]
+        assert written.width == WIDTHS[file]
 
 
 def test_the_documentation_shows_the_same_snippets() -> None:

@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from generator.tile import Tile
+from generator.upscale import upscale
 from tests.fakes import FakeRenderer
+from tests.test_upscale import FakeCascade, picture
 from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
 from tileserver.commands import basics as commands
@@ -96,26 +98,54 @@ def test_settings_that_cannot_be_end_in_one_sentence(
     assert len(error.splitlines()) == 1
 
 
-def test_upscale_hands_its_arguments_on_and_shows_progress(
+def test_upscale_says_what_it_read_and_shows_progress(
     renderer: FakeRenderer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[object] = []
-
-    def upscale_file(*arguments: object) -> None:
-        *rest, progress = arguments
-        assert callable(progress)
-        progress(0, 2)
-        progress(2, 2)
-        given.extend(rest)
-
-    monkeypatch.setattr("generator.upscale.upscale_file", upscale_file)
-    assert (
-        main(["upscale", "in.png", "out.png", "--gsd", "64", "--stages", "2", "--seed", "9"]) == 0
-    )
-    assert given == [renderer, Path("in.png"), Path("out.png"), 64.0, 2, 9]
+    monkeypatch.setattr(commands, "load_world", lambda settings: FakeCascade())
+    samples = picture(33, 40)[..., 0].astype(np.uint16) * 9
+    Image.fromarray(samples).save("in.png")
+    flags = ["--gsd", "64", "--stages", "2", "--seed", "9"]
+    assert main(["upscale", "in.png", "out.png", *flags, "--stretch", "0,2295"]) == 0
+    expected = upscale(FakeCascade(), picture(33, 40)[..., [0, 0, 0]], 64.0, 2, seed=9)
+    with Image.open("out.png") as made:
+        np.testing.assert_array_equal(np.asarray(made), expected)
     error = capsys.readouterr().err
-    assert "2 of 2 windows" in error
+    assert "5 of 5 windows" in error
     assert "out.png: 4 m per pixel" in error
+    assert main(["upscale", "in.png", "out.png", *flags]) == 0
+    assert "image in.png: 16-bit samples" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["none.png", "out.png"], "image none.png does not exist"),
+        (["in.png", "in.png"], "is the source itself"),
+        (["in.png", "out.bmp"], "has the ending '.bmp'"),
+        (["in.png", "none/out.png"], "none is no directory"),
+        (["text.png", "out.png"], "image text.png is no picture of a known kind"),
+        (["text.tif", "out.png"], "text.tif cannot be read as a picture"),
+        (["half.png", "out.png"], "half.png is damaged or cut short"),
+        (["in.png", "out.png", "--bands", "4,3,2"], "expected bands 4,3,2 among them"),
+    ],
+)
+def test_upscale_tells_what_cannot_be_before_anything_is_loaded(
+    renderer: FakeRenderer,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    given: list[str],
+    words: str,
+) -> None:
+    monkeypatch.setattr(commands, "load_world", lambda settings: pytest.fail("loaded"))
+    Image.fromarray(picture(90, 80)).save("in.png")
+    Path("half.png").write_bytes(Path("in.png").read_bytes()[:9000])
+    Path("text.png").write_text("hello")
+    Path("text.tif").write_bytes(b"II*\0hello")
+    before = sorted(path.name for path in Path().iterdir())
+    assert main(["upscale", *given, "--gsd", "10"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+    assert sorted(path.name for path in Path().iterdir()) == before
 
 
 def test_bench_prints_json(

@@ -111,6 +111,17 @@ def test_nothing_is_wider_than_the_page(page: Page, server: Live, width: int) ->
     )
     if width < 860:
         assert order == [client["id"] for client in CLIENTS]
+    wrapped = page.run(
+        """[...document.querySelectorAll("pre")].filter((pre) => {
+          const { paddingTop, paddingBottom, lineHeight } = getComputedStyle(pre);
+          const inside = pre.clientHeight - parseFloat(paddingTop) - parseFloat(paddingBottom);
+          return Math.round(inside / parseFloat(lineHeight)) !== pre.innerText.split("\\n").length;
+        }).map((pre) => pre.innerText)"""
+    )
+    assert wrapped == []
+    if width == 320:
+        page.run("document.querySelector('pre').scrollLeft = 1e6")
+        assert page.run("document.querySelector('pre').scrollLeft") > 100
 
 
 def test_the_viewer_leads_to_it_with_its_world(page: Page, server: Live) -> None:

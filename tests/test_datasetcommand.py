@@ -97,7 +97,7 @@ def test_a_bad_picture_is_named_and_the_status_tells(photos: Path, capsys: Captu
     (photos / "sea" / "bad.png").write_bytes(b"no picture")
     assert main(["dataset", "variants", "photos", "out", "--gsd", "10"]) == 1
     error = capsys.readouterr().err
-    assert "left out: image photos/sea/bad.png is not a PNG" in error
+    assert "left out: image photos/sea/bad.png is no picture" in error
     assert len(list(Path("out").rglob("*.png"))) == 8
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 
 from generator.dataset import SHEET, Folder
 from generator.errors import DatasetError, ImageError
 from generator.labelled import Variants, find, seed_of
+from generator.raster import Reading
 from generator.samplesheet import CELL
 from generator.upscale import upscale
 from generator.variants import Recipe, degraded, regenerated, vary
@@ -160,7 +162,7 @@ def test_bad_images_are_named_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert len(left_out) == 1
     assert "loose.png lies in no class" in left_out[0]
     broken, small = write(source, tmp_path / "out")
-    assert "b.png is not a PNG, JPEG or TIFF picture" in broken
+    assert "b.png is no picture of a known kind" in broken
     assert small == "image sea/small.png has 8 x 8 pixels, expected at least 16 each way"
     assert (tmp_path / "out" / "sea" / "c-1.png").exists()
 
@@ -176,7 +178,7 @@ def test_impossible_wishes_are_refused(tmp_path: Path) -> None:
         Variants(tmp_path, [], Recipe(10.0), 0, 0)
     with pytest.raises(DatasetError, match="is no folder"):
         find(tmp_path / "none")
-    with pytest.raises(DatasetError, match="holds no CLASS"):
+    with pytest.raises(DatasetError, match="holds no picture in a folder of its class"):
         find(tmp_path)
 
 
@@ -184,3 +186,66 @@ def test_seeds_are_fixed_for_ever() -> None:
     assert (
         seed_of(0, "sea/a.png", 0) == 12690357371199785473
     )  # the first 8 bytes of SHA-256 of 0/0/sea/a.png
+
+
+def test_pictures_of_every_kind_are_found_and_what_was_written_is_read_again(
+    tmp_path: Path,
+) -> None:
+    source = images(tmp_path / "in", "sea/a.png", "sea/b.webp")
+    (source / "sea" / "a.png").rename(source / "sea" / "a")
+    for name, driver in (("c.gtiff", "GTiff"), ("d.jp2", "JP2OpenJPEG")):
+        with rasterio.open(
+            source / "sea" / name, "w", driver=driver, width=64, height=64, count=3, dtype="uint8",
+            transform=rasterio.Affine(10, 0, 0, 0, -10, 0),
+        ) as file:  # fmt: skip
+            file.write(np.moveaxis(picture(64, 64), -1, 0))
+    (source / "sea" / "notes.txt").write_text("no picture")
+    found, left_out = find(source)
+    assert [image.name for image in found] == ["sea/a", "sea/b.webp", "sea/c.gtiff", "sea/d.jp2"]
+    assert left_out == []
+    wanted = Variants(source, found, Recipe(10.0), 1, 0)
+    folder = Folder(tmp_path / "out", wanted.settings(b"fake"), "A test.", "webp")
+    assert wanted.write(FakeCascade(), folder, quiet) == []
+    again, _ = find(tmp_path / "out")
+    assert [image.name for image in again] == [f"sea/{stem}-0.webp" for stem in "abcd"]
+
+
+def test_a_hole_of_an_image_is_one_of_its_variants(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    (source / "sea").mkdir(parents=True)
+    alpha = np.full((64, 64), 255, np.uint8)
+    alpha[:20, 30:] = 0
+    pixels = np.full((64, 64, 3), 90, np.uint8) * (alpha[..., None] > 0)
+    Image.fromarray(np.dstack([pixels, alpha])).save(source / "sea" / "a.png")
+    assert write(source, tmp_path / "out", per_image=1) == []
+    made = np.asarray(Image.open(tmp_path / "out" / "sea" / "a-0.png"))
+    np.testing.assert_array_equal(made[..., 3], alpha)
+    seed = seed_of(0, "sea/a.png", 0)
+    whole = vary(FakeCascade(), np.full((64, 64, 3), 90, np.uint8), Recipe(10.0), seed)
+    np.testing.assert_array_equal(made[..., :3], whole)
+
+
+def test_what_was_guessed_of_images_is_noted_and_how_they_are_read_is_a_setting(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "in"
+    (source / "sea").mkdir(parents=True)
+    with rasterio.open(
+        source / "sea" / "a.tif", "w", driver="GTiff", width=64, height=64, count=3,
+        dtype="uint16", photometric="RGB", crs="EPSG:32633",
+        transform=rasterio.Affine(10, 0, 500_000, 0, -10, 4_000_000),
+    ) as file:  # fmt: skip
+        file.write(np.moveaxis(picture(64, 64).astype(np.uint16) * 9, -1, 0))
+    found, _ = find(source)
+    wanted = Variants(source, found, Recipe(300.0), 1, 0)
+    list(wanted.samples(FakeCascade()))
+    stretched, resolution = wanted.notes
+    assert "16-bit samples" in stretched
+    assert "says 10.01 m per pixel, but --gsd says 300" in resolution
+    given = Variants(source, found, Recipe(10.0), 1, 0, reading=Reading(stretch=(0, 2295)))
+    (made,) = given.samples(FakeCascade())
+    expected = vary(FakeCascade(), picture(64, 64), Recipe(10.0), seed_of(0, "sea/a.tif", 0))
+    np.testing.assert_array_equal(made, expected)
+    assert given.notes == []
+    assert "2295" in given.settings(b"fake")["reading"]
+    assert "reading" not in wanted.settings(b"fake")

@@ -313,7 +313,7 @@ def test_the_viewer_is_served_with_a_check_for_changes(
     (web / "index.html").write_text("<p>viewer</p>")
     (web / "app.js").write_text("1")
     monkeypatch.setattr(endpoints, "web_directory", lambda: web)
-    page = fetch(tmp_path / "a", "/")
+    page = fetch(tmp_path / "a", "/?f=html")
     assert (page.text, page.headers["cache-control"]) == ("<p>viewer</p>", "no-cache")
     script = fetch(tmp_path / "b", "/static/web/app.js")
     assert (script.text, script.headers["cache-control"]) == ("1", "no-cache")
@@ -324,7 +324,7 @@ def test_without_the_viewer_a_page_leads_to_the_tiles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(endpoints, "web_directory", lambda: None)
-    page = fetch(tmp_path, "/")
+    page = fetch(tmp_path, "/?f=html")
     assert page.status_code == 200
     assert "tilejson.json" in page.text
 

@@ -98,7 +98,7 @@ def test_grey_and_damaged_pictures_are_named_and_the_rest_goes_on(tmp_path):
     picture(tmp_path / "c.png")
     found = find(tmp_path, Options(gsd=5))
     assert [source.name for source in found.sources] == ["c.png"]
-    assert "a.png has 1 band (L), expected" in found.failed[0]
+    assert "a.png has 1 band of grey, expected" in found.failed[0]
     assert "b.jpg" in found.failed[1]
 
 
@@ -216,3 +216,39 @@ def test_nothing_to_find_is_explained(tmp_path):
         find(tmp_path / "none", Options())
     with pytest.raises(ImageryError, match="holds no manifest.json"):
         find(tmp_path, Options())
+
+
+def test_pictures_of_other_endings_are_found_by_content(tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    pixels = picture(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "a")
+    Image.fromarray(pixels).save(tmp_path / "b.gtiff", "TIFF")
+    Image.fromarray(pixels).save(tmp_path / "c.webp", lossless=True)
+    with rasterio.open(
+        tmp_path / "d.jp2", "w", driver="JP2OpenJPEG", width=120, height=100, count=3,
+        dtype="uint8", crs="EPSG:32632", transform=rasterio.Affine(10, 0, 5e5, 0, -10, 5e6),
+        QUALITY="100", REVERSIBLE="YES",
+    ) as file:  # fmt: skip
+        file.write(np.moveaxis(pixels, -1, 0))
+    (tmp_path / "notes.txt").write_text("no picture")
+    found = find(tmp_path, Options(gsd=5))
+    assert [source.name for source in found.sources] == ["a", "b.gtiff", "c.webp", "d.jp2"]
+    for source in found.sources:
+        np.testing.assert_array_equal(source.read().pixels, pixels)
+    assert [round(source.gsd) for source in found.sources] == [5, 5, 5, 10]
+    assert found.failed == []
+
+
+def test_images_of_a_manifest_are_read_like_others(tmp_path, caplog):
+    deep = np.random.default_rng(0).integers(500, 1500, (100, 120)).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    holed = np.full((100, 120, 4), 255, np.uint8)
+    holed[:30, :, 3] = 0
+    Image.fromarray(holed).save(tmp_path / "holed.png")
+    rows = [{"file": f"{name}.png", "gsd_m": 5, "source": "s"} for name in ("deep", "holed")]
+    (tmp_path / "manifest.json").write_text(json.dumps(rows))
+    one, two = find(tmp_path, Options()).sources
+    assert 100 < one.read().pixels.mean() < 155
+    assert "deep.png: 16-bit samples" in caplog.text
+    assert (two.read().mask[:30] == 0).all()
+    assert (two.read().mask[30:] == 255).all()

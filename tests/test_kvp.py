@@ -1,6 +1,7 @@
 """WMTS requests in keys and values."""
 
 import contextlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -36,13 +37,30 @@ def _either(letter: str) -> str:
     return letter.lower() if ord(letter) % 2 else letter
 
 
+@given(st.permutations(list(TILE)), st.sampled_from([str.lower, str.upper, str.title]))
+def test_values_count_in_any_case(keys: list[str], change: Callable[[str], str]) -> None:
+    assert parse((key, change(TILE[key])) for key in keys) == TileRequest(3, 7, 2, "webp")
+
+
+def test_a_tile_needs_no_version_and_jpg_is_jpeg() -> None:
+    pairs = {**TILE, "FORMAT": "image/jpg"}
+    del pairs["VERSION"]
+    assert parse(pairs.items()) == TileRequest(3, 7, 2, "jpg")
+
+
+def test_without_service_and_request_the_capabilities_are_asked_for() -> None:
+    assert parse([]) is None
+    assert parse([("key", "secret"), ("version", "1.0.0")]) is None
+    assert parse([("service", "wmts"), ("request", "getcapabilities")]) is None
+
+
 def test_capabilities_are_asked_for() -> None:
     pairs = [("Service", "WMTS"), ("Request", "GetCapabilities")]
     assert parse(pairs) is None
     assert parse([*pairs, ("AcceptVersions", "2.0.0,1.0.0")]) is None
 
 
-@pytest.mark.parametrize("key", TILE)
+@pytest.mark.parametrize("key", [key for key in TILE if key != "VERSION"])
 def test_every_key_of_a_tile_is_needed(key: str) -> None:
     with pytest.raises(WmtsError) as caught:
         parse([pair for pair in TILE.items() if pair[0] != key])

@@ -22,7 +22,7 @@ LAYERS = {
 
 # The folders of tileserver/: each may import itself, those before it, and the modules beside them.
 ORDER = (
-    "regions", "cache", "making", "documents", "serving", "processes", "batch", "commands"
+    "regions", "cache", "making", "documents", "serving", "processes", "batch", "flying", "commands"
 )  # fmt: skip
 ENTRANCES = {"tileserver.cli", "tileserver.__main__"}
 
@@ -42,6 +42,7 @@ CONFINED = {
     "shapely": {"tileserver.regions"},
     "pyogrio": {"tileserver.regions"},
     "pyproj": {"tileserver.regions"},
+    "av": {"tileserver.flying.encoders"},
     "pmtiles": {"tileserver.batch.pmtilesfile"},
 }
 

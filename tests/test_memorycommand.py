@@ -123,7 +123,7 @@ def empty() -> None:
         (without_resolution, "does not say its ground resolution; give --gsd METRES"),
         (one_flat_picture, "none of the 1 images can be used: a.png: flat: "),
         (clouds, "none of the 1 images can be used: a.png: cloud: "),
-        (empty, "imagery holds no manifest.json and no .tif"),
+        (empty, "imagery holds no manifest.json and no picture"),
         (lambda: None, "does not exist, expected"),
     ],
     ids=["no resolution", "flat", "clouds", "empty", "missing"],

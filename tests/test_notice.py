@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,10 @@ import pytest
 import rasterio
 from PIL import Image
 
-from generator import raster, rasterwrite
+from generator import raster
 from generator.notice import DETAIL_NOTICE, NOTICE, save_options
 from generator.rasterwrite import create_picture
-from generator.upscale import upscale_file
+from generator.upscalefile import open_upscaling
 from tests.fakes import FakeRenderer
 from tests.test_upscale import FakeCascade
 from tileserver.cli import main
@@ -47,8 +48,7 @@ def test_a_picture_written_in_pieces_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, with_rasterio: bool
 ) -> None:
     if not with_rasterio:
-        monkeypatch.setattr(raster, "find_rasterio", lambda: None)
-        monkeypatch.setattr(rasterwrite, "find_rasterio", lambda: None)
+        monkeypatch.setitem(sys.modules, "rasterio", None)
     with create_picture(tmp_path / name, 4, 4) as sink:
         sink.write(0, 0, PIXELS)
     assert said(tmp_path / name) == NOTICE
@@ -72,7 +72,8 @@ def test_a_planet_says_so(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["b.png", "b.jpg", "b.tif"])
 def test_an_upscaled_picture_says_that_its_detail_is_generated(tmp_path: Path, name: str) -> None:
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
-    upscale_file(FakeCascade(), tmp_path / "a.png", tmp_path / name, 10.0, 1)
+    with open_upscaling(tmp_path / "a.png", tmp_path / name, 10.0, 1) as wanted:
+        wanted.write(FakeCascade())
     assert said(tmp_path / name) == DETAIL_NOTICE
 
 

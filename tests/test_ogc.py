@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from owslib.ogcapi import API
 
 from generator.tile import MAX_ZOOM
 from tests.live import live
@@ -52,6 +53,57 @@ async def test_a_client_finds_its_way_from_the_landing_page_to_a_tile(here: Site
             tile = await here.get(item["href"].format(tileMatrix=4, tileRow=5, tileCol=6))
             assert tile.content == (await here.get(f"{plain}/4/6/5.{extension}")).content
             assert tile.headers["content-type"] == item["type"]
+
+
+@on_site
+async def test_every_link_gives_what_its_type_says(here: Site) -> None:
+    seen: set[str] = set()
+    for start in ("/?f=json", "/7?f=json"):
+        unread = [start]
+        while unread:
+            document = (await here.get(unread.pop(), headers={"accept": "*/*"})).json()
+            for found in [
+                *document["links"],
+                *document.get("tilesets", [{"links": []}])[0]["links"],
+            ]:
+                if found["href"] in seen or found.get("templated"):
+                    continue
+                seen.add(found["href"])
+                answer = await here.get(found["href"], headers={"accept": "*/*"})
+                assert answer.headers["content-type"].split("; ")[0] == found["type"], found
+                if found["type"] == "application/json" and "links" in answer.json():
+                    unread.append(found["href"])
+    assert len(seen) > 12
+
+
+@on_site
+async def test_the_root_is_json_but_for_who_names_html(here: Site) -> None:
+    for accept, html in (
+        (None, False),
+        ("*/*", False),
+        ("application/json", False),
+        ("application/json, text/html;q=0.9", False),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", True),
+        ("text/html", True),
+    ):
+        del here.client.headers["accept"]
+        headers = {} if accept is None else {"accept": accept}
+        root, world = await here.get("/", headers=headers), await here.get("/7", headers=headers)
+        here.client.headers["accept"] = "*/*"
+        assert root.headers["content-type"].startswith("text/html" if html else JSON["accept"])
+        assert world.status_code == (303 if html else 200)
+        assert {root.headers["vary"], world.headers["vary"]} == {"Accept"}
+
+
+@pytest.mark.parametrize("path", ["", "7", "7/", "7/?f=json"])
+def test_owslib_reads_the_landing_page_and_the_conformance(tmp_path: Path, path: str) -> None:
+    with live(tmp_path) as server:
+        api = API(server.root + path)
+        assert (
+            "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core"
+            in api.conformance()["conformsTo"]
+        )
+    assert link(api.response, REL + "tilesets-map").endswith("/tiles")
 
 
 @on_site

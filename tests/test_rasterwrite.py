@@ -1,5 +1,7 @@
 """Writing pictures: pieces, georeference, nothing left behind by a failure."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,6 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator import raster, rasterwrite
 from generator.errors import ImageError
 from generator.raster import Georeference, read_picture
 from generator.rasterwrite import create_picture
@@ -37,8 +38,7 @@ def test_pieces_make_the_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, with_rasterio: bool
 ) -> None:
     if not with_rasterio:
-        monkeypatch.setattr(raster, "find_rasterio", lambda: None)
-        monkeypatch.setattr(rasterwrite, "find_rasterio", lambda: None)
+        monkeypatch.setitem(sys.modules, "rasterio", None)
     pixels = noise(301, 517)
     write(tmp_path / name, pixels)
     assert np.array_equal(read_picture(tmp_path / name), pixels)
@@ -117,3 +117,34 @@ def test_targets_that_cannot_be_are_refused_before_the_work(tmp_path: Path) -> N
 def test_a_read_only_directory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)
     assert "is read-only" in refused(tmp_path / "a.png")
+
+
+WRITING = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from generator import stopping
+from generator.rasterwrite import create_picture
+
+def run():
+    with create_picture(Path(sys.argv[1]), 600, 300) as sink:
+        sink.write(0, 0, np.zeros((256, 256, 3), np.uint8))
+        print("begun", flush=True)
+        while True:
+            time.sleep(0.02)
+
+sys.exit(stopping.command(run))
+"""
+
+
+def test_sigterm_leaves_no_part(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITING, str(tmp_path / "a.tif")]
+    root = Path(__file__).parents[1]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        (part,) = tmp_path.iterdir()
+        assert part.name.endswith(".part")
+        process.terminate()
+        assert process.wait(60) == 130
+    assert list(tmp_path.iterdir()) == []

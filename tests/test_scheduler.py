@@ -15,7 +15,7 @@ from tests.fakes import FakeRenderer, Pixels, draw
 from tileserver.cache.claims import Claim, Claims
 from tileserver.cache.tilecache import Entry
 from tileserver.errors import BudgetError, GenerationError, UnavailableError
-from tileserver.making import plan, recent
+from tileserver.making import plan, recent, viewports
 from tileserver.making.jobs import Ask, BlockKey, Key, Priority, Receiver
 from tileserver.making.metrics import Metrics
 from tileserver.making.scheduler import Scheduler
@@ -151,6 +151,21 @@ def test_the_newest_view_is_made_first_and_in_its_own_order(setup: Setup) -> Non
     for answer in answers:
         answer.result(TIMEOUT)
     assert setup.order() == [*new, *old]
+
+
+def test_a_slow_view_that_asks_for_more_keeps_its_order(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup.busy()
+    middle = [setup.ask(Tile(5, n, 0)) for n in range(3)]
+    monkeypatch.setattr(viewports, "GAP_SECONDS", 0.2)
+    time.sleep(0.25)  # longer than a view lasts in which nothing happens
+    setup.scheduler.abandon((0, Tile(5, 2, 0)), middle[2])  # what is answered, or given up
+    outer = setup.ask(Tile(5, 3, 0))
+    setup.renderer.gate.set()
+    for answer in [*middle[:2], outer]:
+        answer.result(TIMEOUT)
+    assert setup.order() == [Tile(5, n, 0) for n in (0, 1, 3)]
 
 
 def test_what_a_new_view_wants_too_moves_to_the_front(setup: Setup) -> None:

@@ -152,7 +152,7 @@ def test_files_of_others_are_kept_and_no_process_dies_of_them(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        started = process.stdout.readline().startswith("Elsewhere is at")
+        started = process.stdout.readline().startswith("Ready: ")
         process.terminate()
         _, told = process.communicate(timeout=60)
     assert started == (process.returncode == 0), told

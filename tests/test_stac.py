@@ -75,7 +75,7 @@ def test_three_files_of_one_colour_are_joined_and_stretched(tmp_path):
     expected = (bands.astype(float) - 60) * 255 / (2940 - 60)
     pixels = source.read().pixels.astype(float)
     assert np.abs(pixels - np.clip(np.moveaxis(expected, 0, -1), 0, 255)).max() < 6
-    assert "16-bit bands scaled" in found.notes[0]
+    assert "16-bit samples 60 to 2940" in found.notes[0]
 
 
 def test_colours_on_different_grids_are_refused(tmp_path):

@@ -42,7 +42,7 @@ def finish(running: Server) -> None:
     """Let the start go on, and wait for its end."""
     assert running.process.stdout is not None
     (Path(running.process.args[3]) / "gate").touch()  # type: ignore[index,arg-type]
-    assert running.process.stdout.readline().startswith("Elsewhere is at ")
+    assert running.process.stdout.readline().startswith("Ready: ")
 
 
 def stored(cache: Path) -> httpx.Response:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 import generator
 from generator import checkpoint
@@ -17,6 +18,7 @@ from generator.nets.encoder import detail_of
 from generator.tile import Tile
 from tests.fakes_recipe import NETWORK
 from tests.imagery import write_imagery
+from training.__main__ import main
 from training.cooldown import cooled
 from training.critic import Standard
 from training.errors import TrainingError
@@ -183,12 +185,12 @@ def test_an_interrupted_run_goes_on_to_the_step(imagery, recipe, tmp_path):
     assert torch.equal(weights(whole), weights(parts))
 
 
-def test_time_is_refused_without_a_recipe(imagery, tmp_path):
+def test_time_is_refused_without_a_recipe(imagery, tmp_path, monkeypatch, capsys):
     words = ["train", "--data", imagery[1], "--run", tmp_path / "run", "--steps", 1]
-    command = [sys.executable, "-m", "training", *map(str, words), "--seconds", "5"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr.startswith("training: --seconds and --cool-down need a recipe")
+    monkeypatch.setattr(sys, "argv", ["training", *map(str, words), "--seconds", "5"])
+    assert main() == 2
+    said = capsys.readouterr().err
+    assert said.startswith("training: --seconds and --cool-down need a recipe")
 
 
 def test_a_state_of_another_recipe_is_refused_in_one_sentence(recipe, tmp_path):
@@ -267,22 +269,23 @@ def test_the_groups_of_a_batch_lend_to_their_own_alone(imagery, recipe):
         assert set(owner.unique().tolist()) <= set(members.tolist())
 
 
-def test_from_imagery_to_a_served_tile(imagery, recipe, tmp_path):
-    """The whole way by its two commands."""
+def test_from_imagery_to_a_served_tile(imagery, recipe, tmp_path, monkeypatch, capsys):
+    """The whole way by its two commands, the first as a process."""
     manifest, data = imagery
-    run, out = tmp_path / "run", tmp_path / "made.safetensors"
-    for words in (
-        ["train", recipe, "--data", data, "--run", run],
-        ["bank", recipe, "--run", run, "--imagery", manifest, "--out", out],
-    ):
-        command = [sys.executable, "-m", "training", *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-    assert "step 3" in done.stdout
-    cascade = generator.load(weights=out)
+    run, out, base = (tmp_path / name for name in ("run", "made.safetensors", "base.png"))
+    Image.new("RGB", (64, 32), (90, 80, 60)).save(base)
+    first = ["train", recipe, "--data", data, "--run", run]
+    command = [sys.executable, "-m", "training", *map(str, first)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    second = ["bank", recipe, "--run", run, "--imagery", manifest, "--out", out]
+    monkeypatch.setattr(sys, "argv", ["training", *map(str, second)])
+    assert main() == 0
+    assert "step 3" in capsys.readouterr().out
+    cascade = generator.load(base, out)
     assert cascade.memory is not None
     assert cascade.checkpoint.record["steps"] == 3
-    bare = generator.load(weights=out, memory=())
+    bare = generator.load(base, out, memory=())
     tile = Tile(7, 60, 40)
     assert cascade.render(0, tile).shape == (256, 256, 3)
     assert cascade.identity != bare.identity

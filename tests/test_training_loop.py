@@ -1,4 +1,3 @@
-import subprocess
 import sys
 
 import pytest
@@ -10,6 +9,7 @@ from generator.config import SamplerConfig
 from generator.imagery.sources import read_manifest
 from generator.network import upsample
 from tests.imagery import write_imagery
+from training.__main__ import main
 from training.dataset import Samples
 from training.errors import TrainingError
 from training.export import export
@@ -52,14 +52,14 @@ def test_residual_and_parent_give_the_child_back_up_to_what_is_pinned(data):
 def test_an_interrupted_run_goes_on_to_the_step(data, tmp_path):
     whole, samples = make(data)
     (tmp_path / "whole").mkdir()
-    train(whole, samples, tmp_path / "whole", 4, 0)
+    train(whole, samples, tmp_path / "whole", 2, 0)
     first, samples = make(data)
     (tmp_path / "parts").mkdir()
-    train(first, samples, tmp_path / "parts", 2, 0)
+    train(first, samples, tmp_path / "parts", 1, 0)
     second, samples = make(data)
     assert second.load(tmp_path / "parts")
-    assert second.step == 2
-    train(second, samples, tmp_path / "parts", 4, 0)
+    assert second.step == 1
+    train(second, samples, tmp_path / "parts", 2, 0)
     assert torch.equal(weights(whole), weights(second))
 
 
@@ -74,14 +74,15 @@ NONE = {"perceptual": 0, "adversarial": 0}
     ],
 )
 def test_training_lowers_the_scores_on_one_batch(data, scores, lowered):
-    config = RunConfig(preset="exact-tiny", core=32, rate=1e-3, **NONE | scores)
+    fast = {"rate": 1e-2, "critic_rate": 1e-3, "chains": 0}
+    config = RunConfig(preset="exact-tiny", core=32, **fast | NONE | scores)
     state, samples = make(data, config)
     batch = next(batches(samples, config.batch, 0, 0))
     trainer = Trainer(state)
-    rows = [trainer.step(dict(batch)) for _ in range(60)]
+    rows = [trainer.step(dict(batch)) for _ in range(25)]
     for name in lowered:
         values = [row[name] for row in rows]
-        assert sum(values[-10:]) < 0.9 * sum(values[:10]), name
+        assert sum(values[-5:]) < 0.9 * sum(values[:5]), name
 
 
 def test_denoising_alone_trains_without_the_pretrained_network(data):
@@ -229,10 +230,10 @@ def test_a_new_run_can_start_from_exported_weights(data):
         State(RunConfig(preset="exact-s"), torch.device("cpu")).start_from(first.network)
 
 
-def test_command_line_explains_a_mistake(tmp_path):
-    command = [sys.executable, "-m", "training", "train", "--data", str(tmp_path)]
-    command += ["--run", str(tmp_path / "run"), "--steps", "1", "--preset", "exact-tiny"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr.startswith("training: ")
-    assert "Traceback" not in done.stderr
+def test_command_line_explains_a_mistake(tmp_path, monkeypatch, capsys):
+    words = ["training", "train", "--data", str(tmp_path), "--run", str(tmp_path / "run")]
+    monkeypatch.setattr(sys, "argv", [*words, "--steps", "1", "--preset", "exact-tiny"])
+    assert main() == 2
+    said = capsys.readouterr().err
+    assert said.startswith("training: ")
+    assert len(said.splitlines()) == 1

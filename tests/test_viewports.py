@@ -1,7 +1,22 @@
 """Views of a map: what belongs together, and what starts a new one."""
 
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+
 from generator.tile import Tile
-from tileserver.making.viewports import GAP_SECONDS, REMEMBERED, Viewports
+from tileserver.cache.tilecache import Entry
+from tileserver.making import viewports
+from tileserver.making.jobs import Answer
+from tileserver.making.viewports import GAP_SECONDS, REMEMBERED
+
+
+class Viewports(viewports.Viewports):
+    """Takes a request that is never answered, unless told which."""
+
+    def number(self, seed: int, tile: Tile, now: float, answer: Answer | None = None) -> int:
+        return super().number(seed, tile, now, answer or Future())
 
 
 def test_neighbouring_tiles_in_short_order_are_one_view() -> None:
@@ -19,6 +34,15 @@ def test_another_zoom_seed_place_or_time_is_a_new_view() -> None:
     assert views.number(0, Tile(9, 100, 300), 0.4) == 5
     assert views.number(0, Tile(9, 101, 101), 0.5) == 1
     assert views.number(0, Tile(9, 101, 101), 0.6 + GAP_SECONDS) == 6
+
+
+def test_a_view_lasts_while_its_requests_are_answered_however_slowly() -> None:
+    views, answer = Viewports(), Future[Entry]()
+    asked = time.monotonic() - 10 * GAP_SECONDS
+    assert views.number(0, Tile(9, 100, 100), asked, answer) == 1
+    answer.set_result(Entry(b"", b""))
+    assert views.number(0, Tile(9, 101, 100), time.monotonic()) == 1
+    assert views.number(0, Tile(9, 102, 100), time.monotonic() + 2 * GAP_SECONDS) == 2
 
 
 def test_two_clients_keep_their_views_apart() -> None:

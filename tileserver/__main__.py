@@ -1,7 +1,21 @@
-"""`python -m tileserver` is the command `elsewhere`."""
+"""The program `elsewhere`, also as `python -m tileserver`: Ctrl-C is answered from here on."""
 
+import signal
 import sys
 
-from tileserver.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line; return its exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends this silently while the next is imported
+    from generator import stopping
+
+    def run() -> int:
+        from tileserver.cli import main as cli
+
+        return cli()
+
+    return stopping.command(run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

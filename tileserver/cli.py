@@ -1,19 +1,21 @@
 """The command line: `elsewhere serve | seed | export | cache | render | upscale | ...`.
 
 Exit status: 0 done, 1 done in part (seeding left holes), 2 asked for something that cannot be
-done (one sentence on standard error), 130 stopped by Ctrl-C.
+done (one sentence on standard error), 130 stopped by Ctrl-C or SIGTERM (one line there).
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 
+from generator import stopping
 from generator.errors import GeneratorError
-from tileserver.commands import datasetflags, flags, memoryflags
+from tileserver.commands import datasetflags, flags, flyflags, memoryflags
 from tileserver.commands.flags import Parser
 from tileserver.errors import ServerError
 
@@ -23,6 +25,7 @@ EXAMPLES = {
   elsewhere serve --seed 7 --port 9000       another Earth, another port
   elsewhere seed --bbox 5.9,45.8,10.5,47.8 --zooms 0-13
   elsewhere export alps.pmtiles --bbox 5.9,45.8,10.5,47.8 --zooms 0-11
+  elsewhere fly "46.5,7.6 47.4,8.5" -o film.mp4 --altitude 400km:5km
   elsewhere render 13/4268/2891 -o tile.png
   elsewhere memory build photos -o mine.bank
   elsewhere upscale photo.tif large.tif --gsd 64 --stages 2""",
@@ -44,12 +47,19 @@ EXAMPLES = {
   elsewhere export alps.gpkg --bbox 5.9,45.8,10.5,47.8 --zooms 0-11 --format jpg
   elsewhere export alps.tif --polygon alps.geojson --zooms 11
   elsewhere export all.pmtiles --bbox -180,-85,180,85 --zooms 0-15 --cached --force""",
+    "fly": """\
+  elsewhere fly "46.5,7.6 47.4,8.5" -o film.mp4 --altitude 400km:5km
+  elsewhere fly "30.0,31.2 24.1,32.9" -o nile.webp --altitude 60km --size 384x216 --fps 12
+  elsewhere fly path.geojson -o frames --altitude 40km --seconds 20 --seed 7
+  elsewhere fly path.geojson -o film.mp4 --altitude 40km --dry-run
+  The same command again continues a film that was stopped, even by kill -9.""",
     "render": """\
   elsewhere render 15/17073/11564 -o tile.png
   elsewhere render 9/266/180 --seed 7 --no-cache -o - > tile.png""",
     "upscale": """\
   elsewhere upscale photo.png large.png --gsd 64              4 times larger, 16 m per pixel
-  elsewhere upscale landsat.tif fine.tif --gsd 30 --stages 2  16 times larger, georeferenced""",
+  elsewhere upscale landsat.tif fine.tif --gsd 30 --stages 2  16 times larger, georeferenced
+  elsewhere upscale planetscope.tif fine.tif --gsd 3 --bands 3,2,1 --stretch 0,3000""",
     "dataset": """\
   elsewhere dataset pairs pairs --zooms 11,13 --count 500 --land
   elsewhere dataset variants photos varied --gsd 10 --per-image 4""",
@@ -100,8 +110,22 @@ EXAMPLES = {
     "bench": """\
   elsewhere bench
   elsewhere bench --quick --json
-  elsewhere bench --http            stored tiles, against nginx and under load""",
+  elsewhere bench --http            stored tiles, against nginx and under load
+  elsewhere bench --views --busy 2  first views, while two processes compute beside""",
 }
+
+STOPPED = {
+    "seed": "the same command goes on from here",
+    "export": "{output} was not written. What was made is stored",
+    "fly": "{output} was not written. The same command goes on from here",
+    "render": "{output} was not written",
+    "upscale": "{output} was not written",
+    "planet": "{output} was not written",
+    "build": "the same command goes on from here",
+    "pairs": "the same command goes on from here",
+    "variants": "the same command goes on from here",
+}
+"""What is left of a command that was told to stop."""
 
 SHARED = {
     "cache": ("DIR", "folder of the tile cache (default: elsewhere in the user's cache folder)"),
@@ -109,7 +133,7 @@ SHARED = {
     "seed": ("N", "which parallel Earth, 0 to 2^64 - 1 (default 0)"),
     "base": (
         "FILE|planet:N",
-        "equirectangular PNG, JPEG or GeoTIFF of another planet, or the made-up planet N, such as "
+        "equirectangular picture of another planet, or the made-up planet N, such as "
         "planet:3 or planet:3:ice (default: the Earth)",
     ),
     "tone": (
@@ -159,7 +183,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run: Callable[[argparse.Namespace], int] = getattr(import_module(module), name)
         return run(args)
     except KeyboardInterrupt:
-        return 130
+        stopping.say(stopped(args))
+        return stopping.STATUS
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -171,12 +196,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
+def stopped(args: argparse.Namespace) -> str:
+    """Return what is said of a command that was told to stop."""
+    left = STOPPED.get(getattr(args, "action", args.command))
+    return f"Stopped; {left.format_map(vars(args))}." if left else "Stopped."
+
+
 def join_negative(arguments: list[str]) -> list[str]:
-    """Write '--bbox', '-10,…' as '--bbox=-10,…': a box may start with a minus sign."""
+    """Make '-10,…' no flag: '--bbox=-10,…' for a box, a space before it for the path of `fly`."""
     joined: list[str] = []
     for argument in arguments:
         if joined and joined[-1] == "--bbox" and argument[:2].lstrip("-").isdigit():
             joined[-1] += "=" + argument
+        elif re.match(r"-\d[\d.]*,", argument):  # a path's first latitude
+            joined.append(" " + argument)
         else:
             joined.append(argument)
     return joined
@@ -202,6 +235,9 @@ def parser() -> Parser:
     export = _command(commands, "export", "write a region to one file", *SHARED)
     export.set_defaults(run="tileserver.commands.export:export")
     flags.export(export)
+    fly = _command(commands, "fly", "film a flight over a world", *SHARED)
+    fly.set_defaults(run="tileserver.commands.fly:fly")
+    flyflags.fly(fly)
     _cache(commands)
     flags.render(_command(commands, "render", "write one tile to a file", *SHARED))
     model = ("seed", "weights", "memory", "steps", "threads")

@@ -41,12 +41,17 @@ def encode(pixels: NDArray[np.uint8], encoding: Encoding) -> bytes:
     pixels: uint8 [256, 256, 3], or [512, 512, 3] for scale 2. Raises ValueError when the array is
     of another shape or type.
     """
-    if encoding.format == "png":
-        return encode_png(pixels, encoding.scale)
     check(pixels, encoding.scale)
+    return compress(pixels, encoding.format)
+
+
+def compress(pixels: NDArray[np.uint8], format: str) -> bytes:
+    """Return RGB pixels of any size, uint8 [height, width, 3], as png, webp or jpeg."""
+    if format == "png":
+        return _png(pixels)
     stream = io.BytesIO()
-    options = _LOSSY[encoding.format] | notice.save_options(encoding.format)
-    Image.fromarray(pixels).save(stream, encoding.format, **options)
+    options = _LOSSY[format] | notice.save_options(format)
+    Image.fromarray(pixels).save(stream, format, **options)
     return stream.getvalue()
 
 
@@ -56,6 +61,10 @@ def encode_png(pixels: NDArray[np.uint8], scale: int = 1) -> bytes:
     scale: 2 for [512, 512, 3]. Raises ValueError when the array is of another shape or type.
     """
     check(pixels, scale)
+    return _png(pixels)
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
     height, width, _ = pixels.shape
     packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
     data = packer.compress(_filtered(pixels).data) + packer.flush()

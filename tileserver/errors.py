@@ -39,6 +39,10 @@ class ExportError(ServerError):
     """An export that cannot be written, or does not hold what it should."""
 
 
+class FlightError(ServerError):
+    """A flight that cannot be flown or filmed: no path, no altitude, nowhere to write it."""
+
+
 class CacheDamagedError(CacheError):
     """A cache file that was cut off while programs use it: all must end before it is rebuilt."""
 

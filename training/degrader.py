@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.degradation import degrade
+from training.stop import outlive
 
 Pixels = NDArray[np.float32]
 _Task = tuple[Pixels, float, str, int, int, int]
@@ -24,7 +24,7 @@ class Degrader:
         self.kind, self.seed = kind, seed
         # Started anew and not forked: the accelerator's runtime does not survive a fork.
         spawn = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(workers, spawn, _outlive_signals) if workers else None
+        self._pool = ProcessPoolExecutor(workers, spawn, outlive) if workers else None
 
     def __call__(self, parents: Tensor, strengths: NDArray[np.float64], step: int) -> Tensor:
         """Degrade parents [B, 3, H, W] in [0, 255] by strengths [B]; the same for a step."""
@@ -41,12 +41,6 @@ class Degrader:
         """End the processes."""
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
-
-
-def _outlive_signals() -> None:
-    """Leave Ctrl-C and SIGTERM, which reach all processes of a group, to the one that saves."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _degraded(task: _Task) -> Pixels:

@@ -13,7 +13,7 @@ from training.dataset import Samples
 from training.distributed import Addresses, Group
 from training.paper import PaperTrainer
 from training.state import Batch, PaperState, State
-from training.stop import Stop
+from training.stop import Stop, outlive
 from training.trainer import Trainer
 
 _LOG_EVERY = 20
@@ -34,8 +34,9 @@ def batches(
     group = group or Group()
     addresses = Addresses(size // accumulate, accumulate, step, group)
     loader = DataLoader(
-        samples, size // group.size, sampler=addresses, num_workers=workers, drop_last=True
-    )
+        samples, size // group.size, sampler=addresses, num_workers=workers, drop_last=True,
+        worker_init_fn=outlive,
+    )  # fmt: skip
     return iter(loader)
 
 

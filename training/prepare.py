@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from generator import planetfile
 from generator.errors import GeneratorError
 from generator.imagery.sources import Decoded, Source
 from training.errors import TrainingError
@@ -45,14 +46,14 @@ def prepare(
 ) -> list[str]:
     """Write the pyramid of `sources` to `out`; returns what could not be read, a sentence each.
 
-    base_map: equirectangular image whose colours the tone can be matched to, or None.
+    base_map: equirectangular picture whose colours the tone can be matched to, or None.
     shard_size: bytes of a file of pixels. The same call goes on where an earlier one was stopped,
     and does nothing where it had ended. Raises TrainingError when `out` holds another pyramid, or
     when nothing can be read.
     """
     refuse_foreign(out, INDEX)
     out.mkdir(parents=True, exist_ok=True)
-    base = np.asarray(Pillow.open(base_map).convert("RGB")) if base_map else None
+    base = planetfile.read(base_map) if base_map else None
     tone = hashlib.sha256(base_map.read_bytes()).hexdigest() if base_map else None
     journal = Journal(out, {"format": _FORMAT, "shard_size": shard_size, "base": tone})
     keys = [_key(source) for source in sources]
@@ -180,6 +181,7 @@ def _key(source: Source) -> str:
         found = file.stat() if file.exists() else None
         files.append([file.name, found and found.st_size, found and found.st_mtime_ns])
     place = [source.name, source.gsd, source.lat, source.lon, source.source, source.split]
+    place += [source.reading] if source.reading else []
     return hashlib.sha256(json.dumps([place, files]).encode()).hexdigest()[:32]
 
 

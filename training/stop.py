@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import signal
 
+from generator import stopping
+
+
+def outlive(worker: int = 0) -> None:
+    """Leave signals to all processes of a group to the one that saves; called in the others."""
+    stopping.outlive()
+
 
 class Stop:
     """SIGTERM and Ctrl-C only set `asked`, so that a run can save its state before it ends."""
@@ -13,7 +20,7 @@ class Stop:
 
     def listen(self) -> Stop:
         """Take the two signals from now on."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in stopping.KINDS:
             signal.signal(number, self._ask)
         return self
 

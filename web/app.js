@@ -1,12 +1,15 @@
 // The viewer: makes the map and its two worlds, and connects them to the page's controls.
 
 import { Address, parseView } from "./address.js";
+import { Flying } from "./fly.js";
 import { listenToKeys } from "./keys.js";
 import { WorldLayer } from "./layer.js";
 import { TileLoader } from "./loader.js";
-import { copyLink, element, fillPlaces, foldPanel, narrow, toast } from "./page.js";
+import { copyLink, element, foldPanel, narrow, toast } from "./page.js";
 import { Pictures } from "./pictures.js";
+import { PLACES } from "./places.js";
 import { Readout } from "./readout.js";
+import { Search } from "./search.js";
 import { randomSeed } from "./seed.js";
 import { Status } from "./status.js";
 import { Swipe } from "./swipe.js";
@@ -16,7 +19,9 @@ const L = window.L;
 const MAX_ZOOM = 17; // two more than the server makes: the last tiles, enlarged
 const BASE_ZOOM = 5;
 const EDGE = 85.0511287798; // Web Mercator's last latitude
-const SAME = `All worlds look the same up to zoom ${BASE_ZOOM}.`;
+const DEEP = 13; // where the imagery is at its best
+const DIFFERENT = 9; // from this zoom on two worlds are seen to differ
+const EARTH = "NASA Blue Marble";
 const START = { zoom: 3, lat: 24, lng: 8 };
 
 const calmMotion = matchMedia("(prefers-reduced-motion: reduce)");
@@ -54,7 +59,11 @@ function makeMap() {
 }
 
 class Viewer {
-  constructor(view) {
+  // `info` is what /api/info says.
+  constructor(view, info) {
+    this.base = /base map: (.+)$/.exec(info.attribution ?? "")?.[1];
+    this.baseZoom = BASE_ZOOM;
+    this.places = this.base && this.base !== EARTH ? null : PLACES;
     const urlOf = (seed, { z, x, y }) => new URL(`${seed}/${z}/${x}/${y}.webp`, root).href;
     const loader = new TileLoader();
     const services = { loader, pictures: new Pictures(BASE_ZOOM), urlOf };
@@ -74,7 +83,13 @@ class Viewer {
     left.addTo(this.map);
     this.apply(view);
     this.readout = new Readout(this.map, element("readout"));
+    this.flying = new Flying(this.map, services, {
+      seed: () => left.worldSeed(),
+      land: (place) => this.goTo(place),
+      calm: calmMotion,
+    });
     this.listen();
+    this.learn(info);
     this.address.flush();
   }
 
@@ -113,7 +128,7 @@ class Viewer {
   changeWorld(layer, seed) {
     this.jump(() => layer.setSeed(seed));
     this.nameWorlds();
-    if (this.map.getZoom() <= BASE_ZOOM) toast(`${SAME} Zoom in to see this one.`);
+    if (this.map.getZoom() <= this.baseZoom) toast(`${this.same()} Zoom in to see this one.`);
   }
 
   compare(on) {
@@ -121,16 +136,37 @@ class Viewer {
     const { left, right, swipe } = this;
     this.jump(() => {
       if (on && right.worldSeed() === left.worldSeed()) right.setSeed(randomSeed());
+      if (on && this.map.getZoom() < DIFFERENT) this.deepen();
       swipe.show(on);
     });
     this.nameWorlds();
     if (on) element("divider").focus({ preventScroll: true });
-    if (on && this.map.getZoom() <= BASE_ZOOM) toast(`${SAME} Zoom in to compare.`);
   }
 
-  goTo({ lat, lng, zoom }) {
+  same() {
+    return `All worlds look the same up to zoom ${this.baseZoom}.`;
+  }
+
+  // Zooms in to where worlds differ: the nearest view worth a look, else the middle.
+  deepen() {
+    const { map } = this;
+    const middle = map.getCenter().wrap();
+    const seen = map.getBounds();
+    const [nearest] = (this.places ?? [])
+      .filter(({ lat, lng, zoom }) => zoom >= DIFFERENT && seen.contains([lat, lng]))
+      .sort((a, b) => middle.distanceTo([a.lat, a.lng]) - middle.distanceTo([b.lat, b.lng]));
+    const { lat, lng, zoom } = nearest ?? { ...middle, zoom: DEEP };
+    map.setView([lat, lng], zoom, { animate: false });
+    toast(`${this.same()} So this is zoom ${zoom}${nearest ? `: ${nearest.name.toLowerCase()}` : ""}.`, 6);
+  }
+
+  // A place chosen in the search; coordinates keep the zoom where it is deep.
+  goTo({ name, lat, lng, zoom }) {
     if (narrow.matches) this.setFold(false);
-    this.jump(() => this.map.setView([lat, lng], zoom, { animate: false }));
+    const depth = zoom ?? Math.max(this.map.getZoom(), DEEP);
+    this.jump(() => this.map.setView([lat, lng], depth, { animate: false }));
+    element("map").focus({ preventScroll: true });
+    toast(depth > this.baseZoom ? `${name}: the position is Earth’s, the ground is invented.` : name, 5);
   }
 
   copy() {
@@ -147,7 +183,8 @@ class Viewer {
     element("other").hidden = !both;
     element("compare").setAttribute("aria-pressed", both);
     element("connect").href = `connect#seed=${a}`;
-    element("folded").textContent = both ? `${a} | ${b}` : `World ${a}`;
+    element("folded").textContent = both ? `Worlds ${a} and ${b}` : `World ${a}`;
+    element("folded").classList.toggle("both", both);
     document.title = both ? `Worlds ${a} and ${b} · Elsewhere` : `World ${a} · Elsewhere`;
     element("divider").querySelector(".tag-left").textContent = `World ${a}`;
     element("divider").querySelector(".tag-right").textContent = `World ${b}`;
@@ -171,24 +208,38 @@ class Viewer {
     return status;
   }
 
-  // Takes what /api/info says.
-  learn(info) {
-    this.readout.setStages(info.stages);
-    if (info.version) element("model").textContent = `Elsewhere ${info.version}.`;
-    const base = /base map: (.+)$/.exec(info.attribution ?? "")?.[1];
+  // Tells what the server says of itself and of its base map.
+  learn({ stages, version }) {
+    this.readout.setStages(stages);
+    if (stages?.length) this.nameZooms(stages);
+    if (version) element("model").textContent = `Elsewhere ${version}.`;
+    const { base } = this;
     if (!base) return;
-    element("credit").textContent = `Invented imagery – Elsewhere; base map: ${base}`;
+    element("credit").textContent = `Invented by Elsewhere · base map: ${base}`;
     element("afar").textContent =
-      base === "NASA Blue Marble"
+      base === EARTH
         ? "From afar this is the Earth as NASA saw it."
         : `From afar this is another planet, ${base}.`;
-    if (base !== "NASA Blue Marble") element("about-title").textContent = "A planet that is not there";
+    if (base === EARTH) return;
+    element("about-title").textContent = "A planet that is not there";
+    document.querySelector("[data-part=what]").textContent = "An invented planet";
+    document.querySelector("[data-part=planet]").textContent = "planet";
+  }
+
+  // Writes into the help which zooms are base map, drawn and averaged.
+  nameZooms(stages) {
+    const zooms = (wanted) => stages.filter(({ kind }) => kind === wanted).map(({ zoom }) => zoom);
+    this.baseZoom = Math.max(...zooms("base map"));
+    element("first").textContent = this.baseZoom + 1;
+    for (const part of document.querySelectorAll("[data-zooms]")) {
+      part.textContent = zooms(part.dataset.zooms).join(", ");
+    }
   }
 
   listen() {
     const { map } = this;
     this.setFold = foldPanel();
-    fillPlaces((place) => this.goTo(place));
+    const search = new Search(element("search"), this.places, (place) => this.goTo(place));
     map.on("moveend", () => this.address.touch());
     map.on("dragstart", () => narrow.matches && this.setFold(false));
     const zooms = () => {
@@ -197,11 +248,12 @@ class Viewer {
     };
     map.on("zoomend", zooms);
     zooms();
-    const [about, places] = [element("about"), element("places")];
+    const about = element("about");
     const toggle = () => this.compare(!this.swipe.on);
     const clicks = {
       "zoom-in": () => map.zoomIn(1),
       "zoom-out": () => map.zoomOut(1),
+      go: () => (search.isOpen ? search.close() : search.open()),
       compare: toggle,
       "stop-compare": () => this.compare(false),
       copy: () => this.copy(),
@@ -214,19 +266,20 @@ class Viewer {
       "[": () => this.world.step(-1),
       "]": () => this.world.step(1),
       c: toggle,
-      g: () => places.togglePopover(),
+      g: () => search.open(),
+      "/": () => search.open(),
+      f: () => this.flying.toggle(),
       l: () => this.copy(),
       "?": () => about.showModal(),
-      Escape: () => (places.matches(":popover-open") ? places.hidePopover() : this.compare(false)),
+      Escape: () => (search.isOpen ? search.close() : this.compare(false)),
     };
     listenToKeys(map, keys, () => calmMotion.matches);
   }
 }
 
-const info = readInfo();
+const info = await readInfo();
 const { view, problems } = parseView(location.hash, MAX_ZOOM);
-view.seed ??= (await info).seed ?? "0";
+view.seed ??= info.seed ?? "0";
 if (view.zoom === null) Object.assign(view, START);
-const viewer = new Viewer(view);
+new Viewer(view, info);
 if (problems.length) toast(problems[0], 8);
-viewer.learn(await info);

@@ -63,7 +63,7 @@ function addStep(list, client, step) {
     };
   }
   const [code, button] = [item.querySelector("code"), item.querySelector("button")];
-  item.querySelector(".code").classList.toggle("line", !step.code.includes("\n"));
+  item.querySelector("pre").setAttribute("aria-label", `${client.name}: ${step.text}`);
   const label = `Copy for ${client.name}: ${step.text}`;
   button.setAttribute("aria-label", label);
   button.title = "Copy";

@@ -20,8 +20,7 @@ export function listenToKeys(map, actions, calm) {
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target.closest("input, dialog[open]")) return;
-    if (event.target.closest("[popover]") && event.key.startsWith("Arrow")) return;
+    if (event.target.closest("input, select, dialog[open]")) return;
     const act = table[event.key] ?? table[event.key.toLowerCase()];
     if (!act) return;
     event.preventDefault();

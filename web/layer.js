@@ -1,10 +1,11 @@
-// The Leaflet layer of one world: tiles come through the loader, show a sketch until they are
-// there, and are given up as soon as they leave the view.
+// The Leaflet layer of one world: tiles come through the loader, the middle of the view first. Until
+// one is there it shows a sketch: what it is made from, enlarged, ever finer. All is given up as
+// soon as it leaves the view.
 
 import { TileFailure } from "./loader.js";
 
 const L = window.L;
-const BASE_FIRST = -1e6; // the sketches' base tiles go before everything else
+const AHEAD = 0.75; // by so many tiles' distance a sketch's tile goes before the tile itself
 
 function part(name, className) {
   const element = document.createElement(name);
@@ -45,7 +46,7 @@ export const WorldLayer = L.GridLayer.extend({
     this._seed = seed;
     this._services = services;
     this._side = null;
-    this._bases = new Map();
+    this._above = new Map(); // tiles that are asked for because others are made from them
   },
 
   worldSeed() {
@@ -60,13 +61,13 @@ export const WorldLayer = L.GridLayer.extend({
   onRemove(map) {
     L.GridLayer.prototype.onRemove.call(this, map);
     this.off("tileunload", this._giveUp, this);
-    this._dropBases();
+    this._dropAbove();
   },
 
   setSeed(seed) {
     if (seed === this._seed) return;
     this._seed = seed;
-    this._dropBases();
+    this._dropAbove();
     this.redraw();
   },
 
@@ -111,6 +112,7 @@ export const WorldLayer = L.GridLayer.extend({
       tile.append(image);
       tile.dataset.state = "ready";
       pictures.add(seed, coords, image);
+      this._tidyAbove();
     } catch (error) {
       if (abort.signal.aborted) return;
       tile.dataset.state = "failed";
@@ -119,39 +121,57 @@ export const WorldLayer = L.GridLayer.extend({
     }
   },
 
+  // Draws what is known of the tile's place, and asks for what it is made from: the server has to
+  // make that first anyway, so a finer picture of its place comes for nothing.
   _sketch(tile) {
     const { coords, seed, under } = tile.world;
     const { pictures } = this._services;
-    if (pictures.sketch(under, seed, coords)) return;
-    const base = pictures.baseAbove(coords);
-    if (base) this._base(base).then((there) => there && pictures.sketch(under, seed, coords));
-  },
-
-  // A promise of whether the base map's tile has come; each is asked for once.
-  _base(coords) {
-    const key = `${coords.x}/${coords.y}`;
-    if (!this._bases.has(key)) this._bases.set(key, this._fetchBase(coords));
-    return this._bases.get(key);
-  },
-
-  async _fetchBase(coords) {
-    const { loader, pictures, urlOf } = this._services;
-    this._basesAbort ??= new AbortController();
-    const options = { signal: this._basesAbort.signal, priority: () => BASE_FIRST, quiet: true };
-    const seed = this._seed;
-    try {
-      pictures.add(seed, coords, await decode(await loader.load(urlOf(seed, coords), options)));
-      return true;
-    } catch {
-      this._bases.delete(`${coords.x}/${coords.y}`);
-      return false;
+    const known = pictures.sketch(under, seed, coords);
+    for (const above of pictures.madeFrom(coords)) {
+      if (above.z > known) this._askAbove(above, coords);
     }
   },
 
-  _dropBases() {
-    this._basesAbort?.abort();
-    this._basesAbort = null;
-    this._bases.clear();
+  async _askAbove(above, coords) {
+    const key = `${above.z}/${above.x}/${above.y}`;
+    if (this._above.has(key)) return;
+    const { loader, pictures, urlOf } = this._services;
+    const seed = this._seed;
+    const abort = new AbortController();
+    this._above.set(key, { above, abort });
+    const priority = () => this._distance(coords) - AHEAD;
+    const options = { signal: abort.signal, priority, quiet: true };
+    try {
+      pictures.add(seed, above, await decode(await loader.load(urlOf(seed, above), options)));
+      for (const { world } of this._waiting(above)) {
+        pictures.sketch(world.under, world.seed, world.coords);
+      }
+    } catch {
+      // A sketch less; the tile itself will tell why.
+    } finally {
+      if (this._above.get(key)?.abort === abort) this._above.delete(key);
+    }
+  },
+
+  // The tiles that are waited for under a tile of a lower zoom.
+  _waiting({ z, x, y }) {
+    return Object.values(this._tiles).map(({ el }) => el).filter(({ dataset, world }) => {
+      const up = world.coords.z - z;
+      const under = world.coords.x >> up === x && world.coords.y >> up === y;
+      return dataset.state === "waiting" && up > 0 && under;
+    });
+  },
+
+  // Gives up what nobody waits for any more.
+  _tidyAbove() {
+    for (const { above, abort } of this._above.values()) {
+      if (this._waiting(above).length === 0) abort.abort();
+    }
+  },
+
+  _dropAbove() {
+    for (const { abort } of this._above.values()) abort.abort();
+    this._above.clear();
   },
 
   // Distance from the middle of the view in tiles, across the dateline where that is shorter.
@@ -164,6 +184,7 @@ export const WorldLayer = L.GridLayer.extend({
 
   _giveUp({ tile }) {
     tile.world?.abort?.abort();
+    this._tidyAbove();
   },
 
   // Leaflet calls this when the zoom changes: waiting tiles of other zooms are not wanted now.

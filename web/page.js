@@ -1,6 +1,4 @@
-// The page's furniture: short messages, the link to this view, the list of places, the panel.
-
-import { PLACES } from "./places.js";
+// The page's furniture: short messages, the link to this view, the panel.
 
 export const element = (id) => document.getElementById(id);
 export const narrow = matchMedia("(max-width: 640px), (max-height: 520px)");
@@ -23,27 +21,6 @@ export async function copyLink() {
   } catch {
     toast(`Copy the address from the address bar: ${location.href}`, 12);
   }
-}
-
-// Lists the places; `goTo` is called with the chosen one.
-export function fillPlaces(goTo) {
-  const items = PLACES.map((place) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    const kind = document.createElement("b");
-    kind.textContent = place.kind;
-    const name = document.createElement("span");
-    name.textContent = place.name;
-    button.append(kind, name);
-    button.addEventListener("click", () => {
-      element("places").hidePopover();
-      goTo(place);
-    });
-    const item = document.createElement("li");
-    item.append(button);
-    return item;
-  });
-  element("places").querySelector("ul").replaceChildren(...items);
 }
 
 // Makes the panel fold, folded at first where there is little room; returns what opens it.

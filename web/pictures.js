@@ -2,7 +2,7 @@
 // ancestor enlarged, its descendants reduced.
 
 const KEPT = 160;
-const SKETCH = 64; // pixels of the canvas under a waiting tile
+const SKETCH = 128; // pixels of the canvas under a waiting tile: as fine as its parent
 const TILE = 256;
 
 export class Pictures {
@@ -35,13 +35,17 @@ export class Pictures {
     return image;
   }
 
-  // The base map's tile above `coords`, or null where the tile itself is of the base map.
-  baseAbove({ z, x, y }) {
-    const up = z - this.#baseZoom;
-    return up > 0 ? { z: this.#baseZoom, x: x >> up, y: y >> up } : null;
+  // The tiles over `coords` that it is made from, the coarsest first: the base map's, then one of
+  // every stage, which lie two zooms apart.
+  madeFrom({ z, x, y }) {
+    const tiles = [];
+    for (let zoom = this.#baseZoom; zoom < z; zoom += 2) {
+      tiles.push({ z: zoom, x: x >> (z - zoom), y: y >> (z - zoom) });
+    }
+    return tiles;
   }
 
-  // Draws what is known of a tile's place; false where nothing covers it.
+  // Draws what is known of a tile's place; returns the zoom that covers it all, -1 without one.
   sketch(canvas, seed, coords) {
     canvas.width = SKETCH;
     canvas.height = SKETCH;
@@ -60,9 +64,9 @@ export class Pictures {
       const size = SKETCH * 2 ** up;
       const offset = (value) => -SKETCH * (value - ((value >> up) << up));
       context.drawImage(image, 0, 0, TILE, TILE, offset(x), offset(y), size, size);
-      return true;
+      return z - up;
     }
-    return false;
+    return -1;
   }
 
   #drawDescendants(context, seed, { z, x, y }, down) {

@@ -2,7 +2,7 @@
 
 const EQUATOR = 40_075_016.686; // metres round the globe in Web Mercator
 const LONGEST_BAR = 112; // pixels; on a narrow screen what the words beside it leave
-const WORDS = 326;
+const WORDS = 268;
 const SHORTEST_BAR = 24;
 const LAST_ZOOM = 15;
 
@@ -36,11 +36,16 @@ export function usualStages() {
 // One short sentence on what makes the tiles of this zoom.
 export function explain(stages, zoom) {
   const last = Math.max(...stages.map((stage) => stage.zoom));
-  if (zoom > last) return `Zoom ${last}, enlarged`;
-  const kind = stages.find((stage) => stage.zoom === zoom)?.kind;
-  if (kind === "stage") return `Generated from zoom ${zoom - 2}`;
-  if (kind === "average") return `Averaged from zoom ${zoom + 1}`;
-  return "Base map, the same in every world";
+  if (zoom > last) return `Invented: zoom ${last}, enlarged`;
+  const kind = kindAt(stages, zoom);
+  if (kind === "stage") return `Invented: drawn from zoom ${zoom - 2}`;
+  if (kind === "average") return `Invented: averaged from zoom ${zoom + 1}`;
+  return "Base map, same in every world";
+}
+
+// What makes a zoom: "base map", "stage" or "average".
+function kindAt(stages, zoom) {
+  return (stages.find((stage) => stage.zoom === zoom) ?? stages.at(-1)).kind;
 }
 
 export class Readout {
@@ -73,6 +78,9 @@ export class Readout {
       return rung;
     });
     this.#part("ladder").replaceChildren(...rungs);
+    this.#part("ladder").title = this.#stages
+      .map(({ zoom }) => `Zoom ${zoom}: ${explain(this.#stages, zoom)}`)
+      .join("\n");
   }
 
   show() {
@@ -84,9 +92,10 @@ export class Readout {
     const whole = Math.round(zoom);
     this.#part("bar").style.width = `${bar.width.toFixed(1)}px`;
     this.#part("length").textContent = formatLength(bar.metres);
-    this.#part("resolution").textContent = `${formatLength(resolution)} per pixel`;
+    this.#part("resolution").textContent = formatLength(resolution);
     this.#part("zoom").textContent = `Zoom ${whole}`;
     this.#part("stage").textContent = explain(this.#stages, whole);
+    this.#part("swatch").dataset.kind = kindAt(this.#stages, whole);
     for (const rung of this.#part("ladder").children) {
       rung.classList.toggle("here", Number(rung.dataset.zoom) === Math.min(whole, LAST_ZOOM));
     }

@@ -1,6 +1,4 @@
-"""Imagery found at an address: a manifest, a STAC catalogue, or a folder of GeoTIFF, PNG, JPEG,
-WebP and XYZ tiles.
-"""
+"""Imagery found at an address: a manifest, a STAC catalogue, or a folder of images and tiles."""
 
 from __future__ import annotations
 
@@ -11,11 +9,12 @@ from pathlib import Path
 from rich.progress import track
 
 from generator.errors import ImageryError
-from generator.imagery import geotiff, picture, xyz
+from generator.imagery import image, xyz
 from generator.imagery.options import Options
 from generator.imagery.pieces import cut
 from generator.imagery.place import Scale
 from generator.imagery.sources import Imagery, check_gsd, read_manifest
+from generator.raster import is_picture, is_url
 
 MANIFEST = "manifest.json"
 CATALOGUES = ("catalog.json", "collection.json")
@@ -40,16 +39,14 @@ def find(address: Path | str, options: Options) -> Imagery:
     if manifest:
         if options.source is not None:
             raise ImageryError(f"{path} is a manifest, which names resolution and source itself")
-        return Imagery(read_manifest(path, options.splitter))
+        return Imagery(read_manifest(path, options.splitter, options.reading))
     if not path.is_dir():
         raise ImageryError(f"{path} does not exist, expected a manifest or a folder of imagery")
     if options.gsd is not None:
         check_gsd("--gsd", options.gsd)
-    wanted = (*geotiff.SUFFIXES, *picture.SUFFIXES)
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in wanted)
-    files = [file for file in files if file.is_file()]
+    files = sorted(file for file in path.rglob("*") if is_picture(file))
     if not files:
-        raise ImageryError(f"{path} holds no {MANIFEST} and no {', '.join(wanted)} files")
+        raise ImageryError(f"{path} holds no {MANIFEST} and no picture")
     trees: dict[Path, list[Path]] = defaultdict(list)
     found = Imagery()
     for file in track(files, description="reading headers"):
@@ -72,7 +69,7 @@ def _catalogue(address: Path | str) -> str | None:
 
     A manifest is a list, and a STAC document an object.
     """
-    if geotiff.is_url(str(address)):
+    if is_url(str(address)):
         return str(address)
     path = Path(address)
     if path.is_dir():
@@ -107,12 +104,8 @@ def _add_image(found: Imagery, root: Path, file: Path, options: Options) -> None
     name = inner.as_posix()
     source = options.source or (inner.parts[0] if len(inner.parts) > 1 else root.resolve().name)
     fallback = None if options.gsd is None else Scale(options.gsd)
-    note = None
     try:
-        if file.suffix.lower() in geotiff.SUFFIXES:
-            scene, note = geotiff.open_scene(file, name, source, fallback)
-        else:
-            scene = picture.open_scene(file, name, source, fallback)
+        scene, notes = image.open_scene(file, name, source, fallback, options.reading)
         if scene is None:
             raise ImageryError(
                 f"{name} does not say its ground resolution; give --gsd METRES, or put a world "
@@ -125,5 +118,4 @@ def _add_image(found: Imagery, root: Path, file: Path, options: Options) -> None
     except (OSError, ValueError, SyntaxError) as error:
         found.failed.append(f"{name} cannot be read: {error}")
         return
-    if note is not None:
-        found.notes.append(note)
+    found.notes += notes

@@ -9,6 +9,7 @@ from generator.errors import ImageryError
 from generator.imagery.pieces import FINEST
 from generator.imagery.sources import check_gsd
 from generator.imagery.split import Splitter
+from generator.raster import Reading
 
 Box = tuple[float, float, float, float]
 """West, south, east, north in degrees; west above east crosses the dateline."""
@@ -20,7 +21,8 @@ class Options:
 
     gsd: metres per pixel of images without their own. source: one name for all [the name of the
     sub-folder that an image lies in, or of its collection]. splitter: how places are divided.
-    finest: metres per pixel that finer imagery is averaged to, or a little less.
+    finest: metres per pixel that finer imagery is averaged to, or a little less. reading: which
+    bands are shown, and how their samples are scaled.
 
     Of a STAC catalogue alone: clouds: largest cloud cover of an item, in percent. box, collections:
     what is wanted of it [all]. items: most items that are taken. patience: seconds that a server
@@ -31,6 +33,7 @@ class Options:
     source: str | None = None
     splitter: Splitter = field(default_factory=Splitter)
     finest: float = FINEST
+    reading: Reading = field(default_factory=Reading)
     clouds: float = 20.0
     box: Box | None = None
     collections: tuple[str, ...] = ()

@@ -44,7 +44,7 @@ class Scene:
     """An image to cut: its size in pixels, its place, how it is read.
 
     name: unique in its preparation. files: what it is read from, none of a server's.
-    split: given by the user, or None for a split by place.
+    split: given by the user, or None for a split by place. reading: as of Source.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Scene:
     read: Reader
     split: str | None = None
     terms: Terms = field(default_factory=Terms)
+    reading: str = ""
 
 
 def cut(scene: Scene, splitter: Splitter, finest: float = FINEST) -> Iterator[Source]:
@@ -85,6 +86,7 @@ def cut(scene: Scene, splitter: Splitter, finest: float = FINEST) -> Iterator[So
                 source=scene.source,
                 split=scene.split or splitter.split(ground.lat, ground.lon, group),
                 read=partial(_read, scene.read, window),
+                reading=scene.reading,
                 **scene.terms,
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -16,9 +17,12 @@ from PIL import Image as Pillow
 
 from generator.errors import ImageryError
 from generator.imagery.split import SPLITS, Splitter
+from generator.raster import Reading, read_whole
 
 MIN_GSD, MAX_GSD = 0.05, 20000.0
 """Ground resolutions that are believed, in metres per pixel."""
+
+log = logging.getLogger("elsewhere")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,8 @@ class Source:
     gsd: true ground resolution in metres per pixel. lat, lon: centre in degrees or None.
     source: the name that sampling balances by. licence, licence_class, credit: as the imagery
     states them, or None. read: decode; None where too little of it is valid. Raises OSError,
-    ValueError or ImageryError.
+    ValueError or ImageryError. reading: how its samples are scaled and its bands chosen, as text
+    that tells one way from another.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Source:
     licence: str | None = None
     licence_class: str | None = None
     credit: str | None = None
+    reading: str = ""
 
     def matches(self, glob: str) -> bool:
         """Return whether its source or its name matches a glob."""
@@ -80,10 +86,12 @@ class Imagery:
     notes: list[str] = field(default_factory=list)
 
 
-def read_manifest(path: Path, splitter: Splitter | None = None) -> list[Source]:
+def read_manifest(
+    path: Path, splitter: Splitter | None = None, reading: Reading | None = None
+) -> list[Source]:
     """Read `manifest.json` (or the folder that holds it); raises ImageryError.
 
-    splitter: decides for rows that name no split [8:1:1 by place].
+    splitter: decides for rows that name no split [8:1:1 by place]. reading: of the images.
     """
     path = path / "manifest.json" if path.is_dir() else path
     try:
@@ -94,8 +102,8 @@ def read_manifest(path: Path, splitter: Splitter | None = None) -> list[Source]:
         raise ImageryError(f"{path} is not JSON, expected a list of images") from error
     if not isinstance(rows, list) or not rows:
         raise ImageryError(f"{path} lists no image, expected a list with one row per image")
-    splitter = splitter or Splitter()
-    return [_source(row, path.parent, number, splitter) for number, row in enumerate(rows)]
+    splitter, reading = splitter or Splitter(), reading or Reading()
+    return [_source(row, path.parent, number, splitter, reading) for number, row in enumerate(rows)]
 
 
 def check_gsd(name: str, gsd: float) -> float:
@@ -123,7 +131,7 @@ def read_terms(row: Mapping[str, Any]) -> Terms:
     return Terms(licence=licence, licence_class=kind, credit=credit)
 
 
-def _source(row: Any, folder: Path, number: int, splitter: Splitter) -> Source:
+def _source(row: Any, folder: Path, number: int, splitter: Splitter, reading: Reading) -> Source:
     try:
         gsd = float(row["gsd_m"])
         file, name = str(row["file"]), str(row["source"])
@@ -144,15 +152,21 @@ def _source(row: Any, folder: Path, number: int, splitter: Splitter) -> Source:
         lon=lon,
         source=name,
         split=check_split(file, split),
-        read=partial(_read, folder / file, mask),
+        read=partial(_read, folder / file, mask, reading),
+        reading="" if reading == Reading() else repr(reading),
         **read_terms(row),
     )
 
 
-def _read(file: Path, mask: Path | None) -> Decoded:
-    with Pillow.open(file) as opened:
-        pixels = np.asarray(opened.convert("RGB"))
+def _read(file: Path, mask: Path | None, reading: Reading) -> Decoded:
+    whole = read_whole(file, reading, str(file))
+    for note in whole.notes:
+        log.warning("%s", note)
     if mask is None:
-        return Decoded(pixels)
+        return Decoded(whole.pixels, None if whole.mask is None else _opaque(whole.mask))
     with Pillow.open(mask) as opened:
-        return Decoded(pixels, np.asarray(opened.convert("L")))
+        return Decoded(whole.pixels, np.asarray(opened.convert("L")))
+
+
+def _opaque(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.where(mask == 255, 255, 0).astype(np.uint8)

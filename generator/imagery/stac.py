@@ -16,7 +16,7 @@ from pystac import Item, STACError
 from rich.progress import track
 
 from generator.errors import ImageryError
-from generator.imagery import geotiff
+from generator.imagery import image
 from generator.imagery.options import Options
 from generator.imagery.pieces import SIDE, Scene, cut
 from generator.imagery.place import METRES_PER_DEGREE
@@ -24,6 +24,7 @@ from generator.imagery.sources import Imagery, Source, Terms
 from generator.imagery.stacassets import choose
 from generator.imagery.staccatalogue import LOOKED_AT, Catalogue, Entry
 from generator.imagery.stacreader import Reader, absolute, local, shown
+from generator.raster import Files, Reading, is_url
 
 CLOUDS = "eo:cloud_cover"
 _HOSTS = {"host"}
@@ -87,19 +88,19 @@ class _Collections:
 def _add(found: Imagery, entry: Entry, options: Options, collections: _Collections) -> bool:
     """Add an item to what was found, or the reason against it; returns whether it was taken."""
     try:
-        pieces, note = _open(entry, options, collections)
+        pieces, notes = _open(entry, options, collections)
     except ImageryError as error:
         found.failed.append(str(error))
         return False
     found.sources += pieces
-    found.notes += [note] if note else []
+    found.notes += notes
     return bool(pieces)
 
 
 def _open(
     entry: Entry, options: Options, collections: _Collections
-) -> tuple[list[Source], str | None]:
-    """Return the pieces of an item and a remark on its samples; raises ImageryError."""
+) -> tuple[list[Source], tuple[str, ...]]:
+    """Return the pieces of an item and remarks on its samples; raises ImageryError."""
     item = _item(entry)
     clouds = item.properties.get(CLOUDS)
     if isinstance(clouds, int | float) and clouds > options.clouds:
@@ -107,29 +108,30 @@ def _open(
             f"{item.id} has {clouds:.0f} percent of clouds, expected at most {options.clouds:g}"
         )
     if options.box is not None and not _meets(item.bbox, options.box):
-        return [], None
+        return [], ()
     addresses, bands = choose(item)
-    paths = tuple(a if geotiff.is_url(a) else str(local(a)) for a in addresses)
+    paths = tuple(a if is_url(a) else str(local(a)) for a in addresses)
     name = f"{item.collection_id}/{item.id}" if item.collection_id else item.id
-    colours = geotiff.Colours(name, paths, bands, options.patience)
-    header = geotiff.inspect(colours)
+    files = Files(name, paths, options.patience)
+    header = image.inspect(files, Reading(bands, options.reading.stretch))
     if header.place is None:
         raise ImageryError(f"{item.id} does not say where its pixels lie, expected a GeoTIFF")
     collection = collections.of(item, entry)
     scene = Scene(
         name=name,
-        files=() if colours.remote else tuple(map(Path, paths)),
+        files=() if files.remote else tuple(map(Path, paths)),
         width=header.width,
         height=header.height,
         place=header.place,
         source=options.source or item.collection_id or str(collection.get("id") or item.id),
-        read=partial(geotiff.read, colours, header.stretch),
+        read=partial(image.read, files, header.reading),
         terms=_terms(item, collection, [entry.document, collection]),
+        reading=image.said(Reading(stretch=header.reading.stretch)),
     )
     pieces = list(cut(scene, options.splitter, options.finest))
     box = options.box
     kept = pieces if box is None else [piece for piece in pieces if _near(piece, box)]
-    return kept, header.note(name)
+    return kept, header.notes
 
 
 def _item(entry: Entry) -> Item:

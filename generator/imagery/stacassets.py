@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 from pystac import Asset, Item
 
 from generator.errors import ImageryError
-from generator.imagery.geotiff import SUFFIXES
 from generator.imagery.stacreader import absolute
+from generator.raster import TIFF_SUFFIXES
 
 RGB = ("red", "green", "blue")
 _TRUE_COLOUR = re.compile(r"true.?colou?r|\btci\b|\bvisual\b|\brgb\b", re.IGNORECASE)
 _SMALL = {"overview", "thumbnail"}
 
 Choice = tuple[tuple[str, ...], tuple[int, ...]]
-"""Addresses and bands, as geotiff.Colours has them."""
+"""Addresses and bands, as raster.Files and raster.Reading have them."""
 
 
 def choose(item: Item) -> Choice:
@@ -92,4 +92,4 @@ def _roles(asset: Asset) -> set[str]:
 def _is_tiff(asset: Asset) -> bool:
     kind = (asset.media_type or "").lower()
     suffix = PurePosixPath(urlsplit(asset.href).path).suffix.lower()
-    return kind.startswith("image/tiff") or (not kind and suffix in SUFFIXES)
+    return kind.startswith("image/tiff") or (not kind and suffix in TIFF_SUFFIXES)

@@ -16,7 +16,7 @@ from pystac.utils import make_absolute_href
 from pystac_client.stac_api_io import StacApiIO
 
 from generator.errors import ImageryError
-from generator.imagery.geotiff import is_url
+from generator.raster import is_url
 
 LARGEST = 64 << 20
 """Bytes of a document; more is no catalogue."""

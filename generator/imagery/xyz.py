@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from generator.errors import ImageryError
-from generator.imagery.picture import SUFFIXES, decode
+from generator.errors import GeneratorError, ImageryError
 from generator.imagery.pieces import mostly_valid
 from generator.imagery.sources import MAX_GSD, MIN_GSD, Decoded, Imagery, Source
 from generator.imagery.split import Splitter
+from generator.raster import read_whole
 from generator.tile import EQUATOR_RESOLUTION
 
+TILE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 JOINED = 4
 """Tiles on a side of a joined image."""
 MAX_ZOOM = 24
@@ -36,7 +37,7 @@ class Address:
 def address(path: Path) -> Address | None:
     """Return the tile that a path names by its last three parts, or None."""
     parts = (*path.parts[-3:-1], path.stem)
-    if len(parts) < 3 or path.suffix.lower() not in SUFFIXES:
+    if len(parts) < 3 or path.suffix.lower() not in TILE_SUFFIXES:
         return None
     if not all(part.isascii() and part.isdigit() for part in parts):
         return None
@@ -108,18 +109,21 @@ def _read(
     for column, row, path in tiles:
         box = (slice(row * side, (row + 1) * side), slice(column * side, (column + 1) * side))
         try:
-            colours, alpha = decode(path, str(path))
+            tile = read_whole(path, name=str(path))
+            colours = tile.pixels
+            if tile.grey:
+                raise ImageryError(f"{path} is grey, expected red, green and blue")
             if colours.shape[:2] != (side, side):
                 height, width = colours.shape[:2]
                 raise ImageryError(
                     f"{path} has {width} x {height} pixels, expected {side} x {side}"
                 )
-        except (OSError, ValueError, SyntaxError, ImageryError) as error:
+        except (OSError, GeneratorError) as error:
             reason = str(error)
             failed.append(reason if str(path) in reason else f"{path}: {reason}")
             continue
         pixels[box] = colours
-        mask[box] = 255 if alpha is None else alpha
+        mask[box] = 255 if tile.mask is None else np.where(tile.mask == 255, 255, 0)
     usable = mostly_valid(Decoded(pixels, mask, tuple(failed)))
     if usable is None and failed:
         raise ImageryError("; ".join(failed))

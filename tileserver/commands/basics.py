@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
-from generator.raster import TIFF_SUFFIXES, Georeference
+from generator.raster import TIFF_SUFFIXES, Georeference, Reading
 from generator.rasterwrite import create_picture
 from generator.tile import TILE_SIZE, Tile
+from generator.upscalefile import open_upscaling
 from tileserver.batch.geotiff import WORLD_METRES
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands import bench as benchmark
-from tileserver.commands import webbench
+from tileserver.commands import viewbench, webbench, websites
 from tileserver.commands.configtext import read_settings
 from tileserver.encode import encode_png
 from tileserver.making.loading import load_renderer
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 SERVED = ("seed", "base", "tone", "weights", "memory", "steps", "threads")
-"""Settings that `bench --http` hands on to the server it measures."""
+"""Settings that `bench --http` and `--views` hand on to the server they measure."""
 
 
 def load_world(settings: Settings) -> Cascade:
@@ -105,12 +106,14 @@ def about(tile: Tile) -> str:
 def upscale(args: argparse.Namespace) -> int:
     """Add detail to a picture of the user's own."""
     settings = read_settings(args)
-    from generator.upscale import upscale_file
-
-    world = load_world(settings)
     source, target = Path(args.input), Path(args.output)
-    with window_progress() as report:
-        upscale_file(world, source, target, args.gsd, args.stages, settings.seed, report)
+    reading, size = Reading(args.bands, args.stretch), (args.gsd, args.stages)
+    with open_upscaling(source, target, *size, settings.seed, reading=reading) as wanted:
+        for note in wanted.notes:
+            say(note)
+        world = load_world(settings)
+        with window_progress() as report:
+            wanted.write(world, report)
     say(f"Wrote {target}: {args.gsd / 4**args.stages:.4g} m per pixel")
     return 0
 
@@ -134,8 +137,8 @@ def window_progress() -> Iterator[Callable[[int, int], None]]:
 def bench(args: argparse.Namespace) -> int:
     """Measure this machine."""
     settings = read_settings(args)
-    if args.http:
-        return _bench_http(args)
+    if args.http or args.views:
+        return _bench_server(args)
     world = load_world(settings)
     say("Measuring from empty caches; this takes a minute or two")
     report = benchmark.bench(world, settings.seed, args.quick)
@@ -143,7 +146,7 @@ def bench(args: argparse.Namespace) -> int:
     return 0
 
 
-def _bench_http(args: argparse.Namespace) -> int:
+def _bench_server(args: argparse.Namespace) -> int:
     """Measure a server of its own, started with the same flags."""
     given = {name: getattr(args, name, None) for name in ("config", *SERVED)}
     flags = [
@@ -154,6 +157,11 @@ def _bench_http(args: argparse.Namespace) -> int:
     ]
     say("Measuring a server with a cache of its own; this takes about two minutes")
     command = [sys.executable, "-m", "tileserver", "serve", *flags]
-    report = webbench.webbench(command, args.quick)
-    print(json.dumps(report, indent=2) if args.json else webbench.table(report))
+    if args.views:
+        with websites.fresh(command) as (address, _):
+            report = viewbench.viewbench(address, 1 if args.quick else viewbench.ROUNDS, args.busy)
+        show = viewbench.table
+    else:
+        report, show = webbench.webbench(command, args.quick), webbench.table
+    print(json.dumps(report, indent=2) if args.json else show(report))
     return 0

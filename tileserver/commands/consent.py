@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tileserver.batch.estimate import Estimate, estimate, tiles_in, work
+from tileserver.batch.estimate import Estimate, estimate, tiles_to_make
 from tileserver.batch.progress import duration
 from tileserver.batch.seed import Stored
 from tileserver.cache.tilecache import TileCache
@@ -31,7 +31,7 @@ TYPICAL_BYTES = 75_000
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Work:
     """Tiles of a region that a renderer is about to make. world: of the renderer and the seed."""
 
     settings: Settings
@@ -42,8 +42,7 @@ class Plan:
 
     def made(self) -> int:
         """Return how many tiles are to be made, others that come with the region's among them."""
-        stock = Stored(self.cache, self.world)
-        return tiles_in(work(self.renderer, self.region, stock)[1])
+        return tiles_to_make(self.renderer, self.region, Stored(self.cache, self.world))
 
     def estimate(self) -> Estimate:
         """Return what is left to do, from a few blocks that are made in memory."""
@@ -59,33 +58,33 @@ class Plan:
         return grow, "the cache may grow by", "raise --cache-limit"
 
 
-def agreed(plan: Plan, yes: bool, kept: bool = True) -> bool:
+def agreed(work: Work, yes: bool, kept: bool = True) -> bool:
     """Say whether the work shall begin; the user is asked where it is long and `yes` is False.
 
     A sample is made only where the number of tiles leaves doubt. kept: whether the tiles have to
     stay in the cache. Raises CacheError where they cannot, RegionError where nobody can be asked.
     """
-    made = plan.made()
-    doubtful = kept and 2 * made * TYPICAL_BYTES > plan.room()[0]
+    made = work.made()
+    doubtful = kept and 2 * made * TYPICAL_BYTES > work.room()[0]
     if not doubtful and (yes or made <= UNASKED_TILES):
         return True
     say("Making a few tiles to see what the region takes")
-    found = plan.estimate()
+    found = work.estimate()
     if kept:
-        check_room(plan, found)
+        check_room(work, found)
     if yes or made <= UNASKED_TILES:
         return True
     if found.seconds <= ASK_SECONDS and found.size <= ASK_BYTES:
         return True
     return _asked(
-        f"{plan.region.shape.name} takes {found.made:,} tiles that are not stored, about "
+        f"{work.region.shape.name} takes {found.made:,} tiles that are not stored, about "
         f"{found.size / 1e9:,.1f} GB in {duration(found.seconds)}"
     )
 
 
-def check_room(plan: Plan, found: Estimate) -> None:
+def check_room(work: Work, found: Estimate) -> None:
     """Raise CacheError if a region cannot fit on the disk or in the cache's limit."""
-    room, what, advice = plan.room()
+    room, what, advice = work.room()
     if found.size > room:
         raise CacheError(
             f"the region needs about {found.size / 1e9:,.1f} GB more and {what} "

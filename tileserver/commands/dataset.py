@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from generator.dataset import LINES, SHEET, Folder
 from generator.errors import DatasetError
 from generator.notice import NOTICE
+from generator.raster import Reading
 from generator.spots import Wish
 from tileserver.batch.progress import duration, progress
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.export import stoppable
 from tileserver.documents.about import attribution
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Heard = Callable[[int, int, int], None]
 
 LISTED = 20
+NOTED = 3
 SAMPLED = 2
 """Pictures or pairs that a dry run makes to tell the time."""
 FINEST, COARSEST = 1.5, 1300.0
@@ -38,6 +39,7 @@ FINEST, COARSEST = 1.5, 1300.0
 def pairs(args: argparse.Namespace) -> int:
     """Write pairs of parent and child of generated worlds."""
     settings = read_settings(args)
+    Folder.known(Path(args.output))
     wish = Wish(args.zooms, args.count, args.seeds, args.bbox, args.land, args.places)
     world = commands.load_world(settings)
     from generator.pairs import Pairs  # torch takes seconds to import
@@ -63,8 +65,10 @@ def variants(args: argparse.Namespace) -> int:
     recipe = Recipe(args.gsd, args.stages, args.strength)
     if target.resolve().is_relative_to(source.resolve()):
         raise DatasetError(f"{target} lies in {source}, expected a folder outside of it")
+    Folder.known(target)
     images, left_out = find(source)
-    wanted = Variants(source, images, recipe, args.per_image, settings.seed)
+    reading = Reading(args.bands, args.stretch)
+    wanted = Variants(source, images, recipe, args.per_image, settings.seed, reading=reading)
     world = commands.load_world(settings)
     folder = Folder(target, wanted.settings(world.identity), NOTICE, args.format)
     folder.check()
@@ -72,25 +76,33 @@ def variants(args: argparse.Namespace) -> int:
         say(f"The network was trained for {FINEST:g} to {COARSEST:g} m per pixel: expect less here")
     if args.dry_run:
         print(variants_estimate(wanted, world, folder))
+        _noted(wanted.notes)
         return _named(left_out)
     say(f"Writing {len(wanted):,} variants of {len(images):,} pictures to {target}")
-    return _written(
+    status = _written(
         "variants", folder, lambda report: wanted.write(world, folder, report), left_out
     )
+    _noted(wanted.notes)
+    return status
 
 
 def _written(
     things: str, folder: Folder, work: Callable[[Heard], Sequence[str]], left_out: Sequence[str]
 ) -> int:
     """Do the work with a bar, and say how it ended; returns the exit status."""
-    try:
-        with stoppable(), progress(things) as report:
-            failed = work(lambda done, total, made: report("Making", done, total, made))
-    except KeyboardInterrupt:
-        say("Stopped; the same command goes on from here.")
-        return 130
+    with progress(things) as report:
+        failed = work(lambda done, total, made: report("Making", done, total, made))
     print(f"The {things} are in {folder.path}, listed in {LINES}; {SHEET} shows a few.")
     return _named([*left_out, *failed])
+
+
+def _noted(notes: Sequence[str]) -> None:
+    """Say what should be known of pictures that were read."""
+    said = list(dict.fromkeys(notes))
+    for line in said[:NOTED]:
+        say(line)
+    if len(said) > NOTED:
+        say(f"and {len(said) - NOTED:,} more pictures alike")
 
 
 def _named(left_out: Sequence[str]) -> int:

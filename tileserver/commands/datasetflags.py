@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.dataset import FORMATS
-from tileserver.commands.flags import Parser, parse_metres, read
+from tileserver.commands.flags import Parser, parse_metres, read, reading
 from tileserver.regions.region import parse_bbox, parse_zooms
 
 MOST_SEEDS = 10_000
@@ -78,6 +78,7 @@ def variants(sub: Parser) -> None:
         type=read(parse_strength),
         help="0 to 1: more lets variants differ more (default: the weights' own)",
     )
+    reading(sub)
     _both(sub)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.consent import Plan, agreed
+from tileserver.commands.consent import Work, agreed
 from tileserver.commands.seed import read_region
 from tileserver.documents.about import abstract, attribution, title
 from tileserver.encoding import Encoding
@@ -44,8 +43,8 @@ def export(args: argparse.Namespace) -> int:
         maker = None
         if not args.cached:
             maker = Maker(commands.load_for_cache(settings), settings.seed, cache, claims)
-            plan = Plan(settings, maker.renderer, cache, maker.world, region)
-            if not agreed(plan, args.yes, kept=False):
+            work = Work(settings, maker.renderer, cache, maker.world, region)
+            if not agreed(work, args.yes, kept=False):
                 say("Nothing was made.")
                 return 2
         world = stored_world(settings, cache) if maker is None else maker.world
@@ -55,12 +54,8 @@ def export(args: argparse.Namespace) -> int:
         for gap in gaps(region.zooms):
             say(gap)
         say(f"Writing {len(region):,} tiles of world {settings.seed} to {path}")
-        try:
-            with stoppable(), progress() as report:
-                done = write(source, region, path, about(settings, region, args.format), report)
-        except KeyboardInterrupt:
-            say(f"Stopped; {path} was not written. What was made is stored.")
-            return 130
+        with progress() as report:
+            done = write(source, region, path, about(settings, region, args.format), report)
     absent = f", {done.absent:,} of the region are not stored" if done.absent else ""
     print(f"Wrote {path}: {done.written:,} tiles, {done.size / 1e6:,.1f} MB{absent}.")
     return 0
@@ -98,16 +93,6 @@ def gaps(zooms: Sequence[int]) -> Iterator[str]:
                 f"Note: {what} between {low} and {high} will be missing from the file, and clients "
                 f"may show nothing there; --zooms {low}-{high} has them"
             )
-
-
-@contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """Make SIGTERM what Ctrl-C is, so that half a file is removed either way."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def about(settings: Settings, region: Region, format: str) -> About:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from generator.planetstyle import STYLES
+from generator.raster import parse_bands, parse_stretch
 from generator.tile import Tile
 from tileserver.regions.region import parse_bbox, parse_zooms
 
@@ -63,7 +64,7 @@ def seed(sub: Parser) -> None:
     sub.add_argument(
         "--missing", metavar="FILE", help="write the tiles that could not be made here, Z/X/Y each"
     )
-    _nice(sub)
+    nice(sub)
 
 
 def export(sub: Parser) -> None:
@@ -79,7 +80,7 @@ def export(sub: Parser) -> None:
     )
     sub.add_argument("--cached", action="store_true", help="make no tiles, take what is stored")
     sub.add_argument("--force", action="store_true", help="replace OUT if it is there")
-    _nice(sub)
+    nice(sub)
 
 
 def _region(sub: Parser) -> None:
@@ -106,7 +107,8 @@ def _region(sub: Parser) -> None:
     )
 
 
-def _nice(sub: Parser) -> None:
+def nice(sub: Parser) -> None:
+    """Add the priority of long work."""
     sub.get_default("settings").add_argument(
         "--nice", metavar="N", help="how far this yields to other programs, 0-19 (default 10)"
     )
@@ -143,6 +145,26 @@ def upscale(sub: Parser) -> None:
         type=read(parse_stages),
         help="how many times to enlarge by 4 (default 1)",
     )
+    reading(sub)
+
+
+def reading(sub: argparse.ArgumentParser) -> None:
+    """Add how pictures of a user's own are read."""
+    sub.add_argument(
+        "--bands",
+        metavar="R,G,B",
+        type=read(parse_bands),
+        default=(),
+        help="numbers of the red, green and blue bands, such as 3,2,1 (default: as files say)",
+    )
+    sub.add_argument(
+        "--stretch",
+        metavar="MIN,MAX|none",
+        type=read(parse_stretch),
+        default="auto",
+        help="samples that become black and white, none for the whole range of 16 bits "
+        "(default: the 2nd and 98th percentiles of 16-bit pictures)",
+    )
 
 
 def planet(sub: Parser) -> None:
@@ -167,7 +189,18 @@ def bench(sub: Parser) -> None:
     sub.add_argument("--quick", action="store_true", help="a first idea within seconds")
     text = "measure stored tiles over HTTP instead, with wrk and nginx where they are installed"
     sub.add_argument("--http", action="store_true", help=text)
+    text = "measure first views over HTTP instead, asked for as the page asks"
+    sub.add_argument("--views", action="store_true", help=text)
+    text = "with --views: processes that compute beside the server, 0 to 64 (default 0)"
+    sub.add_argument("--busy", metavar="N", type=read(parse_busy), default=0, help=text)
     sub.add_argument("--json", action="store_true", help="print JSON")
+
+
+def parse_busy(text: str) -> int:
+    """Return the number of busy processes. Raises ValueError."""
+    if not (text.isascii() and text.isdecimal() and int(text) <= 64):
+        raise ValueError(f"--busy is {text!r}, expected a whole number from 0 to 64")
+    return int(text)
 
 
 def cache_stats(sub: Parser) -> None:

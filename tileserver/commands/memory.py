@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from generator.circumstances import SHIPPED
 from generator.errors import BankError
 from generator.imagery.options import Options
+from generator.raster import Reading
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
 
@@ -45,11 +46,7 @@ def build(args: argparse.Namespace) -> int:
     for line in found.notes:
         say(f"note: {line}")
     work = building.Work(target.with_name(f"{target.name}.work"))
-    try:
-        built = _built(args, loaded, found, work)
-    except KeyboardInterrupt:
-        say("Stopped; the same command goes on from here.")
-        return 130
+    built = _built(args, loaded, found, work)
     sheet = target.with_name(f"{target.name}.sheet.webp")
     save(draw(built), sheet)
     bankfile.save(built.bank, target)
@@ -100,7 +97,9 @@ def _loaded(settings: Settings) -> Checkpoint:
 
 def _imagery(args: argparse.Namespace) -> Options:
     """Return how the imagery is read. Raises ImageryError."""
-    return Options(gsd=args.gsd, box=args.bbox, clouds=args.clouds, items=args.items)
+    reading = Reading(args.bands, args.stretch)
+    given = {"gsd": args.gsd, "box": args.bbox, "clouds": args.clouds, "items": args.items}
+    return Options(**given, reading=reading)
 
 
 def _built(args: argparse.Namespace, loaded: Checkpoint, found: Found, work: Work) -> Built:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tileserver.commands.flags import Parser, parse_metres, read
+from tileserver.commands.flags import Parser, parse_metres, read, reading
 from tileserver.regions.region import parse_bbox
 
 CHOSEN_AT = {7: 7, 9: 9, 11: 11, 13: 11, 15: 15}
@@ -16,7 +16,7 @@ def build(sub: Parser) -> None:
     sub.add_argument(
         "imagery",
         metavar="IMAGERY",
-        help="folder of GeoTIFF, COG, PNG, JPEG, WebP or XYZ tiles, a manifest.json, or a STAC "
+        help="folder of pictures that GDAL reads or of XYZ tiles, a manifest.json, or a STAC "
         "catalogue (file or URL)",
     )
     _output(sub, "bank to write", required=True)
@@ -40,6 +40,7 @@ def build(sub: Parser) -> None:
         type=read(parse_metres),
         help="metres per pixel of images that do not say theirs",
     )
+    reading(sub)
     sub.add_argument(
         "--exclude",
         metavar="GLOB",

@@ -47,5 +47,6 @@ def _write(picture: Pixels, path: Path, suffix: str) -> None:
             Image.fromarray(picture).save(file, format, **options)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise ImageError(f"{path} cannot be written ({error.strerror or error})") from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.consent import Plan, agreed
+from tileserver.commands.consent import Work, agreed
 from tileserver.errors import RegionError
 from tileserver.making.maker import Maker
 from tileserver.processes.yielding import yield_processor
@@ -49,29 +49,25 @@ def seed(args: argparse.Namespace) -> int:
     ):
         renderer = commands.load_for_cache(settings)
         maker = Maker(renderer, settings.seed, cache, claims)
-        plan = Plan(settings, renderer, cache, maker.world, region)
+        work = Work(settings, renderer, cache, maker.world, region)
         if args.dry_run:
-            print(estimate_text(plan.estimate(), region, settings))
+            print(estimate_text(work.estimate(), region, settings))
             return 0
-        if not agreed(plan, args.yes):
+        if not agreed(work, args.yes):
             say("Nothing was made.")
             return 2
         if not args.no_pin:
             cache.pin(maker.world, region.bbox, region.zooms)
         status = _make(maker, region, settings)
-        if args.missing is not None and status != 130:
+        if args.missing is not None:
             write_missing(Path(args.missing), cache, maker.world, region)
         return status
 
 
 def _make(maker: Maker, region: Region, settings: Settings) -> int:
     say(f"Making {len(region):,} tiles of world {settings.seed} in {settings.cache}")
-    try:
-        with progress() as report:
-            tally = seeding.seed(maker, region, report)
-    except KeyboardInterrupt:
-        say("Stopped; the same command goes on from here.")
-        return 130
+    with progress() as report:
+        tally = seeding.seed(maker, region, report)
     print(tally_text(tally))
     return 1 if tally.missing else 0
 

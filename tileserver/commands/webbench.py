@@ -10,15 +10,13 @@ from __future__ import annotations
 import contextlib
 import statistics
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from tileserver.commands.webload import Load, client, load
-from tileserver.commands.websites import etag, sample, server, static, status, store, wait
+from tileserver.commands.websites import etag, fresh, sample, static, status, store, wait
 
 Report = dict[str, Any]
 
@@ -34,15 +32,11 @@ def webbench(serve: list[str] | None = None, quick: bool = False) -> Report:
     """
     rounds, seconds = (1, 1.0) if quick else (5, 4.0)
     command = serve or [sys.executable, "-m", "tileserver", "serve"]
-    with (
-        tempfile.TemporaryDirectory(prefix="elsewhere-bench-") as folder,
-        server(command, Path(folder) / "cache") as address,
-        contextlib.ExitStack() as stack,
-    ):
+    with fresh(command) as (address, cache), contextlib.ExitStack() as stack:
         payload = sample()
-        url = store(address, Path(folder) / "cache", payload)
+        url = store(address, cache, payload)
         sites = {"server": url}
-        nginx = stack.enter_context(static(Path(folder) / "nginx", payload))
+        nginx = stack.enter_context(static(cache.parent / "nginx", payload))
         if nginx is not None:
             sites["nginx"] = nginx
         found = alternate({name: loader(at, seconds) for name, at in sites.items()}, rounds)

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.error
@@ -20,6 +21,7 @@ from generator.tile import TILE_SIZE, Tile
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
 from tileserver.errors import StartError
+from tileserver.processes.supervisor import READY_LINE
 
 TILE = Tile(7, 64, 43)
 TILE_BYTES = 20_000
@@ -39,15 +41,23 @@ _PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 def server(command: list[str], cache: Path, patience: float = 120.0) -> Iterator[str]:
     """Start a server on a cache and a free port; give its address, without "/" at the end."""
     command = [*command, "--port", "0", "--host", "127.0.0.1", "--cache", str(cache)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        # In a group of its own: Ctrl-C is for this program, which then ends the server.
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, process_group=0
+        ) as process,
+    ):
         stop = threading.Timer(patience, process.kill)
         stop.start()
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            if not line.startswith("Elsewhere is at "):
-                raise StartError(f"the server did not start within {patience:g} s: {line.strip()}")
-            address = line.split()[3].rstrip("/").replace("localhost", "127.0.0.1")
+            if not line.startswith(READY_LINE):
+                errors.seek(0)
+                last = (errors.read() or line).strip().rpartition("\n")[2]
+                raise StartError(f"the server did not start within {patience:g} s: {last}")
+            address = line.removeprefix(READY_LINE).strip().rstrip("/")
             wait(lambda: status(f"{address}/readyz") == 200, patience)
             stop.cancel()
             yield address
@@ -58,6 +68,15 @@ def server(command: list[str], cache: Path, patience: float = 120.0) -> Iterator
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+@contextlib.contextmanager
+def fresh(command: list[str]) -> Iterator[tuple[str, Path]]:
+    """Start a server on an empty cache; give its address and the cache, which goes afterwards."""
+    with tempfile.TemporaryDirectory(prefix="elsewhere-bench-") as folder:
+        cache = Path(folder) / "cache"
+        with server(command, cache) as address:
+            yield address, cache
 
 
 def store(address: str, path: Path, payload: bytes) -> str:

@@ -11,6 +11,7 @@ from tileserver.documents.about import FORMATS
 from tileserver.documents.wmts import LAYER, MATRIX_SET, STYLE, VERSION
 from tileserver.errors import ServerError
 
+_ALIASES = {"image/jpg": "image/jpeg"}
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
@@ -36,15 +37,18 @@ class TileRequest:
 def parse(pairs: Iterable[tuple[str, str]]) -> TileRequest | None:
     """Read a query's pairs; None stands for GetCapabilities. Raises WmtsError.
 
-    Keys count in any case, the first of a repeated key counts, keys that WMTS does not know are
-    left alone.
+    Keys and values count in any case, the first of a repeated key counts, keys that WMTS does not
+    know are left alone. A query without SERVICE and REQUEST asks for the capabilities.
     """
     values: dict[str, str] = {}
     for key, value in pairs:
         values.setdefault(key.lower(), value)
+    if not {"service", "request"} & values.keys():
+        return None
     _expect(values, "SERVICE", {"WMTS"})
     request = _required(values, "REQUEST")
-    if request == "GetCapabilities":
+    operation = request.lower()
+    if operation == "getcapabilities":
         versions = values.get("acceptversions")
         if versions and VERSION not in versions.split(","):
             raise WmtsError(
@@ -52,22 +56,24 @@ def parse(pairs: Iterable[tuple[str, str]]) -> TileRequest | None:
                 f"ACCEPTVERSIONS does not name {VERSION}, the only version here",
             )
         return None
-    if request == "GetTile":
+    if operation == "gettile":
         return _tile(values)
-    if request == "GetFeatureInfo":
+    if operation == "getfeatureinfo":
         raise WmtsError("OperationNotSupported", "pictures have no features", "REQUEST")
     raise _invalid("REQUEST", request, "GetCapabilities or GetTile")
 
 
 def _tile(values: Mapping[str, str]) -> TileRequest:
-    _expect(values, "VERSION", {VERSION})
+    if "version" in values:
+        _expect(values, "VERSION", {VERSION})
     _expect(values, "LAYER", {LAYER})
     _expect(values, "STYLE", {STYLE, ""})
     _expect(values, "TILEMATRIXSET", {MATRIX_SET})
-    media_type = _required(values, "FORMAT")
+    format = _required(values, "FORMAT")
+    media_type = _ALIASES.get(format.lower(), format.lower())
     extensions = {known: extension for extension, known in FORMATS.items()}
     if media_type not in extensions:
-        raise _invalid("FORMAT", media_type, " or ".join(extensions))
+        raise _invalid("FORMAT", format, " or ".join(extensions))
     matrix = _required(values, "TILEMATRIX")
     if matrix not in {str(zoom) for zoom in range(MAX_ZOOM + 1)}:
         raise _invalid("TILEMATRIX", matrix, f"0 to {MAX_ZOOM}")
@@ -88,7 +94,7 @@ def _index(values: Mapping[str, str], key: str, zoom: int) -> int:
 
 def _expect(values: Mapping[str, str], key: str, allowed: set[str]) -> None:
     value = _required(values, key)
-    if value not in allowed:
+    if value.lower() not in {known.lower() for known in allowed}:
         raise _invalid(key, value, " or ".join(sorted(filter(None, allowed))))
 
 

@@ -37,14 +37,14 @@ _CONFORMANCE = (
 
 def landing_page(links: Links, settings: Settings) -> Document:
     """Return the landing page of a world; its extent lets GDAL open the page itself."""
-    viewer = f"{links.root}#seed={links.seed}"
+    viewer = f"{links.root}?f=html#seed={links.seed}"
     return {
         "title": title(links.seed),
         "description": abstract(settings),
         "attribution": attribution(settings),
         "extent": {"spatial": {"bbox": [[-180.0, -MAX_LATITUDE, 180.0, MAX_LATITUDE]]}},
         "links": [
-            _link("self", links(""), "This document"),
+            _link("self", links("?f=json"), "This document"),
             _link("alternate", viewer, "The map in a browser", "text/html"),
             _link("service-desc", links.root + "openapi.json", "The API", OPENAPI),
             _link("service-doc", links.root + "connect", "How to connect", "text/html"),

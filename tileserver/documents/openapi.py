@@ -16,17 +16,17 @@ JSON, XML, HTML = "application/json", "application/xml", "text/html"
 
 _OPENAPI = "application/vnd.oai.openapi+json"
 _WMTS_KEYS = (
-    ("SERVICE", True),
-    ("REQUEST", True),
-    ("VERSION", False),
-    ("LAYER", False),
-    ("STYLE", False),
-    ("FORMAT", False),
-    ("TILEMATRIXSET", False),
-    ("TILEMATRIX", False),
-    ("TILEROW", False),
-    ("TILECOL", False),
-    ("ACCEPTVERSIONS", False),
+    "SERVICE",
+    "REQUEST",
+    "VERSION",
+    "LAYER",
+    "STYLE",
+    "FORMAT",
+    "TILEMATRIXSET",
+    "TILEMATRIX",
+    "TILEROW",
+    "TILECOL",
+    "ACCEPTVERSIONS",
 )
 
 
@@ -52,7 +52,7 @@ def description(links: Links, settings: Settings) -> Part:
 
 def _worldly() -> Iterator[tuple[str, Part]]:
     """Yield each path of a world, without and with its seed."""
-    for path, operation in (*_tiles(), *_documents(), *_ogc()):
+    for path, operation in (*_tiles(), *_pictures(), *_documents(), *_ogc()):
         yield path, {"get": operation}
         seeded = dict(operation, operationId=operation["operationId"] + "OfWorld")
         seeded["parameters"] = [reference("parameters", "seed"), *operation["parameters"]]
@@ -93,12 +93,29 @@ def _tiles() -> Iterator[tuple[str, Part]]:
     yield "/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}", operation
 
 
+def _pictures() -> Iterator[tuple[str, Part]]:
+    errors = ("Wrong", "Missing", "TooMany", "Failed", "Later")
+    for name, what, places in (
+        ("getPictureOfPlace", "A picture about a place", ("longitude", "latitude", "zoom")),
+        ("getPictureOfBox", "A picture of all of a box", ("west", "south", "east", "north")),
+    ):
+        for mark, scale in (("", ""), ("@2x", "-2x")):
+            parameters = (*places, f"width{scale}", f"height{scale}", "extension")
+            summary = f"{what}{', twice the pixels' if mark else ''}"
+            operation = _get(
+                name + mark.strip("@"), summary, "tiles", (None, None), parameters, *errors
+            )
+            operation["responses"] |= _picture()
+            place = ",".join(f"{{{part}}}" for part in places)
+            yield f"/static/{place}/{{width}}x{{height}}{mark}.{{extension}}", operation
+
+
 def _picture() -> Part:
-    """Return the answers that carry a tile, or say that the client's is still right."""
+    """Return the answers that carry a picture, or say that the client's is still right."""
     content: Part = {media_type: {} for media_type in FORMATS.values()}
     return {
         "200": {
-            "description": "The tile. What is not stored yet is made first: that takes seconds.",
+            "description": "A picture. Tiles not stored yet are made first: that takes seconds.",
             "headers": {
                 name: reference("headers", name)
                 for name in ("ETag", "Last-Modified", "Cache-Control")
@@ -129,26 +146,26 @@ def _documents() -> Iterator[tuple[str, Part]]:
         yield path, _get(name, summary, "clients", kind, parameters, *errors)
     operation = _get(
         "getWmtsByKeys",
-        "WMTS 1.0.0 in keys and values (keys in any case): GetCapabilities, GetTile",
+        "WMTS 1.0.0 in keys and values, in any case: GetCapabilities (also without keys), GetTile",
         "clients",
         (None, None),
         (),
         *("Missing", "TooMany", "Failed", "Later"),
     )
-    operation["parameters"] = [_key(name, required) for name, required in _WMTS_KEYS]
+    operation["parameters"] = [_key(name) for name in _WMTS_KEYS]
     operation["responses"] |= _picture()
     operation["responses"]["200"]["content"] |= {XML: {}}
     operation["responses"]["400"] = reference("responses", "ExceptionReport")
     yield "/wmts", operation
 
 
-def _key(name: str, required: bool) -> Part:
+def _key(name: str) -> Part:
     schema: Part = {"type": "string"}
     if name == "SERVICE":
         schema["enum"] = ["WMTS"]
     if name == "REQUEST":
         schema["enum"] = ["GetCapabilities", "GetTile"]
-    return {"name": name, "in": "query", "required": required, "schema": schema}
+    return {"name": name, "in": "query", "schema": schema}
 
 
 def _ogc() -> Iterator[tuple[str, Part]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from generator.tile import MAX_ZOOM
 from tileserver.documents.about import FORMATS
+from tileserver.regions.view import MAX_SIDE
 from tileserver.settings import MAX_SEED
 
 Part = dict[str, Any]
@@ -37,6 +38,10 @@ def _whole(high: int) -> Part:
     return {"type": "integer", "minimum": 0, "maximum": high}
 
 
+def _degrees(limit: int) -> Part:
+    return {"type": "number", "minimum": -limit, "maximum": limit}
+
+
 _LAST = (1 << MAX_ZOOM) - 1
 _NAMES = [*FORMATS, "jpeg"]
 _PARAMETERS = {
@@ -49,6 +54,25 @@ _PARAMETERS = {
     "tileMatrix": _parameter("tileMatrix", "path", _whole(MAX_ZOOM), "Zoom."),
     "tileRow": _parameter("tileRow", "path", _whole(_LAST), "Row, from the north."),
     "tileCol": _parameter("tileCol", "path", _whole(_LAST), "Column, from the west."),
+    "longitude": _parameter("longitude", "path", _degrees(180), "Of the middle, degrees."),
+    "latitude": _parameter("latitude", "path", _degrees(90), "Of the middle, degrees."),
+    "zoom": _parameter(
+        "zoom",
+        "path",
+        {"type": "number", "minimum": 0, "maximum": MAX_ZOOM},
+        "Scale of the picture; at a whole number it has the tiles' own pixels.",
+    ),
+    "west": _parameter("west", "path", _degrees(180), "Above east, the box crosses the dateline."),
+    "south": _parameter("south", "path", _degrees(90), "Not above north."),
+    "east": _parameter("east", "path", _degrees(180), "Degrees of longitude."),
+    "north": _parameter("north", "path", _degrees(90), "Degrees of latitude."),
+    **{
+        f"{name}{mark}": _parameter(
+            name, "path", {"type": "integer", "minimum": 1, "maximum": most}, "Pixels."
+        )
+        for name in ("width", "height")
+        for mark, most in (("", MAX_SIDE), ("-2x", MAX_SIDE // 2))
+    },
     "format": _parameter("format", "query", {"enum": list(FORMATS)}, "The tiles' format."),
     "scale": _parameter("scale", "query", {"enum": ["1", "2"]}, "2 for tiles of 512 pixels."),
     "f-json": _parameter("f", "query", {"enum": ["json"]}, "Format of the document."),

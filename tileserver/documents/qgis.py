@@ -14,6 +14,17 @@ from tileserver.settings import Settings
 
 _DOCTYPE = b"<!DOCTYPE %s>\n"
 
+_CRS = {
+    "proj4": "+proj=merc +a=6378137 +b=6378137 +lat_ts=0 +lon_0=0 +x_0=0 +y_0=0 +k=1 +units=m "
+    "+nadgrids=@null +wktext +no_defs",
+    "srsid": "3857",
+    "srid": "3857",
+    "authid": "EPSG:3857",
+    "description": "WGS 84 / Pseudo-Mercator",
+    "geographicflag": "false",
+}
+"""EPSG:3857 as QGIS writes it: without srsid, its number in QGIS's own list, it reads no authid."""
+
 
 def connections(links: Links) -> bytes:
     """Return what QGIS's browser takes at XYZ Tiles > Load Connections: PNG and double size."""
@@ -68,7 +79,8 @@ def layer_definition(links: Links, settings: Settings) -> bytes:
         for name, text in children.items():
             SubElement(parent, name).text = str(text)
     reference = SubElement(SubElement(layer, "srs"), "spatialrefsys")
-    SubElement(reference, "authid").text = "EPSG:3857"
+    for name, text in _CRS.items():
+        SubElement(reference, name).text = text
     SubElement(layer, "provider").text = "wms"
     metadata = SubElement(layer, "resourceMetadata")
     SubElement(metadata, "abstract").text = abstract(settings)

@@ -26,6 +26,9 @@ from tileserver.errors import (
 from tileserver.making.service import TileService
 
 JSON, HTML = "application/json", "text/html"
+PAGES = {"json": JSON, "html": HTML}
+"""What a world's root is to a program, which takes anything, and to a browser, which names HTML."""
+
 _FRESH = {"cache-control": "no-cache"}
 
 
@@ -53,7 +56,7 @@ class Documents:
     async def landing(self, request: Request) -> Response:
         """Answer for a world's root: OGC's landing page, or the way to the viewer."""
         links = self.links(request)
-        if wanted(request, {"html": HTML, "json": JSON}) == "json":
+        if wanted(request, PAGES) == "json":
             return _json(ogc.landing_page(links, self.settings), vary=True)
         url = f"{links.root}#seed={links.seed}"
         return RedirectResponse(url, 303, headers={**_FRESH, "vary": "Accept"})

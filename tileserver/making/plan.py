@@ -82,7 +82,7 @@ class Plan:
         job.answers[answer] = tile
         now = time.monotonic()
         self._note_asked(job, ask.priority, now)
-        view = self._viewports.number(seed, tile, now)
+        view = self._viewports.number(seed, tile, now, answer)
         self.promote(job, (1 + ask.priority, -view, next(self._numbers)))
         self._count()
 

@@ -6,6 +6,7 @@ Who makes them is a backend: a workshop in this process, or one in a process of 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from generator.tile import BASE_ZOOM, Tile
@@ -13,12 +14,16 @@ from tileserver.cache.tilecache import CacheError, Entry, TileCache
 from tileserver.errors import UnavailableError, UnmadeError
 from tileserver.making.jobs import Ask
 from tileserver.making.metrics import Metrics
+from tileserver.making.pictures import Pictures
 from tileserver.making.variants import Variants
 from tileserver.making.workshop import Workshop
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
     from generator.cascade import Renderer
+
+TOGETHER = 16
+"""Tiles of one picture that are asked for at a time."""
 
 LOADING = "the model is still being loaded"
 
@@ -76,6 +81,7 @@ class TileService:
         self.backend: Backend | None = None
         self.failure: str | None = None
         self.variants = Variants(self)
+        self.pictures = Pictures(self)
         metrics.watch("tiles_stored", "Tiles in the cache, of all worlds", self.stored)
         metrics.watch("cache_bytes", "Size of the cache's data file", self.cache_bytes)
         metrics.watch("cache_damaged", "Stored tiles found damaged", self.damaged)
@@ -99,6 +105,7 @@ class TileService:
         if self.backend is not None:
             self.backend.close()
         self.variants.close()
+        self.pictures.close()
         if self.cache is not None:
             self.cache.close()
 
@@ -148,6 +155,30 @@ class TileService:
     async def get(self, seed: int, tile: Tile) -> Entry:
         """Return a tile, stored or made. Raises as `make` does."""
         return self.lookup(seed, tile) or await self.make(seed, tile)
+
+    async def collect(self, seed: int, tiles: Sequence[Tile], ask: Ask) -> list[bytes]:
+        """Return the PNGs of different tiles, all of one world: stored, or made a few at a time.
+
+        So they need not fit the queue. When one cannot be had, the others are given up; what is
+        made is kept. Raises as `make` does.
+        """
+        world, entries = b"", dict[Tile, Entry | None]()
+        while world != self.world(seed):  # another model came meanwhile: so did other tiles
+            world = self.world(seed)
+            entries = {tile: self.lookup(seed, tile) for tile in tiles}
+            missing = [tile for tile, entry in entries.items() if entry is None]
+            for start in range(0, len(missing), TOGETHER):
+                part = missing[start : start + TOGETHER]
+                entries |= zip(part, await self._make_all(seed, part, ask), strict=True)
+        return [entry.payload for entry in entries.values() if entry is not None]
+
+    async def _make_all(self, seed: int, tiles: Sequence[Tile], ask: Ask) -> list[Entry]:
+        making = [asyncio.ensure_future(self.make(seed, tile, ask)) for tile in tiles]
+        try:
+            return await asyncio.gather(*making)
+        finally:
+            for task in making:
+                task.cancel()
 
     def world(self, seed: int) -> bytes:
         """Return the fingerprint of a seed's world. Raises UnavailableError until it is known."""

@@ -56,11 +56,8 @@ class Variants:
 
     async def make(self, seed: int, tile: Tile, encoding: Encoding, ask: Ask) -> Entry:
         """Make a picture, and the tiles it needs if they are not stored. Raises as they do."""
-        world, masters = b"", list[bytes]()
-        while world != self.service.world(seed):  # another model came meanwhile: so did other tiles
-            world = self.service.world(seed)
-            masters = await self._masters(seed, sources(tile, encoding), ask)
-        key = (world, tile, encoding.variant)
+        masters = await self.service.collect(seed, sources(tile, encoding), ask)
+        key = (self.service.world(seed), tile, encoding.variant)
         found = self.find(key[0], tile, encoding)
         if found is not None:
             return found
@@ -75,22 +72,6 @@ class Variants:
             self._encoders.shutdown(cancel_futures=True)
             self._storer.submit(self._store)
             self._storer.shutdown()
-
-    async def _masters(self, seed: int, tiles: Sequence[Tile], ask: Ask) -> list[bytes]:
-        """Return the tiles' PNGs; when one cannot be had, the others are given up."""
-        service = self.service
-        found = {tile: service.lookup(seed, tile) for tile in tiles}
-        making = {
-            tile: asyncio.ensure_future(service.make(seed, tile, ask))
-            for tile, entry in found.items()
-            if entry is None
-        }
-        try:
-            found |= zip(making, await asyncio.gather(*making.values()), strict=True)
-        finally:
-            for task in making.values():
-                task.cancel()
-        return [entry.payload for entry in found.values() if entry is not None]
 
     def _start(self, key: Key, masters: list[bytes], encoding: Encoding) -> asyncio.Future[bytes]:
         if self._closed:

@@ -2,19 +2,25 @@
 
 A client sends the tiles of a view one after another, the most important first. Serving single
 requests newest first would turn that order round and leave the first ones waiting for ever.
+
+A client asks for a few tiles at a time and for the next when one is answered. So a view lasts while
+anything is answered in it, however slow the machine: else the outer tiles, asked for late, would be
+a view of their own and go before the middle.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from generator.tile import Tile
+from tileserver.making.jobs import Answer
 
 REACH_TILES = 16
 """A tile this close to the last one of its zoom belongs to the same view."""
 
 GAP_SECONDS = 2.0
-"""A view without requests for so long is over."""
+"""A view in which nothing is asked for and nothing answered for so long is over."""
 
 REMEMBERED = 32
 
@@ -26,6 +32,9 @@ class _View:
     last: Tile
     time: float
 
+    def answered(self, answer: Answer) -> None:
+        self.time = time.monotonic()
+
 
 class Viewports:
     """Numbers the views of all clients; a later view has a higher number."""
@@ -34,16 +43,24 @@ class Viewports:
         self._views: list[_View] = []
         self._count = 0
 
-    def number(self, seed: int, tile: Tile, now: float) -> int:
-        """Return the number of the view that a request at time `now` (seconds) belongs to."""
+    def number(self, seed: int, tile: Tile, now: float, answer: Answer) -> int:
+        """Return the number of the view that a request belongs to.
+
+        now: on the monotonic clock; answer: what the request waits for.
+        """
+        view = self._view(seed, tile, now)
+        answer.add_done_callback(view.answered)
+        return view.number
+
+    def _view(self, seed: int, tile: Tile, now: float) -> _View:
         for view in self._views:
             if view.seed == seed and now - view.time <= GAP_SECONDS and _near(view.last, tile):
                 view.last, view.time = tile, now
-                return view.number
+                return view
         self._count += 1
         self._views.insert(0, _View(self._count, seed, tile, now))
         del self._views[REMEMBERED:]
-        return self._count
+        return self._views[0]
 
 
 def _near(one: Tile, other: Tile) -> bool:

@@ -6,12 +6,14 @@ import contextlib
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tileserver.processes.process import COMPLETE, READY, Start
+from generator.stopping import KINDS
+from tileserver.processes.process import COMPLETE, READY, STOP, Start
 
 if TYPE_CHECKING:
     from tileserver.making.metrics import Cells
@@ -49,11 +51,13 @@ class Child:
         self, context: SpawnContext, settings: Settings, rows: Sequence[Cells], directory: Path
     ) -> None:
         """Begin a life. directory: what the server's processes share while they run."""
-        self.report, reporting = context.Pipe(duplex=False)
+        self.report, theirs = context.Pipe()
         self.works = self.complete = False
-        start = Start(self.name, settings, rows, self.row, directory, reporting)
-        # Ctrl-C goes to every process of the terminal: only the supervisor shall hear it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        start = Start(self.name, settings, rows, self.row, directory, theirs)
+        # Ctrl-C, or a SIGTERM to all, is for the supervisor. The new process has them blocked until
+        # it ignores them. Python's tracker is started before: its start would lift the block.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, KINDS)
         try:
             self.process = context.Process(
                 target=self.target, args=(start,), name=self.name, daemon=True
@@ -61,7 +65,16 @@ class Child:
             self.process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            reporting.close()
+            theirs.close()
+
+    def stop(self) -> None:
+        """Tell the process to finish and end; one that does not work yet has nothing to finish."""
+        if self.process is None:
+            return
+        if self.report is None or not self.works:
+            return self.process.kill()
+        with contextlib.suppress(OSError):
+            self.report.send(STOP)
 
     def hear(self) -> tuple[str, str] | None:
         """Take in a report; return it if it is an error's kind and sentence."""

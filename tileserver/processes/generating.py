@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 import sys
 from functools import partial
@@ -39,7 +38,7 @@ log = logging.getLogger("elsewhere")
 
 
 def run(start: Start, load: Callable[[Settings], Renderer], listener: socket.socket) -> None:
-    """Load the renderer and make tiles until SIGTERM; tells the supervisor how that went."""
+    """Load the renderer and make tiles until the supervisor says stop; tells it how that went."""
     start.enter()
     with report_failure(start):
         renderer = _load(start.settings, load)
@@ -75,12 +74,11 @@ class Counter:
         self._customers: set[Customer] = set()
 
     async def serve(self, listener: socket.socket, start: Start) -> None:
-        """Answer everybody until SIGTERM."""
+        """Answer everybody until the supervisor says stop."""
         loop = asyncio.get_running_loop()
         ending = asyncio.Event()
-        loop.add_signal_handler(signal.SIGTERM, ending.set)
         server = await asyncio.start_unix_server(self._welcome, sock=listener, **_KEEP_PATH)
-        start.ready()
+        start.ready(partial(loop.call_soon_threadsafe, ending.set))
         start.complete()
         while not ending.is_set():
             with contextlib.suppress(TimeoutError):

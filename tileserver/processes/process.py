@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import multiprocessing
 import os
 import shutil
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from generator import stopping
 from generator.errors import GeneratorError
 from tileserver import logs
 from tileserver.errors import ServerError
@@ -29,6 +29,9 @@ READY = "ready"
 COMPLETE = "complete"
 """What it reports when it can do all of its work, which needs the others."""
 
+STOP = "stop"
+"""What the supervisor tells a process that works, for it to finish what it does and to end."""
+
 GRACE_SECONDS = 5
 """How long answers may take once requests that wait for a tile have been turned away."""
 
@@ -41,7 +44,8 @@ class Start:
     """What the supervisor gives a process.
 
     name: for logs. rows, row: the shared metrics and which are this process's own. directory: what
-    the processes share while they run. report: where (kind, sentence) goes.
+    the processes share while they run. supervisor: where (kind, sentence) goes and STOP comes from.
+    stops: what is called then.
     """
 
     name: str
@@ -49,19 +53,20 @@ class Start:
     rows: Sequence[Cells]
     row: int
     directory: Path
-    report: Connection
+    supervisor: Connection
+    stops: list[Callable[[], object]] = field(default_factory=list)
 
     def enter(self) -> None:
-        """Begin: set up logs, and see that this process ends with the supervisor."""
+        """Begin: set up logs, obey the supervisor alone, and see that this process ends with it."""
+        stopping.outlive()
         logs.configure(self.name, self.settings.log_format, self.settings.log_level)
         with contextlib.suppress(OSError):
             Path("/proc/self/comm").write_text(shown_name(self.name))
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            threading.Thread(target=self._outlive, args=(parent,), daemon=True).start()
+        threading.Thread(target=self._obey, daemon=True).start()
 
-    def ready(self) -> None:
-        """Tell the supervisor that this process works."""
+    def ready(self, stop: Callable[[], object]) -> None:
+        """Tell the supervisor that this process works; `stop` is called, in a thread, to end it."""
+        self.stops.append(stop)
         self.tell(READY, "")
 
     def complete(self) -> None:
@@ -71,11 +76,14 @@ class Start:
     def tell(self, kind: str, sentence: str) -> None:
         """Tell the supervisor something; if it is gone, so is this process soon."""
         with contextlib.suppress(OSError):
-            self.report.send((kind, sentence))
+            self.supervisor.send((kind, sentence))
 
-    def _outlive(self, parent: multiprocessing.process.BaseProcess) -> None:
-        """Wait for the supervisor's end, tidy up and end; whatever runs is safe to interrupt."""
-        parent.join()
+    def _obey(self) -> None:
+        """Stop when told to; tidy up and end with the supervisor, whatever runs."""
+        with contextlib.suppress(EOFError, OSError):
+            while self.supervisor.recv() == STOP:
+                for stop in self.stops:
+                    stop()
         shutil.rmtree(self.directory, ignore_errors=True)
         os._exit(EXIT_FAILED)
 

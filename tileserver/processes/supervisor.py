@@ -12,7 +12,6 @@ import multiprocessing
 import multiprocessing.connection
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -21,7 +20,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from generator.stopping import KINDS, say
 from tileserver.cache.directorylock import DirectoryLock
+from tileserver.documents.about import loads
 from tileserver.errors import CacheDamagedError, StartError
 from tileserver.logs import fields
 from tileserver.making.loading import load_renderer
@@ -42,6 +43,9 @@ PAUSES = (0.0, 0.5, 15.0)
 """Seconds before a process that died is started again: if it had worked, if it had not, and the
 most that this grows to while it never works."""
 
+READY_LINE = "Ready: "
+"""How the line begins that a server prints once tiles can be made; its address follows."""
+
 FINISH_SECONDS = 10.0
 """How long the generator process may take for its last block."""
 
@@ -49,10 +53,11 @@ log = logging.getLogger("elsewhere")
 
 
 def serve(settings: Settings, load: Load = load_renderer) -> None:
-    """Check everything, print the address, and serve until SIGINT or SIGTERM.
+    """Check everything, say what is loaded, print the address, serve until SIGINT or SIGTERM.
 
-    load: called in the generator process, so it must be importable from there. Raises ServerError,
-    before anything is served, when something is wrong.
+    The address is the only line on standard output. load: called in the generator process, so it
+    must be importable from there. Raises ServerError, before anything is served, when something
+    is wrong.
     """
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(contextlib.closing(listen(settings.host, settings.port)))
@@ -61,25 +66,22 @@ def serve(settings: Settings, load: Load = load_renderer) -> None:
         directory, office = stack.enter_context(open_office())
         supervisor = Supervisor(settings, directory)
         with supervisor.signals():
+            say(f"Elsewhere, seed {settings.seed}, cache {settings.cache}; Ctrl+C stops it.")
+            say(f"Loading {loads(settings)}; stored tiles are served meanwhile.")
             for _ in range(settings.workers):
                 supervisor.add("worker", "tileserver.processes.webworker", listener=listener)
             if supervisor.start():
-                log.info("stored tiles are served; the model is being loaded")
                 supervisor.add(
                     "generator", "tileserver.processes.generating", load=load, listener=office
                 )
             if supervisor.start() and supervisor.complete():
-                print(
-                    f"Elsewhere is at {address(listener, settings.host)} (seed {settings.seed}, "
-                    f"cache {settings.cache}); Ctrl+C stops it.",
-                    flush=True,
-                )
+                print(f"{READY_LINE}{address(listener, settings.host)}", flush=True)
                 lock.approve()
                 lock.close()
                 supervisor.watch()
             listener.close()
             supervisor.stop()
-    print("Elsewhere has stopped.", file=sys.stderr)
+    say("Elsewhere has stopped.")
 
 
 class Supervisor:
@@ -142,22 +144,22 @@ class Supervisor:
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
-        """Count SIGINT and SIGTERM instead of being ended by them."""
+        """Count SIGINT and SIGTERM instead of being ended by them, to the end if any came."""
 
         def count(number: int, frame: FrameType | None) -> None:
             self._signals += 1
 
         self._waker.setblocking(False)
         self._wake.setblocking(False)
-        kinds = (signal.SIGINT, signal.SIGTERM)
-        before = {kind: signal.signal(kind, count) for kind in kinds}
+        before = {kind: signal.signal(kind, count) for kind in KINDS}
         wakeup = signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         try:
             yield
         finally:
             signal.set_wakeup_fd(wakeup)
             for kind, handler in before.items():
-                signal.signal(kind, handler)
+                if not self._signals:
+                    signal.signal(kind, handler)
             self._wake.close()
             self._waker.close()
 
@@ -225,10 +227,7 @@ class Supervisor:
         """Tell processes to end, and wait for that; a second signal ends the waiting."""
         deadline = time.monotonic() + seconds
         for child in children:
-            if child.process is not None and child.works:
-                child.process.terminate()
-            elif child.process is not None:
-                child.process.kill()  # it has nothing to finish
+            child.stop()
         while any(child.alive for child in children) and self._signals < 2:
             left = deadline - time.monotonic()
             if left <= 0:

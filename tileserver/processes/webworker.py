@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import Iterator
-from types import FrameType
 
 import uvicorn
 
@@ -20,7 +18,7 @@ from tileserver.serving.app import create_app, front
 
 
 def run(start: Start, listener: socket.socket) -> None:
-    """Serve until SIGTERM; tells the supervisor how the start went."""
+    """Serve until the supervisor says stop; tells it how the start went."""
     start.enter()
     with report_failure(start):
         settings = start.settings
@@ -40,9 +38,7 @@ def run(start: Start, listener: socket.socket) -> None:
                 proxy_headers=False,  # the setting trust_proxy decides, not where the proxy stands
                 timeout_graceful_shutdown=int(settings.drain_seconds) + GRACE_SECONDS,
             )
-            with _calm_exit():
-                server = DrainingServer(config, app.state.service, start)
-                server.run(sockets=[listener])
+            DrainingServer(config, app.state.service, start).run(sockets=[listener])
 
 
 class DrainingServer(uvicorn.Server):
@@ -58,7 +54,7 @@ class DrainingServer(uvicorn.Server):
         """Start serving, and tell."""
         await super().startup(sockets)
         if not self.should_exit:
-            self.start.ready()
+            self.start.ready(self._leave)
             self._completing = asyncio.create_task(self._complete())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -72,22 +68,16 @@ class DrainingServer(uvicorn.Server):
             if self._completing is not None:
                 self._completing.cancel()
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: the supervisor hears them."""
+        yield
+
+    def _leave(self) -> None:
+        self.should_exit = True
+
     async def _complete(self) -> None:
         """Tell once tiles can be made."""
         assert self.service.backend is not None
         await self.service.backend.greeted()
         self.start.complete()
-
-
-@contextlib.contextmanager
-def _calm_exit() -> Iterator[None]:
-    """Let SIGTERM end the server without ending the process abruptly afterwards."""
-
-    def ignore(number: int, frame: FrameType | None) -> None:
-        pass
-
-    before = signal.signal(signal.SIGTERM, ignore)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -15,12 +15,13 @@ from starlette.staticfiles import StaticFiles
 
 from generator.tile import BASE_ZOOM, EQUATOR_RESOLUTION, MAX_ZOOM, TILE_SIZE, kind_at
 from tileserver.documents.about import attribution, version
-from tileserver.documents.routes import HTML, JSON, Documents, wanted
+from tileserver.documents.routes import PAGES, Documents, wanted
 from tileserver.documents.routes import routes as document_routes
 from tileserver.errors import UnavailableError
 from tileserver.making.metrics import CONTENT_TYPE
 from tileserver.making.service import TileService
 from tileserver.serving.access import Access
+from tileserver.serving.staticpictures import routes as picture_routes
 from tileserver.serving.tiles import TileEndpoint
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Elsewhere</title>
@@ -45,8 +46,8 @@ class Pages:
         self.web = web_directory()
 
     async def index(self, request: Request) -> Response:
-        """Answer with the viewer's page, or with OGC's landing page to who asks for JSON."""
-        if wanted(request, {"html": HTML, "json": JSON}) == "json":
+        """Answer with OGC's landing page, or with the viewer's page to who names HTML."""
+        if wanted(request, PAGES) == "json":
             return await self.documents.landing(request)
         return self._page("index.html")
 
@@ -128,6 +129,7 @@ def routes(service: TileService) -> list[BaseRoute]:
     pages = Pages(service, documents)
     leaflet = StaticFiles(directory=xstatic.pkg.leaflet.BASE_DIR)
     return [
+        *picture_routes(service),
         Mount("/static", routes=[Mount("/leaflet", leaflet), *_viewer(pages.web)]),
         *document_routes(documents),
         Route("/tms/{z}/{x}/{y}", flipped),

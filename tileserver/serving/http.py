@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
+from typing import Any, TypeVar
 
 from starlette.types import Receive, Send
 
 from tileserver.errors import Problem
 
+T = TypeVar("T")
 Pair = tuple[bytes, bytes]
 Headers = Iterable[Pair]
 
@@ -91,6 +94,46 @@ async def send_plain(send: Send, status: int, headers: Headers, body: bytes = b"
     """Send a whole answer."""
     await send({"type": "http.response.start", "status": status, "headers": list(headers)})
     await send({"type": "http.response.body", "body": body})
+
+
+def tag_of(digest: bytes) -> bytes:
+    """Return the strong entity tag of a picture, with its quotes."""
+    return b'"%b"' % digest.hex().encode()
+
+
+def described(
+    digest: bytes, modified: int, fresh: bool, media_type: str = "", length: int = 0
+) -> list[Pair]:
+    """Return a picture's headers; without media type those of a 304, which has no body to describe.
+
+    fresh: whether its address names the world's version, so that it never changes.
+    """
+    pairs = [
+        (b"etag", tag_of(digest)),
+        (b"last-modified", http_date(modified)),
+        (b"cache-control", FOREVER if fresh else CACHE_CONTROL),
+    ]
+    if media_type:
+        pairs.append((b"content-type", media_type.encode()))
+        pairs.append((b"content-length", b"%d" % length))
+    return pairs
+
+
+def unmade(media_type: str) -> list[Pair]:
+    """Return the headers of the answer to HEAD for a picture that is not made yet."""
+    return [(b"content-type", media_type.encode()), (b"cache-control", b"no-store")]
+
+
+async def unless_left(work: Coroutine[Any, Any, T], receive: Receive) -> T | None:
+    """Return the work's result; give it up and return None when the client goes away meanwhile."""
+    making = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(until_disconnect(receive))
+    try:
+        await asyncio.wait((making, leaving), return_when=asyncio.FIRST_COMPLETED)
+        return await making if making.done() else None
+    finally:
+        making.cancel()
+        leaving.cancel()
 
 
 async def until_disconnect(receive: Receive) -> None:

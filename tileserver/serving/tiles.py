@@ -6,7 +6,6 @@ everything else, and every other server, goes through the application. Both say 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,17 +20,17 @@ from tileserver.errors import ServerError, problem, problem_for
 from tileserver.making.service import TileService
 from tileserver.serving.access import Access
 from tileserver.serving.http import (
-    CACHE_CONTROL,
-    FOREVER,
     METHODS,
     OPEN,
     Pair,
-    http_date,
+    described,
     is_unchanged,
     rendered,
     send_plain,
     send_problem,
-    until_disconnect,
+    tag_of,
+    unless_left,
+    unmade,
 )
 
 HOT_SECONDS = 0.5
@@ -86,7 +85,7 @@ class TileEndpoint:
             entry = self._lookup(address)
             if entry is None:
                 if method == "HEAD":
-                    return await send_plain(send, 200, _unmade(address.encoding))
+                    return await send_plain(send, 200, unmade(address.encoding.media_type))
                 entry = await self._made(address, scope, receive)
             if entry is not None:
                 await self._send(scope, send, address, entry)
@@ -131,13 +130,13 @@ class TileEndpoint:
             return None
         fresh = address.version == version_of(world).encode()
         about = (entry.digest, entry.modified, fresh)
-        whole = _pairs(*about, address.encoding, len(entry.payload))
+        whole = described(*about, address.encoding.media_type, len(entry.payload))
         hot = _Hot(
             address.tile.z,
-            _tag(entry.digest),
+            tag_of(entry.digest),
             entry.modified,
             Ready(200, _head(whole), entry.payload),
-            Ready(304, _head(_pairs(*about)), b""),
+            Ready(304, _head(described(*about)), b""),
         )
         now = time.monotonic()
         if now >= self._hot_until or self._hot_bytes > HOT_BYTES:
@@ -167,51 +166,22 @@ class TileEndpoint:
             work = service.make(seed, address.tile, ask)
         else:
             work = service.variants.make(seed, address.tile, address.encoding, ask)
-        making = asyncio.ensure_future(work)
-        leaving = asyncio.ensure_future(until_disconnect(receive))
-        try:
-            await asyncio.wait((making, leaving), return_when=asyncio.FIRST_COMPLETED)
-            return await making if making.done() else None
-        finally:
-            making.cancel()
-            leaving.cancel()
+        return await unless_left(work, receive)
 
     async def _send(self, scope: Scope, send: Send, address: Address, entry: Entry) -> None:
         world = self.service.world(self._seed(address))
         fresh = address.version == version_of(world).encode()
         seconds = entry.modified or int(time.time())
-        if is_unchanged(scope["headers"], _tag(entry.digest), seconds):
-            return await send_plain(send, 304, _pairs(entry.digest, seconds, fresh))
-        pairs = _pairs(entry.digest, seconds, fresh, address.encoding, len(entry.payload))
+        if is_unchanged(scope["headers"], tag_of(entry.digest), seconds):
+            return await send_plain(send, 304, described(entry.digest, seconds, fresh))
+        pairs = described(
+            entry.digest, seconds, fresh, address.encoding.media_type, len(entry.payload)
+        )
         body = b"" if scope["method"] == "HEAD" else entry.payload
         self.service.metrics.bytes.inc(len(body))
         await send_plain(send, 200, pairs, body)
 
 
-def _tag(digest: bytes) -> bytes:
-    """Return the strong entity tag of a picture, with its quotes."""
-    return b'"%b"' % digest.hex().encode()
-
-
-def _pairs(
-    digest: bytes, modified: int, fresh: bool, encoding: Encoding | None = None, length: int = 0
-) -> list[Pair]:
-    """Return a tile's headers; without encoding those of a 304, which has no body to describe."""
-    pairs = [
-        (b"etag", _tag(digest)),
-        (b"last-modified", http_date(modified)),
-        (b"cache-control", FOREVER if fresh else CACHE_CONTROL),
-    ]
-    if encoding is not None:
-        pairs.append((b"content-type", encoding.media_type.encode()))
-        pairs.append((b"content-length", b"%d" % length))
-    return pairs
-
-
 def _head(pairs: Sequence[Pair]) -> bytes:
     """Return a whole head but for the first line and what every answer of the server has."""
     return rendered([*OPEN, *pairs]) + b"\r\n"
-
-
-def _unmade(encoding: Encoding) -> list[Pair]:
-    return [(b"content-type", encoding.media_type.encode()), (b"cache-control", b"no-store")]

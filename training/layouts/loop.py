@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from training.layouts.recipe import Recipe
 from training.layouts.state import State
 from training.layouts.trainer import Trainer
 from training.pyramid import Pyramid
-from training.stop import Stop
+from training.stop import Stop, outlive
 
 _LOG_EVERY = 20
 
@@ -165,15 +164,9 @@ def stream(
     """Yield batches from number `first` on, made by processes of their own."""
     loader = DataLoader(
         batches, batch_size=None, sampler=range(first, 2**40), num_workers=workers,
-        prefetch_factor=6 if workers == 1 else 2, worker_init_fn=_leave_signals,
+        prefetch_factor=6 if workers == 1 else 2, worker_init_fn=outlive,
     )  # fmt: skip
     return iter(loader)
-
-
-def _leave_signals(_: int) -> None:
-    """Let a signal to the whole group stop the loop alone, which then ends its worker."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _means(rows: list[dict[str, Tensor]]) -> dict[str, float]:

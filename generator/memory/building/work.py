@@ -119,6 +119,7 @@ def source_key(offer: Offer, options: BuildOptions) -> str:
     terms = [source.licence, source.credit]
     wanted = [VERSION, list(offer.zooms), sorted(options.block.items())]
     wanted += ["warp", MOST] if options.warp else []
+    wanted += [source.reading] if source.reading else []
     return _hash([about, terms, wanted])
 
 

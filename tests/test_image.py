@@ -1,20 +1,24 @@
 import re
+import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from generator.errors import ImageryError
 from generator.imagery.folder import find
-from generator.imagery.geotiff import open_scene
+from generator.imagery.image import open_scene
 from generator.imagery.options import Options
 from generator.imagery.pieces import cut
 from generator.imagery.place import Scale
 from generator.imagery.split import Splitter
+from generator.raster import Reading
 
 rasterio = pytest.importorskip("rasterio")
 from affine import Affine  # noqa: E402  # only where rasterio is
 from rasterio.enums import ColorInterp  # noqa: E402  # only where rasterio is
 
+READING = Reading()
 COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
 
 
@@ -35,21 +39,21 @@ def noise(shape, low=0, high=256, kind=np.uint8):
     return np.random.default_rng(0).integers(low, high, shape).astype(kind)
 
 
-def sources(path, fallback=None):
-    scene, note = open_scene(path, path.name, "s", fallback)
-    return list(cut(scene, Splitter())), note
+def sources(path, fallback=None, reading=READING):
+    scene, notes = open_scene(path, path.name, "s", fallback, reading)
+    return list(cut(scene, Splitter())), notes
 
 
 def test_pixels_place_and_resolution_come_from_the_file(tmp_path):
     bands = noise((3, 150, 200))
-    (source,), note = sources(write(tmp_path / "a.tif", bands))
+    (source,), notes = sources(write(tmp_path / "a.tif", bands))
     assert source.gsd == pytest.approx(10, rel=0.01)
     assert source.lon == pytest.approx(9.013, abs=0.002)
     assert source.lat == pytest.approx(46.94, abs=0.02)
     decoded = source.read()
     np.testing.assert_array_equal(decoded.pixels, np.moveaxis(bands, 0, -1))
     assert decoded.mask is None
-    assert note is None
+    assert notes == ()
 
 
 def test_large_image_is_cut_into_equal_pieces_that_tile_it(tmp_path, monkeypatch):
@@ -89,14 +93,16 @@ def test_sixteen_bits_are_scaled_by_percentiles_of_valid_samples_and_said(tmp_pa
     bands = noise((3, 100, 100), 1000, 3000, kind)
     bands[1] += 2000
     bands[:, :20] = 0
-    (source,), note = sources(write(tmp_path / "a.tif", bands, nodata=0))
+    (source,), notes = sources(write(tmp_path / "a.tif", bands, nodata=0, photometric="RGB"))
     pixels = source.read().pixels[20:]
     assert pixels.min() == 0
     assert pixels.max() == 255
-    assert pixels.mean((0, 1)) == pytest.approx(127.5, abs=4)
+    # One range for all bands, so that green stays what it is: the brightest.
+    assert pixels.mean((0, 1)) == pytest.approx([65, 194, 65], abs=4)
+    (note,) = notes
     assert "a.tif: 16-bit" in note
     ends = [int(number) for number in re.findall(r"\d{4}", note)]
-    assert ends == pytest.approx([1040, 2960, 3040, 4960, 1040, 2960], abs=8)
+    assert ends == pytest.approx([1060, 4880], abs=8)
 
 
 def test_sixteen_bit_alpha_is_understood(tmp_path):
@@ -129,7 +135,7 @@ def test_very_fine_imagery_is_averaged_to_a_metre(tmp_path):
 @pytest.mark.filterwarnings("ignore:Dataset has no geotransform")  # so it is written
 def test_place_of_last_resort_serves_files_without_one(tmp_path):
     path = write(tmp_path / "a.tif", noise((3, 100, 100)), crs=None)
-    assert open_scene(path, "a.tif", "s", None) == (None, None)
+    assert open_scene(path, "a.tif", "s", None, READING) == (None, ())
     (source,), _ = sources(path, Scale(12.0))
     assert (source.gsd, source.lat) == (12, None)
 
@@ -137,8 +143,8 @@ def test_place_of_last_resort_serves_files_without_one(tmp_path):
 @pytest.mark.parametrize(
     ("shape", "kind", "message"),
     [
-        ((1, 100, 100), np.uint8, "a.tif has 1 band, expected 3"),
-        ((7, 100, 100), np.uint8, "a.tif has 7 bands, expected 3"),
+        ((1, 100, 100), np.uint8, "a.tif has 1 band of grey, expected red, green and blue"),
+        ((7, 100, 100), np.uint8, "a.tif has 7 bands, none of them named red, green and blue"),
         ((3, 100, 100), np.float32, "a.tif holds float32 samples, expected 8 or 16"),
     ],
 )
@@ -153,8 +159,8 @@ def test_wrong_bands_and_samples_are_named_and_the_rest_goes_on(tmp_path, shape,
 
 def test_damaged_file_is_named(tmp_path):
     (tmp_path / "a.tif").write_bytes(b"II*\0nothing")
-    with pytest.raises(ImageryError, match="a.tif cannot be read as TIFF"):
-        open_scene(tmp_path / "a.tif", "a.tif", "s", None)
+    with pytest.raises(ImageryError, match="a.tif cannot be read as a picture"):
+        open_scene(tmp_path / "a.tif", "a.tif", "s", None, READING)
     path = write(tmp_path / "b.tif", noise((3, 200, 200)), compress="deflate")
     (source,), _ = sources(path)
     path.write_bytes(path.read_bytes()[:20_000])
@@ -164,6 +170,41 @@ def test_damaged_file_is_named(tmp_path):
 
 def test_without_rasterio_a_tiff_says_what_it_needs(tmp_path, monkeypatch):
     path = write(tmp_path / "a.tif", noise((3, 100, 100)))
-    monkeypatch.setattr("generator.imagery.geotiff.find_rasterio", lambda: None)
+    monkeypatch.setitem(sys.modules, "rasterio", None)
     with pytest.raises(ImageryError, match="needs rasterio"):
-        open_scene(path, "a.tif", "s", None)
+        open_scene(path, "a.tif", "s", None, READING)
+
+
+def test_control_points_place_a_scene(tmp_path):
+    places = ((0, 0, 9.0, 47.0), (0, 200, 9.02, 47.0), (150, 0, 9.0, 46.985))
+    points = [rasterio.control.GroundControlPoint(*place) for place in places]
+    path = tmp_path / "a.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=200, height=150, count=3, dtype="uint8", gcps=points,
+        crs="EPSG:4326",
+    ) as image:  # fmt: skip
+        image.write(noise((3, 150, 200)))
+    (source,), _ = sources(path)
+    assert (source.lat, source.lon) == pytest.approx((46.9925, 9.01))
+    assert source.gsd == pytest.approx(11.13, rel=0.02)
+
+
+def test_bands_are_exchanged_and_change_what_the_source_is_known_by(tmp_path):
+    bands = noise((3, 100, 120))
+    path = write(tmp_path / "a.tif", bands)
+    (usual,), _ = sources(path)
+    (source,), _ = sources(path, reading=Reading(bands=(3, 2, 1)))
+    np.testing.assert_array_equal(source.read().pixels, np.moveaxis(bands[::-1], 0, -1))
+    assert usual.reading == ""
+    assert "3, 2, 1" in source.reading
+
+
+def test_a_turned_photograph_with_a_world_file_lies_where_it_did(tmp_path):
+    picture, exif = Image.fromarray(noise((100, 200, 3))), Image.Exif()
+    exif[274] = 6
+    picture.save(tmp_path / "a.jpg", exif=exif)
+    (tmp_path / "a.jgw").write_text("0.0005\n0\n0\n-0.0005\n20.0\n10.0\n")
+    (source,), _ = sources(tmp_path / "a.jpg")
+    assert source.read().pixels.shape == (200, 100, 3)
+    assert source.lon == pytest.approx(20 + 0.0005 * 99.5)
+    assert source.lat == pytest.approx(10 - 0.0005 * 49.5)

@@ -1,0 +1,139 @@
+"""The command `fly`: what it writes, says and refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.fakes import FakeRenderer
+from tileserver.cli import main
+from tileserver.commands import basics as commands
+from tileserver.commands import fly as flycommand
+from tileserver.flying import film as filming
+
+Capture = pytest.CaptureFixture[str]
+PATH = "46.5,7.6 47.4,8.5"
+FEW = ["--altitude", "4000km:2000km", "--size", "64x36", "--fps", "5", "--seconds", "2"]
+
+
+@pytest.fixture
+def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
+    fake = FakeRenderer()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("ELSEWHERE_CACHE", str(tmp_path / "tiles"))
+    monkeypatch.setattr(commands, "load_world", lambda settings: fake)
+    monkeypatch.setattr(flycommand, "yield_processor", lambda nice: None)
+    return fake
+
+
+def test_a_film_is_made_and_said(renderer: FakeRenderer, capsys: Capture) -> None:
+    assert main(["fly", PATH, "-o", "film.webp", *FEW, "--seed", "7"]) == 0
+    out, err = capsys.readouterr()
+    assert "Wrote film.webp: 10 frames, 2.0 s" in out
+    assert "Filming 121 km over world 7: 10 frames" in err
+    assert {seed for seed, _ in renderer.calls} == {7}
+    with Image.open("film.webp") as film:
+        assert (film.n_frames, film.size) == (10, (64, 36))
+        assert "world 7" in film.getexif()[0x010E]
+    assert os.listdir() == ["film.webp"]
+
+
+def test_a_line_of_a_file_gives_the_same_film(renderer: FakeRenderer) -> None:
+    line = {"type": "LineString", "coordinates": [[7.6, 46.5], [8.5, 47.4]]}
+    Path("path.geojson").write_text(json.dumps(line))
+    assert main(["fly", "path.geojson", "-o", "a.webp", *FEW]) == 0
+    assert main(["fly", PATH, "-o", "b.webp", *FEW]) == 0
+    assert Path("a.webp").read_bytes() == Path("b.webp").read_bytes()
+
+
+def test_a_path_may_start_in_the_south(renderer: FakeRenderer) -> None:
+    assert main(["fly", "-33.9,18.4 -34,19", "-o", "a.webp", *FEW]) == 0
+
+
+def test_a_dry_run_tells_tiles_frames_and_time_and_stores_nothing(
+    renderer: FakeRenderer, capsys: Capture
+) -> None:
+    assert main(["fly", PATH, "-o", "film.webp", *FEW, "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "World 0, a flight of 10 frames" in out
+    assert "To be made:" in out
+    assert "To be drawn: 10 frames of 64x36, 2.0 s of film, 121 km" in out
+    assert os.listdir() == []
+
+
+def test_being_told_to_stop_keeps_what_was_made(
+    renderer: FakeRenderer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["fly", PATH, "-o", "whole.webp", *FEW]) == 0
+    put = filming.Work.put
+
+    def stopping(work: filming.Work, number: int, pixels: filming.Pixels) -> None:
+        put(work, number, pixels)
+        if number == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(filming.Work, "put", stopping)
+    capsys.readouterr()
+    assert main(["fly", PATH, "-o", "film.webp", *FEW]) == 130
+    error = capsys.readouterr().err
+    assert "film.webp was not written. The same command goes on from here." in error
+    assert len(list(Path(".film.webp.frames/frames").iterdir())) == 5
+    monkeypatch.setattr(filming.Work, "put", put)
+    assert main(["fly", PATH, "-o", "film.webp", *FEW]) == 0
+    assert Path("film.webp").read_bytes() == Path("whole.webp").read_bytes()
+    assert sorted(os.listdir()) == ["film.webp", "whole.webp"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["46.5,7.6", "-o", "a.webp", *FEW], "has 1 point"),
+        (["-46.5,7.6", "-o", "a.webp", *FEW], "has 1 point"),
+        (["99,7 8,9", "-o", "a.webp", *FEW], "expected latitudes of -90 to 90"),
+        (["none.geojson", "-o", "a.webp", *FEW], "neither coordinates nor a file"),
+        ([PATH, "-o", "a.avi", *FEW], "unknown ending .avi"),
+        ([PATH, "-o", "none/a.webp", *FEW], "to be a folder that may be"),
+        ([PATH, "-o", "a.webp", "--altitude", "low"], "the altitude is 'low'"),
+        ([PATH, "-o", "a.webp", "--altitude", "1km", "--size", "9x9"], "width is 9"),
+        ([PATH, "-o", "a.webp", "--altitude", "1km", "--fps", "500"], "expected 1 to 120"),
+        ([PATH, "-o", "a.webp", *FEW, "--nice", "30"], "expected 0 to 19"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    renderer: FakeRenderer, capsys: Capture, arguments: list[str], expected: str
+) -> None:
+    assert main(["fly", *arguments]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert expected in error
+    assert renderer.calls == []
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "PATH"),
+        ([PATH, "--altitude", "1km"], "-o/--output"),
+        ([PATH, "-o", "a.webp"], "--altitude"),
+        ([PATH, "-o", "a.webp", "--altitude", "1km", "--size", "big"], "the size is 'big'"),
+        ([PATH, "-o", "a.webp", "--altitude", "1km", "--fps", "x"], "frames per second is 'x'"),
+        ([PATH, "-o", "a.webp", "--altitude", "1km", "--seconds", "-1"], "such as 20"),
+        (
+            [PATH, "-o", "a.webp", "--altitude", "1km", "--seconds", "9", "--speed", "1"],
+            "not allowed with",
+        ),
+    ],
+)
+def test_missing_and_unreadable_arguments_are_one_sentence(
+    renderer: FakeRenderer, capsys: Capture, arguments: list[str], expected: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["fly", *arguments])
+    (error,) = capsys.readouterr().err.splitlines()
+    assert expected in error

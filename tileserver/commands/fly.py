@@ -1,0 +1,98 @@
+"""The command `elsewhere fly`: a film of a flight over a world."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tileserver.batch.progress import duration, progress
+from tileserver.cache.claims import Claims
+from tileserver.commands import basics as commands
+from tileserver.commands.basics import say
+from tileserver.commands.configtext import read_settings
+from tileserver.commands.consent import Work, agreed
+from tileserver.commands.seed import estimate_text
+from tileserver.documents.about import abstract, attribution, title
+from tileserver.flying.altitude import parse_altitudes
+from tileserver.flying.encoders import Texts
+from tileserver.flying.film import Film, Target, frame_bytes, seed_tiles
+from tileserver.flying.flight import Flight, Plan
+from tileserver.flying.frames import Painter, region
+from tileserver.flying.route import read_route
+from tileserver.making.maker import Maker
+from tileserver.processes.yielding import yield_processor
+from tileserver.regions.region import Region
+from tileserver.settings import Settings
+
+
+def fly(args: argparse.Namespace) -> int:
+    """Film a flight, making the tiles that are not stored, or only say what that would take."""
+    settings, flight = read_settings(args), Flight(read_plan(args))
+    target = Target.of(Path(args.output), flight, args.force)
+    seen = region(flight)
+    for note in flight.notes():
+        say(note)
+    yield_processor(settings.nice)
+    with (
+        commands.open_cache(settings) as cache,
+        contextlib.closing(Claims(settings.cache)) as claims,
+    ):
+        renderer = commands.load_for_cache(settings)
+        maker = Maker(renderer, settings.seed, cache, claims)
+        work = Work(settings, renderer, cache, maker.world, seen)
+        if args.dry_run:
+            print(estimate_text(work.estimate(), seen, settings))
+            print(frames_text(flight))
+            return 0
+        target.check_room(flight)
+        if not agreed(work, args.yes):
+            say("Nothing was made.")
+            return 2
+        return _make(maker, flight, seen, target, settings)
+
+
+def read_plan(args: argparse.Namespace) -> Plan:
+    """Return the flight that the arguments ask for. Raises FlightError."""
+    points, altitudes = read_route(args.path), parse_altitudes(args.altitude)
+    return Plan(points, altitudes, args.size, args.fps, args.speed, args.seconds)
+
+
+def _make(maker: Maker, flight: Flight, seen: Region, target: Target, settings: Settings) -> int:
+    say(
+        f"Filming {flight.metres / 1000:,.0f} km over world {settings.seed}: {flight.frames:,} "
+        f"frames, {flight.seconds:,.1f} s, from {len(seen):,} tiles"
+    )
+    texts = Texts(title(settings.seed), abstract(settings), attribution(settings))
+    with contextlib.closing(Film(maker, flight, target)) as film:
+        if film.fresh:
+            say("The frames beside it are of another film; this one is begun anew")
+        with progress() as report:
+            seed_tiles(maker, seen, report)
+        with progress("frames") as report:
+            size = film.make(texts, report)
+    print(
+        f"Wrote {target.path}: {flight.frames:,} frames, {flight.seconds:,.1f} s, "
+        f"{size / 1e6:,.1f} MB."
+    )
+    return 0
+
+
+def frames_text(flight: Flight) -> str:
+    """Return what a dry run says of the frames; the time is that of drawing three of them."""
+    blank = np.zeros((256, 256, 3), np.uint8)
+    painter = Painter(flight, lambda tile: blank)
+    samples = (0, flight.frames // 2, flight.frames - 1)
+    started = time.perf_counter()
+    for number in samples:
+        painter.frame(number)
+    seconds = (time.perf_counter() - started) / len(samples) * flight.frames
+    width, height = flight.plan.size
+    return (
+        f"To be drawn: {flight.frames:,} frames of {width}x{height}, {flight.seconds:,.1f} s of "
+        f"film, {flight.metres / 1000:,.0f} km, in {duration(seconds)} after that; about "
+        f"{frame_bytes(flight) / 1e6:,.0f} MB beside the film until it is made."
+    )

@@ -1,0 +1,1 @@
+"""Flights over a world: paths, cameras, frames and films."""

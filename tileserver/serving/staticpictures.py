@@ -1,0 +1,124 @@
+"""The endpoint of static pictures: any piece of the map in any size, by its centre or a box.
+
+Under each world's prefix stand `/static/{longitude},{latitude},{zoom}/{width}x{height}.png` and
+`/static/{west},{south},{east},{north}/{width}x{height}.png`, also `.webp`, `.jpg` and `.jpeg`, with
+`@2x` before the extension for twice the pixels.
+"""
+
+from __future__ import annotations
+
+import re
+
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from generator.errors import GeneratorError
+from tileserver.address import parse_seed
+from tileserver.cache.tilecache import Entry
+from tileserver.encoding import EXTENSIONS
+from tileserver.errors import BadRequestError, ServerError, problem, problem_for
+from tileserver.making.service import TileService
+from tileserver.regions.view import View
+from tileserver.serving.access import Access
+from tileserver.serving.http import (
+    METHODS,
+    described,
+    is_unchanged,
+    send_plain,
+    send_problem,
+    tag_of,
+    unless_left,
+    unmade,
+)
+
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?", re.ASCII | re.I)
+_FILE = re.compile(r"([0-9]{1,9})x([0-9]{1,9})(@2x)?\.([a-z]{1,5})", re.ASCII)
+_LONGEST = 30
+
+
+class _Place(StringConvertor):
+    """Numbers with commas between them, so that /static/web/app.js is none."""
+
+    regex = "[^/]*,[^/]*"
+
+
+register_url_convertor("place", _Place())
+
+
+class StaticPictures:
+    """The static pictures, as a bare ASGI application. HEAD never makes one."""
+
+    def __init__(self, service: TileService) -> None:
+        self.service = service
+        self._access = Access(service.settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; its path has the parts place, file and perhaps seed."""
+        method = scope["method"]
+        if method not in ("GET", "HEAD"):
+            refusal = problem_for(405, f"{method} is not possible here, expected GET or HEAD")
+            return await send_problem(send, refusal, (b"allow", METHODS))
+        params, service = scope["path_params"], self.service
+        try:
+            seed = parse_seed(params["seed"]) if "seed" in params else service.settings.seed
+            view, format = parse(params["place"], params["file"])
+            media_type = f"image/{format}"
+            if method == "HEAD":
+                return await send_plain(send, 200, unmade(media_type))
+            await service.known()
+            work = service.pictures.make(seed, view, format, self._access.ask(scope))
+            picture = await unless_left(work, receive)
+        except (ServerError, GeneratorError) as error:
+            return await send_problem(send, problem(error))
+        if picture is not None:
+            entry = Entry.now(picture)
+            about = (entry.digest, entry.modified, False)
+            if is_unchanged(scope["headers"], tag_of(entry.digest), entry.modified):
+                return await send_plain(send, 304, described(*about))
+            service.metrics.bytes.inc(len(picture))
+            await send_plain(send, 200, described(*about, media_type, len(picture)), picture)
+
+
+def parse(place: str, file: str) -> tuple[View, str]:
+    """Read the two parts of a static picture's address: what it shows, and its format.
+
+    Raises BadRequestError.
+    """
+    found = _FILE.fullmatch(file)
+    if found is None or found[4] not in EXTENSIONS:
+        raise BadRequestError(
+            f"the picture is '{_shown(file)}', expected its size and format, such as 800x600.png, "
+            "800x600.webp or 800x600@2x.jpg"
+        )
+    size, scale = (int(found[1]), int(found[2])), 2 if found[3] else 1
+    match [_number(part) for part in place.split(",")]:
+        case [longitude, latitude, zoom]:
+            view = View.centred((longitude, latitude), zoom, size, scale)
+        case [west, south, east, north]:
+            view = View.fitted((west, south, east, north), size, scale)
+        case _:
+            raise BadRequestError(
+                f"the place is '{_shown(place)}', expected longitude,latitude,zoom or "
+                "west,south,east,north"
+            )
+    return view, EXTENSIONS[found[4]]
+
+
+def routes(service: TileService) -> list[BaseRoute]:
+    """Return the routes of static pictures."""
+    pictures = StaticPictures(service)
+    path = "/static/{place:place}/{file}"
+    return [Route(path, pictures), Route("/{seed}" + path, pictures)]
+
+
+def _number(text: str) -> float:
+    if len(text) > _LONGEST or not _NUMBER.fullmatch(text):
+        raise BadRequestError(
+            f"the place has '{_shown(text)}', expected a number of at most {_LONGEST} digits"
+        )
+    return float(text)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
