@@ -158,7 +158,7 @@ def test_a_flight_asks_for_tiles_in_the_order_of_its_way_and_lands(
     firsts = [later.index(zoom) for zoom in (8, 9, 10)]  # 7 is in the browser's cache
     assert firsts == sorted(firsts)
     assert page.run("location.hash").startswith("#10/42.30")
-    assert page.run("document.querySelector('#flight-view').hidden")
+    page.until("document.querySelector('#flight-view').hidden")
     assert page.complaints == []
 
 

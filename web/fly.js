@@ -1,6 +1,6 @@
 // The panel in which a flight is put together, and what happens while it is flown.
 
-import { clamp, Flight } from "./flypath.js";
+import { clamp, Flight, levelOf } from "./flypath.js";
 import { FlightView, viewOf } from "./flyview.js";
 import { element, toast } from "./page.js";
 import { PLACES } from "./places.js";
@@ -9,6 +9,7 @@ const L = window.L;
 const EQUATOR = 40_075_016.686; // metres
 const ALTITUDES = [3, 5, 10, 25, 60, 150, 400, 800, 2000, 5000]; // km
 const [LOWEST, HIGHEST] = [0.5, 20_000]; // km
+const SETTLE = 400; // milliseconds after landing
 const MOST_POINTS = 40;
 const SAME_POINT = 1e-3; // degrees
 
@@ -67,6 +68,7 @@ export class Flying {
   #marks = L.layerGroup();
   #view = null;
   #calm;
+  #settling = 0;
 
   // services: loader, urlOf; seed(): the world; land(view): shows a view; calm: a media query.
   constructor(map, services, { seed, land, calm }) {
@@ -268,6 +270,7 @@ export class Flying {
   #fly() {
     const [canvas, caption] = [element("flight-view"), element("flight-caption")];
     this.close();
+    this.#hide();
     canvas.classList.remove("shown");
     canvas.hidden = caption.hidden = false;
     document.body.classList.add("flying");
@@ -288,12 +291,21 @@ export class Flying {
     });
   }
 
+  #hide() {
+    clearTimeout(this.#settling);
+    Object.assign(element("flight-view"), { hidden: true }).style.transform = "";
+  }
+
   #landed(camera) {
     this.#view = null;
     const view = viewOf(camera, this.#map.getMaxZoom());
     this.land({ ...view, lng: turned(view.lng), lat: clamp(view.lat, -85, 85) });
     element("flight-caption").hidden = true;
-    element("flight-view").hidden = true;
     document.body.classList.remove("flying");
+    // The last frame settles into the map's whole zoom while it fades.
+    const canvas = element("flight-view");
+    canvas.classList.remove("shown");
+    canvas.style.transform = `scale(${2 ** (view.zoom - levelOf(camera))})`;
+    this.#settling = setTimeout(() => this.#hide(), SETTLE);
   }
 }
