@@ -24,7 +24,7 @@ install: $(STAMP) ## Make .venv with the pinned dependencies
 install-dev: $(DEV_STAMP) ## The same with what the tests and checks need
 
 serve: $(STAMP) ## Serve the generated Earth (PORT= HOST= SEED= CACHE=)
-	@trap '' INT; exec $(BIN)/elsewhere serve $(if $(PORT),--port '$(PORT)') $(if $(HOST),--host '$(HOST)') $(FLAGS)
+	@exec $(BIN)/elsewhere serve $(if $(PORT),--port '$(PORT)') $(if $(HOST),--host '$(HOST)') $(FLAGS)
 
 test: $(DEV_STAMP) ## Run the quick tests (ARGS= goes to pytest)
 	@$(BIN)/python -m pytest -m 'not slow' $(ARGS)
