@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["load"]
 
 # How long the network's threads spin for each other before they sleep, read when torch is loaded.
-# The default is 300 times as long: no faster on idle cores, and on busy ones it burns the turns that
+# By default 300 times as long: no faster on idle cores, and on busy ones it burns the turns that
 # the thread waited for would need. Never spinning costs a turn at every meeting there.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
