@@ -88,7 +88,7 @@ export class FlightView {
   #rate = 0;
   #time = 0;
 
-  // onFrame({ camera, share, waiting }) hears of every frame, onEnd(camera) of the end.
+  // onFrame({ camera, waiting }) hears of every frame, onEnd(camera) of the end.
   constructor(canvas, services, { flight, seed, onFrame, onEnd }) {
     this.#canvas = canvas;
     this.flight = flight;
@@ -128,7 +128,7 @@ export class FlightView {
     const camera = this.camera();
     if (ready !== 0) this.#canvas.classList.add("shown");
     this.#draw(camera);
-    this.onFrame({ camera, share: this.#time / this.flight.seconds, waiting: wish < 0.5 });
+    this.onFrame({ camera, waiting: wish < 0.5 });
     if (this.#time >= this.flight.seconds) this.stop();
     else this.#frame = requestAnimationFrame((next) => this.#step(next));
   }
@@ -203,7 +203,7 @@ export class FlightView {
         tiles.push({ column, row, ...this.#nearest({ z: zoom, x, y: rows[0] + row }) });
       }
     }
-    const [name] = [[zoom, columns, rows, tiles.map(({ up }) => up)].join(" ")];
+    const name = [zoom, columns, rows, tiles.map(({ up }) => up)].join(" ");
     if (sheet.dataset.shows === name) return sheet;
     sheet.dataset.shows = name;
     Object.assign(sheet, { width: wide * 256, height: high * 256 });
