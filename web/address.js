@@ -12,7 +12,7 @@ function decimals(zoom) {
   return clamp(Math.ceil(Math.log10((256 * 2 ** zoom) / 360)) + 1, 2, 8);
 }
 
-export function formatView(view) {
+function formatView(view) {
   const digits = decimals(view.zoom);
   const [lat, lng] = [view.lat, wrapLongitude(view.lng)].map((angle) => angle.toFixed(digits));
   const parts = [view.zoom, lat, lng, `seed=${view.seed}`];

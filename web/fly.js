@@ -23,7 +23,7 @@ const height = (km) => formatLength(km * 1000);
 const near = (lng, other) => lng + 360 * Math.round((other - lng) / 360);
 
 // The command that films the same flight.
-export function commandOf(points, altitudes, seed) {
+function commandOf(points, altitudes, seed) {
   const numbers = ({ lat, lng }) => `${lat.toFixed(4)},${wrapLongitude(lng).toFixed(4)}`;
   const [from, to] = altitudes;
   const heights = from === to ? `${from}km` : `${from}km:${to}km`;
@@ -153,6 +153,7 @@ export class Flying {
       this.#points.push(point);
       this.#refresh();
       this.#reveal();
+      this.#part("add").scrollIntoView({ block: "nearest" });
       say(`Point ${this.#points.length}: ${point.name}`);
     }
   }
@@ -172,6 +173,8 @@ export class Flying {
 
   #refresh() {
     this.#complain("");
+    const seed = this.#page.seed();
+    element("flight-title").textContent = `Fly over world ${seed}`;
     const ready = this.#points.length > 1;
     const calm = this.#page.calm.matches;
     this.#part("hint").textContent = ready
@@ -186,8 +189,7 @@ export class Flying {
     const flight = ready ? this.#flight() : null;
     if (flight) {
       go.textContent += ` · ${formatLength(flight.metres)}, ${Math.round(flight.seconds)} s`;
-      const { seed } = this.#page;
-      this.#part("command").textContent = commandOf(this.#points, this.#altitudes(), seed());
+      this.#part("command").textContent = commandOf(this.#points, this.#altitudes(), seed);
     }
     this.#mark(flight);
   }
@@ -213,8 +215,9 @@ export class Flying {
     const { left, top, width } = this.#panel.getBoundingClientRect();
     const size = this.#map.getSize();
     const free = width > size.x / 2 ? L.point(size.x, top) : L.point(left, size.y);
-    const places = this.#points.map((point) => this.#map.latLngToContainerPoint(point));
-    if (places.every((place) => L.bounds([0, 0], free.subtract([DOT, DOT])).contains(place))) return;
+    const seen = L.bounds([DOT, DOT], free.subtract([DOT, DOT]));
+    const at = (point) => this.#map.latLngToContainerPoint(point);
+    if (this.#points.every((point) => seen.contains(at(point)))) return;
     this.#map.fitBounds(L.latLngBounds(this.#points), {
       paddingTopLeft: [MARGIN, 2 * MARGIN],
       paddingBottomRight: size.subtract(free).add([MARGIN, MARGIN]),
