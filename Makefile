@@ -12,6 +12,7 @@ PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3 python
 
 # The quick tests run side by side, a file in one process, each process with one thread.
 SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile
+SLOWEST = --durations 10
 
 FLAGS = $(if $(SEED),--seed '$(SEED)') $(if $(CACHE),--cache '$(CACHE)')
 
@@ -31,10 +32,10 @@ serve: $(STAMP) ## Serve the generated Earth (PORT= HOST= SEED= CACHE=)
 	@trap '' INT; exec $(BIN)/elsewhere serve $(if $(PORT),--port '$(PORT)') $(if $(HOST),--host '$(HOST)') $(FLAGS)
 
 test: $(DEV_STAMP) ## Run the quick tests (ARGS= goes to pytest)
-	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m 'not slow' $(SIDE_BY_SIDE) $(ARGS)
+	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m 'not slow' $(SIDE_BY_SIDE) $(SLOWEST) $(ARGS)
 
 soak: $(DEV_STAMP) ## Run the slow tests: kills, damage, load (an hour), and print what they saw
-	@$(BIN)/python -m pytest -m slow -raP $(ARGS)
+	@$(BIN)/python -m pytest -m slow -raP $(SLOWEST) $(ARGS)
 
 clients: $(CLIENTS_STAMP) ## Run QGIS, GDAL, OWSLib and the web maps against a server (npm, 600 MB)
 	@$(BIN)/python -m tests.clientstable
@@ -83,7 +84,7 @@ $(CLIENTS_STAMP): $(DEV_STAMP) tests/clients/package.json
 	@$(PIP) install --constraint constraints.txt --editable '.[dev,clients]'
 	@mkdir -p $(@D) && cp tests/clients/package.json $(@D)
 	@if command -v npm >/dev/null; then \
-	  npm install --prefix $(@D) --no-audit --no-fund --ignore-scripts --no-package-lock; \
+	  npm install --prefix $(@D) --no-audit --no-fund --ignore-scripts --no-package-lock --loglevel=error; \
 	else \
 	  echo "There is no npm here: the tests of the JavaScript libraries will be skipped."; \
 	fi

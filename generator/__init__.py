@@ -29,6 +29,7 @@ model digest); a seed is an integer in [0, 2**64).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
     from generator.cascade import Cascade
 
 __all__ = ["load"]
+
+# How the network's threads wait for each other, read when torch is loaded: asleep. Spinning, the
+# default of OpenMP, is no faster on idle cores, and on busy ones it burns the turns that the thread
+# waited for would need.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def load(

@@ -6,6 +6,7 @@ not here is told with the reason, and is no failure.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import subprocess
@@ -152,7 +153,10 @@ def main() -> int:
     for client in CLIENTS:
         outcome, detail = outcomes.of(client)
         failed |= outcome == "failed"
-        version = client.version() if outcome != "skipped" else "–"
+        version = "–"
+        if outcome != "skipped":
+            with contextlib.suppress(OSError, LookupError, ImportError, StopIteration):
+                version = client.version()
         table.add_row(client.name, version, client.what, outcome, detail)
     Console(width=None if sys.stdout.isatty() else 110).print(table)
     if (browser := find_chromium()) is not None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator import checkpoint
+from generator import basemap, bluemarble, checkpoint
 from generator.config import LayoutConfig, SamplerConfig
 from generator.imagery.sources import Decoded, Source
+from generator.memory.building import tonematch
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from tests.fakes_memory import ground
@@ -20,6 +25,16 @@ from tests.fakes_memory import ground
 TINY = LayoutConfig(widths=(16, 32), blocks=(1, 1, 1), embedding=32, dimensions=4, encoder=(16, 1))
 
 Pixels = NDArray[np.uint8]
+
+
+@contextmanager
+def blue_marble_read_once() -> Iterator[None]:
+    """Keep the Blue Marble while the block runs: reading it takes more than a second."""
+    read = functools.cache(bluemarble.blue_marble)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (basemap, tonematch):
+            patch.setattr(module, "blue_marble", read)
+        yield
 
 
 def tiny_encoder(seed: int = 0) -> Encoder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import time
@@ -10,6 +11,7 @@ from importlib import resources
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from generator.tile import Tile
 from tests.browser import Page, chromium, find_chromium
@@ -246,6 +248,41 @@ def test_work_in_progress_is_shown(page: Page, server: Server) -> None:
     page.until(SETTLED, 60)
     page.until("!document.querySelector('#progress.shown, #status.shown')")
     assert page.complaints == []
+
+
+UNDER = """(() => {
+  const tile = [...document.querySelectorAll(".tile")].find(({ dataset }) =>
+    dataset.state === "failed");
+  const under = tile.querySelector("canvas");
+  const { data } = under.getContext("2d").getImageData(0, 0, under.width, under.height);
+  return { address: tile.dataset.address, side: under.width, data: [...data] };
+})()"""
+
+
+def test_what_tiles_are_made_from_is_shown_meanwhile(page: Page, server: Server) -> None:
+    server.set(refuse="/25/9/")
+    page.open(f"{server.root}#9/41.9/12.49/seed=25")
+    page.until(SETTLED, 60)
+    page.until("performance.getEntriesByType('resource').some((e) => e.name.includes('/25/7/'))")
+    time.sleep(0.5)
+    shown = page.run(UNDER)
+    _, _, x, y = map(int, shown["address"].split("/"))
+    parent = server.get(f"25/7/{x >> 2}/{y >> 2}.webp")
+    pixels = np.asarray(Image.open(io.BytesIO(parent)).convert("RGB")).astype(int)
+    part = pixels[64 * (y & 3) :, 64 * (x & 3) :][:64, :64]
+    sketch = np.array(shown["data"]).reshape(shown["side"], shown["side"], 4)[..., :3]
+    assert abs(sketch[8::16, 8::16] - part[4::8, 4::8]).mean() < 8  # enlarged, patch by patch
+    asked = [path for _, path, status in server.log() if status == 200]
+    assert {path.split("/")[2] for path in asked} == {"5", "7"}
+
+
+def test_what_a_finer_picture_covers_is_not_asked_for(page: Page, server: Server) -> None:
+    show(page, server, "8/41.9/12.49/seed=26")
+    server.set()
+    page.key("+")
+    page.until("document.querySelector('[data-address^=\"26/9/\"]') && " + SETTLED, 60)
+    middle = [path for _, path, _ in server.log()]
+    assert [path for path in middle if path.startswith(("/26/5/", "/26/7/"))] == []
 
 
 def test_tiles_that_leave_the_view_are_given_up(page: Page, server: Server) -> None:

@@ -149,7 +149,7 @@ def test_the_gdal_addresses_open(server: Live, tmp_path: Path) -> None:
         ("curl", "curl -o tile.png", "tile.png"),
         ("curl", "curl -o tile.webp", "tile.webp"),
         ("curl", "curl -o place.jpg", "place.jpg"),
-        ("curl", "curl -o place.jpg", "box.png"),
+        ("curl", "curl -o box.png", "box.png"),
     ],
 )
 def test_the_commands_do_what_they_say(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from tileserver.commands import basics as commands
 from tileserver.commands import fly as flycommand
 from tileserver.flying import film as filming
 
+ROOT = Path(__file__).parents[1]
 Capture = pytest.CaptureFixture[str]
 PATH = "46.5,7.6 47.4,8.5"
 FEW = ["--altitude", "4000km:2000km", "--size", "64x36", "--fps", "5", "--seconds", "2"]
@@ -76,7 +79,7 @@ def test_being_told_to_stop_keeps_what_was_made(
     def stopping(work: filming.Work, number: int, pixels: filming.Pixels) -> None:
         put(work, number, pixels)
         if number == 4:
-            os.kill(os.getpid(), signal.SIGTERM)
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(filming.Work, "put", stopping)
     capsys.readouterr()
@@ -122,7 +125,10 @@ def test_what_cannot_be_done_is_one_sentence(
         ([PATH, "--altitude", "1km"], "-o/--output"),
         ([PATH, "-o", "a.webp"], "--altitude"),
         ([PATH, "-o", "a.webp", "--altitude", "1km", "--size", "big"], "the size is 'big'"),
-        ([PATH, "-o", "a.webp", "--altitude", "1km", "--fps", "x"], "frames per second is 'x'"),
+        (
+            [PATH, "-o", "a.webp", "--altitude", "1km", "--fps", "x"],
+            "frames per second is 'x', expected a number",
+        ),
         ([PATH, "-o", "a.webp", "--altitude", "1km", "--seconds", "-1"], "such as 20"),
         (
             [PATH, "-o", "a.webp", "--altitude", "1km", "--seconds", "9", "--speed", "1"],
@@ -137,3 +143,34 @@ def test_missing_and_unreadable_arguments_are_one_sentence(
         main(["fly", *arguments])
     (error,) = capsys.readouterr().err.splitlines()
     assert expected in error
+
+
+FAKE = (
+    "import sys; from tests.fakes import FakeRenderer; from tileserver.cli import main; "
+    "from tileserver.commands import basics; "
+    "basics.load_world = lambda settings: FakeRenderer(); sys.exit(main(sys.argv[1:]))"
+)
+
+
+@pytest.mark.slow
+def test_a_film_that_was_killed_again_and_again_is_the_same(
+    renderer: FakeRenderer, tmp_path: Path
+) -> None:
+    pytest.importorskip("av")
+    command = ["fly", PATH, "-o", "film.mp4", "--altitude", "900km:300km", "--size", "320x180"]
+    command += ["--fps", "12", "--seconds", "5"]
+    assert main(command) == 0
+    whole = Path("film.mp4").read_bytes()
+    Path("film.mp4").unlink()
+    environment = {**os.environ, "ELSEWHERE_CACHE": str(tmp_path / "b"), "PYTHONPATH": str(ROOT)}
+    frames = Path(".film.mp4.frames", "frames")
+    for enough in (1, 20, 40):
+        with subprocess.Popen([sys.executable, "-c", FAKE, *command], env=environment) as process:
+            while process.poll() is None and len(list(frames.glob("*.png"))) < enough:
+                time.sleep(0.002)
+            process.kill()
+        assert len(list(frames.iterdir())) >= enough
+        assert not Path("film.mp4").exists()
+    subprocess.run([sys.executable, "-c", FAKE, *command], env=environment, check=True)
+    assert Path("film.mp4").read_bytes() == whole
+    assert os.listdir() == ["film.mp4"]

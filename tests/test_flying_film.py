@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from generator.notice import NOTICE
 from generator.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.batch.progress import silent
 from tileserver.cache.tilecache import TileCache
-from tileserver.encode import NOTICE
 from tileserver.errors import FlightError
 from tileserver.flying import encoders
 from tileserver.flying.encoders import Texts
@@ -209,6 +209,8 @@ def test_a_full_disk_is_one_sentence_and_the_older_film_stays(
     ("name", "expected"),
     [
         ("film.avi", "unknown ending .avi, expected .mp4, .webp, or a folder"),
+        (".mp4", "the film's name is '.mp4', expected .mp4, .webp, or a folder's name"),
+        ("-", "the film's name is '-', expected"),
         ("none/film.webp", "to be a folder that may be"),
         ("there.webp", "or --force to replace it"),
         ("taken", "expected the name of a new folder"),

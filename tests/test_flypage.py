@@ -7,10 +7,11 @@ import re
 import shlex
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from tests.browser import Page, chromium, find_chromium
-from tests.look import CLASHES, SETTLED, show
+from tests.look import CLASHES, SETTLED, bare, show
 from tests.viewed import Server, serving
 from tileserver.cli import join_negative, parser
 from tileserver.commands.fly import read_plan
@@ -300,3 +301,27 @@ def test_the_panel_fits_every_screen(page: Page, server: Server) -> None:
         page.run(f"{part('copy')}.scrollIntoView()")
         assert page.run(f"{part('copy')}.getBoundingClientRect().bottom") <= height
         page.run("document.querySelector('#flight').scrollTop = 0")
+
+
+STILL = """Promise.all(['flyview', 'loader'].map((name) => import(`/static/web/${name}.js`)))
+  .then(([{ FlightView }, { TileLoader }]) => {
+    const canvas = document.querySelector('#flight-view');
+    canvas.hidden = false;
+    const urlOf = (seed, { z, x, y }) => `/${seed}/${z}/${x}/${y}.webp`;
+    const flight = { seconds: 1e9, camera: () => ({ x: %r, y: 0.5, scale: 32768, altitude: 1 }) };
+    const heard = { seed: '7', onFrame() {}, onEnd() {} };
+    new FlightView(canvas, { loader: new TileLoader(), urlOf }, { flight, ...heard });
+  })"""
+
+
+@pytest.mark.parametrize(("longitude", "column"), [(0, 0.5), (180, 1.0), (-180, 0.0)])
+def test_the_canvas_shows_what_the_map_shows(
+    page: Page, server: Server, longitude: float, column: float
+) -> None:
+    show(page, server, f"7/0/{longitude}/seed=7")
+    before = bare(page).astype(int)
+    page.run(STILL % column)
+    page.until("document.querySelector('#flight-view').matches('.shown')")
+    page.until("document.querySelector('#flight-view').getAnimations().length === 0")
+    assert np.abs(bare(page) - before).mean() < 1
+    assert page.complaints == []

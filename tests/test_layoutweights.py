@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -57,7 +58,9 @@ def test_stages_may_have_decoders_of_their_own_beside_a_memory(tmp_path):
     loaded = checkpoint.load(path)
     assert list(loaded.specialists) == [15]
     assert loaded.bank is not None
-    stages = generator.load(weights=path).stages
+    base = tmp_path / "base.png"
+    Image.new("RGB", (64, 32)).save(base)
+    stages = generator.load(base, path).stages
     assert stages[15].network is not stages[13].network is stages[11].network
     assert [stage.fading for stage in stages.values()] == [True] * 5
 

@@ -12,6 +12,9 @@ from generator.memory.building.tonematch import (
 from tests.fakes_imagery import source
 from tests.fakes_memory import ground
 
+SHIPPED = BaseColours()
+"""The shipped base map's, read when first asked for."""
+
 
 class Constant(BaseColours):
     """A base map of one colour."""
@@ -47,10 +50,10 @@ def test_a_coast_is_matched_by_its_land() -> None:
 
 def test_land_near_a_place_counts_and_not_the_sea() -> None:
     # Tokyo bay: within 40 km of it lie land and sea.
-    red, _, blue = BaseColours().at(35.4, 139.8)
+    red, _, blue = SHIPPED.at(35.4, 139.8)
     assert red > blue
     # The middle of the Pacific has no land.
-    red, _, blue = BaseColours().at(0.0, -140.0)
+    red, _, blue = SHIPPED.at(0.0, -140.0)
     assert blue > red
 
 
@@ -89,11 +92,10 @@ def test_rows_repeat_far_from_the_equator(lat: float, repeats: bool) -> None:
 
 
 def test_the_shipped_base_map_is_read_at_places_and_over_the_dateline() -> None:
-    base = BaseColours()
-    sahara, pacific = base.at(23.0, 10.0), base.at(0.0, -179.99)
+    sahara, pacific = SHIPPED.at(23.0, 10.0), SHIPPED.at(0.0, -179.99)
     assert sahara is not None
     assert pacific is not None
     assert sahara[0] > 120
     assert pacific[2] > 2 * pacific[0]
-    assert base.at(None, 10.0) is None
-    np.testing.assert_allclose(pacific, base.at(0.0, 180.0), atol=3)
+    assert SHIPPED.at(None, 10.0) is None
+    np.testing.assert_allclose(pacific, SHIPPED.at(0.0, 180.0), atol=3)

@@ -9,11 +9,17 @@ from PIL import Image
 
 from generator.memory import bankfile
 from generator.memory.building import builder
-from tests.fakes_imagery import tiny_weights, write_folder, write_picture
+from tests.fakes_imagery import blue_marble_read_once, tiny_weights, write_folder, write_picture
 from tests.fakes_memory import ground
 from tileserver.cli import main
 from tileserver.making.loading import load_renderer
 from tileserver.settings import Settings
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_tone() -> Iterator[None]:
+    with blue_marble_read_once():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from generator.errors import TileError
 from generator.tile import Tile, tiles_in_bbox
-from tileserver.regions.region import Region, parse_bbox, parse_zooms
+from tileserver.regions.region import Ranges, Region, parse_bbox, parse_zooms
+from tileserver.regions.tileid import first_id, tile_id
 
 boxes = st.tuples(
     st.floats(-180, 180), st.floats(-85, 85), st.floats(-180, 180), st.floats(-85, 85)
@@ -86,3 +87,13 @@ def test_boxes_that_mean_nothing_are_refused_in_one_sentence(text: str) -> None:
 def test_boxes_off_the_map_are_refused(box: tuple[float, float, float, float]) -> None:
     with pytest.raises(TileError, match="expected"):
         Region(box, [3])
+
+
+def test_the_places_above_ranges_are_those_of_the_parents() -> None:
+    region = Region((6.0, 45.5, 12.0, 47.5), [7, 9])
+    found = Ranges.above([(region.ranges[9], 4), (region.ranges[7], 2)])
+    above = {tile.parent(tile.z - 5) for tile in region.walk()}
+    assert len(found) == len(above)
+    assert found.between(0, 1 << 10).tolist() == sorted(
+        tile_id(tile) - first_id(5) for tile in above
+    )

@@ -1,6 +1,7 @@
 """What the shipped weights promise: exact seams, children that keep their parents, calm seas."""
 
 import asyncio
+import os
 import random
 
 import numpy as np
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.skipif(not DEFAULT.exists(), reason="the shipped weight
 
 SEED = 11
 SIDE = 8
-SEAM_SIDE = 16
+SEAM_SIDE = int(os.environ.get("ELSEWHERE_SOAK_SEAMS", "16"))
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +53,13 @@ def mosaic(cascade, store, zoom, side=SIDE):
     return np.vstack(rows).astype(np.float64)
 
 
-@pytest.mark.parametrize(
-    ("side", "within"),
-    [(4, 0.15), pytest.param(SEAM_SIDE, 0.03, marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("side", [4, pytest.param(SEAM_SIDE, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("zoom", STAGE_ZOOMS)
-def test_seams_are_no_steeper_than_the_inside(cascade, store, zoom, side, within):
+def test_seams_are_no_steeper_than_the_inside(cascade, store, zoom, side):
     """256 tiles: differences across borders against those a few pixels inside, 1.00 +- 0.03.
 
     The ratio of 64 tiles scatters by 0.023 between places (seven at zoom 9), whatever the seams,
-    and that of the quick tests' 16 by twice as much.
+    and that of 16 by twice as much.
     """
     pixels = mosaic(cascade, store, zoom, side)
     ratios = []
@@ -70,7 +68,7 @@ def test_seams_are_no_steeper_than_the_inside(cascade, store, zoom, side, within
         border = [steps[256 * k - 1] for k in range(1, side)]
         inside = [steps[256 * k - 1 + d] for k in range(1, side) for d in INSIDE]
         ratios.append(np.mean(border) / np.mean(inside))
-    assert abs(np.mean(ratios) - 1) <= within, ratios
+    assert abs(np.mean(ratios) - 1) <= 0.03 * 16 / side, ratios
 
 
 INSIDE = (-64, -48, -32, -16, 16, 32, 48, 64)

@@ -97,7 +97,7 @@ def test_stored_tiles_are_served_while_the_model_is_loaded(tmp_path: Path) -> No
         assert running.get("/readyz").status_code == 503
         assert running.get("/7/99/99.png").status_code == 503
         finish(running)
-        assert running.get("/7/99/99.png").status_code == 200
+        wait_until(lambda: answers(running, "/7/99/99.png"))
 
 
 def test_a_start_that_fails_ends_although_stored_tiles_were_served(tmp_path: Path) -> None:

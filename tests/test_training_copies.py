@@ -7,6 +7,7 @@ from PIL import Image as Pillow
 from generator import checkpoint
 from generator.imagery.sources import read_manifest
 from generator.memory.building import BuildOptions, Maker, Work, build
+from tests.fakes_imagery import blue_marble_read_once
 from tests.fakes_memory import ground
 from tests.layouts import tiny_encoder, write_layouts
 from training.__main__ import _parser
@@ -17,6 +18,12 @@ from training.layouts.origins import Origins, elsewhere
 from training.pyramid import Pyramid, prepare
 
 PLACES = 3
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_tone():
+    with blue_marble_read_once():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +47,11 @@ def banked(imagery, tmp_path, warp):
     named = checkpoint.digest_of(tiny_encoder())
     maker, work = Maker(tiny_encoder(), named), Work(tmp_path / f"work-{warp}")
     return build(read_manifest(imagery[0]), maker, options, work).bank
+
+
+@pytest.fixture(scope="module")
+def bent(imagery, tmp_path_factory):
+    return banked(imagery, tmp_path_factory.mktemp("bent"), True)
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +96,11 @@ def test_scenes_are_found_where_they_were_taken(imagery, tmp_path):
         assert found.image.lat == scene.latitude
 
 
-def test_bent_scenes_are_found_too(imagery, tmp_path):
+def test_bent_scenes_are_found_too(imagery, bent):
     from generator.memory.building.warp import mirrored
 
     origins = Origins(Pyramid(imagery[1]))
-    for number, scene in enumerate(banked(imagery, tmp_path, True).scenes):
+    for number, scene in enumerate(bent.scenes):
         found = origins.find(scene)
         assert found.mirrored == mirrored(f"{number}.png")
         assert max(found.y, found.x) <= 16
@@ -112,8 +124,8 @@ def test_the_report_counts_entries_that_are_no_nearer_than_another_place():
     assert "no scene was found" in report(15, [], 3)
 
 
-def test_the_command_compares_entries_with_their_places(imagery, tmp_path, capsys):
-    weights = write_layouts(tmp_path / "w.safetensors", banked(imagery, tmp_path, True))
+def test_the_command_compares_entries_with_their_places(imagery, bent, tmp_path, capsys):
+    weights = write_layouts(tmp_path / "w.safetensors", bent)
     given = ["copies", "--weights", str(weights), "--data", str(imagery[1]), "--zooms", "15"]
     assert copies.run(_parser().parse_args([*given, "--pool", "8"])) == 0
     assert f"zoom 15: {PLACES} windows, 0 scenes not found" in capsys.readouterr().out

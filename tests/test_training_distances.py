@@ -83,7 +83,7 @@ def test_lite2_names_what_is_missing(monkeypatch):
 
 def test_the_classifier_tells_a_difference_and_not_a_mere_draw():
     known, held_out = textures(0, 16), textures(1, 16)
-    trial = Trial(seed=0, steps=20)
+    trial = Trial(seed=0, steps=12)
     changed = [Windows(x, (x // 2 + 64).astype(np.uint8)) for x in (known, held_out)]
     assert two_sample_accuracy(*changed, trial, CPU) > 0.95
     drawn = [Windows(x[0::2], x[1::2]) for x in (known, textures(1, 96))]

@@ -97,9 +97,9 @@ LIBRARIES = {
 
 def missing() -> str | None:
     """Return why the libraries cannot be used, in one sentence, or None."""
-    absent = [name for name in (*LIBRARIES, "esbuild") if not (MODULES / name).is_dir()]
-    if absent:
-        return f"no {', '.join(absent)} in {FOLDER.name}: `make clients` installs them with npm"
+    for name in (*LIBRARIES, "esbuild"):
+        if not (MODULES / name).is_dir():
+            return f"no {name} in {FOLDER.name}/: `make clients` installs it with npm"
     return None
 
 

@@ -143,7 +143,7 @@ export const WorldLayer = L.GridLayer.extend({
     const options = { signal: abort.signal, priority, quiet: true };
     try {
       pictures.add(seed, above, await decode(await loader.load(urlOf(seed, above), options)));
-      for (const { world } of this._waiting(above)) {
+      for (const { world } of this._missing(above)) {
         pictures.sketch(world.under, world.seed, world.coords);
       }
     } catch {
@@ -153,19 +153,19 @@ export const WorldLayer = L.GridLayer.extend({
     }
   },
 
-  // The tiles that are waited for under a tile of a lower zoom.
-  _waiting({ z, x, y }) {
+  // The tiles that are not there yet under a tile of a lower zoom.
+  _missing({ z, x, y }) {
     return Object.values(this._tiles).map(({ el }) => el).filter(({ dataset, world }) => {
       const up = world.coords.z - z;
       const under = world.coords.x >> up === x && world.coords.y >> up === y;
-      return dataset.state === "waiting" && up > 0 && under;
+      return dataset.state !== "ready" && up > 0 && under;
     });
   },
 
-  // Gives up what nobody waits for any more.
+  // Gives up what nobody needs any more.
   _tidyAbove() {
     for (const { above, abort } of this._above.values()) {
-      if (this._waiting(above).length === 0) abort.abort();
+      if (this._missing(above).length === 0) abort.abort();
     }
   },
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from generator.tile import MAX_LATITUDE, Tile
+from generator.tile import MAX_LATITUDE, Tile, row_of
 from tileserver.regions.region import Box
 
 VIEW_TILES = (4, 3)
@@ -44,18 +44,17 @@ class About:
         The middle is the map's, across the dateline too; the zoom is the deepest of `zooms` that
         has the region on VIEW_TILES.
         """
-        west, _, east, _ = self.bbox
-        _, south, _, north = self.bounds
+        west, south, east, north = self.bbox
         width = (east if east >= west else east + 360) - west
-        low, high = (math.asinh(math.tan(math.radians(edge))) for edge in (south, north))
-        sides = width / 360, (high - low) / (2 * math.pi)
+        top, bottom = row_of(north, 1), row_of(south, 1)
+        sides = width / 360, bottom - top
         fitting = [
             zoom
             for zoom in self.zooms
             if all(side * 2**zoom <= most for side, most in zip(sides, VIEW_TILES, strict=True))
         ]
         longitude = (west + width / 2 + 180) % 360 - 180
-        latitude = math.degrees(math.atan(math.sinh((low + high) / 2)))
+        latitude = math.degrees(math.atan(math.sinh(math.pi * (1 - top - bottom))))
         return longitude, latitude, fitting[-1] if fitting else self.zooms[0]
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from generator.block import Block
-from generator.tile import BASE_ZOOM, Tile
+from generator.tile import BASE_ZOOM, MAX_ZOOM, Tile
 from tileserver.making.maker import Cost, Maker, Pixels
 from tileserver.regions.hilbert import Numbers, places_of, tiles_at
-from tileserver.regions.region import Region
+from tileserver.regions.region import Ranges, Region
 from tileserver.regions.tileid import first_id, tile_of
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Stock(Protocol):
     def absent(self, zoom: int, places: Numbers) -> Numbers:
         """Return those of a zoom's rising places whose tiles are not stored."""
 
-    def count(self, region: Region, zoom: int) -> int:
-        """Return how many of a region's tiles of a zoom are stored."""
+    def count(self, zoom: int, ranges: Ranges) -> int:
+        """Return how many tiles at places of a zoom are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +82,28 @@ def estimate(renderer: Renderer, seed: int, region: Region, stock: Stock) -> Est
         return Estimate(zooms, stored, 0, {}, 0.0, 0.0, 0)
     cost, compute, sampled = _sample(renderer, seed, region, blocks)
     size = seconds = 0.0
-    made = 0
     for top, count in blocks.items():
         seconds += count * (compute[top] + STORE_SECONDS)
-        for zoom, tiles in {top: 1, top + 1: 4}.items() if top > BASE_ZOOM else [(top, 1)]:
+        for zoom, tiles in _tiles_of(top).items():
             spent = cost[zoom]
-            made += count * tiles
             size += count * tiles * (spent.size / spent.tiles + ROW_BYTES)
             seconds += count * tiles * spent.encode / spent.tiles
-    return Estimate(zooms, stored, made, blocks, size, seconds, sampled)
+    return Estimate(zooms, stored, _tiles_in(blocks), blocks, size, seconds, sampled)
+
+
+def _tiles_of(top: int) -> dict[int, int]:
+    """Return how many tiles of which zoom a block with a top of this zoom has."""
+    return {top: 1, top + 1: 4} if top > BASE_ZOOM else {top: 1}
+
+
+def tiles_to_make(renderer: Renderer, region: Region, stock: Stock) -> int:
+    """Return how many tiles are to be made for a region, others that come with them included."""
+    return _tiles_in(work(renderer, region, stock)[1])
+
+
+def _tiles_in(blocks: dict[int, int]) -> int:
+    """Return how many tiles so many blocks have, by the zoom of their tops."""
+    return sum(count * sum(_tiles_of(top).values()) for top, count in blocks.items())
 
 
 def work(renderer: Renderer, region: Region, stock: Stock) -> tuple[int, dict[int, int]]:
@@ -127,16 +140,21 @@ def work(renderer: Renderer, region: Region, stock: Stock) -> tuple[int, dict[in
 
 
 def _counted(region: Region, stock: Stock) -> tuple[int, dict[int, int]]:
-    """Do as `work` for any number of tiles: every stage above the last zoom makes its share."""
-    last = region.zooms[-1]
-    tops = [zoom for zoom in range(BASE_ZOOM) if zoom in region.zooms]
-    tops += [zoom for zoom in (BASE_ZOOM, 6, 8, 10, 12, 14) if zoom <= last]
+    """Do as `work` for any number of tiles: each is made from those above it, by its stages."""
     blocks = {}
-    for zoom in tops:
-        own = Region(region.shape, [zoom])
-        blocks[zoom] = len(own) - stock.count(own, zoom)
-    stored = sum(stock.count(region, zoom) for zoom in region.zooms)
-    return stored, {zoom: count for zoom, count in blocks.items() if count}
+    for top in (*range(BASE_ZOOM + 1), 6, 8, 10, 12, 14):
+        # Of the base map only zoom 5 is read by others.
+        deepest = MAX_ZOOM if top >= BASE_ZOOM else top
+        below = [
+            (ranges, zoom - top)
+            for zoom, ranges in region.ranges.items()
+            if top <= zoom <= deepest and len(ranges)
+        ]
+        if below:
+            tops = Ranges.above(below)
+            blocks[top] = len(tops) - stock.count(top, tops)
+    stored = sum(stock.count(zoom, ranges) for zoom, ranges in region.ranges.items())
+    return stored, {top: count for top, count in blocks.items() if count}
 
 
 _NONE = np.zeros(0, np.int64)

@@ -10,7 +10,6 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -52,13 +51,19 @@ class Source:
 
     def count(self, region: Region) -> int:
         """Return how many tiles of the region will come."""
-        return len(region) - (0 if self.maker else Stored(self.cache, self.world).left(region))
+        if self.maker:
+            return len(region)
+        stored = Stored(self.cache, self.world)
+        return sum(stored.count(zoom, ranges) for zoom, ranges in region.ranges.items())
 
     def tiles(self, region: Region) -> Iterator[tuple[Tile, bytes]]:
         """Yield the region's tiles by rising number, each encoded."""
-        stored = partial(Stored(self.cache, self.world).ids, region)
-        wanted = region.ids if self.maker else stored
-        for number in chain.from_iterable(map(wanted, region.zooms)):
+        stored = Stored(self.cache, self.world)
+        wanted = (
+            region.ids(zoom) if self.maker else stored.ids(zoom, ranges)
+            for zoom, ranges in region.ranges.items()
+        )
+        for number in chain.from_iterable(wanted):
             tile = tile_of(number)
             payload = self._payload(tile)
             if payload is not None:

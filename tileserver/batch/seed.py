@@ -16,7 +16,7 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError
 from tileserver.making.maker import BlockTakenError, Maker
 from tileserver.regions.hilbert import Numbers
-from tileserver.regions.region import Region, in_order
+from tileserver.regions.region import Ranges, Region, in_order
 from tileserver.regions.tileid import first_id
 
 LISTED = 1000
@@ -140,18 +140,14 @@ class Stored:
         """Return those of a zoom's rising places whose tiles are not stored."""
         return absent(self.cache, self.world, zoom, places)
 
-    def ids(self, region: Region, zoom: int) -> Iterator[int]:
-        """Yield the numbers of a region's stored tiles of a zoom, rising."""
-        for start, stop in zip(*region.id_ranges(zoom), strict=True):
+    def ids(self, zoom: int, ranges: Ranges) -> Iterator[int]:
+        """Yield the numbers of the stored tiles at places of a zoom, rising."""
+        for start, stop in zip(*ranges.ids(zoom), strict=True):
             yield from self.cache.scan(self.world, start, stop - 1)
 
-    def count(self, region: Region, zoom: int) -> int:
-        """Return how many of a region's tiles of a zoom are stored."""
-        return sum(1 for _ in self.ids(region, zoom))
-
-    def left(self, region: Region) -> int:
-        """Return how many of a region's tiles are not stored."""
-        return len(region) - sum(self.count(region, zoom) for zoom in region.zooms)
+    def count(self, zoom: int, ranges: Ranges) -> int:
+        """Return how many tiles at places of a zoom are stored."""
+        return sum(1 for _ in self.ids(zoom, ranges))
 
 
 def absent(cache: TileCache, world: bytes, zoom: int, places: Numbers) -> Numbers:

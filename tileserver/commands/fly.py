@@ -33,6 +33,8 @@ def fly(args: argparse.Namespace) -> int:
     """Film a flight, making the tiles that are not stored, or only say what that would take."""
     settings, flight = read_settings(args), Flight(read_plan(args))
     target = Target.of(Path(args.output), flight, args.force)
+    if not args.dry_run:
+        target.check_room(flight)
     seen = region(flight)
     for note in flight.notes():
         say(note)
@@ -48,7 +50,6 @@ def fly(args: argparse.Namespace) -> int:
             print(estimate_text(work.estimate(), seen, settings))
             print(frames_text(flight))
             return 0
-        target.check_room(flight)
         if not agreed(work, args.yes):
             say("Nothing was made.")
             return 2

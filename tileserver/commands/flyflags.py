@@ -70,7 +70,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def parse_fps(text: str) -> float:
     """Read a number of frames per second. Raises ValueError with a sentence."""
-    return _number(text, "number of frames per second", "30")
+    return _number(text, "number of frames per second", "a number such as 30")
 
 
 def parse_speed(text: str) -> float:

@@ -6,6 +6,7 @@ calls FFmpeg's libraries, whose terms (LGPL, x264 GPL) hold for the wheel, witho
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,6 +23,14 @@ from tileserver.flying.frames import Pixels
 ENDINGS = (".mp4", ".webp")
 
 _EXPECTED = "expected .mp4, .webp, or a folder's name without an ending"
+
+_X264 = {
+    "crf": "18",
+    "preset": "medium",
+    # With AVX2 and AVX-512 the x264 of PyAV 18 gave other bytes for equal frames, depending on what
+    # had been in memory before (found with MALLOC_PERTURB_); with SSE2 those of its plain C code.
+    "x264-params": "asm=sse2" if platform.machine() in ("x86_64", "AMD64") else "asm=0",
+}
 
 _WEBP_PIXELS = 400_000_000
 """Pixels of an animated WebP, which is held in memory as a whole."""
@@ -47,6 +56,8 @@ def encoder(path: Path, flight: Flight) -> Encode | None:
     """
     suffix, (width, height) = path.suffix.lower(), flight.plan.size
     if not suffix:
+        if path.name.startswith((".", "-")):
+            raise FlightError(f"the film's name is {path.name!r}, {_EXPECTED}")
         return None
     if suffix == ".mp4":
         if width % 2 or height % 2:
@@ -86,7 +97,7 @@ def write_mp4(path: Path, frames: Iterable[Pixels], flight: Flight, texts: Texts
         film.metadata["description"] = texts.description
         film.metadata["copyright"] = texts.attribution
         rate = Fraction(flight.plan.fps).limit_denominator(1001)
-        stream = film.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "medium"})
+        stream = film.add_stream("libx264", rate=rate, options=_X264)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.thread_count = 1  # the number of threads decides the bytes
         stream.codec_context.gop_size = max(1, round(2 * flight.plan.fps))
@@ -108,6 +119,6 @@ def write_webp(path: Path, frames: Iterable[Pixels], flight: Flight, texts: Text
     exif[ExifTags.Base.Copyright] = texts.attribution
     first, *others = map(Image.fromarray, frames)
     first.save(
-        path, "WEBP", save_all=True, append_images=others, loop=0, quality=75, method=4, exif=exif,
+        path, "WEBP", save_all=True, append_images=others, loop=0, quality=70, method=4, exif=exif,
         duration=[after - before for before, after in zip(times, times[1:], strict=False)],
     )  # fmt: skip

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from generator.tile import TILE_SIZE, Tile
+from tileserver.flying.blend import fade
 from tileserver.flying.flight import Flight
 from tileserver.flying.view import Camera, Size, Window, window
 from tileserver.regions.hilbert import Numbers, places_of
@@ -39,9 +40,7 @@ class Painter:
         if len(pictures) == 1:
             return pictures[0][0]
         (under, _), (over, weight) = pictures
-        part = round(weight * 256)
-        mixed = under.astype(np.uint16) * (256 - part) + over.astype(np.uint16) * part + 128
-        return (mixed >> 8).astype(np.uint8)
+        return fade(under, over, weight)
 
     def _resampled(self, camera: Camera, zoom: int, size: Size) -> Pixels:
         """Return the part of a zoom that the camera sees; Keys' cubic, widened where it reduces."""

@@ -46,8 +46,7 @@ class Degrees:
             return rings
         found = [self._transformed(ring, self._transform) for ring in rings]
         # The middle of the outline is put on the map, and the holes beside it.
-        middle = _middle(found[0]) % -360 % 360
-        middle -= 360 * (middle > 180)
+        middle = (_middle(found[0]) + 180) % 360 - 180
         return [ring + (360 * round((middle - _middle(ring)) / 360), 0) for ring in found]
 
     def _transformed(self, ring: Positions, transform: Any) -> Positions:

@@ -104,9 +104,29 @@ class Ranges:
         starts, stops = starts[heads], stops[tails]
         return cls(starts, stops, np.append(0, np.cumsum(stops - starts)).astype(np.int64))
 
+    @classmethod
+    def above(cls, ranges: Iterable[tuple[Ranges, int]]) -> Ranges:
+        """Return the places some levels above any of those in ranges: (ranges, levels) each."""
+        every = [
+            (part.starts >> 2 * levels, (part.stops - 1 >> 2 * levels) + 1)
+            for part, levels in ranges
+        ]
+        starts, stops = (np.concatenate(ends) for ends in zip(*every, strict=True))
+        order = np.argsort(starts)
+        starts, stops = starts[order], stops[order]
+        # What an earlier range has is taken from the later ones; some have nothing left.
+        starts[1:] = np.maximum(starts[1:], np.maximum.accumulate(stops)[:-1])
+        left = starts < stops
+        return cls.joined(starts[left], stops[left])
+
     def __len__(self) -> int:
         """Return how many places there are."""
         return int(self.before[-1])
+
+    def ids(self, zoom: int) -> tuple[list[int], list[int]]:
+        """Return the starts and the stops of ranges of a zoom as numbers of `tile_id`."""
+        base = first_id(zoom)
+        return (self.starts + base).tolist(), (self.stops + base).tolist()
 
     def below(self, place: int) -> int:
         """Return how many places are smaller than `place`."""
@@ -199,8 +219,7 @@ class Region:
 
     def id_ranges(self, zoom: int) -> tuple[list[int], list[int]]:
         """Return the starts and the stops of a zoom's ranges as numbers of `tile_id`."""
-        ranges, base = self.ranges[zoom], first_id(zoom)
-        return (ranges.starts + base).tolist(), (ranges.stops + base).tolist()
+        return self.ranges[zoom].ids(zoom)
 
     def _spans(self, zoom: int, place: int) -> tuple[tuple[tuple[int, int, int], ...], int]:
         """Return the spans of the subtree under one tile that hold any, and their tiles."""

@@ -86,6 +86,11 @@ class View:
         source = min(max(math.ceil(wanted - _EXACT), 0), MAX_ZOOM)
         step = 2.0 ** (source - wanted)
         step = 1.0 if abs(source - wanted) < _EXACT else step
+        if step * max(sides) > 2 * MAX_SIDE:
+            raise BadRequestError(
+                f"the box fits into {sides[0]}x{sides[1]} pixels only as a speck, expected a "
+                "picture shaped more like it"
+            )
         side = TILE_SIZE << source
         left, top = (
             at * side - step * pixels / 2 for at, pixels in zip(centre, sides, strict=True)
