@@ -106,7 +106,7 @@ def test_the_page_flies_what_the_command_films(
         assert (y - camera.y) * scale == pytest.approx(0, abs=0.5)
 
 
-def test_points_are_clicked_and_searched_and_give_the_command(page: Page, server: Server) -> None:
+def test_points_are_tapped_and_searched_and_give_the_command(page: Page, server: Server) -> None:
     show(page, server, ROME)
     page.click("#fly")
     page.until(OPEN)
