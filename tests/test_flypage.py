@@ -19,7 +19,7 @@ from tileserver.flying.flight import Flight, Plan
 from tileserver.flying.route import read_route
 
 DESKTOP = (1280, 800)
-SIZES = [(320, 640), (390, 844), (844, 390), (667, 375), (700, 600), (1024, 768), (1440, 900)]
+SIZES = [(320, 640), (390, 844), (844, 390), (667, 375), (660, 600), (700, 600), (1024, 768), (1440, 900)]
 ROME = "7/41.9/12.49/seed=7"
 OPEN = "!document.querySelector('#flight').hidden"
 FLYING = "document.body.classList.contains('flying')"
