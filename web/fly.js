@@ -6,6 +6,7 @@ import { FlightView, viewOf } from "./flyview.js";
 import { clamp, wrapLongitude } from "./numbers.js";
 import { copy, element, say, toast } from "./page.js";
 import { formatLength, metresPerPixel } from "./readout.js";
+import { tiles } from "./status.js";
 
 const L = window.L;
 const ALTITUDES = [3, 5, 10, 25, 60, 150, 400, 800, 2000, 5000]; // km
@@ -262,10 +263,10 @@ export class Flying {
     const how = hovers.matches ? "Click or Esc to stop" : "Tap to stop";
     say(`Flying ${formatLength(flight.metres)} in ${Math.round(flight.seconds)} seconds. ${how}.`);
     let said = "";
-    const onFrame = ({ camera, waiting }) => {
+    const onFrame = ({ camera, missing }) => {
       const km = camera.altitude / 1000;
       const high = km < 20 ? km.toFixed(1) : Math.round(km);
-      const text = waiting ? "Making the tiles ahead …" : `${high} km up`;
+      const text = missing ? `Making ${tiles(missing)} ahead` : `${high} km up`;
       if (text !== said) caption.textContent = `${text} · ${how}`;
       said = text;
     };
@@ -282,6 +283,7 @@ export class Flying {
     element("flight-caption").hidden = true;
     element("flight-view").hidden = true;
     document.body.classList.remove("flying");
+    say("The flight is over.");
     const { lat, lng, zoom } = viewOf(camera, this.#map.getMaxZoom());
     this.#page.land({ lat: clamp(lat, -85, 85), lng: wrapLongitude(lng), zoom });
   }
