@@ -29,7 +29,7 @@ install: $(STAMP) ## Make .venv with the pinned dependencies
 install-dev: $(DEV_STAMP) ## The same with what the tests and checks need
 
 serve: $(STAMP) ## Serve the generated Earth (PORT= HOST= SEED= CACHE=)
-	@trap '' INT; exec $(BIN)/elsewhere serve $(if $(PORT),--port '$(PORT)') $(if $(HOST),--host '$(HOST)') $(FLAGS)
+	@exec $(BIN)/elsewhere serve $(if $(PORT),--port '$(PORT)') $(if $(HOST),--host '$(HOST)') $(FLAGS)
 
 test: $(DEV_STAMP) ## Run the quick tests (ARGS= goes to pytest)
 	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m 'not slow' $(SIDE_BY_SIDE) $(SLOWEST) $(ARGS)

@@ -231,7 +231,7 @@ def test_a_flight_asks_for_tiles_in_the_order_of_its_way_and_lands(
     firsts = [later.index(zoom) for zoom in (8, 9, 10)]  # 7 is in the browser's cache
     assert firsts == sorted(firsts)
     assert page.run("location.hash").startswith("#10/42.30")
-    assert page.run("document.querySelector('#flight-view').hidden")
+    page.until("document.querySelector('#flight-view').hidden")
     assert "undefined" not in page.run("document.body.innerText")
     page.run("history.back()")
     page.until("location.hash.startsWith('#7/')")
@@ -300,6 +300,8 @@ def test_the_panel_fits_every_screen(page: Page, server: Server) -> None:
             )
             go = page.run(f"{part('go')}.getBoundingClientRect().bottom")
             assert go <= page.run(f"{box}.bottom")
+        page.run("document.querySelector('#fold').ariaExpanded === 'false' && fold.click()")
+        assert page.run(CLASHES) == [], (width, height)
         page.run(f"{part('copy')}.scrollIntoView()")
         assert page.run(f"{part('copy')}.getBoundingClientRect().bottom") <= height
         page.run("document.querySelector('#flight').scrollTop = 0")

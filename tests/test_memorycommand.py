@@ -139,9 +139,11 @@ def test_imagery_that_cannot_be_used_is_one_sentence(
 ) -> None:
     prepare()  # type: ignore[operator]
     assert build("imagery", weights) == 2
-    last = capsys.readouterr().err.strip().splitlines()[-1]
+    *before, last = capsys.readouterr().err.strip().splitlines()
     assert last.startswith("elsewhere memory: ")
     assert sentence in last
+    # What pixels do not have to be looked at for is told before anything is loaded.
+    assert ("Loading the network" in before) == ("none of the 1 images" in last)
     assert not Path("mine.bank").exists()
 
 

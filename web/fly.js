@@ -1,7 +1,7 @@
 // The panel in which a flight is put together, and what happens while it is flown.
 
 import { formatCoordinates } from "./coordinates.js";
-import { Flight } from "./flypath.js";
+import { Flight, levelOf } from "./flypath.js";
 import { FlightView, viewOf } from "./flyview.js";
 import { clamp, wrapLongitude } from "./numbers.js";
 import { copy, element, say, toast } from "./page.js";
@@ -12,6 +12,7 @@ const L = window.L;
 const ALTITUDES = [3, 5, 10, 25, 60, 150, 400, 800, 2000, 5000]; // km
 const [LOWEST, HIGHEST] = [0.5, 20_000]; // km
 const DESCENT = 60; // km: a flight that begins higher ends here unless told otherwise
+const SETTLE = 400; // milliseconds after landing
 const MOST_POINTS = 40;
 const SAME_POINT = 1e-3; // degrees
 const MARGIN = 40; // pixels around points that are brought into view
@@ -41,6 +42,7 @@ export class Flying {
   #points = [];
   #marks = L.layerGroup();
   #view = null;
+  #settling = 0;
 
   // services: loader, urlOf. page: seed(), the world's; land(view) shows a view; search, whose
   // places become points while the panel is open; calm: a media query.
@@ -256,6 +258,7 @@ export class Flying {
     const [canvas, caption] = [element("flight-view"), element("flight-caption")];
     const flight = this.#flight();
     this.close();
+    this.#hide();
     canvas.classList.remove("shown");
     canvas.hidden = caption.hidden = false;
     document.body.classList.add("flying");
@@ -278,13 +281,22 @@ export class Flying {
     });
   }
 
+  #hide() {
+    clearTimeout(this.#settling);
+    Object.assign(element("flight-view"), { hidden: true }).style.transform = "";
+  }
+
   #landed(camera) {
     this.#view = null;
     element("flight-caption").hidden = true;
-    element("flight-view").hidden = true;
     document.body.classList.remove("flying");
     say("The flight is over.");
     const { lat, lng, zoom } = viewOf(camera, this.#map.getMaxZoom());
     this.#page.land({ lat: clamp(lat, -85, 85), lng: wrapLongitude(lng), zoom });
+    // The last frame settles into the map's whole zoom while it fades.
+    const canvas = element("flight-view");
+    canvas.classList.remove("shown");
+    canvas.style.transform = `scale(${2 ** (zoom - levelOf(camera))})`;
+    this.#settling = setTimeout(() => this.#hide(), SETTLE);
   }
 }

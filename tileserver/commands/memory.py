@@ -34,7 +34,6 @@ def build(args: argparse.Namespace) -> int:
         raise BankError(f"{target} is there already, expected a new file, or --force to replace it")
     if not target.absolute().parent.is_dir():
         raise BankError(f"{target.absolute().parent} does not exist, expected a folder to write to")
-    loaded = _loaded(settings)
     # torch takes seconds to import.
     from generator.memory import bankfile, building
     from generator.memory.building.sheet import draw
@@ -45,6 +44,7 @@ def build(args: argparse.Namespace) -> int:
         raise BankError(f"no image can be used: {'; '.join(found.failed[:3])}")
     for line in found.notes:
         say(f"note: {line}")
+    loaded = _loaded(settings)
     work = building.Work(target.with_name(f"{target.name}.work"))
     built = _built(args, loaded, found, work)
     sheet = target.with_name(f"{target.name}.sheet.webp")

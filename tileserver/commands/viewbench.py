@@ -154,8 +154,11 @@ def _get(connection: http.client.HTTPConnection, path: str) -> None:
 
 @contextlib.contextmanager
 def crowd(number: int) -> Iterator[None]:
-    """Keep so many processes busy meanwhile."""
-    code = "while True: pass"
+    """Keep so many processes busy meanwhile; they end with this one, however it ends."""
+    code = (
+        "import os\nparent = os.getppid()\n"
+        "while os.getppid() == parent:\n  for _ in range(10**6): pass"
+    )
     processes = [
         subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
         for _ in range(number)
