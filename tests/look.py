@@ -37,8 +37,10 @@ TILES = """[...document.querySelectorAll(".tile")].map((tile) => {
   x < innerWidth && y < innerHeight && x + width > 0 && y + height > 0)"""
 
 CLASHES = """(() => {
-  const shown = ["panel", "search", "tools", "zoom", "readout"].map((id) =>
-    [id, document.getElementById(id).getBoundingClientRect()]).filter(([, box]) => box.width > 0);
+  const seen = (part) => part.checkVisibility({ visibilityProperty: true });
+  const shown = ["panel", "search", "tools", "flight", "zoom", "readout"]
+    .filter((id) => seen(document.getElementById(id)))
+    .map((id) => [id, document.getElementById(id).getBoundingClientRect()]);
   const apart = (a, b) =>
     a.right < b.left || b.right < a.left || a.bottom < b.top || b.bottom < a.top;
   const clashes = shown.flatMap(([a, one], index) => shown.slice(index + 1)
@@ -48,9 +50,10 @@ CLASHES = """(() => {
   const cut = [...document.querySelectorAll("#readout span, #tools > *")]
     .filter((part) => part.scrollWidth > part.clientWidth && getComputedStyle(part).display
       !== "inline").map((part) => `cut: ${part.textContent}`);
-  const small = [...document.querySelectorAll("button, a, input")].map((part) =>
-    [part, part.getBoundingClientRect()]).filter(([, box]) => box.width > 0
-    && Math.min(box.width, box.height) < 44).map(([part]) => `small: ${part.id}`);
+  const small = [...document.querySelectorAll("button, a, input, select, summary")].filter(seen)
+    .map((part) => [part, part.getBoundingClientRect()])
+    .filter(([, box]) => Math.min(box.width, box.height) < 44)
+    .map(([part]) => `small: ${part.id || part.dataset.part}`);
   const bar = document.querySelector("[data-part=bar]").getBoundingClientRect();
   const card = document.querySelector("#readout").getBoundingClientRect();
   const scale = bar.width < 10 || bar.right > card.right - 10 ? [`bar ${bar.width}`] : [];

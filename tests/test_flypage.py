@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.browser import Page, chromium, find_chromium
-from tests.look import SETTLED, bare, show
+from tests.look import CLASHES, SETTLED, bare, show
 from tests.viewed import Server, serving
 from tileserver.cli import join_negative, parser
 from tileserver.commands.fly import read_plan
@@ -18,7 +19,8 @@ from tileserver.flying.flight import Flight, Plan
 from tileserver.flying.route import read_route
 
 DESKTOP = (1280, 800)
-PHONE = (390, 844)
+PHONES = [(320, 640), (390, 844), (844, 390), (667, 375)]
+SIZES = [*PHONES, (660, 600), (700, 600), (1024, 768), (1440, 900)]
 ROME = "7/41.9/12.49/seed=7"
 OPEN = "!document.querySelector('#flight').hidden"
 FLYING = "document.body.classList.contains('flying')"
@@ -53,9 +55,14 @@ def part(name: str) -> str:
 
 
 def add(page: Page, text: str) -> None:
-    page.click("#flight [data-part=place]")
+    """Add a point through the search, by keyboard alone."""
+    before = len(points(page))
+    page.run(f"{part('add')}.focus()")
+    page.key("Enter")
+    page.until("document.activeElement.id === 'find'")
     page.type(text)
     page.key("Enter")
+    page.until(f"document.querySelectorAll('#flight li').length === {before + 1}")
 
 
 def choose(page: Page, name: str, km: int) -> None:
@@ -64,7 +71,8 @@ def choose(page: Page, name: str, km: int) -> None:
 
 def points(page: Page) -> list[str]:
     found: list[str] = page.run(
-        "[...document.querySelectorAll('#flight li span')].map((node) => node.textContent)"
+        "[...document.querySelectorAll('#flight li')].map((node) => node.innerText.trim()"
+        r".replaceAll(/\s+/g, ' '))"
     )
     return found
 
@@ -99,17 +107,18 @@ def test_the_page_flies_what_the_command_films(
         assert (y - camera.y) * scale == pytest.approx(0, abs=0.5)
 
 
-def test_points_are_clicked_and_typed_and_give_the_command(page: Page, server: Server) -> None:
+def test_points_are_tapped_and_searched_and_give_the_command(page: Page, server: Server) -> None:
     show(page, server, ROME)
     page.click("#fly")
     page.until(OPEN)
-    assert points(page) == ["Here (41.90, 12.49)"]
+    assert points(page) == ["Here 41.9° N, 12.49° E"]
     assert page.run(f"{part('go')}.disabled")
     page.drag((700, 300), (700, 300))
-    add(page, "-33.9, −70.5")
-    add(page, "nile")
-    page.until("document.querySelectorAll('#flight li').length === 4")
-    assert points(page)[2:] == ["-33.90, -70.50", "Nile (31.05, 31.20)"]
+    add(page, "33.9 S, 70.5 W")
+    add(page, "bern")
+    assert re.fullmatch(r"4\d\.\d+° N, 1\d\.\d+° E", points(page)[1])
+    assert points(page)[2:] == ["33.9° S, 70.5° W", "Bern Switzerland"]
+    assert page.run("document.activeElement.dataset.part") == "add"
     assert not page.run(f"{part('go')}.disabled")
     page.click("#flight li:nth-child(3) button")
     page.until("document.querySelectorAll('#flight li').length === 3")
@@ -121,21 +130,85 @@ def test_points_are_clicked_and_typed_and_give_the_command(page: Page, server: S
     plan = read_plan(args)
     assert plan.altitudes == (400_000, 5_000)
     assert plan.points[0] == pytest.approx((12.49, 41.9), abs=1e-4)
-    assert plan.points[2] == pytest.approx((31.2, 31.05), abs=1e-4)
+    assert plan.points[2] == pytest.approx((7.45, 46.95), abs=1e-4)
+    page.key("n")
+    page.until("!location.hash.endsWith('seed=7')")
+    seed = page.run("document.querySelector('#seed').value")
+    assert page.run(f"{part('command')}.textContent").endswith(f"--seed {seed}")
     page.key("Escape")
     page.until(f"!({OPEN})")
     assert not page.run("document.querySelector('#map path')")
     assert page.complaints == []
 
 
-@pytest.mark.parametrize("text", ["91, 7", "nowhere at all", "7", ""])
-def test_what_is_no_place_is_refused_with_a_sentence(page: Page, server: Server, text: str) -> None:
+def test_the_search_says_what_it_is_for(page: Page, server: Server) -> None:
+    show(page, server, ROME)
+    words = "[...['placeholder', 'ariaLabel']].map((name) => document.querySelector('#find')[name])"
+    looking = page.run(words)
+    page.key("f")
+    page.until(OPEN)
+    assert page.run(words) == ["Next point: place or coordinates"] * 2
+    page.key("Escape")
+    page.until(f"!({OPEN})")
+    assert page.run(words) == looking
+    assert page.run("document.activeElement.id") == "fly"
+
+
+def test_escape_closes_what_lies_on_top(page: Page, server: Server) -> None:
     show(page, server, ROME)
     page.key("f")
     page.until(OPEN)
-    add(page, text)
-    assert "known place" in page.until(f"{part('error')}.textContent")
-    assert len(points(page)) == 1
+    page.key("?")
+    page.until("document.querySelector('#about').open")
+    page.key("Escape")
+    page.until("!document.querySelector('#about').open")
+    page.key("/")
+    page.until("document.querySelector('#search.open')")
+    page.key("Escape")
+    page.until("!document.querySelector('#search.open')")
+    assert page.run(OPEN)
+    page.run(f"{part('from')}.focus()")
+    page.key("Escape")
+    page.until(f"!({OPEN})")
+
+
+@pytest.mark.parametrize("longitude", [190, -170])
+def test_points_and_path_lie_on_the_copy_of_the_world_that_is_seen(
+    page: Page, server: Server, longitude: int
+) -> None:
+    page.open(f"{server.root}#5/-17/{longitude}/seed=7")
+    page.until("document.querySelector('#folded')?.textContent === 'World 7'")
+    page.key("f")
+    page.until(OPEN)
+    add(page, "-16, 178")
+    add(page, "-20, -172")
+    boxes = page.run(
+        "[...document.querySelectorAll('#map path')].map((path) => path.getBoundingClientRect())"
+        ".map(({ left, right, top, bottom }) => [left, right, top, bottom])"
+    )
+    assert len(boxes) == 4
+    for left, right, top, bottom in boxes:
+        assert 0 < left < right < DESKTOP[0]
+        assert 0 < top < bottom < DESKTOP[1]
+
+
+@pytest.mark.parametrize("size", [(390, 844), (844, 390), DESKTOP])
+def test_a_point_that_is_out_of_view_is_brought_beside_the_panel(
+    page: Page, server: Server, size: tuple[int, int]
+) -> None:
+    page.viewport(*size, phone=size != DESKTOP)
+    show(page, server, ROME)
+    page.run("document.querySelector('#fly').click()")
+    page.until(OPEN)
+    add(page, "Tokyo")
+    covered = page.run(
+        "[...document.querySelectorAll('#map path')].filter((path) => {"
+        "  const dot = path.getBoundingClientRect();"
+        "  const panel = document.querySelector('#flight').getBoundingClientRect();"
+        "  return dot.left < 0 || dot.top < 0 || dot.right > innerWidth || dot.bottom > innerHeight"
+        "    || (dot.right > panel.left && dot.bottom > panel.top); }).length"
+    )
+    assert covered == 0
 
 
 def test_a_flight_asks_for_tiles_in_the_order_of_its_way_and_lands(
@@ -159,6 +232,9 @@ def test_a_flight_asks_for_tiles_in_the_order_of_its_way_and_lands(
     assert firsts == sorted(firsts)
     assert page.run("location.hash").startswith("#10/42.30")
     page.until("document.querySelector('#flight-view').hidden")
+    assert "undefined" not in page.run("document.body.innerText")
+    page.run("history.back()")
+    page.until("location.hash.startsWith('#7/')")
     assert page.complaints == []
 
 
@@ -174,7 +250,11 @@ def test_a_flight_waits_for_its_tiles_and_stops_where_it_is(
     choose(page, "to", 10)
     server.set(delay=0.6)
     page.click("#flight [data-part=go]")
-    page.until("document.querySelector('#flight-caption').textContent.includes('tiles ahead')")
+    caption = "document.querySelector('#flight-caption').textContent"
+    page.until(f"/^Making [1-9]\\d* tiles? ahead/.test({caption})")
+    assert page.run("document.querySelector('#credit').checkVisibility({visibilityProperty: true})")
+    page.key("n")
+    page.key("+")
     if how == "Escape":
         page.key("Escape")
     else:
@@ -182,6 +262,7 @@ def test_a_flight_waits_for_its_tiles_and_stops_where_it_is(
     page.until(f"!{FLYING}")
     server.set()
     assert page.run("location.hash").startswith("#7/41.9")
+    assert page.run("location.hash").endswith(f"seed={seed}")
     page.until(SETTLED)
     assert page.complaints == []
 
@@ -201,28 +282,29 @@ def test_reduced_motion_is_offered_a_flight_and_told(page: Page, server: Server)
         page.send("Emulation.setEmulatedMedia", features=[])
 
 
-@pytest.mark.parametrize("size", [PHONE, (320, 568), (844, 390)])
-def test_the_panel_fits_a_phone(page: Page, server: Server, size: tuple[int, int]) -> None:
-    page.viewport(*size, phone=True)
+def test_the_panel_fits_every_screen(page: Page, server: Server) -> None:
     show(page, server, ROME)
-    page.click("#fly")
+    page.key("f")
     page.until(OPEN)
     add(page, "42.3, 12.9")
-    page.until("document.querySelectorAll('#flight li').length === 2")
-    page.run("document.querySelector('#flight details').open = true")
+    add(page, "Sankt Petersburg")
     box = "document.querySelector('#flight').getBoundingClientRect()"
-    assert page.run(f"{box}.left") >= 0
-    assert page.run(f"{box}.right") <= size[0]
-    assert page.run(f"{box}.bottom") <= size[1]
-    assert page.run("document.scrollingElement.scrollWidth") <= size[0]
-    heights = page.run(
-        "[...document.querySelectorAll('#flight button, #flight input, #flight select')]"
-        ".map((node) => node.getBoundingClientRect().height)"
-    )
-    assert len(heights) == 9
-    assert min(heights) >= 44
-    page.run("document.querySelector('#flight [data-part=copy]').scrollIntoView()")
-    assert page.run("document.querySelector('#flight').scrollWidth") <= page.run(f"{box}.width")
+    for width, height in SIZES:
+        page.viewport(width, height, phone=width < 900)
+        page.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        for unfolded in ("false", "true"):
+            page.run(f"document.querySelector('#flight details').open = {unfolded}")
+            assert page.run(CLASHES) == [], (width, height)
+            assert page.run("document.querySelector('#flight').scrollWidth") <= page.run(
+                f"{box}.width"
+            )
+            go = page.run(f"{part('go')}.getBoundingClientRect().bottom")
+            assert go <= page.run(f"{box}.bottom")
+        page.run("document.querySelector('#fold').ariaExpanded === 'false' && fold.click()")
+        assert page.run(CLASHES) == [], (width, height)
+        page.run(f"{part('copy')}.scrollIntoView()")
+        assert page.run(f"{part('copy')}.getBoundingClientRect().bottom") <= height
+        page.run("document.querySelector('#flight').scrollTop = 0")
 
 
 STILL = """Promise.all(['flyview', 'loader'].map((name) => import(`/static/web/${name}.js`)))

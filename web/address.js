@@ -1,22 +1,21 @@
 // The view in the URL: "#13/41.90000/12.49000/seed=7" and, while two worlds are compared,
 // "/vs=8/split=0.35" after it.
 
+import { clamp, wrapLongitude } from "./numbers.js";
 import { parseSeed } from "./seed.js";
 
 const LATEST_LATITUDE = 85.06;
 const PAUSE = 250; // milliseconds without a change before the URL is rewritten
-
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
 // Enough decimals for a tenth of a pixel at this zoom.
 function decimals(zoom) {
   return clamp(Math.ceil(Math.log10((256 * 2 ** zoom) / 360)) + 1, 2, 8);
 }
 
-export function formatView(view) {
+function formatView(view) {
   const digits = decimals(view.zoom);
-  const lng = ((((view.lng + 180) % 360) + 360) % 360) - 180;
-  const parts = [view.zoom, view.lat.toFixed(digits), lng.toFixed(digits), `seed=${view.seed}`];
+  const [lat, lng] = [view.lat, wrapLongitude(view.lng)].map((angle) => angle.toFixed(digits));
+  const parts = [view.zoom, lat, lng, `seed=${view.seed}`];
   if (view.other !== null) parts.push(`vs=${view.other}`, `split=${view.split.toFixed(3)}`);
   return `#${parts.join("/")}`;
 }

@@ -5,7 +5,7 @@ import { Flying } from "./fly.js";
 import { listenToKeys } from "./keys.js";
 import { WorldLayer } from "./layer.js";
 import { TileLoader } from "./loader.js";
-import { copyLink, element, foldPanel, narrow, toast } from "./page.js";
+import { copy, element, foldPanel, narrow, toast } from "./page.js";
 import { Pictures } from "./pictures.js";
 import { PLACES } from "./places.js";
 import { Readout } from "./readout.js";
@@ -83,9 +83,14 @@ class Viewer {
     left.addTo(this.map);
     this.apply(view);
     this.readout = new Readout(this.map, element("readout"));
+    this.search = new Search(element("search"), this.places, (place) => {
+      if (this.flying.open) this.flying.add(place);
+      else this.goTo(place);
+    });
     this.flying = new Flying(this.map, services, {
       seed: () => left.worldSeed(),
-      land: (place) => this.goTo(place),
+      land: (view) => this.moveTo(view),
+      search: this.search,
       calm: calmMotion,
     });
     this.listen();
@@ -160,18 +165,29 @@ class Viewer {
     toast(`${this.same()} So this is zoom ${zoom}${nearest ? `: ${nearest.name.toLowerCase()}` : ""}.`, 6);
   }
 
+  moveTo({ lat, lng, zoom }) {
+    if (narrow.matches) this.setFold(false);
+    this.jump(() => this.map.setView([lat, lng], zoom, { animate: false }));
+    element("map").focus({ preventScroll: true });
+  }
+
   // A place chosen in the search; coordinates keep the zoom where it is deep.
   goTo({ name, lat, lng, zoom }) {
-    if (narrow.matches) this.setFold(false);
     const depth = zoom ?? Math.max(this.map.getZoom(), DEEP);
-    this.jump(() => this.map.setView([lat, lng], depth, { animate: false }));
-    element("map").focus({ preventScroll: true });
+    this.moveTo({ lat, lng, zoom: depth });
     toast(depth > this.baseZoom ? `${name}: the position is Earth’s, the ground is invented.` : name, 5);
   }
 
-  copy() {
+  async copy() {
     this.address.flush();
-    copyLink();
+    const { href } = location;
+    if (await copy(href)) toast("Link to this view copied");
+    else toast(`Copy the address from the address bar: ${href}`, 12);
+  }
+
+  fly() {
+    if (narrow.matches) this.setFold(false);
+    this.flying.toggle();
   }
 
   // Writes the worlds' numbers wherever the page shows them.
@@ -188,6 +204,7 @@ class Viewer {
     document.title = both ? `Worlds ${a} and ${b} · Elsewhere` : `World ${a} · Elsewhere`;
     element("divider").querySelector(".tag-left").textContent = `World ${a}`;
     element("divider").querySelector(".tag-right").textContent = `World ${b}`;
+    this.flying?.refresh();
   }
 
   makeStatus(loader) {
@@ -237,9 +254,8 @@ class Viewer {
   }
 
   listen() {
-    const { map } = this;
+    const { map, search, flying } = this;
     this.setFold = foldPanel();
-    const search = new Search(element("search"), this.places, (place) => this.goTo(place));
     map.on("moveend", () => this.address.touch());
     map.on("dragstart", () => narrow.matches && this.setFold(false));
     const zooms = () => {
@@ -255,6 +271,7 @@ class Viewer {
       "zoom-out": () => map.zoomOut(1),
       go: () => (search.isOpen ? search.close() : search.open()),
       compare: toggle,
+      fly: () => this.fly(),
       "stop-compare": () => this.compare(false),
       copy: () => this.copy(),
       ask: () => about.showModal(),
@@ -268,10 +285,14 @@ class Viewer {
       c: toggle,
       g: () => search.open(),
       "/": () => search.open(),
-      f: () => this.flying.toggle(),
+      f: () => this.fly(),
       l: () => this.copy(),
       "?": () => about.showModal(),
-      Escape: () => (search.isOpen ? search.close() : this.compare(false)),
+      Escape: () => {
+        if (search.isOpen) search.close();
+        else if (flying.open) flying.close();
+        else this.compare(false);
+      },
     };
     listenToKeys(map, keys, () => calmMotion.matches);
   }

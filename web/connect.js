@@ -1,6 +1,6 @@
 // The page on connecting clients: one card each, with this server's addresses of one world.
 
-import { element, toast } from "./page.js";
+import { copy, element, toast } from "./page.js";
 import { parseSeed } from "./seed.js";
 import { WorldControl } from "./world.js";
 
@@ -20,20 +20,6 @@ async function firstSeed() {
     return parseSeed((await response.json()).seed);
   } catch {
     return "0";
-  }
-}
-
-// Copies a text; where the browser allows no clipboard (plain HTTP), selects it at least.
-async function copy(text, place) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    const range = document.createRange();
-    range.selectNodeContents(place);
-    getSelection().removeAllRanges();
-    getSelection().addRange(range);
-    return document.execCommand("copy");
   }
 }
 

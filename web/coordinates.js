@@ -1,5 +1,7 @@
 // Coordinates as people write them: "46.5, 7.6", "46,5 7,6", "46°30'N 7°36'E", "7.6 E 46.5 N".
 
+import { wrapLongitude } from "./numbers.js";
+
 const NUMBER = String.raw`\d+(?:[.,]\d+)?`;
 const DEGREES = String.raw`([+-]?${NUMBER})\s*°?`;
 const MARKED = String.raw`${DEGREES}(?:\s*(${NUMBER})\s*')?(?:\s*(${NUMBER})\s*")?`;
@@ -62,11 +64,11 @@ export function parseCoordinates(text) {
   const swapped = first.axis === "longitude" || second.axis === "latitude";
   const [lat, lng] = swapped ? [second.value, first.value] : [first.value, second.value];
   check(lat, lng);
-  return { lat, lng: Math.abs(lng) > 180 ? lng - 360 * Math.sign(lng) : lng };
+  return { lat, lng: Math.abs(lng) > 180 ? wrapLongitude(lng) : lng };
 }
 
-export function formatCoordinates({ lat, lng }) {
+export function formatCoordinates({ lat, lng }, decimals = 5) {
   const angle = (value, letters) =>
-    `${Number(Math.abs(value).toFixed(5))}° ${letters[value < 0 ? 1 : 0]}`;
+    `${Number(Math.abs(value).toFixed(decimals))}° ${letters[value < 0 ? 1 : 0]}`;
   return `${angle(lat, "NS")}, ${angle(lng, "EW")}`;
 }

@@ -1,6 +1,8 @@
 // Where the camera of a flight is at which moment: the same flight as `elsewhere fly` films
 // (tileserver/flying/), in the same words.
 
+import { clamp } from "./numbers.js";
+
 const EARTH_RADIUS = 6_378_137; // metres
 const EQUATOR = 2 * Math.PI * EARTH_RADIUS;
 const MAP_LATITUDE = 84; // a track nearer to a pole than this goes round it on this parallel
@@ -12,8 +14,6 @@ const OCTAVES_PER_SECOND = 0.75;
 const RAMP_SECONDS = 2;
 const FADE = 0.5; // octaves over which one zoom gives way to the next
 const LAST_ZOOM = 15;
-
-export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
 const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 const cross = (a, b) => [

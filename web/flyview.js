@@ -29,6 +29,12 @@ class Ahead {
     return Boolean(this.#tiles.get(keyOf(coords))?.settled);
   }
 
+  // How many tiles are not there yet that are due within some seconds.
+  missing(seconds) {
+    const late = ({ settled, due }) => !settled && due <= seconds;
+    return [...this.#tiles.values()].filter(late).length;
+  }
+
   // wanted: key -> { coords, due }; what is under way and not wanted any more is given up.
   ask(wanted) {
     for (const [key, tile] of this.#tiles) {
@@ -88,7 +94,8 @@ export class FlightView {
   #rate = 0;
   #time = 0;
 
-  // onFrame({ camera, share, waiting }) hears of every frame, onEnd(camera) of the end.
+  // onFrame({ camera, missing }) hears of every frame, with the number of tiles that it waits for;
+  // onEnd(camera) of the end.
   constructor(canvas, services, { flight, seed, onFrame, onEnd }) {
     this.#canvas = canvas;
     this.flight = flight;
@@ -128,7 +135,7 @@ export class FlightView {
     const camera = this.camera();
     if (ready !== 0) this.#canvas.classList.add("shown");
     this.#draw(camera);
-    this.onFrame({ camera, share: this.#time / this.flight.seconds, waiting: wish < 0.5 });
+    this.onFrame({ camera, missing: wish < 0.5 ? this.#ahead.missing(NEAR) : 0 });
     if (this.#time >= this.flight.seconds) this.stop();
     else this.#frame = requestAnimationFrame((next) => this.#step(next));
   }
@@ -203,7 +210,7 @@ export class FlightView {
         tiles.push({ column, row, ...this.#nearest({ z: zoom, x, y: rows[0] + row }) });
       }
     }
-    const [name] = [[zoom, columns, rows, tiles.map(({ up }) => up)].join(" ")];
+    const name = [zoom, columns, rows, tiles.map(({ up }) => up)].join(" ");
     if (sheet.dataset.shows === name) return sheet;
     sheet.dataset.shows = name;
     Object.assign(sheet, { width: wide * 256, height: high * 256 });

@@ -18,7 +18,7 @@ export function fold(text) {
 const words = (text) => fold(text).replace(/[\s|]+/g, " ").trim();
 const regions = new Intl.DisplayNames(["en"], { type: "region" });
 
-export class Gazetteer {
+class Gazetteer {
   #lines;
   #text;
   #starts = [];

@@ -1,4 +1,4 @@
-// The page's furniture: short messages, the link to this view, the panel.
+// The page's furniture: short messages, copies, the panel.
 
 export const element = (id) => document.getElementById(id);
 export const narrow = matchMedia("(max-width: 640px), (max-height: 520px)");
@@ -13,13 +13,20 @@ export function toast(text, seconds = 4) {
   toastTimer = setTimeout(() => box.classList.remove("shown"), seconds * 1000);
 }
 
-// Copies the address of what is shown now.
-export async function copyLink() {
+// Says something to screen readers only.
+export function say(text) {
+  element("live").textContent = text;
+}
+
+// Copies a text; where the browser allows no clipboard (plain HTTP), selects what shows it.
+export async function copy(text, place = null) {
   try {
-    await navigator.clipboard.writeText(location.href);
-    toast("Link to this view copied");
+    await navigator.clipboard.writeText(text);
+    return true;
   } catch {
-    toast(`Copy the address from the address bar: ${location.href}`, 12);
+    if (!place) return false;
+    getSelection().selectAllChildren(place);
+    return document.execCommand("copy");
   }
 }
 

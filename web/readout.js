@@ -20,7 +20,7 @@ export function formatLength(metres) {
 }
 
 // The longest round length that a bar of at most `pixels` can show.
-export function scaleBar(resolution, pixels) {
+function scaleBar(resolution, pixels) {
   const longest = resolution * pixels;
   const power = 10 ** Math.floor(Math.log10(longest));
   const metres = [5, 2, 1].find((digit) => digit * power <= longest) * power;
@@ -28,13 +28,13 @@ export function scaleBar(resolution, pixels) {
 }
 
 // The cascade when the server does not say: base map to 5, a stage at every odd zoom after it.
-export function usualStages() {
+function usualStages() {
   const kind = (zoom) => (zoom <= 5 ? "base map" : zoom % 2 ? "stage" : "average");
   return Array.from({ length: LAST_ZOOM + 1 }, (_, zoom) => ({ zoom, kind: kind(zoom) }));
 }
 
 // One short sentence on what makes the tiles of this zoom.
-export function explain(stages, zoom) {
+function explain(stages, zoom) {
   const last = Math.max(...stages.map((stage) => stage.zoom));
   if (zoom > last) return `Invented: zoom ${last}, enlarged`;
   const kind = kindAt(stages, zoom);

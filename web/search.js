@@ -36,7 +36,7 @@ export class Search {
     this.#note = form.querySelector(".note");
     this.#views = views;
     this.#goTo = goTo;
-    if (!views) this.#field.placeholder = "Latitude, longitude";
+    this.aim("");
     this.#field.addEventListener("input", () => this.#update());
     this.#field.addEventListener("focus", () => this.open());
     this.#field.addEventListener("keydown", (event) => this.#key(event));
@@ -53,6 +53,15 @@ export class Search {
     });
     // A press on the list must not take the focus from the field before the click arrives.
     this.#list.addEventListener("pointerdown", (event) => event.preventDefault());
+  }
+
+  // Says what a place is looked for, as in "Next point"; "" for looking at it.
+  aim(purpose) {
+    const what = this.#views ? "place or coordinates" : "latitude, longitude";
+    const text = purpose ? `${purpose}: ${what}` : what[0].toUpperCase() + what.slice(1);
+    this.#field.placeholder = text;
+    this.#field.setAttribute("aria-label", purpose ? text : `Search: ${what}`);
+    this.close();
   }
 
   get isOpen() {

@@ -3,7 +3,7 @@
 const CALM = 350; // milliseconds of work before anything is said
 const QUIET = 2500; // milliseconds between sentences for a screen reader
 
-const tiles = (count) => (count === 1 ? "1 tile" : `${count} tiles`);
+export const tiles = (count) => (count === 1 ? "1 tile" : `${count} tiles`);
 
 export class Status {
   #loader;
