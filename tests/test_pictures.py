@@ -10,10 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from generator.notice import NOTICE
 from generator.tile import MAX_ZOOM, Tile
 from tests.fakes import draw as pattern
 from tests.test_endpoints import Site, on_site, site
-from tileserver.encode import NOTICE, encode_png
+from tileserver.encode import encode_png
 from tileserver.errors import UnavailableError
 from tileserver.making import pictures as module
 from tileserver.making.jobs import Ask

@@ -79,7 +79,7 @@ async def test_the_pages_own_files_are_no_places(here: Site) -> None:
 
 def test_a_cached_only_server_shows_what_is_stored(tmp_path: Path) -> None:
     async def check(client: httpx.AsyncClient) -> None:
-        path = "/static/7.4,46.9,4/300x200.png"
+        path = "/static/7.4,46.9,7/300x200.png"
         refused = await client.get(path)
         assert (refused.status_code, "makes none on request" in refused.text) == (404, True)
         made = await client.get(path, headers=KEY)
