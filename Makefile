@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3 python
 
 # The quick tests run side by side, a file in one process, each process with one thread.
-SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile
+SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SLOWEST = --durations 10
 
 FLAGS = $(if $(SEED),--seed '$(SEED)') $(if $(CACHE),--cache '$(CACHE)')
