@@ -49,6 +49,7 @@ def test_ten_pictures_with_place_licence_and_credit_are_cut(package, tmp_path):
         assert (picture.width, picture.height) == (1024, 1024)
 
 
+@pytest.mark.slow
 def test_a_bank_is_built_of_the_pictures_and_nothing_is_left_behind(package, tmp_path):
     weights = tiny_weights(tmp_path / "tiny.safetensors")
     county.cut(county.read(package), tmp_path / "pictures")

@@ -49,6 +49,7 @@ def test_residual_and_parent_give_the_child_back_up_to_what_is_pinned(data):
     assert difference < (base - child).abs().mean()
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_to_the_step(data, tmp_path):
     whole, samples = make(data)
     (tmp_path / "whole").mkdir()
