@@ -155,7 +155,7 @@ def _bench_server(args: argparse.Namespace) -> int:
         if value is not None
         for word in (f"--{name}", str(value))
     ]
-    say("Measuring a server with a cache of its own; this takes about two minutes")
+    say("Measuring a server with a cache of its own; this takes two to seven minutes")
     command = [sys.executable, "-m", "tileserver", "serve", *flags]
     if args.views:
         with websites.fresh(command) as (address, _):
