@@ -70,7 +70,7 @@ NONE = {"perceptual": 0, "adversarial": 0}
 @pytest.mark.parametrize(
     ("scores", "lowered"),
     [
-        ({}, ("pixels",)),
+        pytest.param({}, ("pixels",), marks=pytest.mark.slow),
         ({"perceptual": 2, "adversarial": 1}, ("perceptual", "critic")),
     ],
 )
