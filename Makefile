@@ -10,8 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The first of these that is new enough makes the environment; PYTHON= names another.
 PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3 python
 
-# The quick tests run four files at a time, each process with one thread: some wait more than they compute.
-SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
+# The quick tests run side by side, a file in one process, each process with one thread.
+SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SLOWEST = --durations 10
 
 FLAGS = $(if $(SEED),--seed '$(SEED)') $(if $(CACHE),--cache '$(CACHE)')

@@ -228,7 +228,7 @@ MOMENTS = (0.5, 1.5, 3.0, 6.0, 10.0)
 def test_every_command_ends_with_one_line_at_any_moment(
     run: Run, tmp_path: Path, command: str
 ) -> None:
-    picture = Image.fromarray(draw(0, Tile(9, 1, 2))).resize((512, 512))
+    picture = Image.fromarray(draw(0, Tile(9, 1, 2))).resize((1024, 1024))
     (tmp_path / "photos" / "wood").mkdir(parents=True)
     for path in ("in.png", "photos/wood/a.png", "photos/wood/b.png"):
         picture.save(tmp_path / path)
