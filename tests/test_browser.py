@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from generator.tile import Tile
-from tests.browser import Page, chromium, find_chromium
+from tests.browser import Page
 from tests.look import CLASHES, SETTLED, VOID, assert_shows, bare, field, show, tiles
 from tests.viewed import Server, serving
 
@@ -22,15 +22,6 @@ DESKTOP = (1280, 800)
 PHONE = (390, 844)
 ZOOMS = (2, 6, 10, 13, 15)
 SIZES = [(320, 640), (390, 844), (844, 390), (667, 375), (700, 600), (1440, 900)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    path = find_chromium()
-    if path is None:
-        pytest.skip("no Chromium here: install Debian's package 'chromium' to run this test")
-    with chromium(path) as page:
-        yield page
 
 
 @pytest.fixture(scope="module")

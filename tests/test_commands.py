@@ -24,15 +24,6 @@ Capture = pytest.CaptureFixture[str]
 ALPS = ["seed", "--bbox", "6,45.5,12,47.5", "--zooms", "0-7"]
 
 
-@pytest.fixture
-def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
-    fake = FakeRenderer()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ELSEWHERE_CACHE", str(tmp_path / "tiles"))
-    monkeypatch.setattr(commands, "load_world", lambda settings: fake)
-    return fake
-
-
 def test_render_writes_the_tile_of_the_world(renderer: FakeRenderer, tmp_path: Path) -> None:
     assert main(["render", "8/130/90", "-o", "tile.png", "--seed", "5"]) == 0
     maker = Maker(FakeRenderer(), 5)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import Page, chromium, find_chromium
+from tests.browser import Page
 from tests.live import Live, live
 
 READY = "document.body !== null && 'ready' in document.body.dataset"
@@ -19,15 +19,6 @@ CLIENTS = json.loads((Path(__file__).parents[1] / "web" / "clients.json").read_t
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with live(tmp_path_factory.mktemp("connect"), seed=5) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    path = find_chromium()
-    if path is None:
-        pytest.skip("no Chromium here: install Debian's package 'chromium' to run this test")
-    with chromium(path) as page:
-        yield page
 
 
 @pytest.fixture

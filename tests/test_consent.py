@@ -11,7 +11,6 @@ import pytest
 from tests.fakes import FakeRenderer
 from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
-from tileserver.commands import basics as commands
 from tileserver.commands import consent
 
 Capture = pytest.CaptureFixture[str]
@@ -21,18 +20,12 @@ TAKES = r"the box 6,45.5,12,47.5 takes \d+ tiles that are not stored, about 0.0 
 
 
 @pytest.fixture
-def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
+def renderer(renderer: FakeRenderer, monkeypatch: pytest.MonkeyPatch) -> FakeRenderer:
     """Return a renderer beside which these regions are large, but fit."""
-    fake = FakeRenderer()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ELSEWHERE_CACHE", str(tmp_path / "tiles"))
-    monkeypatch.setattr(commands, "load_world", lambda settings: fake)
-    for name in ("seed", "export"):
-        monkeypatch.setattr(f"tileserver.commands.{name}.yield_processor", lambda nice: None)
     monkeypatch.setattr("tileserver.batch.estimate.SAMPLE_SECONDS", 0.0)
     monkeypatch.setattr(consent, "UNASKED_TILES", 5)
     monkeypatch.setattr(consent, "ASK_SECONDS", 0.0)
-    return fake
+    return renderer
 
 
 class Terminal(io.StringIO):

@@ -29,14 +29,13 @@ REGION = Region((6.0, 45.5, 12.0, 47.5), range(7))
 
 
 @pytest.fixture
-def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
-    fake = FakeRenderer()
+def renderer(
+    renderer: FakeRenderer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> FakeRenderer:
+    """Return the renderer of commands that run in a folder which nothing else writes to."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv("ELSEWHERE_CACHE", str(tmp_path / "tiles"))
-    monkeypatch.setattr(commands, "load_world", lambda settings: fake)
-    monkeypatch.setattr(exportcommand, "yield_processor", lambda nice: None)
-    return fake
+    return renderer
 
 
 def test_a_region_is_made_and_written_and_said(renderer: FakeRenderer, capsys: Capture) -> None:

@@ -14,8 +14,6 @@ from PIL import Image
 
 from tests.fakes import FakeRenderer
 from tileserver.cli import main
-from tileserver.commands import basics as commands
-from tileserver.commands import fly as flycommand
 from tileserver.flying import film as filming
 
 ROOT = Path(__file__).parents[1]
@@ -25,14 +23,13 @@ FEW = ["--altitude", "4000km:2000km", "--size", "64x36", "--fps", "5", "--second
 
 
 @pytest.fixture
-def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
-    fake = FakeRenderer()
+def renderer(
+    renderer: FakeRenderer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> FakeRenderer:
+    """Return the renderer of commands that run in a folder which nothing else writes to."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv("ELSEWHERE_CACHE", str(tmp_path / "tiles"))
-    monkeypatch.setattr(commands, "load_world", lambda settings: fake)
-    monkeypatch.setattr(flycommand, "yield_processor", lambda nice: None)
-    return fake
+    return renderer
 
 
 def test_a_film_is_made_and_said(renderer: FakeRenderer, capsys: Capture) -> None:

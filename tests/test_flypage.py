@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from tests.browser import Page, chromium, find_chromium
+from tests.browser import Page
 from tests.look import CLASHES, SETTLED, bare, show
 from tests.viewed import Server, serving
 from tileserver.cli import join_negative, parser
@@ -24,15 +24,6 @@ SIZES = [*PHONES, (660, 600), (700, 600), (1024, 768), (1440, 900)]
 ROME = "7/41.9/12.49/seed=7"
 OPEN = "!document.querySelector('#flight').hidden"
 FLYING = "document.body.classList.contains('flying')"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    path = find_chromium()
-    if path is None:
-        pytest.skip("no Chromium here: install Debian's package 'chromium' to run this test")
-    with chromium(path) as page:
-        yield page
 
 
 @pytest.fixture(scope="module")

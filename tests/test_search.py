@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browser import Page, chromium, find_chromium
+from tests.browser import Page
 from tests.live import Live, live
 
 FOUND = "[...document.querySelectorAll('#found li')].map((option) => option.textContent)"
@@ -20,18 +20,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 @pytest.fixture(scope="module")
-def page(server: Live) -> Iterator[Page]:
-    path = find_chromium()
-    if path is None:
-        pytest.skip("no Chromium here: install Debian's package 'chromium' to run this test")
-    with chromium(path) as page:
-        page.viewport(1280, 800)
-        page.open(f"{server.root}#3/24/8/seed=7")
-        page.until("document.querySelector('#folded')?.textContent === 'World 7'")
-        page.run("import('/static/web/coordinates.js').then((module) => { window.c = module; })")
-        page.run("import('/static/web/gazetteer.js').then((module) => { window.g = module; })")
-        page.run("g.loadGazetteer().then((names) => { window.names = names; })")
-        yield page
+def page(server: Live, browser: Page) -> Page:
+    browser.viewport(1280, 800)
+    browser.open(f"{server.root}#3/24/8/seed=7")
+    browser.until("document.querySelector('#folded')?.textContent === 'World 7'")
+    browser.run("import('/static/web/coordinates.js').then((module) => { window.c = module; })")
+    browser.run("import('/static/web/gazetteer.js').then((module) => { window.g = module; })")
+    browser.run("g.loadGazetteer().then((names) => { window.names = names; })")
+    return browser
 
 
 def parse(page: Page, text: str) -> list[float] | str | None:

@@ -14,7 +14,6 @@ from tileserver.batch import seed
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
-from tileserver.commands import basics as commands
 from tileserver.commands import consent
 from tileserver.commands import seed as seedcommand
 from tileserver.making.maker import Maker
@@ -26,16 +25,6 @@ POLYGON = {
     "type": "Polygon",
     "coordinates": [[[6, 45.5], [12, 45.5], [12, 47.5], [6, 45.5]]],
 }
-
-
-@pytest.fixture
-def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
-    fake = FakeRenderer()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ELSEWHERE_CACHE", str(tmp_path / "tiles"))
-    monkeypatch.setattr(commands, "load_world", lambda settings: fake)
-    monkeypatch.setattr(seedcommand, "yield_processor", lambda nice: None)
-    return fake
 
 
 def test_seeding_makes_the_region_and_says_so(renderer: FakeRenderer, capsys: Capture) -> None:

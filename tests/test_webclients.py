@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.browser import Page, chromium, find_chromium
+from tests.browser import Page, chromium
 from tests.fakes import FakeRenderer
 from tests.live import Live, live
 from tests.test_clients import filled, run, snippet
@@ -61,11 +61,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    path = find_chromium()
-    if path is None:
-        pytest.skip("no Chromium here: install Debian's package 'chromium' to run this test")
-    with chromium(path, WEBGL) as page:
+def browser(chromium_path: str) -> Iterator[Page]:
+    with chromium(chromium_path, WEBGL) as page:
         page.viewport(SIDE, SIDE)
         yield page
 

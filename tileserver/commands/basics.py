@@ -18,6 +18,7 @@ from generator.rasterwrite import create_picture
 from generator.tile import TILE_SIZE, Tile
 from generator.upscalefile import open_upscaling
 from tileserver.batch.geotiff import WORLD_METRES
+from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands import bench as benchmark
 from tileserver.commands import viewbench, webbench, websites
@@ -26,6 +27,7 @@ from tileserver.encode import encode_png
 from tileserver.making.loading import load_renderer
 from tileserver.making.maker import Maker, Pixels
 from tileserver.making.models import Models
+from tileserver.processes.yielding import yield_processor
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,6 +62,17 @@ def open_cache(settings: Settings) -> Iterator[TileCache]:
         yield cache
     finally:
         cache.close()
+
+
+@contextlib.contextmanager
+def open_to_make(settings: Settings) -> Iterator[tuple[TileCache, Claims]]:
+    """Open the cache and the claims on its blocks, and let other processes go first from now on.
+
+    Raises CacheError.
+    """
+    yield_processor(settings.nice)
+    with open_cache(settings) as cache, contextlib.closing(Claims(settings.cache)) as claims:
+        yield cache, claims
 
 
 def render(args: argparse.Namespace) -> int:

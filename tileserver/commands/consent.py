@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tileserver.batch.estimate import Estimate, estimate, tiles_to_make
 from tileserver.batch.progress import duration
@@ -13,11 +12,9 @@ from tileserver.batch.seed import Stored
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands.basics import say
 from tileserver.errors import CacheError, RegionError
+from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
 from tileserver.settings import Settings
-
-if TYPE_CHECKING:
-    from generator.cascade import Renderer
 
 UNASKED_TILES = 15_000
 """Tiles that are made without a look at what they take: 45 minutes on two cores."""
@@ -32,22 +29,25 @@ TYPICAL_BYTES = 75_000
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Tiles of a region that a renderer is about to make. world: of the renderer and the seed."""
+    """Tiles of a region that a maker is about to make and store in a cache."""
 
     settings: Settings
-    renderer: Renderer
+    maker: Maker
     cache: TileCache
-    world: bytes
     region: Region
+
+    @property
+    def stock(self) -> Stored:
+        """Return what the cache holds of the maker's world."""
+        return Stored(self.cache, self.maker.world)
 
     def made(self) -> int:
         """Return how many tiles are to be made, others that come with the region's among them."""
-        return tiles_to_make(self.renderer, self.region, Stored(self.cache, self.world))
+        return tiles_to_make(self.maker.renderer, self.region, self.stock)
 
     def estimate(self) -> Estimate:
         """Return what is left to do, from a few blocks that are made in memory."""
-        stock = Stored(self.cache, self.world)
-        return estimate(self.renderer, self.settings.seed, self.region, stock)
+        return estimate(self.maker.renderer, self.settings.seed, self.region, self.stock)
 
     def room(self) -> tuple[int, str, str]:
         """Return how many bytes may be stored, who says so, and what would help."""
@@ -97,4 +97,7 @@ def _asked(what: str) -> bool:
     if not sys.stdin.isatty():
         raise RegionError(f"{what}; expected --yes for so much, a smaller region or fewer zooms")
     print(f"{what}. Begin? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    yes = sys.stdin.readline().strip().lower() in ("y", "yes")
+    if not yes:
+        say("Nothing was made.")
+    return yes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from generator.world import fingerprint
 from tileserver.batch.archive import About
 from tileserver.batch.export import GEOTIFF, Source, check_target, write
 from tileserver.batch.progress import progress
-from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
@@ -23,7 +21,6 @@ from tileserver.encoding import Encoding
 from tileserver.errors import ExportError
 from tileserver.making.maker import Maker
 from tileserver.making.models import Models
-from tileserver.processes.yielding import yield_processor
 from tileserver.regions.region import Region
 from tileserver.settings import Settings
 
@@ -35,17 +32,11 @@ def export(args: argparse.Namespace) -> int:
     """Write a region to one file of some kind, making the tiles that are not stored."""
     settings, region, path = read_settings(args), read_region(args), Path(args.output)
     check_target(path, region.zooms, args.force)
-    yield_processor(settings.nice)
-    with (
-        commands.open_cache(settings) as cache,
-        contextlib.closing(Claims(settings.cache)) as claims,
-    ):
+    with commands.open_to_make(settings) as (cache, claims):
         maker = None
         if not args.cached:
             maker = Maker(commands.load_for_cache(settings), settings.seed, cache, claims)
-            work = Work(settings, maker.renderer, cache, maker.world, region)
-            if not agreed(work, args.yes, kept=False):
-                say("Nothing was made.")
+            if not agreed(Work(settings, maker, cache, region), args.yes, kept=False):
                 return 2
         world = stored_world(settings, cache) if maker is None else maker.world
         encoding = Encoding.of("png" if path.suffix.lower() in GEOTIFF else args.format)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from tileserver.batch.progress import duration, progress
-from tileserver.cache.claims import Claims
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
@@ -24,7 +23,6 @@ from tileserver.flying.flight import Flight, Plan
 from tileserver.flying.frames import Painter, region
 from tileserver.flying.route import read_route
 from tileserver.making.maker import Maker
-from tileserver.processes.yielding import yield_processor
 from tileserver.regions.region import Region
 from tileserver.settings import Settings
 
@@ -38,20 +36,14 @@ def fly(args: argparse.Namespace) -> int:
     seen = region(flight)
     for note in flight.notes():
         say(note)
-    yield_processor(settings.nice)
-    with (
-        commands.open_cache(settings) as cache,
-        contextlib.closing(Claims(settings.cache)) as claims,
-    ):
-        renderer = commands.load_for_cache(settings)
-        maker = Maker(renderer, settings.seed, cache, claims)
-        work = Work(settings, renderer, cache, maker.world, seen)
+    with commands.open_to_make(settings) as (cache, claims):
+        maker = Maker(commands.load_for_cache(settings), settings.seed, cache, claims)
+        work = Work(settings, maker, cache, seen)
         if args.dry_run:
             print(estimate_text(work.estimate(), seen, settings))
             print(frames_text(flight))
             return 0
         if not agreed(work, args.yes):
-            say("Nothing was made.")
             return 2
         return _make(maker, flight, seen, target, settings)
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from pathlib import Path
 
 from tileserver.batch import seed as seeding
 from tileserver.batch.estimate import Estimate
 from tileserver.batch.progress import duration, progress
 from tileserver.batch.seed import Tally, missing_tiles
-from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
@@ -18,7 +16,6 @@ from tileserver.commands.configtext import read_settings
 from tileserver.commands.consent import Work, agreed
 from tileserver.errors import RegionError
 from tileserver.making.maker import Maker
-from tileserver.processes.yielding import yield_processor
 from tileserver.regions.polygonfile import read_polygon
 from tileserver.regions.region import Region
 from tileserver.settings import Settings
@@ -42,19 +39,13 @@ def read_region(args: argparse.Namespace) -> Region:
 def seed(args: argparse.Namespace) -> int:
     """Make every tile of a region, or only say what that would take."""
     settings, region = read_settings(args), read_region(args)
-    yield_processor(settings.nice)
-    with (
-        commands.open_cache(settings) as cache,
-        contextlib.closing(Claims(settings.cache)) as claims,
-    ):
-        renderer = commands.load_for_cache(settings)
-        maker = Maker(renderer, settings.seed, cache, claims)
-        work = Work(settings, renderer, cache, maker.world, region)
+    with commands.open_to_make(settings) as (cache, claims):
+        maker = Maker(commands.load_for_cache(settings), settings.seed, cache, claims)
+        work = Work(settings, maker, cache, region)
         if args.dry_run:
             print(estimate_text(work.estimate(), region, settings))
             return 0
         if not agreed(work, args.yes):
-            say("Nothing was made.")
             return 2
         if not args.no_pin:
             cache.pin(maker.world, region.bbox, region.zooms)
