@@ -6,7 +6,7 @@ longitude, latitude
     Degrees on the sphere, WGS 84 order (x, y); east and north are positive.
 tile (z, x, y)
     Cell of the Web Mercator grid (EPSG:3857, "XYZ"): 2**z columns and rows, x grows eastwards from
-    180 degrees W, y grows southwards from 85.0511 degrees N. See `generator.tile`.
+    180 degrees W, y grows southwards from 85.0511 degrees N. See `generator.grid.tile`.
 world pixel (zoom, X, Y)
     Pixel of the whole world drawn at one zoom, 256 * 2**zoom wide and high. Tile (z, x, y) covers
     X in [256 x, 256 x + 256) and Y likewise. X is taken modulo the width (the dateline is no
@@ -16,12 +16,13 @@ parent pixel
     pixels. A stage reads a rectangle of parent pixels, its core plus a margin on each side.
 noise cell (seed, level, X, Y, channel)
     Address of one standard normal number; X and Y are world pixels of zoom `level`, Y may be
-    negative or beyond the map. See `generator.noise`.
+    negative or beyond the map. See `generator.grid.noise`.
 source pixel (column, row)
     Pixel of an equirectangular base map: columns are linear in longitude from 180 degrees W, rows
-    linear in latitude from 90 degrees N. See `generator.basemap`.
+    linear in latitude from 90 degrees N. See `generator.base.basemap`.
 image pixel (column, row)
-    Pixel of a user's own picture, which has edges and no place on the grid. See `generator.raster`.
+    Pixel of a user's own picture, which has edges and no place on the grid. See
+    `generator.rasters`.
 
 Arrays of pixels are uint8 [height, width, 3], RGB, north up. A world is (seed, base map digest,
 model digest); a seed is an integer in [0, 2**64).
@@ -35,7 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from generator.cascade import Cascade
+    from generator.cascade.cascade import Cascade
 
 __all__ = ["load"]
 
@@ -56,12 +57,12 @@ def load(
     *,
     tone: str | None = None,
 ) -> Cascade:
-    """Load a cascade ready to compute: see `generator.loading.load`."""
-    from generator.basemap import BaseMap
+    """Load a cascade ready to compute: see `generator.cascade.loading.load`."""
+    from generator.base.basemap import BaseMap
 
     # Before torch and the weights are loaded, which takes seconds.
     BaseMap.check(base)
     # Imported here, so that addresses and errors can be used without loading torch.
-    from generator.loading import load as load_cascade
+    from generator.cascade.loading import load as load_cascade
 
     return load_cascade(base, weights, steps, threads, device, memory, tone=tone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tileserver.cache.store import HEAD
 from tileserver.cache.tilecache import TileCache
 from tileserver.regions.tileid import tile_id

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.caches import WORLD
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheFullError

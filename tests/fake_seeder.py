@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from generator import stopping
-from generator.block import Block
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer, Pixels
 from tileserver.cli import main
 from tileserver.commands import basics as commands

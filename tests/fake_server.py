@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from generator.errors import WeightsError
+from generator.grid.errors import WeightsError
 from tests.fakes import FakeRenderer
 from tileserver import logs
 from tileserver.processes.supervisor import serve

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.block import Block
-from generator.tile import TILE_SIZE, Tile
-from generator.world import fingerprint
+from generator.grid.block import Block
+from generator.grid.tile import TILE_SIZE, Tile
+from generator.grid.world import fingerprint
 
 Pixels = NDArray[np.uint8]
 

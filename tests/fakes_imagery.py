@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator import basemap, bluemarble, checkpoint
-from generator.config import LayoutConfig, SamplerConfig
+from generator.base import basemap, bluemarble
+from generator.cascade import checkpoint
 from generator.imagery.sources import Decoded, Source
 from generator.memory.building import tonematch
+from generator.nets.config import LayoutConfig, SamplerConfig
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from tests.fakes_memory import ground

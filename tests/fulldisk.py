@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.caches import WORLD, age, fill, payload, row
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError, CacheFullError

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from generator.block import Block
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer, Pixels
 from tileserver.cache.tilecache import TileCache
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from generator import checkpoint
-from generator.config import PRESETS, LayoutConfig, SamplerConfig
+from generator.cascade import checkpoint
 from generator.memory import Bank
+from generator.nets.config import PRESETS, LayoutConfig, SamplerConfig
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from tests.fakes_memory import synthetic_bank

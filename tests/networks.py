@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from generator.build import AnyNetwork, build
-from generator.config import PRESETS, AnyConfig
+from generator.nets.build import AnyNetwork, build
+from generator.nets.config import PRESETS, AnyConfig
 
 
 def tiny_network(seed: int = 0, preset: str | AnyConfig = "exact-tiny") -> AnyNetwork:

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from generator import checkpoint
-from generator.basemap import BaseMap
-from generator.cascade import Cascade
-from generator.config import SamplerConfig
+from generator.base.basemap import BaseMap
+from generator.cascade import checkpoint
+from generator.cascade.cascade import Cascade
+from generator.nets.config import SamplerConfig
 from tests.networks import tiny_network
 
 SEA, LAND, DESERT = (5, 20, 70), (60, 90, 40), (225, 180, 120)

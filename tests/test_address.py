@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.errors import TileError
-from generator.tile import Tile
+from generator.grid.errors import TileError
+from generator.grid.tile import Tile
 from tileserver.address import Address, match_address, parse_address, version_of
 from tileserver.encoding import Encoding
 from tileserver.errors import BadRequestError

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from generator.block import Block
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tileserver.errors import BudgetError, UnavailableError
 from tileserver.making import admission as module
 from tileserver.making.admission import Admission

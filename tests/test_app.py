@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from generator.errors import WeightsError
+from generator.grid.errors import WeightsError
 from tests.fakes import FakeRenderer
 from tileserver.serving import app as module
 from tileserver.serving.app import create_app

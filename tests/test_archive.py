@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from generator.tile import MAX_LATITUDE
+from generator.grid.tile import MAX_LATITUDE
 from tileserver.batch.archive import VIEW_TILES, About
 from tileserver.regions.region import Box
 

@@ -1,6 +1,6 @@
 import torch
 
-from generator.attention import Attention, GroupNorm
+from generator.nets.attention import Attention, GroupNorm
 
 
 def test_attention_begins_as_the_identity():

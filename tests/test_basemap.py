@@ -10,10 +10,10 @@ from PIL import Image
 from rasterio import Affine
 from rasterio.warp import Resampling, reproject
 
-from generator import tone
-from generator.basemap import BaseMap, halve
-from generator.errors import BaseMapError
-from generator.tile import Tile
+from generator.base import tone
+from generator.base.basemap import BaseMap, halve
+from generator.grid.errors import BaseMapError
+from generator.grid.tile import Tile
 
 Pixels = NDArray[np.uint8]
 
@@ -204,7 +204,7 @@ def test_a_picture_cut_short_is_refused(tmp_path: Path, suffix: str) -> None:
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("generator.raster.plain.MAX_PIXELS", 10_000)
+    monkeypatch.setattr("generator.rasters.plain.MAX_PIXELS", 10_000)
     for name in ("planet.png", "planet.tif"):
         with pytest.raises(BaseMapError, match="200 x 100 pixels, expected at most"):
             BaseMap.open(save(tmp_path / name, 200, 100))

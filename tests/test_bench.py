@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from generator.block import Block
-from generator.cascade import Cascade
-from generator.tile import Tile
+from generator.cascade.cascade import Cascade
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tests.test_upscale import FakeStage
 from tileserver.commands import bench as module

@@ -1,8 +1,8 @@
 import pytest
 
-from generator.block import Block
-from generator.errors import TileError
-from generator.tile import BASE_ZOOM, MAX_ZOOM, Tile
+from generator.grid.block import Block
+from generator.grid.errors import TileError
+from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, Tile
 
 
 @pytest.mark.parametrize("zoom", range(MAX_ZOOM + 1))

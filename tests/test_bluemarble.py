@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from generator import bluemarble
-from generator.bluemarble import blue_marble
-from generator.errors import BaseMapError
+from generator.base import bluemarble
+from generator.base.bluemarble import blue_marble
+from generator.grid.errors import BaseMapError
 
 Pixels = NDArray[np.uint8]
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.browser import Page
 from tests.look import CLASHES, SETTLED, VOID, assert_shows, bare, field, show, tiles
 from tests.viewed import Server, serving

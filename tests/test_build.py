@@ -1,13 +1,13 @@
 import pytest
 import torch
 
-from generator import checkpoint
-from generator.build import build, preset
-from generator.config import PRESETS, SamplerConfig
-from generator.errors import GeneratorError, WeightsError
+from generator.cascade import checkpoint
+from generator.grid.errors import GeneratorError, WeightsError
+from generator.nets.build import build, preset
+from generator.nets.config import PRESETS, SamplerConfig
 from generator.nets.decoder import LayoutDecoder
-from generator.network import ExactUNet
-from generator.paper import PaperUNet
+from generator.nets.paper import PaperUNet
+from generator.nets.unet import ExactUNet
 from tests.networks import tiny_network
 
 

@@ -12,7 +12,7 @@ import lmdb
 import numpy as np
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.fakes import draw
 from tileserver.cache import tilecache as module
 from tileserver.cache.tilecache import CacheError, TileCache, digest_of
@@ -243,7 +243,7 @@ def test_two_programs_share_a_directory(cache: TileCache) -> None:
     cache.put_many(WORLD, [(TILE, PNG)])
     code = (
         "import sys; from pathlib import Path\n"
-        "from generator.tile import Tile; from tileserver.cache.tilecache import TileCache\n"
+        "from generator.grid.tile import Tile; from tileserver.cache.tilecache import TileCache\n"
         "cache = TileCache.open(Path(sys.argv[1]))\n"
         "png = cache.get(b'w' * 16, Tile(7, 3, 5))\n"
         "cache.put_many(b'w' * 16, [(Tile(0, 0, 0), png)])\n"

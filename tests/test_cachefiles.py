@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.caches import WORLD
 from tests.fakes import draw
 from tileserver.cache import datafile as cachefiles

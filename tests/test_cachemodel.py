@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.caches import OTHER, WORLD
 from tileserver.cache.checkup import check_all
 from tileserver.cache.store import digest_of

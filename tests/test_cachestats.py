@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.caches import OTHER, WORLD, fill, payload, row
 from tileserver.cache.stats import size_text, stats, stats_text
 from tileserver.cache.tilecache import TileCache

@@ -6,14 +6,14 @@ import torch
 from PIL import Image
 
 import generator
-from generator import checkpoint, states
-from generator.basemap import BaseMap
-from generator.block import Block
-from generator.cascade import Cascade, average, order
-from generator.checkpoint import Checkpoint
-from generator.config import NetworkConfig, SamplerConfig
-from generator.errors import GeneratorError, WeightsError
-from generator.tile import Tile
+from generator.base.basemap import BaseMap
+from generator.cascade import checkpoint, states
+from generator.cascade.cascade import Cascade, average, order
+from generator.cascade.checkpoint import Checkpoint
+from generator.grid.block import Block
+from generator.grid.errors import GeneratorError, WeightsError
+from generator.grid.tile import Tile
+from generator.nets.config import NetworkConfig, SamplerConfig
 from tests.networks import assert_same_pixels, tiny_network
 
 

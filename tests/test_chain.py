@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from generator.network import padded
+from generator.nets.unet import padded
 from tests.networks import tiny_network
 from training.chain import generated_parent, mirrored
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from generator import checkpoint
-from generator.config import SamplerConfig
-from generator.errors import WeightsError
+from generator.cascade import checkpoint
+from generator.grid.errors import WeightsError
+from generator.nets.config import SamplerConfig
 from tests.networks import tiny_network
 
 

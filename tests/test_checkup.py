@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.caches import WORLD, fill, payload, row, store_id
 from tileserver.cache.checkup import check_all, repair
 from tileserver.cache.store import Store, Txn, digest_of

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.block import Block
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tileserver.cache.claims import Claims, offset_of
 from tileserver.errors import CacheError
 
@@ -22,8 +22,8 @@ BLOCK, OTHER = Block(Tile(8, 3, 4)), Block(Tile(8, 4, 3))
 HOLD = """
 import sys
 from pathlib import Path
-from generator.block import Block
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tileserver.cache.claims import Claims
 claims = Claims(Path(sys.argv[1]))
 print(claims.take(b"w" * 16, Block(Tile(8, 3, 4))) is not None, flush=True)

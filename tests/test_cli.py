@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.errors import BaseMapError
-from generator.tile import Tile
+from generator.grid.errors import BaseMapError
+from generator.grid.tile import Tile
 from tileserver.cli import EXAMPLES, join_negative, main, parser, stopped
 from tileserver.commands import basics as commands
 from tileserver.commands import flags

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.tile import Tile
-from generator.upscale import upscale
+from generator.grid.tile import Tile
+from generator.upscaling.upscale import upscale
 from tests.fakes import FakeRenderer
 from tests.test_upscale import FakeCascade, picture
 from tileserver.cache.tilecache import TileCache

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from generator.conditioning import Conditioner, quantise, to_pixels, to_tensor
+from generator.nets.conditioning import Conditioner, quantise, to_pixels, to_tensor
 from tests.networks import tiny_network
 
 

@@ -1,13 +1,13 @@
 import pytest
 
-from generator.config import (
+from generator.grid.errors import WeightsError
+from generator.nets.config import (
     PRESETS,
     SamplerConfig,
     network_from_json,
     sampler_from_json,
     to_json,
 )
-from generator.errors import WeightsError
 
 
 def test_configurations_survive_json():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from generator import tone
+from generator.base import tone
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training.dataset import BANDS, Samples, _choices, _jitter, _match_tone, told, toned

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.tile import STAGE_ZOOMS
+from generator.grid.tile import STAGE_ZOOMS
 from tests.fakes import FakeRenderer
 from tests.test_upscale import FakeSampler, FakeStage, picture
 from tileserver.cli import main

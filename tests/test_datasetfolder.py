@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.dataset import LINES, LIST, SETTINGS, Folder
-from generator.errors import DatasetError
+from generator.datasets.dataset import LINES, LIST, SETTINGS, Folder
+from generator.grid.errors import DatasetError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
 

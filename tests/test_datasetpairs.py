@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator import pairs as module
-from generator.cascade import order
-from generator.dataset import SHEET, Folder
+from generator.cascade.cascade import order
+from generator.datasets import pairs as module
+from generator.datasets.dataset import SHEET, Folder
+from generator.datasets.pairs import Pairs, files
+from generator.datasets.samplesheet import CELL, ROWS
+from generator.datasets.spots import Wish
+from generator.grid.tile import Tile
 from generator.imagery.sources import read_manifest
-from generator.pairs import Pairs, files
-from generator.samplesheet import CELL, ROWS
-from generator.spots import Wish
-from generator.tile import Tile
 from tests.fakes import FakeRenderer
 
 WORLDS: dict[int, dict[Tile, np.ndarray]] = {}

@@ -8,13 +8,13 @@ import pytest
 import rasterio
 from PIL import Image
 
-from generator.dataset import SHEET, Folder
-from generator.errors import DatasetError, ImageError
-from generator.labelled import Variants, find, seed_of
-from generator.raster import Reading
-from generator.samplesheet import CELL
-from generator.upscale import upscale
-from generator.variants import Recipe, degraded, regenerated, vary
+from generator.datasets.dataset import SHEET, Folder
+from generator.datasets.labelled import Variants, find, seed_of
+from generator.datasets.samplesheet import CELL
+from generator.datasets.variants import Recipe, degraded, regenerated, vary
+from generator.grid.errors import DatasetError, ImageError
+from generator.rasters import Reading
+from generator.upscaling.upscale import upscale
 from tests.test_datasetpairs import quiet, tree
 from tests.test_upscale import FakeCascade, FakeStage, picture
 

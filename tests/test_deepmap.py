@@ -7,15 +7,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from generator import basemap, deepmap
-from generator.basemap import BaseMap
-from generator.block import Block
-from generator.cascade import Cascade
-from generator.checkpoint import Checkpoint
-from generator.config import SamplerConfig
-from generator.deepmap import DeepMap, deepest_zoom
-from generator.errors import BaseMapError
-from generator.tile import Tile
+from generator.base import basemap, deepmap
+from generator.base.basemap import BaseMap
+from generator.base.deepmap import DeepMap, deepest_zoom
+from generator.cascade.cascade import Cascade
+from generator.cascade.checkpoint import Checkpoint
+from generator.grid.block import Block
+from generator.grid.errors import BaseMapError
+from generator.grid.tile import Tile
+from generator.nets.config import SamplerConfig
 from tests.networks import tiny_network
 
 Pixels = NDArray[np.uint8]

@@ -1,6 +1,6 @@
 import torch
 
-from generator.diffusion import TIMESTEPS, alpha_bar, ddim_times, diffuse, p2_weight
+from generator.nets.diffusion import TIMESTEPS, alpha_bar, ddim_times, diffuse, p2_weight
 
 
 def test_schedule_is_the_paper_s():

@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from generator.basemap import BaseMap
-from generator.cascade import Cascade
-from generator.checkpoint import load, save
-from generator.config import SamplerConfig
+from generator.base.basemap import BaseMap
+from generator.cascade.cascade import Cascade
+from generator.cascade.checkpoint import load, save
+from generator.nets.config import SamplerConfig
 from tests.networks import tiny_network
 from training import diversity
 from training.diversity import compare, draw, measure, picture, table

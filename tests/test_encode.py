@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from generator.notice import NOTICE
+from generator.rasters.notice import NOTICE
 from tileserver.encode import decode_png, encode, encode_png, joined
 from tileserver.encoding import Encoding
 

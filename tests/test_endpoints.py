@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from starlette.applications import Starlette
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer, draw
 from tileserver.errors import CacheError
 from tileserver.making.service import TileService

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from generator.errors import TileError, WeightsError
+from generator.grid.errors import TileError, WeightsError
 from tileserver.errors import (
     BadRequestError,
     CacheFullError,

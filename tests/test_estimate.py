@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator.block import Block
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.batch import estimate as module
 from tileserver.batch.estimate import estimate, work

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.caches import OTHER, WORLD, age, fill, payload, row
 from tileserver.cache.eviction import TARGET
 from tileserver.cache.tilecache import TileCache

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.tile import Tile, tiles_in_bbox
+from generator.grid.tile import Tile, tiles_in_bbox
 from tests.caches import OTHER, WORLD, fill, payload, row
 from tileserver.cache.tilecache import TileCache
 

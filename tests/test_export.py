@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests import pmtiles_spec
 from tests.fakes import FakeRenderer
 from tileserver.batch import export as module

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from generator.block import Block
-from generator.errors import WeightsError
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.errors import WeightsError
+from generator.grid.tile import Tile
 from tests import pmtiles_spec
 from tests.fakes import FakeRenderer
 from tileserver.cli import main

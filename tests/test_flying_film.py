@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.notice import NOTICE
-from generator.tile import Tile
+from generator.grid.tile import Tile
+from generator.rasters.notice import NOTICE
 from tests.fakes import FakeRenderer
 from tileserver.batch.progress import silent
 from tileserver.cache.tilecache import TileCache

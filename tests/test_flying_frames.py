@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.fakes import draw
 from tileserver.flying.flight import Flight, Plan
 from tileserver.flying.frames import Painter, Pixels, region

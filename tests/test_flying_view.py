@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.tile import MAX_LATITUDE, MAX_ZOOM, Tile
+from generator.grid.tile import MAX_LATITUDE, MAX_ZOOM, Tile
 from tileserver.errors import FlightError
 from tileserver.flying.flight import EQUATOR, Flight, Plan
 from tileserver.flying.route import read_route

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.live import Live, live
 from tileserver.documents.gdal import gdal_xml
 from tileserver.documents.links import Links

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.test_export import ALPS, FIJI, POLE, about, master, source
 from tileserver.batch.export import Source, write
 from tileserver.encode import decode_png, encode

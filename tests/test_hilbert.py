@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from generator.tile import MAX_ZOOM, Tile
+from generator.grid.tile import MAX_ZOOM, Tile
 from tileserver.regions.hilbert import places_of, tiles_at
 from tileserver.regions.tileid import first_id, tile_id
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from generator.raster.holes import REACH, filled
+from generator.rasters.holes import REACH, filled
 
 RED, BLUE, GREY = (200, 10, 10), (10, 10, 200), (128, 128, 128)
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.errors import TileError
-from generator.tile import MAX_ZOOM, Tile, tiles_in_bbox
+from generator.grid.errors import TileError
+from generator.grid.tile import MAX_ZOOM, Tile, tiles_in_bbox
 from tileserver.regions.idranges import END, IdRanges, id_ranges
 from tileserver.regions.tileid import tile_id
 

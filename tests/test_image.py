@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery.folder import find
 from generator.imagery.image import open_scene
 from generator.imagery.options import Options
 from generator.imagery.pieces import cut
 from generator.imagery.place import Scale
 from generator.imagery.split import Splitter
-from generator.raster import Reading
+from generator.rasters import Reading
 
 rasterio = pytest.importorskip("rasterio")
 from affine import Affine  # noqa: E402  # only where rasterio is

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.caches import WORLD, fill, payload, row
 from tileserver.cache.eviction import START, STOP
 from tileserver.cache.intake import FLOOR

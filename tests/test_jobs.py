@@ -4,8 +4,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from generator.block import Block
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tileserver.cache.tilecache import Entry
 from tileserver.errors import GenerationError
 from tileserver.making.jobs import Job, explained, fail

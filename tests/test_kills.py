@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.judge import judge
 from tests.servers import ROOT, Server, server
 from tests.test_scheduler import wait_until

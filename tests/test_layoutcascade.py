@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 
 import generator
-from generator import checkpoint
-from generator.basemap import BaseMap
-from generator.block import Block
-from generator.cascade import Cascade, order
+from generator.base.basemap import BaseMap
+from generator.cascade import checkpoint
+from generator.cascade.cascade import Cascade, order
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from generator.memory import Memory
-from generator.tile import Tile
 from tests.layouts import tiny_bank, write_layouts
 from tests.networks import assert_same_pixels
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from generator.layoutstage import LayoutStage, shown
+from generator.cascade.layoutstage import LayoutStage, shown
 from generator.memory import Rectangle
-from generator.parentpicture import averaged
+from generator.upscaling.parentpicture import averaged
 from tests.layouts import tiny_decoder
 from tests.networks import assert_same_pixels
 

@@ -9,11 +9,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import generator
-from generator import checkpoint
-from generator.config import SamplerConfig
-from generator.errors import BankError, GeneratorError
-from generator.loading import open_memory
+from generator.cascade import checkpoint
+from generator.cascade.loading import open_memory
+from generator.grid.errors import BankError, GeneratorError
 from generator.memory import Memory, save
+from generator.nets.config import SamplerConfig
 from tests.layouts import STRENGTHS, tiny_bank, tiny_decoder, tiny_encoder, write_layouts
 from tests.networks import tiny_network
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from generator.errors import BankError
+from generator.grid.errors import BankError
 from generator.memory import FORMAT, Bank, Scene, from_tensors, load, save, to_tensors
 from tests.fakes_memory import ENCODER, synthetic_bank, synthetic_scene
 

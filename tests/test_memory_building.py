@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator.errors import BankError
+from generator.grid.errors import BankError
 from generator.memory import bankfile
 from generator.memory.building import BuildOptions, Built, Maker, Offer, Work, build
 from generator.memory.building.sheet import _lines
 from generator.memory.building.work import Work as Folder
-from generator.network import SCALE
+from generator.nets.unet import SCALE
 from tests.fakes_clouds import clouded, land, town
 from tests.fakes_imagery import source, tiny_encoder
 from tests.fakes_memory import ground

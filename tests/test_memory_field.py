@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from generator.errors import BankError
+from generator.grid.errors import BankError
 from generator.memory import CHOSEN_AT, Bank, Memory, Scene, World, describe_scene
 from generator.memory.field import VERSION
 from generator.memory.stages import CHOICES, finer

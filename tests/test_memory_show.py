@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from generator.basemap import BaseMap
-from generator.layoutstage import LayoutStage
+from generator.base.basemap import BaseMap
+from generator.cascade.layoutstage import LayoutStage
 from generator.memory.bank import Bank
 from generator.memory.captioned import WIDTH, Cell, Section, compose
 from generator.memory.show import GREY, drawn, sheet, text

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from generator import tone
+from generator.base import tone
 from generator.memory.building.tonematch import (
     BaseColours,
     is_base_map,

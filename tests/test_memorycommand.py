@@ -181,9 +181,9 @@ def test_a_catalogue_that_does_not_answer_or_is_none_is_one_sentence(
 
 
 def test_weights_without_an_encoder_build_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    from generator import checkpoint
-    from generator.build import build as network
-    from generator.config import PRESETS, SamplerConfig
+    from generator.cascade import checkpoint
+    from generator.nets.build import build as network
+    from generator.nets.config import PRESETS, SamplerConfig
 
     checkpoint.save(Path("old.safetensors"), network(PRESETS["exact-tiny"]), SamplerConfig(), {})
     write_folder(Path("imagery"), 1)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from generator import mercator
+from generator.grid import mercator
 
 
 @pytest.mark.parametrize(("size", "side"), [(32, 64), (40, 4096)])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tileserver.cache.tilecache import Entry
 from tileserver.errors import (
     BudgetError,

@@ -4,8 +4,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from generator.blocks import crop
-from generator.config import PRESETS
 from generator.nets.bands import (
     REACH,
     SPLIT_REACH,
@@ -15,7 +13,9 @@ from generator.nets.bands import (
     finer,
     led,
 )
+from generator.nets.blocks import crop
 from generator.nets.codes import bound, quantise
+from generator.nets.config import PRESETS
 from generator.nets.decoder import padded
 from generator.nets.encoder import detail_of
 from tests.layouts import tiny_decoder, tiny_encoder

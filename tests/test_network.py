@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from generator.blocks import crop
-from generator.config import PRESETS, NetworkConfig
-from generator.network import ExactUNet, padded, pin, upsample
+from generator.nets.blocks import crop
+from generator.nets.config import PRESETS, NetworkConfig
+from generator.nets.unet import ExactUNet, padded, pin, upsample
 from tests.networks import tiny_network
 
 MODULATION = torch.tensor([0.3]), torch.tensor([60.0]), torch.tensor([0.2])

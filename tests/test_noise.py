@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from generator import noise
+from generator.grid import noise
 
 SCALE = 2**18
 """Every value is a whole multiple of 1 / SCALE."""

@@ -11,10 +11,10 @@ import pytest
 import rasterio
 from PIL import Image
 
-from generator import raster
-from generator.notice import DETAIL_NOTICE, NOTICE, save_options
-from generator.rasterwrite import create_picture
-from generator.upscalefile import open_upscaling
+from generator import rasters
+from generator.rasters.notice import DETAIL_NOTICE, NOTICE, save_options
+from generator.rasters.writing import create_picture
+from generator.upscaling.upscalefile import open_upscaling
 from tests.fakes import FakeRenderer
 from tests.test_upscale import FakeCascade
 from tileserver.cli import main
@@ -78,7 +78,7 @@ def test_an_upscaled_picture_says_that_its_detail_is_generated(tmp_path: Path, n
 
 
 def test_gdal_reads_it_too(tmp_path: Path) -> None:
-    place = raster.Georeference("EPSG:3857", (1.0, 0.0, 0.0, 0.0, -1.0, 0.0))
+    place = rasters.Georeference("EPSG:3857", (1.0, 0.0, 0.0, 0.0, -1.0, 0.0))
     with create_picture(tmp_path / "a.tif", 4, 4, place) as sink:
         sink.write(0, 0, PIXELS)
     with rasterio.open(tmp_path / "a.tif") as picture:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from owslib.ogcapi import API
 
-from generator.tile import MAX_ZOOM
+from generator.grid.tile import MAX_ZOOM
 from tests.live import live
 from tests.ogcapi import find_gdal
 from tests.test_endpoints import Site, fetch, on_site

@@ -2,7 +2,7 @@
 
 import pytest
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery.options import Options
 
 

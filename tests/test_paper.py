@@ -3,9 +3,9 @@ import dataclasses
 import pytest
 import torch
 
-from generator.build import build
-from generator.config import PRESETS
-from generator.paper import PaperEmbedding, PaperUNet
+from generator.nets.build import build
+from generator.nets.config import PRESETS
+from generator.nets.paper import PaperEmbedding, PaperUNet
 from tests.networks import tiny_network
 
 
@@ -70,7 +70,7 @@ def test_embeddings_of_time_and_resolution_are_added():
 
 
 def test_attention_stands_at_the_levels_named():
-    from generator.attention import Attention
+    from generator.nets.attention import Attention
 
     with torch.device("meta"):
         network = PaperUNet(PRESETS["paper"])

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from generator.layoutstage import LayoutStage
+from generator.cascade.layoutstage import LayoutStage
+from generator.datasets.variants import Recipe, regenerated, vary
+from generator.grid.tile import EQUATOR_RESOLUTION
 from generator.memory import Memory, Rectangle
-from generator.parentpicture import InMemory, ParentPicture, averaged, mirrored
-from generator.tile import EQUATOR_RESOLUTION
-from generator.upscale import Chain, chain, upscale
-from generator.variants import Recipe, regenerated, vary
+from generator.upscaling.parentpicture import InMemory, ParentPicture, averaged, mirrored
+from generator.upscaling.upscale import Chain, chain, upscale
 from tests.fakes_memory import ground
 from tests.layouts import STRENGTHS, tiny_bank, tiny_decoder
 from tests.networks import assert_nearly_same_pixels

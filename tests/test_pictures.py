@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator.notice import NOTICE
-from generator.tile import MAX_ZOOM, Tile
+from generator.grid.tile import MAX_ZOOM, Tile
+from generator.rasters.notice import NOTICE
 from tests.fakes import draw as pattern
 from tests.test_endpoints import Site, on_site, site
 from tileserver.encode import encode_png

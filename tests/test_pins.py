@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.errors import TileError
-from generator.tile import Tile, tiles_in_bbox
+from generator.grid.errors import TileError
+from generator.grid.tile import Tile, tiles_in_bbox
 from tests.caches import OTHER, WORLD
 from tileserver.cache.pins import Pin
 from tileserver.cache.tilecache import TileCache

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery.place import METRES_PER_DEGREE, Projected, Scale
-from generator.raster import Georeference
+from generator.rasters import Georeference
 
 pytest.importorskip("rasterio")
 

@@ -10,16 +10,16 @@ import pytest
 import torch
 from PIL import Image
 
-from generator import checkpoint
-from generator import planet as planets
-from generator.basemap import BaseMap
-from generator.cascade import Cascade
-from generator.circumstances import circumstances
-from generator.config import SamplerConfig
-from generator.errors import BaseMapError
-from generator.planet import Pixels, Planet
-from generator.planetstyle import STYLES
-from generator.tile import MAX_ZOOM, Tile
+from generator.base.basemap import BaseMap
+from generator.cascade import checkpoint
+from generator.cascade.cascade import Cascade
+from generator.cascade.circumstances import circumstances
+from generator.grid.errors import BaseMapError
+from generator.grid.tile import MAX_ZOOM, Tile
+from generator.nets.config import SamplerConfig
+from generator.planets import planet as planets
+from generator.planets.planet import Pixels, Planet
+from generator.planets.style import STYLES
 from tests.networks import assert_same_pixels, tiny_network
 
 

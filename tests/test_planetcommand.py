@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator import tone
-from generator.basemap import BaseMap
-from generator.planet import Planet
+from generator.base import tone
+from generator.base.basemap import BaseMap
+from generator.planets.planet import Planet
 from tileserver.cli import main
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import generator
-from generator import planetfile
-from generator.errors import BaseMapError
+from generator.base import planetfile
+from generator.grid.errors import BaseMapError
 from tests.test_basemap import smooth_planet
 
 Pixels = NDArray[np.uint8]
@@ -89,7 +89,7 @@ def test_a_part_of_a_planet_is_refused_with_its_bounds_before_anything_is_loaded
     words: str,
 ) -> None:
     path = save(tmp_path / "a.tif", smooth_planet(), transform, crs)
-    monkeypatch.setitem(sys.modules, "generator.loading", None)
+    monkeypatch.setitem(sys.modules, "generator.cascade.loading", None)
     with pytest.raises(BaseMapError, match=words):
         generator.load(base=path)
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.errors import TileError
-from generator.tile import Tile
+from generator.grid.errors import TileError
+from generator.grid.tile import Tile
 from tileserver.errors import RegionError
 from tileserver.regions import polygon as module
 from tileserver.regions.polygon import PolygonShape

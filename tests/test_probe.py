@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from generator.basemap import BaseMap
-from generator.cascade import Cascade
-from generator.checkpoint import Checkpoint
-from generator.config import PRESETS, SamplerConfig
-from generator.network import ExactUNet
-from generator.probe import gflop_per_tile, matrix_rate, window_gflop
+from generator.base.basemap import BaseMap
+from generator.cascade.cascade import Cascade
+from generator.cascade.checkpoint import Checkpoint
+from generator.cascade.probe import gflop_per_tile, matrix_rate, window_gflop
+from generator.nets.config import PRESETS, SamplerConfig
+from generator.nets.unet import ExactUNet
 from tests.layouts import tiny_decoder
 
 

@@ -12,8 +12,8 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin
 
-from generator.errors import ImageError
-from generator.raster import (
+from generator.grid.errors import ImageError
+from generator.rasters import (
     Georeference,
     Reading,
     open_picture,
@@ -185,7 +185,7 @@ def test_a_file_that_may_not_be_read_is_named(
 def test_too_many_pixels_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(noise(11, 10)).save(path)
-    monkeypatch.setattr("generator.raster.plain.MAX_PIXELS", 109)
+    monkeypatch.setattr("generator.rasters.plain.MAX_PIXELS", 109)
     with pytest.raises(ImageError, match="10 x 11 pixels, expected at most"):
         read_picture(path)
 

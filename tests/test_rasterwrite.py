@@ -10,9 +10,9 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator.errors import ImageError
-from generator.raster import Georeference, read_picture
-from generator.rasterwrite import create_picture
+from generator.grid.errors import ImageError
+from generator.rasters import Georeference, read_picture
+from generator.rasters.writing import create_picture
 
 PLACE = Georeference("EPSG:32633", (2.0, 0.0, 500_000.0, 0.0, -2.0, 4_000_000.0))
 
@@ -124,7 +124,7 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from generator import stopping
-from generator.rasterwrite import create_picture
+from generator.rasters.writing import create_picture
 
 def run():
     with create_picture(Path(sys.argv[1]), 600, 300) as sink:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.caches import WORLD, age, fill, row, store_id
 from tileserver.cache import recency as module
 from tileserver.cache.store import HEAD

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tileserver.making import recent as module
 from tileserver.making.recent import Recent
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.errors import TileError
-from generator.tile import Tile, tiles_in_bbox
+from generator.grid.errors import TileError
+from generator.grid.tile import Tile, tiles_in_bbox
 from tileserver.regions.region import Ranges, Region, parse_bbox, parse_zooms
 from tileserver.regions.tileid import first_id, tile_id
 

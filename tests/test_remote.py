@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from generator.block import Block
-from generator.tile import Tile
-from generator.world import fingerprint
+from generator.grid.block import Block
+from generator.grid.tile import Tile
+from generator.grid.world import fingerprint
 from tests.fakes import FakeRenderer
 from tests.test_service import until
 from tileserver.cache.tilecache import TileCache

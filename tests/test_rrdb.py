@@ -1,6 +1,6 @@
 import torch
 
-from generator.rrdb import ConditionEncoder
+from generator.nets.rrdb import ConditionEncoder
 
 
 def count(module):

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from generator.blocks import crop
-from generator.diffusion import alpha_bar
-from generator.sampler import sample
+from generator.cascade.sampler import sample
+from generator.nets.blocks import crop
+from generator.nets.diffusion import alpha_bar
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 50])

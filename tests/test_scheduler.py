@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator.block import Block
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer, Pixels, draw
 from tileserver.cache.claims import Claim, Claims
 from tileserver.cache.tilecache import Entry

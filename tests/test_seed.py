@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.batch.seed import HOPELESS, LISTED, absent, missing_tiles, seed
 from tileserver.cache.tilecache import CacheError, TileCache

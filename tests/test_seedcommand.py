@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.block import Block
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.batch import seed
 from tileserver.cache.claims import Claims

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from generator.block import Block
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import GenerationError, UnavailableError

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import generator
-from generator.checkpoint import DEFAULT
-from generator.tile import STAGE_ZOOMS, Tile
+from generator.cascade.checkpoint import DEFAULT
+from generator.grid.tile import STAGE_ZOOMS, Tile
 from tests.networks import assert_nearly_same_pixels, assert_same_pixels
 from tileserver.cache.tilecache import TileCache
 from tileserver.making.metrics import Metrics

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery.folder import find
 from generator.imagery.options import Options
 from generator.imagery.sidecar import Sidecar, read_sidecar

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.full_server import until
 from tests.servers import Server, server
 from tests.sockets import until_closed

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.batch.estimate import estimate
 from tileserver.batch.seed import Stored, seed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from generator.spherenoise import directions, fractal, octave, points, ridged, uniform
+from generator.planets.spherenoise import directions, fractal, octave, points, ridged, uniform
 
 ROWS = np.arange(64)
 GLOBE = points(128, ROWS)

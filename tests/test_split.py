@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery.split import SPLITS, Splitter, read_shares
 
 

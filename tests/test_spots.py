@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from generator import spots
-from generator.errors import DatasetError, TileError
-from generator.spots import Drawn, Land, Wish, draw, place
-from generator.tile import Tile, tiles_in_bbox
+from generator.datasets import spots
+from generator.datasets.spots import Drawn, Land, Wish, draw, place
+from generator.grid.errors import DatasetError, TileError
+from generator.grid.tile import Tile, tiles_in_bbox
 
 
 def everywhere(latitude: float, longitude: float) -> bool:

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery.folder import find
 from generator.imagery.options import Options
 from tests.staccatalog import item, noise, sent, serving, visual, write_catalogue, write_tiff

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery.options import Options
 from tests.staccatalog import item, serving, write_catalogue
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from tests.staccatalog import serving
 
 pytest.importorskip("pystac_client")

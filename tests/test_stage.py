@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from generator.config import PRESETS
-from generator.noise import field
-from generator.stage import Stage
+from generator.cascade.stage import Stage
+from generator.grid.noise import field
+from generator.nets.config import PRESETS
 from tests.networks import assert_same_pixels, tiny_network
 
 

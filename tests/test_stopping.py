@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.fakes import draw
 from tests.terminal import Terminal
 from tests.test_supervisor import needs_proc

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.caches import OTHER, WORLD, fill, payload, row, store_id
 from tileserver.cache.store import digest_of
 from tileserver.cache.tilecache import TileCache

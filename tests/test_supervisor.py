@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from generator.block import Block
-from generator.errors import WeightsError
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.errors import WeightsError
+from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tests.servers import ROOT, Server, server
 from tests.test_scheduler import wait_until

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.errors import GeneratorError, TileError
-from generator.tile import MAX_ZOOM, STAGE_ZOOMS, Tile, count_in_bbox, kind_at, tiles_in_bbox
+from generator.grid.errors import GeneratorError, TileError
+from generator.grid.tile import MAX_ZOOM, STAGE_ZOOMS, Tile, count_in_bbox, kind_at, tiles_in_bbox
 
 
 @st.composite

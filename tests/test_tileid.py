@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.errors import TileError
-from generator.tile import MAX_ZOOM, Tile
+from generator.grid.errors import TileError
+from generator.grid.tile import MAX_ZOOM, Tile
 from tileserver.regions.tileid import tile_id, tile_of
 
 TILES = st.integers(0, MAX_ZOOM).flatmap(

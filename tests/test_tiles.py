@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.fakes import draw
 from tests.test_endpoints import Site, on_site, site
 from tileserver.address import version_of

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 
-from generator.block import Block
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tests.servers import Server, server
 from tileserver.cache.claims import Claims

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator import tone
-from generator.errors import BaseMapError
+from generator.base import tone
+from generator.grid.errors import BaseMapError
 
 
 def toned(*colour: int) -> list[int]:

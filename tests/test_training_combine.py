@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from generator import checkpoint
-from generator.config import SamplerConfig
+from generator.cascade import checkpoint
+from generator.nets.config import SamplerConfig
 from tests.layouts import tiny_bank, tiny_encoder, write_layouts
 from tests.networks import tiny_network
 from training.__main__ import main

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from generator import checkpoint
+from generator.cascade import checkpoint
 from generator.imagery.sources import read_manifest
 from generator.memory.building import BuildOptions, Maker, Work, build
 from tests.fakes_imagery import blue_marble_read_once

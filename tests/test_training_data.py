@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training.dataset import BANDS, Samples

@@ -4,10 +4,10 @@ import sys
 import pytest
 import torch
 
-from generator import checkpoint
-from generator.config import SamplerConfig
+from generator.cascade import checkpoint
 from generator.imagery.sources import read_manifest
-from generator.network import padded
+from generator.nets.config import SamplerConfig
+from generator.nets.unet import padded
 from tests.imagery import write_imagery
 from tests.networks import tiny_network
 from training import __main__, distill

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from generator import checkpoint
+from generator.cascade import checkpoint
 from generator.imagery.sources import read_manifest
 from generator.memory import Bank
 from generator.memory.stages import CHOSEN_AT
-from generator.network import SCALE
+from generator.nets.unet import SCALE
 from tests.fakes_memory import ENCODER, ground, synthetic_bank, synthetic_scene
 from tests.imagery import write_imagery
 from tests.layouts import tiny_bank, write_layouts

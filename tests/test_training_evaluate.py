@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from generator import checkpoint
-from generator.config import SamplerConfig
+from generator.cascade import checkpoint
 from generator.imagery.sources import read_manifest
+from generator.nets.config import SamplerConfig
 from tests.imagery import write_imagery
 from tests.networks import tiny_network
 from training import __main__, evaluate

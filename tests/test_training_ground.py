@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from generator import tone
+from generator.base import tone
 from training import ground
 
 

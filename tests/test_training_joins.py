@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from generator import checkpoint
-from generator.basemap import BaseMap
-from generator.cascade import Cascade
-from generator.config import SamplerConfig
+from generator.base.basemap import BaseMap
+from generator.cascade import checkpoint
+from generator.cascade.cascade import Cascade
+from generator.grid.noise import field
+from generator.grid.tile import Tile
 from generator.memory import Memory, Rectangle
-from generator.noise import field
-from generator.tile import Tile
+from generator.nets.config import SamplerConfig
 from tests.fakes_memory import ground
 from tests.layouts import tiny_bank, write_layouts
 from tests.planet import tiny_cascade, write_planet

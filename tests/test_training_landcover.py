@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from generator import checkpoint
-from generator.config import SamplerConfig
+from generator.cascade import checkpoint
+from generator.datasets.labelled import seed_of
+from generator.datasets.variants import Recipe, vary
 from generator.imagery.sources import read_manifest
-from generator.labelled import seed_of
-from generator.variants import Recipe, vary
+from generator.nets.config import SamplerConfig
 from tests.imagery import write_imagery
 from tests.networks import tiny_network
 from tests.test_upscale import FakeCascade

@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from PIL import Image
 
 import generator
-from generator import checkpoint
-from generator.config import SamplerConfig
+from generator.cascade import checkpoint
+from generator.grid.tile import Tile
 from generator.imagery.sources import Source, read_manifest
 from generator.nets.bands import contrast_scale, finer, led
+from generator.nets.config import SamplerConfig
 from generator.nets.encoder import detail_of
-from generator.tile import Tile
 from tests.fakes_recipe import NETWORK
 from tests.imagery import write_imagery
 from training.__main__ import main

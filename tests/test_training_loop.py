@@ -3,11 +3,11 @@ import sys
 import pytest
 import torch
 
-from generator import checkpoint
-from generator.blocks import crop
-from generator.config import SamplerConfig
+from generator.cascade import checkpoint
 from generator.imagery.sources import read_manifest
-from generator.network import upsample
+from generator.nets.blocks import crop
+from generator.nets.config import SamplerConfig
+from generator.nets.unet import upsample
 from tests.imagery import write_imagery
 from training.__main__ import main
 from training.dataset import Samples

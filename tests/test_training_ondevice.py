@@ -6,7 +6,7 @@ import torch
 from PIL import Image as Pillow
 from scipy.ndimage import gaussian_filter
 
-from generator import tone
+from generator.base import tone
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training import ground

@@ -3,10 +3,10 @@ import dataclasses
 import pytest
 import torch
 
-from generator import checkpoint
-from generator.config import SamplerConfig
+from generator.cascade import checkpoint
 from generator.imagery.sources import read_manifest
-from generator.paper import PaperUNet
+from generator.nets.config import SamplerConfig
+from generator.nets.paper import PaperUNet
 from tests.imagery import write_imagery
 from training.dataset import Samples
 from training.errors import TrainingError

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from generator.config import PRESETS
-from generator.errors import GeneratorError
+from generator.grid.errors import GeneratorError
+from generator.nets.config import PRESETS
 from training.__main__ import main
 from training.errors import TrainingError
 from training.presets import Measured, cost, measure, table

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from generator.basemap import BaseMap
-from generator.tile import Tile
+from generator.base.basemap import BaseMap
+from generator.grid.tile import Tile
 from tests.planet import DESERT, LAND, SEA, write_planet
 from training.errors import TrainingError
 from training.scenery import KINDS, Scene, draw, share

@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 import torch
 
-from generator.build import build
-from generator.config import PRESETS
+from generator.nets.build import build
+from generator.nets.config import PRESETS
 from training.errors import TrainingError
 from training.state import RunConfig, State
 

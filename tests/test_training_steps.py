@@ -2,8 +2,8 @@
 
 import pytest
 
-from generator.checkpoint import save
-from generator.config import NetworkConfig, SamplerConfig
+from generator.cascade.checkpoint import save
+from generator.nets.config import NetworkConfig, SamplerConfig
 from tests.networks import tiny_network
 from training import __main__ as command
 from training.steps import count

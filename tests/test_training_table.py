@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from generator import checkpoint
-from generator.config import SamplerConfig
+from generator.cascade import checkpoint
+from generator.cascade.loading import MAX_STEPS
+from generator.cascade.probe import window_gflop
+from generator.cascade.stage import Stage
 from generator.imagery.sources import read_manifest
-from generator.loading import MAX_STEPS
-from generator.probe import window_gflop
-from generator.stage import Stage
+from generator.nets.config import SamplerConfig
 from tests.imagery import write_imagery
 from tests.layouts import tiny_bank, tiny_decoder, write_layouts
 from tests.networks import assert_same_pixels, tiny_network

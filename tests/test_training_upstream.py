@@ -1,7 +1,7 @@
 import torch
 
-from generator import checkpoint
-from generator.config import SamplerConfig
+from generator.cascade import checkpoint
+from generator.nets.config import SamplerConfig
 from tests.networks import tiny_network
 from training.frozen import load_frozen
 from training.state import RunConfig, State

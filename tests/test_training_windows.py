@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from generator.cascade.layoutstage import LayoutStage
+from generator.cascade.stage import Stage
 from generator.imagery.sources import read_manifest
-from generator.layoutstage import LayoutStage
 from generator.memory import Memory
-from generator.stage import Stage
 from tests.layouts import tiny_bank, tiny_decoder
 from tests.networks import tiny_network
 from training.dataset import BANDS

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.fakes import draw
 from tileserver.cache import uniform
 from tileserver.cache.uniform import LONGEST, colour_of, png_of

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from generator import noise as noise_module
-from generator import upscale as module
-from generator.errors import ImageError
+from generator.grid import noise as noise_module
+from generator.grid.errors import ImageError
 from generator.memory import Memory
 from generator.memory.view import Rectangle
-from generator.parentpicture import InMemory
-from generator.upscale import upscale
+from generator.upscaling import upscale as module
+from generator.upscaling.parentpicture import InMemory
+from generator.upscaling.upscale import upscale
 
 Pixels = NDArray[np.uint8]
 MARGIN = 3

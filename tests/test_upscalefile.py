@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from rasterio.control import GroundControlPoint
 
-from generator.errors import ImageError
-from generator.raster import Filled, Reading
-from generator.upscale import upscale
-from generator.upscalefile import open_upscaling
+from generator.grid.errors import ImageError
+from generator.rasters import Filled, Reading
+from generator.upscaling.upscale import upscale
+from generator.upscaling.upscalefile import open_upscaling
 from tests.test_raster import TRANSFORM, save_geotiff
 from tests.test_upscale import FakeCascade, expected, picture
 

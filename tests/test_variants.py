@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from generator.tile import MAX_ZOOM, Tile
+from generator.grid.tile import MAX_ZOOM, Tile
 from tests.fakes import draw
 from tests.test_endpoints import Site, on_site
 from tileserver.encode import encode, encode_png, enlarged, joined

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from generator.tile import MAX_LATITUDE, MAX_ZOOM, Tile
+from generator.grid.tile import MAX_LATITUDE, MAX_ZOOM, Tile
 from tileserver.errors import BadRequestError
 from tileserver.regions.view import MAX_SIDE, View
 

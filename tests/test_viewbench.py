@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.live import live
 from tileserver.commands import viewbench
 from tileserver.commands.flags import parse_busy

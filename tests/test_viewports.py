@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tileserver.cache.tilecache import Entry
 from tileserver.making import viewports
 from tileserver.making.jobs import Answer

@@ -5,15 +5,15 @@ import pytest
 import torch
 from PIL import Image
 
-from generator import checkpoint
-from generator.basemap import BaseMap
-from generator.block import Block
-from generator.cascade import Cascade
-from generator.config import PRESETS, SamplerConfig
-from generator.diffusion import alpha_bar
-from generator.stage import Stage
-from generator.tile import Tile
-from generator.windows import WindowStage, stage_of
+from generator.base.basemap import BaseMap
+from generator.cascade import checkpoint
+from generator.cascade.cascade import Cascade
+from generator.cascade.stage import Stage
+from generator.cascade.windows import WindowStage, stage_of
+from generator.grid.block import Block
+from generator.grid.tile import Tile
+from generator.nets.config import PRESETS, SamplerConfig
+from generator.nets.diffusion import alpha_bar
 from tests.networks import tiny_network
 
 

@@ -10,7 +10,7 @@ from owslib.wmts import WebMapTileService
 from PIL import Image
 from rasterio.windows import Window
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.live import Live, live
 from tests.schemas import OWS_EXCEPTION, WMTS_CAPABILITIES, assert_valid
 from tests.test_endpoints import Site, fetch, on_site

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache

@@ -1,6 +1,6 @@
 """Names of worlds."""
 
-from generator.world import fingerprint
+from generator.grid.world import fingerprint
 
 
 def test_every_identity_and_seed_has_a_name_of_its_own() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.caches import OTHER, WORLD, fill, row
 from tileserver.cache import worlds as module
 from tileserver.cache.tilecache import TileCache

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tests.fakes import draw
 from tests.test_scheduler import wait_until
 from tileserver.cache.tilecache import CacheError, Entry, TileCache

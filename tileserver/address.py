@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from generator.tile import MAX_ZOOM, Tile
+from generator.grid.tile import MAX_ZOOM, Tile
 from tileserver.encoding import DOUBLE, EXTENSIONS, Encoding
 from tileserver.errors import BadRequestError
 from tileserver.settings import MAX_SEED

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 
 from generator import stopping
-from generator.errors import GeneratorError
+from generator.grid.errors import GeneratorError
 from tileserver.commands import datasetflags, flags, flyflags, memoryflags
 from tileserver.commands.flags import Parser
 from tileserver.errors import ServerError

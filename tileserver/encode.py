@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from generator import notice
-from generator.tile import TILE_SIZE
+from generator.grid.tile import TILE_SIZE
+from generator.rasters import notice
 from tileserver.encoding import Encoding
 
 MEDIA_TYPE = "image/png"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from generator.tile import TILE_SIZE
+from generator.grid.tile import TILE_SIZE
 
 EXTENSIONS = {"png": "png", "webp": "webp", "jpg": "jpeg", "jpeg": "jpeg"}
 """Extension in an address to picture format."""

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from generator.errors import GeneratorError, TileError
+from generator.grid.errors import GeneratorError, TileError
 
 RETRY_SECONDS = 2
 """What `Retry-After` tells a client that was turned away."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from generator.circumstances import SHIPPED
-from generator.tone import TONES
+from generator.base.tone import TONES
+from generator.cascade.circumstances import SHIPPED
 from tileserver.errors import SettingsError
 
 PREFIX = "ELSEWHERE_"

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from generator import stopping
-from generator.errors import GeneratorError
-from generator.raster import Reading, parse_bands, parse_stretch
+from generator.grid.errors import GeneratorError
+from generator.rasters import Reading, parse_bands, parse_stretch
 from training import (
     combine,
     county,
@@ -195,7 +195,7 @@ def _prepare(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from generator import checkpoint
+    from generator.cascade import checkpoint
     from training.dataset import samples_for
     from training.distributed import join
     from training.loop import train
@@ -233,7 +233,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from generator.config import SamplerConfig
+    from generator.nets.config import SamplerConfig
     from training.export import export
     from training.pyramid import Pyramid
 

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generator.blocks import crop_to
-from generator.diffusion import RESIDUAL_GAIN
-from generator.network import SCALE, ExactUNet, upsample
+from generator.nets.blocks import crop_to
+from generator.nets.diffusion import RESIDUAL_GAIN
+from generator.nets.unet import SCALE, ExactUNet, upsample
 
 GRANDCHILD = SCALE * SCALE
 

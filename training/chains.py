@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.cascade import Cascade, Pixels
-from generator.tile import STAGE_ZOOMS, Tile
+from generator.cascade.cascade import Cascade, Pixels
+from generator.grid.tile import STAGE_ZOOMS, Tile
 from training.dataset import Samples
 from training.errors import TrainingError
 from training.localtiles import LocalTile, is_land, local_tiles

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from generator.loading import pick_precision
-from generator.network import channels_last
+from generator.cascade.loading import pick_precision
+from generator.nets.unet import channels_last
 
 Images = NDArray[np.uint8]
 

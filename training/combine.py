@@ -11,8 +11,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from generator import checkpoint
-from generator.tile import STAGE_ZOOMS, STAGE_ZOOMS_LISTED
+from generator.cascade import checkpoint
+from generator.grid.tile import STAGE_ZOOMS, STAGE_ZOOMS_LISTED
 from training.errors import TrainingError
 
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from generator.blocks import frequencies
+from generator.nets.blocks import frequencies
 from training.perceptual import CHANNELS, DETAIL
 
 INPUTS = (DETAIL, *CHANNELS)

@@ -14,8 +14,8 @@ from PIL import Image as Pillow
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from generator import tone as tone_curve
-from generator.network import SCALE
+from generator.base import tone as tone_curve
+from generator.nets.unet import SCALE
 from training import ground
 from training.degradation import KINDS, degrade
 from training.errors import TrainingError

@@ -19,11 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generator import checkpoint
-from generator.blocks import crop
-from generator.config import PRESETS
-from generator.diffusion import TIMESTEPS, diffuse
-from generator.network import SCALE, ExactUNet
+from generator.cascade import checkpoint
+from generator.nets.blocks import crop
+from generator.nets.config import PRESETS
+from generator.nets.diffusion import TIMESTEPS, diffuse
+from generator.nets.unet import SCALE, ExactUNet
 from training.distributed import Group, join
 from training.errors import TrainingError
 from training.frozen import load_frozen

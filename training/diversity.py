@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import generator
-from generator.cascade import Cascade
-from generator.tile import BASE_ZOOM, MAX_ZOOM, TILE_SIZE, Tile
+from generator.cascade.cascade import Cascade
+from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, TILE_SIZE, Tile
 from training.errors import TrainingError
 from training.figures import canvas, save_small, written
 from training.lite2 import Lite2

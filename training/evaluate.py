@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import generator
-from generator import checkpoint
-from generator.cascade import Cascade
+from generator.cascade import checkpoint
+from generator.cascade.cascade import Cascade
 from training.chains import measure_chains
 from training.classifier import Trial, Windows, two_sample_accuracy
 from training.dataset import BANDS, Samples

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from generator import checkpoint
-from generator.config import SamplerConfig
+from generator.cascade import checkpoint
+from generator.nets.config import SamplerConfig
 from training.errors import TrainingError
 from training.state import STATE, RunConfig, open_state, read_config
 

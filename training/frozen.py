@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from generator import checkpoint
-from generator.network import ExactUNet, channels_last, padded
+from generator.cascade import checkpoint
+from generator.nets.unet import ExactUNet, channels_last, padded
 from training.errors import TrainingError
 
 

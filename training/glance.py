@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from PIL import Image as Pillow
 from torch import Tensor
 
-from generator.blocks import crop
-from generator.network import SCALE, ExactUNet
+from generator.nets.blocks import crop
+from generator.nets.unet import SCALE, ExactUNet
 from training.chain import generated_parent, one_step
 from training.dataset import BANDS
 from training.ondevice import DeviceSamples

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from generator import tone
+from generator.base import tone
 
 CALM = 0.16
 """Share of the samples that become calm grounds."""

@@ -18,18 +18,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.build import AnyNetwork
-from generator.cascade import Cascade, Pixels
-from generator.layoutstage import LayoutStage
+from generator.cascade.cascade import Cascade, Pixels
+from generator.cascade.layoutstage import LayoutStage
+from generator.cascade.stage import Stage
+from generator.grid.noise import repeated
+from generator.grid.tile import EQUATOR_RESOLUTION, STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.memory.field import Memory
 from generator.memory.lattice import EARTH, World
 from generator.memory.view import Rectangle
 from generator.nets import decoder
-from generator.network import SCALE, ExactUNet, padded
-from generator.noise import repeated
-from generator.paper import PaperUNet
-from generator.stage import Stage
-from generator.tile import EQUATOR_RESOLUTION, STAGE_ZOOMS, TILE_SIZE, Tile
+from generator.nets.build import AnyNetwork
+from generator.nets.paper import PaperUNet
+from generator.nets.unet import SCALE, ExactUNet, padded
 from training.errors import TrainingError
 from training.scenery import Scene
 

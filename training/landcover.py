@@ -1,10 +1,10 @@
 """`python -m training landcover`: does the data engine help a classifier (Table III, in small)?
 
 A small network learns kinds of ground from few labelled windows, with and without variants that
-`generator.variants` makes of them, and is judged on windows of other places. The labels are a
-stand-in: see `training.scenes`. Controls of the same count: the same windows degraded and enlarged
-by bicubic interpolation, changes of tone, and five times as many real windows, the most that
-variants could replace.
+`generator.datasets.variants` makes of them, and is judged on windows of other places. The labels
+are a stand-in: see `training.scenes`. Controls of the same count: the same windows degraded and
+enlarged by bicubic interpolation, changes of tone, and five times as many real windows, the most
+that variants could replace.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from PIL import Image as Pillow
 from torch import Tensor, nn
 
 import generator
-from generator.cascade import Cascade
-from generator.labelled import seed_of
-from generator.network import channels_last
-from generator.tile import STAGE_ZOOMS
-from generator.variants import Recipe, degraded, vary
+from generator.cascade.cascade import Cascade
+from generator.datasets.labelled import seed_of
+from generator.datasets.variants import Recipe, degraded, vary
+from generator.grid.tile import STAGE_ZOOMS
+from generator.nets.unet import channels_last
 from training.dataset import BANDS
 from training.errors import TrainingError
 from training.figures import save_small

@@ -100,7 +100,7 @@ def unpack(args: argparse.Namespace) -> int:
 
 def lease(args: argparse.Namespace) -> int:
     """Run `lease`."""
-    from generator import checkpoint
+    from generator.cascade import checkpoint
     from training.dataset import samples_for
     from training.distill import distilling
     from training.glance import glance
@@ -171,7 +171,7 @@ def join_parts(args: argparse.Namespace) -> int:
 
 def _config(args: argparse.Namespace) -> RunConfig:
     """What the run was trained with so far, and what the command line changes."""
-    from generator import checkpoint
+    from generator.cascade import checkpoint
     from training.batchsize import with_batch
     from training.export import run_config
 

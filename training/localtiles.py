@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from generator.tile import EQUATOR_RESOLUTION, TILE_SIZE
+from generator.grid.tile import EQUATOR_RESOLUTION, TILE_SIZE
 from training.dataset import BANDS, VALID, Band
 from training.places import Spot
 from training.pyramid import MASK_STEP, Image, Pyramid

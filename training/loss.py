@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generator.diffusion import p2_weight
+from generator.nets.diffusion import p2_weight
 
 _GROUP = 8
 

@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from generator.blocks import crop, crop_to
-from generator.conditioning import Conditioner, to_pixels, to_tensor
-from generator.diffusion import RESIDUAL_GAIN
-from generator.network import SCALE, ExactUNet, padded, upsample
-from generator.sampler import sample
-from generator.stage import Stage
+from generator.cascade.sampler import sample
+from generator.cascade.stage import Stage
+from generator.nets.blocks import crop, crop_to
+from generator.nets.conditioning import Conditioner, to_pixels, to_tensor
+from generator.nets.diffusion import RESIDUAL_GAIN
+from generator.nets.unet import SCALE, ExactUNet, padded, upsample
 
 
 class PaddedStage(Stage):

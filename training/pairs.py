@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
-from generator.conditioning import to_pixels
+from generator.cascade.windows import AnyStage
 from generator.memory.field import Memory
 from generator.memory.view import Rectangle
-from generator.network import SCALE
-from generator.parentpicture import InMemory, ParentPicture
-from generator.windows import AnyStage
+from generator.nets.conditioning import to_pixels
+from generator.nets.unet import SCALE
+from generator.upscaling.parentpicture import InMemory, ParentPicture
 from training.dataset import BANDS, Samples
 from training.progress import track
 from training.pyramid import Image, Pyramid

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from generator.diffusion import TIMESTEPS, alpha_bar, diffuse
+from generator.nets.diffusion import TIMESTEPS, alpha_bar, diffuse
 from training.distributed import Group
 from training.state import Batch, PaperState
 

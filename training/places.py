@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import mercantile
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from generator import planetfile
-from generator.errors import GeneratorError
+from generator.base import planetfile
+from generator.grid.errors import GeneratorError
 from generator.imagery.sources import Decoded, Source
 from training.errors import TrainingError
 from training.shards import Journal, ShardWriter, refuse_foreign

@@ -13,15 +13,15 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-from generator.build import AnyNetwork, build, preset
-from generator.loading import pick_precision
+from generator.cascade.loading import pick_precision
+from generator.cascade.probe import window_gflop
+from generator.cascade.windows import stage_of
+from generator.grid.tile import TILE_SIZE
 from generator.memory.view import Rectangle
+from generator.nets.build import AnyNetwork, build, preset
 from generator.nets.decoder import LayoutDecoder
-from generator.network import SCALE, channels_last
-from generator.paper import PaperUNet
-from generator.probe import window_gflop
-from generator.tile import TILE_SIZE
-from generator.windows import stage_of
+from generator.nets.paper import PaperUNet
+from generator.nets.unet import SCALE, channels_last
 
 PAPER_STEPS = 50
 """DDIM steps of the paper."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from generator.config import PRESETS
-from generator.errors import GeneratorError
-from generator.loading import pick_device
+from generator.cascade.loading import pick_device
+from generator.grid.errors import GeneratorError
+from generator.nets.config import PRESETS
 from training.presets import cost, measure, table
 from training.trial import trial
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from generator.cascade.windows import StageAt
 from generator.memory.field import Memory
-from generator.windows import StageAt
 from training.dataset import BANDS, Samples
 from training.errors import TrainingError
 from training.frechet import Features, kernel_distance

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from generator.cascade import Cascade, Pixels
-from generator.tile import STAGE_ZOOMS
+from generator.cascade.cascade import Cascade, Pixels
+from generator.grid.tile import STAGE_ZOOMS
 from training.joins import reader, repeating
 from training.metrics import luminance
 from training.progress import track

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from generator.basemap import BaseMap
-from generator.cascade import Pixels
-from generator.tile import BASE_ZOOM, TILE_SIZE, Tile
+from generator.base.basemap import BaseMap
+from generator.cascade.cascade import Pixels
+from generator.grid.tile import BASE_ZOOM, TILE_SIZE, Tile
 from training.errors import TrainingError
 
 KINDS = ("land", "coast", "desert", "sea")

@@ -10,8 +10,8 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 from scipy.ndimage import gaussian_filter
 
-from generator.cascade import Pixels
-from generator.tile import STAGE_ZOOMS
+from generator.cascade.cascade import Pixels
+from generator.grid.tile import STAGE_ZOOMS
 from training.figures import canvas, save_small, written
 from training.joins import EXACT, INDEPENDENT, OVERLAP, SHARED, Joiner
 from training.repetition import CALM, LAGS, NOISES

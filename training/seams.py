@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import generator
-from generator.cascade import Cascade, Pixels
-from generator.tile import STAGE_ZOOMS
+from generator.cascade.cascade import Cascade, Pixels
+from generator.grid.tile import STAGE_ZOOMS
 from training import repetition
 from training.errors import TrainingError
 from training.joins import EXACT, METHODS, Joiner, centre

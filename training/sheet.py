@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 from rich.progress import track
 
-from generator.cascade import Cascade, Pixels
-from generator.tile import TILE_SIZE, Tile
+from generator.cascade.cascade import Cascade, Pixels
+from generator.grid.tile import TILE_SIZE, Tile
 from training.figures import save_small
 
 ZOOMS = (5, 7, 9, 11, 13, 15)

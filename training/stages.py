@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.cascade.windows import StageAt
 from generator.memory.field import Memory
-from generator.windows import StageAt
 from training.dataset import BANDS, Samples
 from training.errors import TrainingError
 from training.frechet import frechet, kernel_distance

@@ -11,10 +11,10 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from generator.build import AnyNetwork, build, preset
-from generator.config import AnyConfig, NetworkConfig, PaperConfig
-from generator.network import ExactUNet, channels_last, padded
-from generator.paper import PaperUNet
+from generator.nets.build import AnyNetwork, build, preset
+from generator.nets.config import AnyConfig, NetworkConfig, PaperConfig
+from generator.nets.paper import PaperUNet
+from generator.nets.unet import ExactUNet, channels_last, padded
 from training.critic import Critic, ParentCritic
 from training.ema import Ema
 from training.errors import TrainingError

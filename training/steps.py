@@ -13,14 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from generator import checkpoint
-from generator.loading import pick_device, pick_precision
-from generator.network import SCALE, ExactUNet, channels_last
-from generator.noise import field
-from generator.probe import window_gflop
-from generator.stage import Stage
-from generator.states import SIDES, BlockStates, Place, Scene, evaluations_at_once, side_for
-from generator.tile import TILE_SIZE
+from generator.cascade import checkpoint
+from generator.cascade.loading import pick_device, pick_precision
+from generator.cascade.probe import window_gflop
+from generator.cascade.stage import Stage
+from generator.cascade.states import SIDES, BlockStates, Place, Scene, evaluations_at_once, side_for
+from generator.grid.noise import field
+from generator.grid.tile import TILE_SIZE
+from generator.nets.unet import SCALE, ExactUNet, channels_last
 from training.errors import TrainingError
 from training.progress import track
 from training.report import markdown

@@ -18,17 +18,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from generator import checkpoint
-from generator.build import build
-from generator.checkpoint import Checkpoint
-from generator.loading import MAX_STEPS, open_memory, pick_device, pick_precision
+from generator.cascade import checkpoint
+from generator.cascade.checkpoint import Checkpoint
+from generator.cascade.loading import MAX_STEPS, open_memory, pick_device, pick_precision
+from generator.cascade.probe import window_gflop
+from generator.cascade.windows import AnyStage, stage_of
+from generator.grid.tile import STAGE_ZOOMS, TILE_SIZE
 from generator.memory.view import Rectangle
+from generator.nets.build import build
 from generator.nets.decoder import LayoutDecoder
-from generator.network import SCALE, ExactUNet, channels_last
-from generator.paper import PaperUNet
-from generator.probe import window_gflop
-from generator.tile import STAGE_ZOOMS, TILE_SIZE
-from generator.windows import AnyStage, stage_of
+from generator.nets.paper import PaperUNet
+from generator.nets.unet import SCALE, ExactUNet, channels_last
 from training.errors import TrainingError
 from training.lite2 import Lite2
 from training.paddedstage import PaddedStage

@@ -6,11 +6,11 @@ import time
 
 import torch
 
-from generator.build import build, preset
-from generator.config import LayoutConfig
+from generator.nets.build import build, preset
+from generator.nets.config import LayoutConfig
 from generator.nets.decoder import LayoutDecoder
-from generator.network import SCALE
-from generator.paper import PaperUNet
+from generator.nets.paper import PaperUNet
+from generator.nets.unet import SCALE
 from training.errors import TrainingError
 from training.paper import PaperTrainer
 from training.presets import measure

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from rich.progress import track
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery import image, xyz
 from generator.imagery.options import Options
 from generator.imagery.pieces import cut
 from generator.imagery.place import Scale
 from generator.imagery.sources import Imagery, check_gsd, read_manifest
-from generator.raster import is_picture, is_url
+from generator.rasters import is_picture, is_url
 
 MANIFEST = "manifest.json"
 CATALOGUES = ("catalog.json", "collection.json")

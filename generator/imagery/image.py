@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from generator.errors import ImageError, ImageryError
+from generator.grid.errors import ImageError, ImageryError
 from generator.imagery.pieces import Scene, Window
 from generator.imagery.place import Locator, Projected
 from generator.imagery.sidecar import read_sidecar
 from generator.imagery.sources import Decoded
-from generator.raster import Files, OpenedPicture, Reading, is_url, open_files, open_picture
+from generator.rasters import Files, OpenedPicture, Reading, is_url, open_files, open_picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery.pieces import FINEST
 from generator.imagery.sources import check_gsd
 from generator.imagery.split import Splitter
-from generator.raster import Reading
+from generator.rasters import Reading
 
 Box = tuple[float, float, float, float]
 """West, south, east, north in degrees; west above east crosses the dateline."""

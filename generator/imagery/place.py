@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from generator.errors import ImageryError
-from generator.raster import Georeference, find_rasterio
-from generator.tile import EQUATOR_RESOLUTION
+from generator.grid.errors import ImageryError
+from generator.grid.tile import EQUATOR_RESOLUTION
+from generator.rasters import Georeference, find_rasterio
 
 METRES_PER_DEGREE = EQUATOR_RESOLUTION * 256 / 360
 """Of latitude, and of longitude at the equator, on the sphere of Web Mercator."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery.place import Locator, Scale
 from generator.imagery.sources import Terms, check_gsd, check_split, read_terms
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery.split import SPLITS, Splitter
-from generator.raster import Reading, read_whole
+from generator.rasters import Reading, read_whole
 
 MIN_GSD, MAX_GSD = 0.05, 20000.0
 """Ground resolutions that are believed, in metres per pixel."""

@@ -6,7 +6,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 
 SPLITS = ("train", "val", "test")
 

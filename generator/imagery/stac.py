@@ -15,7 +15,7 @@ from typing import Any
 from pystac import Item, STACError
 from rich.progress import track
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery import image
 from generator.imagery.options import Options
 from generator.imagery.pieces import SIDE, Scene, cut
@@ -24,7 +24,7 @@ from generator.imagery.sources import Imagery, Source, Terms
 from generator.imagery.stacassets import choose
 from generator.imagery.staccatalogue import LOOKED_AT, Catalogue, Entry
 from generator.imagery.stacreader import Reader, absolute, local, shown
-from generator.raster import Files, Reading, is_url
+from generator.rasters import Files, Reading, is_url
 
 CLOUDS = "eo:cloud_cover"
 _HOSTS = {"host"}

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from pystac import Asset, Item
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery.stacreader import absolute
-from generator.raster import TIFF_SUFFIXES
+from generator.rasters import TIFF_SUFFIXES
 
 RGB = ("red", "green", "blue")
 _TRUE_COLOUR = re.compile(r"true.?colou?r|\btci\b|\bvisual\b|\brgb\b", re.IGNORECASE)

@@ -14,7 +14,7 @@ from pystac_client import Client
 from pystac_client.exceptions import APIError
 from pystac_client.warnings import PystacClientWarning
 
-from generator.errors import ImageryError
+from generator.grid.errors import ImageryError
 from generator.imagery.options import Options
 from generator.imagery.stacreader import Reader, absolute, shown
 

@@ -15,8 +15,8 @@ from pystac.link import Link
 from pystac.utils import make_absolute_href
 from pystac_client.stac_api_io import StacApiIO
 
-from generator.errors import ImageryError
-from generator.raster import is_url
+from generator.grid.errors import ImageryError
+from generator.rasters import is_url
 
 LARGEST = 64 << 20
 """Bytes of a document; more is no catalogue."""

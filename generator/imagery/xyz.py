@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from generator.errors import GeneratorError, ImageryError
+from generator.grid.errors import GeneratorError, ImageryError
+from generator.grid.tile import EQUATOR_RESOLUTION
 from generator.imagery.pieces import mostly_valid
 from generator.imagery.sources import MAX_GSD, MIN_GSD, Decoded, Imagery, Source
 from generator.imagery.split import Splitter
-from generator.raster import read_whole
-from generator.tile import EQUATOR_RESOLUTION
+from generator.rasters import read_whole
 
 TILE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 JOINED = 4

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.errors import BankError
+from generator.grid.errors import BankError
 from generator.memory.descriptor import GATES, SIZE, grid_shape
 from generator.memory.stages import CHOICES, CHOSEN_AT, WINDOW, finer
 

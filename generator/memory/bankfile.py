@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from generator.errors import BankError
+from generator.grid.errors import BankError
 from generator.memory.bank import Bank, Scene
 from generator.memory.descriptor import GATES, SIZE, grid_shape
 from generator.memory.packing import compress, expand, pack, packed_size, unpack

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from generator.errors import ImageError
+from generator.grid.errors import ImageError
 
 Pixels = NDArray[np.uint8]
 

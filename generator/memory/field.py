@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.errors import BankError
+from generator.grid.errors import BankError
 from generator.memory.bank import Bank, Codes
 from generator.memory.choice import (
     SIGHT,

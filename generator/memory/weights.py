@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from generator import checkpoint
-from generator.checkpoint import Checkpoint
-from generator.errors import WeightsError
+from generator.cascade import checkpoint
+from generator.cascade.checkpoint import Checkpoint
+from generator.grid.errors import WeightsError
 
 
 def open_weights(path: Path | None, threads: int | None = None) -> Checkpoint:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generator.network import SCALE, upsample
+from generator.nets.unet import SCALE, upsample
 
 SIGMA = 2.5
 """Standard deviation of the parent's blur at strength 1, parent pixels."""

@@ -1,6 +1,6 @@
 """The decoder: a parent and a field of layout codes become the child, equal on every window.
 
-An unpadded U-Net on the parent's grid, as `generator.network` has it, with codes in the place of
+An unpadded U-Net on the parent's grid, as `generator.nets.unet` has it, with codes in the place of
 noise and the parent's strength told. No layer sees the window's edge.
 """
 
@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from generator.blocks import PixelNorm, ResBlock, central_rows, crop_to, frequencies
-from generator.config import LayoutConfig
 from generator.nets.bands import REACH, SIGMA, SPLIT_REACH, blur, contrast_scale, finer, led
-from generator.network import SCALE
+from generator.nets.blocks import PixelNorm, ResBlock, central_rows, crop_to, frequencies
+from generator.nets.config import LayoutConfig
+from generator.nets.unet import SCALE
 
 OUTPUT_GAIN = 6.0
 """What the network puts out is this many times the normalised detail."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from generator.tile import MAX_LATITUDE, Tile, row_of
+from generator.grid.tile import MAX_LATITUDE, Tile, row_of
 from tileserver.regions.region import Box
 
 VIEW_TILES = (4, 3)

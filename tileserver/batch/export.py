@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from generator.errors import GeneratorError
-from generator.raster import find_rasterio
-from generator.tile import Tile
+from generator.grid.errors import GeneratorError
+from generator.grid.tile import Tile
+from generator.rasters import find_rasterio
 from tileserver.batch.archive import About, Archive, Checksum
 from tileserver.batch.geopackage import GeopackageFile
 from tileserver.batch.geotiff import GeotiffFile

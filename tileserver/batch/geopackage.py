@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from generator.raster import find_rasterio
-from generator.tile import TILE_SIZE, Tile, span_in_bbox
+from generator.grid.tile import TILE_SIZE, Tile, span_in_bbox
+from generator.rasters import find_rasterio
 from tileserver.batch.archive import About
 from tileserver.documents.grid import EDGE
 

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator.notice import gdal_tags
-from generator.raster import find_rasterio
-from generator.tile import TILE_SIZE, Tile
+from generator.grid.tile import TILE_SIZE, Tile
+from generator.rasters import find_rasterio
+from generator.rasters.notice import gdal_tags
 from tileserver.batch.archive import About
 from tileserver.documents.grid import EDGE
 from tileserver.errors import ExportError

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tileserver.batch.archive import About
 
 _SCHEMA = """

@@ -9,7 +9,7 @@ from typing import Any
 from pmtiles import reader, writer
 from pmtiles.tile import Compression, TileType
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tileserver.batch.archive import About
 from tileserver.regions.tileid import tile_id
 

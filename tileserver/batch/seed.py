@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tileserver.batch.progress import Report, silent
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from generator.errors import TileError
-from generator.tile import Tile
+from generator.grid.errors import TileError
+from generator.grid.tile import Tile
 from tileserver.cache.store import (
     BLOB,
     DIGEST_BYTES,

@@ -16,7 +16,7 @@ import struct
 import threading
 from pathlib import Path
 
-from generator.block import Block
+from generator.grid.block import Block
 from tileserver.errors import CacheError
 
 FILE = "claims.lock"

@@ -22,7 +22,7 @@ import lmdb
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tileserver.cache.checkup import check_all
 from tileserver.cache.datafile import DATA
 from tileserver.cache.directorylock import LOCK_SECONDS, DirectoryLock

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from generator.tile import TILE_SIZE
+from generator.grid.tile import TILE_SIZE
 from tileserver.encode import decode_png, encode_png
 
 COLOUR_BYTES = 3

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
-from generator.raster import TIFF_SUFFIXES, Georeference, Reading
-from generator.rasterwrite import create_picture
-from generator.tile import TILE_SIZE, Tile
-from generator.upscalefile import open_upscaling
+from generator.grid.tile import TILE_SIZE, Tile
+from generator.rasters import TIFF_SUFFIXES, Georeference, Reading
+from generator.rasters.writing import create_picture
+from generator.upscaling.upscalefile import open_upscaling
 from tileserver.batch.geotiff import WORLD_METRES
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
@@ -31,7 +31,7 @@ from tileserver.processes.yielding import yield_processor
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade import Cascade, Renderer
+    from generator.cascade.cascade import Cascade, Renderer
 
 
 SERVED = ("seed", "base", "tone", "weights", "memory", "steps", "threads")

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generator.block import Block
-from generator.tile import MAX_ZOOM, STAGE_ZOOMS, Tile, tiles_in_bbox
+from generator.grid.block import Block
+from generator.grid.tile import MAX_ZOOM, STAGE_ZOOMS, Tile, tiles_in_bbox
 from tileserver.cache.tilecache import TileCache
 from tileserver.making.maker import Maker
 
 if TYPE_CHECKING:
-    from generator.cascade import Cascade, Renderer
+    from generator.cascade.cascade import Cascade, Renderer
 
 PLACES = {
     "Paris": (2.35, 48.86),
@@ -115,7 +115,7 @@ def network_rate(cascade: Cascade, seed: int, longitude: float, latitude: float)
 
     Where layouts are chosen, their milliseconds too, beside the network's and not among them.
     """
-    from generator.probe import gflop_per_tile, matrix_rate
+    from generator.cascade.probe import gflop_per_tile, matrix_rate
 
     maker = Maker(cascade, seed)
     around = rectangle(place_tile(longitude, latitude, MAX_ZOOM), 2, 2)

@@ -10,11 +10,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generator.dataset import LINES, SHEET, Folder
-from generator.errors import DatasetError
-from generator.notice import NOTICE
-from generator.raster import Reading
-from generator.spots import Wish
+from generator.datasets.dataset import LINES, SHEET, Folder
+from generator.datasets.spots import Wish
+from generator.grid.errors import DatasetError
+from generator.rasters import Reading
+from generator.rasters.notice import NOTICE
 from tileserver.batch.progress import duration, progress
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
@@ -22,9 +22,9 @@ from tileserver.commands.configtext import read_settings
 from tileserver.documents.about import attribution
 
 if TYPE_CHECKING:
-    from generator.cascade import Cascade
-    from generator.labelled import Variants
-    from generator.pairs import Pairs
+    from generator.cascade.cascade import Cascade
+    from generator.datasets.labelled import Variants
+    from generator.datasets.pairs import Pairs
 
 Heard = Callable[[int, int, int], None]
 
@@ -42,7 +42,7 @@ def pairs(args: argparse.Namespace) -> int:
     Folder.known(Path(args.output))
     wish = Wish(args.zooms, args.count, args.seeds, args.bbox, args.land, args.places)
     world = commands.load_world(settings)
-    from generator.pairs import Pairs  # torch takes seconds to import
+    from generator.datasets.pairs import Pairs  # torch takes seconds to import
 
     wanted = Pairs(world, wish)
     notice = f"{NOTICE} {attribution(settings)}."
@@ -57,8 +57,8 @@ def pairs(args: argparse.Namespace) -> int:
 
 def variants(args: argparse.Namespace) -> int:
     """Write variants of labelled pictures."""
-    from generator.labelled import Variants, find
-    from generator.variants import Recipe
+    from generator.datasets.labelled import Variants, find
+    from generator.datasets.variants import Recipe
 
     settings = read_settings(args)
     source, target = Path(args.input), Path(args.output)

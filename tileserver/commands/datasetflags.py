@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.dataset import FORMATS
+from generator.datasets.dataset import FORMATS
 from tileserver.commands.flags import Parser, parse_metres, read, reading
 from tileserver.regions.region import parse_bbox, parse_zooms
 

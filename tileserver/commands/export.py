@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from generator.world import fingerprint
+from generator.grid.world import fingerprint
 from tileserver.batch.archive import About
 from tileserver.batch.export import GEOTIFF, Source, check_target, write
 from tileserver.batch.progress import progress

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-from generator.planetstyle import STYLES
-from generator.raster import parse_bands, parse_stretch
-from generator.tile import Tile
+from generator.grid.tile import Tile
+from generator.planets.style import STYLES
+from generator.rasters import parse_bands, parse_stretch
 from tileserver.regions.region import parse_bbox, parse_zooms
 
 Value = TypeVar("Value")

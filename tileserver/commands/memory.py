@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from generator.circumstances import SHIPPED
-from generator.errors import BankError
+from generator.cascade.circumstances import SHIPPED
+from generator.grid.errors import BankError
 from generator.imagery.options import Options
-from generator.raster import Reading
+from generator.rasters import Reading
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
 
 if TYPE_CHECKING:
-    from generator.checkpoint import Checkpoint
+    from generator.cascade.checkpoint import Checkpoint
     from generator.memory.bank import Bank
     from generator.memory.building import Built, Found, Work
     from tileserver.settings import Settings
@@ -59,7 +59,7 @@ def show(args: argparse.Namespace) -> int:
     """Say what a bank holds and where it comes from, and draw a sheet of it."""
     settings = read_settings(args)
     # torch takes seconds to import.
-    from generator.basemap import BaseMap
+    from generator.base.basemap import BaseMap
     from generator.memory import show as showing
     from generator.memory.captioned import save
     from generator.nets.decoder import LayoutDecoder

@@ -10,9 +10,10 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
-from generator import notice, tone
-from generator.errors import ImageError
-from generator.planet import Pixels, Planet
+from generator.base import tone
+from generator.grid.errors import ImageError
+from generator.planets.planet import Pixels, Planet
+from generator.rasters import notice
 from tileserver.commands.basics import say
 
 OPTIONS: dict[str, dict[str, Any]] = {".png": {}, ".jpg": {"quality": 95, "subsampling": 0}}

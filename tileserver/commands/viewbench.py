@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from generator.tile import BASE_ZOOM, Tile
+from generator.grid.tile import BASE_ZOOM, Tile
 from tileserver.commands.bench import PAGE, PLACES, place_tile, rectangle
 from tileserver.errors import StartError
 

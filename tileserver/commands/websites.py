@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from generator.tile import TILE_SIZE, Tile
+from generator.grid.tile import TILE_SIZE, Tile
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
 from tileserver.errors import StartError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 
-from generator.errors import BaseMapError
-from generator.planet import Planet
+from generator.grid.errors import BaseMapError
+from generator.planets.planet import Planet
 from tileserver.settings import Settings
 
 NAME = "Elsewhere"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from xml.etree.ElementTree import Element, SubElement
 
-from generator.tile import MAX_ZOOM, TILE_SIZE
+from generator.grid.tile import MAX_ZOOM, TILE_SIZE
 from tileserver.documents.about import abstract, title
 from tileserver.documents.grid import EDGE, cell_size
 from tileserver.documents.links import Links

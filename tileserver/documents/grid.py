@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from generator.tile import TILE_SIZE
+from generator.grid.tile import TILE_SIZE
 
 EDGE = math.pi * 6378137.0
 """Half the equator in EPSG:3857, metres: the grid reaches from -EDGE to EDGE both ways."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from generator.tile import MAX_ZOOM
+from generator.grid.tile import MAX_ZOOM
 from tileserver.documents.about import FORMATS
 from tileserver.documents.wmts import LAYER, MATRIX_SET, STYLE, VERSION
 from tileserver.errors import ServerError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from generator.tile import MAX_LATITUDE, MAX_ZOOM, TILE_SIZE
+from generator.grid.tile import MAX_LATITUDE, MAX_ZOOM, TILE_SIZE
 from tileserver.documents.about import FORMATS, NAME, abstract, attribution, title
 from tileserver.documents.grid import EDGE, LAST_MATRIX, cell_size, scale_denominator
 from tileserver.documents.links import Links

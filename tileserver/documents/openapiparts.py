@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from generator.tile import MAX_ZOOM
+from generator.grid.tile import MAX_ZOOM
 from tileserver.documents.about import FORMATS
 from tileserver.regions.view import MAX_SIDE
 from tileserver.settings import MAX_SEED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 from xml.etree.ElementTree import Element, SubElement
 
-from generator.tile import MAX_ZOOM
+from generator.grid.tile import MAX_ZOOM
 from tileserver.documents.about import abstract, attribution, title
 from tileserver.documents.grid import EDGE
 from tileserver.documents.links import Links

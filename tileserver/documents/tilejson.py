@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
-from generator.tile import MAX_LATITUDE, MAX_ZOOM
+from generator.grid.tile import MAX_LATITUDE, MAX_ZOOM
 from tileserver.documents.about import FORMATS, abstract, attribution, title
 from tileserver.documents.links import Links
 from tileserver.errors import BadRequestError

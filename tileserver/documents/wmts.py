@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, SubElement, register_namespace
 
-from generator.tile import MAX_LATITUDE, MAX_ZOOM, TILE_SIZE
+from generator.grid.tile import MAX_LATITUDE, MAX_ZOOM, TILE_SIZE
 from tileserver.documents.about import FORMATS, NAME, abstract, attribution, title
 from tileserver.documents.grid import EDGE, scale_denominator
 from tileserver.documents.links import Links

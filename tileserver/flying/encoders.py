@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from generator import notice
+from generator.rasters import notice
 from tileserver.errors import FlightError
 from tileserver.flying.flight import Flight
 from tileserver.flying.frames import Pixels

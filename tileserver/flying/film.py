@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.errors import GeneratorError
-from generator.tile import Tile
+from generator.grid.errors import GeneratorError
+from generator.grid.tile import Tile
 from tileserver.batch import seed as seeding
 from tileserver.batch.progress import Report
 from tileserver.errors import CacheError, FlightError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from generator.tile import MAX_ZOOM, TILE_SIZE
+from generator.grid.tile import MAX_ZOOM, TILE_SIZE
 from tileserver.errors import FlightError
 from tileserver.flying.altitude import Climb, eased
 from tileserver.flying.route import Point

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator.tile import TILE_SIZE, Tile
+from generator.grid.tile import TILE_SIZE, Tile
 from tileserver.flying.blend import fade
 from tileserver.flying.flight import Flight
 from tileserver.flying.view import Camera, Size, Window, window

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from generator.tile import MAX_ZOOM, TILE_SIZE, Tile
+from generator.grid.tile import MAX_ZOOM, TILE_SIZE, Tile
 
 FADE = 0.5
 """Octaves of altitude over which one zoom gives way to the next."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from generator.notice import save_options
+from generator.rasters.notice import save_options
 from tileserver.errors import FlightError
 from tileserver.flying.flight import Plan
 from tileserver.flying.frames import Pixels

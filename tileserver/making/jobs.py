@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
-from generator.block import Block
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tileserver.errors import GenerationError
 
 if TYPE_CHECKING:  # not at run time: the supervisor needs none of it, and starts the sooner

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from generator.cascade import Cascade
+    from generator.cascade.cascade import Cascade
     from tileserver.settings import Settings
 
 

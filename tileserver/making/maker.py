@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tileserver.encode import encode_png
 from tileserver.errors import CacheError, CacheFullError
 from tileserver.making.models import describe
 
 if TYPE_CHECKING:
-    from generator.block import Block
-    from generator.cascade import Renderer
+    from generator.cascade.cascade import Renderer
+    from generator.grid.block import Block
     from tileserver.cache.claims import Claims
     from tileserver.cache.tilecache import TileCache
 
@@ -108,7 +108,7 @@ class Maker:
         """
         if self.has(tile):
             return
-        from generator.cascade import order  # torch takes seconds to import
+        from generator.cascade.cascade import order  # torch takes seconds to import
 
         for block in order(self.renderer, tile, self.has):
             for made in self._obtain(block, wait or block.stage is None):

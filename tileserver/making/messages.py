@@ -16,7 +16,7 @@ import json
 import struct
 from typing import Any, NamedTuple
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tileserver import errors
 from tileserver.cache.tilecache import Entry
 from tileserver.errors import GenerationError, LaterError, ServerError

@@ -22,7 +22,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from generator.tile import MAX_ZOOM
+from generator.grid.tile import MAX_ZOOM
 from tileserver.making.jobs import Priority
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from generator.tile import TILE_SIZE, Tile
+from generator.grid.tile import TILE_SIZE, Tile
 from tileserver.encode import compress, decode_png
 from tileserver.errors import UnavailableError
 from tileserver.making.jobs import Ask

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from generator.block import Block
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tileserver.making.admission import Admission
 from tileserver.making.jobs import (
     WAITING,
@@ -30,7 +30,7 @@ from tileserver.making.metrics import PRIORITIES, Metrics
 from tileserver.making.viewports import Viewports
 
 if TYPE_CHECKING:
-    from generator.cascade import Renderer
+    from generator.cascade.cascade import Renderer
 
 AGE_SECONDS = {Priority.INTERACTIVE: 5.0, Priority.PREFETCH: 12.0, Priority.SEEDING: 60.0}
 """A block that was asked for so long ago goes before all views."""

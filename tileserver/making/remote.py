@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.tile import Tile
-from generator.world import fingerprint
+from generator.grid.tile import Tile
+from generator.grid.world import fingerprint
 from tileserver.cache.tilecache import Entry
 from tileserver.errors import UnavailableError
 from tileserver.making import messages

@@ -16,8 +16,8 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING
 
-from generator.block import Block
-from generator.tile import Tile
+from generator.grid.block import Block
+from generator.grid.tile import Tile
 from tileserver.cache.tilecache import Entry
 from tileserver.encode import check
 from tileserver.errors import GenerationError, LaterError, UnavailableError
@@ -40,7 +40,7 @@ from tileserver.making.plan import Plan
 from tileserver.making.recent import Recent
 
 if TYPE_CHECKING:
-    from generator.cascade import Renderer
+    from generator.cascade.cascade import Renderer
 
 MAX_ATTEMPTS = 8
 """How often a block may find an input gone and have it made again before it fails."""

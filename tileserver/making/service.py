@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from generator.tile import BASE_ZOOM, Tile
+from generator.grid.tile import BASE_ZOOM, Tile
 from tileserver.cache.tilecache import CacheError, Entry, TileCache
 from tileserver.errors import UnavailableError, UnmadeError
 from tileserver.making.jobs import Ask
@@ -20,7 +20,7 @@ from tileserver.making.workshop import Workshop
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade import Renderer
+    from generator.cascade.cascade import Renderer
 
 TOGETHER = 16
 """Tiles of one picture that are asked for at a time."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from generator.tile import MAX_ZOOM, Tile
+from generator.grid.tile import MAX_ZOOM, Tile
 from tileserver.cache.tilecache import CacheError, Entry
 from tileserver.encode import decode_png, encode, enlarged, joined
 from tileserver.encoding import Encoding

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tileserver.making.jobs import Answer
 
 REACH_TILES = 16

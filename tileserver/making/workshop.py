@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tileserver.cache.claims import Claim, Claims
 from tileserver.cache.tilecache import Entry, TileCache
 from tileserver.encode import decode_png
@@ -23,7 +23,7 @@ from tileserver.making.writer import Writer
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade import Renderer
+    from generator.cascade.cascade import Renderer
 
 MAX_WORLDS = 4096
 """Fingerprints remembered; beyond that they are worked out again."""

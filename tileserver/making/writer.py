@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.tile import Tile
+from generator.grid.tile import Tile
 from tileserver.cache.tilecache import CacheError, Entry, TileCache
 from tileserver.encode import encode_png
 from tileserver.making.jobs import Receiver

@@ -25,7 +25,7 @@ from tileserver.processes.yielding import making_room, yield_processor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from generator.cascade import Renderer
+    from generator.cascade.cascade import Renderer
     from tileserver.settings import Settings
 
 STATE_SECONDS = 1.0

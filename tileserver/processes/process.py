@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator import stopping
-from generator.errors import GeneratorError
+from generator.grid.errors import GeneratorError
 from tileserver import logs
 from tileserver.errors import ServerError
 

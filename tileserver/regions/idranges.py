@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 
-from generator.tile import MAX_ZOOM, Tile
+from generator.grid.tile import MAX_ZOOM, Tile
 from tileserver.regions.region import Box, Region
 from tileserver.regions.tileid import first_id
 

@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.errors import TileError
-from generator.tile import MAX_ZOOM, Tile, span_in_bbox
+from generator.grid.errors import TileError
+from generator.grid.tile import MAX_ZOOM, Tile, span_in_bbox
 from tileserver.regions.hilbert import Numbers, tiles_at
 from tileserver.regions.tileid import first_id, tile_id
 
@@ -65,7 +65,7 @@ def parse_zooms(text: str) -> tuple[int, ...]:
 
 
 class BoxShape:
-    """A box in degrees, cut exactly as `generator.tile.tiles_in_bbox` cuts it.
+    """A box in degrees, cut exactly as `generator.grid.tile.tiles_in_bbox` cuts it.
 
     Raises TileError for a box off the map.
     """

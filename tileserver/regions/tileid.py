@@ -1,7 +1,7 @@
 """Numbers of tiles along a Hilbert curve, zoom after zoom, so that neighbours lie together."""
 
-from generator.errors import TileError
-from generator.tile import MAX_ZOOM, Tile
+from generator.grid.errors import TileError
+from generator.grid.tile import MAX_ZOOM, Tile
 
 _SWAP, _INVERT = 1, 2
 """How a quarter's own curve is turned: x and y change places, both count from the far side."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from generator.tile import MAX_ZOOM, TILE_SIZE, Tile, row_of
+from generator.grid.tile import MAX_ZOOM, TILE_SIZE, Tile, row_of
 from tileserver.errors import BadRequestError
 from tileserver.regions.region import Box
 

@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from generator.errors import GeneratorError
+from generator.grid.errors import GeneratorError
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import Problem, ServerError, problem, problem_for
 from tileserver.making.loading import load_renderer
@@ -33,7 +33,7 @@ from tileserver.serving.tiles import TileEndpoint
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade import Renderer
+    from generator.cascade.cascade import Renderer
 
 log = logging.getLogger("elsewhere")
 

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from generator.tile import BASE_ZOOM, EQUATOR_RESOLUTION, MAX_ZOOM, TILE_SIZE, kind_at
+from generator.grid.tile import BASE_ZOOM, EQUATOR_RESOLUTION, MAX_ZOOM, TILE_SIZE, kind_at
 from tileserver.documents.about import attribution, version
 from tileserver.documents.routes import PAGES, Documents, wanted
 from tileserver.documents.routes import routes as document_routes

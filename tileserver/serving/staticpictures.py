@@ -13,7 +13,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from generator.errors import GeneratorError
+from generator.grid.errors import GeneratorError
 from tileserver.address import parse_seed
 from tileserver.cache.tilecache import Entry
 from tileserver.encoding import EXTENSIONS

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from generator.errors import GeneratorError
+from generator.grid.errors import GeneratorError
 from tileserver.address import Address, match_address, parse_address, version_of
 from tileserver.cache.tilecache import Entry
 from tileserver.encoding import Encoding

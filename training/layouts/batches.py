@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from generator.network import SCALE
+from generator.nets.unet import SCALE
 from training.layouts.collage import draw_cells, misfits
 from training.layouts.groups import Groups, joined, numbers
 from training.layouts.recipe import Recipe

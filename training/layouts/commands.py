@@ -9,18 +9,18 @@ from pathlib import Path
 import torch
 from rich.progress import Progress
 
-from generator import checkpoint
-from generator.build import build as network_of
-from generator.config import SamplerConfig
+from generator.cascade import checkpoint
 from generator.imagery.folder import find
 from generator.imagery.options import Options
 from generator.imagery.sources import Source
 from generator.memory.building import BuildOptions, Built, Maker, Work, build
 from generator.memory.building.options import NOMINAL, Offer
 from generator.memory.building.resample import LARGEST, fit
+from generator.nets.build import build as network_of
+from generator.nets.config import SamplerConfig
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
-from generator.network import channels_last
+from generator.nets.unet import channels_last
 from training.errors import TrainingError
 from training.layouts.loop import machine_of, train
 from training.layouts.recipe import MemoryRecipe, Recipe, read

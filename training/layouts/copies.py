@@ -17,14 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from generator import checkpoint
+from generator.cascade import checkpoint
 from generator.memory.bank import Bank, Codes, Scene
 from generator.memory.building.options import NOMINAL
 from generator.memory.building.resample import reduced
 from generator.memory.stages import CHOSEN_AT, STEP, WINDOW, finer
 from generator.nets.decoder import LayoutDecoder, padded
 from generator.nets.encoder import Encoder
-from generator.network import SCALE
+from generator.nets.unet import SCALE
 from training.errors import TrainingError
 from training.layouts.copydistance import REGION, SIDE, CopyDistance
 from training.layouts.entries import parts

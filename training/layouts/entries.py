@@ -16,14 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generator import checkpoint
-from generator.blocks import crop
-from generator.checkpoint import Checkpoint
+from generator.cascade import checkpoint
+from generator.cascade.checkpoint import Checkpoint
+from generator.grid.tile import STAGE_ZOOMS
 from generator.memory.bank import Bank
+from generator.nets.blocks import crop
 from generator.nets.codes import quantise
 from generator.nets.decoder import LayoutDecoder, padded
-from generator.network import SCALE, channels_last
-from generator.tile import STAGE_ZOOMS
+from generator.nets.unet import SCALE, channels_last
 from training.dataset import BANDS
 from training.ema import Ema
 from training.errors import TrainingError

@@ -16,7 +16,7 @@ from generator.memory.building.resample import View, fit, view
 from generator.memory.building.tonematch import BaseColours, matched
 from generator.memory.descriptor import SIZE, Picture
 from generator.memory.stages import CHOSEN_AT, STEP, WINDOW
-from generator.network import SCALE
+from generator.nets.unet import SCALE
 from training.pyramid import Image, Pyramid
 
 _SAME = 5e-4

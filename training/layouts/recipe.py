@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from generator.config import LayoutConfig
+from generator.nets.config import LayoutConfig
 from training.errors import TrainingError
 from training.layouts.groups import MOST_GROUPS
 

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import generator
-from generator.errors import GeneratorError
+from generator.grid.errors import GeneratorError
 from generator.imagery.folder import MANIFEST
 from generator.imagery.sources import Source, read_manifest
 from generator.memory.building.resample import reduced
-from generator.network import SCALE
-from generator.upscale import CascadeLike, upscale
+from generator.nets.unet import SCALE
+from generator.upscaling.upscale import CascadeLike, upscale
 from training.errors import TrainingError
 from training.progress import track
 

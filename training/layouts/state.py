@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from generator import checkpoint
+from generator.cascade import checkpoint
 from generator.nets.decoder import LayoutDecoder, padded
 from generator.nets.encoder import Encoder
-from generator.network import channels_last
-from generator.paper import PaperUNet
+from generator.nets.paper import PaperUNet
+from generator.nets.unet import channels_last
 from training.critic import Standard
 from training.ema import Ema
 from training.errors import TrainingError

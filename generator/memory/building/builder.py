@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from rich.progress import Progress
 
-from generator.errors import BankError, GeneratorError
+from generator.grid.errors import BankError, GeneratorError
 from generator.imagery.sources import Decoded, Source
 from generator.memory.bank import Bank, Scene
 from generator.memory.building import encode

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from generator.memory.building.areas import around, grown, shrunk, tiles
 from generator.memory.building.boxes import Box, parts
 from generator.memory.building.resample import View, reduced
-from generator.network import SCALE
+from generator.nets.unet import SCALE
 
 Mask = NDArray[np.bool_]
 Levels = NDArray[np.int32]

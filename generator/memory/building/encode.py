@@ -17,7 +17,7 @@ from generator.memory.building.survey import Block
 from generator.memory.descriptor import describe_scene
 from generator.memory.stages import WINDOW
 from generator.nets.encoder import Encoder
-from generator.network import SCALE
+from generator.nets.unet import SCALE
 
 CONTEXT = 24
 """Parent pixels round a window that the encoder sees too; a code depends on no more than that."""

@@ -15,7 +15,7 @@ from generator.memory.building.options import UNIT
 from generator.memory.building.resample import SPECKS, Mask, Pixels, View
 from generator.memory.building.tonematch import BaseColours, is_base_map
 from generator.memory.stages import WINDOW
-from generator.network import SCALE
+from generator.nets.unet import SCALE
 
 BRIGHT = 225.0
 """Mean in grey levels above which ground counts as cloud; the base map's is ice."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from generator.errors import BankError
+from generator.grid.errors import BankError
 from generator.imagery.sources import Source
 from generator.memory.stages import CHOICES
 

@@ -19,7 +19,7 @@ from generator.memory.building.options import NOMINAL, UNIT
 from generator.memory.descriptor import grid_shape
 from generator.memory.integral import integral
 from generator.memory.stages import STEP, WINDOW
-from generator.network import SCALE
+from generator.nets.unet import SCALE
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

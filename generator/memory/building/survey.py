@@ -32,7 +32,7 @@ from generator.memory.building.tonematch import (
 from generator.memory.building.warp import bent
 from generator.memory.descriptor import describe_scene
 from generator.memory.stages import WINDOW
-from generator.network import SCALE
+from generator.nets.unet import SCALE
 
 THUMBNAIL = 96
 """Longer side of the picture of an image that a sheet shows, in pixels."""

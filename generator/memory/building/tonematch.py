@@ -11,8 +11,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from generator import tone
-from generator.bluemarble import blue_marble
+from generator.base import tone
+from generator.base.bluemarble import blue_marble
 from generator.imagery.sources import Source
 from generator.memory.building.resample import Mask, Pixels
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from generator.memory.building.resample import View
-from generator.network import SCALE
+from generator.nets.unet import SCALE
 
 LATTICE = 144
 """Child pixels between the lattice's points: waves are about twice as long."""

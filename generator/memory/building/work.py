@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.errors import BankError
+from generator.grid.errors import BankError
 from generator.imagery.sources import Decoded
 from generator.memory.bank import Scene
 from generator.memory.building.boxes import Box

@@ -1,0 +1,81 @@
+"""One stage of the layout memory's cascade: parent pixels and a code field become child pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from generator.memory.integral import integral
+from generator.memory.view import Rectangle
+from generator.nets.conditioning import Conditioner, to_pixels, to_tensor
+from generator.nets.decoder import LayoutDecoder
+
+_AROUND = 5
+"""Parent pixels along the square in which codes are counted."""
+_WHOLE = 12
+"""How many codes in it make detail whole."""
+
+
+class LayoutStage:
+    """Runs the decoder on windows; equal pixels for equal places, whatever the window.
+
+    margin: parent pixels needed round the core on each side; window origins and sides must be
+    even. faithful: see `generator.upscaling.parentpicture.StageLike`. contrast: factor on the
+    layouts' detail where codes lead, above strength 0. fading: there, detail fades out where a
+    memory shows nothing, on open sea and snow; without, the network draws its own.
+    """
+
+    faithful: float | None = 0.0
+
+    def __init__(self, network: LayoutDecoder, contrast: float = 1.0, fading: bool = False) -> None:
+        self.network, self.contrast, self.fading = network, contrast, fading
+        self.margin = network.margin
+        self._condition = Conditioner(network)
+
+    def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[np.int8]:
+        """Return the codes of a rectangle of parent pixels without a memory: zeros, [D, h, w]."""
+        return np.zeros((self.network.config.dimensions, area.height, area.width), np.int8)
+
+    def __call__(
+        self,
+        parent: NDArray[np.uint8],
+        codes: NDArray[np.int8],
+        resolution: NDArray[np.float64],
+        strength: float,
+    ) -> NDArray[np.uint8]:
+        """Draw the child of a window's core.
+
+        parent: uint8 [h+2m, w+2m, 3], h and w even; codes: int8 [D, h+2m, w+2m], 0 where nothing
+        is known; resolution: metres per child pixel of each parent row, [h+2m], or [1];
+        strength: in [0, 1], how far the codes lead. Returns uint8 [4h, 4w, 3].
+        """
+        weight = self.network.stem.weight
+        image = to_tensor(parent).to(weight.device)
+        laid = torch.from_numpy(codes)[None].to(weight.device, weight.dtype)
+        with torch.inference_mode():
+            modulations = self._condition(resolution, strength)
+            contrast: float | torch.Tensor = self.contrast if strength else 1.0
+            if strength and self.fading:
+                contrast = contrast * torch.from_numpy(shown(codes, self.margin)).to(weight.device)
+            return to_pixels(self.network(laid, image, [strength], modulations, contrast))
+
+
+def shown(codes: NDArray[np.int8], margin: int) -> NDArray[np.float32]:
+    """Say where codes [D, h+2m, w+2m] show something: float32 [4h, 4w] in [0, 1].
+
+    m: margin, 4 or more. Whole numbers but for the last division, so that windows agree.
+    """
+    # Count the parent pixels with codes in the square round each.
+    sums = integral((codes != 0).any(0))
+    count = sums[_AROUND:, _AROUND:] - sums[:-_AROUND, _AROUND:]
+    count = np.minimum(count - sums[_AROUND:, :-_AROUND] + sums[:-_AROUND, :-_AROUND], _WHOLE)
+    # Interpolate linearly by four, in eighths, one axis after the other.
+    edge = margin - _AROUND // 2
+    for _ in range(2):
+        before, middle, after = (count[edge + k : len(count) - edge + k] for k in (-1, 0, 1))
+        parts = [3 * before + 5 * middle, before + 7 * middle, 7 * middle + after]
+        parts.append(5 * middle + 3 * after)
+        count = np.stack(parts, 1).reshape(-1, count.shape[1]).T
+    share: NDArray[np.float32] = (count / (64 * _WHOLE)).astype(np.float32)
+    return share

@@ -1,0 +1,1 @@
+"""Addresses: tiles, blocks, world pixels, latitudes and noise, as pure functions of numbers."""

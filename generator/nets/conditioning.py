@@ -1,0 +1,77 @@
+"""The condition: parent pixels in the network's range, resolution and strength as modulations.
+
+Images are uint8 [H, W, 3] outside and float32 [1, 3, H, W] in [-1, 1] inside; they are converted
+here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from generator.nets.decoder import LayoutDecoder
+from generator.nets.diffusion import TIMESTEPS
+from generator.nets.unet import ExactUNet
+
+RESOLUTION_STEPS = 64
+"""Resolutions are rounded to this many steps per octave, so that equal rows get equal numbers."""
+
+
+def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    """uint8 [H, W, 3] -> float32 [1, 3, H, W] in [-1, 1]."""
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    return (torch.from_numpy(planes).float() / 127.5 - 1)[None]
+
+
+def to_pixels(image: Tensor) -> NDArray[np.uint8]:
+    """float [1, 3, H, W] in [-1, 1] -> uint8 [H, W, 3], rounded half to even and clipped."""
+    levels = ((image[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())
+
+
+def quantise(resolution: float) -> int:
+    """Metres per pixel -> steps of 1/64 octave above one metre."""
+    return round(math.log2(resolution) * RESOLUTION_STEPS)
+
+
+class Conditioner:
+    """Modulations of a network by its scalars, each computed once.
+
+    Every entry is computed alone, as a batch of one: rows of one window can never influence each
+    other through the choice of a matrix kernel.
+    network: an exact U-Net, which is told time, resolution and augmentation, or a layout decoder,
+    which is told resolution and strength.
+    """
+
+    def __init__(self, network: ExactUNet | LayoutDecoder) -> None:
+        self.network = network
+        self._entry = lru_cache(maxsize=4096)(self._compute)
+
+    def __call__(
+        self, rows: NDArray[np.float64], strength: float, time: int = TIMESTEPS
+    ) -> list[Tensor]:
+        """Modulations at timestep `time` for parent rows of the given child resolutions.
+
+        rows: metres per child pixel, [H], or [1] where it is the same everywhere.
+        Returns one tensor [1, 2C, H, 1] per ResBlock.
+        """
+        keys = [quantise(float(value)) for value in rows]
+        if len(set(keys)) == 1:
+            return self._entry(time, keys[0], strength)
+        entries = [self._entry(time, key, strength) for key in keys]
+        return [torch.cat(parts, 2) for parts in zip(*entries, strict=True)]
+
+    def _compute(self, time: int, step: int, strength: float) -> list[Tensor]:
+        weight = self.network.stem.weight
+        scalars = (2 ** (step / RESOLUTION_STEPS), strength)
+        resolution, told = (torch.tensor([value], device=weight.device) for value in scalars)
+        with torch.inference_mode():
+            if isinstance(self.network, LayoutDecoder):
+                return self.network.modulations(self.network.embedding(resolution, told))
+            share = torch.tensor([time / TIMESTEPS], device=weight.device)
+            return self.network.modulations(self.network.embedding(share, resolution, told))

@@ -1,0 +1,137 @@
+"""Opening pictures by what they hold: PNG, JPEG and WebP by Pillow, all else by GDAL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from generator.grid.errors import ImageError
+from generator.rasters.content import Content, content_of
+from generator.rasters.files import Files
+from generator.rasters.gdal import opened_by_gdal
+from generator.rasters.georeference import Georeference, find_rasterio
+from generator.rasters.holes import filled
+from generator.rasters.plain import NEEDS_RASTERIO, opened_by_pillow, refuse_bomb
+from generator.rasters.samples import Pixels, Range, Reading
+
+_BY_PILLOW = (Content.PNG, Content.JPEG, Content.WEBP)
+_AS_READ = Reading()
+
+
+class Picture(Protocol):
+    """A picture whose every pixel counts. `place` is None where nothing says where it lies."""
+
+    width: int
+    height: int
+    place: Georeference | None
+
+    def read(self, x0: int, y0: int, width: int, height: int) -> Pixels:
+        """Return a rectangle inside the picture, uint8 [height, width, 3]. Raises ImageError."""
+
+
+class OpenedPicture(Protocol):
+    """A picture of a file, upright.
+
+    bands: how many the file has; grey: whether they show no colours; place: None where nothing
+    says where it lies; beside: whether a world file beside it says so; stretch: the 16-bit samples
+    that became 0 and 255 because nobody said which; notes: remarks for its owner, a sentence each;
+    masked: whether some pixel is not valid or not opaque, which may need the whole file.
+    """
+
+    width: int
+    height: int
+    bands: int
+    grey: bool
+    place: Georeference | None
+    beside: bool
+    stretch: Range | None
+    notes: tuple[str, ...]
+
+    @property
+    def masked(self) -> bool: ...  # noqa: D102  # said above
+
+    def held(self) -> bool:
+        """Decode the picture if that is done whole; whether it was, and needs no file any more."""
+
+    def read(
+        self, x0: int, y0: int, width: int, height: int, size: tuple[int, int] | None = None
+    ) -> Pixels:
+        """Return a rectangle inside the picture, uint8 [height, width, 3].
+
+        size: (height, width) that it is averaged to. Raises ImageError.
+        """
+
+    def mask(
+        self, x0: int, y0: int, width: int, height: int, size: tuple[int, int] | None = None
+    ) -> Pixels | None:
+        """Return how valid or opaque it is, uint8 [height, width], 255 = wholly.
+
+        None where the whole picture is. Raises ImageError.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Whole:
+    """A picture in memory: uint8 [h, w, 3], mask uint8 [h, w] or None where all of it is valid."""
+
+    pixels: Pixels
+    mask: Pixels | None
+    place: Georeference | None
+    notes: tuple[str, ...]
+    grey: bool
+    bands: int
+
+
+def open_picture(
+    path: Path, reading: Reading = _AS_READ, name: str | None = None
+) -> AbstractContextManager[OpenedPicture]:
+    """Open a picture; raises ImageError with one sentence, also as pixels are read.
+
+    name: what messages call it.
+    """
+    name = name or f"image {path}"
+    if not path.is_file():
+        what = "is a directory" if path.is_dir() else "does not exist"
+        raise ImageError(f"{name} {what}, expected a file with a picture")
+    try:
+        content = content_of(path)
+    except PermissionError as error:
+        raise ImageError(f"{name} may not be read: permission denied") from error
+    except OSError as error:
+        raise ImageError(f"{name} cannot be read ({error.strerror})") from error
+    rasterio = find_rasterio()
+    if content not in _BY_PILLOW and rasterio is not None:
+        return opened_by_gdal(rasterio, Files(name, (str(path),)), reading)
+    if content in (Content.DEEP_PNG, Content.JPEG_2000, Content.VRT):
+        raise ImageError(f"{name} is {content.value}, which {NEEDS_RASTERIO}")
+    return opened_by_pillow(path, name, reading)
+
+
+@contextmanager
+def open_files(files: Files, reading: Reading) -> Iterator[OpenedPicture]:
+    """Open a picture whose colours may lie in several files, or on a server. Raises ImageError."""
+    rasterio = find_rasterio()
+    if rasterio is None:
+        raise ImageError(f"{files.name} {NEEDS_RASTERIO}")
+    with opened_by_gdal(rasterio, files, reading) as picture:
+        yield picture
+
+
+def read_whole(path: Path, reading: Reading = _AS_READ, name: str | None = None) -> Whole:
+    """Return a whole picture with its mask, holes as the file has them. Raises ImageError."""
+    with open_picture(path, reading, name) as picture:
+        refuse_bomb(name or f"image {path}", picture.width, picture.height)
+        box = (0, 0, picture.width, picture.height)
+        pixels, mask = picture.read(*box), picture.mask(*box)
+        if mask is not None and mask.min() == 255:
+            mask = None
+        return Whole(pixels, mask, picture.place, picture.notes, picture.grey, picture.bands)
+
+
+def read_picture(path: Path, reading: Reading = _AS_READ) -> Pixels:
+    """Return a whole picture, uint8 [height, width, 3], its holes filled. Raises ImageError."""
+    whole = read_whole(path, reading)
+    return filled(whole.pixels, whole.mask)

@@ -1,0 +1,152 @@
+"""A picture as the parent of a stage: windows of it, and what the stage draws over them.
+
+For pictures that have no place among a world's tiles: users' own, and real parents that a stage is
+measured with. Beyond its own edges a picture is its mirror image, so a window depends on nothing
+but the picture, the seed and its address.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.memory.stages import finer
+from generator.memory.view import Rectangle
+from generator.rasters import Georeference, Picture
+
+if TYPE_CHECKING:
+    from generator.memory.field import Memory
+
+SCALE = 4
+
+Pixels = NDArray[np.uint8]
+
+
+class StageLike(Protocol):
+    """One stage, such as `generator.cascade.stage.Stage`."""
+
+    @property
+    def margin(self) -> int:
+        """Parent pixels needed round a core."""
+
+    @property
+    def faithful(self) -> float | None:
+        """Strength at which all that a parent shows is kept; None for the weights' own."""
+
+    def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[Any]:
+        """Return what the stage draws from where no memory gives it layouts: noise, or zeros.
+
+        level: of the noise; area: in parent pixels.
+        """
+
+    def __call__(
+        self,
+        parent: Pixels,
+        latent: NDArray[Any],
+        resolution: NDArray[np.float64],
+        strength: float,
+        /,
+    ) -> Pixels:
+        """uint8 [h+2m, w+2m, 3] and its noise or codes to uint8 [4h, 4w, 3]."""
+
+
+class InMemory:
+    """An array uint8 [h, w, 3] as a picture."""
+
+    place: Georeference | None = None
+
+    def __init__(self, pixels: Pixels) -> None:
+        self._pixels = pixels
+        self.height, self.width = pixels.shape[:2]
+
+    def read(self, x0: int, y0: int, width: int, height: int) -> Pixels:
+        """Return a rectangle inside the picture."""
+        return self._pixels[y0 : y0 + height, x0 : x0 + width]
+
+
+@dataclass(frozen=True, slots=True)
+class ParentPicture:
+    """What one stage reads, and draws over.
+
+    stage, zoom: what draws, and the zoom whose layouts it shows; picture: the parents' pixels;
+    memory: of layouts, None for a stage that has none; above: the picture by which the layouts were
+    chosen that this stage goes on with, a quarter of the size each way; None: the parent, averaged;
+    latitude: of the picture in degrees, None where unknown.
+    """
+
+    stage: StageLike
+    zoom: int
+    picture: Picture
+    memory: Memory | None = None
+    above: Picture | None = None
+    latitude: float | None = None
+
+    def draw(
+        self, seed: int, level: int, core: Rectangle, resolution: float, strength: float
+    ) -> Pixels:
+        """Draw the child of a core, given in parent pixels: uint8 [4h, 4w, 3].
+
+        level: of the noise, where the stage draws from it; resolution: metres per child pixel.
+        """
+        area = core.grown(self.stage.margin)
+        parent, latent = mirrored(self.picture, area), self.latent(seed, level, area)
+        return self.stage(parent, latent, np.full(1, resolution), strength)
+
+    def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[Any]:
+        """Return the noise or the layout codes of a rectangle of parent pixels."""
+        if self.memory is None:
+            return self.stage.latent(seed, level, area)
+        return self.memory.field(
+            seed, self.zoom, area.x0, area.y0, area.width, area.height, self._choosing,
+            world=None, latitude=self.latitude,
+        )  # fmt: skip
+
+    @property
+    def coarser(self) -> int:
+        """Parent pixels along one pixel of the grid by which layouts are chosen."""
+        return 1 if self.memory is None else finer(self.zoom)
+
+    def rows(self, core: int) -> tuple[int, int]:
+        """Rows of the parent, and of the picture above, that a core of so many rows reads."""
+        area = Rectangle(0, 0, core, core).grown(self.stage.margin)
+        if self.memory is None:
+            return area.height, 0
+        chosen = self.memory.reads(self.zoom, area.x0, area.y0, area.width, area.height).height
+        if self.above is not None:
+            return area.height, chosen
+        return max(area.height, self.coarser * chosen), 0
+
+    def _choosing(self, x0: int, y0: int, width: int, height: int) -> Pixels:
+        """Return a rectangle of the grid by which layouts are chosen."""
+        area = Rectangle(x0, y0, width, height)
+        if self.coarser == 1:
+            return mirrored(self.picture, area)
+        if self.above is not None:
+            return mirrored(self.above, area)
+        sides = (self.coarser * side for side in (x0, y0, width, height))
+        return averaged(mirrored(self.picture, Rectangle(*sides)), self.coarser)
+
+
+def mirrored(picture: Picture, area: Rectangle) -> Pixels:
+    """Read a rectangle that may reach beyond the picture, which is mirrored at its edges."""
+    columns = _mirror(area.x0, area.width, picture.width)
+    rows = _mirror(area.y0, area.height, picture.height)
+    left, top = int(columns.min()), int(rows.min())
+    held = picture.read(left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top)
+    return np.ascontiguousarray(held[rows - top][:, columns - left])
+
+
+def averaged(pixels: Pixels, factor: int) -> Pixels:
+    """Average uint8 [factor * h, factor * w, 3] by squares, rounded half up: uint8 [h, w, 3]."""
+    rows, columns = pixels.shape[0] // factor, pixels.shape[1] // factor
+    total = pixels.reshape(rows, factor, columns, factor, 3).sum((1, 3), dtype=np.uint32)
+    mean: Pixels = ((total + factor**2 // 2) // factor**2).astype(np.uint8)
+    return mean
+
+
+def _mirror(start: int, count: int, size: int) -> NDArray[np.int64]:
+    folded = np.arange(start, start + count) % (2 * size)
+    return np.minimum(folded, 2 * size - 1 - folded)
