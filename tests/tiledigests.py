@@ -1,0 +1,94 @@
+"""Digests of 200 tiles of the shipped weights: python -m tests.tiledigests FILE [--compare].
+
+Written before a change of the code and compared after it, on the same machine: other processors
+may round otherwise. Twenty places, land and sea, at eleven zooms, in two worlds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import generator
+from generator.grid.tile import Tile
+
+PLACES = (
+    (46.5, 7.6), (48.9, 2.3), (51.5, -0.1), (40.7, -74.0), (35.7, 139.7),
+    (-23.5, -46.6), (41.9, -93.1), (30.0, 31.2), (10.0, 105.8), (-3.1, -60.0),
+    (23.0, 10.0), (61.2, 6.8), (69.0, 88.2), (-33.9, 18.4), (28.0, 86.9),
+)  # fmt: skip
+"""Latitude and longitude of the places whose tiles are made in world 0; the others in world 7."""
+
+SECOND = ((37.0, -120.0), (-25.3, 131.0), (0.0, -140.0), (71.0, -42.0), (38.9, 24.6))
+ZOOMS = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14)
+"""And at 15 every second place."""
+
+
+def environment() -> str:
+    """Return what else than the code decides the bytes of tiles."""
+    import torch
+
+    try:
+        rows = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        rows = []
+    model = [row.partition(":")[2].strip() for row in rows if row.startswith("model name")]
+    return f"{torch.__version__} {platform.machine()} {''.join(model[:1])}"
+
+
+def tiles() -> Iterator[tuple[int, Tile]]:
+    """Yield the worlds and tiles, coarse ones first."""
+    for zoom in (*ZOOMS, 15):
+        for seed, places in ((0, PLACES), (7, SECOND)):
+            for latitude, longitude in places[:: 2 if zoom == 15 else 1]:
+                yield seed, _at(latitude, longitude, zoom)
+
+
+def _at(latitude: float, longitude: float, zoom: int) -> Tile:
+    y = np.arctanh(np.sin(np.radians(latitude))) / np.pi
+    size = 1 << zoom
+    return Tile(zoom, int((longitude + 180) / 360 * size), int((1 - y) / 2 * size))
+
+
+def digests(show: bool = False) -> dict[str, str]:
+    """Make every tile with the shipped weights and return the digests of their pixels by name."""
+    cascade = generator.load()
+    kept: dict[int, dict[Tile, Any]] = {0: {}, 7: {}}
+    found = {}
+    for seed, tile in tiles():
+        pixels = cascade.render(seed, tile, kept[seed])
+        name = f"{seed}/{tile.z}/{tile.x}/{tile.y}"
+        found[name] = hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
+        if show:
+            print(f"\r{len(found)} tiles, {name}", end=" ", file=sys.stderr)
+    return found
+
+
+def main() -> int:
+    """Write the digests, or compare them with those of a file; returns 1 if one differs."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--compare", action="store_true")
+    args = parser.parse_args()
+    found = {"environment": environment(), "tiles": digests(show=True)}
+    if not args.compare:
+        args.file.write_text(json.dumps(found, indent=0) + "\n")
+        return 0
+    before = json.loads(args.file.read_text())
+    if before["environment"] != found["environment"]:
+        print(f"made elsewhere: {before['environment']}, here {found['environment']}")
+    other = [name for name, digest in found["tiles"].items() if before["tiles"].get(name) != digest]
+    print(f"\n{len(found['tiles'])} tiles, {len(other)} differ: {other[:5]}")
+    return 1 if other else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
