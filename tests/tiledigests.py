@@ -40,8 +40,10 @@ def environment() -> str:
         rows = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         rows = []
-    model = [row.partition(":")[2].strip() for row in rows if row.startswith("model name")]
-    return f"{torch.__version__} {platform.machine()} {''.join(model[:1])}"
+    names = ("model name", "flags", "CPU part", "Features")
+    about = sorted({row for row in rows if row.startswith(names)})
+    processor = hashlib.sha256("\n".join(about).encode()).hexdigest()[:16]
+    return f"{torch.__version__} {platform.machine()} {processor}"
 
 
 def tiles() -> Iterator[tuple[int, Tile]]:
