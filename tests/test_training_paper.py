@@ -11,9 +11,9 @@ from tests.imagery import write_imagery
 from training.dataset import Samples
 from training.errors import TrainingError
 from training.export import export
+from training.imagery.pyramid import Pyramid, prepare
 from training.loop import train
 from training.paper import PaperTrainer
-from training.pyramid import Pyramid, prepare
 from training.state import PaperState, RunConfig, State, open_state
 from training.trial import made_up
 
