@@ -21,8 +21,8 @@ from generator.grid.tile import Tile
 from tileserver.cache.tilecache import Entry
 from tileserver.encode import check
 from tileserver.errors import GenerationError, LaterError, UnavailableError
-from tileserver.making.admission import Admission
-from tileserver.making.jobs import (
+from tileserver.rendering.engine.admission import Admission
+from tileserver.rendering.engine.jobs import (
     WAITING,
     Answer,
     Ask,
@@ -35,9 +35,9 @@ from tileserver.making.jobs import (
     fail,
     succeed,
 )
-from tileserver.making.metrics import Metrics
-from tileserver.making.plan import Plan
-from tileserver.making.recent import Recent
+from tileserver.rendering.engine.plan import Plan
+from tileserver.rendering.engine.recent import Recent
+from tileserver.rendering.metrics import Metrics
 
 if TYPE_CHECKING:
     from generator.cascade.cascade import Renderer

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from generator.grid.tile import Tile
 from tileserver.encode import encode_png
 from tileserver.errors import CacheError, CacheFullError
-from tileserver.making.models import describe
+from tileserver.rendering.models import describe
 
 if TYPE_CHECKING:
     from generator.cascade.cascade import Renderer

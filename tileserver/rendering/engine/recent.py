@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from tileserver.making.jobs import Key, Pixels
+from tileserver.rendering.engine.jobs import Key, Pixels
 
 RECENT_TILES = 384
 """Tiles kept: 384 x 192 KiB = 72 MiB."""
