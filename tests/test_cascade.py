@@ -7,9 +7,11 @@ from PIL import Image
 
 import generator
 from generator.base.basemap import BaseMap
-from generator.cascade import checkpoint, states
-from generator.cascade.cascade import Cascade, average, order
+from generator.cascade import checkpoint
+from generator.cascade import latentcache as states
+from generator.cascade.cascade import Cascade, average
 from generator.cascade.checkpoint import Checkpoint
+from generator.cascade.renderer import order
 from generator.grid.block import Block
 from generator.grid.errors import GeneratorError, WeightsError
 from generator.grid.tile import Tile

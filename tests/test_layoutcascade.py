@@ -10,7 +10,8 @@ from PIL import Image
 import generator
 from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint
-from generator.cascade.cascade import Cascade, order
+from generator.cascade.cascade import Cascade
+from generator.cascade.renderer import order
 from generator.grid.block import Block
 from generator.grid.tile import Tile
 from generator.memory import Memory

@@ -20,10 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from generator.cascade import checkpoint
+from generator.grid.tile import SCALE
 from generator.nets.blocks import crop
 from generator.nets.config import PRESETS
 from generator.nets.diffusion import TIMESTEPS, diffuse
-from generator.nets.unet import SCALE, ExactUNet
+from generator.nets.unet import ExactUNet
 from training.distributed import Group, join
 from training.errors import TrainingError
 from training.frozen import load_frozen

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from PIL import Image as Pillow
 from torch import Tensor
 
+from generator.grid.tile import SCALE
 from generator.nets.blocks import crop
-from generator.nets.unet import SCALE, ExactUNet
+from generator.nets.unet import ExactUNet
 from training.chain import generated_parent, one_step
 from training.dataset import BANDS
 from training.ondevice import DeviceSamples

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generator.nets.unet import SCALE
+from generator.grid.tile import SCALE
 from training.chain import mirrored
 from training.dataset import Samples, toned, toned_base
 from training.degradation import MAX_BLUR, MAX_NOISE

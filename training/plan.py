@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from generator.nets.unet import SCALE
+from generator.grid.tile import SCALE
 from training import ground
 from training.dataset import (
     BANDS,

@@ -6,8 +6,8 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 
 from generator.base.basemap import BaseMap
 from generator.cascade.checkpoint import Checkpoint, describe_config
+from generator.cascade.latentcache import LIMIT, BlockStates, Scene, evaluations_at_once, side_for
 from generator.cascade.layoutstage import LayoutStage
-from generator.cascade.states import LIMIT, BlockStates, Scene, evaluations_at_once, side_for
-from generator.cascade.windows import AnyStage, stage_of
+from generator.cascade.renderer import Read, order
+from generator.cascade.stages import AnyStage, stage_of
 from generator.grid.block import Block
-from generator.grid.tile import STAGE_ZOOMS, TILE_SIZE, Tile
+from generator.grid.pixels import Pixels
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE, STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.grid.world import fingerprint
-from generator.memory.field import Memory, Rectangle
+from generator.memory.field import Memory
 from generator.nets.config import SamplerConfig, to_json
 from generator.nets.decoder import LayoutDecoder
-from generator.nets.unet import SCALE, ExactUNet, channels_last
+from generator.nets.unet import ExactUNet, channels_last
 
 PIXEL_VERSION = 3
 """Raised whenever the same weights would give other pixels."""
@@ -36,52 +39,6 @@ _FINISHED = 8
 """Windows made by way of states whose pixels are kept for the other blocks in them."""
 _EQUATOR = 156543.03392804097
 
-Pixels = NDArray[np.uint8]
-Read = Callable[[Tile], Pixels]
-
-
-class Renderer(Protocol):
-    """What a tile server needs of a world generator."""
-
-    @property
-    def identity(self) -> bytes:
-        """Bytes that change with anything but the seed that decides pixels."""
-        ...
-
-    def fingerprint(self, seed: int) -> bytes:
-        """16 bytes that name a world: `generator.grid.world.fingerprint` of identity and seed."""
-        ...
-
-    def needs(self, block: Block) -> tuple[Tile, ...]:
-        """Return the tiles whose pixels `compute` reads."""
-        ...
-
-    def compute(self, seed: int, block: Block, read: Read) -> dict[Tile, Pixels]:
-        """Pixels of all tiles of a block, each uint8 [256, 256, 3]; pure."""
-        ...
-
-
-def order(renderer: Renderer, tile: Tile, has: Callable[[Tile], bool]) -> list[Block]:
-    """Missing blocks that `tile` depends on, inputs before users, the tile's own last."""
-    found: dict[Block, None] = {}
-    stack: list[tuple[Block, bool]] = []
-
-    def want(wanted: Tile) -> None:
-        block = Block.of(wanted)
-        if block not in found and not has(wanted):
-            stack.append((block, False))
-
-    want(tile)
-    while stack:
-        block, ready = stack.pop()
-        if ready:
-            found[block] = None
-        elif block not in found:
-            stack.append((block, True))
-            for need in reversed(renderer.needs(block)):
-                want(need)
-    return list(found)
-
 
 class Cascade:
     """The renderer of the real product: one network for every stage that has none of its own.
@@ -89,7 +46,7 @@ class Cascade:
     Every stage tile is computed in its block, a window of the same shape, alone in its batch, so
     that a tile never depends on what else is made, in float32 as in bfloat16. More steps than
     have their margins in half a block (two with the shipped network) go by way of
-    `generator.cascade.states`; `states` is None otherwise.
+    `generator.cascade.latentcache`; `states` is None otherwise.
     memory: where a layout decoder's codes come from; None: it draws without.
     stage, states: the common network's; stages: by zoom;
     margin: parent pixels read round a block on each side.

@@ -11,16 +11,16 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from generator.datasets.dataset import Folder, Row
 from generator.datasets.samplesheet import enlarged, strips
-from generator.datasets.spots import Drawn, Land, Wish, draw
+from generator.datasets.sites import Drawn, Land, Wish, draw
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import TILE_SIZE, Tile
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
 
 CHILD, PARENT = 2 * TILE_SIZE, TILE_SIZE // 2
 SOURCE = "elsewhere"
@@ -29,7 +29,6 @@ KEPT_TILES = 1200
 _SHARD = 500
 """Pairs of one folder."""
 
-Pixels = NDArray[np.uint8]
 Progress = Callable[[int, int, int], None]
 
 
@@ -52,7 +51,7 @@ class Pairs:
 
     def make(self, drawn: Drawn) -> tuple[Pixels, Pixels]:
         """Make one pair: parent uint8 [128, 128, 3] and child uint8 [512, 512, 3]."""
-        from generator.cascade.cascade import order  # torch takes seconds to import
+        from generator.cascade.renderer import order  # torch takes seconds to import
 
         def has(tile: Tile) -> bool:
             return (drawn.seed, tile) in self._kept
@@ -102,7 +101,7 @@ class Pairs:
 
     def count_blocks(self, drawn: Sequence[Drawn]) -> int:
         """Return how many blocks the pairs need, each being made once."""
-        from generator.cascade.cascade import order
+        from generator.cascade.renderer import order
 
         seen: dict[int, set[Tile]] = {}
         total = 0

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from generator.grid.errors import ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters import MAX_PIXELS, SUFFIXES, TIFF_SUFFIXES, Georeference, find_rasterio
 from generator.rasters.georeference import projection
 from generator.rasters.notice import NOTICE, gdal_tags, save_options
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 _JPEG_SIDE = 65_500
 _WORLD_FILES = {".png": ".pgw", ".jpg": ".jgw", ".jpeg": ".jgw", ".tif": ".tfw", ".tiff": ".tfw"}
-
-Pixels = NDArray[np.uint8]
 
 
 class Sink(Protocol):

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, Tile
 from tileserver.regions.hilbert import Numbers, places_of, tiles_at
 from tileserver.regions.region import Ranges, Region
 from tileserver.regions.tileid import first_id, tile_of
-from tileserver.rendering.engine.maker import Cost, Maker, Pixels
+from tileserver.rendering.engine.maker import Cost, Maker
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Read, Renderer
+    from generator.cascade.renderer import Read, Renderer
 
 SAMPLES = 16
 """Places of the region that are sampled, evenly spread along its curve, each with all above it."""
@@ -109,7 +110,7 @@ def _tiles_in(blocks: dict[int, int]) -> int:
 def work(renderer: Renderer, region: Region, stock: Stock) -> tuple[int, dict[int, int]]:
     """Return the region's stored tiles, and the blocks to make by the zoom of their tops.
 
-    Exact up to COUNTED tiles per zoom, as `generator.cascade.cascade.order` finds them.
+    Exact up to COUNTED tiles per zoom, as `generator.cascade.renderer.order` finds them.
     """
     if max(map(region.count, region.zooms)) > COUNTED:
         return _counted(region, stock)

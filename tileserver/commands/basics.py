@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
+from generator.grid.pixels import Pixels
 from generator.grid.tile import TILE_SIZE, Tile
 from generator.rasters import TIFF_SUFFIXES, Georeference, Reading
 from generator.rasters.writing import create_picture
@@ -26,12 +27,13 @@ from tileserver.commands.configtext import read_settings
 from tileserver.encode import encode_png
 from tileserver.processes.yielding import yield_processor
 from tileserver.rendering.engine.loading import load_renderer
-from tileserver.rendering.engine.maker import Maker, Pixels
+from tileserver.rendering.engine.maker import Maker
 from tileserver.rendering.models import Models
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Cascade, Renderer
+    from generator.cascade.cascade import Cascade
+    from generator.cascade.renderer import Renderer
 
 
 SERVED = ("seed", "base", "tone", "weights", "memory", "steps", "threads")

@@ -20,7 +20,8 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.rendering.engine.maker import Maker
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Cascade, Renderer
+    from generator.cascade.cascade import Cascade
+    from generator.cascade.renderer import Renderer
 
 PLACES = {
     "Paris": (2.35, 48.86),

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generator.grid.errors import GeneratorError
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.batch import seed as seeding
 from tileserver.batch.progress import Report
 from tileserver.errors import CacheError, FlightError
 from tileserver.flying.encoders import Encode, Texts, encoder
 from tileserver.flying.flight import Flight
-from tileserver.flying.frames import Painter, Pixels
+from tileserver.flying.frames import Painter
 from tileserver.flying.work import FRAME_BYTES, Work, key_of
 from tileserver.regions.region import Region
 from tileserver.rendering.engine.maker import Maker

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from generator.grid.pixels import Pixels
 from generator.rasters.notice import save_options
 from tileserver.errors import FlightError
 from tileserver.flying.flight import Plan
-from tileserver.flying.frames import Pixels
 
 FRAME_BYTES = 2.2
 """Bytes of a frame for each of its pixels, about."""

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from generator.nets.unet import SCALE
+from generator.grid.tile import SCALE
 from training.dataset import BANDS
 from training.layouts.entrybank import Entries
 from training.layouts.groups import Groups, joined, numbers

@@ -8,21 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.encode import encode_png
 from tileserver.errors import CacheError, CacheFullError
 from tileserver.rendering.models import describe
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
     from generator.grid.block import Block
     from tileserver.cache.claims import Claims
     from tileserver.cache.tilecache import TileCache
 
-Pixels = NDArray[np.uint8]
 
 RETRY_SECONDS = 1.0
 POLL_SECONDS = (0.02, 0.5)
@@ -108,7 +105,7 @@ class Maker:
         """
         if self.has(tile):
             return
-        from generator.cascade.cascade import order  # torch takes seconds to import
+        from generator.cascade.renderer import order  # torch takes seconds to import
 
         for block in order(self.renderer, tile, self.has):
             for made in self._obtain(block, wait or block.stage is None):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from tileserver.rendering.engine.jobs import Key, Pixels
+from generator.grid.pixels import Pixels
+from tileserver.rendering.engine.jobs import Key
 
 RECENT_TILES = 384
 """Tiles kept: 384 x 192 KiB = 72 MiB."""

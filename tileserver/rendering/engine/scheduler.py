@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.cache.tilecache import Entry
 from tileserver.encode import check
@@ -28,7 +29,6 @@ from tileserver.rendering.engine.jobs import (
     Ask,
     Job,
     Key,
-    Pixels,
     State,
     Store,
     explained,
@@ -40,7 +40,7 @@ from tileserver.rendering.engine.recent import Recent
 from tileserver.rendering.metrics import Metrics
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
 
 MAX_ATTEMPTS = 8
 """How often a block may find an input gone and have it made again before it fails."""

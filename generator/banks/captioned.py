@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from generator.grid.errors import ImageError
-
-Pixels = NDArray[np.uint8]
+from generator.grid.pixels import Pixels
 
 WIDTH = 1200
 """Width of a sheet in pixels."""
