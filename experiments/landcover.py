@@ -27,7 +27,7 @@ from experiments.landcoverwindows import Images, Scenes, draw_scenes, stand_in_l
 from generator import stopping
 from generator.cascade.cascade import Cascade
 from generator.datasets.labelled import seed_of
-from generator.datasets.variants import Recipe, degraded, vary
+from generator.datasets.variants import VariantConfig, degraded, vary
 from generator.grid.tile import STAGE_ZOOMS
 from generator.nets.unet import channels_last
 from training.dataset import BANDS
@@ -132,7 +132,7 @@ def training_sets(
     made, soft, toned = [], [], []
     for number in few:
         window, gsd = known.scenes.windows[number], float(known.scenes.gsd[number])
-        recipe = Recipe(gsd, strength=strength)
+        recipe = VariantConfig(gsd, strength=strength)
         for variant in range(plan.per_image):
             made.append(vary(cascade, window, recipe, seed_of(seed, str(number), variant)))
             soft.append(bicubic(window))
@@ -244,7 +244,7 @@ def draw(cascade: Cascade, known: Labelled, plan: Plan, strength: float | None, 
         line: list[Images] = []
         for number in numbers[:2]:
             window = known.scenes.windows[number]
-            recipe = Recipe(float(known.scenes.gsd[number]), strength=strength)
+            recipe = VariantConfig(float(known.scenes.gsd[number]), strength=strength)
             line += [window, bicubic(window)]
             line += [vary(cascade, window, recipe, seed_of(0, str(number), n)) for n in range(3)]
         blank = np.full_like(line[0], 255)

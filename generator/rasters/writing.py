@@ -58,9 +58,9 @@ def create_picture(
         if rasterio is not None:
             with _tiff(rasterio, part, (width, height, bands), place) as target:
                 target.update_tags(**gdal_tags(notice))
-                yield _Tiff(path, target)
+                yield _TiffSink(path, target)
         else:
-            whole = _Whole(width, height, bands)
+            whole = _WholeSink(width, height, bands)
             yield whole
             Image.fromarray(whole.pixels).save(part, **_options(path, notice))
             if place is not None:
@@ -72,7 +72,7 @@ def create_picture(
         part.unlink(missing_ok=True)
 
 
-class _Whole:
+class _WholeSink:
     """The picture in memory."""
 
     def __init__(self, width: int, height: int, bands: int) -> None:
@@ -82,7 +82,7 @@ class _Whole:
         self.pixels[y0 : y0 + pixels.shape[0], x0 : x0 + pixels.shape[1]] = pixels
 
 
-class _Tiff:
+class _TiffSink:
     """A TIFF on disk, written in windows."""
 
     def __init__(self, path: Path, target: Any) -> None:

@@ -81,8 +81,8 @@ def draw_pairs(
     for number in track(numbers, f"zoom {BANDS[band].zoom}: windows"):
         drawn = draw(samples, band, number)
         strength = 0.0 if clean else float(drawn["augmentation"])
-        if stage.faithful is not None:
-            strength = stage.faithful
+        if stage.faithful_augmentation is not None:
+            strength = stage.faithful_augmentation
         small = F.avg_pool2d(drawn["child"], SCALE) if clean else drawn["parent"]
         window = to_pixels(small[None])
         parent = window[EDGE:-EDGE, EDGE:-EDGE]

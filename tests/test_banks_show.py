@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from generator.banks.captioned import WIDTH, Cell, Section, compose
+from generator.banks.captioned import WIDTH, CaptionedPicture, Section, compose
 from generator.banks.show import GREY, drawn, sheet, text
 from generator.base.basemap import BaseMap
 from generator.cascade.layoutstage import LayoutStage
@@ -49,7 +49,7 @@ def test_an_empty_bank_is_told_too() -> None:
 
 
 def test_captions_are_wrapped_and_cut_to_their_cells() -> None:
-    long = Cell(np.zeros((40, 20, 3), np.uint8), ("a word " * 50, "x" * 300))
+    long = CaptionedPicture(np.zeros((40, 20, 3), np.uint8), ("a word " * 50, "x" * 300))
     canvas = compose([Section("title", [long] * 30, 96, 3), Section("none", ())])
     ink = canvas[60:, :, 0] < 200
     assert ink.any()
