@@ -6,8 +6,8 @@ import torch
 
 from generator.cascade import checkpoint
 from generator.imagery.sources import read_manifest
+from generator.nets.body import padded
 from generator.nets.config import SamplerConfig
-from generator.nets.unet import padded
 from tests.imagery import write_imagery
 from tests.networks import tiny_network
 from training import __main__, distill

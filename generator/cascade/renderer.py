@@ -6,11 +6,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from generator.grid.block import Block
-from generator.grid.pixels import Pixels
+from generator.grid.pixels import Pixels, Read
 from generator.grid.tile import Tile
-
-Read = Callable[[Tile], "Pixels"]
-"""Returns the pixels of a tile, uint8 [256, 256, 3]."""
 
 
 class Renderer(Protocol):

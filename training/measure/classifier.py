@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from generator.cascade.loading import pick_precision
-from generator.nets.unet import channels_last
+from generator.nets.blocks import channels_last
 
 Images = NDArray[np.uint8]
 

@@ -17,13 +17,14 @@ import torch
 from torch import Tensor
 
 from generator.banks.options import NOMINAL
-from generator.banks.stageimage import reduced
 from generator.cascade import checkpoint
+from generator.grid.averaging import averaged
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.memory.bank import Bank, Codes, Scene
 from generator.memory.config import CHOSEN_AT, STEP, WINDOW, choosing_scale
-from generator.nets.decoder import LayoutDecoder, padded
+from generator.nets.body import padded
+from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid
@@ -95,7 +96,7 @@ class Comparer:
         self.real = found
         self.distance = CopyDistance(np.stack([r.child[edge:-edge, edge:-edge] for r in found]))
         self.described = [
-            described(reduced(r.child, SCALE), choosing_scale(self.zoom)) for r in found
+            described(averaged(r.child, SCALE), choosing_scale(self.zoom)) for r in found
         ]
 
     def compare(self, scene: Scene, origin: Origin, random: np.random.Generator) -> Compared | None:
@@ -115,7 +116,7 @@ class Comparer:
         near = self.distance(self.distance.real[others], _middle(own, REGION))
         parent = self._parent(scene, (int(i), int(j)), others)
         child = _middle(own, SCALE * _SIDE)
-        fresh = self.encoder.codes(_tensor(child), _tensor(reduced(child, SCALE)))
+        fresh = self.encoder.codes(_tensor(child), _tensor(averaged(child, SCALE)))
         laid = torch.cat([_laid(codes, y, x), fresh.float()])
         whole, tiles = self.distance(
             self.distance.maps(self._drawn(laid, parent)), _middle(own, REGION)
@@ -140,7 +141,7 @@ class Comparer:
             float(((descriptor - wanted)[:_LATITUDE] ** 2).sum()) if other else np.inf
             for (descriptor, _), other in zip(self.described, others, strict=True)
         ]
-        return reduced(self.real[int(np.argmin(gaps))].child, SCALE)
+        return averaged(self.real[int(np.argmin(gaps))].child, SCALE)
 
     def _drawn(self, codes: Tensor, parent: Pixels) -> Pixels:
         """Draw codes [n, D, w, w] under one parent at full strength: uint8 [n, SIDE, SIDE, 3]."""
