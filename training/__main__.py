@@ -18,10 +18,8 @@ from generator.rasters import Reading, parse_bands, parse_stretch
 from training import (
     combine,
     county,
-    distill,
     diversity,
     landcover,
-    leasing,
     pricing,
     seams,
     steps,
@@ -37,8 +35,6 @@ _EXAMPLES = """examples:
   python -m training prepare imagery/manifest.json --out runs/data
   python -m training prepare landsat/ --out runs/landsat --source landsat --split 8:1:1
   python -m training train --data runs/data --run runs/main --steps 9000
-  python -m training distill --teacher teacher.safetensors --data runs/data --run runs/student \
-      --steps 3000
   python -m training evaluate --data runs/data --weights generator/weights/elsewhere.safetensors
   python -m training export --run runs/main --out generator/weights/elsewhere.safetensors
   python -m training combine common.safetensors 15=towns.safetensors --out both.safetensors
@@ -66,13 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--init", type=Path, help="start a new run from these safetensors")
     train.add_argument("--threads", type=int, help="threads of the network [all cores]")
     add_machine(train)
-    distill.add_arguments(commands.add_parser("distill", help="one step from a many-step teacher"))
     _add_outputs(commands)
     add_bank(commands.add_parser("bank", help="write a recipe's weights with their memory"))
     entries.add_arguments(commands.add_parser("entries", help="train a bank under many parents"))
     sharpen.add_arguments(commands.add_parser("sharpen", help="halve pictures' metres per pixel"))
     copies.add_arguments(commands.add_parser("copies", help="do places come back from entries"))
-    leasing.add_commands(commands)
     for field in dataclasses.fields(RunConfig):
         name = "--" + field.name.replace("_", "-")
         train.add_argument(name, type=type(field.default), default=field.default)
@@ -206,7 +200,7 @@ def _train(args: argparse.Namespace) -> int:
     if args.recipe is not None:
         return run_train(args)
     if args.seconds < math.inf or args.cool_down:
-        raise TrainingError("--seconds and --cool-down need a recipe; `lease` has them without one")
+        raise TrainingError("--seconds and --cool-down need a recipe")
     if args.steps is None:
         raise TrainingError("--steps is missing: it says until which step to train")
     names = [field.name for field in dataclasses.fields(RunConfig)]
@@ -275,16 +269,10 @@ def main() -> int:
         "combine": combine.run,
         "presets": pricing.run,
         "seams": seams.run,
-        "distill": distill.run,
         "diversity": diversity.run,
         "landcover": landcover.run,
         "table": table.run,
         "steps": steps.run,
-        "pack": leasing.pack,
-        "unpack": leasing.unpack,
-        "lease": leasing.lease,
-        "split": leasing.split_state,
-        "join": leasing.join_parts,
     }
     try:
         return actions[args.command](args)
