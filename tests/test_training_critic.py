@@ -1,6 +1,6 @@
 import torch
 
-from training.critic import INPUTS, Critic
+from training.losses.critic import INPUTS, Critic
 
 SIDES = (16, 16, 12, 10, 8)
 GSD = torch.tensor([4.0, 64.0])

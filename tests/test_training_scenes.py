@@ -5,9 +5,9 @@ import pytest
 
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
-from training.dataset import BANDS
 from training.errors import TrainingError
 from training.pyramid import Pyramid, prepare
+from training.samples.windows import BANDS
 from training.scenes import draw_scenes, stand_in_labels, statistics
 
 FINE, FINEST = BANDS[3], BANDS[4]

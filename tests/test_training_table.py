@@ -18,8 +18,8 @@ from tests.networks import assert_same_pixels, tiny_network
 from training import __main__, table
 from training.errors import TrainingError
 from training.paddedstage import PaddedStage
-from training.presets import cost
 from training.pyramid import prepare
+from training.run.costs import cost
 from training.table import CORE, Row, cost_of, parse
 
 

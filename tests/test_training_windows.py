@@ -11,13 +11,13 @@ from generator.imagery.sources import read_manifest
 from generator.memory import Memory
 from tests.layouts import tiny_bank, tiny_decoder
 from tests.networks import tiny_network
-from training.dataset import BANDS
 from training.errors import TrainingError
 from training.localtiles import is_land, local_tiles
 from training.pairs import CORE, draw_pairs, draw_real, restricted, windows_of
 from training.places import SPOTS, spread
 from training.pyramid import Pyramid, prepare
 from training.regions import CELLS, COLUMNS
+from training.samples.windows import BANDS
 
 ELEVEN = 2
 

@@ -16,7 +16,6 @@ from generator import stopping
 from generator.grid.errors import GeneratorError
 from generator.rasters import Reading, parse_bands, parse_stretch
 from training import (
-    combine,
     county,
     diversity,
     landcover,
@@ -26,9 +25,10 @@ from training import (
     table,
 )
 from training.errors import TrainingError
-from training.layouts import copies, entries, sharpen
-from training.layouts.commands import add_bank, run_bank, run_train
-from training.layouts.loop import add_machine
+from training.layouts import copies, sharpen
+from training.run import combine, entries
+from training.run.bank import add_bank, run_bank, run_train
+from training.run.loop import add_machine
 from training.state import RunConfig, open_state
 
 _EXAMPLES = """examples:
@@ -190,10 +190,10 @@ def _prepare(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     from generator.cascade import checkpoint
-    from training.dataset import samples_for
     from training.distributed import join
     from training.loop import train
     from training.pyramid import Pyramid
+    from training.samples.windows import samples_for
 
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from generator.cascade.cascade import Cascade, Pixels
 from generator.grid.tile import STAGE_ZOOMS, Tile
-from training.dataset import Samples
 from training.errors import TrainingError
 from training.localtiles import LocalTile, is_land, local_tiles
 from training.metrics import (
@@ -28,6 +27,7 @@ from training.pairs import CORE, draw_real
 from training.places import Spot, spread
 from training.progress import track
 from training.pyramid import Pyramid
+from training.samples.windows import Samples
 
 Images = NDArray[np.uint8]
 

@@ -12,7 +12,6 @@ from generator.cascade import checkpoint
 from generator.cascade.cascade import Cascade
 from training.chains import measure_chains
 from training.classifier import Trial, Windows, two_sample_accuracy
-from training.dataset import BANDS, Samples
 from training.errors import TrainingError
 from training.figures import draw_chains, draw_stages
 from training.lite2 import Lite2
@@ -28,6 +27,7 @@ from training.report import (
     regions_table,
     stages_table,
 )
+from training.samples.windows import BANDS, Samples
 from training.stages import Judge, measure_stages
 
 PARTS = ("stages", "classifier", "chains", "regions")

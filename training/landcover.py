@@ -26,13 +26,13 @@ from generator.datasets.labelled import seed_of
 from generator.datasets.variants import Recipe, degraded, vary
 from generator.grid.tile import STAGE_ZOOMS
 from generator.nets.unet import channels_last
-from training.dataset import BANDS
 from training.errors import TrainingError
 from training.figures import save_small
 from training.pairs import restricted
 from training.progress import track
 from training.pyramid import Pyramid
 from training.report import markdown
+from training.samples.windows import BANDS
 from training.scenes import Images, Scenes, draw_scenes, stand_in_labels, statistics
 
 ARMS = ("real alone", "+ tones", "+ bicubic", "+ variants", "five times as many real ones")

@@ -7,7 +7,7 @@ import argparse
 from generator.cascade.loading import pick_device
 from generator.grid.errors import GeneratorError
 from generator.nets.config import PRESETS
-from training.presets import cost, measure, table
+from training.run.costs import cost, measure, table
 from training.trial import trial
 
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from generator.cascade.windows import StageAt
 from generator.memory.field import Memory
-from training.dataset import BANDS, Samples
 from training.errors import TrainingError
 from training.frechet import Features, kernel_distance
 from training.lite2 import PER_WINDOW, Lite2
 from training.metrics import sliced_wasserstein
 from training.pairs import Pairs, draw_pairs, restricted, windows_of
 from training.pyramid import Image, Pyramid
+from training.samples.windows import BANDS, Samples
 
 
 @dataclass(frozen=True, slots=True)

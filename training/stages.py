@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from generator.cascade.windows import StageAt
 from generator.memory.field import Memory
-from training.dataset import BANDS, Samples
 from training.errors import TrainingError
 from training.frechet import frechet, kernel_distance
 from training.inception import inception_distance
@@ -25,6 +24,7 @@ from training.metrics import (
     spectrum,
 )
 from training.pairs import Pairs, draw_pairs, draw_real
+from training.samples.windows import BANDS, Samples
 
 Images = NDArray[np.uint8]
 

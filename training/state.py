@@ -15,9 +15,9 @@ from generator.nets.build import AnyNetwork, build, preset
 from generator.nets.config import AnyConfig, NetworkConfig, PaperConfig
 from generator.nets.paper import PaperUNet
 from generator.nets.unet import ExactUNet, channels_last, padded
-from training.critic import Critic
-from training.ema import Ema
 from training.errors import TrainingError
+from training.losses.critic import Critic
+from training.run.ema import Ema
 
 STATE = "state.pt"
 WARM_UP = 100
@@ -37,7 +37,7 @@ class RunConfig:
     perceptual, adversarial: share of the gradient that the energy score of pretrained features,
     and the critic, have beside that of pixel patches, whose share is 1.
     penalty: weight of the critic's gradient penalty.
-    degradation: how real parents are weakened, a kind of training.degradation.
+    degradation: how real parents are weakened, a kind of training.samples.degradation.
     focus: zoom of the stage that the network is for alone; 0: every stage.
     omit: zoom of a stage that has another network, and gets no samples; 0: none.
     upstream: weights that make the chains' parents instead of the network itself.

@@ -15,7 +15,7 @@ from generator.nets.unet import SCALE, ExactUNet, pin, upsample
 from training.chain import generated_parent
 from training.distributed import Averaged, Group
 from training.frozen import load_frozen
-from training.loss import (
+from training.losses.distances import (
     denoising,
     energy_score,
     gradient_penalty,
@@ -24,7 +24,7 @@ from training.loss import (
     relativistic,
     shifted_window,
 )
-from training.perceptual import GAINS, Perceptual, detail
+from training.losses.perceptual import GAINS, Perceptual, detail
 from training.state import Batch, State
 
 CHAIN_STRENGTHS = (0.2, 0.8)

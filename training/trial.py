@@ -13,7 +13,7 @@ from generator.nets.paper import PaperUNet
 from generator.nets.unet import SCALE
 from training.errors import TrainingError
 from training.paper import PaperTrainer
-from training.presets import measure
+from training.run.costs import measure
 from training.state import Batch, RunConfig, State, open_state
 from training.trainer import Trainer
 
@@ -41,7 +41,7 @@ def run_config(name: str) -> RunConfig:
 
 
 def made_up(config: RunConfig, device: torch.device) -> Batch:
-    """Return a batch of random images, in the form of `training.dataset`."""
+    """Return a batch of random images, in the form of `training.samples.windows`."""
     count, side = config.batch, config.window
     random = torch.Generator().manual_seed(0)
     child = torch.rand(count, 3, SCALE * side, SCALE * side, generator=random) * 2 - 1

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from generator.nets.blocks import frequencies
-from training.perceptual import CHANNELS, DETAIL
+from training.losses.perceptual import CHANNELS, DETAIL
 
 INPUTS = (DETAIL, *CHANNELS)
 _WIDTHS = (32, 32, 64, 64, 64)
