@@ -9,7 +9,7 @@ from generator.base import tone
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training.errors import TrainingError
-from training.pyramid import Image, Pyramid, prepare
+from training.imagery.pyramid import Image, Pyramid, prepare
 from training.samples.windows import BANDS, Samples, _choices, _jitter, _match_tone, told, toned
 
 WINDOW = 60

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from training.classifier import CROP, Trial, Windows, tiled, two_sample_accuracy
 from training.errors import TrainingError
 from training.frechet import frechet, kernel_distance
 from training.inception import inception_distance
-from training.lite2 import PER_WINDOW, WIDTH, Lite2, quarters
+from training.measure.classifier import CROP, Trial, Windows, tiled, two_sample_accuracy
+from training.measure.features import PER_WINDOW, WIDTH, Lite2, quarters
 
 CPU = torch.device("cpu")
 

@@ -20,10 +20,10 @@ from tests.fakes_recipe import NETWORK
 from tests.imagery import write_imagery
 from training.__main__ import main
 from training.errors import TrainingError
+from training.imagery.pyramid import Pyramid, prepare
 from training.losses.adversary import Adversary
 from training.losses.critic import Standard
 from training.losses.objective import Objective, opponent
-from training.pyramid import Pyramid, prepare
 from training.run.bank import _offer, networks, sources_of
 from training.run.cooldown import cooled
 from training.run.layoutstate import STATE, State

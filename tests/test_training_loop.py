@@ -12,6 +12,7 @@ from tests.imagery import write_imagery
 from training.__main__ import main
 from training.errors import TrainingError
 from training.export import export
+from training.imagery.pyramid import Pyramid, prepare
 from training.loop import batches, train
 from training.losses.distances import (
     energy_score,
@@ -20,7 +21,6 @@ from training.losses.distances import (
     relativistic,
     shifted_window,
 )
-from training.pyramid import Pyramid, prepare
 from training.samples.windows import Samples
 from training.state import STATE, RunConfig, State
 from training.trainer import Trainer, pinned_residual

@@ -10,9 +10,9 @@ from generator.nets.paper import PaperUNet
 from tests.imagery import write_imagery
 from training.errors import TrainingError
 from training.export import export
+from training.imagery.pyramid import Pyramid, prepare
 from training.loop import train
 from training.paper import PaperTrainer
-from training.pyramid import Pyramid, prepare
 from training.samples.windows import Samples
 from training.state import PaperState, RunConfig, State, open_state
 from training.trial import made_up

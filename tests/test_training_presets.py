@@ -5,7 +5,7 @@ from generator.grid.errors import GeneratorError
 from generator.nets.config import PRESETS
 from training.__main__ import main
 from training.errors import TrainingError
-from training.run.costs import Measured, cost, measure, table
+from training.measure.costs import Measured, cost, measure, table
 from training.trial import run_config, trial
 
 CPU = torch.device("cpu")

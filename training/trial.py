@@ -12,8 +12,8 @@ from generator.nets.decoder import LayoutDecoder
 from generator.nets.paper import PaperUNet
 from generator.nets.unet import SCALE
 from training.errors import TrainingError
+from training.measure.costs import measure
 from training.paper import PaperTrainer
-from training.run.costs import measure
 from training.state import Batch, RunConfig, State, open_state
 from training.trainer import Trainer
 

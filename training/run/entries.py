@@ -25,8 +25,8 @@ from generator.nets.codes import quantise
 from generator.nets.decoder import LayoutDecoder, padded
 from generator.nets.unet import SCALE, channels_last
 from training.errors import TrainingError
+from training.imagery.pyramid import Pyramid
 from training.losses.style import Style
-from training.pyramid import Pyramid
 from training.run.ema import Ema
 from training.run.layoutstate import judges
 from training.run.layoutstep import draw, rounded

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from training.errors import TrainingError
-from training.pyramid import Pyramid
+from training.imagery.pyramid import Pyramid
 from training.run.cooldown import cooled
 from training.run.layoutstate import State
 from training.run.layoutstep import Trainer

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from training.errors import TrainingError
-from training.pyramid import Pyramid
+from training.imagery.pyramid import Pyramid
 from training.samples.windows import BANDS, Samples
 
 MOST_GROUPS = 1024

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from generator.nets.unet import SCALE
-from training.pyramid import Pyramid
+from training.imagery.pyramid import Pyramid
 from training.run.recipe import Recipe
 from training.samples.collage import draw_cells, misfits
 from training.samples.groups import Groups, joined, numbers

@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 from generator.base import tone as tone_curve
 from generator.nets.unet import SCALE
 from training.errors import TrainingError
-from training.pyramid import MASK_STEP, Image, Pyramid
+from training.imagery.pyramid import MASK_STEP, Image, Pyramid
 from training.samples import contrast
 from training.samples.degradation import KINDS, degrade
 from training.state import RunConfig
