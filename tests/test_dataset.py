@@ -10,7 +10,7 @@ from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training.dataset import BANDS, Samples, _choices, _jitter, _match_tone, told, toned
 from training.errors import TrainingError
-from training.pyramid import Image, Pyramid, prepare
+from training.imagery.pyramid import Image, Pyramid, prepare
 
 WINDOW = 60
 

@@ -11,7 +11,7 @@ from tests.imagery import write_imagery
 from training.dataset import BANDS, Samples
 from training.degradation import degrade
 from training.errors import TrainingError
-from training.pyramid import LEVELS, Pyramid, prepare
+from training.imagery.pyramid import LEVELS, Pyramid, prepare
 
 WINDOW = 60
 

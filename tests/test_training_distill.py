@@ -16,8 +16,8 @@ from training.distill import DistillTrainer, preset_of, pull
 from training.errors import TrainingError
 from training.export import export, run_config
 from training.frozen import load_frozen
+from training.imagery.pyramid import Pyramid, prepare
 from training.loop import batches, train
-from training.pyramid import Pyramid, prepare
 from training.state import DistillConfig, RunConfig, State
 
 CPU = torch.device("cpu")

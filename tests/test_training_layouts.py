@@ -22,6 +22,7 @@ from training.__main__ import main
 from training.cooldown import cooled
 from training.critic import Standard
 from training.errors import TrainingError
+from training.imagery.pyramid import Pyramid, prepare
 from training.layouts.adversary import Adversary
 from training.layouts.batches import Batches
 from training.layouts.collage import Cells, draw_cells, misfits
@@ -32,7 +33,6 @@ from training.layouts.objective import Objective, opponent
 from training.layouts.recipe import MemoryRecipe, Phase, Recipe, read
 from training.layouts.state import STATE, State
 from training.layouts.trainer import Trainer
-from training.pyramid import Pyramid, prepare
 
 TINY = (
     NETWORK

@@ -22,11 +22,11 @@ from training.batchsize import groups, halved, with_batch
 from training.dataset import Samples
 from training.distill import DistillTrainer
 from training.errors import TrainingError
+from training.imagery.pyramid import Pyramid, prepare
 from training.lease import Lease, Terms
 from training.ondevice import DeviceSamples
 from training.pack import pack
 from training.parts import join, join_to, split
-from training.pyramid import Pyramid, prepare
 from training.state import STATE, DistillConfig, RunConfig, State
 
 CPU = torch.device("cpu")

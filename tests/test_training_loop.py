@@ -13,9 +13,9 @@ from training.__main__ import main
 from training.dataset import Samples
 from training.errors import TrainingError
 from training.export import export
+from training.imagery.pyramid import Pyramid, prepare
 from training.loop import batches, train
 from training.loss import energy_score, mixed_groups, patches, relativistic, shifted_window
-from training.pyramid import Pyramid, prepare
 from training.state import STATE, RunConfig, State
 from training.trainer import Trainer, pinned_residual
 

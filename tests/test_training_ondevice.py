@@ -12,9 +12,9 @@ from tests.imagery import write_imagery
 from training import ground
 from training.dataset import BANDS, Samples
 from training.degradation import MAX_BLUR
+from training.imagery.pyramid import Pyramid, prepare
 from training.ondevice import DeviceSamples, degrade, resampling
 from training.plan import Planner
-from training.pyramid import Pyramid, prepare
 
 WINDOW = 60
 SIZE = 4 * WINDOW

@@ -9,8 +9,8 @@ from tests.imagery import write_imagery
 from training.__main__ import main
 from training.dataset import Samples
 from training.errors import TrainingError
+from training.imagery.pyramid import Pyramid, prepare
 from training.pack import PACK, pack, unpack
-from training.pyramid import Pyramid, prepare
 
 WINDOW = 60
 

@@ -19,7 +19,7 @@ from generator.nets.unet import SCALE
 from training import ground
 from training.degradation import KINDS, degrade
 from training.errors import TrainingError
-from training.pyramid import MASK_STEP, Image, Pyramid
+from training.imagery.pyramid import MASK_STEP, Image, Pyramid
 from training.state import RunConfig
 
 Floats = NDArray[np.float64]

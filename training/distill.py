@@ -135,7 +135,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Distil, or continue; returns the exit status. Raises TrainingError, GeneratorError."""
     from training.dataset import samples_for
-    from training.pyramid import Pyramid
+    from training.imagery.pyramid import Pyramid
 
     if args.threads:
         torch.set_num_threads(args.threads)

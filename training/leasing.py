@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from training.errors import TrainingError
+from training.imagery.pyramid import Pyramid
 from training.parts import INDEX, KEEPS, join_to, split
-from training.pyramid import Pyramid
 from training.state import STATE, DistillConfig, RunConfig, State
 
 _REHEARSAL = {"preset": "exact-tiny", "core": 32, "margin": 8}

@@ -23,7 +23,7 @@ from rich.progress import Progress
 
 from training.dataset import Samples
 from training.errors import TrainingError
-from training.pyramid import INDEX, LEVELS, PIXELS, Image, Pyramid
+from training.imagery.pyramid import INDEX, LEVELS, PIXELS, Image, Pyramid
 
 PACK = "pack.json"
 MIB = 2**20

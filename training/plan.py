@@ -28,7 +28,7 @@ from training.dataset import (
     told,
 )
 from training.errors import TrainingError
-from training.pyramid import MASK_STEP, Image, Pyramid
+from training.imagery.pyramid import MASK_STEP, Image, Pyramid
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from tileserver.flying.film import Film, Target, frame_bytes, seed_tiles
 from tileserver.flying.flight import Flight, Plan
 from tileserver.flying.frames import Painter, region
 from tileserver.flying.route import read_route
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
+from tileserver.rendering.engine.maker import Maker
 from tileserver.settings import Settings
 
 

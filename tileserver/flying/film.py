@@ -21,8 +21,8 @@ from tileserver.flying.encoders import Encode, Texts, encoder
 from tileserver.flying.flight import Flight
 from tileserver.flying.frames import Painter, Pixels
 from tileserver.flying.work import FRAME_BYTES, Work, key_of
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
+from tileserver.rendering.engine.maker import Maker
 
 
 @dataclass(frozen=True, slots=True)

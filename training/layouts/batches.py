@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from generator.nets.unet import SCALE
+from training.imagery.pyramid import Pyramid
 from training.layouts.collage import draw_cells, misfits
 from training.layouts.groups import Groups, joined, numbers
 from training.layouts.recipe import Recipe
-from training.pyramid import Pyramid
 
 SPACINGS = (16, 24, 32)
 """Parent pixels between a collage's cells."""

@@ -27,6 +27,7 @@ from generator.nets.unet import SCALE, channels_last
 from training.dataset import BANDS
 from training.ema import Ema
 from training.errors import TrainingError
+from training.imagery.pyramid import Pyramid
 from training.layouts.entrybank import Entries
 from training.layouts.entrybatches import EntryBatches
 from training.layouts.groups import MOST_GROUPS, Groups
@@ -34,7 +35,6 @@ from training.layouts.loop import Machine, add_machine, machine_of, run
 from training.layouts.state import judges
 from training.layouts.style import Style
 from training.layouts.trainer import draw, rounded
-from training.pyramid import Pyramid
 
 _MOMENTUM = 0.05
 

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from training.dataset import BANDS, Samples
 from training.errors import TrainingError
-from training.pyramid import Pyramid
+from training.imagery.pyramid import Pyramid
 
 MOST_GROUPS = 1024
 """Groups of windows in a step."""

@@ -17,11 +17,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from training.cooldown import cooled
 from training.errors import TrainingError
+from training.imagery.pyramid import Pyramid
 from training.layouts.batches import Batches
 from training.layouts.recipe import Recipe
 from training.layouts.state import State
 from training.layouts.trainer import Trainer
-from training.pyramid import Pyramid
 from training.stop import Stop, outlive
 
 _LOG_EVERY = 20
