@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from tests.caches import WORLD, fill, payload, row
-from tileserver.cache.checkup import check_all, repair
 from tileserver.cache.tilecache import TileCache
+from tileserver.cache.verification import check_all, repair
 from tileserver.errors import CacheError
 
 LIMIT = 8 << 20

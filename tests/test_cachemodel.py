@@ -11,9 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from generator.grid.tile import Tile
 from tests.caches import OTHER, WORLD
-from tileserver.cache.checkup import check_all
 from tileserver.cache.store import digest_of
 from tileserver.cache.tilecache import TileCache
+from tileserver.cache.verification import check_all
 from tileserver.encode import encode_png
 
 LIMIT = 4 << 20

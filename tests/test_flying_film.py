@@ -20,9 +20,9 @@ from tileserver.flying import encoders
 from tileserver.flying.encoders import Texts
 from tileserver.flying.film import Film, Target, seed_tiles
 from tileserver.flying.flight import Flight, Plan
+from tileserver.flying.framefolder import Work, key_of
 from tileserver.flying.frames import Painter, region
 from tileserver.flying.route import read_route
-from tileserver.flying.work import Work, key_of
 from tileserver.making.maker import Maker
 
 PLAN = Plan(read_route("46.5,7.6 47.4,8.5"), (4e6, 2e5), (64, 36), 5, seconds=2)

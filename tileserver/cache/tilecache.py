@@ -23,17 +23,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.tile import Tile
-from tileserver.cache.checkup import check_all
 from tileserver.cache.datafile import DATA
 from tileserver.cache.directorylock import LOCK_SECONDS, DirectoryLock
 from tileserver.cache.eviction import Evictor
-from tileserver.cache.expiry import expiry
-from tileserver.cache.intake import Intake
-from tileserver.cache.keeper import Keeper
+from tileserver.cache.insertion import Intake
+from tileserver.cache.maintenance import Keeper
 from tileserver.cache.pins import Pin, Pins
 from tileserver.cache.recency import Recency
+from tileserver.cache.removal import expiry
 from tileserver.cache.store import BLOB, HEAD, WORLD_BYTES, Store, digest_of
 from tileserver.cache.uniform import COLOUR_BYTES
+from tileserver.cache.verification import check_all
 from tileserver.cache.worlds import Worlds
 from tileserver.encode import decode_png
 from tileserver.errors import CacheError, CacheFullError

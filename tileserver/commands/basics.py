@@ -21,13 +21,13 @@ from tileserver.batch.geotiff import WORLD_METRES
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands import bench as benchmark
-from tileserver.commands import viewbench, webbench, websites
+from tileserver.commands import benchservers, viewbench, webbench
 from tileserver.commands.configtext import read_settings
 from tileserver.encode import encode_png
 from tileserver.making.loading import load_renderer
 from tileserver.making.maker import Maker, Pixels
 from tileserver.making.models import Models
-from tileserver.processes.yielding import yield_processor
+from tileserver.processes.cpupriority import yield_processor
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _bench_server(args: argparse.Namespace) -> int:
     say("Measuring a server with a cache of its own; this takes two to seven minutes")
     command = [sys.executable, "-m", "tileserver", "serve", *flags]
     if args.views:
-        with websites.fresh(command) as (address, _):
+        with benchservers.fresh(command) as (address, _):
             report = viewbench.viewbench(address, 1 if args.quick else viewbench.ROUNDS, args.busy)
         show = viewbench.table
     else:

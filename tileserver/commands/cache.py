@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from tileserver.batch.progress import progress
 from tileserver.cache import compaction
 from tileserver.cache import stats as cachestats
-from tileserver.cache.checkup import check_all, repair
 from tileserver.cache.datafile import DATA
 from tileserver.cache.tilecache import TileCache
+from tileserver.cache.verification import check_all, repair
 from tileserver.cache.worlds import namespaces
 from tileserver.commands.configtext import read_settings
 from tileserver.errors import CacheError

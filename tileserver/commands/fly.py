@@ -13,7 +13,7 @@ from tileserver.batch.progress import duration, progress
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.consent import Work, agreed
+from tileserver.commands.confirmation import Work, agreed
 from tileserver.commands.seed import estimate_text
 from tileserver.documents.about import abstract, attribution, title
 from tileserver.flying.altitude import parse_altitudes

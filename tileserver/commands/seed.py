@@ -13,7 +13,7 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.consent import Work, agreed
+from tileserver.commands.confirmation import Work, agreed
 from tileserver.errors import RegionError
 from tileserver.making.maker import Maker
 from tileserver.regions.polygonfile import read_polygon

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from tileserver.commands.benchservers import etag, fresh, sample, static, status, store, wait
 from tileserver.commands.webload import Load, client, load
-from tileserver.commands.websites import etag, fresh, sample, static, status, store, wait
 
 Report = dict[str, Any]
 

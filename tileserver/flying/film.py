@@ -19,8 +19,8 @@ from tileserver.batch.progress import Report
 from tileserver.errors import CacheError, FlightError
 from tileserver.flying.encoders import Encode, Texts, encoder
 from tileserver.flying.flight import Flight
+from tileserver.flying.framefolder import FRAME_BYTES, Work, key_of
 from tileserver.flying.frames import Painter, Pixels
-from tileserver.flying.work import FRAME_BYTES, Work, key_of
 from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
 

@@ -19,8 +19,8 @@ from tileserver.making.messages import Message
 from tileserver.making.metrics import Metrics
 from tileserver.making.models import Models, describe
 from tileserver.making.workshop import Workshop
+from tileserver.processes.cpupriority import making_room, yield_processor
 from tileserver.processes.process import Start, report_failure
-from tileserver.processes.yielding import making_room, yield_processor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ import uvicorn
 from tileserver.cache.tilecache import TileCache
 from tileserver.making.metrics import Metrics
 from tileserver.making.service import TileService
-from tileserver.processes.office import SOCKET
 from tileserver.processes.process import GRACE_SECONDS, Start, report_failure
+from tileserver.processes.runtimedir import SOCKET
 from tileserver.serving.app import create_app, front
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.servers import ROOT, server
-from tileserver.processes.yielding import BUSY, CALM_SECONDS, Room, web_processes
+from tileserver.processes.cpupriority import BUSY, CALM_SECONDS, Room, web_processes
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux places threads")
 
@@ -103,7 +103,7 @@ def test_threads_begun_before_and_after_have_the_priority_and_are_batch_work() -
     """A process of its own: a priority can be lowered, never raised."""
     code = """
 import os, threading
-from tileserver.processes.yielding import yield_processor
+from tileserver.processes.cpupriority import yield_processor
 def report():
     print(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), os.sched_getscheduler(0))
 begun = threading.Event()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.caches import WORLD, age, fill, row
-from tileserver.cache import keeper as module
+from tileserver.cache import maintenance as module
 from tileserver.cache.eviction import START
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError

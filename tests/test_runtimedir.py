@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tileserver.errors import StartError
-from tileserver.processes import office as module
-from tileserver.processes.office import SOCKET, open_office
+from tileserver.processes import runtimedir as module
+from tileserver.processes.runtimedir import SOCKET, open_office
 
 
 def test_the_socket_answers_and_is_gone_afterwards() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tileserver.cache.eviction import PATIENCE, START, STOP, Evictor
-from tileserver.cache.keeper import Keeper
+from tileserver.cache.maintenance import Keeper
 from tileserver.cache.store import Store
 from tileserver.errors import CacheFullError
 

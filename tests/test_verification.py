@@ -7,9 +7,9 @@ import pytest
 
 from generator.grid.tile import Tile
 from tests.caches import WORLD, fill, payload, row, store_id
-from tileserver.cache.checkup import check_all, repair
 from tileserver.cache.store import Store, Txn, digest_of
 from tileserver.cache.tilecache import TileCache
+from tileserver.cache.verification import check_all, repair
 
 TILES = row(5, 10)
 SHARED = payload(Tile(0, 0, 0))

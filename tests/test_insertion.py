@@ -9,7 +9,7 @@ import pytest
 from generator.grid.tile import Tile
 from tests.caches import WORLD, fill, payload, row
 from tileserver.cache.eviction import START, STOP
-from tileserver.cache.intake import FLOOR
+from tileserver.cache.insertion import FLOOR
 from tileserver.cache.store import Store
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheFullError
