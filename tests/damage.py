@@ -33,7 +33,7 @@ def make(directory: Path) -> None:
     cache.put_variants([(WORLD, tile, 1, payload(tile, 300)) for tile in TILES])
     cache.pin(WORLD, None, [5])
     cache.record(WORLD, {"seed": "7"})
-    cache.expire(WORLD, None, [10])
+    cache.remove(WORLD, None, [10])
     cache.close()
 
 

@@ -27,7 +27,7 @@ from tileserver.encode import encode_png
 from tileserver.making.loading import load_renderer
 from tileserver.making.maker import Maker, Pixels
 from tileserver.making.models import Models
-from tileserver.processes.cpupriority import yield_processor
+from tileserver.processes.cpupriority import lower_priority
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def open_to_make(settings: Settings) -> Iterator[tuple[TileCache, Claims]]:
 
     Raises CacheError.
     """
-    yield_processor(settings.nice)
+    lower_priority(settings.nice)
     with open_cache(settings) as cache, contextlib.closing(Claims(settings.cache)) as claims:
         yield cache, claims
 
