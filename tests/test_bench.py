@@ -26,7 +26,7 @@ from tileserver.commands.bench import (
     rectangle,
     table,
 )
-from tileserver.making.maker import Maker
+from tileserver.rendering.engine.maker import Maker
 
 
 class _OneStep(FakeRenderer):

@@ -18,7 +18,7 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
 from tileserver.commands import basics as commands
 from tileserver.encode import decode_png
-from tileserver.making.maker import Maker
+from tileserver.rendering.engine.maker import Maker
 
 Capture = pytest.CaptureFixture[str]
 ALPS = ["seed", "--bbox", "6,45.5,12,47.5", "--zooms", "0-7"]

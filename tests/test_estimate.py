@@ -15,9 +15,9 @@ from tileserver.batch import estimate as module
 from tileserver.batch.estimate import Estimate, TileInventory, estimate, workload_of
 from tileserver.batch.seed import CacheInventory, seed
 from tileserver.cache.tilecache import TileCache
-from tileserver.making.maker import Maker
 from tileserver.regions.hilbert import Numbers
 from tileserver.regions.region import Box, Ranges, Region
+from tileserver.rendering.engine.maker import Maker
 
 BOXES = [(6.0, 45.5, 12.0, 47.5), (179.0, -17.0, -179.0, -16.0), (-4.0, 84.5, 4.0, 90.0)]
 

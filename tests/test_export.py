@@ -23,10 +23,10 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.encode import decode_png, encode
 from tileserver.encoding import Encoding
 from tileserver.errors import ExportError
-from tileserver.making.maker import Maker
 from tileserver.regions.polygon import PolygonShape
 from tileserver.regions.region import Box, Region
 from tileserver.regions.tileid import tile_id, tile_of
+from tileserver.rendering.engine.maker import Maker
 
 rasterio = pytest.importorskip("rasterio")
 

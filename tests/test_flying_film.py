@@ -23,7 +23,7 @@ from tileserver.flying.flight import Flight, FlightPlan
 from tileserver.flying.framefolder import FrameFolder, key_of
 from tileserver.flying.frames import FrameRenderer, region
 from tileserver.flying.route import read_route
-from tileserver.making.maker import Maker
+from tileserver.rendering.engine.maker import Maker
 
 PLAN = FlightPlan(read_route("46.5,7.6 47.4,8.5"), (4e6, 2e5), (64, 36), 5, seconds=2)
 FLIGHT = Flight(PLAN)

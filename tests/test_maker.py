@@ -13,8 +13,8 @@ from tests.fakes import FakeRenderer
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import CacheError, TileCache
 from tileserver.encode import encode_png
-from tileserver.making import maker as module
-from tileserver.making.maker import BlockTakenError, Maker
+from tileserver.rendering.engine import maker as module
+from tileserver.rendering.engine.maker import BlockTakenError, Maker
 
 PNG = encode_png(np.zeros((256, 256, 3), np.uint8))
 

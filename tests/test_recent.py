@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from generator.grid.tile import Tile
-from tileserver.making import recent as module
-from tileserver.making.recent import Recent
+from tileserver.rendering.engine import recent as module
+from tileserver.rendering.engine.recent import Recent
 
 
 def test_the_longest_unused_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,10 +15,10 @@ from tests.fakes import FakeRenderer, Pixels, draw
 from tileserver.cache.claims import Claim, Claims
 from tileserver.cache.tilecache import CachedTile
 from tileserver.errors import BudgetError, GenerationError, UnavailableError
-from tileserver.making import plan, recent, viewports
-from tileserver.making.jobs import Ask, BlockKey, Key, Priority, Receiver
-from tileserver.making.metrics import Metrics
-from tileserver.making.scheduler import Scheduler
+from tileserver.rendering.engine import plan, recent, viewports
+from tileserver.rendering.engine.jobs import Ask, BlockKey, Key, Priority, Receiver
+from tileserver.rendering.engine.scheduler import Scheduler
+from tileserver.rendering.metrics import Metrics
 
 DEEP = Tile(15, 9000, 9001)
 TIMEOUT = 10

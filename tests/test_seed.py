@@ -16,9 +16,9 @@ from tests.fakes import FakeRenderer
 from tileserver.batch.seed import HOPELESS, LISTED, absent, missing_tiles, seed
 from tileserver.cache.tilecache import CacheError, TileCache
 from tileserver.encode import encode_png
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Box, Region
 from tileserver.regions.tileid import first_id, tile_of
+from tileserver.rendering.engine.maker import Maker
 
 ALPS = (6.0, 45.5, 12.0, 47.5)
 WORLD = FakeRenderer().fingerprint(0)
@@ -100,7 +100,7 @@ def test_a_run_where_everything_fails_gives_up(cache: TileCache) -> None:
 def test_a_cache_that_is_full_stops_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tileserver.making.maker.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("tileserver.rendering.engine.maker.RETRY_SECONDS", 0.0)
     cache = TileCache.open(tmp_path, limit=1)
     with pytest.raises(CacheError, match="full"):
         seed(Maker(FakeRenderer(), 0, cache), Region(ALPS, range(8)))
@@ -111,7 +111,7 @@ import sys
 from pathlib import Path
 from tests.fakes import FakeRenderer
 from tileserver.cache.tilecache import TileCache
-from tileserver.making.maker import Maker
+from tileserver.rendering.engine.maker import Maker
 from tileserver.regions.region import Region
 from tileserver.batch.seed import seed
 

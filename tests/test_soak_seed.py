@@ -12,9 +12,9 @@ from tileserver.batch.estimate import estimate, workload_of
 from tileserver.batch.seed import CacheInventory, seed
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
 from tileserver.regions.tileid import first_id
+from tileserver.rendering.engine.maker import Maker
 
 SKIPPED_PER_SECOND = 200_000
 TOLERANCE = 0.2

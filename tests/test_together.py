@@ -12,7 +12,7 @@ from tests.fakes import FakeRenderer
 from tests.servers import Server, server
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
-from tileserver.making.maker import Maker
+from tileserver.rendering.engine.maker import Maker
 
 COLD = Tile(9, 100, 200)
 TOPS = (5, 6, 8)

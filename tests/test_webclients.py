@@ -25,8 +25,8 @@ from tileserver.batch.export import TileSource, write
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import decode_png
 from tileserver.encoding import Encoding
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
+from tileserver.rendering.engine.maker import Maker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from generator.grid.block import Block
 from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, Tile
-from tileserver.making.maker import Cost, Maker, Pixels
 from tileserver.regions.hilbert import Numbers, places_of, tiles_at
 from tileserver.regions.region import Ranges, Region
 from tileserver.regions.tileid import first_id, tile_of
+from tileserver.rendering.engine.maker import Cost, Maker, Pixels
 
 if TYPE_CHECKING:
     from generator.cascade.cascade import Read, Renderer

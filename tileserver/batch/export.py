@@ -29,9 +29,9 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.encode import decode_png, encode
 from tileserver.encoding import Encoding
 from tileserver.errors import CacheError, ExportError
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
 from tileserver.regions.tileid import tile_of
+from tileserver.rendering.engine.maker import Maker
 
 GEOTIFF = (".tif", ".tiff")
 NEED_RASTERIO = (".gpkg", *GEOTIFF)

@@ -14,10 +14,10 @@ from generator.grid.tile import Tile
 from tileserver.batch.progress import Report, silent
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError
-from tileserver.making.maker import BlockTakenError, Maker
 from tileserver.regions.hilbert import Numbers
 from tileserver.regions.region import Ranges, Region, in_order
 from tileserver.regions.tileid import first_id
+from tileserver.rendering.engine.maker import BlockTakenError, Maker
 
 LISTED = 1000
 """Missing tiles that are remembered with their reason; of the rest only the number is kept."""

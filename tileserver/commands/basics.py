@@ -24,10 +24,10 @@ from tileserver.commands import bench as benchmark
 from tileserver.commands import benchservers, viewbench, webbench
 from tileserver.commands.configtext import read_settings
 from tileserver.encode import encode_png
-from tileserver.making.loading import load_renderer
-from tileserver.making.maker import Maker, Pixels
-from tileserver.making.models import Models
 from tileserver.processes.cpupriority import lower_priority
+from tileserver.rendering.engine.loading import load_renderer
+from tileserver.rendering.engine.maker import Maker, Pixels
+from tileserver.rendering.models import Models
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:

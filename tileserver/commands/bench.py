@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from generator.grid.block import Block
 from generator.grid.tile import MAX_ZOOM, STAGE_ZOOMS, Tile, tiles_in_bbox
 from tileserver.cache.tilecache import TileCache
-from tileserver.making.maker import Maker
+from tileserver.rendering.engine.maker import Maker
 
 if TYPE_CHECKING:
     from generator.cascade.cascade import Cascade, Renderer

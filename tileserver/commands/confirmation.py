@@ -13,8 +13,8 @@ from tileserver.batch.seed import CacheInventory
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands.basics import say
 from tileserver.errors import CacheError, RegionError
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
+from tileserver.rendering.engine.maker import Maker
 from tileserver.settings import Settings
 
 UNASKED_TILES = 15_000

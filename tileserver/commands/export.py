@@ -19,9 +19,9 @@ from tileserver.commands.seed import read_region
 from tileserver.documents.about import abstract, attribution, title
 from tileserver.encoding import Encoding
 from tileserver.errors import ExportError
-from tileserver.making.maker import Maker
-from tileserver.making.models import Models
 from tileserver.regions.region import Region
+from tileserver.rendering.engine.maker import Maker
+from tileserver.rendering.models import Models
 from tileserver.settings import Settings
 
 DECIDING = ("base", "tone", "weights", "memory", "steps")

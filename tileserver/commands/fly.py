@@ -22,8 +22,8 @@ from tileserver.flying.film import Film, FilmTarget, frame_bytes, seed_tiles
 from tileserver.flying.flight import Flight, FlightPlan
 from tileserver.flying.frames import FrameRenderer, region
 from tileserver.flying.route import read_route
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
+from tileserver.rendering.engine.maker import Maker
 from tileserver.settings import Settings
 
 

@@ -15,9 +15,9 @@ from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
 from tileserver.commands.confirmation import RegionJob, confirmed
 from tileserver.errors import RegionError
-from tileserver.making.maker import Maker
 from tileserver.regions.polygonfile import read_polygon
 from tileserver.regions.region import Region
+from tileserver.rendering.engine.maker import Maker
 from tileserver.settings import Settings
 
 LISTED = 20

@@ -22,8 +22,8 @@ from tileserver.flying.encoders import Encode, FilmMetadata, encoder
 from tileserver.flying.flight import Flight
 from tileserver.flying.framefolder import FRAME_BYTES, FrameFolder, key_of
 from tileserver.flying.frames import FrameRenderer, Pixels
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
+from tileserver.rendering.engine.maker import Maker
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import ServerError
 from tileserver.logs import fields
-from tileserver.making import messages
-from tileserver.making.jobs import Answer, Ask, Key
-from tileserver.making.messages import Message
-from tileserver.making.metrics import Metrics
-from tileserver.making.models import Models, describe
-from tileserver.making.workshop import Workshop
 from tileserver.processes.cpupriority import lower_priority, separate_processors
 from tileserver.processes.process import ProcessContext, report_failure
+from tileserver.rendering import protocol as messages
+from tileserver.rendering.engine.jobs import Answer, Ask, Key
+from tileserver.rendering.engine.workshop import Workshop
+from tileserver.rendering.metrics import Metrics
+from tileserver.rendering.models import Models, describe
+from tileserver.rendering.protocol import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable

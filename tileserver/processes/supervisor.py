@@ -25,12 +25,12 @@ from tileserver.cache.directorylock import DirectoryLock
 from tileserver.documents.about import loads
 from tileserver.errors import CacheDamagedError, StartError
 from tileserver.logs import fields
-from tileserver.making.loading import load_renderer
-from tileserver.making.metrics import CELLS, Metrics
 from tileserver.processes import process as processes
 from tileserver.processes.child import Child
 from tileserver.processes.process import GRACE_SECONDS
 from tileserver.processes.runtimedir import open_runtime_dir
+from tileserver.rendering.engine.loading import load_renderer
+from tileserver.rendering.metrics import CELLS, Metrics
 from tileserver.serving.listener import address, listen
 from tileserver.settings import Settings
 

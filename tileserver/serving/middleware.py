@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tileserver.errors import problem, problem_for
 from tileserver.logs import fields
-from tileserver.making.metrics import Metrics
+from tileserver.rendering.metrics import Metrics
 from tileserver.serving.access import Access
 from tileserver.serving.http import OPEN, preflight, send_plain, send_problem
 
