@@ -21,6 +21,7 @@ import generator
 from experiments.command import Experiment
 from generator import stopping
 from generator.cascade.cascade import Cascade
+from generator.grid.pixels import Pixels
 from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, TILE_SIZE, Tile
 from training.errors import TrainingError
 from training.measure.features import Lite2
@@ -36,7 +37,6 @@ _COARSE = 16
 _FLAT = 0.5
 """Contrast in grey levels below which a tile has no detail to compare."""
 
-Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 

@@ -15,7 +15,8 @@ from scipy.ndimage import gaussian_filter
 
 from experiments.scenery import Scene, draw
 from experiments.stitching import reader, repeating
-from generator.cascade.cascade import Cascade, Pixels
+from generator.cascade.cascade import Cascade
+from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS
 from training.measure.metrics import luminance
 from training.measure.report import markdown

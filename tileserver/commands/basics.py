@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
+from generator.grid.pixels import Pixels
 from generator.grid.tile import TILE_SIZE, Tile
 from generator.rasters import TIFF_SUFFIXES, Georeference, Reading
 from generator.rasters.writing import create_picture
@@ -32,7 +33,7 @@ from tileserver.settings import Settings
 
 if TYPE_CHECKING:
     from generator.cascade.cascade import Cascade
-    from generator.cascade.renderer import Pixels, Renderer
+    from generator.cascade.renderer import Renderer
 
 
 SERVED = ("seed", "base", "tone", "weights", "memory", "steps", "threads")

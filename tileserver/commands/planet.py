@@ -13,7 +13,8 @@ from rich.progress import BarColumn, Progress, TimeRemainingColumn
 from generator.atomicfile import atomic_replace
 from generator.base import tone
 from generator.grid.errors import ImageError
-from generator.planets.planet import Pixels, Planet
+from generator.grid.pixels import Pixels
+from generator.planets.planet import Planet
 from generator.rasters import notice
 from tileserver.commands.basics import say
 

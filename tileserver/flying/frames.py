@@ -6,17 +6,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from generator.grid.pixels import Pixels
 from generator.grid.tile import TILE_SIZE, Tile
 from tileserver.flying.blend import fade
 from tileserver.flying.flight import Flight
 from tileserver.flying.view import Camera, Size, Window, window
 from tileserver.regions.hilbert import Numbers, places_of
 from tileserver.regions.region import ACROSS, INSIDE, OUTSIDE, Box, Kinds, Region
-
-Pixels = NDArray[np.uint8]
 
 _KEPT_TILES = 1024
 """Tiles kept from frame to frame: 192 MiB."""

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
-from generator.cascade.windows import AnyStage
+from generator.cascade.stages import AnyStage
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE
 from generator.memory.field import Memory
-from generator.memory.view import Rectangle
 from generator.nets.conditioning import to_pixels
-from generator.nets.unet import SCALE
 from generator.upscaling.parentpicture import InMemory, ParentPicture
 from training.imagery.pyramid import Image, Pyramid
 from training.progress import track

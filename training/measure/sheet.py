@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 from rich.progress import track
 
-from generator.cascade.cascade import Cascade, Pixels
+from generator.cascade.cascade import Cascade
+from generator.grid.pixels import Pixels
 from generator.grid.tile import TILE_SIZE, Tile
 from training.measure.figures import save_small
 
