@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from generator.grid.tile import MAX_LATITUDE, Tile, row_of
+from generator.grid.tile import MAX_LATITUDE, Tile, latitude_of, row_of
 from tileserver.regions.region import Box
 
 VIEW_TILES = (4, 3)
@@ -54,7 +53,7 @@ class ArchiveMetadata:
             if all(side * 2**zoom <= most for side, most in zip(sides, VIEW_TILES, strict=True))
         ]
         longitude = (west + width / 2 + 180) % 360 - 180
-        latitude = math.degrees(math.atan(math.sinh(math.pi * (1 - top - bottom))))
+        latitude = latitude_of((top + bottom) / 2, 1)
         return longitude, latitude, fitting[-1] if fitting else self.zooms[0]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from generator.grid.tile import TILE_SIZE, Tile, span_in_bbox
 from generator.rasters import find_rasterio
 from tileserver.batch.archive import ArchiveMetadata
-from tileserver.documents.grid import EDGE
+from tileserver.documents.grid import geotransform
 
 TABLE = "elsewhere"
 
@@ -63,13 +63,11 @@ def _create(path: Path, about: ArchiveMetadata) -> None:
     """Have GDAL make a file without tiles that covers the region's tiles of the deepest zoom."""
     rasterio = find_rasterio()
     columns, rows = span_in_bbox(*about.bounds, about.zooms[-1])
-    side = 2 * EDGE / (1 << about.zooms[-1])
-    west, north, step = columns[0] * side - EDGE, EDGE - rows[0] * side, side / TILE_SIZE
     try:
         with rasterio.open(
             path, "w", driver="GPKG", count=3, dtype="uint8", crs="EPSG:3857",
             width=len(columns) * TILE_SIZE, height=len(rows) * TILE_SIZE,
-            transform=rasterio.Affine(step, 0, west, 0, -step, north),
+            transform=rasterio.Affine(*geotransform(about.zooms[-1], columns[0], rows[0])),
             TILING_SCHEME="GoogleMapsCompatible", TILE_FORMAT=_FORMATS[about.format],
             RASTER_TABLE=TABLE, RASTER_IDENTIFIER=about.title,
             RASTER_DESCRIPTION=f"{about.description} {about.attribution}",

@@ -17,12 +17,12 @@ from generator.grid.tile import TILE_SIZE, Tile
 from generator.rasters import TIFF_SUFFIXES, Georeference, Reading
 from generator.rasters.writing import create_picture
 from generator.upscaling.upscalefile import open_upscaling
-from tileserver.batch.geotiff import WORLD_METRES
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands import bench as benchmark
 from tileserver.commands import benchservers, viewbench, webbench
 from tileserver.commands.configtext import read_settings
+from tileserver.documents.grid import geotransform
 from tileserver.encode import encode_png
 from tileserver.processes.cpupriority import lower_priority
 from tileserver.rendering.engine.loading import load_renderer
@@ -101,10 +101,7 @@ def tile_pixels(args: argparse.Namespace, settings: Settings) -> Pixels:
 
 def georeference(tile: Tile) -> Georeference:
     """Return where the tile lies in Web Mercator metres."""
-    side = WORLD_METRES / (1 << tile.z)
-    west, north = tile.x * side - WORLD_METRES / 2, WORLD_METRES / 2 - tile.y * side
-    step = side / TILE_SIZE
-    return Georeference("EPSG:3857", (step, 0.0, west, 0.0, -step, north))
+    return Georeference("EPSG:3857", geotransform(tile.z, tile.x, tile.y))
 
 
 def about(tile: Tile) -> str:
