@@ -9,6 +9,8 @@ import pytest
 
 from tests.browser import Page, chromium, find_chromium
 from tests.fakes import FakeRenderer
+from tests.look import DESKTOP
+from tests.viewed import Server, serving
 from tileserver.commands import basics
 
 
@@ -37,3 +39,20 @@ def browser(chromium_path: str) -> Iterator[Page]:
     """Return a tab of a browser."""
     with chromium(chromium_path) as page:
         yield page
+
+
+@pytest.fixture(scope="module")
+def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server of the viewer in a process of its own, with a fast renderer."""
+    with serving(tmp_path_factory.mktemp("viewed"), "fake") as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser: Page, viewer: Server) -> Page:
+    """Return an empty tab of a desktop's size; the server behaves."""
+    browser.open("about:blank")
+    browser.viewport(*DESKTOP)
+    viewer.set()
+    browser.complaints.clear()
+    return browser
