@@ -1,4 +1,4 @@
-"""Fixtures that several test files share: a command line without a network, and Chromium."""
+"""Fixtures that several test files share: a command line without a network, a cache, Chromium."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.browser import Page, chromium, find_chromium
 from tests.fakes import FakeRenderer
 from tests.look import DESKTOP
 from tests.viewed import Server, serving
+from tileserver.cache.tilecache import TileCache
 from tileserver.commands import basics
 
 
@@ -23,6 +24,14 @@ def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
     monkeypatch.setattr(basics, "load_world", lambda settings: fake)
     monkeypatch.setattr(basics, "lower_priority", lambda nice: None)
     return fake
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[TileCache]:
+    """Return an open cache in the folder `cache`, with room for 8 MiB."""
+    opened = TileCache.open(tmp_path / "cache", 8 << 20)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import ClassVar, Protocol
 
 from generator.grid.tile import MAX_LATITUDE, Tile, latitude_of, row_of
 from tileserver.regions.region import Box
@@ -71,6 +74,35 @@ class Archive(Protocol):
 
     def close(self) -> None:
         """Let go of the files; a second call does nothing."""
+
+
+class SqliteArchive:
+    """What archives in one SQLite file share: a database that is written, then read anew.
+
+    SELECT: the statement that yields z, x, row and payload of every tile.
+    """
+
+    SELECT: ClassVar[str]
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._base = sqlite3.connect(path)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        self._base.commit()
+        self.close()
+
+    def read(self) -> Iterator[tuple[Tile, bytes]]:
+        """Yield every tile of the finished file, read anew."""
+        uri = f"{self._path.absolute().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as base:
+            for z, x, row, payload in base.execute(self.SELECT):
+                yield Tile(z, x, row), payload
+
+    def close(self) -> None:
+        """Let go of the file; a second call does nothing."""
+        self._base.close()
 
 
 class Checksum:

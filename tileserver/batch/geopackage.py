@@ -6,13 +6,11 @@ that every zoom has the server's own bytes and not GDAL's averages.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 from generator.grid.tile import TILE_SIZE, Tile, span_in_bbox
 from generator.rasters import find_rasterio
-from tileserver.batch.archive import ArchiveMetadata
+from tileserver.batch.archive import ArchiveMetadata, SqliteArchive
 from tileserver.documents.grid import geotransform
 
 TABLE = "elsewhere"
@@ -21,14 +19,15 @@ _COLUMNS = "zoom_level, tile_column, tile_row, tile_data"
 _FORMATS = {"png": "PNG", "webp": "WEBP", "jpg": "JPEG"}
 
 
-class GeopackageFile:
+class GeopackageFile(SqliteArchive):
     """A GeoPackage at `path`; needs rasterio. Equal tiles are stored as often as they occur."""
 
+    SELECT = f"SELECT {_COLUMNS} FROM {TABLE}"
+
     def __init__(self, path: Path, about: ArchiveMetadata) -> None:
-        self._path = path
         path.unlink(missing_ok=True)
         _create(path, about)
-        self._base = sqlite3.connect(path)
+        super().__init__(path)
         # Without a journal: the file is no one's until it is renamed.
         self._base.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
         others = f"zoom_level NOT IN ({','.join(map(str, about.zooms))})"
@@ -39,24 +38,6 @@ class GeopackageFile:
         row = (tile.z, tile.x, tile.y, payload)
         self._base.execute(f"INSERT INTO {TABLE} ({_COLUMNS}) VALUES (?, ?, ?, ?)", row)
         return payload
-
-    def finish(self) -> None:
-        """Write what is left."""
-        self._base.commit()
-        self.close()
-
-    def read(self) -> Iterator[tuple[Tile, bytes]]:
-        """Yield every tile of the finished file, read anew."""
-        base = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
-            for z, x, y, payload in base.execute(f"SELECT {_COLUMNS} FROM {TABLE}"):
-                yield Tile(z, x, y), payload
-        finally:
-            base.close()
-
-    def close(self) -> None:
-        """Let go of the file; a second call does nothing."""
-        self._base.close()
 
 
 def _create(path: Path, about: ArchiveMetadata) -> None:
