@@ -25,7 +25,7 @@ from tileserver.flying.framefolder import unfinished
 from tileserver.flying.frames import FrameRenderer, region
 from tileserver.flying.route import read_route
 from tileserver.regions.region import Region
-from tileserver.rendering.engine.maker import Maker
+from tileserver.rendering.batch import BatchRenderer
 from tileserver.settings import Settings
 
 
@@ -39,7 +39,7 @@ def fly(args: argparse.Namespace) -> int:
     for note in (*flight.notes(), *leftover_notes(target.path)):
         say(note)
     with commands.open_to_make(settings) as (cache, claims):
-        maker = Maker(commands.load_for_cache(settings), settings.seed, cache, claims)
+        maker = BatchRenderer(commands.load_for_cache(settings), settings.seed, cache, claims)
         job = RegionJob(settings, maker, cache, seen)
         if args.dry_run:
             print(estimate_text(job.estimate(), seen, settings))
@@ -66,7 +66,7 @@ def read_flight_plan(args: argparse.Namespace) -> FlightPlan:
 
 
 def _make(
-    maker: Maker, flight: Flight, seen: Region, target: FilmTarget, settings: Settings
+    maker: BatchRenderer, flight: Flight, seen: Region, target: FilmTarget, settings: Settings
 ) -> int:
     say(
         f"Filming {flight.metres / 1000:,.0f} km over world {settings.seed}: {flight.frames:,} "
