@@ -60,7 +60,7 @@ def test_a_camera_right_above_tiles_shows_their_average() -> None:
     painted = FrameRenderer(flight, tiles.__getitem__).frame(0)
     view = window(flight.camera(0), zoom, (96, 54))
     assert painted.shape == (54, 96, 3)
-    assert abs(painted.mean() - np.mean([tiles[t] for _, _, t in view.tiles()])) < 8
+    assert abs(painted.mean() - np.mean([tiles[t] for _, _, t in view.cells()])) < 8
 
 
 def test_frames_need_exactly_the_tiles_that_the_region_names() -> None:
