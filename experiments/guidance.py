@@ -14,7 +14,6 @@ from experiments.command import Experiment
 from generator import stopping
 from generator.cascade.windows import StageAt
 from generator.memory.field import Memory
-from training.dataset import BANDS, Samples
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid
 from training.measure.evaluate import several
@@ -22,6 +21,7 @@ from training.measure.features import PER_WINDOW, Features, Lite2, kernel_distan
 from training.measure.metrics import sliced_wasserstein
 from training.measure.realparents import Pairs, draw_pairs, restricted, windows_of
 from training.measure.report import Results, markdown
+from training.samples.windows import BANDS, Samples
 
 
 @dataclass(frozen=True, slots=True)

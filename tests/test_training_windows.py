@@ -11,12 +11,12 @@ from generator.imagery.sources import read_manifest
 from generator.memory import Memory
 from tests.layouts import tiny_bank, tiny_decoder
 from tests.networks import tiny_network
-from training.dataset import BANDS
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid, prepare
 from training.measure.localtiles import is_land, local_tiles
 from training.measure.realparents import CORE, draw_pairs, draw_real, restricted, windows_of
 from training.measure.sites import SPOTS, spread
+from training.samples.windows import BANDS
 
 ELEVEN = 2
 

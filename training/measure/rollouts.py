@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from generator.cascade.cascade import Cascade, Pixels
 from generator.grid.tile import STAGE_ZOOMS, Tile
-from training.dataset import Samples
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.measure.localtiles import LocalTile, is_land, local_tiles
@@ -28,6 +27,7 @@ from training.measure.metrics import (
 from training.measure.realparents import CORE, draw_real
 from training.measure.sites import Spot, spread
 from training.progress import track
+from training.samples.windows import Samples
 
 Images = NDArray[np.uint8]
 
