@@ -14,24 +14,24 @@ from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.measure.classifier import Trial, Windows, two_sample_accuracy
 from training.measure.features import Lite2
-from training.measure.figures import draw_chains, draw_stages
-from training.measure.realparents import draw_pairs, restricted, windows_of
+from training.measure.figures import draw_rollouts, draw_stages
+from training.measure.realparents import draw_real_parents, evaluation_windows
 from training.measure.report import (
     Accuracy,
     Results,
-    chains_table,
     classifier_table,
+    rollouts_table,
     stages_table,
 )
-from training.measure.rollouts import measure_chains
+from training.measure.rollouts import measure_rollouts
 from training.measure.stages import measure_stages
 from training.progress import track
 
-PARTS = ("stages", "classifier", "chains")
+PARTS = ("stages", "classifier", "rollouts")
 _TITLES = {
     "stages": "Single stages from real parents",
     "classifier": "Classifier two-sample test (0.5 = indistinguishable)",
-    "chains": "Whole chains",
+    "rollouts": "Cascade rollouts",
 }
 _SEEDS = 3
 _CLASSIFIER_STEPS = 150
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.add_argument("--data", type=Path, required=True, help="folder made by prepare")
     parser.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
-    parser.add_argument("--base", type=Path, help="base map of the chains [Blue Marble]")
+    parser.add_argument("--base", type=Path, help="base map of the rollouts [Blue Marble]")
     parser.add_argument(
         "--only",
         nargs="+",
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="stages and chains from few windows, to compare checkpoints",
+        help="stages and rollouts from few windows, to compare checkpoints",
     )
     parser.add_argument("--split", default="test", choices=("train", "val", "test"))
     parser.add_argument(
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only these sources of the imagery, as for a figure whose licences must fit [all]",
     )
     parser.add_argument("--count", type=several, help="windows per stage [96, quick 12]")
-    parser.add_argument("--places", type=several, help="places of the chains [50, quick 10]")
+    parser.add_argument("--places", type=several, help="places of the rollouts [50, quick 10]")
     parser.add_argument(
         "--clean",
         action="store_true",
@@ -91,7 +91,7 @@ class Evaluation:
             for name, value in (_QUICK if args.quick else _FULL).items()
         }
         self.count, self.places, self.real = (counts[n] for n in ("count", "places", "real"))
-        self.pyramid = _restricted(Pyramid(args.data), args.sources)
+        self.pyramid = Pyramid(args.data).of_sources(args.sources)
         self.cascade: Cascade = generator.load(args.base, args.weights, args.steps)
         self.results = Results(self._settings(counts), args.json)
 
@@ -101,7 +101,7 @@ class Evaluation:
         actions: dict[str, Callable[[], tuple[Any, str]]] = {
             "stages": self._stages,
             "classifier": self._classifier,
-            "chains": self._chains,
+            "rollouts": self._rollouts,
         }
         settings = self.results.settings
         print(
@@ -130,7 +130,7 @@ class Evaluation:
         }
 
     def _samples(self, split: str) -> Samples:
-        return windows_of(self.pyramid, split, self.args.seed)
+        return evaluation_windows(self.pyramid, split, self.args.seed)
 
     def _stages(self) -> tuple[Any, str]:
         samples = self._samples(self.args.split)
@@ -151,7 +151,7 @@ class Evaluation:
                 continue
             stage = self.cascade.stage_at(description.zoom)
             learnt, judged = (
-                draw_pairs(
+                draw_real_parents(
                     stage, samples, band, range(n), self.args.clean, memory=self.cascade.memory
                 )
                 for samples, n in ((known, 2 * self.count), (held_out, self.count))
@@ -172,23 +172,13 @@ class Evaluation:
             raise TrainingError(f"no stage has imagery of both train and {self.args.split} places")
         return rows, classifier_table(rows)
 
-    def _chains(self) -> tuple[Any, str]:
-        chains = measure_chains(self.cascade, self.pyramid, self.places, self.real, self.args.seed)
-        if self.args.figures:
-            draw_chains(chains, self.args.figures)
-        return chains, chains_table(chains)
-
-
-def _restricted(pyramid: Pyramid, sources: list[str] | None) -> Pyramid:
-    if not sources:
-        return pyramid
-    known = {image.source for image in pyramid.images}
-    unknown = sorted(set(sources) - known)
-    if unknown:
-        raise TrainingError(
-            f"there is no source {unknown[0]!r}; the imagery has {', '.join(sorted(known))}"
+    def _rollouts(self) -> tuple[Any, str]:
+        rollouts = measure_rollouts(
+            self.cascade, self.pyramid, self.places, self.real, self.args.seed
         )
-    return restricted(pyramid, lambda image: image.source in sources)
+        if self.args.figures:
+            draw_rollouts(rollouts, self.args.figures)
+        return rollouts, rollouts_table(rollouts)
 
 
 def several(text: str) -> int:
