@@ -14,7 +14,6 @@ from experiments.command import Experiment
 from generator import stopping
 from generator.cascade.windows import StageAt
 from generator.memory.field import Memory
-from training.dataset import BANDS, Samples
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid
 from training.measure.evaluate import several
@@ -26,6 +25,7 @@ from training.measure.realparents import (
     evaluation_windows,
 )
 from training.measure.report import Results, markdown
+from training.samples.windows import BANDS, Samples
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,12 +35,12 @@ from generator.datasets.labelled import seed_of
 from generator.datasets.variants import Recipe, degraded, vary
 from generator.grid.tile import STAGE_ZOOMS
 from generator.nets.unet import SCALE, channels_last
-from training.dataset import BANDS
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.measure.realparents import enlarged
 from training.measure.report import markdown
 from training.progress import track
+from training.samples.windows import BANDS
 
 ARMS = ("real alone", "+ tones", "+ bicubic", "+ variants", "five times as many real ones")
 POOL = 2000

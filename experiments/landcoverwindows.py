@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 
-from training.dataset import BRIGHT, VALID, Band
 from training.errors import TrainingError
 from training.imagery.pyramid import MASK_STEP, Image, Pyramid
+from training.samples.windows import BRIGHT, VALID, Band
 
 SIDE = 64
 """Pixels along a window's side, as EuroSAT's have."""

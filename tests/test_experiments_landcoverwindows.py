@@ -6,9 +6,9 @@ import pytest
 from experiments.landcoverwindows import draw_windows, stand_in_labels, statistics
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
-from training.dataset import BANDS
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid, prepare
+from training.samples.windows import BANDS
 
 FINE, FINEST = BANDS[3], BANDS[4]
 

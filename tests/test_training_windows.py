@@ -11,7 +11,6 @@ from generator.imagery.sources import read_manifest
 from generator.memory import Memory
 from tests.layouts import tiny_bank, tiny_decoder
 from tests.networks import tiny_network
-from training.dataset import BANDS
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid, prepare
 from training.measure.localtiles import is_land, local_tiles
@@ -22,6 +21,7 @@ from training.measure.realparents import (
     evaluation_windows,
 )
 from training.measure.sites import SITES, evenly_spread
+from training.samples.windows import BANDS
 
 ELEVEN = 2
 

@@ -25,7 +25,7 @@ from tileserver.rendering.protocol import Message
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
     from tileserver.settings import Settings
 
 STATE_SECONDS = 1.0

@@ -35,7 +35,7 @@ from tileserver.serving.listener import address, listen
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
 
 Load = Callable[[Settings], "Renderer"]
 

@@ -33,7 +33,7 @@ from tileserver.serving.tiles import TileEndpoint
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
 
 log = logging.getLogger("elsewhere")
 

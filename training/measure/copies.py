@@ -27,12 +27,12 @@ from generator.nets.encoder import Encoder
 from generator.nets.unet import SCALE
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid
-from training.layouts.entries import parts
-from training.layouts.entrybank import described
 from training.layouts.origins import Origin, Origins, elsewhere
-from training.layouts.trainer import draw
 from training.measure.copydistance import REGION, SIDE, CopyDistance
 from training.progress import track
+from training.run.entries import parts
+from training.run.layoutstep import draw
+from training.samples.entrybank import described
 
 ZOOMS = (13, 15)
 LOST = 150.0

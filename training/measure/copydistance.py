@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.perceptual import Perceptual
+from training.losses.perceptual import Perceptual
 
 SIDE = 256
 """Pixels along a window."""

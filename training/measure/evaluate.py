@@ -9,7 +9,6 @@ from typing import Any
 
 import generator
 from generator.cascade.cascade import Cascade
-from training.dataset import BANDS, Samples
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.measure.classifier import Trial, Windows, two_sample_accuracy
@@ -26,6 +25,7 @@ from training.measure.report import (
 from training.measure.rollouts import measure_rollouts
 from training.measure.stages import measure_stages
 from training.progress import track
+from training.samples.windows import BANDS, Samples
 
 PARTS = ("stages", "classifier", "rollouts")
 _TITLES = {

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from generator.grid.tile import EQUATOR_RESOLUTION, TILE_SIZE
-from training.dataset import BANDS, VALID, Band
 from training.imagery.pyramid import MASK_STEP, Image, Pyramid
 from training.measure.sites import Site
+from training.samples.windows import BANDS, VALID, Band
 
 _METRES_PER_DEGREE = 111_320.0
 _TRIES = 8

@@ -16,9 +16,9 @@ from generator.memory.view import Rectangle
 from generator.nets.conditioning import to_pixels
 from generator.nets.unet import SCALE
 from generator.upscaling.parentpicture import InMemory, ParentPicture
-from training.dataset import BANDS, Samples
 from training.imagery.pyramid import Pyramid
 from training.progress import track
+from training.samples.windows import BANDS, Samples
 
 CORE = 64
 """Parent pixels along the side of a window: its children have 256."""

@@ -8,7 +8,6 @@ import numpy as np
 
 from generator.cascade.cascade import Cascade, Pixels
 from generator.grid.tile import STAGE_ZOOMS, Tile
-from training.dataset import Samples
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.measure.localtiles import is_land, local_tiles
@@ -27,6 +26,7 @@ from training.measure.metrics import (
 from training.measure.realparents import CORE, draw_real_windows
 from training.measure.sites import Site, evenly_spread
 from training.progress import track
+from training.samples.windows import Samples
 
 
 @dataclass(frozen=True, slots=True)

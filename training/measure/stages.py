@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from generator.cascade.windows import StageAt
 from generator.memory.field import Memory
-from training.dataset import BANDS, Samples
 from training.errors import TrainingError
 from training.measure.features import PER_WINDOW, Lite2, kernel_distance
 from training.measure.metrics import (
@@ -22,6 +21,7 @@ from training.measure.metrics import (
     spectrum,
 )
 from training.measure.realparents import RealParentSamples, draw_real_parents, draw_real_windows
+from training.samples.windows import BANDS, Samples
 
 Images = NDArray[np.uint8]
 

@@ -20,7 +20,7 @@ from tileserver.rendering.metrics import Metrics
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
 
 TOGETHER = 16
 """Tiles of one picture that are asked for at a time."""

@@ -30,7 +30,7 @@ from tileserver.rendering.engine.viewports import Viewports
 from tileserver.rendering.metrics import PRIORITIES, Metrics
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
 
 AGE_SECONDS = {Priority.INTERACTIVE: 5.0, Priority.PREFETCH: 12.0, Priority.SEEDING: 60.0}
 """A block that was asked for so long ago goes before all views."""

@@ -23,7 +23,7 @@ from tileserver.rendering.models import describe
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
 
 MAX_WORLDS = 4096
 """Fingerprints remembered; beyond that they are worked out again."""

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.critic import Standard
-from training.layouts.adversary import Adversary
-from training.layouts.objective import distance, joined, opponent
-from training.loss import patches
-from training.perceptual import GAINS, Perceptual, detail
+from training.losses.adversary import Adversary
+from training.losses.critic import Standard
+from training.losses.distances import patches
+from training.losses.objective import distance, joined, opponent
+from training.losses.perceptual import GAINS, Perceptual, detail
 
 REGION = 32
 """Pixels along a region; sides of images are multiples of it."""

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from training.critic import Standard
-from training.layouts.adversary import Adversary
-from training.loss import patches, smooth_norm
-from training.perceptual import GAINS, Perceptual, detail
+from training.losses.adversary import Adversary
+from training.losses.critic import Standard
+from training.losses.distances import patches, smooth_norm
+from training.losses.perceptual import GAINS, Perceptual, detail
 
 COLOUR = 4.0
 """How many times a difference of colour counts beside one of brightness."""

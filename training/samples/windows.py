@@ -16,10 +16,10 @@ from torch.utils.data import Dataset
 
 from generator.base import tone as tone_curve
 from generator.nets.unet import SCALE
-from training import ground
-from training.degradation import KINDS, degrade
 from training.errors import TrainingError
 from training.imagery.pyramid import MASK_STEP, Image, Pyramid
+from training.samples import contrast
+from training.samples.degradation import KINDS, degrade
 from training.state import RunConfig
 
 Floats = NDArray[np.float64]
@@ -30,7 +30,7 @@ Integers = NDArray[np.int64]
 class Band:
     """Child resolutions of one stage, metres per pixel, and its share of the samples.
 
-    faint: share of its windows that become fainter (`training.ground`). varied: largest factor
+    faint: share of its windows that become fainter (`contrast`). varied: largest factor
     by which the resolution that the network is told differs from the window's own, within the
     band: where a source alone has a resolution, its contrast would pass for the resolution's.
     """
@@ -85,7 +85,7 @@ def told(band: Integers, gsd: Floats, random: np.random.Generator) -> Floats:
 class Samples(Dataset[dict[str, Tensor]]):
     """Windows of `window` parent pixels with their children, balanced by band and source.
 
-    degradation: one of training.degradation.KINDS. focus: zoom whose stage gets FOCUS of the
+    degradation: one of degradation.KINDS. focus: zoom whose stage gets FOCUS of the
     samples, or 0; omit: zoom whose stage gets none, or 0. Raises TrainingError for others, and when
     no image of the split serves any band.
     """
@@ -158,9 +158,9 @@ class Samples(Dataset[dict[str, Tensor]]):
         child, gsd = found
         if tone:
             child = _jitter(_match_tone(child, image, random), random)
-            contrast, colour = ground.draw(np.array([BANDS[band].faint]), random)
+            factor, colour = contrast.draw(np.array([BANDS[band].faint]), random)
             gsd = float(told(np.array([band]), np.array([gsd]), random)[0])
-            child = ground.apply(child, contrast[0], colour[0])
+            child = contrast.apply(child, factor[0], colour[0])
         if random.random() < 0.5:
             child = child[:, ::-1]
         if random.random() < 0.5:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from generator.nets.blocks import frequencies
-from training.perceptual import CHANNELS, DETAIL
+from training.losses.perceptual import CHANNELS, DETAIL
 
 INPUTS = (DETAIL, *CHANNELS)
 _WIDTHS = (32, 32, 64, 64, 64)
@@ -30,48 +30,11 @@ class Critic(nn.Module):
             _Head(channels, width) for channels, width in zip(INPUTS, _WIDTHS, strict=True)
         )
 
-    def forward(
-        self, maps: list[Tensor], gsd: Tensor, parents: list[Tensor] | None = None
-    ) -> list[Tensor]:
-        """Standardised maps and metres per pixel [B] -> scores [B, 1, h, w], one per map.
-
-        parents: see ParentCritic; not looked at here.
-        """
+    def forward(self, maps: list[Tensor], gsd: Tensor) -> list[Tensor]:
+        """Standardised maps and metres per pixel [B] -> scores [B, 1, h, w], one per map."""
         code = frequencies(torch.log2(gsd) / 12.0)
         with torch.autocast(gsd.device.type, torch.bfloat16):
             return [head(m, code) for head, m in zip(self.heads, maps, strict=True)]
-
-
-class ParentCritic(Critic):
-    """Scores how well an image continues its parent, besides how real it looks.
-
-    Each head sees the upsampled parent's map beside the image's, through a 3x3 convolution of its
-    own. It is a critic of the joint distribution of parent and child: an image that is real but
-    of another place scores low (Mirza and Osindero 2014). Other parameters are named as Critic's.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parents = nn.ModuleList(
-            spectral_norm(nn.Conv2d(channels, width, 3))
-            for channels, width in zip(INPUTS, _WIDTHS, strict=True)
-        )
-
-    def forward(
-        self, maps: list[Tensor], gsd: Tensor, parents: list[Tensor] | None = None
-    ) -> list[Tensor]:
-        """Standardised maps, metres per pixel [B] and parents' maps -> scores [B, 1, h, w].
-
-        parents: standardised maps of the upsampled parents, of the shapes of `maps`. Zeros, or
-        None for all: the parent is not told, the image is judged for itself.
-        """
-        code = frequencies(torch.log2(gsd) / 12.0)
-        told = [torch.zeros_like(m) for m in maps] if parents is None else parents
-        with torch.autocast(gsd.device.type, torch.bfloat16):
-            return [
-                head(m, code, own(parent))
-                for head, own, m, parent in zip(self.heads, self.parents, maps, told, strict=True)
-            ]
 
 
 class Standard(nn.Module):
@@ -118,9 +81,8 @@ class _Head(nn.Module):
         self.code = nn.Linear(128, width)
         self.score = spectral_norm(nn.Conv2d(width, 1, 1))
 
-    def forward(self, x: Tensor, code: Tensor, parent: Tensor | None = None) -> Tensor:
-        h = self.first(x) if parent is None else self.first(x) + parent
-        h = F.leaky_relu(h, 0.2)
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        h = F.leaky_relu(self.first(x), 0.2)
         h = h * (1 + self.code(code).to(h.dtype)[:, :, None, None])
         h = F.leaky_relu(self.second(h), 0.2)
         score: Tensor = self.score(h)

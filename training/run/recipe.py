@@ -11,7 +11,7 @@ from typing import Any
 
 from generator.nets.config import LayoutConfig
 from training.errors import TrainingError
-from training.layouts.groups import MOST_GROUPS
+from training.samples.groups import MOST_GROUPS
 
 
 @dataclass(frozen=True, slots=True)

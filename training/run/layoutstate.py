@@ -15,11 +15,11 @@ from generator.nets.decoder import LayoutDecoder, padded
 from generator.nets.encoder import Encoder
 from generator.nets.paper import PaperUNet
 from generator.nets.unet import channels_last
-from training.critic import Standard
-from training.ema import Ema
 from training.errors import TrainingError
-from training.layouts.adversary import Adversary
-from training.layouts.recipe import Recipe
+from training.losses.adversary import Adversary
+from training.losses.critic import Standard
+from training.run.ema import Ema
+from training.run.recipe import Recipe
 
 STATE = "state.pt"
 

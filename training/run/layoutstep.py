@@ -15,10 +15,10 @@ from generator.nets.codes import quantise
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import detail_of
 from generator.nets.unet import SCALE
-from training.layouts.collage import Cells
-from training.layouts.objective import Objective
-from training.layouts.recipe import Phase
-from training.layouts.state import State
+from training.losses.objective import Objective
+from training.run.layoutstate import State
+from training.run.recipe import Phase
+from training.samples.collage import Cells
 
 WARM_UP = 100
 INVENTED = 1.5

@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from training.cooldown import cooled
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
-from training.layouts.batches import Batches
-from training.layouts.recipe import Recipe
-from training.layouts.state import State
-from training.layouts.trainer import Trainer
-from training.stop import Stop, outlive
+from training.run.cooldown import cooled
+from training.run.layoutstate import State
+from training.run.layoutstep import Trainer
+from training.run.recipe import Recipe
+from training.run.stop import Stop, outlive
+from training.samples.layoutbatches import Batches
 
 _LOG_EVERY = 20
 

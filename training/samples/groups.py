@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from training.dataset import BANDS, Samples
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
+from training.samples.windows import BANDS, Samples
 
 MOST_GROUPS = 1024
 """Groups of windows in a step."""

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.critic import Critic
-from training.loss import gradient_penalty, relativistic
-from training.perceptual import GAINS
+from training.losses.critic import Critic
+from training.losses.distances import gradient_penalty, relativistic
+from training.losses.perceptual import GAINS
 
 RATE = 6e-4
 """Learning rate of the critic."""

@@ -24,17 +24,17 @@ from generator.nets.blocks import crop
 from generator.nets.codes import quantise
 from generator.nets.decoder import LayoutDecoder, padded
 from generator.nets.unet import SCALE, channels_last
-from training.dataset import BANDS
-from training.ema import Ema
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
-from training.layouts.entrybank import Entries
-from training.layouts.entrybatches import EntryBatches
-from training.layouts.groups import MOST_GROUPS, Groups
-from training.layouts.loop import Machine, add_machine, machine_of, run
-from training.layouts.state import judges
-from training.layouts.style import Style
-from training.layouts.trainer import draw, rounded
+from training.losses.style import Style
+from training.run.ema import Ema
+from training.run.layoutstate import judges
+from training.run.layoutstep import draw, rounded
+from training.run.loop import Machine, add_machine, machine_of, run
+from training.samples.entrybank import Entries
+from training.samples.entrybatches import EntryBatches
+from training.samples.groups import MOST_GROUPS, Groups
+from training.samples.windows import BANDS
 
 _MOMENTUM = 0.05
 

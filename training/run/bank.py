@@ -22,9 +22,9 @@ from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from generator.nets.unet import channels_last
 from training.errors import TrainingError
-from training.layouts.loop import machine_of, train
-from training.layouts.recipe import MemoryRecipe, Recipe, read
-from training.layouts.state import State
+from training.run.layoutstate import State
+from training.run.loop import machine_of, train
+from training.run.recipe import MemoryRecipe, Recipe, read
 
 
 def run_train(args: argparse.Namespace) -> int:

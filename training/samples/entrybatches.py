@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from generator.nets.unet import SCALE
-from training.dataset import BANDS
-from training.layouts.entrybank import Entries
-from training.layouts.groups import Groups, joined, numbers
-from training.layouts.trainer import rounded
+from training.run.layoutstep import rounded
+from training.samples.entrybank import Entries
+from training.samples.groups import Groups, joined, numbers
+from training.samples.windows import BANDS
 
 LEAST_STRENGTH = 0.6
 """Windows are drawn at strengths from here to 1: the entries lead, as in chains."""

@@ -15,9 +15,9 @@ from torch.utils.data import Dataset
 
 from generator.nets.unet import SCALE
 from training.imagery.pyramid import Pyramid
-from training.layouts.collage import draw_cells, misfits
-from training.layouts.groups import Groups, joined, numbers
-from training.layouts.recipe import Recipe
+from training.run.recipe import Recipe
+from training.samples.collage import draw_cells, misfits
+from training.samples.groups import Groups, joined, numbers
 
 SPACINGS = (16, 24, 32)
 """Parent pixels between a collage's cells."""
