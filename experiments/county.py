@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from rich.progress import Progress, track
+from rich.progress import Progress
 
 import generator
 from experiments.command import Experiment
@@ -30,6 +30,7 @@ from generator.memory.weights import open_weights
 from training.errors import TrainingError
 from training.measure.figures import save_small
 from training.measure.sheet import Place, centred, read_place
+from training.progress import track
 
 BANDS = ("B04", "B03", "B02")
 """Red, green and blue."""
@@ -198,7 +199,7 @@ def _drawn(
     """Draw the places at all zooms with a memory, the weights' own for None."""
     cascade = generator.load(weights=args.weights, memory=memory)
     made = []
-    for place in track(places, description="places"):
+    for place in track(places, "places"):
         store: dict[Any, Pixels] = {}
         made.append([centred(cascade, args.seed, place, zoom, store) for zoom in ZOOMS])
     return made

@@ -51,6 +51,7 @@ def two_sample_accuracy(
 
     It sees 32 random crops of either kind in each step, flipped and turned at random.
     """
+    # Train on crops of known places.
     torch.manual_seed(trial.seed)
     random = torch.Generator().manual_seed(trial.seed)
     network = channels_last(_network().to(device))
@@ -67,6 +68,7 @@ def two_sample_accuracy(
         loss.backward()  # type: ignore[no-untyped-call]  # torch
         optimiser.step()
         schedule.step()
+    # Count what it calls rightly on all crops of held-out places.
     network.eval()
     right = []
     for windows, generated in ((held_out.real, False), (held_out.other, True)):
@@ -87,6 +89,7 @@ def tiled(windows: Images) -> Images:
 
 
 def _network() -> nn.Sequential:
+    """Build four convolutions over pixels and detail, six channels, that end in one logit."""
     layers: list[nn.Module] = []
     before = 6
     for number, width in enumerate(_WIDTHS):
