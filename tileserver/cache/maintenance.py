@@ -9,7 +9,7 @@ import lmdb
 
 from tileserver.cache.eviction import START, Evictor
 from tileserver.cache.recency import Recency
-from tileserver.cache.store import Store
+from tileserver.cache.store import TileStore
 from tileserver.errors import CacheError
 
 SECONDS = 60.0
@@ -20,17 +20,17 @@ CLOSE_SECONDS = 5.0
 log = logging.getLogger("elsewhere")
 
 
-class Keeper:
+class Maintenance:
     """Runs from its making until `close`, so that neither readers nor the writer need to do it."""
 
-    def __init__(self, store: Store, evictor: Evictor, recency: Recency) -> None:
+    def __init__(self, store: TileStore, evictor: Evictor, recency: Recency) -> None:
         self._store = store
         self._evictor = evictor
         self._recency = recency
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._problem = ""
-        self._thread = threading.Thread(target=self._run, name="cache-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="cache-maintenance", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
@@ -48,7 +48,7 @@ class Keeper:
         self._thread.join(CLOSE_SECONDS)
         return not self._thread.is_alive()
 
-    def tend(self, evict: bool) -> None:
+    def run_once(self, evict: bool) -> None:
         """Do one round; `evict` makes room too, where it is scarce. Raises CacheError."""
         try:
             self._store.env.reader_check()
@@ -64,7 +64,7 @@ class Keeper:
             woken = self._wake.wait(SECONDS)
             self._wake.clear()
             try:
-                self.tend(woken)
+                self.run_once(woken)
                 self._problem = ""
             except CacheError as error:
                 if str(error) != self._problem:

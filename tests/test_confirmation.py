@@ -11,7 +11,7 @@ import pytest
 from tests.fakes import FakeRenderer
 from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
-from tileserver.commands import consent
+from tileserver.commands import confirmation
 
 Capture = pytest.CaptureFixture[str]
 ALPS = ["--bbox", "6,45.5,12,47.5", "--zooms", "0-6"]
@@ -23,8 +23,8 @@ TAKES = r"the box 6,45.5,12,47.5 takes \d+ tiles that are not stored, about 0.0 
 def renderer(renderer: FakeRenderer, monkeypatch: pytest.MonkeyPatch) -> FakeRenderer:
     """Return a renderer beside which these regions are large, but fit."""
     monkeypatch.setattr("tileserver.batch.estimate.SAMPLE_SECONDS", 0.0)
-    monkeypatch.setattr(consent, "UNASKED_TILES", 5)
-    monkeypatch.setattr(consent, "ASK_SECONDS", 0.0)
+    monkeypatch.setattr(confirmation, "UNASKED_TILES", 5)
+    monkeypatch.setattr(confirmation, "ASK_SECONDS", 0.0)
     return renderer
 
 
@@ -83,7 +83,7 @@ def test_what_is_stored_already_is_not_asked_about(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert main(["seed", *ALPS, "--yes"]) == 0
-    monkeypatch.delattr(consent, "estimate")
+    monkeypatch.delattr(confirmation, "estimate")
     assert main(command) == 0
 
 
@@ -92,19 +92,19 @@ def test_many_tiles_that_take_little_are_not_asked_about(
     renderer: FakeRenderer, monkeypatch: pytest.MonkeyPatch, capsys: Capture, limit: str
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    monkeypatch.setattr(consent, "ASK_SECONDS", 3600.0)
-    monkeypatch.setattr(consent, "ASK_BYTES", 1e9)
+    monkeypatch.setattr(confirmation, "ASK_SECONDS", 3600.0)
+    monkeypatch.setattr(confirmation, "ASK_BYTES", 1e9)
     assert main(["seed", *ALPS, "--no-pin"]) == 0
     assert "to see what the region takes" in capsys.readouterr().err
-    monkeypatch.setattr(consent, limit, 0.0)
+    monkeypatch.setattr(confirmation, limit, 0.0)
     assert main(["seed", "--bbox", "-12,45.5,-6,47.5", "--zooms", "0-6"]) == 2
 
 
 def test_few_tiles_are_begun_without_a_look(
     renderer: FakeRenderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consent, "UNASKED_TILES", 10_000)
-    monkeypatch.delattr(consent, "estimate")
+    monkeypatch.setattr(confirmation, "UNASKED_TILES", 10_000)
+    monkeypatch.delattr(confirmation, "estimate")
     assert main(["seed", *ALPS]) == 0
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from generator.grid.tile import Tile
 from tests.caches import WORLD, fill, payload, row, store_id
-from tileserver.cache.checkup import check_all, repair
-from tileserver.cache.store import Store, Txn, digest_of
+from tileserver.cache.store import TileStore, Txn, digest_of
 from tileserver.cache.tilecache import TileCache
+from tileserver.cache.verification import check_all, repair
 
 TILES = row(5, 10)
 SHARED = payload(Tile(0, 0, 0))
@@ -30,48 +30,48 @@ def key(tile: Tile) -> bytes:
     return WORLD + store_id(tile)
 
 
-def spoil_payload(store: Store, txn: Txn) -> None:
+def spoil_payload(store: TileStore, txn: Txn) -> None:
     txn.put(digest_of(payload(TILES[3], 3000)), b"other bytes", db=store.blobs)
 
 
-def lose_payload(store: Store, txn: Txn) -> None:
+def lose_payload(store: TileStore, txn: Txn) -> None:
     txn.delete(digest_of(payload(TILES[3], 3000)), db=store.blobs)
 
 
-def spoil_row(store: Store, txn: Txn) -> None:
+def spoil_row(store: TileStore, txn: Txn) -> None:
     txn.put(key(TILES[3]), b"\7" * 25, db=store.tiles)
 
 
-def spoil_variant(store: Store, txn: Txn) -> None:
+def spoil_variant(store: TileStore, txn: Txn) -> None:
     txn.put(digest_of(b"a variant"), b"another", db=store.blobs)
 
 
-def strange_key(store: Store, txn: Txn) -> None:
+def strange_key(store: TileStore, txn: Txn) -> None:
     txn.put(b"what is this", b"doing here", db=store.tiles)
 
 
-def tile_beyond_the_map(store: Store, txn: Txn) -> None:
+def tile_beyond_the_map(store: TileStore, txn: Txn) -> None:
     row = txn.get(key(TILES[3]), None, store.tiles)
     txn.put(WORLD + b"\xff" * 8, row, db=store.tiles)
 
 
-def lone_payload(store: Store, txn: Txn) -> None:
+def lone_payload(store: TileStore, txn: Txn) -> None:
     txn.put(digest_of(b"nobody's"), b"nobody's", db=store.blobs)
 
 
-def count_too_high(store: Store, txn: Txn) -> None:
+def count_too_high(store: TileStore, txn: Txn) -> None:
     txn.put(digest_of(SHARED), b"\0\0\0\x63", db=store.counts)
 
 
-def count_too_low(store: Store, txn: Txn) -> None:
+def count_too_low(store: TileStore, txn: Txn) -> None:
     txn.delete(digest_of(SHARED), db=store.counts)
 
 
-def count_unreadable(store: Store, txn: Txn) -> None:
+def count_unreadable(store: TileStore, txn: Txn) -> None:
     txn.put(digest_of(SHARED), b"?", db=store.counts)
 
 
-DAMAGES: list[tuple[Callable[[Store, Txn], None], list[Tile], int, bool]] = [
+DAMAGES: list[tuple[Callable[[TileStore, Txn], None], list[Tile], int, bool]] = [
     (spoil_payload, [TILES[3]], 1, False),
     (lose_payload, [TILES[3]], 1, False),
     (spoil_row, [TILES[3]], 1, True),
@@ -88,7 +88,7 @@ DAMAGES: list[tuple[Callable[[Store, Txn], None], list[Tile], int, bool]] = [
 @pytest.mark.parametrize(("damage", "tiles", "rows", "orphans"), DAMAGES)
 def test_damage_is_found_and_repaired(
     cache: TileCache,
-    damage: Callable[[Store, Txn], None],
+    damage: Callable[[TileStore, Txn], None],
     tiles: list[Tile],
     rows: int,
     orphans: bool,
@@ -105,7 +105,7 @@ def test_damage_is_found_and_repaired(
     for tile in TILES:
         assert cache.get(WORLD, tile) == (None if tile in tiles else payload(tile, 3000))
     assert [cache.get(WORLD, tile) for tile in row(6, 2)] == [SHARED, SHARED]
-    cache.expire()
+    cache.remove()
     assert not check_all(cache.store)
 
 

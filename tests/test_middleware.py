@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tileserver.rendering.metrics import Metrics
-from tileserver.serving.edge import Edge
 from tileserver.serving.http import OPEN, send_plain
+from tileserver.serving.middleware import AnswerMiddleware
 
 
 def answer(app: Any, method: str = "GET", query: bytes = b"", **fields: str) -> Any:
@@ -20,7 +20,7 @@ def answer(app: Any, method: str = "GET", query: bytes = b"", **fields: str) -> 
     metrics = Metrics()
     headers = [(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()]
     scope = {"type": "http", "method": method, "path": "/a", "headers": headers}
-    asyncio.run(Edge(app, metrics)({**scope, "query_string": query}, None, send))  # type: ignore[arg-type]
+    asyncio.run(AnswerMiddleware(app, metrics)({**scope, "query_string": query}, None, send))  # type: ignore[arg-type]
     start, body = messages
     counted = f'elsewhere_http_requests_total{{status="{start["status"]}"}} 1.0'
     assert counted in metrics.text().decode().splitlines()

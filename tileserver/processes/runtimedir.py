@@ -18,7 +18,7 @@ BACKLOG = 128
 
 
 @contextlib.contextmanager
-def open_office() -> Iterator[tuple[Path, socket.socket]]:
+def open_runtime_dir() -> Iterator[tuple[Path, socket.socket]]:
     """Give a new folder and the listening socket in it; both go afterwards.
 
     The folder lies where there is room, since a disk may be full. Who is killed leaves it to the
@@ -27,7 +27,7 @@ def open_office() -> Iterator[tuple[Path, socket.socket]]:
     with contextlib.ExitStack() as stack:
         for place in _places():
             try:
-                office = _open(place, stack)
+                opened = _open(place, stack)
                 break
             except OSError as error:
                 reason = error.strerror or str(error)
@@ -36,7 +36,7 @@ def open_office() -> Iterator[tuple[Path, socket.socket]]:
                 f"the server needs a folder for a socket of its own and can make none ({reason}), "
                 "expected room in the folder for temporary files; give another by TMPDIR"
             )
-        yield office
+        yield opened
 
 
 def _places() -> list[str | None]:

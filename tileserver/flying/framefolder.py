@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from generator.atomicfile import atomic_replace
 from generator.rasters.notice import save_options
 from tileserver.errors import FlightError
-from tileserver.flying.flight import Plan
+from tileserver.flying.flight import FlightPlan
 from tileserver.flying.frames import Pixels
 
 FRAME_BYTES = 2.2
@@ -29,7 +30,7 @@ _VERSION = 1
 """Of the frames: raised when the same plan and world give others."""
 
 
-class Work:
+class FrameFolder:
     """The folder of one film. Raises FlightError if it cannot be had.
 
     target: the film, beside which it lies. key: what the frames depend on, from `key_of`.
@@ -75,9 +76,8 @@ class Work:
         """Store a frame, uint8 [height, width, 3]."""
         stream = io.BytesIO()
         Image.fromarray(pixels).save(stream, "PNG", compress_level=1, **save_options("PNG"))
-        part = self.folder / "part"
-        part.write_bytes(stream.getvalue())
-        part.replace(self.path(number))
+        with atomic_replace(self.path(number), folder=self.folder) as part:
+            part.write_bytes(stream.getvalue())
 
     def get(self, number: int) -> Pixels | None:
         """Return a frame, uint8 [height, width, 3], or None if it is missing or damaged."""
@@ -99,7 +99,7 @@ class Work:
         self.close()
 
 
-def key_of(plan: Plan, world: bytes) -> str:
+def key_of(plan: FlightPlan, world: bytes) -> str:
     """Return a text that is equal for equal frames."""
     fields = [_VERSION, world.hex(), plan.points, plan.altitudes, plan.size, plan.fps]
     length = [plan.seconds, None if plan.seconds else plan.speed]

@@ -40,7 +40,7 @@ _PROCESSOR = 36
 """Place of the processor behind the name in /proc/PID/stat."""
 
 
-def yield_processor(nice: int) -> None:
+def lower_priority(nice: int) -> None:
     """Lower the priority of all threads by `nice`; on Linux, ask for long and rare turns too.
 
     Threads begun later inherit it. Where the system refuses, the priority is what remains.
@@ -58,7 +58,7 @@ def yield_processor(nice: int) -> None:
         system.syscall(number, thread, wish, 0)
 
 
-class Room:
+class ProcessorPartition:
     """Gives making and answering processors of their own while many requests are answered.
 
     processors: those that both may use; place: moves making to some of them, answering to others.
@@ -99,7 +99,7 @@ class Room:
 
 
 @contextlib.contextmanager
-def making_room(metrics: Metrics) -> Iterator[None]:
+def separate_processors(metrics: Metrics) -> Iterator[None]:
     """Make room for the web processes meanwhile; they count in the rows of `metrics`.
 
     Does nothing where the system cannot place threads.
@@ -107,7 +107,7 @@ def making_room(metrics: Metrics) -> Iterator[None]:
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
-    room = Room(os.sched_getaffinity(0), _place)
+    room = ProcessorPartition(os.sched_getaffinity(0), _place)
     first = position("http_requests")
     last = first + len(FAMILIES["http_requests"].values)
     ending = threading.Event()

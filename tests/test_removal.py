@@ -39,10 +39,10 @@ def test_just_what_was_named_goes(
         for tile in (tiles_in_bbox(*box, zoom) if box else tiles)
         if tile.z == zoom
     }
-    assert cache.expire(WORLD, box, zooms) == len(named)
+    assert cache.remove(WORLD, box, zooms) == len(named)
     assert set(cache.tiles(WORLD)) == set(tiles) - named
     assert cache.count(OTHER) == len(tiles)
-    assert cache.expire(WORLD, box, zooms) == 0
+    assert cache.remove(WORLD, box, zooms) == 0
 
 
 def test_no_world_means_all_and_pins_do_not_hold(cache: TileCache) -> None:
@@ -50,7 +50,7 @@ def test_no_world_means_all_and_pins_do_not_hold(cache: TileCache) -> None:
     everywhere(cache, OTHER)
     cache.pin(WORLD, None, [5])
     heard: list[int] = []
-    assert cache.expire(zooms=[5], report=heard.append) == 2048
+    assert cache.remove(zooms=[5], report=heard.append) == 2048
     assert heard == sorted(heard)
     assert heard[-1] == 2048
     assert cache.count() == 2 * 65
@@ -59,10 +59,10 @@ def test_no_world_means_all_and_pins_do_not_hold(cache: TileCache) -> None:
 def test_variants_go_with_their_tiles_and_without_them(cache: TileCache) -> None:
     tiles = fill(cache, row(5, 4), size=100)
     cache.put_variants([(WORLD, tile, 7, b"variant") for tile in [*tiles, Tile(9, 1, 1)]])
-    assert cache.expire(WORLD, None, [5]) == 4
+    assert cache.remove(WORLD, None, [5]) == 4
     assert cache.entry(WORLD, tiles[0], 7) is None
     assert cache.entry(WORLD, Tile(9, 1, 1), 7) is not None
-    assert cache.expire(WORLD) == 0
+    assert cache.remove(WORLD) == 0
     assert cache.entry(WORLD, Tile(9, 1, 1), 7) is None
 
 
@@ -78,5 +78,5 @@ def test_a_small_box_reads_a_small_part(cache: TileCache, monkeypatch: pytest.Mo
             yield rows
 
     monkeypatch.setattr(cache.store, "walk", counting)
-    assert cache.expire(WORLD, (8.0, 47.0, 8.02, 47.02), [15]) == len(inside)
+    assert cache.remove(WORLD, (8.0, 47.0, 8.02, 47.02), [15]) == len(inside)
     assert sum(seen) == len(inside)

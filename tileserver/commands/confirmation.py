@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 
-from tileserver.batch.estimate import Estimate, estimate, tiles_to_make
+from tileserver.batch.estimate import Estimate, Workload, estimate, workload_of
 from tileserver.batch.progress import duration
-from tileserver.batch.seed import Stored
+from tileserver.batch.seed import CacheInventory
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands.basics import say
 from tileserver.errors import CacheError, RegionError
@@ -21,14 +22,14 @@ UNASKED_TILES = 15_000
 
 ASK_SECONDS = 3600.0
 ASK_BYTES = 10e9
-"""Work that takes longer, or more room in the cache, is begun only with the user's consent."""
+"""RegionJob that takes longer, or more room in the cache, is begun only with the user's consent."""
 
 TYPICAL_BYTES = 75_000
 """Bytes of a tile where none was measured yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+@dataclass(frozen=True)
+class RegionJob:
     """Tiles of a region that a maker is about to make and store in a cache."""
 
     settings: Settings
@@ -36,18 +37,15 @@ class Work:
     cache: TileCache
     region: Region
 
-    @property
-    def stock(self) -> Stored:
-        """Return what the cache holds of the maker's world."""
-        return Stored(self.cache, self.maker.world)
-
-    def made(self) -> int:
-        """Return how many tiles are to be made, others that come with the region's among them."""
-        return tiles_to_make(self.maker.renderer, self.region, self.stock)
+    @cached_property
+    def workload(self) -> Workload:
+        """Return what is left to do; counted once."""
+        inventory = CacheInventory(self.cache, self.maker.world)
+        return workload_of(self.maker.renderer, self.region, inventory)
 
     def estimate(self) -> Estimate:
-        """Return what is left to do, from a few blocks that are made in memory."""
-        return estimate(self.maker.renderer, self.settings.seed, self.region, self.stock)
+        """Return what that takes, from a few blocks that are made in memory."""
+        return estimate(self.maker.renderer, self.settings.seed, self.region, self.workload)
 
     def room(self) -> tuple[int, str, str]:
         """Return how many bytes may be stored, who says so, and what would help."""
@@ -58,33 +56,33 @@ class Work:
         return grow, "the cache may grow by", "raise --cache-limit"
 
 
-def agreed(work: Work, yes: bool, kept: bool = True) -> bool:
-    """Say whether the work shall begin; the user is asked where it is long and `yes` is False.
+def confirmed(job: RegionJob, yes: bool, kept: bool = True) -> bool:
+    """Say whether the job shall begin; the user is asked where it is long and `yes` is False.
 
     A sample is made only where the number of tiles leaves doubt. kept: whether the tiles have to
     stay in the cache. Raises CacheError where they cannot, RegionError where nobody can be asked.
     """
-    made = work.made()
-    doubtful = kept and 2 * made * TYPICAL_BYTES > work.room()[0]
+    made = job.workload.tiles
+    doubtful = kept and 2 * made * TYPICAL_BYTES > job.room()[0]
     if not doubtful and (yes or made <= UNASKED_TILES):
         return True
     say("Making a few tiles to see what the region takes")
-    found = work.estimate()
+    found = job.estimate()
     if kept:
-        check_room(work, found)
+        check_room(job, found)
     if yes or made <= UNASKED_TILES:
         return True
     if found.seconds <= ASK_SECONDS and found.size <= ASK_BYTES:
         return True
     return _asked(
-        f"{work.region.shape.name} takes {found.made:,} tiles that are not stored, about "
+        f"{job.region.shape.name} takes {found.made:,} tiles that are not stored, about "
         f"{found.size / 1e9:,.1f} GB in {duration(found.seconds)}"
     )
 
 
-def check_room(work: Work, found: Estimate) -> None:
+def check_room(job: RegionJob, found: Estimate) -> None:
     """Raise CacheError if a region cannot fit on the disk or in the cache's limit."""
-    room, what, advice = work.room()
+    room, what, advice = job.room()
     if found.size > room:
         raise CacheError(
             f"the region needs about {found.size / 1e9:,.1f} GB more and {what} "

@@ -1,4 +1,4 @@
-"""The keeper: makes room when asked, writes down marks at the end, survives trouble."""
+"""The maintenance: makes room when asked, writes down marks at the end, survives trouble."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.caches import WORLD, age, fill, row
-from tileserver.cache import keeper as module
+from tileserver.cache import maintenance as module
 from tileserver.cache.eviction import START
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError
@@ -71,7 +71,7 @@ def test_a_dead_reader_is_cleared(cache: TileCache) -> None:
         fill(cache, row(5, 32), size=100)
         assert cache.store.lag() == 2
         os.kill(reader.pid, signal.SIGKILL)
-    cache._keeper.tend(evict=False)
+    cache._maintenance.run_once(evict=False)
     assert cache.store.lag() == 0
 
 
@@ -87,9 +87,9 @@ def test_trouble_is_said_once_and_does_not_end_it(
     with monkeypatch.context() as patch:
         patch.setattr(cache.recency, "flush", fail)
         for number in (1, 2, 3):
-            cache._keeper.wake()
+            cache._maintenance.wake()
             assert eventually(lambda number=number: len(calls) == number)
-    cache._keeper.close()
+    cache._maintenance.close()
     assert caplog.text.count("the disk is full; the cache is tended again later") == 1
 
 
@@ -114,7 +114,7 @@ def test_a_writer_that_does_not_finish_keeps_nobody_from_closing(
     with cache.store.writing():
         cache.close()
         assert cache.get(WORLD, tiles[0]) is not None
-    cache._keeper._thread.join(10)
+    cache._maintenance._thread.join(10)
     cache.close()
     with pytest.raises(CacheError):
         cache.get(WORLD, tiles[0])

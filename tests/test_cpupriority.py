@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.servers import ROOT, server
-from tileserver.processes.yielding import BUSY, CALM_SECONDS, Room, web_processes
+from tileserver.processes.cpupriority import BUSY, CALM_SECONDS, ProcessorPartition, web_processes
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux places threads")
 
@@ -19,7 +19,9 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux places th
 class Placed:
     def __init__(self, processors: int) -> None:
         self.moves: list[tuple[set[int], set[int]]] = []
-        self.room = Room(set(range(processors)), lambda *moved: self.moves.append(moved))
+        self.room = ProcessorPartition(
+            set(range(processors)), lambda *moved: self.moves.append(moved)
+        )
         self.answers, self.now = 0.0, 0.0
 
     def after(self, seconds: float, rate: float, *taken: int) -> list[tuple[set[int], set[int]]]:
@@ -103,13 +105,13 @@ def test_threads_begun_before_and_after_have_the_priority_and_are_batch_work() -
     """A process of its own: a priority can be lowered, never raised."""
     code = """
 import os, threading
-from tileserver.processes.yielding import yield_processor
+from tileserver.processes.cpupriority import lower_priority
 def report():
     print(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), os.sched_getscheduler(0))
 begun = threading.Event()
 early = threading.Thread(target=lambda: (begun.wait(), report()))
 early.start()
-yield_processor(7)
+lower_priority(7)
 begun.set()
 early.join()
 late = threading.Thread(target=report)

@@ -1,22 +1,26 @@
-"""The outermost layer of the application: CORS for everybody, and no error without an answer."""
+"""The layers around the application: CORS, counted answers, no error without one, an access log."""
 
 from __future__ import annotations
 
 import logging
+import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tileserver.errors import problem, problem_for
+from tileserver.logs import fields
 from tileserver.rendering.metrics import Metrics
+from tileserver.serving.access import Access
 from tileserver.serving.http import OPEN, preflight, send_plain, send_problem
 
 _QUERY = "the query has bytes that are not ASCII, expected %XX in their place"
 
 log = logging.getLogger("elsewhere")
+access_log = logging.getLogger("elsewhere.access")
 
 
-class Edge:
-    """Outermost layer: CORS for everybody, answers counted, and no error without an answer."""
+class AnswerMiddleware:
+    """CORS for everybody, answers counted, and no error without an answer."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -46,3 +50,37 @@ class Edge:
             log.exception("answering %s failed", scope["path"])
             if not started:
                 await send_problem(sending, problem(error))
+
+
+class AccessLogMiddleware:
+    """Logs of each answer method, path, status, bytes, milliseconds and client."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self.app = app
+        self.access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and log its answer; status 0 means that the client left before."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        started = time.perf_counter()
+        status = size = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status, size
+            status = message.get("status", status)
+            size += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        finally:
+            told = fields(
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                bytes=size,
+                ms=round((time.perf_counter() - started) * 1e3, 2),
+                client=self.access.address(scope),
+            )
+            access_log.info("request", extra=told)

@@ -16,7 +16,7 @@ from tileserver.cache.store import (
     KEY_BYTES,
     LAST,
     WORLD_BYTES,
-    Store,
+    TileStore,
     Txn,
 )
 from tileserver.regions.tileid import tile_of
@@ -25,7 +25,7 @@ CHUNK = 256
 
 
 @dataclass(slots=True)
-class Findings:
+class DamageReport:
     """What a look through a store found.
 
     tiles: (world, tile) whose PNG is damaged. keys: (table, key) of every damaged row, be it of a
@@ -43,12 +43,14 @@ class Findings:
         return bool(self.keys or self.orphans)
 
 
-def check_all(store: Store, report: Callable[[int], None] = lambda checked: None) -> Findings:
+def check_all(
+    store: TileStore, report: Callable[[int], None] = lambda checked: None
+) -> DamageReport:
     """Read every payload and compare it with its digest; `report` hears how many rows are done.
 
     Others may write meanwhile. Remembers 16 bytes of every row. Raises CacheError.
     """
-    found = Findings()
+    found = DamageReport()
     for table in (store.tiles, store.variants):
         for rows in store.walk(table, b"", LAST, CHUNK):
             with store.reading() as txn:
@@ -62,7 +64,7 @@ def check_all(store: Store, report: Callable[[int], None] = lambda checked: None
     return found
 
 
-def repair(store: Store, found: Findings) -> None:
+def repair(store: TileStore, found: DamageReport) -> None:
     """Remove the damaged rows and the payloads that no row needs; mend counts. Raises CacheError.
 
     Others may write meanwhile, though they wait a second per million tiles in the end.
@@ -78,7 +80,9 @@ def repair(store: Store, found: Findings) -> None:
             store.set_shares(txn, digest, shares)
 
 
-def _check_row(store: Store, txn: Txn, table: Any, key: bytes, row: bytes, found: Findings) -> None:
+def _check_row(
+    store: TileStore, txn: Txn, table: Any, key: bytes, row: bytes, found: DamageReport
+) -> None:
     tile = _tile(key)
     if tile is None or not store.sound(txn, row):
         found.keys.append((table, key))
@@ -86,7 +90,7 @@ def _check_row(store: Store, txn: Txn, table: Any, key: bytes, row: bytes, found
             found.tiles.append((key[:WORLD_BYTES], tile))
 
 
-def _wrong_shares(store: Store, txn: Txn) -> dict[bytes, int]:
+def _wrong_shares(store: TileStore, txn: Txn) -> dict[bytes, int]:
     """Return how many rows have each payload for which another number is written down."""
     shares: Counter[bytes] = Counter()
     for table in (store.tiles, store.variants):

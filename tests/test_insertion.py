@@ -9,8 +9,8 @@ import pytest
 from generator.grid.tile import Tile
 from tests.caches import WORLD, fill, payload, row
 from tileserver.cache.eviction import START, STOP
-from tileserver.cache.intake import FLOOR
-from tileserver.cache.store import Store
+from tileserver.cache.insertion import FLOOR
+from tileserver.cache.store import TileStore
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheFullError
 
@@ -74,7 +74,7 @@ def test_a_batch_larger_than_the_limit_is_stored_in_parts(tmp_path: Path) -> Non
 class Fragmented:
     """A store whose first puts find no run of free pages."""
 
-    def __init__(self, store: Store, failures: int) -> None:
+    def __init__(self, store: TileStore, failures: int) -> None:
         self.failures = failures
         self._put = store.put
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tileserver.cache.store import Store
+from tileserver.cache.store import TileStore
 from tileserver.cache.worlds import namespaces
 from tileserver.regions.idranges import IdRanges
 
@@ -12,7 +12,7 @@ CHUNK = 256
 """Rows removed in one transaction."""
 
 
-def expiry(store: Store, world: bytes | None, ranges: IdRanges) -> Iterator[int]:
+def remove_tiles(store: TileStore, world: bytes | None, ranges: IdRanges) -> Iterator[int]:
     """Remove the tiles of a world (None: all) in the ranges, with their variants.
 
     Yields after each transaction how many tiles it removed. Raises CacheError.

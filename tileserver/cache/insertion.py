@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tileserver.cache.eviction import PATIENCE, START, STOP, Evictor
-from tileserver.cache.keeper import Keeper
-from tileserver.cache.store import Store
+from tileserver.cache.maintenance import Maintenance
+from tileserver.cache.store import TileStore
 from tileserver.errors import CacheFullError
 
 SLICE = 0.05
@@ -21,13 +21,13 @@ Row = tuple[bytes, bytes]
 """Key and payload."""
 
 
-class Intake:
+class Inserter:
     """Stores rows of key and payload. Raises CacheError, CacheFullError when there is no room."""
 
-    def __init__(self, store: Store, evictor: Evictor, keeper: Keeper) -> None:
+    def __init__(self, store: TileStore, evictor: Evictor, maintenance: Maintenance) -> None:
         self._store = store
         self._evictor = evictor
-        self._keeper = keeper
+        self._maintenance = maintenance
 
     def tiles(self, rows: Iterable[Row]) -> Iterator[list[bytes]]:
         """Store tiles in transactions of at most SLICE of the limit; yield the keys of each."""
@@ -71,7 +71,7 @@ class Intake:
             for key, payload in rows:
                 self._store.put(txn, table, key, payload, now)
         if self._evictor.share() >= START:
-            self._keeper.wake()
+            self._maintenance.wake()
 
     def _crowded(self, rows: list[Row], share: float) -> bool:
         """Say whether storing the rows would take more than a share of the limit."""
