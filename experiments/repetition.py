@@ -77,7 +77,7 @@ def autocorrelation(picture: Pixels, most: int = MOST) -> Floats:
 
 def table(curves: list[Curve]) -> str:
     """Correlation at each lag by kind and noise, beside the same a little off the lag."""
-    headers = ["noise", "over", "chains x zooms"]
+    headers = ["noise", "over", "rollouts x zooms"]
     for lag in LAGS:
         headers += [f"{lag} px", "beside it"]
     lines = []
