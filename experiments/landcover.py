@@ -32,7 +32,7 @@ from experiments.landcoverwindows import (
 from generator import stopping
 from generator.cascade.cascade import Cascade
 from generator.datasets.labelled import seed_of
-from generator.datasets.variants import Recipe, degraded, vary
+from generator.datasets.variants import VariantConfig, degraded, vary
 from generator.grid.tile import STAGE_ZOOMS
 from generator.nets.unet import SCALE, channels_last
 from training.errors import TrainingError
@@ -129,7 +129,7 @@ def training_sets(
     made, soft, toned = [], [], []
     for number in few:
         window, gsd = known.drawn.windows[number], float(known.drawn.gsd[number])
-        recipe = Recipe(gsd, strength=strength)
+        recipe = VariantConfig(gsd, strength=strength)
         for variant in range(plan.per_image):
             made.append(vary(cascade, window, recipe, seed_of(seed, str(number), variant)))
             soft.append(bicubic(window))

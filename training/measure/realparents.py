@@ -87,7 +87,7 @@ def draw_real_parents(
         parent = window[EDGE:-EDGE, EDGE:-EDGE]
         # The generated child, under the augmentation level that fits the parent.
         level = 0.0 if clean else float(drawn["augmentation"])
-        level = level if stage.faithful is None else stage.faithful
+        level = level if stage.faithful_augmentation is None else stage.faithful_augmentation
         picture = ParentPicture(stage, BANDS[band].zoom, _fitted(window, stage), memory)
         core = Rectangle(stage.margin, stage.margin, CORE, CORE)
         made = picture.draw(number, picture.zoom, core, float(drawn["gsd"]), level)
