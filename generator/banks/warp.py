@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator.memory.building.resample import View
-from generator.nets.unet import SCALE
+from generator.banks.resample import View
+from generator.grid.tile import SCALE
 
 LATTICE = 144
 """Child pixels between the lattice's points: waves are about twice as long."""
 MOST = 24.0
 """Child pixels by which a point is moved at most.
 
-Shorter waves move places further apart in `training copies`, but bend fields and streets so that
-one sees it (64 pixels between points); here squares of 64 pixels are sheared by a tenth.
+Shorter waves move places further apart (`evaluate --only copies`), but bend fields and streets so
+that one sees it (64 pixels between points); here squares of 64 pixels are sheared by a tenth.
 """
 
 _STRENGTH = 26.0
