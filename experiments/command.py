@@ -36,7 +36,9 @@ class Experiment:
         parser = argparse.ArgumentParser(
             prog=program,
             description=self.summary,
-            epilog="\n".join(["examples:", *(f"  {program} {line}".rstrip() for line in self.examples)]),
+            epilog="\n".join(
+                ["examples:", *(f"  {program} {line}".rstrip() for line in self.examples)]
+            ),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self.add_arguments(parser)

@@ -12,7 +12,7 @@ import numpy as np
 import generator
 from experiments.command import Experiment, at_least
 from generator import stopping
-from generator.cascade.windows import StageAt
+from generator.cascade.stages import StageAt
 from generator.memory.field import Memory
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid

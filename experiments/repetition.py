@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.command import Experiment, add_cascade, at_least, identity, load_cascade
 from experiments.scenery import ParentTile, draw
 from experiments.stitching import reader, repeating
 from generator import stopping
-from generator.cascade.cascade import Cascade, Pixels
+from generator.cascade.cascade import Cascade
+from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS
 from training.measure.figures import canvas, written
-from training.measure.metrics import fine_detail, luminance, row_autocorrelation
+from training.measure.metrics import Floats, fine_detail, luminance, row_autocorrelation
 from training.measure.report import Results, markdown
 from training.progress import track
 
@@ -35,8 +35,6 @@ LOW_TEXTURE = ("sea", "desert")
 _COLOURS = {"field": "#334155", "repeated": "#c2410c"}
 _AROUND = (16, 24, 32, 40)
 """Pixels beside a lag, on both sides, where chance alone correlates; of the network's phase."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from generator.cascade import checkpoint
 from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.loading import MAX_STEPS, open_memory, pick_device, pick_precision
 from generator.cascade.probe import window_gflop
-from generator.cascade.windows import AnyStage, stage_of
+from generator.cascade.stages import AnyStage, stage_of
 from generator.grid.tile import STAGE_ZOOMS
 from generator.nets.build import build
 from generator.nets.decoder import LayoutDecoder

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.command import Experiment, add_cascade, at_least, identity, load_cascade
 from experiments.scenery import KINDS, ParentTile, draw
 from experiments.stitching import EXACT, METHODS, Stitcher, centre
 from generator import stopping
-from generator.cascade.cascade import Pixels
+from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS
+from training.measure.metrics import Floats
 from training.measure.report import Results, markdown
 from training.progress import track
 
@@ -36,8 +36,6 @@ _PAPER = (
     ("paper's, overlap only", "17.66", "18.09", "17.88"),
 )
 """Table II of the paper (arXiv 2405.13570), whose third row was lost in the text at hand."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

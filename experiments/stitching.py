@@ -20,18 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.scenery import ParentTile
-from generator.cascade.cascade import Cascade, Pixels
+from generator.cascade.cascade import Cascade
+from generator.cascade.diffusionstage import Stage
 from generator.cascade.layoutstage import LayoutStage
-from generator.cascade.stage import Stage
 from generator.grid.noise import repeated
-from generator.grid.tile import EQUATOR_RESOLUTION, STAGE_ZOOMS, TILE_SIZE, Tile
+from generator.grid.pixels import Pixels
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import EQUATOR_RESOLUTION, SCALE, STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.memory.field import Memory
-from generator.memory.lattice import EARTH, World
-from generator.memory.view import Rectangle
+from generator.memory.jitteredgrid import EARTH, World
 from generator.nets import decoder
 from generator.nets.build import AnyNetwork
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import SCALE, ExactUNet, padded
+from generator.nets.unet import ExactUNet, padded
 from training.errors import TrainingError
 
 WINDOW = TILE_SIZE // SCALE

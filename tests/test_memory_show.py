@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
+from generator.banks.captioned import WIDTH, Cell, Section, compose
+from generator.banks.show import GREY, drawn, sheet, text
 from generator.base.basemap import BaseMap
 from generator.cascade.layoutstage import LayoutStage
 from generator.memory.bank import Bank
-from generator.memory.captioned import WIDTH, Cell, Section, compose
-from generator.memory.show import GREY, drawn, sheet, text
 from generator.nets.decoder import LayoutDecoder
 from tests.fakes_imagery import TINY
 from tests.fakes_memory import synthetic_bank, synthetic_scene

@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from generator.grid.tile import SCALE
 from generator.nets.blocks import crop
 from generator.nets.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
-from generator.nets.unet import SCALE, ExactUNet, pin, upsample
+from generator.nets.unet import ExactUNet, pin, upsample
 from training.chain import generated_parent
 from training.distributed import Averaged, Group
 from training.frozen import load_frozen

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from generator.atomicfile import atomic_replace
 from generator.datasets.samplesheet import encoded, sheet
 from generator.grid.errors import DatasetError, ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters import notice as notices
 
 SETTINGS = "dataset.json"
@@ -31,7 +31,6 @@ SHEET = "sheet.webp"
 FORMATS = ("png", "webp")
 """Both without loss."""
 
-Pixels = NDArray[np.uint8]
 Row = dict[str, Any]
 
 

@@ -22,9 +22,9 @@ from safetensors.numpy import save as to_bytes
 from generator.atomicfile import atomic_replace
 from generator.grid.errors import BankError
 from generator.memory.bank import Bank, Scene
+from generator.memory.config import finer
 from generator.memory.descriptor import GATES, SIZE, grid_shape
 from generator.memory.packing import compress, expand, pack, packed_size, unpack
-from generator.memory.stages import finer
 
 FORMAT = "elsewhere-bank-1"
 """Version of the file's layout and meaning; other versions are refused."""

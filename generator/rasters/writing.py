@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from generator.atomicfile import atomic_replace
 from generator.grid.errors import ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters import MAX_PIXELS, SUFFIXES, TIFF_SUFFIXES, Georeference, find_rasterio
 from generator.rasters.georeference import projection
 from generator.rasters.notice import NOTICE, gdal_tags, save_options
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 _JPEG_SIDE = 65_500
 _WORLD_FILES = {".png": ".pgw", ".jpg": ".jgw", ".jpeg": ".jgw", ".tif": ".tfw", ".tiff": ".tfw"}
-
-Pixels = NDArray[np.uint8]
 
 
 class Sink(Protocol):

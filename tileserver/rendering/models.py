@@ -1,7 +1,7 @@
 """Which model a server had when it last ran: so stored tiles are served before the model is loaded.
 
 Only the model's identity names a world, and the model takes seconds to load. So the identity is
-written down in the cache's directory under all that decides it (`generator.cascade.circumstances`).
+written down in the cache's directory under what decides it (`generator.cascade.identityinputs`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.atomicfile import atomic_replace
-from generator.cascade.circumstances import circumstances
+from generator.cascade.identityinputs import circumstances
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:

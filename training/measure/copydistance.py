@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
+from generator.grid.pixels import Pixels
 from training.losses.perceptual import Perceptual
 
 SIDE = 256
@@ -25,8 +25,6 @@ REGION = SIDE + 2 * SHIFT + 8
 _STRIDE, _LEVEL = 8, 2
 _TILE = 8
 _MEAN = 95.0
-
-Pixels = NDArray[np.uint8]
 
 
 class CopyDistance:

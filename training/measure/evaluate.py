@@ -9,7 +9,7 @@ from typing import Any
 
 import generator
 from generator.cascade.cascade import Cascade
-from generator.memory.stages import CHOSEN_AT
+from generator.memory.config import CHOSEN_AT
 from training.imagery.pyramid import Pyramid
 from training.measure.classifier import measure_classifier
 from training.measure.copies import ZOOMS as COPIES_AT

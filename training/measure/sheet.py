@@ -9,7 +9,8 @@ import mercantile
 import numpy as np
 from PIL import Image, ImageDraw
 
-from generator.cascade.cascade import Cascade, Pixels
+from generator.cascade.cascade import Cascade
+from generator.grid.pixels import Pixels
 from generator.grid.tile import TILE_SIZE, Tile
 from training.measure.figures import save_small
 from training.progress import track

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from generator.grid.tile import SCALE
 from generator.nets.bands import blur, contrast_scale, finer, led
 from generator.nets.blocks import crop
 from generator.nets.codes import quantise
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import detail_of
-from generator.nets.unet import SCALE
 from training.losses.objective import Objective
 from training.run.layoutstate import State
 from training.run.recipe import Phase

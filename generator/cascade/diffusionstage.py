@@ -9,18 +9,19 @@ from torch import Tensor
 
 from generator.cascade.sampler import Denoise, sample
 from generator.grid.noise import field
-from generator.memory.view import Rectangle
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE
 from generator.nets.blocks import crop, crop_to
 from generator.nets.conditioning import Conditioner, to_pixels, to_tensor
 from generator.nets.diffusion import RESIDUAL_GAIN
-from generator.nets.unet import SCALE, ExactUNet, upsample
+from generator.nets.unet import ExactUNet, upsample
 
 
 class Stage:
     """Runs the sampler on windows; equal pixels for equal places, whatever the window.
 
     Keeps nothing between windows, so that each of several steps costs one more margin; see
-    `generator.cascade.states` for the other way.
+    `generator.cascade.latentcache` for the other way.
     margin: parent pixels needed round the core on each side; window origins and sides must be
     multiples of the network's alignment. noise: the globally fixed field. faithful: see
     `generator.upscaling.parentpicture.StageLike`.

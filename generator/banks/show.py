@@ -9,13 +9,14 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from generator.banks.captioned import WIDTH, Cell, Section, compose
 from generator.base.basemap import BaseMap
 from generator.cascade.layoutstage import LayoutStage
+from generator.grid.pixels import Pixels
+from generator.grid.tile import SCALE
 from generator.memory.bank import Bank, Scene
-from generator.memory.captioned import WIDTH, Cell, Pixels, Section, compose
-from generator.memory.stages import CHOICES, CHOSEN_AT
+from generator.memory.config import CHOICES, CHOSEN_AT
 from generator.nets.decoder import LayoutDecoder
-from generator.nets.unet import SCALE
 from generator.rasters.notice import NOTICE
 
 GREY = 110

@@ -9,30 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator.imagery.sources import Decoded, Source
-from generator.memory.building.boxes import Box, centres, frames, parts
-from generator.memory.building.faults import CLOUDY, faults, nothing
-from generator.memory.building.options import NOMINAL, UNIT, BuildOptions, Offer
-from generator.memory.building.resample import (
-    Fit,
-    Pixels,
-    View,
-    fit,
-    reduced,
-    size_after,
-    view,
-)
-from generator.memory.building.tonematch import (
+from generator.banks.boxes import Box, centres, frames, parts
+from generator.banks.faults import CLOUDY, faults, nothing
+from generator.banks.options import NOMINAL, UNIT, BuildOptions, Offer
+from generator.banks.resample import Fit, View, fit, reduced, size_after, view
+from generator.banks.tonematch import (
     BaseColours,
     is_base_map,
     matched,
     mean_colour,
     rows_repeat,
 )
-from generator.memory.building.warp import bent
+from generator.banks.warp import bent
+from generator.grid.pixels import Pixels
+from generator.grid.tile import SCALE
+from generator.imagery.sources import Decoded, Source
+from generator.memory.config import WINDOW
 from generator.memory.descriptor import describe_scene
-from generator.memory.stages import WINDOW
-from generator.nets.unet import SCALE
 
 THUMBNAIL = 96
 """Longer side of the picture of an image that a sheet shows, in pixels."""

@@ -19,12 +19,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from generator.cascade.diffusionstage import denoiser, finish
 from generator.cascade.sampler import follow
-from generator.cascade.stage import denoiser, finish
 from generator.grid.noise import field
+from generator.grid.tile import SCALE
 from generator.nets.conditioning import Conditioner, to_tensor
 from generator.nets.diffusion import ddim_times
-from generator.nets.unet import SCALE, ExactUNet
+from generator.nets.unet import ExactUNet
 
 SIDES = (128, 256, 512)
 """Parent pixels along a block that may be chosen; a product's block is the first, two tiles."""

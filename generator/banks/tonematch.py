@@ -11,10 +11,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.banks.resample import Mask
 from generator.base import tone
 from generator.base.bluemarble import blue_marble
+from generator.grid.pixels import Pixels
 from generator.imagery.sources import Source
-from generator.memory.building.resample import Mask, Pixels
 
 BASE_MAP = "blue-marble"
 """Name of a source whose pixels are the base map's own."""

@@ -5,40 +5,23 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from tests.browser import Page
-from tests.look import CLASHES, SETTLED, bare, show
-from tests.viewed import Server, serving
+from tests.look import CLASHES, DESKTOP, SETTLED, bare, show
+from tests.viewed import Server
 from tileserver.cli import join_negative, parser
-from tileserver.commands.fly import read_plan
+from tileserver.commands.fly import read_flight_plan
 from tileserver.flying.flight import Flight, FlightPlan
 from tileserver.flying.route import read_route
 
-DESKTOP = (1280, 800)
 PHONES = [(320, 640), (390, 844), (844, 390), (667, 375)]
 SIZES = [*PHONES, (660, 600), (700, 600), (1024, 768), (1440, 900)]
 ROME = "7/41.9/12.49/seed=7"
 OPEN = "!document.querySelector('#flight').hidden"
 FLYING = "document.body.classList.contains('flying')"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("viewed"), "fake") as server:
-        yield server
-
-
-@pytest.fixture
-def page(browser: Page, server: Server) -> Page:
-    browser.open("about:blank")
-    browser.viewport(*DESKTOP)
-    server.set()
-    browser.complaints.clear()
-    return browser
 
 
 def part(name: str) -> str:
@@ -78,12 +61,12 @@ def points(page: Page) -> list[str]:
     ],
 )
 def test_the_page_flies_what_the_command_films(
-    page: Page, server: Server, path: str, altitudes: list[int]
+    page: Page, viewer: Server, path: str, altitudes: list[int]
 ) -> None:
     size = (1280, 800)
     flight = Flight(FlightPlan(read_route(path), tuple(1000.0 * km for km in altitudes), size, 2))
     route = [{"lat": lat, "lng": lng} for lng, lat in read_route(path)]
-    page.open(server.root)
+    page.open(viewer.root)
     times = [flight.seconds * n / (flight.frames - 1) for n in range(flight.frames)]
     found = page.run(
         "import('/static/web/flypath.js').then(({ Flight }) => {"
@@ -98,8 +81,8 @@ def test_the_page_flies_what_the_command_films(
         assert (y - camera.y) * scale == pytest.approx(0, abs=0.5)
 
 
-def test_points_are_tapped_and_searched_and_give_the_command(page: Page, server: Server) -> None:
-    show(page, server, ROME)
+def test_points_are_tapped_and_searched_and_give_the_command(page: Page, viewer: Server) -> None:
+    show(page, viewer, ROME)
     page.click("#fly")
     page.until(OPEN)
     assert points(page) == ["Here 41.9° N, 12.49° E"]
@@ -118,7 +101,7 @@ def test_points_are_tapped_and_searched_and_give_the_command(page: Page, server:
     words = shlex.split(page.run(f"{part('command')}.textContent"))
     args = parser().parse_args(join_negative(words[1:]))
     assert (words[:2], args.seed, args.output) == (["elsewhere", "fly"], "7", "film.mp4")
-    plan = read_plan(args)
+    plan = read_flight_plan(args)
     assert plan.altitudes == (400_000, 5_000)
     assert plan.points[0] == pytest.approx((12.49, 41.9), abs=1e-4)
     assert plan.points[2] == pytest.approx((7.45, 46.95), abs=1e-4)
@@ -132,8 +115,8 @@ def test_points_are_tapped_and_searched_and_give_the_command(page: Page, server:
     assert page.complaints == []
 
 
-def test_the_search_says_what_it_is_for(page: Page, server: Server) -> None:
-    show(page, server, ROME)
+def test_the_search_says_what_it_is_for(page: Page, viewer: Server) -> None:
+    show(page, viewer, ROME)
     words = "[...['placeholder', 'ariaLabel']].map((name) => document.querySelector('#find')[name])"
     looking = page.run(words)
     page.key("f")
@@ -145,8 +128,8 @@ def test_the_search_says_what_it_is_for(page: Page, server: Server) -> None:
     assert page.run("document.activeElement.id") == "fly"
 
 
-def test_escape_closes_what_lies_on_top(page: Page, server: Server) -> None:
-    show(page, server, ROME)
+def test_escape_closes_what_lies_on_top(page: Page, viewer: Server) -> None:
+    show(page, viewer, ROME)
     page.key("f")
     page.until(OPEN)
     page.key("?")
@@ -165,9 +148,9 @@ def test_escape_closes_what_lies_on_top(page: Page, server: Server) -> None:
 
 @pytest.mark.parametrize("longitude", [190, -170])
 def test_points_and_path_lie_on_the_copy_of_the_world_that_is_seen(
-    page: Page, server: Server, longitude: int
+    page: Page, viewer: Server, longitude: int
 ) -> None:
-    page.open(f"{server.root}#5/-17/{longitude}/seed=7")
+    page.open(f"{viewer.root}#5/-17/{longitude}/seed=7")
     page.until("document.querySelector('#folded')?.textContent === 'World 7'")
     page.key("f")
     page.until(OPEN)
@@ -185,10 +168,10 @@ def test_points_and_path_lie_on_the_copy_of_the_world_that_is_seen(
 
 @pytest.mark.parametrize("size", [(390, 844), (844, 390), DESKTOP])
 def test_a_point_that_is_out_of_view_is_brought_beside_the_panel(
-    page: Page, server: Server, size: tuple[int, int]
+    page: Page, viewer: Server, size: tuple[int, int]
 ) -> None:
     page.viewport(*size, phone=size != DESKTOP)
-    show(page, server, ROME)
+    show(page, viewer, ROME)
     page.run("document.querySelector('#fly').click()")
     page.until(OPEN)
     add(page, "Tokyo")
@@ -203,21 +186,21 @@ def test_a_point_that_is_out_of_view_is_brought_beside_the_panel(
 
 
 def test_a_flight_asks_for_tiles_in_the_order_of_its_way_and_lands(
-    page: Page, server: Server
+    page: Page, viewer: Server
 ) -> None:
     page.viewport(400, 300)
-    show(page, server, ROME)
+    show(page, viewer, ROME)
     page.key("f")
     page.until(OPEN)
     add(page, "42.3, 12.9")
     choose(page, "to", 60)
-    server.set()
+    viewer.set()
     page.run(f"{part('go')}.click()")
     page.until(FLYING)
-    asked = [int(path.split("/")[2]) for _, path, _ in server.log()]
+    asked = [int(path.split("/")[2]) for _, path, _ in viewer.log()]
     page.until(f"!{FLYING}", 90)
     page.until(SETTLED)
-    later = [int(path.split("/")[2]) for _, path, _ in server.log()]
+    later = [int(path.split("/")[2]) for _, path, _ in viewer.log()]
     assert 10 not in asked
     firsts = [later.index(zoom) for zoom in (8, 9, 10)]  # 7 is in the browser's cache
     assert firsts == sorted(firsts)
@@ -231,15 +214,15 @@ def test_a_flight_asks_for_tiles_in_the_order_of_its_way_and_lands(
 
 @pytest.mark.parametrize("how", ["Escape", "tap"])
 def test_a_flight_waits_for_its_tiles_and_stops_where_it_is(
-    page: Page, server: Server, how: str
+    page: Page, viewer: Server, how: str
 ) -> None:
     seed = {"Escape": 31, "tap": 32}[how]
-    show(page, server, f"7/41.9/12.49/seed={seed}")
+    show(page, viewer, f"7/41.9/12.49/seed={seed}")
     page.key("f")
     page.until(OPEN)
     add(page, "44, 14")
     choose(page, "to", 10)
-    server.set(delay=0.6)
+    viewer.set(delay=0.6)
     page.click("#flight [data-part=go]")
     caption = "document.querySelector('#flight-caption').textContent"
     page.until(f"/^Making [1-9]\\d* tiles? ahead/.test({caption})")
@@ -251,18 +234,18 @@ def test_a_flight_waits_for_its_tiles_and_stops_where_it_is(
     else:
         page.drag((640, 400), (640, 400))
     page.until(f"!{FLYING}")
-    server.set()
+    viewer.set()
     assert page.run("location.hash").startswith("#7/41.9")
     assert page.run("location.hash").endswith(f"seed={seed}")
     page.until(SETTLED)
     assert page.complaints == []
 
 
-def test_reduced_motion_is_offered_a_flight_and_told(page: Page, server: Server) -> None:
+def test_reduced_motion_is_offered_a_flight_and_told(page: Page, viewer: Server) -> None:
     wish = [{"name": "prefers-reduced-motion", "value": "reduce"}]
     page.send("Emulation.setEmulatedMedia", features=wish)
     try:
-        show(page, server, ROME)
+        show(page, viewer, ROME)
         page.key("f")
         page.until(OPEN)
         add(page, "42.3, 12.9")
@@ -273,8 +256,8 @@ def test_reduced_motion_is_offered_a_flight_and_told(page: Page, server: Server)
         page.send("Emulation.setEmulatedMedia", features=[])
 
 
-def test_the_panel_fits_every_screen(page: Page, server: Server) -> None:
-    show(page, server, ROME)
+def test_the_panel_fits_every_screen(page: Page, viewer: Server) -> None:
+    show(page, viewer, ROME)
     page.key("f")
     page.until(OPEN)
     add(page, "42.3, 12.9")
@@ -311,9 +294,9 @@ STILL = """Promise.all(['flyview', 'loader'].map((name) => import(`/static/web/$
 
 @pytest.mark.parametrize(("longitude", "column"), [(0, 0.5), (180, 1.0), (-180, 0.0)])
 def test_the_canvas_shows_what_the_map_shows(
-    page: Page, server: Server, longitude: float, column: float
+    page: Page, viewer: Server, longitude: float, column: float
 ) -> None:
-    show(page, server, f"7/0/{longitude}/seed=7")
+    show(page, viewer, f"7/0/{longitude}/seed=7")
     before = bare(page).astype(int)
     page.run(STILL % column)
     page.until("document.querySelector('#flight-view').matches('.shown')")

@@ -8,16 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from generator.banks.boxes import Box, frames
+from generator.banks.options import UNIT
+from generator.banks.resample import Mask, View, mostly, reduced
+from generator.banks.survey import Block
+from generator.grid.pixels import Pixels
+from generator.grid.tile import SCALE
 from generator.imagery.sources import Source
 from generator.memory.bank import Scene
-from generator.memory.building.boxes import Box, frames
-from generator.memory.building.options import UNIT
-from generator.memory.building.resample import Mask, Pixels, View, mostly, reduced
-from generator.memory.building.survey import Block
+from generator.memory.config import WINDOW
 from generator.memory.descriptor import describe_scene
-from generator.memory.stages import WINDOW
 from generator.nets.encoder import Encoder
-from generator.nets.unet import SCALE
 
 CONTEXT = 24
 """Parent pixels round a window that the encoder sees too; a code depends on no more than that."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from generator.grid.block import Block
 from generator.grid.errors import DatasetError
+from generator.grid.pixels import Pixels
 from generator.grid.tile import (
     BASE_ZOOM,
     MAX_LATITUDE,
@@ -31,7 +32,6 @@ _BRIGHT = 150
 """Grey level above which ground is ice or snow, even if it is bluish."""
 
 Box = tuple[float, float, float, float]
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

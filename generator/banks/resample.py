@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from generator.banks.joins import joins
+from generator.banks.nodata import unseen
+from generator.banks.options import NOMINAL, UNIT
+from generator.grid.pixels import Pixels
+from generator.grid.tile import SCALE
 from generator.imagery.sources import Decoded
-from generator.memory.building.joins import joins
-from generator.memory.building.nodata import unseen
-from generator.memory.building.options import NOMINAL, UNIT
+from generator.memory.config import STEP, WINDOW
 from generator.memory.descriptor import grid_shape
 from generator.memory.integral import integral
-from generator.memory.stages import STEP, WINDOW
-from generator.nets.unet import SCALE
 
-Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 SMALLEST = 1 / 16

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.banks.areas import squares
+from generator.banks.boxes import Box
+from generator.banks.clouds import covered
+from generator.banks.options import UNIT
+from generator.banks.resample import SPECKS, Mask, View
+from generator.banks.tonematch import BaseColours, is_base_map
+from generator.grid.pixels import Pixels
+from generator.grid.tile import SCALE
 from generator.imagery.sources import Decoded, Source
-from generator.memory.building.areas import squares
-from generator.memory.building.boxes import Box
-from generator.memory.building.clouds import covered
-from generator.memory.building.options import UNIT
-from generator.memory.building.resample import SPECKS, Mask, Pixels, View
-from generator.memory.building.tonematch import BaseColours, is_base_map
-from generator.memory.stages import WINDOW
-from generator.nets.unet import SCALE
+from generator.memory.config import WINDOW
 
 BRIGHT = 225.0
 """Mean in grey levels above which ground counts as cloud; the base map's is ice."""

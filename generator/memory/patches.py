@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.memory.bank import Scene
+from generator.memory.config import STEP, WINDOW
 from generator.memory.descriptor import GATES, SIZE
 from generator.memory.hashing import keys
-from generator.memory.stages import STEP, WINDOW
 
 COLOURS = 9
 """Cells (i, j) choose among candidates of colour 3 (i mod 3) + j mod 3 alone."""

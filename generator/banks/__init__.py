@@ -6,11 +6,11 @@ cut into blocks (`boxes`) and described (`survey`), but for those of no use (`fa
 `builder` leads through it, `report` says what became of each image.
 """
 
-from generator.memory.building.builder import Maker, build
-from generator.memory.building.finding import Found, gather
-from generator.memory.building.options import BuildOptions, Offer
-from generator.memory.building.report import Built, Refused, Taken
-from generator.memory.building.work import Work
+from generator.banks.builder import Maker, build
+from generator.banks.finding import Found, gather
+from generator.banks.options import BuildOptions, Offer
+from generator.banks.report import Built, Refused, Taken
+from generator.banks.work import Work
 
 __all__ = [
     "Built",

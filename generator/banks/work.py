@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.atomicfile import atomic_replace
+from generator.banks.boxes import Box
+from generator.banks.options import BuildOptions, Offer
+from generator.banks.resample import Fit
+from generator.banks.survey import Block, Candidate, Survey
+from generator.banks.warp import MOST
 from generator.grid.errors import BankError
 from generator.imagery.sources import Decoded
 from generator.memory.bank import Scene
-from generator.memory.building.boxes import Box
-from generator.memory.building.options import BuildOptions, Offer
-from generator.memory.building.resample import Fit
-from generator.memory.building.survey import Block, Candidate, Survey
-from generator.memory.building.warp import MOST
 
 VERSION = 3
 """Raised when what is kept changes its meaning."""

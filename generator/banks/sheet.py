@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from generator.memory.building.report import Built, Taken
-from generator.memory.captioned import Cell, Pixels, Section, compose
-from generator.memory.stages import CHOSEN_AT
+from generator.banks.captioned import Cell, Section, compose
+from generator.banks.report import Built, Taken
+from generator.grid.pixels import Pixels
+from generator.memory.config import CHOSEN_AT
 
 SHOWN = 99
 """Images that are shown of each section; the title says how many there are."""

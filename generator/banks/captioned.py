@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from generator.atomicfile import atomic_replace
 from generator.grid.errors import ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters.notice import save_options
-
-Pixels = NDArray[np.uint8]
 
 WIDTH = 1200
 """Width of a sheet in pixels."""

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from generator.banks.options import NOMINAL, Offer
+from generator.banks.resample import fit
 from generator.imagery.folder import find
 from generator.imagery.options import Options
 from generator.imagery.sources import Source
-from generator.memory.building.options import NOMINAL, Offer
-from generator.memory.building.resample import fit
 
 _PIECE = " ["
 _WORTH, _FINEST = 1.5, 64.0

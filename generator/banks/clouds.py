@@ -14,10 +14,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.memory.building.areas import around, grown, shrunk, tiles
-from generator.memory.building.boxes import Box, parts
-from generator.memory.building.resample import View, reduced
-from generator.nets.unet import SCALE
+from generator.banks.areas import around, grown, shrunk, tiles
+from generator.banks.boxes import Box, parts
+from generator.banks.resample import View, reduced
+from generator.grid.tile import SCALE
 
 Mask = NDArray[np.bool_]
 Levels = NDArray[np.int32]

@@ -9,8 +9,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.memory.building.options import UNIT
-from generator.memory.stages import STEP, WINDOW
+from generator.banks.options import UNIT
+from generator.memory.config import STEP, WINDOW
 
 SCENE = {7: 1024, 9: 1024, 11: 2048, 15: 1024}
 """Longest side of a scene in child pixels, by the zoom at which it is chosen."""

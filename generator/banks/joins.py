@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.memory.building.lines import on_line
+from generator.banks.lines import on_line
 
 Mask = NDArray[np.bool_]
 Levels = NDArray[np.int64]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from generator.grid.errors import BankError
 from generator.imagery.sources import Source
-from generator.memory.stages import CHOICES
+from generator.memory.config import CHOICES
 
 NOMINAL = {7: 1000.0, 9: 250.0, 11: 15.0, 15: 3.8}
 """Metres per child pixel of what a scene shows at its finest, by the zoom at which it is chosen:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from generator.grid.pixels import Pixels
 from generator.memory.bank import Bank
-from generator.memory.building.resample import Pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)

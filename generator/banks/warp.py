@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator.memory.building.resample import View
-from generator.nets.unet import SCALE
+from generator.banks.resample import View
+from generator.grid.tile import SCALE
 
 LATTICE = 144
 """Child pixels between the lattice's points: waves are about twice as long."""

@@ -10,18 +10,18 @@ import numpy as np
 from PIL import Image
 from rich.progress import Progress
 
+from generator.banks import encode
+from generator.banks.coverage import Blocks, choose
+from generator.banks.options import BuildOptions, Offer
+from generator.banks.report import Built, Refused, Taken
+from generator.banks.resample import View, view
+from generator.banks.survey import Survey, survey
+from generator.banks.tonematch import BaseColours, matched
+from generator.banks.warp import bent
+from generator.banks.work import Work, scenes_key, source_key
 from generator.grid.errors import BankError, GeneratorError
 from generator.imagery.sources import Decoded, Source
 from generator.memory.bank import Bank, Scene
-from generator.memory.building import encode
-from generator.memory.building.coverage import Blocks, choose
-from generator.memory.building.options import BuildOptions, Offer
-from generator.memory.building.report import Built, Refused, Taken
-from generator.memory.building.resample import View, view
-from generator.memory.building.survey import Survey, survey
-from generator.memory.building.tonematch import BaseColours, matched
-from generator.memory.building.warp import bent
-from generator.memory.building.work import Work, scenes_key, source_key
 from generator.nets.encoder import Encoder
 
 _UNREADABLE = (

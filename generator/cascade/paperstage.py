@@ -8,24 +8,20 @@ and padding still see each window's edge, so neighbours agree nearly, not exactl
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from generator.cascade.layoutstage import LayoutStage
 from generator.cascade.sampler import sample
-from generator.cascade.stage import Stage
 from generator.grid.noise import repeated
-from generator.memory.view import Rectangle
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE
 from generator.nets.blocks import crop
 from generator.nets.conditioning import to_pixels, to_tensor
-from generator.nets.decoder import LayoutDecoder
 from generator.nets.diffusion import alpha_bar
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import SCALE, ExactUNet
 
 
 class WindowStage:
@@ -60,7 +56,7 @@ class WindowStage:
         resolution: NDArray[np.float64],
         augmentation: float,
     ) -> NDArray[np.uint8]:
-        """Generate the child of a core, window by window; see `generator.cascade.stage.Stage`.
+        """Generate the child of a core, window by window, as `Stage` does.
 
         parent: uint8 [h+2m, w+2m, 3]; noise: [3, 4(h+2m), 4(w+2m)]; resolution: metres per child
         pixel of each parent row, or [1]: a window is told that of its middle row. The paper tells
@@ -98,17 +94,3 @@ class WindowStage:
                 return clean.clamp(-1, 1)
 
             return to_pixels(crop(sample(denoise, start, self.steps), SCALE * self.margin))
-
-
-AnyStage = Stage | WindowStage | LayoutStage
-StageAt = Callable[[int], AnyStage]
-"""The stage of a zoom: see `generator.cascade.cascade.Cascade.stage_at`."""
-
-
-def stage_of(network: ExactUNet | PaperUNet | LayoutDecoder, steps: int) -> AnyStage:
-    """Return the stage that samples from a network."""
-    if isinstance(network, LayoutDecoder):
-        return LayoutStage(network)
-    if isinstance(network, PaperUNet):
-        return WindowStage(network, steps)
-    return Stage(network, steps)
