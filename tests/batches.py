@@ -8,7 +8,7 @@ from training.state import Batch, RunConfig
 
 
 def made_up(config: RunConfig, device: torch.device) -> Batch:
-    """Return a batch of random images, in the form of `training.dataset`."""
+    """Return a batch of random images, in the form of `training.samples.windows`."""
     count, side = config.batch, config.window
     random = torch.Generator().manual_seed(0)
     child = torch.rand(count, 3, SCALE * side, SCALE * side, generator=random) * 2 - 1

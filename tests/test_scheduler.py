@@ -16,9 +16,9 @@ from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer, draw
 from tileserver.cache.claims import Claim, Claims
-from tileserver.cache.tilecache import Entry
+from tileserver.cache.tilecache import CachedTile
 from tileserver.errors import BudgetError, GenerationError, UnavailableError
-from tileserver.rendering.engine import plan, recent, viewports
+from tileserver.rendering.engine import plan, viewports
 from tileserver.rendering.engine.jobs import Ask, BlockKey, Key, Priority, Receiver
 from tileserver.rendering.engine.scheduler import Scheduler
 from tileserver.rendering.metrics import Metrics
@@ -36,9 +36,9 @@ class MemoryStore:
         self.lossy: list[Tile] = []
         self.failing = False
 
-    def find(self, key: Key) -> Entry | None:
+    def find(self, key: Key) -> CachedTile | None:
         pixels = self.tiles.get(key)
-        return None if pixels is None else Entry(pixels.tobytes(), b"")
+        return None if pixels is None else CachedTile(pixels.tobytes(), b"")
 
     def has(self, key: Key) -> bool:
         return key in self.tiles
@@ -57,7 +57,7 @@ class MemoryStore:
             raise OSError("no room")
         for tile, pixels in tiles.items():
             self.tiles[seed, tile] = pixels
-            receiver.made(tile, Entry(pixels.tobytes(), b""))
+            receiver.made(tile, CachedTile(pixels.tobytes(), b""))
         receiver.over(None)
 
 
@@ -69,13 +69,18 @@ class Setup:
         self.store = MemoryStore(Claims(directory))
         self.scheduler = Scheduler(self.renderer, self.store, self.metrics, max_queue, budget)
 
-    def ask(self, tile: Tile, seed: int = 0, ask: Ask = Ask()) -> Future[Entry]:  # noqa: B008
+    def ask(self, tile: Tile, seed: int = 0, ask: Ask = Ask()) -> Future[CachedTile]:  # noqa: B008
         return self.scheduler.request((seed, tile), ask)
 
     def close(self) -> None:
         self.renderer.gate.set()
         self.scheduler.close()
         self.store.claims.close()
+
+    def keep_no_pixels(self) -> None:
+        """Let every input be read from the store."""
+        self.scheduler._recent.limit = 0
+        self.scheduler._recent.trim(0)
 
     def busy(self) -> None:
         """Keep the generator at one tile until the gate is opened."""
@@ -257,11 +262,10 @@ def test_a_renderer_that_refuses_leaves_no_job_behind(setup: Setup) -> None:
     assert len(setup.scheduler) == 0
 
 
-def test_lost_inputs_are_made_again(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_inputs_are_made_again(setup: Setup) -> None:
     tile = Tile(9, 41, 42)
     before = setup.ask(tile).result(TIMEOUT).payload
-    monkeypatch.setattr(recent, "RECENT_TILES", 0)
-    setup.scheduler._recent.clear()
+    setup.keep_no_pixels()
     del setup.store.tiles[0, tile]
     setup.store.lossy = [*needs(setup, tile), Tile(5, 2, 2)]
     assert setup.ask(tile).result(TIMEOUT).payload == before
@@ -271,7 +275,7 @@ def test_lost_inputs_are_made_again(setup: Setup, monkeypatch: pytest.MonkeyPatc
 def test_inputs_that_keep_vanishing_end_in_an_error(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recent, "RECENT_TILES", 0)
+    setup.keep_no_pixels()
     monkeypatch.setattr(setup.store, "pixels", lambda key: None)
     with pytest.raises(GenerationError, match="keeps vanishing"):
         setup.ask(Tile(7, 5, 5)).result(TIMEOUT)
@@ -440,7 +444,7 @@ def test_many_threads_asking_and_leaving_at_random_leave_nothing_behind(setup: S
             else:
                 answers.append((tile, answer))
 
-    answers: list[tuple[Tile, Future[Entry]]] = []
+    answers: list[tuple[Tile, Future[CachedTile]]] = []
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()

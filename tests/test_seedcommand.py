@@ -14,10 +14,10 @@ from tileserver.batch import seed
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
-from tileserver.commands import consent
+from tileserver.commands import confirmation
 from tileserver.commands import seed as seedcommand
 from tileserver.regions.region import Region
-from tileserver.rendering.engine.maker import Maker
+from tileserver.rendering.batch import BatchRenderer
 
 Capture = pytest.CaptureFixture[str]
 ALPS = ["seed", "--bbox", "6,45.5,12,47.5", "--zooms", "0-7"]
@@ -57,7 +57,7 @@ def test_a_dry_run_stores_nothing(renderer: FakeRenderer, capsys: Capture, tmp_p
 def test_ctrl_c_keeps_what_was_made(
     renderer: FakeRenderer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(maker: Maker, *rest: object) -> seed.Tally:
+    def stop(maker: BatchRenderer, *rest: object) -> seed.Tally:
         maker.make(Tile(2, 1, 1))
         raise KeyboardInterrupt
 
@@ -120,7 +120,7 @@ def test_a_region_that_cannot_fit_is_refused_before_it_begins(
     limit: str,
     advice: str,
 ) -> None:
-    monkeypatch.setattr(consent.shutil, "disk_usage", lambda path: Free(free))
+    monkeypatch.setattr(confirmation.shutil, "disk_usage", lambda path: Free(free))
     arguments = ["seed", "--bbox", "6,45.5,12,47.5", "--zooms", "0-13"]
     assert main([*arguments, "--cache-limit", limit]) == 2
     assert advice in capsys.readouterr().err
@@ -137,7 +137,7 @@ class Free:
 def test_a_region_that_surely_fits_is_not_sampled(
     renderer: FakeRenderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(consent, "estimate")
+    monkeypatch.delattr(confirmation, "estimate")
     assert main(ALPS) == 0
 
 
@@ -154,7 +154,7 @@ def test_two_seedings_of_one_cache_do_not_make_a_block_twice(
         waits.append(len(renderer.calls))
         other.close()
 
-    monkeypatch.setattr("tileserver.rendering.engine.maker.time.sleep", the_other_dies)
+    monkeypatch.setattr("tileserver.rendering.batch.time.sleep", the_other_dies)
     assert main(ALPS) == 0
     region = Region((6.0, 45.5, 12.0, 47.5), range(8))
     blocks = {Block.of(tile) for tile in region.walk()}

@@ -15,10 +15,10 @@ from tests.layouts import tiny_bank, write_layouts
 from training.__main__ import _parser
 from training.errors import TrainingError
 from training.imagery.pyramid import prepare
-from training.layouts import entries as command
-from training.layouts.entries import EntryOptions, EntryTrainer
-from training.layouts.entrybank import Entries, Spot
-from training.layouts.style import energies, moments, unlike
+from training.losses.style import energies, moments, unlike
+from training.run import entries as command
+from training.run.entries import EntryOptions, EntryTrainer
+from training.samples.entrybank import Entries, Spot
 
 WINDOW = 48
 

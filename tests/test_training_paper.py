@@ -9,12 +9,12 @@ from generator.nets.config import SamplerConfig
 from generator.nets.paper import PaperUNet
 from tests.batches import made_up
 from tests.imagery import write_imagery
-from training.dataset import Samples
 from training.errors import TrainingError
 from training.export import export
 from training.imagery.pyramid import Pyramid, prepare
 from training.loop import train
 from training.paper import PaperTrainer
+from training.samples.windows import Samples
 from training.state import PaperState, RunConfig, State, open_state
 
 CPU = torch.device("cpu")

@@ -15,25 +15,18 @@ import torch
 from generator import stopping
 from generator.grid.errors import GeneratorError
 from generator.rasters import Reading, parse_bands, parse_stretch
-from training import (
-    combine,
-    distill,
-    leasing,
-)
 from training.errors import TrainingError
-from training.layouts import entries, sharpen
-from training.layouts.commands import add_bank, run_bank, run_train
-from training.layouts.loop import add_machine
+from training.layouts import sharpen
 from training.measure import bench as pricing
-from training.measure import copies
+from training.run import combine, entries
+from training.run.bank import add_bank, run_bank, run_train
+from training.run.loop import add_machine
 from training.state import RunConfig, open_state
 
 _EXAMPLES = """examples:
   python -m training prepare imagery/manifest.json --out runs/data
   python -m training prepare landsat/ --out runs/landsat --source landsat --split 8:1:1
   python -m training train --data runs/data --run runs/main --steps 9000
-  python -m training distill --teacher teacher.safetensors --data runs/data --run runs/student \
-      --steps 3000
   python -m training evaluate --data runs/data --weights generator/weights/elsewhere.safetensors
   python -m training export --run runs/main --out generator/weights/elsewhere.safetensors
   python -m training combine common.safetensors 15=towns.safetensors --out both.safetensors
@@ -61,13 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--init", type=Path, help="start a new run from these safetensors")
     train.add_argument("--threads", type=int, help="threads of the network [all cores]")
     add_machine(train)
-    distill.add_arguments(commands.add_parser("distill", help="one step from a many-step teacher"))
     _add_outputs(commands)
     add_bank(commands.add_parser("bank", help="write a recipe's weights with their memory"))
     entries.add_arguments(commands.add_parser("entries", help="train a bank under many parents"))
     sharpen.add_arguments(commands.add_parser("sharpen", help="halve pictures' metres per pixel"))
-    copies.add_arguments(commands.add_parser("copies", help="do places come back from entries"))
-    leasing.add_commands(commands)
     for field in dataclasses.fields(RunConfig):
         name = "--" + field.name.replace("_", "-")
         train.add_argument(name, type=type(field.default), default=field.default)
@@ -183,17 +173,17 @@ def _prepare(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     from generator.cascade import checkpoint
-    from training.dataset import samples_for
     from training.distributed import join
     from training.imagery.pyramid import Pyramid
     from training.loop import train
+    from training.samples.windows import samples_for
 
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.recipe is not None:
         return run_train(args)
     if args.seconds < math.inf or args.cool_down:
-        raise TrainingError("--seconds and --cool-down need a recipe; `lease` has them without one")
+        raise TrainingError("--seconds and --cool-down need a recipe")
     if args.steps is None:
         raise TrainingError("--steps is missing: it says until which step to train")
     names = [field.name for field in dataclasses.fields(RunConfig)]
@@ -256,16 +246,9 @@ def main() -> int:
         "sheet": _sheet,
         "bank": run_bank,
         "entries": entries.run_entries,
-        "copies": copies.run,
         "sharpen": sharpen.run,
         "combine": combine.run,
         "presets": pricing.run,
-        "distill": distill.run,
-        "pack": leasing.pack,
-        "unpack": leasing.unpack,
-        "lease": leasing.lease,
-        "split": leasing.split_state,
-        "join": leasing.join_parts,
     }
     try:
         return actions[args.command](args)

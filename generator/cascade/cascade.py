@@ -15,7 +15,7 @@ from generator.base.basemap import BaseMap
 from generator.cascade.blocksampler import BlockInputs
 from generator.cascade.checkpoint import Checkpoint, describe_config
 from generator.cascade.multistep import MultiStepSampler
-from generator.cascade.renderer import order
+from generator.cascade.renderer import missing_blocks
 from generator.cascade.stages import AnyStage, stages_of
 from generator.grid.averaging import averaged
 from generator.grid.block import Block
@@ -184,7 +184,7 @@ class Cascade:
     def render(self, seed: int, tile: Tile, store: dict[Tile, Pixels] | None = None) -> Pixels:
         """Pixels of a tile with all that it needs, kept in `store` while it is made."""
         kept = {} if store is None else store
-        for block in order(self, tile, kept.__contains__):
+        for block in missing_blocks(self, tile, kept.__contains__):
             kept |= self.compute(seed, block, kept.__getitem__)
         return kept[tile]
 

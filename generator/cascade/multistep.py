@@ -6,8 +6,6 @@ block is kept for a while, because it may hold other blocks too.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from generator.cascade.blocksampler import (
     LIMIT,
     BlockInputs,
@@ -16,6 +14,7 @@ from generator.cascade.blocksampler import (
     side_for,
 )
 from generator.cascade.checkpoint import Checkpoint
+from generator.cascade.renderer import PixelCache
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.nets.unet import ExactUNet
@@ -36,7 +35,7 @@ class MultiStepSampler:
         self.common = BlockSampler(common, steps, limit, side)
         self._own = {z: BlockSampler(network, steps, limit, side) for z, network in own.items()}
         self.side, self.margin = side, self.common.margin
-        self._finished: OrderedDict[tuple[int, int, int, int], Pixels] = OrderedDict()
+        self._finished = PixelCache(FINISHED)
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, steps: int) -> MultiStepSampler | None:
@@ -60,7 +59,5 @@ class MultiStepSampler:
     def __call__(self, inputs: BlockInputs) -> Pixels:
         """Sample a window and keep its pixels: uint8 [4 side, 4 side, 3]."""
         made = self._own.get(inputs.level, self.common)(inputs)
-        self._finished[inputs.seed, inputs.level, inputs.x0, inputs.y0] = made
-        if len(self._finished) > FINISHED:
-            self._finished.popitem(last=False)
+        self._finished.put((inputs.seed, inputs.level, inputs.x0, inputs.y0), made)
         return made

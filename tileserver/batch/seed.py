@@ -6,18 +6,20 @@ The cache itself says what is there, so a second run continues the first, whatev
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from generator.grid.errors import GeneratorError
 from generator.grid.tile import Tile
 from tileserver.batch.progress import Report, silent
 from tileserver.cache.tilecache import TileCache
-from tileserver.errors import CacheError
+from tileserver.errors import CacheError, ServerError
 from tileserver.regions.hilbert import Numbers
 from tileserver.regions.region import Ranges, Region, in_order
 from tileserver.regions.tileid import first_id
-from tileserver.rendering.engine.maker import BlockTakenError, Maker
+from tileserver.rendering.batch import BatchRenderer, BlockTakenError
 
 LISTED = 1000
 """Missing tiles that are remembered with their reason; of the rest only the number is kept."""
@@ -59,7 +61,7 @@ class Tally:
             self.reasons[tile] = f"{type(error).__name__}: {error}"
 
 
-def seed(maker: Maker, region: Region, report: Report = silent) -> Tally:
+def seed(maker: BatchRenderer, region: Region, report: Report = silent) -> Tally:
     """Make every tile of the region that is not there; what fails is tried once more at the end.
 
     Blocks that other programs make are left to them, for as long as there are others to make. The
@@ -81,7 +83,9 @@ def _next(tally: Tally) -> Tally:
     return Tally(tally.wanted, made=tally.made, extra=tally.extra, again=True)
 
 
-def _run_pass(maker: Maker, region: Region, tally: Tally, report: Report, wait: bool) -> Tally:
+def _run_pass(
+    maker: BatchRenderer, region: Region, tally: Tally, report: Report, wait: bool
+) -> Tally:
     """Visit every tile of the region once; one that fails is counted and does not end the pass."""
 
     def count(made: Tile) -> None:
@@ -115,6 +119,20 @@ def _run_pass(maker: Maker, region: Region, tally: Tally, report: Report, wait: 
     return tally
 
 
+@contextmanager
+def failing_as(failure: type[ServerError], tile: Tile) -> Iterator[None]:
+    """Raise `failure` with a sentence for whatever making a tile ran into that has none itself."""
+    try:
+        yield
+    except (ServerError, GeneratorError):
+        raise
+    except Exception as error:  # whatever the network ran into
+        raise failure(
+            f"tile {tile} could not be made ({type(error).__name__}: {error}); what was made is "
+            "stored, the same command goes on from there"
+        ) from error
+
+
 def absent_parts(
     cache: TileCache, world: bytes, region: Region
 ) -> Iterator[tuple[int, dict[int, Numbers]]]:
@@ -130,7 +148,7 @@ def absent_parts(
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class CacheInventory:
     """What a cache holds of a world, for `tileserver.batch.estimate`."""
 
     cache: TileCache

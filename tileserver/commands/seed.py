@@ -10,14 +10,13 @@ from tileserver.batch.estimate import Estimate
 from tileserver.batch.progress import duration, progress
 from tileserver.batch.seed import Tally, missing_tiles
 from tileserver.cache.tilecache import TileCache
-from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.consent import Work, agreed
+from tileserver.commands.confirmation import confirmed, open_job
 from tileserver.errors import RegionError
 from tileserver.regions.polygonfile import read_polygon
 from tileserver.regions.region import Region
-from tileserver.rendering.engine.maker import Maker
+from tileserver.rendering.batch import BatchRenderer
 from tileserver.settings import Settings
 
 LISTED = 20
@@ -39,23 +38,21 @@ def read_region(args: argparse.Namespace) -> Region:
 def seed(args: argparse.Namespace) -> int:
     """Make every tile of a region, or only say what that would take."""
     settings, region = read_settings(args), read_region(args)
-    with commands.open_to_make(settings) as (cache, claims):
-        maker = Maker(commands.load_for_cache(settings), settings.seed, cache, claims)
-        work = Work(settings, maker, cache, region)
+    with open_job(settings, region) as job:
         if args.dry_run:
-            print(estimate_text(work.estimate(), region, settings))
+            print(estimate_text(job.estimate(), region, settings))
             return 0
-        if not agreed(work, args.yes):
+        if not confirmed(job, args.yes):
             return 2
         if not args.no_pin:
-            cache.pin(maker.world, region.bbox, region.zooms)
-        status = _make(maker, region, settings)
+            job.cache.pin(job.maker.world, region.bbox, region.zooms)
+        status = _make(job.maker, region, settings)
         if args.missing is not None:
-            write_missing(Path(args.missing), cache, maker.world, region)
+            write_missing(Path(args.missing), job.cache, job.maker.world, region)
         return status
 
 
-def _make(maker: Maker, region: Region, settings: Settings) -> int:
+def _make(maker: BatchRenderer, region: Region, settings: Settings) -> int:
     say(f"Making {len(region):,} tiles of world {settings.seed} in {settings.cache}")
     with progress() as report:
         tally = seeding.seed(maker, region, report)

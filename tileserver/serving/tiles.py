@@ -13,18 +13,18 @@ from typing import NamedTuple
 from starlette.types import Receive, Scope, Send
 
 from generator.grid.errors import GeneratorError
-from tileserver.address import Address, match_address, parse_address, version_of
-from tileserver.cache.tilecache import Entry
+from tileserver.address import TileAddress, match_address, parse_address, version_of
+from tileserver.cache.tilecache import CachedTile
 from tileserver.encoding import Encoding
-from tileserver.errors import ServerError, problem, problem_for
+from tileserver.errors import ServerError, problem
 from tileserver.rendering.client.service import TileService
 from tileserver.serving.access import Access
 from tileserver.serving.http import (
-    METHODS,
     OPEN,
     Pair,
     described,
     is_unchanged,
+    refuse_method,
     rendered,
     send_plain,
     send_problem,
@@ -75,9 +75,8 @@ class TileEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a tile; its path has the parts z, x, y and perhaps seed."""
         method = scope["method"]
-        if method not in ("GET", "HEAD"):
-            refusal = problem_for(405, f"{method} is not possible here, expected GET or HEAD")
-            return await send_problem(send, refusal, (b"allow", METHODS))
+        if await refuse_method(scope, send):
+            return
         try:
             query = scope.get("query_string", b"")
             address = parse_address(scope["path_params"], query, self.flipped)
@@ -146,10 +145,10 @@ class TileEndpoint:
         self._hot_bytes += len(entry.payload)
         return hot
 
-    def _seed(self, address: Address) -> int:
+    def _seed(self, address: TileAddress) -> int:
         return self.service.settings.seed if address.seed is None else address.seed
 
-    def _lookup(self, address: Address) -> Entry | None:
+    def _lookup(self, address: TileAddress) -> CachedTile | None:
         service, seed = self.service, self._seed(address)
         if address.encoding is Encoding.PNG:
             return service.lookup(seed, address.tile)
@@ -158,7 +157,9 @@ class TileEndpoint:
             service.metrics.hits[address.tile.z].inc()
         return entry
 
-    async def _made(self, address: Address, scope: Scope, receive: Receive) -> Entry | None:
+    async def _made(
+        self, address: TileAddress, scope: Scope, receive: Receive
+    ) -> CachedTile | None:
         """Have the tile made; None when the client went away meanwhile."""
         ask = self._access.ask(scope)
         service, seed = self.service, self._seed(address)
@@ -168,7 +169,9 @@ class TileEndpoint:
             work = service.variants.make(seed, address.tile, address.encoding, ask)
         return await unless_left(work, receive)
 
-    async def _send(self, scope: Scope, send: Send, address: Address, entry: Entry) -> None:
+    async def _send(
+        self, scope: Scope, send: Send, address: TileAddress, entry: CachedTile
+    ) -> None:
         world = self.service.world(self._seed(address))
         fresh = address.version == version_of(world).encode()
         seconds = entry.modified or int(time.time())

@@ -16,10 +16,11 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING
 
+from generator.cascade.renderer import PixelCache
 from generator.grid.block import Block
 from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
-from tileserver.cache.tilecache import Entry
+from tileserver.cache.tilecache import CachedTile
 from tileserver.encode import check
 from tileserver.errors import GenerationError, LaterError, UnavailableError
 from tileserver.rendering.engine.admission import Admission
@@ -36,7 +37,6 @@ from tileserver.rendering.engine.jobs import (
     succeed,
 )
 from tileserver.rendering.engine.plan import Plan
-from tileserver.rendering.engine.recent import Recent
 from tileserver.rendering.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ MAX_ATTEMPTS = 8
 
 ASIDE_SECONDS = (0.02, 0.5)
 """How soon a block that another process makes is looked at again: at first, and at last."""
+
+RECENT_TILES = 384
+"""Tiles whose pixels are kept for the next blocks: 384 x 192 KiB = 72 MiB."""
 
 PACE_SECONDS = 0.5
 """What a block is thought to take until one has been made."""
@@ -81,7 +84,7 @@ class Scheduler:
         self.store = store
         self.metrics = metrics
         self._changed = threading.Condition()
-        self._recent = Recent()
+        self._recent = PixelCache(RECENT_TILES)
         self._plan = Plan(renderer, self._has, Admission(max_queue, budget), metrics)
         self._aside: list[tuple[float, int, Job]] = []
         self._pace = PACE_SECONDS
@@ -270,7 +273,7 @@ class Scheduler:
         except Exception as error:
             self._end(job, error)
 
-    def _made(self, job: Job, tile: Tile, entry: Entry) -> None:
+    def _made(self, job: Job, tile: Tile, entry: CachedTile) -> None:
         """Answer those who wait for a tile whose bytes exist."""
         with self._changed:
             answers = self._plan.answer(job, tile)
@@ -311,7 +314,7 @@ class _Receiver:
     def __init__(self, scheduler: Scheduler, job: Job) -> None:
         self._scheduler, self._job = scheduler, job
 
-    def made(self, tile: Tile, entry: Entry) -> None:
+    def made(self, tile: Tile, entry: CachedTile) -> None:
         self._scheduler._made(self._job, tile, entry)
 
     def over(self, error: Exception | None) -> None:
