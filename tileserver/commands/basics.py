@@ -26,8 +26,7 @@ from tileserver.commands.configtext import read_settings
 from tileserver.encode import encode_png
 from tileserver.processes.yielding import yield_processor
 from tileserver.rendering.batch import BatchRenderer
-from tileserver.rendering.engine.loading import load_renderer
-from tileserver.rendering.models import Models
+from tileserver.rendering.models import Models, load_renderer
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
