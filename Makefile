@@ -43,7 +43,7 @@ clients: $(CLIENTS_STAMP) ## Run QGIS, GDAL, OWSLib and the web maps against a s
 lint: $(DEV_STAMP) ## Run ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy --strict generator tileserver training
+	@$(BIN)/mypy --strict generator tileserver training experiments
 
 bench: $(STAMP) ## Measure cold and warm tiles on this machine (ARGS=--quick)
 	@$(BIN)/elsewhere bench $(ARGS)

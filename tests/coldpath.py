@@ -33,7 +33,7 @@ from tileserver.rendering.engine.engine import RenderEngine
 from tileserver.rendering.engine.server import RenderServer
 from tileserver.rendering.metrics import Metrics
 from tileserver.rendering.models import load_renderer
-from tileserver.serving.app import create_app, front
+from tileserver.serving.app import create_app, protocol_context
 from tileserver.serving.listener import listen
 from tileserver.settings import Settings
 
@@ -75,7 +75,7 @@ class Server:
         service = TileService(settings, Metrics(), engine.store.cache, client)
         config = uvicorn.Config(
             create_app(service),
-            http=front(service).protocol(),
+            http=protocol_context(service).protocol(),
             ws="none",
             access_log=False,
             log_config=None,

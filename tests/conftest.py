@@ -19,7 +19,7 @@ def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ELSEWHERE_CACHE", str(tmp_path / "tiles"))
     monkeypatch.setattr(basics, "load_world", lambda settings: fake)
-    monkeypatch.setattr(basics, "yield_processor", lambda nice: None)
+    monkeypatch.setattr(basics, "lower_priority", lambda nice: None)
     return fake
 
 

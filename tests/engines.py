@@ -9,9 +9,9 @@ from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer, Pixels
 from tests.waiting import wait_until
 from tileserver.cache.claims import Claim, Claims
-from tileserver.cache.tilecache import Entry
+from tileserver.cache.tilecache import CachedTile
 from tileserver.rendering.engine.engine import RenderEngine
-from tileserver.rendering.engine.store import Encoded, Stored
+from tileserver.rendering.engine.results import Encoded, Stored
 from tileserver.rendering.metrics import Metrics
 from tileserver.rendering.request import RequestOptions
 
@@ -27,9 +27,9 @@ class MemoryStore:
         self.lossy: list[Tile] = []
         self.failing = False
 
-    def find(self, seed: int, tile: Tile) -> Entry | None:
+    def find(self, seed: int, tile: Tile) -> CachedTile | None:
         pixels = self.tiles.get((seed, tile))
-        return None if pixels is None else Entry(pixels.tobytes(), b"")
+        return None if pixels is None else CachedTile(pixels.tobytes(), b"")
 
     def has(self, seed: int, tile: Tile) -> bool:
         return (seed, tile) in self.tiles
@@ -50,7 +50,7 @@ class MemoryStore:
             raise OSError("no room")
         for tile, pixels in tiles.items():
             self.tiles[seed, tile] = pixels
-            encoded(tile, Entry(pixels.tobytes(), b""))
+            encoded(tile, CachedTile(pixels.tobytes(), b""))
         stored(None)
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class Setup:
 
     def ask(
         self, tile: Tile, seed: int = 0, options: RequestOptions | None = None
-    ) -> Future[Entry]:
+    ) -> Future[CachedTile]:
         return self.engine.request((seed, tile), options or RequestOptions())
 
     def close(self) -> None:

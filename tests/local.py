@@ -7,7 +7,7 @@ from typing import Any
 
 from generator.cascade.renderer import Renderer
 from generator.grid.tile import Tile
-from tileserver.cache.tilecache import Entry, TileCache
+from tileserver.cache.tilecache import CachedTile, TileCache
 from tileserver.rendering.client.service import TileService
 from tileserver.rendering.engine.engine import RenderEngine
 from tileserver.rendering.metrics import Metrics
@@ -32,7 +32,7 @@ class LocalClient:
     def model(self) -> dict[str, Any]:
         return self.engine.store.model
 
-    async def render(self, seed: int, tile: Tile, options: RequestOptions) -> Entry:
+    async def render(self, seed: int, tile: Tile, options: RequestOptions) -> CachedTile:
         answer = self.engine.request((seed, tile), options)
         try:
             return await asyncio.wrap_future(answer)
@@ -46,7 +46,7 @@ class LocalService(TileService):
 
     client: LocalClient  # type: ignore[assignment]
 
-    def lookup(self, seed: int, tile: Tile) -> Entry | None:
+    def lookup(self, seed: int, tile: Tile) -> CachedTile | None:
         if self.cache.entry(self.world(seed), tile) is None:
             entry = self.client.engine.store.find(seed, tile)
             if entry is not None:
@@ -54,7 +54,7 @@ class LocalService(TileService):
                 return entry
         return super().lookup(seed, tile)
 
-    async def get(self, seed: int, tile: Tile) -> Entry:
+    async def get(self, seed: int, tile: Tile) -> CachedTile:
         """Return a tile, stored or made."""
         return self.lookup(seed, tile) or await self.render(seed, tile, RequestOptions())
 

@@ -8,9 +8,9 @@ from torch.utils.data import DataLoader
 from generator.base import tone
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
-from training.dataset import BANDS, Samples, _choices, _jitter, _match_tone, told, toned
 from training.errors import TrainingError
-from training.pyramid import Image, Pyramid, prepare
+from training.imagery.pyramid import Image, Pyramid, prepare
+from training.samples.windows import BANDS, Samples, _choices, _jitter, _match_tone, told, toned
 
 WINDOW = 60
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.degradation import KINDS, degrade
 from training.highorder import FIRST, KERNELS, SECOND, high_order
+from training.samples.degradation import KINDS, degrade
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.engines import DEEP, Setup, expected, needs
 from tests.fakes import FakeRenderer, Pixels, draw
 from tests.waiting import TIMEOUT, wait_until
 from tileserver.cache.claims import Claims
-from tileserver.cache.tilecache import Entry, TileCache
+from tileserver.cache.tilecache import CachedTile, TileCache
 from tileserver.errors import CacheError, GenerationError, UnavailableError
 from tileserver.rendering.engine.engine import RenderEngine, fail
 from tileserver.rendering.metrics import Metrics
@@ -184,7 +184,7 @@ def test_many_threads_asking_and_leaving_at_random_leave_nothing_behind(setup: S
             else:
                 answers.append((tile, answer))
 
-    answers: list[tuple[Tile, Future[Entry]]] = []
+    answers: list[tuple[Tile, Future[CachedTile]]] = []
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
@@ -209,8 +209,8 @@ def test_pixels_handed_to_others_cannot_be_changed(setup: Setup) -> None:
 
 
 def test_failing_skips_who_has_left() -> None:
-    gone: Future[Entry] = Future()
-    waiting: Future[Entry] = Future()
+    gone: Future[CachedTile] = Future()
+    waiting: Future[CachedTile] = Future()
     gone.cancel()
     fail([gone, waiting], GenerationError("no"))
     assert gone.cancelled()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from generator.grid.tile import MAX_LATITUDE, MAX_ZOOM, Tile
 from tileserver.errors import FlightError
-from tileserver.flying.flight import EQUATOR, Flight, Plan
+from tileserver.flying.flight import EQUATOR, Flight, FlightPlan
 from tileserver.flying.route import read_route
 from tileserver.flying.view import FADE, Camera, layers, window
 
@@ -22,7 +22,7 @@ ALPS = read_route("46.5,7.6 47.4,8.5")
 def planned(
     path: str, *altitudes: float, size: tuple[int, int] = (384, 216), **rest: float
 ) -> Flight:
-    return Flight(Plan(read_route(path), altitudes, size, **{"fps": 12.0, **rest}))
+    return Flight(FlightPlan(read_route(path), altitudes, size, **{"fps": 12.0, **rest}))
 
 
 @given(st.floats(-2, 18))
@@ -155,7 +155,7 @@ def test_a_level_flight_needs_a_single_zoom() -> None:
 def test_films_that_cannot_be_are_refused(changed: dict[str, object], expected: str) -> None:
     plan = {"points": ALPS, "altitudes": (40_000.0,), "size": (384, 216), "fps": 12, **changed}
     with pytest.raises(FlightError, match=expected):
-        Flight(Plan(**plan))  # type: ignore[arg-type]
+        Flight(FlightPlan(**plan))  # type: ignore[arg-type]
 
 
 def test_the_map_ends_where_the_tiles_do() -> None:

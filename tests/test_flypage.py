@@ -15,7 +15,7 @@ from tests.look import CLASHES, SETTLED, bare, show
 from tests.viewed import Server, serving
 from tileserver.cli import join_negative, parser
 from tileserver.commands.fly import read_plan
-from tileserver.flying.flight import Flight, Plan
+from tileserver.flying.flight import Flight, FlightPlan
 from tileserver.flying.route import read_route
 
 DESKTOP = (1280, 800)
@@ -81,7 +81,7 @@ def test_the_page_flies_what_the_command_films(
     page: Page, server: Server, path: str, altitudes: list[int]
 ) -> None:
     size = (1280, 800)
-    flight = Flight(Plan(read_route(path), tuple(1000.0 * km for km in altitudes), size, 2))
+    flight = Flight(FlightPlan(read_route(path), tuple(1000.0 * km for km in altitudes), size, 2))
     route = [{"lat": lat, "lng": lng} for lng, lat in read_route(path)]
     page.open(server.root)
     times = [flight.seconds * n / (flight.frames - 1) for n in range(flight.frames)]

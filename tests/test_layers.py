@@ -18,6 +18,7 @@ LAYERS = {
     "tileserver": {"tileserver", "generator", "web"},
     "training": {"training", "generator"},
     "web": {"web"},
+    "experiments": {"experiments", "training", "generator"},
 }
 
 # The folders of tileserver/: each may import itself, those before it, and the modules beside them.
@@ -29,14 +30,20 @@ ENTRANCES = {"tileserver.cli", "tileserver.__main__"}
 
 # library -> the packages, folders of them, or single modules, that may import it
 CONFINED = {
-    "torch": {"generator", "training"},
+    "torch": {"generator", "training", "experiments"},
     "safetensors": {"generator", "training"},
     "starlette": {"tileserver"},
     "uvicorn": {"tileserver"},
     "lmdb": {"tileserver"},
     "aiofiles": {"tileserver"},
     "prometheus_client": {"tileserver"},
-    "rasterio": {"generator.imagery", "generator.rasters", "tileserver.batch.geotiff", "training"},
+    "rasterio": {
+        "generator.imagery",
+        "generator.rasters",
+        "tileserver.batch.geotiff",
+        "training",
+        "experiments",
+    },
     "pystac": {"generator.imagery"},
     "pystac_client": {"generator.imagery"},
     "requests": {"generator.imagery"},
@@ -191,7 +198,7 @@ def test_a_forbidden_package_is_found_even_inside_a_function(tmp_path: Path) -> 
 def test_a_confined_library_is_found(tmp_path: Path) -> None:
     write(tmp_path, tileserver__a="import torch.nn\n", generator__rasters="import rasterio\n")
     (found,) = violations(tmp_path)
-    assert "only these may import torch: generator, training" in found
+    assert "only these may import torch: experiments, generator, training" in found
 
 
 def test_a_library_may_be_confined_to_a_folder_of_a_package(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_where_nothing_can_be_written_nothing_is(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(json, "dump", full)
+    monkeypatch.setattr(Path, "write_text", full)
     models.remember("b", MODEL)
     assert list(json.loads(models.path.read_text())) == ["a"]
     assert [path.name for path in tmp_path.iterdir()] == [FILE]

@@ -9,8 +9,8 @@ from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training.__main__ import main
 from training.errors import TrainingError
-from training.prepare import prepare
-from training.pyramid import Pyramid, describe
+from training.imagery.prepare import prepare
+from training.imagery.pyramid import Pyramid, describe
 
 LIMIT = 3_000_000
 """Holds one made-up image with its levels, 640 x 640 pixels, but not two."""

@@ -82,5 +82,5 @@ def test_a_tile_that_went_meanwhile_is_passed_over(cache: TileCache) -> None:
     age(cache, tiles, 500)
     for tile in tiles:
         cache.get(WORLD, tile)
-    cache.expire()
+    cache.remove()
     assert cache.recency.flush() == 0

@@ -11,8 +11,8 @@ from generator.imagery.folder import find
 from generator.imagery.options import Options
 from tests.staccatalog import item, noise, sent, serving, visual, write_catalogue, write_tiff
 from training.__main__ import main
-from training.prepare import prepare
-from training.pyramid import Pyramid
+from training.imagery.prepare import prepare
+from training.imagery.pyramid import Pyramid
 
 pytest.importorskip("rasterio")
 pytest.importorskip("pystac_client")

@@ -183,7 +183,7 @@ async def test_a_remembered_answer_is_forgotten_soon(
     await stored(here, "/3/1/2.png")
     tiles = endpoint(here)
     assert tiles.hot_response(b"GET", b"/3/1/2.png", []) is not None
-    here.service.cache.expire()
+    here.service.cache.remove()
     assert tiles.hot_response(b"GET", b"/3/1/2.png", []) is not None
     tiles._hot_until = 0.0
     assert tiles.hot_response(b"GET", b"/3/1/2.png", []) is None

@@ -8,8 +8,8 @@ from generator.nets.config import SamplerConfig
 from tests.layouts import tiny_bank, tiny_encoder, write_layouts
 from tests.networks import tiny_network
 from training.__main__ import main
-from training.combine import combine
 from training.errors import TrainingError
+from training.run.combine import combine
 
 
 @pytest.fixture

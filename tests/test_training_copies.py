@@ -11,11 +11,11 @@ from tests.fakes_imagery import blue_marble_read_once
 from tests.fakes_memory import ground
 from tests.layouts import tiny_encoder, write_layouts
 from training.__main__ import _parser
-from training.layouts import copies
-from training.layouts.copies import Compared, report
-from training.layouts.copydistance import REGION, SIDE, CopyDistance
+from training.imagery.pyramid import Pyramid, prepare
 from training.layouts.origins import Origins, elsewhere
-from training.pyramid import Pyramid, prepare
+from training.measure import copies
+from training.measure.copies import Compared, report
+from training.measure.copydistance import REGION, SIDE, CopyDistance
 
 PLACES = 3
 

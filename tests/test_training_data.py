@@ -8,10 +8,10 @@ from PIL import Image
 from generator.grid.errors import ImageryError
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
-from training.dataset import BANDS, Samples
-from training.degradation import degrade
 from training.errors import TrainingError
-from training.pyramid import LEVELS, Pyramid, prepare
+from training.imagery.pyramid import LEVELS, Pyramid, prepare
+from training.samples.degradation import degrade
+from training.samples.windows import BANDS, Samples
 
 WINDOW = 60
 

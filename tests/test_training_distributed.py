@@ -11,11 +11,11 @@ import torch
 
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
-from training.dataset import Samples
 from training.distributed import Addresses, Averaged, Group, join
 from training.errors import TrainingError
+from training.imagery.pyramid import Pyramid, prepare
 from training.loop import batches
-from training.pyramid import Pyramid, prepare
+from training.samples.windows import Samples
 
 OPTIONS = ["--preset", "exact-tiny", "--core", "32", "--denoise", "1", "--pairs", "1"]
 OPTIONS += ["--chains", "1", "--accumulate", "2", "--threads", "1", "--workers", "0"]

@@ -14,11 +14,11 @@ from tests.imagery import write_imagery
 from tests.layouts import tiny_bank, write_layouts
 from training.__main__ import _parser
 from training.errors import TrainingError
-from training.layouts import entries as command
-from training.layouts.entries import EntryOptions, EntryTrainer
-from training.layouts.entrybank import Entries, Spot
-from training.layouts.style import energies, moments, unlike
-from training.pyramid import prepare
+from training.imagery.pyramid import prepare
+from training.losses.style import energies, moments, unlike
+from training.run import entries as command
+from training.run.entries import EntryOptions, EntryTrainer
+from training.samples.entrybank import Entries, Spot
 
 WINDOW = 48
 

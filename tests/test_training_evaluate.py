@@ -10,13 +10,24 @@ from generator.imagery.sources import read_manifest
 from generator.nets.config import SamplerConfig
 from tests.imagery import write_imagery
 from tests.networks import tiny_network
-from training import __main__, evaluate
-from training.chains import Chains, compare
-from training.figures import draw_chains, save_small
-from training.metrics import absolute_error, colour_spectrum, decibels, octave_errors, spectrum
-from training.pyramid import prepare
-from training.regions import RegionScore
-from training.report import Accuracy, chains_table, classifier_table, markdown, regions_table
+from training import __main__
+from training.imagery.pyramid import prepare
+from training.measure import evaluate
+from training.measure.figures import draw_chains, save_small
+from training.measure.metrics import (
+    absolute_error,
+    colour_spectrum,
+    decibels,
+    octave_errors,
+    spectrum,
+)
+from training.measure.report import (
+    Accuracy,
+    chains_table,
+    classifier_table,
+    markdown,
+)
+from training.measure.rollouts import Chains, compare
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +82,6 @@ def test_tables_hold_a_line_per_zoom():
     assert markdown(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
     assert "| 9 | 0.70 | 0.60 to 0.80 | 1.00 |" in classifier_table([Accuracy(9, [0.6, 0.8], [1])])
     assert "| 11 | 3 / 3 | 10 | 20 | 0.50 |" in chains_table(chains())
-    ours = [RegionScore(7, "north", 12, 3.21, 40.2)]
-    theirs = [RegionScore(7, "north", 12, 9.0, 50.0)]
-    table = regions_table(ours, theirs).splitlines()
-    assert table[2] == "| 7 | with | 3.2 / 40 (12) | – | – | – | – | – |"
-    assert table[3].startswith("| 7 | without | 9.0 / 50 (12) |")
 
 
 def test_figures_are_small_pictures(tmp_path):
@@ -132,25 +138,12 @@ def test_chains_are_measured_at_every_zoom(monkeypatch, folder, tmp_path):
     assert all(1 <= row["tiles"] <= 4 and row["real_contrast"] > 0 for row in found["spread"])
 
 
-@pytest.mark.slow
-def test_regions_are_measured_with_and_without_guidance(monkeypatch, folder, tmp_path):
-    numbers = tmp_path / "numbers.json"
-    options = ("--only", "regions", "--without", folder / "other.safetensors", "--json", numbers)
-    assert command(monkeypatch, folder, *options) == 0
-    scores = json.loads(numbers.read_text())["parts"]["regions"]["numbers"]
-    assert {(s["zoom"], s["column"]) for s in scores["with"]} >= {(11, "north"), (15, "total")}
-    assert len(scores["with"]) == len(scores["without"])
-    assert scores["with"][0]["sw"] != scores["without"][0]["sw"]
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--data", "nowhere"), "training prepare"),
         (("--weights", "nowhere"), "cannot read the weights"),
-        (("--without", "nowhere"), "cannot read the weights"),
         (("--sources", "nowhere"), "there is no source 'nowhere'; the imagery has "),
-        (("--inception", "nowhere"), "--inception expects"),
         (("--json", __file__), "not a file that evaluate wrote"),
     ],
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from generator.base import tone
-from training import ground
+from training.samples import contrast as ground
 
 
 def test_some_windows_are_calm_some_fainter_and_the_rest_as_they_are():

@@ -19,20 +19,20 @@ from generator.nets.encoder import detail_of
 from tests.fakes_recipe import NETWORK
 from tests.imagery import write_imagery
 from training.__main__ import main
-from training.cooldown import cooled
-from training.critic import Standard
 from training.errors import TrainingError
-from training.layouts.adversary import Adversary
-from training.layouts.batches import Batches
-from training.layouts.collage import Cells, draw_cells, misfits
-from training.layouts.commands import _offer, networks, sources_of
-from training.layouts.groups import Groups
-from training.layouts.loop import Machine, machine_of, train
-from training.layouts.objective import Objective, opponent
-from training.layouts.recipe import MemoryRecipe, Phase, Recipe, read
-from training.layouts.state import STATE, State
-from training.layouts.trainer import Trainer
-from training.pyramid import Pyramid, prepare
+from training.imagery.pyramid import Pyramid, prepare
+from training.losses.adversary import Adversary
+from training.losses.critic import Standard
+from training.losses.objective import Objective, opponent
+from training.run.bank import _offer, networks, sources_of
+from training.run.cooldown import cooled
+from training.run.layoutstate import STATE, State
+from training.run.layoutstep import Trainer
+from training.run.loop import Machine, machine_of, train
+from training.run.recipe import MemoryRecipe, Phase, Recipe, read
+from training.samples.collage import Cells, draw_cells, misfits
+from training.samples.groups import Groups
+from training.samples.layoutbatches import Batches
 
 TINY = (
     NETWORK

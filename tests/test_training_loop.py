@@ -10,12 +10,18 @@ from generator.nets.config import SamplerConfig
 from generator.nets.unet import upsample
 from tests.imagery import write_imagery
 from training.__main__ import main
-from training.dataset import Samples
 from training.errors import TrainingError
 from training.export import export
+from training.imagery.pyramid import Pyramid, prepare
 from training.loop import batches, train
-from training.loss import energy_score, mixed_groups, patches, relativistic, shifted_window
-from training.pyramid import Pyramid, prepare
+from training.losses.distances import (
+    energy_score,
+    mixed_groups,
+    patches,
+    relativistic,
+    shifted_window,
+)
+from training.samples.windows import Samples
 from training.state import STATE, RunConfig, State
 from training.trainer import Trainer, pinned_residual
 

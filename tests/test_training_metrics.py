@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from training.metrics import (
+from training.measure.metrics import (
     absolute_error,
     contrast,
     decibels,

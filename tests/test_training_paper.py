@@ -7,15 +7,15 @@ from generator.cascade import checkpoint
 from generator.imagery.sources import read_manifest
 from generator.nets.config import SamplerConfig
 from generator.nets.paper import PaperUNet
+from tests.batches import made_up
 from tests.imagery import write_imagery
-from training.dataset import Samples
 from training.errors import TrainingError
 from training.export import export
+from training.imagery.pyramid import Pyramid, prepare
 from training.loop import train
 from training.paper import PaperTrainer
-from training.pyramid import Pyramid, prepare
+from training.samples.windows import Samples
 from training.state import PaperState, RunConfig, State, open_state
-from training.trial import made_up
 
 CPU = torch.device("cpu")
 CONFIG = RunConfig(

@@ -14,9 +14,10 @@ from tests.fakes_memory import ground
 from tests.fakes_recipe import NETWORK
 from training.__main__ import _parser, main
 from training.errors import TrainingError
-from training.layouts import commands, sharpen
-from training.layouts.recipe import read
-from training.layouts.state import State
+from training.layouts import sharpen
+from training.run import bank as commands
+from training.run.layoutstate import State
+from training.run.recipe import read
 
 RECIPE = (
     NETWORK

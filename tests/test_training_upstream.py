@@ -2,11 +2,11 @@ import torch
 
 from generator.cascade import checkpoint
 from generator.nets.config import SamplerConfig
+from tests.batches import made_up
 from tests.networks import tiny_network
 from training.frozen import load_frozen
 from training.state import RunConfig, State
 from training.trainer import Trainer
-from training.trial import made_up
 
 CPU = torch.device("cpu")
 

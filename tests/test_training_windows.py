@@ -11,13 +11,12 @@ from generator.imagery.sources import read_manifest
 from generator.memory import Memory
 from tests.layouts import tiny_bank, tiny_decoder
 from tests.networks import tiny_network
-from training.dataset import BANDS
 from training.errors import TrainingError
-from training.localtiles import is_land, local_tiles
-from training.pairs import CORE, draw_pairs, draw_real, restricted, windows_of
-from training.places import SPOTS, spread
-from training.pyramid import Pyramid, prepare
-from training.regions import CELLS, COLUMNS
+from training.imagery.pyramid import Pyramid, prepare
+from training.measure.localtiles import is_land, local_tiles
+from training.measure.realparents import CORE, draw_pairs, draw_real, restricted, windows_of
+from training.measure.sites import SPOTS, spread
+from training.samples.windows import BANDS
 
 ELEVEN = 2
 
@@ -140,16 +139,3 @@ def test_fifty_spots_lie_on_all_sides_of_the_globe():
     assert len(set(some)) == 10
     assert any(spot.calm for spot in some)
     assert spread(500) == SPOTS
-
-
-def test_the_cells_of_the_regions_cover_the_globe_once(pyramid):
-    image = pyramid.images[0]
-    for lat in (-89, -1, 0, 45, 90):
-        for lon in (-180, -61, -60, 0, 59, 60, 180):
-            moved = type(image)(
-                **{f: getattr(image, f) for f in image.__slots__} | {"lat": lat, "lon": lon}
-            )
-            assert sum(cell.holds(moved) for cell in CELLS) == 1
-    columns = dict(COLUMNS)
-    assert all("south" not in CELLS[k].name for k in columns["north"])
-    assert sorted(columns["north"] + columns["south"]) == list(columns["total"])

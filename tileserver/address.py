@@ -31,7 +31,7 @@ _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _SEED = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
-class Address(NamedTuple):
+class TileAddress(NamedTuple):
     """What a request for a tile asks for.
 
     seed: None for the server's own world. version: what `?v=` says, or empty.
@@ -48,7 +48,7 @@ def version_of(world: bytes) -> str:
     return world.hex()[:VERSION_DIGITS]
 
 
-def match_address(target: bytes) -> Address | None:
+def match_address(target: bytes) -> TileAddress | None:
     """Read a request's target in a microsecond; None for all that is no plain tile's address."""
     found = _TARGET.fullmatch(target) if len(target) <= LONGEST else None
     if found is None:
@@ -63,10 +63,12 @@ def match_address(target: bytes) -> Address | None:
         return None
     tile = Tile(zoom, column, last - row if flipped else row)
     encoding = _ENCODINGS[extension, double]
-    return Address(number, tile, encoding, _version(query) if query else b"")
+    return TileAddress(number, tile, encoding, _version(query) if query else b"")
 
 
-def parse_address(params: Mapping[str, str], query: bytes = b"", flipped: bool = False) -> Address:
+def parse_address(
+    params: Mapping[str, str], query: bytes = b"", flipped: bool = False
+) -> TileAddress:
     """Read the parts of a path: z, x, y with what follows it, and perhaps seed.
 
     flipped: whether rows count from the south. Raises BadRequestError for text that is no address,
@@ -86,7 +88,7 @@ def parse_address(params: Mapping[str, str], query: bytes = b"", flipped: bool =
     y = _parse_whole("y", row.removesuffix(DOUBLE))
     if flipped and 0 <= z <= MAX_ZOOM:
         y = (1 << z) - 1 - y
-    return Address(seed, Tile(z, x, y), encoding, _version(query))
+    return TileAddress(seed, Tile(z, x, y), encoding, _version(query))
 
 
 def parse_seed(text: str) -> int:

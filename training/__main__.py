@@ -15,30 +15,19 @@ import torch
 from generator import stopping
 from generator.grid.errors import GeneratorError
 from generator.rasters import Reading, parse_bands, parse_stretch
-from training import (
-    combine,
-    county,
-    distill,
-    diversity,
-    landcover,
-    leasing,
-    pricing,
-    seams,
-    steps,
-    table,
-)
 from training.errors import TrainingError
-from training.layouts import copies, entries, sharpen
-from training.layouts.commands import add_bank, run_bank, run_train
-from training.layouts.loop import add_machine
+from training.layouts import sharpen
+from training.measure import bench as pricing
+from training.measure import copies
+from training.run import combine, entries
+from training.run.bank import add_bank, run_bank, run_train
+from training.run.loop import add_machine
 from training.state import RunConfig, open_state
 
 _EXAMPLES = """examples:
   python -m training prepare imagery/manifest.json --out runs/data
   python -m training prepare landsat/ --out runs/landsat --source landsat --split 8:1:1
   python -m training train --data runs/data --run runs/main --steps 9000
-  python -m training distill --teacher teacher.safetensors --data runs/data --run runs/student \
-      --steps 3000
   python -m training evaluate --data runs/data --weights generator/weights/elsewhere.safetensors
   python -m training export --run runs/main --out generator/weights/elsewhere.safetensors
   python -m training combine common.safetensors 15=towns.safetensors --out both.safetensors
@@ -66,13 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--init", type=Path, help="start a new run from these safetensors")
     train.add_argument("--threads", type=int, help="threads of the network [all cores]")
     add_machine(train)
-    distill.add_arguments(commands.add_parser("distill", help="one step from a many-step teacher"))
     _add_outputs(commands)
     add_bank(commands.add_parser("bank", help="write a recipe's weights with their memory"))
     entries.add_arguments(commands.add_parser("entries", help="train a bank under many parents"))
     sharpen.add_arguments(commands.add_parser("sharpen", help="halve pictures' metres per pixel"))
     copies.add_arguments(commands.add_parser("copies", help="do places come back from entries"))
-    leasing.add_commands(commands)
     for field in dataclasses.fields(RunConfig):
         name = "--" + field.name.replace("_", "-")
         train.add_argument(name, type=type(field.default), default=field.default)
@@ -123,16 +110,11 @@ def _said(reader: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def _add_outputs(commands: Any) -> None:
-    from training.evaluate import add_arguments
+    from training.measure.evaluate import add_arguments
 
     add_arguments(commands.add_parser("evaluate", help="measure quality on held-out places"))
     choices = commands.add_parser("presets", help="print the networks' costs")
     pricing.add_arguments(choices)
-    landcover.add_arguments(commands.add_parser("landcover", help="do variants help a classifier"))
-    diversity.add_arguments(commands.add_parser("diversity", help="how far worlds lie apart"))
-    table.add_arguments(commands.add_parser("table", help="quality, steps, time and halo"))
-    seams.add_arguments(commands.add_parser("seams", help="measure block borders and repetition"))
-    steps.add_arguments(commands.add_parser("steps", help="what several DDIM steps cost"))
     export = commands.add_parser("export", help="write a run's averaged weights as safetensors")
     export.add_argument("--run", type=Path, required=True, help="folder of the run")
     export.add_argument("--data", type=Path, required=True, help="folder it was trained on")
@@ -144,9 +126,6 @@ def _add_outputs(commands: Any) -> None:
     )  # fmt: skip
     combine.add_arguments(
         commands.add_parser("combine", help="give single stages networks of their own, in one file")
-    )
-    county.add_arguments(
-        commands.add_parser("county", help="draw a world with a memory of ten pictures")
     )
     sheet = commands.add_parser("sheet", help="draw places x zooms from the cascade")
     sheet.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
@@ -168,7 +147,7 @@ def _prepare(args: argparse.Namespace) -> int:
     from generator.imagery.folder import find
     from generator.imagery.options import Options
     from generator.imagery.split import Splitter, read_shares
-    from training.pyramid import Pyramid, describe, prepare
+    from training.imagery.pyramid import Pyramid, describe, prepare
 
     if not (args.cell > 0 and args.shard_size > 0):
         raise TrainingError("--cell and --shard-size take numbers above 0")
@@ -196,17 +175,17 @@ def _prepare(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     from generator.cascade import checkpoint
-    from training.dataset import samples_for
     from training.distributed import join
+    from training.imagery.pyramid import Pyramid
     from training.loop import train
-    from training.pyramid import Pyramid
+    from training.samples.windows import samples_for
 
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.recipe is not None:
         return run_train(args)
     if args.seconds < math.inf or args.cool_down:
-        raise TrainingError("--seconds and --cool-down need a recipe; `lease` has them without one")
+        raise TrainingError("--seconds and --cool-down need a recipe")
     if args.steps is None:
         raise TrainingError("--steps is missing: it says until which step to train")
     names = [field.name for field in dataclasses.fields(RunConfig)]
@@ -227,7 +206,7 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from training.evaluate import run
+    from training.measure.evaluate import run
 
     return run(args)
 
@@ -235,7 +214,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     from generator.nets.config import SamplerConfig
     from training.export import export
-    from training.pyramid import Pyramid
+    from training.imagery.pyramid import Pyramid
 
     sampler = SamplerConfig(args.steps, tuple(args.augmentation))
     record = export(args.run, args.out, Pyramid(args.data).digest, sampler)
@@ -245,7 +224,7 @@ def _export(args: argparse.Namespace) -> int:
 
 def _sheet(args: argparse.Namespace) -> int:
     import generator
-    from training.sheet import PLACES, ZOOMS, read_place, sheet
+    from training.measure.sheet import PLACES, ZOOMS, read_place, sheet
 
     cascade = generator.load(args.base, args.weights, args.steps)
     try:
@@ -267,24 +246,12 @@ def main() -> int:
         "evaluate": _evaluate,
         "export": _export,
         "sheet": _sheet,
-        "county": county.run,
         "bank": run_bank,
         "entries": entries.run_entries,
         "copies": copies.run,
         "sharpen": sharpen.run,
         "combine": combine.run,
         "presets": pricing.run,
-        "seams": seams.run,
-        "distill": distill.run,
-        "diversity": diversity.run,
-        "landcover": landcover.run,
-        "table": table.run,
-        "steps": steps.run,
-        "pack": leasing.pack,
-        "unpack": leasing.unpack,
-        "lease": leasing.lease,
-        "split": leasing.split_state,
-        "join": leasing.join_parts,
     }
     try:
         return actions[args.command](args)

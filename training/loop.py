@@ -9,11 +9,11 @@ from pathlib import Path
 
 from torch.utils.data import DataLoader
 
-from training.dataset import Samples
 from training.distributed import Addresses, Group
 from training.paper import PaperTrainer
+from training.run.stop import Stop, outlive
+from training.samples.windows import Samples
 from training.state import Batch, PaperState, State
-from training.stop import Stop, outlive
 from training.trainer import Trainer
 
 _LOG_EVERY = 20

@@ -15,9 +15,9 @@ from generator.nets.build import AnyNetwork, build, preset
 from generator.nets.config import AnyConfig, NetworkConfig, PaperConfig
 from generator.nets.paper import PaperUNet
 from generator.nets.unet import ExactUNet, channels_last, padded
-from training.critic import Critic, ParentCritic
-from training.ema import Ema
 from training.errors import TrainingError
+from training.losses.critic import Critic
+from training.run.ema import Ema
 
 STATE = "state.pt"
 WARM_UP = 100
@@ -37,7 +37,7 @@ class RunConfig:
     perceptual, adversarial: share of the gradient that the energy score of pretrained features,
     and the critic, have beside that of pixel patches, whose share is 1.
     penalty: weight of the critic's gradient penalty.
-    degradation: how real parents are weakened, a kind of training.degradation.
+    degradation: how real parents are weakened, a kind of training.samples.degradation.
     focus: zoom of the stage that the network is for alone; 0: every stage.
     omit: zoom of a stage that has another network, and gets no samples; 0: none.
     upstream: weights that make the chains' parents instead of the network itself.
@@ -74,30 +74,15 @@ class RunConfig:
         return self.core + 2 * self.margin
 
 
-@dataclass(frozen=True, slots=True)
-class DistillConfig(RunConfig):
-    """What a distillation trains with besides; see `training.distill`.
-
-    teacher: SHA-256 of the teacher's file of weights.
-    distillation: share of the gradient that the teacher's pull has beside pixel patches.
-    chains_from: step from which on `chains` are chains; before it they are further pairs.
-    """
-
-    teacher: str = ""
-    distillation: float = 0.5
-    chains_from: int = 0
-
-
 def read_config(fields: dict[str, Any]) -> RunConfig:
-    """Return the configuration of a state's fields; raises TypeError if they are of neither."""
-    kind = DistillConfig if "teacher" in fields else RunConfig
-    known = {field.name for field in dataclasses.fields(kind)}
+    """Return the configuration of a state's fields; raises TypeError if they are of another."""
+    known = {field.name for field in dataclasses.fields(RunConfig)}
     if unknown := fields.keys() - known:
         raise TypeError(
             f"its configuration has {', '.join(sorted(unknown))}, expected only what this "
             "version's train takes"
         )
-    return kind(**fields)
+    return RunConfig(**fields)
 
 
 class RunState(Generic[Network]):
@@ -165,7 +150,6 @@ class RunState(Generic[Network]):
             return False
         try:
             data = torch.load(folder / STATE, map_location=self.device, weights_only=True)
-            self._check_teacher(folder, data["config"])
             for name, part in self.parts().items():
                 part.load_state_dict(data[name])
         except (KeyError, RuntimeError, ValueError) as error:
@@ -175,18 +159,6 @@ class RunState(Generic[Network]):
         self.step, self.seconds = int(data["step"]), float(data["seconds"])
         self.ema.updates = int(data["updates"])
         return True
-
-    def _check_teacher(self, folder: Path, held: dict[str, Any]) -> None:
-        """Raise TrainingError where the run in `folder` has another teacher, or none."""
-        names = [
-            f"the teacher {digest[:16]}" if digest else "no teacher"
-            for digest in (held.get("teacher", ""), getattr(self.config, "teacher", ""))
-        ]
-        if names[0] != names[1]:
-            raise TrainingError(
-                f"the run in {folder} has {names[0]}, this command has {names[1]}; "
-                "expected the same, or another --run"
-            )
 
 
 class State(RunState[ExactUNet]):
@@ -204,8 +176,7 @@ class State(RunState[ExactUNet]):
                 f"that 4 divides and an even margin of at least {least} parent pixels"
             )
         super().__init__(config, device, padded(network))
-        kind = ParentCritic if isinstance(config, DistillConfig) else Critic
-        self.critic = kind().to(device)
+        self.critic = Critic().to(device)
         self.critic_optimiser = torch.optim.AdamW(
             self.critic.parameters(), config.critic_rate, betas=(0.0, 0.99), weight_decay=0.0
         )

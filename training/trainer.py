@@ -13,10 +13,9 @@ from generator.nets.blocks import crop
 from generator.nets.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
 from generator.nets.unet import SCALE, ExactUNet, pin, upsample
 from training.chain import generated_parent
-from training.critic import ParentCritic
 from training.distributed import Averaged, Group
 from training.frozen import load_frozen
-from training.loss import (
+from training.losses.distances import (
     denoising,
     energy_score,
     gradient_penalty,
@@ -25,7 +24,7 @@ from training.loss import (
     relativistic,
     shifted_window,
 )
-from training.perceptual import GAINS, Perceptual, detail
+from training.losses.perceptual import GAINS, Perceptual, detail
 from training.state import Batch, State
 
 CHAIN_STRENGTHS = (0.2, 0.8)
@@ -122,15 +121,12 @@ class Trainer:
         base = crop(upsample(twice["parent"]), SCALE * (config.margin - 2))
         images = base + out / RESIDUAL_GAIN
         leaf = images.detach().requires_grad_()
-        *windows, coarse = shifted_window([*leaf.chunk(2), truth, base[: len(truth)]], self.random)
+        windows = shifted_window([*leaf.chunk(2), truth], self.random)
         losses = {"pixels": energy_score(*(patches(w * RESIDUAL_GAIN) for w in windows))}
         (gradient,) = torch.autograd.grad(losses["pixels"], leaf, retain_graph=True)
         unit = gradient.norm()
-        if taught := self._teach(whole.detach(), twice, unit):
-            losses["distillation"] = taught[0]
-            gradient = gradient + taught[1]
         if self.perceptual is not None:
-            seen, maps, slopes = self._see(windows, batch["gsd"], coarse)
+            seen, maps, slopes = self._see(windows, batch["gsd"])
             losses |= seen
             (other,) = torch.autograd.grad(maps, leaf, slopes)
             scale = (config.perceptual + config.adversarial) * unit / (other.norm() + 1e-12)
@@ -138,14 +134,8 @@ class Trainer:
         images.backward(gradient / config.accumulate)  # type: ignore[no-untyped-call]  # torch
         return losses
 
-    def _teach(
-        self, residual: Tensor, condition: Batch, unit: Tensor
-    ) -> tuple[Tensor, Tensor] | None:
-        """What a teacher says of samples: its loss, and its gradient at the images; none here."""
-        return None
-
     def _see(
-        self, windows: list[Tensor], gsd: Tensor, coarse: Tensor
+        self, windows: list[Tensor], gsd: Tensor
     ) -> tuple[dict[str, Tensor], list[Tensor], list[Tensor]]:
         """Losses of what is seen in two samples and the truth, the maps, and the gradient at them.
 
@@ -155,7 +145,7 @@ class Trainer:
         views = torch.cat(windows)
         maps = [detail(views), *self.perceptual(views)]
         seen = [m.detach().requires_grad_() for m in maps]
-        losses = self._features(seen, gsd, coarse)
+        losses = self._features(seen, gsd)
         shared = [torch.zeros_like(m) for m in seen]
         for name in ("perceptual", "adversarial"):
             if share := getattr(self.state.config, name):
@@ -168,7 +158,7 @@ class Trainer:
                 ]
         return losses, maps, shared
 
-    def _features(self, maps: list[Tensor], gsd: Tensor, coarse: Tensor) -> dict[str, Tensor]:
+    def _features(self, maps: list[Tensor], gsd: Tensor) -> dict[str, Tensor]:
         """Losses of what the pretrained network sees in first samples, second ones and truths."""
         config, standard = self.state.config, self.state.critic.standard
         standard.update([m.chunk(3)[2].detach() for m in maps])
@@ -177,32 +167,15 @@ class Trainer:
         groups = [mixed_groups([t[i] for t in thirds[1:]], self._fixed()) for i in range(3)]
         losses = {"perceptual": energy_score(*groups)}
         if config.adversarial:
-            losses |= self._judge(maps, gsd, self._parents(coarse))
+            losses |= self._judge(maps, gsd)
         return losses
 
-    def _parents(self, coarse: Tensor) -> list[Tensor] | None:
-        """What the critic is told of parents: their standardised maps, three times over.
-
-        coarse: upsampled parents [B, 3, H, W]. Of the network's own parents it is told zeros: no
-        truth belongs to them. None for a critic that looks at no parent.
-        """
-        critic = self.state.critic
-        if self.perceptual is None or not isinstance(critic, ParentCritic):
-            return None
-        with torch.no_grad():
-            maps = critic.standard([detail(coarse), *self.perceptual(coarse)])
-        for m in maps:
-            m[self.state.config.pairs :] = 0
-        return [m.repeat(3, 1, 1, 1) for m in maps]
-
-    def _judge(
-        self, whole: list[Tensor], gsd: Tensor, parents: list[Tensor] | None
-    ) -> dict[str, Tensor]:
+    def _judge(self, whole: list[Tensor], gsd: Tensor) -> dict[str, Tensor]:
         """Teach the critic; returns its loss and the generator's."""
         critic = self.state.critic
         three = gsd.repeat(3)
         seen = [m.detach().requires_grad_() for m in whole]
-        judged = critic(seen, three, parents)
+        judged = critic(seen, three)
         slope = gradient_penalty(judged, seen)
         scores = [s.chunk(3) for s in judged]
         real = [s[2] for s in scores]
@@ -212,7 +185,7 @@ class Trainer:
         total = learned + self.state.config.penalty * slope
         (total / self.state.config.accumulate).backward()  # type: ignore[no-untyped-call]  # torch
         critic.requires_grad_(False)
-        scores = [s.chunk(3) for s in critic(whole, three, parents)]
+        scores = [s.chunk(3) for s in critic(whole, three)]
         critic.requires_grad_(True)
         real = [s[2].detach() for s in scores]
         made = 0.5 * sum(

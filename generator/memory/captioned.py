@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from generator.atomicfile import atomic_replace
 from generator.grid.errors import ImageError
+from generator.rasters.notice import save_options
 
 Pixels = NDArray[np.uint8]
 
@@ -39,10 +40,11 @@ class Section:
     captions: int = 3
 
 
-def compose(sections: Sequence[Section]) -> Pixels:
-    """Lay sections out below each other, uint8 [H, WIDTH, 3]."""
+def compose(sections: Sequence[Section], footer: str = "") -> Pixels:
+    """Lay sections out below each other and a line below them all, uint8 [H, WIDTH, 3]."""
     heights = [_height(section) for section in sections]
-    canvas = Image.new("RGB", (WIDTH, sum(heights) + _GAP), _PAPER)
+    foot = _LINE + _GAP if footer else 0
+    canvas = Image.new("RGB", (WIDTH, sum(heights) + foot + _GAP), _PAPER)
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(_SIZE)
     top = 0
     for section, height in zip(sections, heights, strict=True):
@@ -53,23 +55,27 @@ def compose(sections: Sequence[Section]) -> Pixels:
             y = top + _TITLE + _GAP + row * _step(section)
             _paste(canvas, cell.picture, (x, y), section.side)
             for line, text in enumerate(_wrapped(cell.lines, font, section)):
-                draw.text((x, y + section.side + 1 + line * _LINE), text, _FAINT, font)
+                below = y + _picture_height(section) + 1 + line * _LINE
+                draw.text((x, below), text, _FAINT, font)
         top += height
+    draw.text((_GAP, top + _GAP), footer, _FAINT, font)
     return np.asarray(canvas)
 
 
-def save(canvas: Pixels, path: Path) -> None:
-    """Write a sheet as PNG or WebP, by its suffix, whole or not at all; raises ImageError."""
+def save(canvas: Pixels, path: Path, notice: str | None = None) -> None:
+    """Write a sheet as PNG or WebP, by its suffix, whole or not at all; raises ImageError.
+
+    notice: what the file says of its origin.
+    """
     if path.suffix.lower() not in (".png", ".webp"):
         raise ImageError(f"the sheet is {path}, expected a name that ends in .png or .webp")
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    format = path.suffix[1:].upper()
+    options = {} if notice is None else save_options(format, notice)
     try:
-        Image.fromarray(canvas).save(part, path.suffix[1:].upper(), quality=88)
-        os.replace(part, path)
+        with atomic_replace(path) as part:
+            Image.fromarray(canvas).save(part, format, quality=88, **options)
     except OSError as error:
         raise ImageError(f"cannot write the sheet {path}: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _paste(canvas: Image.Image, picture: Pixels | None, place: tuple[int, int], side: int) -> None:
@@ -77,10 +83,24 @@ def _paste(canvas: Image.Image, picture: Pixels | None, place: tuple[int, int], 
     if picture is not None:
         image = Image.fromarray(picture)
         if max(image.size) != side:
-            scale = side / max(image.size)
-            size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-            image = image.resize(size, Image.Resampling.BOX)
+            image = image.resize(_fitted(image.size, side), Image.Resampling.BOX)
     canvas.paste(image, place)
+
+
+def _fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Return width and height scaled so that the longer one is `side`."""
+    scale = side / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _picture_height(section: Section) -> int:
+    """Return the height of the section's highest picture."""
+    shapes = [None if cell.picture is None else cell.picture.shape for cell in section.cells]
+    heights = [
+        section.side if shape is None else _fitted((shape[1], shape[0]), section.side)[1]
+        for shape in shapes
+    ]
+    return max(heights, default=0)
 
 
 def _wrapped(
@@ -114,7 +134,7 @@ def _columns(section: Section) -> int:
 
 
 def _step(section: Section) -> int:
-    return section.side + section.captions * _LINE + _GAP
+    return _picture_height(section) + section.captions * _LINE + _GAP
 
 
 def _height(section: Section) -> int:

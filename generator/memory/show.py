@@ -16,6 +16,7 @@ from generator.memory.captioned import WIDTH, Cell, Pixels, Section, compose
 from generator.memory.stages import CHOICES, CHOSEN_AT
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.unet import SCALE
+from generator.rasters.notice import NOTICE
 
 GREY = 110
 """Level of the parent over which scenes are drawn: they show nothing but their codes."""
@@ -62,7 +63,7 @@ def megapixels(scenes: Sequence[Scene]) -> float:
 def sheet(bank: Bank, network: LayoutDecoder, basemap: BaseMap) -> Pixels:
     """Return a map of the scenes' places, and scenes of each stage as drawn over grey.
 
-    Returns uint8 [H, W, 3].
+    Returns uint8 [H, W, 3]; its last line says that it is generated.
     """
     located = sum(_place(scene) is not None for scene in bank.scenes)
     title = (
@@ -79,7 +80,7 @@ def sheet(bank: Bank, network: LayoutDecoder, basemap: BaseMap) -> Pixels:
         cells = [Cell(drawn(scene, zoom, stage), (scene.source,)) for scene in few]
         title = f"Zoom {zoom}: {count} of {len(scenes)} scenes, drawn over grey"
         sections.append(Section(title, cells, SCALE * _SIDE, 1))
-    return compose(sections)
+    return compose(sections, NOTICE)
 
 
 def drawn(scene: Scene, zoom: int, stage: LayoutStage) -> Pixels:

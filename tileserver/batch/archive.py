@@ -16,7 +16,7 @@ VIEW_TILES = (4, 3)
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ArchiveMetadata:
     """What a file says of itself: texts for people, the tiles' format, what part of the map it is.
 
     format: png, webp or jpg. bbox: west > east where it crosses the dateline.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from generator.grid.tile import TILE_SIZE, Tile, span_in_bbox
 from generator.rasters import find_rasterio
-from tileserver.batch.archive import About
+from tileserver.batch.archive import ArchiveMetadata
 from tileserver.documents.grid import EDGE
 
 TABLE = "elsewhere"
@@ -24,7 +24,7 @@ _FORMATS = {"png": "PNG", "webp": "WEBP", "jpg": "JPEG"}
 class GeopackageFile:
     """A GeoPackage at `path`; needs rasterio. Equal tiles are stored as often as they occur."""
 
-    def __init__(self, path: Path, about: About) -> None:
+    def __init__(self, path: Path, about: ArchiveMetadata) -> None:
         self._path = path
         path.unlink(missing_ok=True)
         _create(path, about)
@@ -59,7 +59,7 @@ class GeopackageFile:
         self._base.close()
 
 
-def _create(path: Path, about: About) -> None:
+def _create(path: Path, about: ArchiveMetadata) -> None:
     """Have GDAL make a file without tiles that covers the region's tiles of the deepest zoom."""
     rasterio = find_rasterio()
     columns, rows = span_in_bbox(*about.bounds, about.zooms[-1])

@@ -20,7 +20,7 @@ from PIL import Image
 from generator.grid.tile import TILE_SIZE, Tile
 from generator.rasters import find_rasterio
 from generator.rasters.notice import gdal_tags
-from tileserver.batch.archive import About
+from tileserver.batch.archive import ArchiveMetadata
 from tileserver.documents.grid import EDGE
 from tileserver.errors import ExportError
 from tileserver.regions.hilbert import tiles_at
@@ -45,7 +45,7 @@ class GeotiffFile:
     whole: whether every tile of the region will come; otherwise what is left out is masked.
     """
 
-    def __init__(self, path: Path, about: About, region: Region, whole: bool) -> None:
+    def __init__(self, path: Path, about: ArchiveMetadata, region: Region, whole: bool) -> None:
         self._rasterio = find_rasterio()
         self._path, self._about = path, about
         self._zoom = region.zooms[0]

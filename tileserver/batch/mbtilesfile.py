@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from generator.grid.tile import Tile
-from tileserver.batch.archive import About
+from tileserver.batch.archive import ArchiveMetadata
 
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
@@ -29,7 +29,7 @@ CREATE VIEW tiles AS
 class MbtilesFile:
     """An MBTiles archive at `path`."""
 
-    def __init__(self, path: Path, about: About) -> None:
+    def __init__(self, path: Path, about: ArchiveMetadata) -> None:
         self._path, self._about = path, about
         path.unlink(missing_ok=True)
         self._base = sqlite3.connect(path)

@@ -132,7 +132,7 @@ def absent_parts(
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class CacheInventory:
     """What a cache holds of a world, for `tileserver.batch.estimate`."""
 
     cache: TileCache

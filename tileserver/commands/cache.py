@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from tileserver.batch.progress import progress
 from tileserver.cache import compaction
 from tileserver.cache import stats as cachestats
-from tileserver.cache.checkup import check_all, repair
 from tileserver.cache.datafile import DATA
 from tileserver.cache.tilecache import TileCache
+from tileserver.cache.verification import check_all, repair
 from tileserver.cache.worlds import namespaces
 from tileserver.commands.configtext import read_settings
 from tileserver.errors import CacheError
@@ -107,14 +107,14 @@ def _clear(cache: TileCache, args: argparse.Namespace) -> int:
         for first, end in ranges.ranges
     )
     what = f"{total:,} tiles of {'every world' if args.world == 'all' else 'world ' + args.world}"
-    if not args.yes and not _agreed(f"Remove {what} from {cache.path}? [y/N] "):
+    if not args.yes and not _confirmed(f"Remove {what} from {cache.path}? [y/N] "):
         print("Nothing was removed.")
         return 2
     removed = 0
     with progress() as report:
         for world in worlds:
             before = removed
-            removed += cache.expire(
+            removed += cache.remove(
                 world,
                 args.bbox,
                 args.zooms,
@@ -151,7 +151,7 @@ def chosen_worlds(cache: TileCache, name: str) -> list[bytes]:
     return chosen
 
 
-def _agreed(question: str) -> bool:
+def _confirmed(question: str) -> bool:
     if not sys.stdin.isatty():
         raise CacheError(
             "removing tiles needs an answer and there is no terminal to ask, expected --yes"

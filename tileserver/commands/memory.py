@@ -14,6 +14,7 @@ from generator.cascade.circumstances import SHIPPED
 from generator.grid.errors import BankError
 from generator.imagery.options import Options
 from generator.rasters import Reading
+from generator.rasters.notice import NOTICE
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
 
@@ -70,7 +71,7 @@ def show(args: argparse.Namespace) -> int:
     if args.output is not None and loaded is not None:
         assert isinstance(loaded.network, LayoutDecoder)
         canvas = showing.sheet(bank, loaded.network, BaseMap.open(settings.base, settings.tone))
-        save(canvas, Path(args.output))
+        save(canvas, Path(args.output), NOTICE)
         say(f"Wrote {args.output}")
     return 0
 

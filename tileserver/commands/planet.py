@@ -10,6 +10,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
+from generator.atomicfile import atomic_replace
 from generator.base import tone
 from generator.grid.errors import ImageError
 from generator.planets.planet import Pixels, Planet
@@ -40,14 +41,10 @@ def planet(args: argparse.Namespace) -> int:
 
 def _write(picture: Pixels, path: Path, suffix: str) -> None:
     """Replace a picture in one step. Raises ImageError."""
-    part = path.with_name(path.name + ".part")
+    format = "PNG" if suffix == ".png" else "JPEG"
+    options = OPTIONS[suffix] | notice.save_options(format)
     try:
-        with part.open("wb") as file:
-            format = "PNG" if suffix == ".png" else "JPEG"
-            options = OPTIONS[suffix] | notice.save_options(format)
-            Image.fromarray(picture).save(file, format, **options)
-        part.replace(path)
+        with atomic_replace(path) as part:
+            Image.fromarray(picture).save(part, format, **options)
     except OSError as error:
         raise ImageError(f"{path} cannot be written ({error.strerror or error})") from error
-    finally:
-        part.unlink(missing_ok=True)

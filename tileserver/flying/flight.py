@@ -10,7 +10,7 @@ import numpy as np
 
 from generator.grid.tile import MAX_ZOOM, TILE_SIZE
 from tileserver.errors import FlightError
-from tileserver.flying.altitude import Climb, eased
+from tileserver.flying.altitude import AltitudeProfile, eased
 from tileserver.flying.route import Point
 from tileserver.flying.track import EARTH_RADIUS, MAP_LATITUDE, Floats, Track
 from tileserver.flying.view import Camera, Size, layers
@@ -39,7 +39,7 @@ _HEADROOM = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FlightPlan:
     """What was asked for. Raises FlightError for what cannot be.
 
     points: the path. altitudes: metres, evenly spread over the film. size: of a frame in pixels.
@@ -73,14 +73,14 @@ class Flight:
     round a pole. lowered: whether the camera is lower somewhere than asked for.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: FlightPlan) -> None:
         self.plan = plan
-        climb = Climb(plan.altitudes)
+        profile = AltitudeProfile(plan.altitudes)
         legs = Track(plan.points, [0.0] * len(plan.points))
-        track = Track(plan.points, _turns(plan, climb, legs))
+        track = Track(plan.points, _turns(plan, profile, legs))
         lengths, columns, rows = track.table()
         self.metres = EARTH_RADIUS * float(lengths[-1])
-        self.seconds = self._duration(climb)
+        self.seconds = self._duration(profile)
         self.frames = max(2, round(self.seconds * plan.fps))
         if self.frames > MOST_FRAMES:
             raise FlightError(
@@ -89,22 +89,22 @@ class Flight:
             )
         ramp = min(RAMP_SECONDS / self.seconds, 1 / 3)
         moments = eased(np.arange(self.frames) / (self.frames - 1), ramp)
-        place = climb.share(moments) * lengths[-1]
+        place = profile.share(moments) * lengths[-1]
         x, y = np.interp(place, lengths, columns), np.interp(place, lengths, rows)
         self.polar = track.polar
-        self._cameras, self.lowered = _fitted(plan.size, x, y, climb.altitude(moments))
+        self._cameras, self.lowered = _fitted(plan.size, x, y, profile.altitude(moments))
         levels = np.log2(self._cameras[:, 2] / TILE_SIZE)
         self._zoom: int | None = None
         if levels.max() - levels.min() < LEVEL_OCTAVES:
             self._zoom = min(max(math.ceil(levels.max() + _HEADROOM), 0), MAX_ZOOM)
 
-    def _duration(self, climb: Climb) -> float:
+    def _duration(self, profile: AltitudeProfile) -> float:
         """Return the seconds of the film: as asked for, or what speed and altitudes need."""
         if self.plan.seconds is not None:
             return self.plan.seconds
-        moving = self.metres / (climb.mean * self.plan.speed)
+        moving = self.metres / (profile.mean * self.plan.speed)
         pace = OCTAVES_PER_SECOND * self.plan.speed / SPEED
-        seconds = max(moving, climb.octaves / pace) + RAMP_SECONDS
+        seconds = max(moving, profile.octaves / pace) + RAMP_SECONDS
         if seconds > MOST_SECONDS:
             raise FlightError(
                 f"the flight takes {seconds / 3600:,.1f} hours at this speed, expected at most "
@@ -145,9 +145,9 @@ class Flight:
         return map(self.camera, range(self.frames))
 
 
-def _turns(plan: Plan, climb: Climb, legs: Track) -> list[float]:
+def _turns(plan: FlightPlan, profile: AltitudeProfile, legs: Track) -> list[float]:
     """Return how far before each point its turn may begin: half a frame's width of ground."""
-    heights = climb.altitude_after(legs.marks / legs.length)
+    heights = profile.altitude_after(legs.marks / legs.length)
     return [float(height) / 2 / EARTH_RADIUS for height in heights]
 
 

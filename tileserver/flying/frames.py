@@ -22,7 +22,7 @@ _KEPT_TILES = 1024
 """Tiles kept from frame to frame: 192 MiB."""
 
 
-class Painter:
+class FrameRenderer:
     """Draws the frames of a flight. read: returns a tile's pixels, uint8 [256, 256, 3]."""
 
     def __init__(self, flight: Flight, read: Callable[[Tile], Pixels]) -> None:
@@ -65,7 +65,7 @@ class Painter:
         return self._kept[tile]
 
 
-class FlownShape:
+class FlightShape:
     """The tiles that a flight sees, as a shape to cut a region from.
 
     zooms: those that are seen. bbox: round the whole flight, west > east across the dateline.
@@ -98,7 +98,7 @@ class FlownShape:
 
 def region(flight: Flight) -> Region:
     """Return all tiles that a flight is drawn from."""
-    shape = FlownShape(flight)
+    shape = FlightShape(flight)
     return Region(shape, shape.zooms)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from tileserver.cache.tilecache import TileCache
 from tileserver.logs import fields
-from tileserver.processes.process import Start, report_failure
-from tileserver.processes.yielding import making_room, yield_processor
+from tileserver.processes.cpupriority import lower_priority, separate_processors
+from tileserver.processes.process import ProcessContext, report_failure
 from tileserver.rendering.engine.engine import RenderEngine
 from tileserver.rendering.engine.server import RenderServer
 from tileserver.rendering.metrics import Metrics
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("elsewhere")
 
 
-def run(start: Start, load: Callable[[Settings], Renderer], listener: socket.socket) -> None:
+def run(
+    start: ProcessContext, load: Callable[[Settings], Renderer], listener: socket.socket
+) -> None:
     """Load the renderer and make tiles until the supervisor says stop; tells it how that went."""
 
     def started(stop: Callable[[], object]) -> None:
@@ -36,13 +38,13 @@ def run(start: Start, load: Callable[[Settings], Renderer], listener: socket.soc
     start.enter()
     with report_failure(start):
         renderer = _load(start.settings, load)
-        yield_processor(start.settings.nice)  # only now: a start takes no longer than need be
+        lower_priority(start.settings.nice)  # only now: a start takes no longer than need be
         cache = TileCache.open(start.settings.cache, start.settings.cache_limit)
         with contextlib.closing(cache):
             metrics = Metrics(start.rows, start.row)
             engine = RenderEngine.open(start.settings, metrics, cache, renderer)
             try:
-                with making_room(metrics):
+                with separate_processors(metrics):
                     asyncio.run(RenderServer(engine).serve(listener, started))
             finally:
                 engine.close()

@@ -10,16 +10,16 @@ from collections.abc import Iterator
 import uvicorn
 
 from tileserver.cache.tilecache import TileCache
-from tileserver.processes.office import SOCKET
-from tileserver.processes.process import GRACE_SECONDS, Start, report_failure
+from tileserver.processes.process import GRACE_SECONDS, ProcessContext, report_failure
+from tileserver.processes.runtimedir import SOCKET
 from tileserver.rendering.client.renderclient import RenderClient
 from tileserver.rendering.client.service import TileService
 from tileserver.rendering.metrics import Metrics
 from tileserver.rendering.models import Models
-from tileserver.serving.app import create_app, front
+from tileserver.serving.app import create_app, protocol_context
 
 
-def run(start: Start, listener: socket.socket) -> None:
+def run(start: ProcessContext, listener: socket.socket) -> None:
     """Serve until the supervisor says stop; tells it how the start went."""
     start.enter()
     with report_failure(start):
@@ -30,7 +30,7 @@ def run(start: Start, listener: socket.socket) -> None:
             service = TileService(settings, Metrics(start.rows, start.row), cache, client)
             config = uvicorn.Config(
                 create_app(service),
-                http=front(service).protocol(),
+                http=protocol_context(service).protocol(),
                 ws="none",
                 lifespan="on",
                 access_log=False,
@@ -46,7 +46,7 @@ def run(start: Start, listener: socket.socket) -> None:
 class DrainingServer(uvicorn.Server):
     """A server that tells when it serves and, once told to stop, turns away what takes long."""
 
-    def __init__(self, config: uvicorn.Config, service: TileService, start: Start) -> None:
+    def __init__(self, config: uvicorn.Config, service: TileService, start: ProcessContext) -> None:
         super().__init__(config)
         self.service = service
         self.start = start

@@ -16,7 +16,7 @@ _EXPECTED = "expected a Polygon, a MultiPolygon, or Features of these"
 
 
 class Taker(Protocol):
-    """Who takes what a file holds: `tileserver.regions.polygonfile.Findings`."""
+    """Who takes what a file holds: `tileserver.regions.polygonfile.PolygonCollector`."""
 
     name: str
 

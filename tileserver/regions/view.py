@@ -18,7 +18,7 @@ _EXACT = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class MapView:
     """A rectangle of pixels of a zoom, drawn as a picture of width x height pixels.
 
     left, top: its corner in the zoom's pixels; beyond the map's edges at the sides the map begins
@@ -37,7 +37,7 @@ class View:
     @classmethod
     def centred(
         cls, place: tuple[float, float], zoom: float, size: tuple[int, int], scale: int = 1
-    ) -> View:
+    ) -> MapView:
         """Return the view about a longitude and latitude that has a zoom's scale.
 
         zoom: 0 to MAX_ZOOM, also between two. size: width and height; scale: 2 for twice the
@@ -51,7 +51,7 @@ class View:
         return cls._about(centre, zoom, _sides(size, scale), scale)
 
     @classmethod
-    def fitted(cls, box: Box, size: tuple[int, int], scale: int = 1) -> View:
+    def fitted(cls, box: Box, size: tuple[int, int], scale: int = 1) -> MapView:
         """Return the view that shows all of a box, as large as it fits, in the middle.
 
         A box smaller than the picture at MAX_ZOOM is shown at that zoom. box: west > east crosses
@@ -77,7 +77,7 @@ class View:
     @classmethod
     def _about(
         cls, centre: tuple[float, float], zoom: float, sides: tuple[int, int], scale: int
-    ) -> View:
+    ) -> MapView:
         """Return the view about a place in shares of the map, in pixels of the nearest finer zoom.
 
         zoom: of the picture at scale 1; below 0 where a box is larger than the picture.

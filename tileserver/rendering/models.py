@@ -7,14 +7,11 @@ and stored tiles are served before the model is loaded.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from generator.atomicfile import atomic_replace
 from generator.cascade.circumstances import circumstances
 from tileserver.settings import Settings
 
@@ -96,18 +93,10 @@ class Models:
     def _write(self, known: dict[str, Any]) -> None:
         """Replace the file in one step, so that nobody reads half of it."""
         try:
-            file, name = tempfile.mkstemp(dir=self.path.parent, prefix=FILE)
+            with atomic_replace(self.path) as part:
+                part.write_text(json.dumps(known, indent=1), encoding="ascii")
         except OSError as error:
             log.debug("the model cannot be written down: %s", error)
-            return
-        try:
-            with open(file, "w", encoding="ascii") as stream:
-                json.dump(known, stream, indent=1)
-            os.replace(name, self.path)
-        except OSError as error:
-            log.debug("the model cannot be written down: %s", error)
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
 
 
 def load_renderer(settings: Settings) -> Cascade:

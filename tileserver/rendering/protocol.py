@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from generator.grid.tile import Tile
 from tileserver import errors
-from tileserver.cache.tilecache import Entry
+from tileserver.cache.tilecache import CachedTile
 from tileserver.errors import GenerationError, LaterError, ServerError
 from tileserver.rendering.request import Priority, RequestOptions
 
@@ -83,16 +83,16 @@ def read_request(head: dict[str, Any]) -> tuple[int, Tile, RequestOptions]:
     return head["seed"], Tile(*head["tile"]), options
 
 
-def tile_answer(number: int, entry: Entry) -> Message:
+def tile_answer(number: int, entry: CachedTile) -> Message:
     """Return the answer that carries a tile."""
     head = {"is": "tile", "id": number, "digest": entry.digest.hex(), "modified": entry.modified}
     return Message(head, entry.payload)
 
 
-def read_tile(message: Message) -> Entry:
+def read_tile(message: Message) -> CachedTile:
     """Return the tile in an answer."""
     head = message.head
-    return Entry(message.body, bytes.fromhex(head["digest"]), head["modified"])
+    return CachedTile(message.body, bytes.fromhex(head["digest"]), head["modified"])
 
 
 def error_answer(number: int, error: BaseException) -> Message:

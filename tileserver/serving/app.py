@@ -16,11 +16,10 @@ from generator.grid.errors import GeneratorError
 from tileserver.errors import Problem, ServerError, problem, problem_for
 from tileserver.rendering.client.service import TileService
 from tileserver.serving.access import Access
-from tileserver.serving.accesslog import AccessLog
-from tileserver.serving.edge import Edge
 from tileserver.serving.endpoints import routes
 from tileserver.serving.http import METHODS
-from tileserver.serving.protocol import Front
+from tileserver.serving.middleware import AccessLogMiddleware, AnswerMiddleware
+from tileserver.serving.protocol import ProtocolContext
 from tileserver.serving.tiles import TileEndpoint
 
 
@@ -35,9 +34,9 @@ def create_app(service: TileService) -> Starlette:
         finally:
             await asyncio.to_thread(service.close)
 
-    middleware = [Middleware(Edge, metrics=service.metrics)]
+    middleware = [Middleware(AnswerMiddleware, metrics=service.metrics)]
     if service.settings.access_log:
-        middleware.insert(0, Middleware(AccessLog, access=Access(service.settings)))
+        middleware.insert(0, Middleware(AccessLogMiddleware, access=Access(service.settings)))
     app = Starlette(
         routes=routes(service),
         middleware=middleware,
@@ -53,13 +52,13 @@ def create_app(service: TileService) -> Starlette:
     return app
 
 
-def front(service: TileService) -> Front:
+def protocol_context(service: TileService) -> ProtocolContext:
     """Return what the connections of a server share: stored tiles are answered by the protocol.
 
     With an access log every request goes through the application, which is where it is written.
     """
     hot_response = None if service.settings.access_log else TileEndpoint(service).hot_response
-    return Front(hot_response, service.metrics.answered)
+    return ProtocolContext(hot_response, service.metrics.answered)
 
 
 def _http_problem(request: Request, error: Exception) -> Response:

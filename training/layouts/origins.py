@@ -17,7 +17,7 @@ from generator.memory.building.tonematch import BaseColours, matched
 from generator.memory.descriptor import SIZE, Picture
 from generator.memory.stages import CHOSEN_AT, STEP, WINDOW
 from generator.nets.unet import SCALE
-from training.pyramid import Image, Pyramid
+from training.imagery.pyramid import Image, Pyramid
 
 _SAME = 5e-4
 """Degrees within which two centres are of one picture."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.atomicfile import atomic_replace
 from generator.grid.errors import BankError
 from generator.imagery.sources import Decoded
 from generator.memory.bank import Scene
@@ -97,15 +97,11 @@ class Work:
             return None
 
     def _keep(self, name: str, arrays: Mapping[str, Array]) -> None:
-        part = self.folder / f"{name}.{os.getpid()}.part"
         try:
-            with part.open("wb") as file:
+            with atomic_replace(self.folder / name) as part, part.open("wb") as file:
                 np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub has a flag there
-            os.replace(part, self.folder / name)
         except OSError as error:
             raise BankError(f"cannot keep the build's parts in {self.folder}: {error}") from error
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def source_key(offer: Offer, options: BuildOptions) -> str:

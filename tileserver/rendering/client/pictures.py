@@ -13,7 +13,7 @@ from PIL import Image
 from generator.grid.tile import TILE_SIZE, Tile
 from tileserver.encode import compress, decode_png
 from tileserver.errors import UnavailableError
-from tileserver.regions.view import View
+from tileserver.regions.view import MapView
 from tileserver.rendering.request import RequestOptions
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Pictures:
         self._waiting = 0
         self._closed = False
 
-    async def render(self, seed: int, view: View, format: str, options: RequestOptions) -> bytes:
+    async def render(self, seed: int, view: MapView, format: str, options: RequestOptions) -> bytes:
         """Return a view as a picture; the tiles that it lacks are made first.
 
         What was made is kept when the picture as a whole takes longer than a request is held, so
@@ -69,7 +69,7 @@ class Pictures:
         self._drawers.shutdown(cancel_futures=True)
 
 
-def draw(view: View, pngs: Mapping[Tile, bytes], format: str) -> bytes:
+def draw(view: MapView, pngs: Mapping[Tile, bytes], format: str) -> bytes:
     """Return a view as a picture: black above and below the map.
 
     pngs: each tile of the view. format: png, webp or jpeg. Raises ValueError if one is damaged.

@@ -12,7 +12,7 @@ from typing import Any
 
 from generator.grid.tile import Tile
 from generator.grid.world import fingerprint
-from tileserver.cache.tilecache import Entry
+from tileserver.cache.tilecache import CachedTile
 from tileserver.errors import UnavailableError
 from tileserver.rendering import protocol
 from tileserver.rendering.models import Model
@@ -41,7 +41,7 @@ class PendingRequest:
     """A request that is not answered. attempts: generator processes that ended meanwhile."""
 
     message: Message
-    answer: asyncio.Future[Entry]
+    answer: asyncio.Future[CachedTile]
     attempts: int = 0
 
 
@@ -81,7 +81,7 @@ class RenderClient:
         """Wait until the generator process is there."""
         await self._greeted.wait()
 
-    async def render(self, seed: int, tile: Tile, options: RequestOptions) -> Entry:
+    async def render(self, seed: int, tile: Tile, options: RequestOptions) -> CachedTile:
         """Have a tile made and return it; cancelling takes the request back.
 
         Raises ServerError: what the generator process answers, or that it ended too often.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from generator.grid.tile import BASE_ZOOM, Tile
-from tileserver.cache.tilecache import CacheError, Entry, TileCache
+from tileserver.cache.tilecache import CachedTile, CacheError, TileCache
 from tileserver.errors import UnavailableError, UnmadeError
 from tileserver.rendering.client.pictures import Pictures
 from tileserver.rendering.client.renderclient import RenderClient
@@ -66,13 +66,13 @@ class TileService:
         except TimeoutError:
             raise UnavailableError(LOADING) from None
 
-    def lookup(self, seed: int, tile: Tile) -> Entry | None:
+    def lookup(self, seed: int, tile: Tile) -> CachedTile | None:
         """Return a stored tile in microseconds, or None. Raises UnavailableError until known."""
         entry = self.cache.entry(self.world(seed), tile)
         (self.metrics.misses if entry is None else self.metrics.hits)[tile.z].inc()
         return entry
 
-    async def render(self, seed: int, tile: Tile, options: RequestOptions) -> Entry:
+    async def render(self, seed: int, tile: Tile, options: RequestOptions) -> CachedTile:
         """Have a tile made, once for all who want it, and return it.
 
         Cancelling gives up this wait only. Raises UnavailableError when the queue is full or the
@@ -99,7 +99,7 @@ class TileService:
         So they need not fit the queue. When one cannot be had, the others are given up; what is
         made is kept. Raises as `render` does.
         """
-        world, entries = b"", dict[Tile, Entry | None]()
+        world, entries = b"", dict[Tile, CachedTile | None]()
         while world != self.world(seed):  # another model came meanwhile: so did other tiles
             world = self.world(seed)
             entries = {tile: self.lookup(seed, tile) for tile in tiles}
@@ -111,7 +111,7 @@ class TileService:
 
     async def _render_all(
         self, seed: int, tiles: Sequence[Tile], options: RequestOptions
-    ) -> list[Entry]:
+    ) -> list[CachedTile]:
         rendering = [asyncio.ensure_future(self.render(seed, tile, options)) for tile in tiles]
         try:
             return await asyncio.gather(*rendering)

@@ -1,6 +1,6 @@
 """The render engine: requests for tiles become blocks, computed one by one in one thread.
 
-The engine owns a `Scheduler`, which says what is made next and for whom, and a `TileStore`, which
+The engine owns a `Scheduler`, which says what is made next and for whom, and a `ResultStore`, which
 has the finished tiles. A block that another process has claimed is deferred; meanwhile others are
 made.
 """
@@ -17,12 +17,12 @@ from functools import partial
 from generator.cascade.renderer import PixelCache, Pixels, Renderer
 from generator.grid.block import Block
 from generator.grid.tile import Tile
-from tileserver.cache.tilecache import Entry, TileCache
+from tileserver.cache.tilecache import CachedTile, TileCache
 from tileserver.encode import check
 from tileserver.errors import GenerationError, LaterError, UnavailableError
 from tileserver.rendering.engine.policy import Admission
+from tileserver.rendering.engine.results import ResultStore
 from tileserver.rendering.engine.scheduler import Answer, Job, Key, Scheduler, State, explained
-from tileserver.rendering.engine.store import TileStore
 from tileserver.rendering.metrics import Metrics
 from tileserver.rendering.request import RequestOptions, stopping
 from tileserver.settings import Settings
@@ -60,7 +60,7 @@ class RenderEngine:
     def __init__(
         self,
         renderer: Renderer,
-        store: TileStore,
+        store: ResultStore,
         metrics: Metrics,
         max_queue: int = 256,
         budget: int | None = None,
@@ -84,7 +84,7 @@ class RenderEngine:
 
         Raises CacheError.
         """
-        store = TileStore(cache, metrics, renderer)
+        store = ResultStore(cache, metrics, renderer)
         return cls(renderer, store, metrics, settings.max_queue, settings.budget)
 
     def __len__(self) -> int:
@@ -279,7 +279,7 @@ class RenderEngine:
 
     # The store's thread calls these two for a block that it was given.
 
-    def _answer(self, job: Job, tile: Tile, entry: Entry) -> None:
+    def _answer(self, job: Job, tile: Tile, entry: CachedTile) -> None:
         """Answer those who wait for a tile whose bytes exist."""
         with self._changed:
             answers = self._scheduler.take_answers(job, tile)
@@ -317,7 +317,7 @@ def fail(answers: Iterable[Answer], error: Exception) -> None:
             answer.set_exception(error)
 
 
-def succeed(answers: Iterable[Answer], entry: Entry) -> None:
+def succeed(answers: Iterable[Answer], entry: CachedTile) -> None:
     """Answer all with a tile."""
     for answer in answers:
         if answer.set_running_or_notify_cancel():

@@ -21,7 +21,7 @@ from generator.cascade.renderer import Pixels, Renderer, missing_inputs
 from generator.grid.block import Block
 from generator.grid.tile import Tile
 from tileserver.cache.claims import Claim
-from tileserver.cache.tilecache import Entry
+from tileserver.cache.tilecache import CachedTile
 from tileserver.errors import GenerationError
 from tileserver.rendering.engine.policy import Admission, Viewports
 from tileserver.rendering.metrics import PRIORITIES, Metrics
@@ -29,7 +29,7 @@ from tileserver.rendering.request import Priority, RequestOptions
 
 Key = tuple[int, Tile]
 BlockKey = tuple[int, Block]
-Answer: TypeAlias = "Future[Entry]"
+Answer: TypeAlias = "Future[CachedTile]"
 
 Rank = tuple[int, int, int]
 """Smaller goes first: (0 if it has waited for long else 1 + priority, minus the view's number,

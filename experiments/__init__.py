@@ -1,0 +1,1 @@
+"""Experiments that back figures and tables of the documents; no part of the package."""

@@ -1,0 +1,246 @@
+"""How blocks meet (the paper's Table II), and whether noise repeats.
+
+Four neighbouring blocks are made round a corner in several ways (see `experiments.stitching`),
+from the same parents at the same places. The mean absolute step between the pixels on both sides
+of a border is compared with steps inside the blocks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import generator
+from experiments import repetition
+from experiments.command import Experiment
+from experiments.scenery import KINDS, Scene, draw
+from experiments.seamfigures import draw_joins, draw_repetition
+from experiments.stitching import EXACT, METHODS, Joiner, centre
+from generator import stopping
+from generator.cascade.cascade import Cascade, Pixels
+from generator.grid.tile import STAGE_ZOOMS
+from training.errors import TrainingError
+from training.measure.report import Results, markdown
+from training.progress import track
+
+PARTS = ("seams", "repetition")
+_TITLES = {"seams": "Seams (Table II)", "repetition": "Noise repetition"}
+_BLOCKS = 4
+"""Blocks that meet at a corner."""
+_PHASE = 8
+"""Pixels after which the network's grid is in the same phase: borders lie at multiples of it."""
+_NEAR, _FAR = 32, 96
+"""Steps between these distances from the border, in pixels, count as a block's interior."""
+_PAPER = (
+    ("paper's, independent", "24.45", "24.87", "24.67"),
+    ("paper's, overlap only", "17.66", "18.09", "17.88"),
+)
+"""Table II of the paper (arXiv 2405.13570), whose third row was lost in the text at hand."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class SeamRow:
+    """One method's steps in grey levels per pixel: horizontal, vertical, and their mean.
+
+    zoom: the stage, 0 for all of them. border: across the border; interior: inside the blocks, at
+    the same phase of the network's grid; anywhere: inside, at all phases. ratio: border over
+    interior. The last figures are standard errors over the places.
+    """
+
+    method: str
+    zoom: int
+    blocks: int
+    border: tuple[float, float, float]
+    interior: tuple[float, float, float]
+    anywhere: tuple[float, float, float]
+    ratio: tuple[float, float, float]
+    border_error: tuple[float, float, float]
+    ratio_error: tuple[float, float, float]
+
+
+def steps(picture: Pixels) -> Floats:
+    """Mean absolute steps of a picture with its corner of blocks in the middle.
+
+    picture: uint8 [256, 256, 3]. Returns [2, 3]: between horizontal and vertical neighbours, each
+    across the border, inside the blocks at the border's phase, and inside at all phases.
+    """
+    values = picture.astype(np.float32)
+    middle = picture.shape[0] // 2
+    distance = np.arange(1, picture.shape[0]) - middle
+    inside = (abs(distance) >= _NEAR) & (abs(distance) <= _FAR)
+    alike = inside & (distance % _PHASE == 0)
+    found = []
+    for axis in (1, 0):
+        step = np.abs(np.diff(values, axis=axis)).mean((1 - axis, 2))
+        found.append([step[distance == 0].mean(), step[alike].mean(), step[inside].mean()])
+    return np.array(found, np.float64)
+
+
+def way_down(joiner: Joiner, scene: Scene) -> Iterator[tuple[Scene, Pixels]]:
+    """Follow a scene through all stages: each parent, and its four children side by side."""
+    for _ in STAGE_ZOOMS:
+        made = joiner.children(scene)
+        yield scene, made
+        scene = scene.below(made)
+
+
+def measure(joiner: Joiner, scenes: list[Scene]) -> Floats:
+    """Steps by every method at every zoom of each scene: [places, zooms, methods, 2, 3]."""
+    found = np.empty((len(scenes), len(STAGE_ZOOMS), len(METHODS), 2, 3))
+    for place, start in enumerate(track(scenes, "seams: places")):
+        for stage, (scene, made) in enumerate(way_down(joiner, start)):
+            for number, method in enumerate(METHODS):
+                picture = centre(made) if method == EXACT else joiner.join(method, scene)
+                found[place, stage, number] = steps(picture)
+    return found
+
+
+def summarise(found: Floats) -> list[SeamRow]:
+    """Means over the places, for all zooms together and for each: found as `measure` returns."""
+    rows = []
+    for stage, zoom in enumerate((0, *STAGE_ZOOMS)):
+        part = found if zoom == 0 else found[:, stage - 1 : stage]
+        for number, method in enumerate(METHODS):
+            by_place = part[:, :, number].mean(1)
+            # Third entry: the mean of both directions.
+            by_place = np.concatenate([by_place, by_place.mean(1, keepdims=True)], 1)
+            border, interior, anywhere = (_three(by_place[..., k].mean(0)) for k in range(3))
+            ratio, error = _ratio(by_place[..., 0], by_place[..., 1])
+            border_error = by_place[..., 0].std(0, ddof=1) / np.sqrt(len(by_place))
+            blocks = _BLOCKS * part.shape[0] * part.shape[1]
+            rows.append(
+                SeamRow(method, zoom, blocks, border, interior, anywhere, _three(ratio),
+                        _three(border_error), _three(error))
+            )  # fmt: skip
+    return rows
+
+
+def _ratio(above: Floats, below: Floats) -> tuple[Floats, Floats]:
+    """Ratio of the means over the places, and its standard error by the jackknife."""
+    count = len(above)
+    left_out = (above.sum(0) - above) / (below.sum(0) - below)
+    spread: Floats = left_out.std(0) * np.sqrt(count - 1)
+    ratio: Floats = above.mean(0) / below.mean(0)
+    return ratio, spread
+
+
+def _three(values: Floats) -> tuple[float, float, float]:
+    first, second, third = values.tolist()
+    return first, second, third
+
+
+def table(rows: list[SeamRow]) -> str:
+    """Return the table of all zooms together, with the paper's figures, and the one by zoom."""
+    whole = [row for row in rows if row.zoom == 0]
+    headers = ["windows", "horizontal", "vertical", "average", "interior", "border / interior"]
+    lines = [
+        [
+            row.method,
+            *(f"{b:.2f} ± {e:.2f}" for b, e in zip(row.border, row.border_error, strict=True)),
+            f"{row.interior[2]:.2f}",
+            f"{row.ratio[2]:.3f} ± {row.ratio_error[2]:.3f}",
+        ]
+        for row in whole
+    ]
+    lines += [[*row, "–", "–"] for row in _PAPER]
+    title = f"Step across block borders in grey levels per pixel, {whole[0].blocks} blocks:"
+    zooms = sorted({row.zoom for row in rows} - {0})
+    found = {(row.method, row.zoom): row for row in rows}
+    by_zoom = [
+        [method, *(f"{(r := found[method, z]).ratio[2]:.2f} ± {r.ratio_error[2]:.2f}"
+                   for z in zooms)]
+        for method in METHODS
+    ]  # fmt: skip
+    second = markdown(["border / interior", *(f"z{zoom}" for zoom in zooms)], by_zoom)
+    return f"{title}\n\n{markdown(headers, lines)}\n\n{second}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
+    parser.add_argument("--base", type=Path, help="equirectangular image [Blue Marble]")
+    parser.add_argument("--steps", type=int, help="DDIM steps [the weights' own]")
+    parser.add_argument("--seed", type=int, default=0, help="of places, noise and world [0]")
+    parser.add_argument(
+        "--blocks",
+        type=_count,
+        default=750,
+        help="blocks for the seams, rounded up to whole places of 20 [750]",
+    )
+    parser.add_argument(
+        "--places",
+        type=_count,
+        default=8,
+        help="places of sea, and of desert, for the repetition [8]",
+    )
+    parser.add_argument("--only", choices=PARTS, help="one of the two parts [both]")
+    parser.add_argument("--threads", type=int, help="threads of the network [all cores]")
+    parser.add_argument("--json", type=Path, help="all numbers; parts it holds are not repeated")
+    parser.add_argument("--figures", type=Path, metavar="FOLDER", help="write figures here")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure what is asked for and print the tables; returns the exit status."""
+    if not 0 <= args.seed < 1 << 64:
+        raise TrainingError(f"--seed is {args.seed}, expected 0 to 2**64 - 1")
+    cascade: Cascade = generator.load(args.base, args.weights, args.steps, args.threads)
+    joiner = Joiner(cascade, args.seed)
+    names = ("seed", "blocks", "places")
+    settings = {name: getattr(args, name) for name in names} | {
+        "weights": cascade.checkpoint.digest,
+        "base": cascade.basemap.digest,
+        "memory": cascade.memory.digest if cascade.memory else None,
+        "steps": cascade.sampler.steps,
+    }
+    results = Results(settings, args.json)
+    print(f"weights {settings['weights'][:16]}, {settings['steps']} step(s), seed {args.seed}")
+    for name in PARTS if args.only is None else (args.only,):
+        if name not in results.parts:
+            if name == "seams":
+                results.add(name, *_seams(joiner, args.blocks))
+            else:
+                curves = repetition.measure(cascade, args.places, args.seed)
+                results.add(name, curves, repetition.table(curves))
+        print(f"\n### {_TITLES[name]}\n\n{results.parts[name]['table']}", flush=True)
+        if args.figures is not None:
+            if name == "seams":
+                path = draw_joins(joiner, args.figures)
+            else:
+                path = draw_repetition(results.parts[name]["numbers"], args.figures)
+            print(f"\nwrote {path}")
+    return 0
+
+
+def _seams(joiner: Joiner, blocks: int) -> tuple[list[SeamRow], str]:
+    places = max(2, -(-blocks // (_BLOCKS * len(STAGE_ZOOMS))))
+    rows = summarise(measure(joiner, draw(joiner.cascade.basemap, KINDS, places, joiner.seed)))
+    return rows, table(rows)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 2")
+    return int(text)
+
+
+EXPERIMENT = Experiment(
+    "seams",
+    "Measure how blocks meet (the paper's Table II), and whether noise repeats.",
+    (
+        "--figures docs/evaluation",
+        "--only seams --blocks 200 --json runs/seams.json",
+    ),
+    add_arguments,
+    run,
+)
+
+if __name__ == "__main__":
+    sys.exit(stopping.command(EXPERIMENT.main))

@@ -1,0 +1,1 @@
+"""Prepared imagery: pictures decoded once into shards, with their coarser levels."""

@@ -1,0 +1,1 @@
+"""Measures of quality and cost, their tables and their figures."""

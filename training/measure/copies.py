@@ -1,0 +1,235 @@
+"""`python -m training copies`: does a place come back from its entry, more than from another place?
+
+Windows of a bank's scenes are found in the imagery. Each entry is drawn under the parent of another
+place that fits it, at full strength, and compared with its own window; so is the nearest real
+window of another place. An entry that is no nearer than that copies nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from generator.cascade import checkpoint
+from generator.memory.bank import Bank, Codes, Scene
+from generator.memory.building.options import NOMINAL
+from generator.memory.building.resample import reduced
+from generator.memory.stages import CHOSEN_AT, STEP, WINDOW, finer
+from generator.nets.decoder import LayoutDecoder, padded
+from generator.nets.encoder import Encoder
+from generator.nets.unet import SCALE
+from training.errors import TrainingError
+from training.imagery.pyramid import Image, Pyramid
+from training.layouts.origins import Origin, Origins, elsewhere
+from training.measure.copydistance import REGION, SIDE, CopyDistance
+from training.progress import track
+from training.run.entries import parts
+from training.run.layoutstep import draw
+from training.samples.entrybank import described
+
+ZOOMS = (13, 15)
+LOST = 150.0
+"""Mean squared gap of descriptors above which a scene's origin counts as not found."""
+
+_EDGE = 8
+"""Parent pixels round a window that are drawn and not looked at."""
+_SIDE = SIDE // SCALE + 2 * _EDGE
+_AROUND = max(REGION, SCALE * _SIDE)
+_LATITUDE = 31
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """A real window of SIDE pixels and _EDGE parent pixels round it, uint8, and its image."""
+
+    child: Pixels
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Copy distances of one entry's window, each whole and by tiles.
+
+    entry: the bank's; untrained: codes that the encoder gives to the window itself, drawn under the
+    same parent; other: the nearest real window of another place.
+    """
+
+    entry: tuple[float, float]
+    untrained: tuple[float, float]
+    other: tuple[float, float]
+
+
+class Comparer:
+    """Draws entries of one stage and compares them with the windows that they came from."""
+
+    def __init__(
+        self, network: LayoutDecoder, encoder: Encoder, zoom: int, origins: Origins
+    ) -> None:
+        self.decoder, self.encoder, self.zoom, self.origins = (
+            padded(network),
+            encoder,
+            zoom,
+            origins,
+        )
+
+    def pool(self, count: int, random: np.random.Generator) -> None:
+        """Gather real windows; raises TrainingError where the imagery has none."""
+        images = self.origins.serving(self.zoom)
+        found: list[Real] = []
+        for number in random.permutation(len(images)):
+            image = images[number]
+            for child in self.origins.windows(image, self.zoom, SCALE * _SIDE, random):
+                found.append(Real(child, image))
+            if len(found) >= count:
+                break
+        if len(found) < 2:
+            raise TrainingError(f"no imagery has windows of zoom {self.zoom} to compare with")
+        edge = SCALE * _EDGE
+        self.real = found
+        self.distance = CopyDistance(np.stack([r.child[edge:-edge, edge:-edge] for r in found]))
+        self.described = [described(reduced(r.child, SCALE), finer(self.zoom)) for r in found]
+
+    def compare(self, scene: Scene, origin: Origin, random: np.random.Generator) -> Compared | None:
+        """Compare a random window of a scene; None where it lies too near its image's edge."""
+        codes, scale = scene.codes[self.zoom], finer(self.zoom)
+        i, j = random.permutation(np.argwhere(scene.valid))[0]
+        y, x = (
+            int(np.clip(scale * (STEP * at + WINDOW // 2) - _SIDE // 2, 0, max(0, side - _SIDE)))
+            for at, side in zip((i, j), codes.shape, strict=False)
+        )
+        own = self._own(origin, SCALE * y, SCALE * x)
+        if own is None:
+            return None
+        others = [elsewhere(origin.image, real.image) for real in self.real]
+        if not any(others):
+            return None
+        near = self.distance(self.distance.real[others], _middle(own, REGION))
+        parent = self._parent(scene, (int(i), int(j)), others)
+        child = _middle(own, SCALE * _SIDE)
+        fresh = self.encoder.codes(_tensor(child), _tensor(reduced(child, SCALE)))
+        laid = torch.cat([_laid(codes, y, x), fresh.float()])
+        whole, tiles = self.distance(
+            self.distance.maps(self._drawn(laid, parent)), _middle(own, REGION)
+        )
+        pairs = [(float(a), float(b)) for a, b in zip(whole, tiles, strict=True)]
+        return Compared(pairs[0], pairs[1], (float(near[0].min()), float(near[1].min())))
+
+    def _own(self, origin: Origin, y: int, x: int) -> Pixels | None:
+        """Return what surrounds a scene's window in its image; None where that is cut off."""
+        child = self.origins.view(origin.image, CHOSEN_AT[self.zoom]).child
+        child = child[:, ::-1] if origin.mirrored else child
+        middle = SCALE * _SIDE // 2
+        top, left = (at + middle - _AROUND // 2 for at in (origin.y + y, origin.x + x))
+        if min(top, left) < 0 or top + _AROUND > len(child) or left + _AROUND > child.shape[1]:
+            return None
+        return child[top : top + _AROUND, left : left + _AROUND]
+
+    def _parent(self, scene: Scene, place: tuple[int, int], others: Sequence[bool]) -> Pixels:
+        """Return the parent of another place that is most like a place of a scene."""
+        wanted = scene.descriptors[place].astype(np.float32)
+        gaps = [
+            float(((descriptor - wanted)[:_LATITUDE] ** 2).sum()) if other else np.inf
+            for (descriptor, _), other in zip(self.described, others, strict=True)
+        ]
+        return reduced(self.real[int(np.argmin(gaps))].child, SCALE)
+
+    def _drawn(self, codes: Tensor, parent: Pixels) -> Pixels:
+        """Draw codes [n, D, w, w] under one parent at full strength: uint8 [n, SIDE, SIDE, 3]."""
+        count = len(codes)
+        gsd = torch.full((count,), NOMINAL[CHOSEN_AT[self.zoom]])
+        with torch.inference_mode():
+            under = _tensor(parent).expand(count, -1, -1, -1)
+            images = draw(self.decoder, codes, under, gsd, [1.0] * count)
+        pixels = ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        edge = SCALE * _EDGE
+        return np.asarray(pixels.permute(0, 2, 3, 1)[:, edge:-edge, edge:-edge].numpy())
+
+
+def _middle(picture: Pixels, side: int) -> Pixels:
+    first = (len(picture) - side) // 2
+    return picture[first : first + side, first : first + side]
+
+
+def _tensor(pixels: Pixels) -> Tensor:
+    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None].float() / 127.5 - 1
+
+
+def _laid(codes: Codes, y: int, x: int) -> Tensor:
+    """Return a window of a scene's codes, float32 [1, D, w, w], 0 outside the scene."""
+    out = np.zeros((_SIDE, _SIDE, codes.shape[2]), np.float32)
+    part = codes[y : y + _SIDE, x : x + _SIDE]
+    out[: part.shape[0], : part.shape[1]] = part
+    return torch.from_numpy(out.transpose(2, 0, 1).copy())[None]
+
+
+def measure(
+    comparer: Comparer, bank: Bank, count: int, random: np.random.Generator
+) -> tuple[list[Compared], int]:
+    """Compare windows of up to `count` scenes; returns them, and how many scenes were not found."""
+    zoom = comparer.zoom
+    scenes = [s for s in bank.scenes if zoom in s.codes and s.valid.any()]
+    rows: list[Compared] = []
+    lost = 0
+    for number in track(random.permutation(len(scenes)), f"zoom {zoom}: scenes"):
+        scene = scenes[number]
+        origin = comparer.origins.find(scene)
+        if origin is None or origin.gap > LOST:
+            lost += 1
+        elif (row := comparer.compare(scene, origin, random)) is not None:
+            rows.append(row)
+        if len(rows) == count:
+            break
+    return rows, lost
+
+
+def report(zoom: int, rows: Sequence[Compared], lost: int) -> str:
+    """Return lines: of entries as they are and of untrained ones, shares and medians."""
+    if not rows:
+        return f"zoom {zoom}: no scene was found in the imagery ({lost} looked for)"
+    lines = [f"zoom {zoom}: {len(rows)} windows, {lost} scenes not found"]
+    for what, at in (("whole", 0), ("tiles", 1)):
+        other = np.array([row.other[at] for row in rows])
+        for name in ("entry", "untrained"):
+            own = np.array([getattr(row, name)[at] for row in rows])
+            lines.append(
+                f"  {what}  {name:<9}  {100 * (own >= other).mean():3.0f} % no nearer than another "
+                f"place; median {np.median(own):.3f}, of the other place {np.median(other):.3f}"
+            )
+    return "\n".join(lines)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command can be given."""
+    add = parser.add_argument
+    add("--weights", type=Path, required=True, help="safetensors with a bank")
+    add("--data", type=Path, required=True, help="folder made by prepare, with the bank's imagery")
+    add("--count", type=int, default=40, help="windows of each zoom [40]")
+    add("--pool", type=int, default=240, help="real windows of each zoom to compare with [240]")
+    add("--zooms", type=int, nargs="+", default=list(ZOOMS), choices=sorted(CHOSEN_AT))
+    add("--seed", type=int, default=0)
+    add("--threads", type=int, help="threads of the networks [all cores]")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print; returns the exit status."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    loaded = checkpoint.load(args.weights)
+    decoder, bank = parts(loaded)
+    assert loaded.encoder is not None
+    origins = Origins(Pyramid(args.data))
+    for zoom in args.zooms:
+        random = np.random.default_rng([args.seed, zoom])
+        comparer = Comparer(decoder, loaded.encoder, zoom, origins)
+        comparer.pool(args.pool, random)
+        print(report(zoom, *measure(comparer, bank, args.count, random)), flush=True)
+    return 0

@@ -1,0 +1,198 @@
+"""`python -m training evaluate`: every measurement of quality, as tables, numbers and figures."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import generator
+from generator.cascade.cascade import Cascade
+from training.errors import TrainingError
+from training.imagery.pyramid import Pyramid
+from training.measure.classifier import Trial, Windows, two_sample_accuracy
+from training.measure.features import Lite2
+from training.measure.figures import draw_chains, draw_stages
+from training.measure.realparents import draw_pairs, restricted, windows_of
+from training.measure.report import (
+    Accuracy,
+    Results,
+    chains_table,
+    classifier_table,
+    stages_table,
+)
+from training.measure.rollouts import measure_chains
+from training.measure.stages import measure_stages
+from training.progress import track
+from training.samples.windows import BANDS, Samples
+
+PARTS = ("stages", "classifier", "chains")
+_TITLES = {
+    "stages": "Single stages from real parents",
+    "classifier": "Classifier two-sample test (0.5 = indistinguishable)",
+    "chains": "Whole chains",
+}
+_SEEDS = 3
+_CLASSIFIER_STEPS = 150
+_QUICK = {"count": 12, "places": 10, "real": 48}
+_FULL = {"count": 96, "places": 50, "real": 192}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("--data", type=Path, required=True, help="folder made by prepare")
+    parser.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
+    parser.add_argument("--base", type=Path, help="base map of the chains [Blue Marble]")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=PARTS,
+        metavar="PART",
+        help=f"parts to run, of {', '.join(PARTS)} [all]",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="stages and chains from few windows, to compare checkpoints",
+    )
+    parser.add_argument("--split", default="test", choices=("train", "val", "test"))
+    parser.add_argument(
+        "--sources",
+        nargs="+",
+        metavar="NAME",
+        help="only these sources of the imagery, as for a figure whose licences must fit [all]",
+    )
+    parser.add_argument("--count", type=several, help="windows per stage [96, quick 12]")
+    parser.add_argument("--places", type=several, help="places of the chains [50, quick 10]")
+    parser.add_argument(
+        "--clean",
+        action="store_true",
+        help="stages from undegraded parents instead of randomly degraded ones",
+    )
+    parser.add_argument("--steps", type=int, help="DDIM steps [the weights' own]")
+    parser.add_argument("--seed", type=int, default=0, help="of windows, noise and world [0]")
+    parser.add_argument("--json", type=Path, help="all numbers; parts it holds are not repeated")
+    parser.add_argument("--figures", type=Path, metavar="FOLDER", help="write figures here")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure the parts asked for and print their tables; returns the exit status."""
+    return Evaluation(args).run()
+
+
+class Evaluation:
+    """One evaluation: what is measured, with what, and what has been found so far."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        counts = {
+            name: getattr(args, name, None) or value
+            for name, value in (_QUICK if args.quick else _FULL).items()
+        }
+        self.count, self.places, self.real = (counts[n] for n in ("count", "places", "real"))
+        self.pyramid = _restricted(Pyramid(args.data), args.sources)
+        self.cascade: Cascade = generator.load(args.base, args.weights, args.steps)
+        self.results = Results(self._settings(counts), args.json)
+
+    def run(self) -> int:
+        """Run the parts in their order."""
+        wanted = self.args.only or (PARTS[::2] if self.args.quick else PARTS)
+        actions: dict[str, Callable[[], tuple[Any, str]]] = {
+            "stages": self._stages,
+            "classifier": self._classifier,
+            "chains": self._chains,
+        }
+        settings = self.results.settings
+        print(
+            f"{settings['split']} places, {settings['steps']} step(s), "
+            f"weights {settings['weights'][:16]}, seed {settings['seed']}"
+        )
+        for name in (part for part in PARTS if part in wanted):
+            if name not in self.results.parts:
+                self.results.add(name, *actions[name]())
+            print(f"\n### {_TITLES[name]}\n\n{self.results.parts[name]['table']}", flush=True)
+        return 0
+
+    def _settings(self, counts: dict[str, int]) -> dict[str, Any]:
+        args, cascade = self.args, self.cascade
+        return {
+            **counts,
+            "split": args.split,
+            "seed": args.seed,
+            "clean": args.clean,
+            "sources": sorted(args.sources) if args.sources else None,
+            "steps": cascade.sampler.steps,
+            "weights": cascade.checkpoint.digest,
+            "memory": cascade.memory.digest if cascade.memory else None,
+            "base": cascade.basemap.digest,
+            "data": self.pyramid.digest,
+        }
+
+    def _samples(self, split: str) -> Samples:
+        return windows_of(self.pyramid, split, self.args.seed)
+
+    def _stages(self) -> tuple[Any, str]:
+        samples = self._samples(self.args.split)
+        rows, shown = measure_stages(
+            self.cascade.stage_at, samples, self.count, Lite2(self.cascade.device),
+            self.args.clean,
+            memory=self.cascade.memory,
+        )  # fmt: skip
+        if self.args.figures:
+            draw_stages(shown, self.args.figures)
+        return rows, stages_table(rows)
+
+    def _classifier(self) -> tuple[Any, str]:
+        known, held_out = self._samples("train"), self._samples(self.args.split)
+        rows = []
+        for band, description in enumerate(BANDS):
+            if not (known.choices[band][0] and held_out.choices[band][0]):
+                continue
+            stage = self.cascade.stage_at(description.zoom)
+            learnt, judged = (
+                draw_pairs(
+                    stage, samples, band, range(n), self.args.clean, memory=self.cascade.memory
+                )
+                for samples, n in ((known, 2 * self.count), (held_out, self.count))
+            )
+            accuracies: dict[str, list[float]] = {"made": [], "bicubic": []}
+            tests = [("made", seed) for seed in range(_SEEDS)] + [("bicubic", 0)]
+            for kind, seed in track(tests, f"zoom {description.zoom}: classifiers"):
+                first, second = (
+                    Windows(pairs.truth, getattr(pairs, kind)) for pairs in (learnt, judged)
+                )
+                accuracies[kind].append(
+                    two_sample_accuracy(
+                        first, second, Trial(seed, _CLASSIFIER_STEPS), self.cascade.device
+                    )
+                )
+            rows.append(Accuracy(description.zoom, accuracies["made"], accuracies["bicubic"]))
+        if not rows:
+            raise TrainingError(f"no stage has imagery of both train and {self.args.split} places")
+        return rows, classifier_table(rows)
+
+    def _chains(self) -> tuple[Any, str]:
+        chains = measure_chains(self.cascade, self.pyramid, self.places, self.real, self.args.seed)
+        if self.args.figures:
+            draw_chains(chains, self.args.figures)
+        return chains, chains_table(chains)
+
+
+def _restricted(pyramid: Pyramid, sources: list[str] | None) -> Pyramid:
+    if not sources:
+        return pyramid
+    known = {image.source for image in pyramid.images}
+    unknown = sorted(set(sources) - known)
+    if unknown:
+        raise TrainingError(
+            f"there is no source {unknown[0]!r}; the imagery has {', '.join(sorted(known))}"
+        )
+    return restricted(pyramid, lambda image: image.source in sources)
+
+
+def several(text: str) -> int:
+    """Read a number of at least four windows, for argparse."""
+    if not text.isdecimal() or int(text) < 4:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 4")
+    return int(text)

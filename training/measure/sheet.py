@@ -1,0 +1,120 @@
+"""Contact sheets: places down, zooms across, straight from the cascade."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mercantile
+import numpy as np
+from PIL import Image, ImageDraw
+from rich.progress import track
+
+from generator.cascade.cascade import Cascade, Pixels
+from generator.grid.tile import TILE_SIZE, Tile
+from training.measure.figures import save_small
+
+ZOOMS = (5, 7, 9, 11, 13, 15)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A named point, degrees."""
+
+    name: str
+    lat: float
+    lon: float
+
+
+PLACES = (
+    Place("city: Tokyo", 35.69, 139.70),
+    Place("coast: Brittany", 48.60, -3.90),
+    Place("desert: Sahara", 24.50, 9.00),
+    Place("forest: Amazon", -5.30, -64.40),
+    Place("mountains: Alps", 46.20, 8.30),
+    Place("ice: Greenland", 72.30, -52.50),
+    Place("farmland: Iowa", 42.00, -93.60),
+    Place("delta: Nile", 31.05, 31.20),
+    Place("islands: Aegean", 37.05, 25.20),
+    Place("steppe: Kazakhstan", 49.50, 68.00),
+    Place("reef: Queensland", -19.00, 147.80),
+    Place("sea: Pacific", 5.00, -150.00),
+)
+_LABEL = 18
+
+
+def read_place(text: str) -> Place:
+    """Read 'name=latitude,longitude'; raises ValueError for anything else."""
+    name, _, where = text.rpartition("=")
+    lat, lon = map(float, where.split(","))
+    if not (abs(lat) <= 85 and abs(lon) <= 180):
+        raise ValueError(text)
+    return Place(name, lat, lon)
+
+
+def sheet(
+    cascade: Cascade,
+    seed: int,
+    path: Path,
+    places: tuple[Place, ...] = PLACES,
+    size: int = 256,
+    *,
+    zooms: tuple[int, ...] = ZOOMS,
+    limit: int | None = None,
+) -> None:
+    """Write one row per place, one tile per zoom, cut to `size` pixels (256 = whole).
+
+    limit: bytes that the picture, then WebP, may have.
+    """
+    canvas = Image.new("RGB", (len(zooms) * size, len(places) * (size + _LABEL)), "white")
+    draw = ImageDraw.Draw(canvas)
+    for row, place in enumerate(track(places, description="places")):
+        top = row * (size + _LABEL)
+        store: dict[Tile, Pixels] = {}
+        for column, zoom in enumerate(zooms):
+            pixels = centred(cascade, seed, place, zoom, store)
+            edge = (TILE_SIZE - size) // 2
+            cut = pixels[edge : edge + size, edge : edge + size]
+            canvas.paste(Image.fromarray(cut), (column * size, top + _LABEL))
+            draw.text((column * size + 4, top + 3), f"z{zoom}", fill="#666")
+        draw.text((30, top + 3), place.name, fill="black")
+    if limit is not None:
+        save_small(np.asarray(canvas), path, limit)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    canvas.save(path, quality=88)
+
+
+def centred(
+    cascade: Cascade, seed: int, place: Place, zoom: int, store: dict[Tile, Pixels]
+) -> Pixels:
+    """Return 256 x 256 pixels round a place at one zoom, cut from up to four tiles.
+
+    store: tiles that are made already; those made here are added.
+    """
+    x, y = _pixel(place, zoom)
+    left, top = x - TILE_SIZE // 2, y - TILE_SIZE // 2
+    tiles = 2**zoom
+    first_x, first_y = left // TILE_SIZE, top // TILE_SIZE
+    block = np.vstack(
+        [
+            np.hstack(
+                [
+                    cascade.render(seed, Tile(zoom, (first_x + i) % tiles, first_y + j), store)
+                    for i in (0, 1)
+                ]
+            )
+            for j in (0, 1)
+        ]
+    )
+    y0, x0 = top - first_y * TILE_SIZE, left - first_x * TILE_SIZE
+    return block[y0 : y0 + TILE_SIZE, x0 : x0 + TILE_SIZE]
+
+
+def _pixel(place: Place, zoom: int) -> tuple[int, int]:
+    west, north = mercantile.xy(place.lon, place.lat)
+    circumference = 2 * np.pi * 6378137.0
+    size = TILE_SIZE * 2**zoom
+    x = (west / circumference + 0.5) * size
+    y = (0.5 - north / circumference) * size
+    return int(x), int(y)

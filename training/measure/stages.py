@@ -1,0 +1,122 @@
+"""Single stages from real parents on held-out places: one row of figures per zoom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.cascade.windows import StageAt
+from generator.memory.field import Memory
+from training.errors import TrainingError
+from training.measure.features import PER_WINDOW, Lite2, kernel_distance
+from training.measure.metrics import (
+    absolute_error,
+    colour_spectrum,
+    contrast,
+    decibels,
+    octave_errors,
+    sliced_wasserstein,
+    spectrum,
+)
+from training.measure.realparents import Pairs, draw_pairs, draw_real
+from training.samples.windows import BANDS, Samples
+
+Images = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one set of windows scores against the truth.
+
+    sw: sliced Wasserstein of 7x7 Laplacian patches; spectrum: mean |dB| over the octaves that the
+    parent lacks; octaves: signed dB of each; colours: the same of differences of colour;
+    contrast: share of the truth's; kid: kernel distance x 1000 of EfficientNet-Lite2 features, None
+    where it is not measured.
+    """
+
+    sw: float
+    spectrum: float
+    octaves: tuple[float, float]
+    colours: tuple[float, float]
+    contrast: float
+    kid: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """One stage: generated children, bicubic interpolation, and a second draw of real windows."""
+
+    zoom: int
+    count: int
+    contrast: float
+    made: Figures
+    bicubic: Figures
+    real: Figures
+
+
+class Judge:
+    """Compares sets of windows with real ones, uint8 [N, 256, 256, 3]; the truth is seen once.
+
+    features: None leaves the kernel distance out.
+    """
+
+    def __init__(self, truth: Images, features: Lite2 | None) -> None:
+        self.truth, self.features = truth, features
+        self.contrast = contrast(truth)
+        self._spectrum, self._colours = spectrum(truth), colour_spectrum(truth)
+        self._seen = None if features is None else features.features(truth)
+
+    def __call__(self, images: Images) -> Figures:
+        """Return the figures of `images`, as many as the truth."""
+        difference = decibels(spectrum(images), self._spectrum)
+        kid = None
+        if self.features is not None and self._seen is not None:
+            kid = kernel_distance(self.features.features(images), self._seen, PER_WINDOW)
+        return Figures(
+            sw=sliced_wasserstein(images, self.truth),
+            spectrum=absolute_error(difference),
+            octaves=octave_errors(difference),
+            colours=octave_errors(decibels(colour_spectrum(images), self._colours)),
+            contrast=contrast(images) / self.contrast,
+            kid=kid,
+        )
+
+
+def measure_stages(
+    stage_at: StageAt,
+    samples: Samples,
+    count: int,
+    features: Lite2 | None,
+    clean: bool = False,
+    *,
+    memory: Memory | None = None,
+) -> tuple[list[StageRow], dict[int, Pairs]]:
+    """Measure every band that has imagery; returns the rows and a few windows of each to show.
+
+    The yardstick `real` is a second draw of as many real windows from the same places. memory: of
+    stages that draw layouts.
+    """
+    rows: list[StageRow] = []
+    shown: dict[int, Pairs] = {}
+    for band, (images, _) in enumerate(samples.choices):
+        if not images:
+            continue
+        zoom = BANDS[band].zoom
+        try:
+            pairs = draw_pairs(stage_at(zoom), samples, band, range(count), clean, memory=memory)
+            again = draw_real(samples, band, range(count, 2 * count))
+        except TrainingError as error:
+            print(f"zoom {zoom} is left out: {error}")
+            continue
+        judge = Judge(pairs.truth, features)
+        made, bicubic, real = (judge(images) for images in (pairs.made, pairs.bicubic, again))
+        rows.append(StageRow(zoom, count, judge.contrast, made, bicubic, real))
+        few = slice(0, None, max(1, count // 4))
+        shown[zoom] = Pairs(
+            pairs.parents[few], pairs.truth[few], pairs.bicubic[few], pairs.made[few]
+        )
+    if not rows:
+        raise TrainingError("the data hold no image of this split at any stage's resolution")
+    return rows, shown
