@@ -1,12 +1,15 @@
 """A render engine with a fake renderer, a store in memory and a gate, for tests."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
-from tests.fakes import FakeRenderer, Pixels
+from tests.fakes import FakeRenderer
 from tests.waiting import wait_until
 from tileserver.cache.claims import Claim, Claims
 from tileserver.cache.tilecache import CachedTile

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import FakeRenderer
+from tests.fakes import FakeRenderer, FakeTerminal
 from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
 from tileserver.commands import confirmation
@@ -26,11 +26,6 @@ def renderer(renderer: FakeRenderer, monkeypatch: pytest.MonkeyPatch) -> FakeRen
     monkeypatch.setattr(confirmation, "UNASKED_TILES", 5)
     monkeypatch.setattr(confirmation, "ASK_SECONDS", 0.0)
     return renderer
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 def stored(tmp_path: Path) -> int:
@@ -69,7 +64,7 @@ def test_on_a_terminal_the_user_is_asked(
     answer: str,
     status: int,
 ) -> None:
-    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    monkeypatch.setattr("sys.stdin", FakeTerminal(answer))
     assert main(command) == status
     error = capsys.readouterr().err
     assert re.search(TAKES + r"\. Begin\? \[y/N\] ", error)

@@ -1,5 +1,7 @@
 """The engine: one job per tile, the same bytes for all who ask, and everybody gets an answer."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -9,9 +11,10 @@ import numpy as np
 import pytest
 
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tests.engines import DEEP, Setup, expected, needs
-from tests.fakes import FakeRenderer, Pixels, draw
+from tests.fakes import FakeRenderer, draw
 from tests.waiting import TIMEOUT, wait_until
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import CachedTile, TileCache

@@ -304,10 +304,10 @@ def test_a_file_that_changes_before_it_is_named_is_not_kept(
 def test_a_disk_that_is_full_is_one_sentence(
     source: TileSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path) -> None:
+    def full(file: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "_flush", full)
+    monkeypatch.setattr("os.fsync", full)
     region = Region(ALPS, [5])
     with pytest.raises(ExportError, match=r"a.mbtiles cannot be written: No space left"):
         write(source, region, tmp_path / "a.mbtiles", about(region))

@@ -85,7 +85,10 @@ def test_being_told_to_stop_keeps_what_was_made(
     assert "film.webp was not written. The same command goes on from here." in error
     assert len(list(Path(".film.webp.frames/frames").iterdir())) == 5
     monkeypatch.setattr(filming.FrameFolder, "put", put)
+    assert main(["fly", PATH, "-o", "other.webp", *FEW, "--dry-run"]) == 0
+    assert ".film.webp.frames holds 0 MB of frames of an unfinished film" in capsys.readouterr().err
     assert main(["fly", PATH, "-o", "film.webp", *FEW]) == 0
+    assert "unfinished" not in capsys.readouterr().err
     assert Path("film.webp").read_bytes() == Path("whole.webp").read_bytes()
     assert sorted(os.listdir()) == ["film.webp", "whole.webp"]
 

@@ -20,7 +20,7 @@ from tileserver.flying import encoders
 from tileserver.flying.encoders import FilmMetadata
 from tileserver.flying.film import Film, FilmTarget, seed_tiles
 from tileserver.flying.flight import Flight, FlightPlan
-from tileserver.flying.framefolder import FrameFolder, key_of
+from tileserver.flying.framefolder import FrameFolder, key_of, unfinished
 from tileserver.flying.frames import FrameRenderer, region
 from tileserver.flying.route import read_route
 from tileserver.rendering.batch import BatchRenderer
@@ -167,7 +167,10 @@ def test_one_program_at_a_time_makes_a_film(tmp_path: Path) -> None:
     work = FrameFolder(tmp_path / "film.mp4", "a")
     with pytest.raises(FlightError, match=r"film.mp4 is being made by another program"):
         FrameFolder(tmp_path / "film.mp4", "a")
+    assert unfinished(tmp_path / "film.mp4") == unfinished(tmp_path / "other.mp4") == []
     work.close()
+    assert unfinished(tmp_path / "film.mp4") == []
+    assert unfinished(tmp_path / "other.mp4") == [(work.folder, 1)]
     FrameFolder(tmp_path / "film.mp4", "a").close()
 
 

@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tests.fakes import draw
 from tileserver.flying.flight import Flight, FlightPlan
-from tileserver.flying.frames import FrameRenderer, Pixels, region
+from tileserver.flying.frames import FrameRenderer, region
 from tileserver.flying.route import read_route
 from tileserver.flying.view import window
 
@@ -59,7 +60,7 @@ def test_a_camera_right_above_tiles_shows_their_average() -> None:
     painted = FrameRenderer(flight, tiles.__getitem__).frame(0)
     view = window(flight.camera(0), zoom, (96, 54))
     assert painted.shape == (54, 96, 3)
-    assert abs(painted.mean() - np.mean([tiles[t] for _, _, t in view.tiles()])) < 8
+    assert abs(painted.mean() - np.mean([tiles[t] for _, _, t in view.cells()])) < 8
 
 
 def test_frames_need_exactly_the_tiles_that_the_region_names() -> None:

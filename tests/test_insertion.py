@@ -1,6 +1,5 @@
 """Storing within the limit: it goes on for ever, stops with a sentence, and never overshoots."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,6 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheFullError
 
 LIMIT = 8 << 20
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Iterator[TileCache]:
-    opened = TileCache.open(tmp_path / "cache", LIMIT)
-    yield opened
-    opened.close()
 
 
 def stored(cache: TileCache, tiles: list[Tile]) -> list[Tile]:

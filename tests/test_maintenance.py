@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,13 +15,6 @@ from tileserver.cache import maintenance as module
 from tileserver.cache.eviction import START
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Iterator[TileCache]:
-    opened = TileCache.open(tmp_path / "cache", 8 << 20)
-    yield opened
-    opened.close()
 
 
 def eventually(condition: Callable[[], bool]) -> bool:

@@ -24,7 +24,7 @@ from tileserver.rendering.request import RequestOptions
 
 def drawn(view: MapView, format: str = "png") -> NDArray[np.uint8]:
     """Return a view of a patterned world, uint8 [height, width, 3]."""
-    pngs = {tile: encode_png(pattern(7, tile)) for tile in view.tiles()}
+    pngs = {tile: encode_png(pattern(7, tile)) for tile in view.window.tiles()}
     with Image.open(io.BytesIO(draw(view, pngs, format))) as picture:
         assert picture.format == format.upper()
         said = picture.text.get("Disclaimer") if format == "png" else picture.getexif()[0x010E]  # type: ignore[attr-defined]
@@ -68,7 +68,7 @@ def test_lossy_pictures_look_alike(format: str) -> None:
 
 def test_a_picture_of_many_tiles_needs_no_room_for_all_of_them(tmp_path: Path) -> None:
     view = MapView.centred((7, 46), 5, (2048, 1024))
-    assert len(view.tiles()) == 45
+    assert len(view.window.tiles()) == 45
 
     async def check() -> None:
         async with site(tmp_path, max_queue=16) as here:

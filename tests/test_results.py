@@ -1,5 +1,7 @@
 """The store: bytes are announced once, batches are committed, and a failing disk is survived."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
-from tests.fakes import Pixels, draw
+from tests.fakes import draw
 from tests.waiting import wait_until
 from tileserver.cache.tilecache import CachedTile, CacheError, TileCache
 from tileserver.rendering.engine import results as module

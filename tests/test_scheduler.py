@@ -1,5 +1,7 @@
 """The scheduler: inputs first, newest view first, everybody in turn, nothing for nobody."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future

@@ -20,8 +20,8 @@ def test_a_whole_zoom_is_shown_in_the_tiles_own_pixels() -> None:
     middle = ((bounds.west + bounds.east) / 2, 46.9)
     view = MapView.centred(middle, 9, (256, 256))
     assert (view.zoom, view.step, view.left) == (9, 1, tile.x * 256)
-    assert {t.x for t in view.tiles()} == {tile.x}
-    assert {t.y for t in view.tiles()} >= {tile.y}
+    assert {t.x for t in view.window.tiles()} == {tile.x}
+    assert {t.y for t in view.window.tiles()} >= {tile.y}
 
 
 @given(LONGITUDES, LATITUDES, st.floats(0, MAX_ZOOM), SIZES)
@@ -65,21 +65,21 @@ def test_a_box_fits_with_two_of_its_edges_on_the_pictures(
     if view.zoom < MAX_ZOOM or view.step > 1:
         assert min(gaps) < 1e-3
     assert view.left + width / 2 == pytest.approx((left + right) / 2 * side, abs=0.51)
-    assert len(view.columns) * len(view.rows) <= 18 * 18
+    assert len(view.window.columns) * len(view.window.rows) <= 18 * 18
 
 
 def test_a_view_goes_on_across_the_dateline() -> None:
     centred = MapView.centred((180, 0), 3, (512, 512))
-    assert centred.tiles() == tuple(Tile(3, x, y) for y in (3, 4) for x in (7, 0))
+    assert centred.window.tiles() == tuple(Tile(3, x, y) for y in (3, 4) for x in (7, 0))
     fitted = MapView.fitted((135, -40.979898, -135, 40.979898), (512, 512))
-    assert fitted.tiles() == centred.tiles()
+    assert fitted.window.tiles() == centred.window.tiles()
 
 
 def test_a_world_narrower_than_the_picture_is_there_again_and_nothing_is_above_it() -> None:
     view = MapView.centred((0, 0), 0, (600, 400))
-    assert view.tiles() == (Tile(0, 0, 0),)
-    assert len(view.columns) == 3
-    assert [view.tile(0, row) for row in view.rows] == [None, Tile(0, 0, 0), None]
+    assert view.window.tiles() == (Tile(0, 0, 0),)
+    assert (len(view.window.columns), len(view.window.rows)) == (3, 3)
+    assert list(view.window.cells()) == [(column, 1, Tile(0, 0, 0)) for column in range(3)]
     assert MapView.fitted((-180, -90, 180, 90), (1, 1)).step == pytest.approx(256)
 
 

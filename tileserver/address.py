@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from generator.grid.tile import MAX_ZOOM, Tile
 from tileserver.encoding import DOUBLE, EXTENSIONS, Encoding
-from tileserver.errors import BadRequestError
+from tileserver.errors import BadRequestError, shortened
 from tileserver.settings import MAX_SEED
 
 VERSION_DIGITS = 12
@@ -79,7 +79,7 @@ def parse_address(
     double = row.endswith(DOUBLE)
     encoding = Encoding.of(extension, 2 if double else 1)
     if encoding is None:
-        given = f"the extension .{_shown(extension)}" if extension else "no extension"
+        given = f"the extension .{shortened(extension, 40)}" if extension else "no extension"
         known = ", ".join("." + name for name in EXTENSIONS)
         raise BadRequestError(
             f"the address has {given}, expected /z/x/y.png or /seed/z/x/y.png, or one of {known}"
@@ -94,7 +94,7 @@ def parse_address(
 def parse_seed(text: str) -> int:
     """Read the seed in a path. Raises BadRequestError."""
     if not _SEED.fullmatch(text) or int(text) > MAX_SEED:
-        raise BadRequestError(f"the seed is '{_shown(text)}', expected 0 to {MAX_SEED}")
+        raise BadRequestError(f"the seed is '{shortened(text, 40)}', expected 0 to {MAX_SEED}")
     return int(text)
 
 
@@ -106,14 +106,10 @@ def _version(query: bytes) -> bytes:
 def _parse_whole(name: str, text: str) -> int:
     if not _WHOLE.fullmatch(text):
         raise BadRequestError(
-            f"the {name} of the tile is '{_shown(text)}', expected a whole number "
+            f"the {name} of the tile is '{shortened(text, 40)}', expected a whole number "
             "of at most 18 digits"
         )
     return int(text)
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _encodings() -> dict[tuple[bytes, bytes | None], Encoding]:

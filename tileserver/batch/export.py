@@ -15,7 +15,6 @@ from itertools import chain
 from pathlib import Path
 
 from generator.atomicfile import atomic_replace
-from generator.grid.errors import GeneratorError
 from generator.grid.tile import Tile
 from generator.rasters import find_rasterio
 from tileserver.batch.archive import Archive, ArchiveMetadata, Checksum
@@ -24,11 +23,11 @@ from tileserver.batch.geotiff import GeotiffFile
 from tileserver.batch.mbtilesfile import MbtilesFile
 from tileserver.batch.pmtilesfile import PmtilesFile
 from tileserver.batch.progress import Report, silent
-from tileserver.batch.seed import CacheInventory
+from tileserver.batch.seed import CacheInventory, failing_as
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import decode_png, encode
 from tileserver.encoding import Encoding
-from tileserver.errors import CacheError, ExportError
+from tileserver.errors import ExportError
 from tileserver.regions.region import Region
 from tileserver.regions.tileid import tile_of
 from tileserver.rendering.batch import BatchRenderer
@@ -86,15 +85,8 @@ class TileSource:
         payload = self.cache.get(self.world, tile)
         if payload is not None or self.maker is None:
             return payload
-        try:
+        with failing_as(ExportError, tile):
             self.maker.make(tile)
-        except (CacheError, GeneratorError):
-            raise
-        except Exception as error:  # whatever the network ran into
-            raise ExportError(
-                f"tile {tile} could not be made ({type(error).__name__}: {error}); what was made "
-                "is stored, the same command goes on from there"
-            ) from error
         return self.cache.get(self.world, tile)
 
 

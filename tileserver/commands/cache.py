@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
 
 from tileserver.batch.progress import progress
 from tileserver.cache import compaction
@@ -67,14 +66,9 @@ def _settings(args: argparse.Namespace) -> Settings:
     return settings
 
 
-@contextlib.contextmanager
-def _opened(args: argparse.Namespace) -> Iterator[TileCache]:
+def _opened(args: argparse.Namespace) -> contextlib.closing[TileCache]:
     settings = _settings(args)
-    cache = TileCache.open(settings.cache, settings.cache_limit)
-    try:
-        yield cache
-    finally:
-        cache.close()
+    return contextlib.closing(TileCache.open(settings.cache, settings.cache_limit))
 
 
 def _verify(cache: TileCache, mend: bool) -> int:

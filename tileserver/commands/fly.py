@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from tileserver.flying.altitude import parse_altitudes
 from tileserver.flying.encoders import FilmMetadata
 from tileserver.flying.film import Film, FilmTarget, frame_bytes, seed_tiles
 from tileserver.flying.flight import Flight, FlightPlan
+from tileserver.flying.framefolder import unfinished
 from tileserver.flying.frames import FrameRenderer, region
 from tileserver.flying.route import read_route
 from tileserver.regions.region import Region
@@ -34,7 +36,7 @@ def fly(args: argparse.Namespace) -> int:
     if not args.dry_run:
         target.check_room(flight)
     seen = region(flight)
-    for note in flight.notes():
+    for note in (*flight.notes(), *leftover_notes(target.path)):
         say(note)
     with commands.open_to_make(settings) as (cache, claims):
         maker = BatchRenderer(commands.load_for_cache(settings), settings.seed, cache, claims)
@@ -46,6 +48,15 @@ def fly(args: argparse.Namespace) -> int:
         if not confirmed(job, args.yes):
             return 2
         return _make(maker, flight, seen, target, settings)
+
+
+def leftover_notes(path: Path) -> Iterator[str]:
+    """Yield a sentence for each folder of frames beside a film whose own film was not finished."""
+    for folder, size in unfinished(path):
+        yield (
+            f"Note: {folder} holds {size / 1e6:,.0f} MB of frames of an unfinished film; the "
+            "command that began it goes on with them, or the folder may be removed"
+        )
 
 
 def read_flight_plan(args: argparse.Namespace) -> FlightPlan:

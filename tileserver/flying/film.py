@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generator.atomicfile import atomic_replace
-from generator.grid.errors import GeneratorError
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.batch import seed as seeding
 from tileserver.batch.progress import Report
-from tileserver.errors import CacheError, FlightError
+from tileserver.errors import FlightError
 from tileserver.flying.encoders import Encode, FilmMetadata, encoder
 from tileserver.flying.flight import Flight
 from tileserver.flying.framefolder import FRAME_BYTES, FrameFolder, key_of
-from tileserver.flying.frames import FrameRenderer, Pixels
+from tileserver.flying.frames import FrameRenderer
 from tileserver.regions.region import Region
 from tileserver.rendering.batch import BatchRenderer
 
@@ -147,15 +147,8 @@ def reader(maker: BatchRenderer) -> Callable[[Tile], Pixels]:
     """Return what reads tiles of a maker's world, and makes those that are gone."""
 
     def read(tile: Tile) -> Pixels:
-        try:
+        with seeding.failing_as(FlightError, tile):
             maker.make(tile)
             return maker.pixels(tile)
-        except (CacheError, GeneratorError):
-            raise
-        except Exception as error:  # whatever the network ran into
-            raise FlightError(
-                f"tile {tile} could not be made ({type(error).__name__}: {error}); what was made "
-                "is kept, the same command goes on from there"
-            ) from error
 
     return read

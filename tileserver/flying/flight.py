@@ -9,14 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from generator.grid.tile import MAX_ZOOM, TILE_SIZE
+from tileserver.documents.grid import EARTH_RADIUS, EDGE
 from tileserver.errors import FlightError
 from tileserver.flying.altitude import AltitudeProfile, eased
 from tileserver.flying.route import Point
-from tileserver.flying.track import EARTH_RADIUS, MAP_LATITUDE, Floats, Track
+from tileserver.flying.track import MAP_LATITUDE, Floats, Track
 from tileserver.flying.view import Camera, Size, layers
-
-EQUATOR = 2 * math.pi * EARTH_RADIUS
-"""Metres round the Earth."""
 
 SPEED = 0.25
 """Frame widths that the picture moves in a second, where nothing else is asked for."""
@@ -158,7 +156,7 @@ def _fitted(size: Size, x: Floats, y: Floats, altitudes: Floats) -> tuple[Floats
     """
     height = size[1]
     level = 1 / np.cosh(2 * math.pi * (0.5 - y))  # the cosine of the latitude
-    wanted = EQUATOR * level * max(size) / altitudes
+    wanted = 2 * EDGE * level * max(size) / altitudes
     scale = np.maximum(wanted, height)
     lowered = bool((wanted < height).any())
     half = height / scale / 2

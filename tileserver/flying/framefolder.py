@@ -18,13 +18,17 @@ import numpy as np
 from PIL import Image
 
 from generator.atomicfile import atomic_replace
+from generator.grid.pixels import Pixels
 from generator.rasters.notice import save_options
 from tileserver.errors import FlightError
 from tileserver.flying.flight import FlightPlan
-from tileserver.flying.frames import Pixels
 
 FRAME_BYTES = 2.2
 """Bytes of a frame for each of its pixels, about."""
+
+ENDING = ".frames"
+NOTE = "film"
+"""Ending of the folder's name, and the file in it that says which film its frames are of."""
 
 _VERSION = 1
 """Of the frames: raised when the same plan and world give others."""
@@ -38,7 +42,7 @@ class FrameFolder:
     """
 
     def __init__(self, target: Path, key: str) -> None:
-        self.folder = target.with_name(f".{target.name}.frames")
+        self.folder = target.with_name(f".{target.name}{ENDING}")
         self.frames = self.folder / "frames"
         self.fresh = False
         try:
@@ -57,7 +61,7 @@ class FrameFolder:
         except BlockingIOError:
             os.close(self._lock)
             raise FlightError(f"{target} is being made by another program") from None
-        note = self.folder / "film"
+        note = self.folder / NOTE
         if not note.is_file() or note.read_text(encoding="ascii") != key:
             self.fresh = self.frames.is_dir()
             shutil.rmtree(self.frames, ignore_errors=True)
@@ -97,6 +101,30 @@ class FrameFolder:
         """Remove the folder: the film is made."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.close()
+
+
+def unfinished(target: Path) -> list[tuple[Path, int]]:
+    """Return the folders of other films beside a film that were left unfinished, with their bytes.
+
+    A folder that another program is using is none of them.
+    """
+    found = []
+    for note in sorted(target.absolute().parent.glob(f".*{ENDING}/{NOTE}")):
+        folder = note.parent
+        if folder.name != f".{target.name}{ENDING}" and _is_idle(folder):
+            size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+            found.append((folder, size))
+    return found
+
+
+def _is_idle(folder: Path) -> bool:
+    """Say whether no program holds the lock of a folder of frames."""
+    try:
+        with (folder / "lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def key_of(plan: FlightPlan, world: bytes) -> str:

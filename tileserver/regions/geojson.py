@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tileserver.errors import RegionError
+from tileserver.errors import RegionError, shortened
 from tileserver.regions.degrees import Positions
 
 _OTHERS = ("Point", "MultiPoint", "LineString", "MultiLineString")
@@ -95,5 +95,4 @@ def _position(position: Any, name: str) -> tuple[float, float]:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return shortened(json.dumps(value))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from generator.grid.tile import MAX_ZOOM, TILE_SIZE, Tile, row_of
+from generator.grid.tile import MAX_ZOOM, TILE_SIZE, row_of
 from tileserver.errors import BadRequestError
 from tileserver.regions.region import Box
+from tileserver.regions.tilewindow import TileWindow
 
 MAX_SIDE = 2048
 """Most pixels of a picture's side, at double scale too."""
@@ -100,29 +100,13 @@ class MapView:
         return cls(source, left, top, step, *sides)
 
     @property
-    def columns(self) -> range:
-        """Return the columns of tiles that it meets, from the left, not wrapped yet."""
-        return _cells(self.left, self.left + self.step * self.width)
-
-    @property
-    def rows(self) -> range:
-        """Return the rows of tiles that it meets, from the top; some may be off the map."""
-        return _cells(self.top, self.top + self.step * self.height)
-
-    def tile(self, column: int, row: int) -> Tile | None:
-        """Return the tile that stands in a column and a row; None above and below the map."""
-        last = (1 << self.zoom) - 1
-        return Tile(self.zoom, column & last, row) if 0 <= row <= last else None
-
-    def tiles(self) -> tuple[Tile, ...]:
-        """Return the tiles that it shows, each once."""
-        return tuple(dict.fromkeys(self._all()))
-
-    def _all(self) -> Iterator[Tile]:
-        for row in self.rows:
-            for column in self.columns:
-                if (tile := self.tile(column, row)) is not None:
-                    yield tile
+    def window(self) -> TileWindow:
+        """Return the tiles that it meets, not wrapped yet, and its place among them."""
+        width, height = self.step * self.width, self.step * self.height
+        columns = _cells(self.left, self.left + width)
+        rows = _cells(self.top, self.top + height)
+        left, top = self.left - columns.start * TILE_SIZE, self.top - rows.start * TILE_SIZE
+        return TileWindow(self.zoom, columns, rows, (left, top, left + width, top + height))
 
 
 def _cells(low: float, high: float) -> range:

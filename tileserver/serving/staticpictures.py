@@ -17,7 +17,7 @@ from generator.grid.errors import GeneratorError
 from tileserver.address import parse_seed
 from tileserver.cache.tilecache import CachedTile
 from tileserver.encoding import EXTENSIONS
-from tileserver.errors import BadRequestError, ServerError, problem, problem_for
+from tileserver.errors import BadRequestError, ServerError, problem, problem_for, shortened
 from tileserver.regions.view import MapView
 from tileserver.rendering.client.service import TileService
 from tileserver.serving.access import Access
@@ -89,8 +89,8 @@ def parse(place: str, file: str) -> tuple[MapView, str]:
     found = _FILE.fullmatch(file)
     if found is None or found[4] not in EXTENSIONS:
         raise BadRequestError(
-            f"the picture is '{_shown(file)}', expected its size and format, such as 800x600.png, "
-            "800x600.webp or 800x600@2x.jpg"
+            f"the picture is '{shortened(file, 40)}', expected its size and format, such as "
+            "800x600.png, 800x600.webp or 800x600@2x.jpg"
         )
     size, scale = (int(found[1]), int(found[2])), 2 if found[3] else 1
     match [_number(part) for part in place.split(",")]:
@@ -100,7 +100,7 @@ def parse(place: str, file: str) -> tuple[MapView, str]:
             view = MapView.fitted((west, south, east, north), size, scale)
         case _:
             raise BadRequestError(
-                f"the place is '{_shown(place)}', expected longitude,latitude,zoom or "
+                f"the place is '{shortened(place, 40)}', expected longitude,latitude,zoom or "
                 "west,south,east,north"
             )
     return view, EXTENSIONS[found[4]]
@@ -116,10 +116,6 @@ def routes(service: TileService) -> list[BaseRoute]:
 def _number(text: str) -> float:
     if len(text) > _LONGEST or not _NUMBER.fullmatch(text):
         raise BadRequestError(
-            f"the place has '{_shown(text)}', expected a number of at most {_LONGEST} digits"
+            f"the place has '{shortened(text, 40)}', expected a number of at most {_LONGEST} digits"
         )
     return float(text)
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."

@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from functools import partial
 
-from generator.cascade.renderer import PixelCache, Pixels, Renderer
+from generator.cascade.renderer import PixelCache, Renderer
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.cache.tilecache import CachedTile, TileCache
 from tileserver.encode import check

@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from generator.cascade.renderer import Pixels, Renderer
+from generator.cascade.renderer import Renderer
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from generator.grid.world import fingerprint
 from tileserver.cache.claims import Claim, Claims

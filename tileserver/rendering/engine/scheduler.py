@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeAlias
 
-from generator.cascade.renderer import Pixels, Renderer, missing_inputs
+from generator.cascade.renderer import Renderer, missing_inputs
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.cache.claims import Claim
 from tileserver.cache.tilecache import CachedTile
