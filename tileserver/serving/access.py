@@ -36,6 +36,7 @@ class Access:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._key = settings.api_key.encode() if settings.api_key else None
+        self._unlimited = settings.budget is None
 
     def options(self, scope: Scope) -> RequestOptions:
         """Return how a request that may need a tile made is treated."""
@@ -43,7 +44,7 @@ class Access:
         return RequestOptions(
             Priority.PREFETCH if is_prefetch(scope) else Priority.INTERACTIVE,
             self.client(scope),
-            free or self.settings.budget is None,
+            free or self._unlimited,
             self.settings.cached_only and not free,
         )
 
