@@ -3,7 +3,7 @@ import torch
 
 from generator.grid.errors import GeneratorError
 from generator.nets.config import PRESETS
-from training.__main__ import main
+from training.cli import main
 from training.errors import TrainingError
 from training.measure.costs import Measured, cost, measure, table
 from training.trial import run_config, trial

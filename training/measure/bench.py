@@ -8,7 +8,6 @@ from generator.cascade.loading import pick_device
 from generator.grid.errors import GeneratorError
 from generator.nets.config import PRESETS
 from training.measure.costs import cost, measure, table
-from training.trial import trial
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,9 +16,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, help="DDIM steps [50 for paper, 1 for the others]")
     parser.add_argument(
         "--measure", action="store_true", help="time one tile too: minutes for paper without a GPU"
-    )
-    parser.add_argument(
-        "--trial", action="store_true", help="run one training step and one tile of each instead"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda [auto]")
 
@@ -30,10 +26,6 @@ def run(args: argparse.Namespace) -> int:
     if args.steps is not None and args.steps < 1:
         raise GeneratorError(f"steps is {args.steps}, expected 1 or more")
     costs = [cost(name, args.steps) for name in names]
-    if args.trial:
-        for name in names:
-            print(trial(name, pick_device(args.device), args.steps), flush=True)
-        return 0
     measured = {}
     if args.measure:
         device = pick_device(args.device)

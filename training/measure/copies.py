@@ -25,13 +25,12 @@ from generator.memory.stages import CHOSEN_AT, STEP, WINDOW, finer
 from generator.nets.decoder import LayoutDecoder, padded
 from generator.nets.encoder import Encoder
 from generator.nets.unet import SCALE
+from training.drawing import decoder_and_bank, draw
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid
 from training.layouts.origins import Origin, Origins, elsewhere
 from training.measure.copydistance import REGION, SIDE, CopyDistance
 from training.progress import track
-from training.run.entries import parts
-from training.run.layoutstep import draw
 from training.samples.entrybank import described
 
 ZOOMS = (13, 15)
@@ -224,7 +223,7 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     loaded = checkpoint.load(args.weights)
-    decoder, bank = parts(loaded)
+    decoder, bank = decoder_and_bank(loaded)
     assert loaded.encoder is not None
     origins = Origins(Pyramid(args.data))
     for zoom in args.zooms:
