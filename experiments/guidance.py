@@ -15,10 +15,9 @@ from generator import stopping
 from generator.cascade.windows import StageAt
 from generator.memory.field import Memory
 from training.errors import TrainingError
-from training.frechet import Features, kernel_distance
 from training.imagery.pyramid import Image, Pyramid
 from training.measure.evaluate import several
-from training.measure.features import PER_WINDOW, Lite2
+from training.measure.features import PER_WINDOW, Features, Lite2, kernel_distance
 from training.measure.metrics import sliced_wasserstein
 from training.measure.realparents import Pairs, draw_pairs, restricted, windows_of
 from training.measure.report import Results, markdown

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from experiments.command import Experiment
 from experiments.paddedstage import PaddedStage
@@ -27,20 +24,19 @@ from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.loading import MAX_STEPS, open_memory, pick_device, pick_precision
 from generator.cascade.probe import window_gflop
 from generator.cascade.windows import AnyStage, stage_of
-from generator.grid.tile import STAGE_ZOOMS, TILE_SIZE
-from generator.memory.view import Rectangle
+from generator.grid.tile import STAGE_ZOOMS
 from generator.nets.build import build
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import SCALE, ExactUNet, channels_last
+from generator.nets.unet import ExactUNet, channels_last
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
+from training.measure.bench import CORE, time_tile
 from training.measure.features import Lite2
 from training.measure.realparents import EDGE, windows_of
 from training.measure.report import Results, markdown
-from training.measure.stages import Judge, StageRow, measure_stages
+from training.measure.stages import StageRow, measure_stages
 
-CORE = TILE_SIZE // SCALE
 AFFORDED = 1500.0
 """GFLOP of a tile beyond which no time is measured."""
 
@@ -100,15 +96,7 @@ def cost_of(network: ExactUNet | LayoutDecoder, steps: int, afforded: float = AF
     gflop = window_gflop(network, CORE, steps)
     if gflop > afforded:
         return TileCost(stage.margin, gflop, None)
-    area = Rectangle(0, 0, CORE, CORE).grown(stage.margin)
-    parent = np.random.default_rng(0).integers(0, 255, (area.height, area.width, 3), np.uint8)
-    latent: NDArray[Any] = stage.latent(0, 11, area)
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
-        stage(parent, latent, np.array([64.0]), 0.5)
-        times.append(time.perf_counter() - began)
-    return TileCost(stage.margin, gflop, 1000 * min(times))
+    return TileCost(stage.margin, gflop, time_tile(stage, 2))
 
 
 def summary(row: Row, found: list[StageRow], cost: TileCost) -> list[str]:
@@ -165,7 +153,7 @@ def run(args: argparse.Namespace) -> int:
     samples = windows_of(pyramid, args.split, args.seed)
     settings = {"split": args.split, "seed": args.seed, "clean": args.clean, "data": pyramid.digest}
     results = Results(settings | {"threads": torch.get_num_threads()}, args.json)
-    judge = Judge(Lite2(pick_device("auto")), None)
+    features = Lite2(pick_device("auto"))
     first, second = list[list[str]](), list[list[str]]()
     for row in rows:
         held = loaded[row.weights]
@@ -174,7 +162,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{row.name}, {row.steps} step(s)", flush=True)
             stages = {zoom: _stage(held, row, zoom) for zoom in STAGE_ZOOMS}
             found, _ = measure_stages(
-                stages.__getitem__, samples, row.count, judge, args.clean,
+                stages.__getitem__, samples, row.count, features, args.clean,
                 memory=open_memory(None, held),
             )  # fmt: skip
             cost = cost_of(_ready(held, row), row.steps)

@@ -16,8 +16,8 @@ from pathlib import Path
 from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.cache.tilecache import TileCache
-from tileserver.making.metrics import Metrics
-from tileserver.making.service import TileService
+from tileserver.rendering.client.service import TileService
+from tileserver.rendering.metrics import Metrics
 from tileserver.settings import Settings
 
 ZOOM = 9

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tileserver.errors import ForbiddenError
-from tileserver.making.jobs import Priority
+from tileserver.rendering.engine.jobs import Priority
 from tileserver.serving.access import Access
 from tileserver.settings import Settings
 

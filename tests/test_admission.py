@@ -7,9 +7,9 @@ import pytest
 from generator.grid.block import Block
 from generator.grid.tile import Tile
 from tileserver.errors import BudgetError, UnavailableError
-from tileserver.making import admission as module
-from tileserver.making.admission import Admission
-from tileserver.making.jobs import Ask, Job, Priority
+from tileserver.rendering.engine import admission as module
+from tileserver.rendering.engine.admission import Admission
+from tileserver.rendering.engine.jobs import Ask, Job, Priority
 
 CLIENT = Ask(client="1.2.3.4", free=False)
 

@@ -26,7 +26,7 @@ from tileserver.commands.bench import (
     rectangle,
     table,
 )
-from tileserver.making.maker import Maker
+from tileserver.rendering.batch import BatchRenderer
 
 
 class _OneStep(FakeRenderer):
@@ -86,7 +86,7 @@ def test_the_report_is_whole_json_and_a_table(
 
 def test_the_choice_of_layouts_is_told_beside_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     cascade = cast(Cascade, _WithLayouts())
-    maker, tile = Maker(cascade, 0), place_tile(2.35, 48.86, 15)
+    maker, tile = BatchRenderer(cascade, 0), place_tile(2.35, 48.86, 15)
     maker.make(tile)
     # A block has four tiles.
     assert layout_choice(cascade, maker, tile) >= 0.02 / 4

@@ -8,8 +8,9 @@ from PIL import Image
 import generator
 from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint, states
-from generator.cascade.cascade import Cascade, average, order
+from generator.cascade.cascade import Cascade, average
 from generator.cascade.checkpoint import Checkpoint
+from generator.cascade.renderer import missing_blocks
 from generator.grid.block import Block
 from generator.grid.errors import GeneratorError, WeightsError
 from generator.grid.tile import Tile
@@ -175,7 +176,7 @@ def test_neighbours_across_the_dateline_continue_each_other(cascade):
 
 def test_order_lists_inputs_before_users_and_only_what_is_missing(cascade):
     tile = Tile(9, 37, 100)
-    listed = order(cascade, tile, lambda t: t.z == 5)
+    listed = missing_blocks(cascade, tile, lambda t: t.z == 5)
     assert listed[-1] == Block.of(tile)
     position = {block: i for i, block in enumerate(listed)}
     assert len(position) == len(listed)
@@ -183,7 +184,7 @@ def test_order_lists_inputs_before_users_and_only_what_is_missing(cascade):
         for need in cascade.needs(block):
             assert need.z == 5 or position[Block.of(need)] < position[block]
     assert all(block.stage for block in listed)
-    assert order(cascade, tile, lambda t: True) == []
+    assert missing_blocks(cascade, tile, lambda t: True) == []
 
 
 def test_fingerprint_tells_worlds_apart(folder, cascade):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tests.test_scheduler import wait_until
 from tileserver.errors import StartError
-from tileserver.making.metrics import CELLS
 from tileserver.processes.child import Child
 from tileserver.processes.process import EXIT_FAILED, Start, report_failure
+from tileserver.rendering.metrics import CELLS
 from tileserver.settings import Settings
 
 CONTEXT: SpawnContext = multiprocessing.get_context("spawn")

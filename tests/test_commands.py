@@ -18,7 +18,7 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
 from tileserver.commands import basics as commands
 from tileserver.encode import decode_png
-from tileserver.making.maker import Maker
+from tileserver.rendering.batch import BatchRenderer
 
 Capture = pytest.CaptureFixture[str]
 ALPS = ["seed", "--bbox", "6,45.5,12,47.5", "--zooms", "0-7"]
@@ -26,7 +26,7 @@ ALPS = ["seed", "--bbox", "6,45.5,12,47.5", "--zooms", "0-7"]
 
 def test_render_writes_the_tile_of_the_world(renderer: FakeRenderer, tmp_path: Path) -> None:
     assert main(["render", "8/130/90", "-o", "tile.png", "--seed", "5"]) == 0
-    maker = Maker(FakeRenderer(), 5)
+    maker = BatchRenderer(FakeRenderer(), 5)
     maker.make(Tile(8, 130, 90))
     pixels = maker.pixels(Tile(8, 130, 90))
     np.testing.assert_array_equal(decode_png(Path("tile.png").read_bytes()), pixels)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.cascade.cascade import order
+from generator.cascade.renderer import missing_blocks
 from generator.datasets import pairs as module
 from generator.datasets.dataset import SHEET, Folder
 from generator.datasets.pairs import Pairs, files
@@ -28,7 +28,7 @@ def quiet(done: int, total: int, made: int) -> None:
 def whole_world(seed: int, tile: Tile) -> np.ndarray:
     """Make a tile in the plainest way: everything that it needs, kept for ever."""
     renderer, kept = FakeRenderer(), WORLDS.setdefault(seed, {})
-    for block in order(renderer, tile, kept.__contains__):
+    for block in missing_blocks(renderer, tile, kept.__contains__):
         kept |= renderer.compute(seed, block, kept.__getitem__)
     return kept[tile]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tileserver.making.metrics import Metrics
+from tileserver.rendering.metrics import Metrics
 from tileserver.serving.edge import Edge
 from tileserver.serving.http import OPEN, send_plain
 

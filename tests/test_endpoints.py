@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer, draw
 from tileserver.errors import CacheError
-from tileserver.making.service import TileService
+from tileserver.rendering.client.service import TileService
 from tileserver.serving import endpoints
 from tileserver.serving.app import create_app
 from tileserver.settings import Settings

@@ -15,9 +15,9 @@ from tileserver.batch import estimate as module
 from tileserver.batch.estimate import estimate, work
 from tileserver.batch.seed import Stored, seed
 from tileserver.cache.tilecache import TileCache
-from tileserver.making.maker import Maker
 from tileserver.regions.hilbert import Numbers
 from tileserver.regions.region import Box, Ranges, Region
+from tileserver.rendering.batch import BatchRenderer
 
 BOXES = [(6.0, 45.5, 12.0, 47.5), (179.0, -17.0, -179.0, -16.0), (-4.0, 84.5, 4.0, 90.0)]
 
@@ -60,7 +60,7 @@ class _Further(FakeRenderer):
 def test_inputs_of_several_zooms_are_foreseen(tmp_path: Path, bbox: Box) -> None:
     region, renderer = Region(bbox, [9]), _Further()
     _, blocks = work(renderer, region, NOTHING)
-    seed(Maker(renderer, 0, TileCache.open(tmp_path)), region)
+    seed(BatchRenderer(renderer, 0, TileCache.open(tmp_path)), region)
     assert blocks == Counter(block.top.z for _, block in renderer.calls)
 
 
@@ -71,16 +71,16 @@ def test_the_blocks_foreseen_are_those_that_seeding_makes(
 ) -> None:
     region, renderer = Region(bbox, zooms), FakeRenderer()
     stored, blocks = work(renderer, region, NOTHING)
-    seed(Maker(renderer, 0, TileCache.open(tmp_path)), region)
+    seed(BatchRenderer(renderer, 0, TileCache.open(tmp_path)), region)
     assert stored == 0
     assert blocks == Counter(block.top.z for _, block in renderer.calls)
 
 
 def test_what_is_stored_is_left_out_whatever_it_is(tmp_path: Path) -> None:
     cache, region = TileCache.open(tmp_path), Region(BOXES[0], range(9))
-    seed(Maker(FakeRenderer(), 0, cache), Region((8.0, 46.0, 9.0, 47.0), [8]))
+    seed(BatchRenderer(FakeRenderer(), 0, cache), Region((8.0, 46.0, 9.0, 47.0), [8]))
     renderer = FakeRenderer()
-    maker = Maker(renderer, 0, cache)
+    maker = BatchRenderer(renderer, 0, cache)
     found = work(renderer, region, Stored(cache, maker.world))
     tally = seed(maker, region)
     assert found[0] == len(region) - tally.made > 0
@@ -111,7 +111,7 @@ def test_the_bytes_foreseen_are_what_the_cache_grows_by(tmp_path: Path) -> None:
     found = estimate(renderer, 0, region, NOTHING)
     cache = TileCache.open(tmp_path)
     before = cache.size
-    seed(Maker(FakeRenderer(), 0, cache), region)
+    seed(BatchRenderer(FakeRenderer(), 0, cache), region)
     assert found.size == pytest.approx(cache.size - before, rel=0.2)
 
 
@@ -159,7 +159,7 @@ def test_the_whole_world_at_every_zoom_is_estimated_at_once() -> None:
 
 def test_what_is_stored_is_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache, region = TileCache.open(tmp_path), Region(BOXES[0], range(9))
-    maker = Maker(FakeRenderer(), 0, cache)
+    maker = BatchRenderer(FakeRenderer(), 0, cache)
     stock = Stored(cache, maker.world)
     seed(maker, Region(BOXES[0], range(7)))
     monkeypatch.setattr(module, "COUNTED", 10)

@@ -19,7 +19,7 @@ from tests.layouts import tiny_bank, tiny_decoder, write_layouts
 from tests.networks import assert_same_pixels, tiny_network
 from training.errors import TrainingError
 from training.imagery.pyramid import prepare
-from training.measure.costs import cost
+from training.measure.bench import cost
 
 
 def test_rows_are_read_with_and_without_a_name():

@@ -23,10 +23,10 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.encode import decode_png, encode
 from tileserver.encoding import Encoding
 from tileserver.errors import ExportError
-from tileserver.making.maker import Maker
 from tileserver.regions.polygon import PolygonShape
 from tileserver.regions.region import Box, Region
 from tileserver.regions.tileid import tile_id, tile_of
+from tileserver.rendering.batch import BatchRenderer
 
 rasterio = pytest.importorskip("rasterio")
 
@@ -38,7 +38,7 @@ POLE = (-30.0, 84.0, 30.0, 90.0)
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
     cache = TileCache.open(tmp_path_factory.mktemp("cache"))
-    maker = Maker(FakeRenderer(), 0, cache)
+    maker = BatchRenderer(FakeRenderer(), 0, cache)
     return Source(cache, maker.world, maker, Encoding.PNG)
 
 
@@ -99,7 +99,7 @@ class Sea(FakeRenderer):
 @pytest.mark.parametrize("name", ["a.pmtiles", "a.mbtiles"])
 def test_equal_tiles_are_stored_once(tmp_path: Path, name: str) -> None:
     cache = TileCache.open(tmp_path / "cache")
-    maker = Maker(Sea(), 0, cache)
+    maker = BatchRenderer(Sea(), 0, cache)
     region = Region((-180, -85.05, 180, 85.05), range(4))
     write(Source(cache, maker.world, maker, Encoding.PNG), region, tmp_path / name, about(region))
     if name == "a.pmtiles":
@@ -242,7 +242,7 @@ def test_other_formats_have_the_bytes_that_the_server_sends(
 def test_only_the_stored_tiles_are_taken_when_asked_so(tmp_path: Path) -> None:
     cache = TileCache.open(tmp_path / "cache")
     renderer = FakeRenderer()
-    maker = Maker(renderer, 0, cache)
+    maker = BatchRenderer(renderer, 0, cache)
     maker.make(Tile(7, 66, 45))
     made = len(renderer.calls)
     region = Region((-180, -85, 180, 85), range(8))
@@ -266,7 +266,7 @@ def test_nothing_stored_is_an_error(source: Source, tmp_path: Path) -> None:
 def test_a_tile_that_cannot_be_made_leaves_the_older_file(tmp_path: Path, name: str) -> None:
     cache = TileCache.open(tmp_path / "cache")
     renderer = FakeRenderer()
-    maker = Maker(renderer, 0, cache)
+    maker = BatchRenderer(renderer, 0, cache)
     region = Region(ALPS, [5])
     renderer.broken.add(list(region.walk())[-1])
     (tmp_path / name).write_text("older")

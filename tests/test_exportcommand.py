@@ -18,9 +18,9 @@ from tests.fakes import FakeRenderer
 from tileserver.cli import main
 from tileserver.commands import basics as commands
 from tileserver.commands import export as exportcommand
-from tileserver.making.models import FILE
 from tileserver.regions.region import Region
 from tileserver.regions.tileid import tile_id
+from tileserver.rendering.models import FILE
 from tileserver.settings import Settings
 
 Capture = pytest.CaptureFixture[str]

@@ -23,7 +23,7 @@ from tileserver.flying.flight import Flight, Plan
 from tileserver.flying.frames import Painter, region
 from tileserver.flying.route import read_route
 from tileserver.flying.work import Work, key_of
-from tileserver.making.maker import Maker
+from tileserver.rendering.batch import BatchRenderer
 
 PLAN = Plan(read_route("46.5,7.6 47.4,8.5"), (4e6, 2e5), (64, 36), 5, seconds=2)
 FLIGHT = Flight(PLAN)
@@ -32,15 +32,15 @@ NAMES = ["film.mp4", "film.webp", "film"]
 
 
 @pytest.fixture(scope="module")
-def maker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Maker]:
+def maker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BatchRenderer]:
     cache = TileCache.open(tmp_path_factory.mktemp("cache"))
-    maker = Maker(FakeRenderer(), 0, cache)
+    maker = BatchRenderer(FakeRenderer(), 0, cache)
     seed_tiles(maker, region(FLIGHT), silent)
     yield maker
     cache.close()
 
 
-def make(maker: Maker, path: Path, flight: Flight = FLIGHT, stop_at: int = 10**9) -> None:
+def make(maker: BatchRenderer, path: Path, flight: Flight = FLIGHT, stop_at: int = 10**9) -> None:
     """Make a film; raise KeyboardInterrupt after so many reports."""
     reports = 0
 
@@ -62,13 +62,13 @@ def content(path: Path) -> list[bytes]:
     return [file.read_bytes() for file in files]
 
 
-def drawn(maker: Maker) -> list[np.ndarray]:
+def drawn(maker: BatchRenderer) -> list[np.ndarray]:
     painter = Painter(FLIGHT, maker.pixels)
     return [painter.frame(number) for number in range(FLIGHT.frames)]
 
 
 def test_an_mp4_holds_every_frame_with_its_colours_and_its_time(
-    maker: Maker, tmp_path: Path
+    maker: BatchRenderer, tmp_path: Path
 ) -> None:
     av = pytest.importorskip("av")
     make(maker, tmp_path / "film.mp4")
@@ -88,7 +88,7 @@ def test_an_mp4_holds_every_frame_with_its_colours_and_its_time(
     assert os.listdir(tmp_path) == ["film.mp4"]
 
 
-def test_a_webp_is_animated_and_says_what_it_is(maker: Maker, tmp_path: Path) -> None:
+def test_a_webp_is_animated_and_says_what_it_is(maker: BatchRenderer, tmp_path: Path) -> None:
     make(maker, tmp_path / "film.webp")
     with Image.open(tmp_path / "film.webp") as film:
         assert (film.n_frames, film.info["loop"]) == (10, 0)
@@ -103,7 +103,7 @@ def test_a_webp_is_animated_and_says_what_it_is(maker: Maker, tmp_path: Path) ->
     assert os.listdir(tmp_path) == ["film.webp"]
 
 
-def test_a_folder_holds_every_frame_exactly(maker: Maker, tmp_path: Path) -> None:
+def test_a_folder_holds_every_frame_exactly(maker: BatchRenderer, tmp_path: Path) -> None:
     make(maker, tmp_path / "film")
     assert os.listdir(tmp_path) == ["film"]
     paths = sorted((tmp_path / "film").iterdir())
@@ -117,7 +117,7 @@ def test_a_folder_holds_every_frame_exactly(maker: Maker, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("stop_at", [4, 15])
 def test_a_stopped_film_goes_on_and_ends_in_the_same_bytes(
-    maker: Maker, tmp_path: Path, name: str, stop_at: int
+    maker: BatchRenderer, tmp_path: Path, name: str, stop_at: int
 ) -> None:
     if name.endswith("mp4"):
         pytest.importorskip("av")
@@ -136,7 +136,7 @@ def test_a_stopped_film_goes_on_and_ends_in_the_same_bytes(
     assert os.listdir(tmp_path / "b") == [name]
 
 
-def test_frames_of_another_film_are_not_taken(maker: Maker, tmp_path: Path) -> None:
+def test_frames_of_another_film_are_not_taken(maker: BatchRenderer, tmp_path: Path) -> None:
     other = Flight(Plan(PLAN.points, (5e6, 2e5), PLAN.size, PLAN.fps, seconds=2))
     seed_tiles(maker, region(other), silent)
     with pytest.raises(KeyboardInterrupt):
@@ -174,7 +174,7 @@ def test_one_program_at_a_time_makes_a_film(tmp_path: Path) -> None:
 def test_a_tile_that_cannot_be_made_ends_the_film_and_keeps_the_rest(tmp_path: Path) -> None:
     renderer, cache = FakeRenderer(), TileCache.open(tmp_path / "cache")
     renderer.broken.add(next(tile for tile in region(FLIGHT).walk() if tile.z == 4))
-    maker = Maker(renderer, 0, cache)
+    maker = BatchRenderer(renderer, 0, cache)
     with pytest.raises(FlightError, match=r"could not be made, tile 4/.* is broken"):
         seed_tiles(maker, region(FLIGHT), silent)
     assert cache.count() > 3
@@ -184,16 +184,18 @@ def test_a_tile_that_cannot_be_made_ends_the_film_and_keeps_the_rest(tmp_path: P
     cache.close()
 
 
-def test_tiles_that_were_evicted_meanwhile_are_made_again(maker: Maker, tmp_path: Path) -> None:
+def test_tiles_that_were_evicted_meanwhile_are_made_again(
+    maker: BatchRenderer, tmp_path: Path
+) -> None:
     make(maker, tmp_path / "a")
     cache = TileCache.open(tmp_path / "cache")
-    make(Maker(FakeRenderer(), 0, cache), tmp_path / "b")
+    make(BatchRenderer(FakeRenderer(), 0, cache), tmp_path / "b")
     assert content(tmp_path / "a") == content(tmp_path / "b")
     cache.close()
 
 
 def test_a_full_disk_is_one_sentence_and_the_older_film_stays(
-    maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    maker: BatchRenderer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
@@ -250,7 +252,7 @@ def test_without_pyav_an_mp4_is_refused_with_what_to_install(
 
 def test_each_tile_is_made_once_and_parents_come_first(tmp_path: Path) -> None:
     renderer, cache = FakeRenderer(), TileCache.open(tmp_path / "cache")
-    maker = Maker(renderer, 0, cache)
+    maker = BatchRenderer(renderer, 0, cache)
     seed_tiles(maker, region(FLIGHT), silent)
     make(maker, tmp_path / "film.webp")
     blocks = [block for _, block in renderer.calls]

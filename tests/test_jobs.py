@@ -8,7 +8,7 @@ from generator.grid.block import Block
 from generator.grid.tile import Tile
 from tileserver.cache.tilecache import Entry
 from tileserver.errors import GenerationError
-from tileserver.making.jobs import Job, explained, fail
+from tileserver.rendering.engine.jobs import Job, explained, fail
 
 KEY = (3, Block(Tile(6, 1, 2)))
 

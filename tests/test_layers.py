@@ -23,7 +23,8 @@ LAYERS = {
 
 # The folders of tileserver/: each may import itself, those before it, and the modules beside them.
 ORDER = (
-    "regions", "cache", "making", "documents", "serving", "processes", "batch", "flying", "commands"
+    "regions", "cache", "rendering", "documents", "serving", "processes", "batch", "flying",
+    "commands",
 )  # fmt: skip
 ENTRANCES = {"tileserver.cli", "tileserver.__main__"}
 
@@ -162,23 +163,24 @@ def test_every_file_imports_only_what_its_package_may() -> None:
 
 
 def test_a_folder_of_the_server_imports_only_those_before_it() -> None:
-    folders = {path.parent.name for path in (ROOT / "tileserver").rglob("*/__init__.py")}
+    folders = {path.parent.name for path in (ROOT / "tileserver").glob("*/__init__.py")}
     assert folders == set(ORDER)
     assert upward(ROOT) == []
 
 
 def test_an_import_from_a_later_folder_is_found(tmp_path: Path) -> None:
     (tmp_path / "tileserver" / "cache").mkdir(parents=True)
-    text = "from tileserver.making.jobs import Job\n"
+    text = "from tileserver.rendering.engine.jobs import Job\n"
     (tmp_path / "tileserver" / "cache" / "a.py").write_text(text)
     (tmp_path / "tileserver" / "settings.py").write_text(text)
     found = upward(tmp_path)
     assert any(
-        "cache.a imports tileserver.making.jobs.Job; it may import from: regions" in f
+        "cache.a imports tileserver.rendering.engine.jobs.Job; it may import from: regions" in f
         for f in found
     )
     assert any(
-        "settings imports tileserver.making.jobs.Job; it may import from: no" in f for f in found
+        "settings imports tileserver.rendering.engine.jobs.Job; it may import from: no" in f
+        for f in found
     )
 
 

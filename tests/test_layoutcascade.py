@@ -10,7 +10,8 @@ from PIL import Image
 import generator
 from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint
-from generator.cascade.cascade import Cascade, order
+from generator.cascade.cascade import Cascade
+from generator.cascade.renderer import missing_blocks
 from generator.grid.block import Block
 from generator.grid.tile import Tile
 from generator.memory import Memory
@@ -105,7 +106,7 @@ def test_a_block_needs_just_what_it_reads(cascade, store, tile):
     assert len(needs) == len(read)
     zooms = {tile.z - 2} | ({9} if tile.z == 13 else set())
     assert {need.z for need in needs} == zooms
-    listed = order(cascade, tile, {need: None for need in needs}.__contains__)
+    listed = missing_blocks(cascade, tile, {need: None for need in needs}.__contains__)
     assert listed == [block]
 
 

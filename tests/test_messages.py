@@ -17,9 +17,9 @@ from tileserver.errors import (
     ServerError,
     UnavailableError,
 )
-from tileserver.making import messages
-from tileserver.making.jobs import Ask, Priority
-from tileserver.making.messages import Message
+from tileserver.rendering import protocol as messages
+from tileserver.rendering.engine.jobs import Ask, Priority
+from tileserver.rendering.protocol import Message
 
 
 def received(*chunks: bytes) -> list[Message | None]:

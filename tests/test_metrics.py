@@ -5,7 +5,7 @@ import multiprocessing
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tileserver.making.metrics import CELLS, FAMILIES, Metrics
+from tileserver.rendering.metrics import CELLS, FAMILIES, Metrics
 
 
 def values(metrics: Metrics) -> dict[str, float]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tileserver.making import models as module
-from tileserver.making.models import FILE, Model, Models
+from tileserver.rendering import models as module
+from tileserver.rendering.models import FILE, Model, Models
 from tileserver.settings import Settings
 
 MODEL = Model(b"i" * 32, {"steps": 3})

@@ -16,10 +16,10 @@ from tests.fakes import draw as pattern
 from tests.test_endpoints import Site, on_site, site
 from tileserver.encode import encode_png
 from tileserver.errors import UnavailableError
-from tileserver.making import pictures as module
-from tileserver.making.jobs import Ask
-from tileserver.making.pictures import draw
 from tileserver.regions.view import View
+from tileserver.rendering.client import pictures as module
+from tileserver.rendering.client.pictures import draw
+from tileserver.rendering.engine.jobs import Ask
 
 
 def drawn(view: View, format: str = "png") -> NDArray[np.uint8]:

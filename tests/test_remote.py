@@ -16,13 +16,13 @@ from tests.fakes import FakeRenderer
 from tests.test_service import until
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import BudgetError, GenerationError, UnavailableError
-from tileserver.making import remote as module
-from tileserver.making.jobs import Ask
-from tileserver.making.metrics import Metrics
-from tileserver.making.models import Model
-from tileserver.making.remote import RemoteBackend
-from tileserver.making.workshop import Workshop
 from tileserver.processes.generating import Counter
+from tileserver.rendering.client import remote as module
+from tileserver.rendering.client.remote import RemoteBackend
+from tileserver.rendering.engine.jobs import Ask
+from tileserver.rendering.engine.workshop import Workshop
+from tileserver.rendering.metrics import Metrics
+from tileserver.rendering.models import Model
 from tileserver.settings import Settings
 
 DEEP = Tile(13, 4000, 4001)

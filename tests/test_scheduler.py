@@ -15,10 +15,10 @@ from tests.fakes import FakeRenderer, Pixels, draw
 from tileserver.cache.claims import Claim, Claims
 from tileserver.cache.tilecache import Entry
 from tileserver.errors import BudgetError, GenerationError, UnavailableError
-from tileserver.making import plan, recent, viewports
-from tileserver.making.jobs import Ask, BlockKey, Key, Priority, Receiver
-from tileserver.making.metrics import Metrics
-from tileserver.making.scheduler import Scheduler
+from tileserver.rendering.engine import plan, viewports
+from tileserver.rendering.engine.jobs import Ask, BlockKey, Key, Priority, Receiver
+from tileserver.rendering.engine.scheduler import Scheduler
+from tileserver.rendering.metrics import Metrics
 
 DEEP = Tile(15, 9000, 9001)
 TIMEOUT = 10
@@ -73,6 +73,11 @@ class Setup:
         self.renderer.gate.set()
         self.scheduler.close()
         self.store.claims.close()
+
+    def keep_no_pixels(self) -> None:
+        """Let every input be read from the store."""
+        self.scheduler._recent.limit = 0
+        self.scheduler._recent.trim(0)
 
     def busy(self) -> None:
         """Keep the generator at one tile until the gate is opened."""
@@ -254,11 +259,10 @@ def test_a_renderer_that_refuses_leaves_no_job_behind(setup: Setup) -> None:
     assert len(setup.scheduler) == 0
 
 
-def test_lost_inputs_are_made_again(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_inputs_are_made_again(setup: Setup) -> None:
     tile = Tile(9, 41, 42)
     before = setup.ask(tile).result(TIMEOUT).payload
-    monkeypatch.setattr(recent, "RECENT_TILES", 0)
-    setup.scheduler._recent.clear()
+    setup.keep_no_pixels()
     del setup.store.tiles[0, tile]
     setup.store.lossy = [*needs(setup, tile), Tile(5, 2, 2)]
     assert setup.ask(tile).result(TIMEOUT).payload == before
@@ -268,7 +272,7 @@ def test_lost_inputs_are_made_again(setup: Setup, monkeypatch: pytest.MonkeyPatc
 def test_inputs_that_keep_vanishing_end_in_an_error(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recent, "RECENT_TILES", 0)
+    setup.keep_no_pixels()
     monkeypatch.setattr(setup.store, "pixels", lambda key: None)
     with pytest.raises(GenerationError, match="keeps vanishing"):
         setup.ask(Tile(7, 5, 5)).result(TIMEOUT)

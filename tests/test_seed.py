@@ -16,9 +16,9 @@ from tests.fakes import FakeRenderer
 from tileserver.batch.seed import HOPELESS, LISTED, absent, missing_tiles, seed
 from tileserver.cache.tilecache import CacheError, TileCache
 from tileserver.encode import encode_png
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Box, Region
 from tileserver.regions.tileid import first_id, tile_of
+from tileserver.rendering.batch import BatchRenderer
 
 ALPS = (6.0, 45.5, 12.0, 47.5)
 WORLD = FakeRenderer().fingerprint(0)
@@ -35,7 +35,7 @@ def test_every_tile_is_stored_once_and_extras_are_counted_apart(
     cache: TileCache, bbox: Box
 ) -> None:
     renderer, region = FakeRenderer(), Region(bbox, range(8))
-    tally = seed(Maker(renderer, 0, cache), region)
+    tally = seed(BatchRenderer(renderer, 0, cache), region)
     stored = set(cache.tiles(WORLD))
     blocks = [block for _, block in renderer.calls]
     assert set(region.walk()) <= stored
@@ -46,7 +46,7 @@ def test_every_tile_is_stored_once_and_extras_are_counted_apart(
 
 def test_ancestors_outside_the_zooms_are_made_too(cache: TileCache) -> None:
     region = Region((7.0, 46.0, 7.1, 46.1), [9])
-    tally = seed(Maker(FakeRenderer(), 0, cache), region)
+    tally = seed(BatchRenderer(FakeRenderer(), 0, cache), region)
     zooms = {tile.z for tile in cache.tiles(WORLD)}
     assert zooms == {5, 6, 7, 8, 9}
     assert tally.made == len(region)
@@ -55,9 +55,9 @@ def test_ancestors_outside_the_zooms_are_made_too(cache: TileCache) -> None:
 
 def test_a_second_run_makes_nothing(cache: TileCache) -> None:
     region = Region(ALPS, range(7))
-    seed(Maker(FakeRenderer(), 0, cache), region)
+    seed(BatchRenderer(FakeRenderer(), 0, cache), region)
     renderer = FakeRenderer()
-    tally = seed(Maker(renderer, 0, cache), region)
+    tally = seed(BatchRenderer(renderer, 0, cache), region)
     assert renderer.calls == []
     assert (tally.made, tally.present, tally.missing) == (0, len(region), 0)
 
@@ -66,7 +66,7 @@ def test_a_tile_that_cannot_be_made_is_missing_and_so_is_what_needs_it(cache: Ti
     renderer, region = FakeRenderer(), Region(ALPS, range(8))
     hole = next(tile for tile in region.walk() if tile.z == 5)
     renderer.broken.add(hole)
-    tally = seed(Maker(renderer, 0, cache), region)
+    tally = seed(BatchRenderer(renderer, 0, cache), region)
     stored = set(cache.tiles(WORLD))
     assert set(tally.reasons) == set(region.walk()) - stored
     assert tally.missing == len(tally.reasons) > 1
@@ -82,7 +82,7 @@ def test_a_passing_failure_is_mended_by_the_second_try(cache: TileCache) -> None
                 raise RuntimeError("out of memory")
             return super().compute(seed, block, read)
 
-    tally = seed(Maker(Moody(), 0, cache), Region(ALPS, range(5)))
+    tally = seed(BatchRenderer(Moody(), 0, cache), Region(ALPS, range(5)))
     assert tally.missing == 0
     assert tally.made == len(Region(ALPS, range(5)))
     assert cache.has(WORLD, Tile(3, 4, 2))
@@ -91,7 +91,7 @@ def test_a_passing_failure_is_mended_by_the_second_try(cache: TileCache) -> None
 def test_a_run_where_everything_fails_gives_up(cache: TileCache) -> None:
     renderer, region = FakeRenderer(), Region((-180, -80, 180, 80), [5])
     renderer.broken = set(region.walk())
-    tally = seed(Maker(renderer, 0, cache), region)
+    tally = seed(BatchRenderer(renderer, 0, cache), region)
     assert tally.missing == len(region) > HOPELESS
     assert len(renderer.calls) == 2 * HOPELESS
     assert len(tally.reasons) <= LISTED
@@ -100,10 +100,10 @@ def test_a_run_where_everything_fails_gives_up(cache: TileCache) -> None:
 def test_a_cache_that_is_full_stops_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tileserver.making.maker.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("tileserver.rendering.batch.RETRY_SECONDS", 0.0)
     cache = TileCache.open(tmp_path, limit=1)
     with pytest.raises(CacheError, match="full"):
-        seed(Maker(FakeRenderer(), 0, cache), Region(ALPS, range(8)))
+        seed(BatchRenderer(FakeRenderer(), 0, cache), Region(ALPS, range(8)))
 
 
 SLOW_SEED = """
@@ -111,7 +111,7 @@ import sys
 from pathlib import Path
 from tests.fakes import FakeRenderer
 from tileserver.cache.tilecache import TileCache
-from tileserver.making.maker import Maker
+from tileserver.rendering.batch import BatchRenderer
 from tileserver.regions.region import Region
 from tileserver.batch.seed import seed
 
@@ -122,7 +122,7 @@ class Noting(FakeRenderer):
             print(block, file=file)
         return pixels
 
-maker = Maker(Noting(delay=0.01), 0, TileCache.open(Path(sys.argv[1])))
+maker = BatchRenderer(Noting(delay=0.01), 0, TileCache.open(Path(sys.argv[1])))
 seed(maker, Region((2.0, 43.0, 14.0, 52.0), range(9)))
 """
 
@@ -132,7 +132,7 @@ def test_kill_9_and_another_run_give_the_same_tiles_and_redo_one_block_at_most(
 ) -> None:
     region = Region((2.0, 43.0, 14.0, 52.0), range(9))
     whole = TileCache.open(tmp_path / "whole")
-    seed(Maker(FakeRenderer(), 0, whole), region)
+    seed(BatchRenderer(FakeRenderer(), 0, whole), region)
     log, kills = tmp_path / "made", 3
     for kill in range(1, kills + 1):
         code = [sys.executable, "-c", SLOW_SEED, str(tmp_path / "killed"), str(log)]
@@ -145,7 +145,7 @@ def test_kill_9_and_another_run_give_the_same_tiles_and_redo_one_block_at_most(
     cache = TileCache.open(tmp_path / "killed")
     assert cache.verify() == []
     renderer = FakeRenderer()
-    assert seed(Maker(renderer, 0, cache), region).missing == 0
+    assert seed(BatchRenderer(renderer, 0, cache), region).missing == 0
     made = [*log.read_text().split(), *(str(block) for _, block in renderer.calls)]
     assert len(made) - len(set(made)) <= kills
     for tile in whole.tiles(WORLD):
@@ -169,9 +169,9 @@ def test_a_stored_region_is_skipped_without_looking_at_its_tiles(
     cache: TileCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     region = Region(ALPS, range(8))
-    seed(Maker(FakeRenderer(), 0, cache), region)
-    maker = Maker(FakeRenderer(), 0, cache)
-    monkeypatch.delattr(Maker, "make")
+    seed(BatchRenderer(FakeRenderer(), 0, cache), region)
+    maker = BatchRenderer(FakeRenderer(), 0, cache)
+    monkeypatch.delattr(BatchRenderer, "make")
     assert seed(maker, region).present == len(region)
 
 

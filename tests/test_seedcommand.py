@@ -16,8 +16,8 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
 from tileserver.commands import consent
 from tileserver.commands import seed as seedcommand
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
+from tileserver.rendering.batch import BatchRenderer
 
 Capture = pytest.CaptureFixture[str]
 ALPS = ["seed", "--bbox", "6,45.5,12,47.5", "--zooms", "0-7"]
@@ -57,7 +57,7 @@ def test_a_dry_run_stores_nothing(renderer: FakeRenderer, capsys: Capture, tmp_p
 def test_ctrl_c_keeps_what_was_made(
     renderer: FakeRenderer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(maker: Maker, *rest: object) -> seed.Tally:
+    def stop(maker: BatchRenderer, *rest: object) -> seed.Tally:
         maker.make(Tile(2, 1, 1))
         raise KeyboardInterrupt
 
@@ -154,7 +154,7 @@ def test_two_seedings_of_one_cache_do_not_make_a_block_twice(
         waits.append(len(renderer.calls))
         other.close()
 
-    monkeypatch.setattr("tileserver.making.maker.time.sleep", the_other_dies)
+    monkeypatch.setattr("tileserver.rendering.batch.time.sleep", the_other_dies)
     assert main(ALPS) == 0
     region = Region((6.0, 45.5, 12.0, 47.5), range(8))
     blocks = {Block.of(tile) for tile in region.walk()}

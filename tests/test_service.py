@@ -14,8 +14,8 @@ from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import GenerationError, UnavailableError
-from tileserver.making.metrics import Metrics
-from tileserver.making.service import LocalBackend, TileService
+from tileserver.rendering.client.service import LocalBackend, TileService
+from tileserver.rendering.metrics import Metrics
 from tileserver.settings import Settings
 
 DEEP = Tile(13, 4000, 4001)

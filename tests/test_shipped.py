@@ -12,8 +12,8 @@ from generator.cascade.checkpoint import DEFAULT
 from generator.grid.tile import STAGE_ZOOMS, Tile
 from tests.networks import assert_nearly_same_pixels, assert_same_pixels
 from tileserver.cache.tilecache import TileCache
-from tileserver.making.metrics import Metrics
-from tileserver.making.service import TileService
+from tileserver.rendering.client.service import TileService
+from tileserver.rendering.metrics import Metrics
 from tileserver.settings import Settings
 
 pytestmark = pytest.mark.skipif(not DEFAULT.exists(), reason="the shipped weights are missing")

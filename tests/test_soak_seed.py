@@ -12,9 +12,9 @@ from tileserver.batch.estimate import estimate
 from tileserver.batch.seed import Stored, seed
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
 from tileserver.regions.tileid import first_id
+from tileserver.rendering.batch import BatchRenderer
 
 SKIPPED_PER_SECOND = 200_000
 TOLERANCE = 0.2
@@ -31,7 +31,7 @@ def test_stored_tiles_are_skipped_quickly(tmp_path: Path) -> None:
         keys = (world + (first + place).to_bytes(8, "big") for place in range(4**10))
         row = txn.get(world + first.to_bytes(8, "big"), None, table)
         txn.cursor(table).putmulti([(key, row) for key in keys])
-    maker = Maker(renderer, 0, cache)
+    maker = BatchRenderer(renderer, 0, cache)
     begun = time.process_time()  # other programs shall not count
     tally = seed(maker, region)
     rate = len(region) / (time.process_time() - begun)
@@ -45,7 +45,7 @@ def test_stored_tiles_are_skipped_quickly(tmp_path: Path) -> None:
 def test_a_dry_run_foresees_bytes_and_seconds(tmp_path: Path) -> None:
     region, renderer = Region((5.0, 45.0, 12.0, 48.0), range(11)), FakeRenderer(delay=0.15)
     cache = TileCache.open(tmp_path)
-    maker = Maker(renderer, 0, cache)
+    maker = BatchRenderer(renderer, 0, cache)
     found = estimate(renderer, 0, region, Stored(cache, maker.world))
     before, begun = cache.size, time.perf_counter()
     tally = seed(maker, region)

@@ -12,7 +12,7 @@ from tests.fakes import FakeRenderer
 from tests.servers import Server, server
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
-from tileserver.making.maker import Maker
+from tileserver.rendering.batch import BatchRenderer
 
 COLD = Tile(9, 100, 200)
 TOPS = (5, 6, 8)
@@ -36,7 +36,7 @@ def seed(directory: Path, fake: FakeRenderer) -> bytes:
     """Make the cold tile as a seeder does."""
     cache = TileCache.open(directory)
     try:
-        maker = Maker(fake, 0, cache, Claims(directory))
+        maker = BatchRenderer(fake, 0, cache, Claims(directory))
         maker.make(COLD)
         stored = cache.get(maker.world, COLD)
         assert stored is not None

@@ -1,15 +1,12 @@
 import sys
-import types
 
 import numpy as np
 import pytest
 import torch
 
 from training.errors import TrainingError
-from training.frechet import frechet, kernel_distance
-from training.inception import inception_distance
 from training.measure.classifier import CROP, Trial, Windows, tiled, two_sample_accuracy
-from training.measure.features import PER_WINDOW, WIDTH, Lite2, quarters
+from training.measure.features import PER_WINDOW, WIDTH, Lite2, kernel_distance, quarters
 
 CPU = torch.device("cpu")
 
@@ -23,17 +20,6 @@ def textures(seed: int, count: int, blur: bool = False, size: int = 64) -> np.nd
     if blur:
         images = (images.astype(float) * 0.5 + 64).astype(np.uint8)
     return images
-
-
-def test_frechet_distance_is_that_of_the_gaussians():
-    first, second = rows(0, 40_000), rows(1, 40_000, shift=0.5, spread=2.0)
-    # Means: 8 x 0.5^2; deviations: 8 x (2 - 1)^2.
-    assert frechet(first, second) == pytest.approx(10, rel=0.03)
-    assert frechet(first, first) == pytest.approx(0, abs=1e-6)
-
-
-def test_frechet_distance_is_refused_with_too_few_rows():
-    assert frechet(rows(0, 8), rows(1, 400)) is None
 
 
 def test_kernel_distance_is_unbiased_even_with_few_rows():
@@ -101,41 +87,3 @@ def test_windows_are_tiled_without_remainder():
     crops = tiled(windows)
     assert crops.shape == (8, CROP, CROP, 3)
     np.testing.assert_array_equal(crops[5], windows[1, :CROP, CROP : 2 * CROP])
-
-
-def test_fid_names_a_missing_file_and_a_missing_library(tmp_path, monkeypatch):
-    windows = textures(0, 2)
-    with pytest.raises(TrainingError, match="is not a file"):
-        inception_distance(windows, windows, tmp_path / "none.pth")
-    weights = tmp_path / "weights.pth"
-    weights.write_bytes(b"")
-    monkeypatch.setitem(sys.modules, "torch_fidelity", None)
-    with pytest.raises(TrainingError, match="elsewhere\\[fid\\]"):
-        inception_distance(windows, windows, weights)
-
-
-def test_fid_hands_windows_and_weights_to_the_library(tmp_path, monkeypatch):
-    weights = tmp_path / "weights.pth"
-    weights.write_bytes(b"")
-    seen = {}
-
-    def calculate_metrics(**options):
-        seen.update(options)
-        return {"frechet_inception_distance": 12.5}
-
-    library = types.SimpleNamespace(calculate_metrics=calculate_metrics)
-    monkeypatch.setitem(sys.modules, "torch_fidelity", library)
-    windows = textures(0, 3)
-    assert inception_distance(windows, windows[:2], weights) == 12.5
-    assert [len(seen["input1"]), len(seen["input2"])] == [3, 2]
-    assert torch.equal(seen["input1"][1], torch.from_numpy(windows[1]).permute(2, 0, 1))
-    assert seen["feature_extractor_weights_path"] == str(weights)
-    assert seen["fid"]
-
-
-def test_fid_explains_weights_that_do_not_fit(tmp_path):
-    pytest.importorskip("torch_fidelity")
-    weights = tmp_path / "weights.pth"
-    torch.save({"a": torch.zeros(1)}, weights)
-    with pytest.raises(TrainingError, match="does not serve as Inception weights"):
-        inception_distance(textures(0, 2), textures(1, 2), weights)

@@ -144,7 +144,6 @@ def test_chains_are_measured_at_every_zoom(monkeypatch, folder, tmp_path):
         (("--data", "nowhere"), "training prepare"),
         (("--weights", "nowhere"), "cannot read the weights"),
         (("--sources", "nowhere"), "there is no source 'nowhere'; the imagery has "),
-        (("--inception", "nowhere"), "--inception expects"),
         (("--json", __file__), "not a file that evaluate wrote"),
     ],
 )

@@ -2,11 +2,8 @@ import pytest
 import torch
 
 from generator.grid.errors import GeneratorError
-from generator.nets.config import PRESETS
-from training.cli import main
-from training.errors import TrainingError
-from training.measure.costs import Measured, cost, measure, table
-from training.trial import run_config, trial
+from training.__main__ import main
+from training.measure.bench import Measured, cost, measure, table
 
 CPU = torch.device("cpu")
 
@@ -58,34 +55,6 @@ def test_a_layout_decoder_costs_about_what_the_exact_network_does():
     assert layout.margin == 36
     assert exact.gflop < layout.gflop < 1.5 * exact.gflop
     assert 0 < measure("layout-tiny", CPU, tries=1).milliseconds < 60_000
-
-
-def test_a_layout_decoder_is_trained_from_a_recipe():
-    with pytest.raises(TrainingError, match="'layout', which is trained from a recipe"):
-        run_config("layout")
-    line = trial("layout-tiny", CPU)
-    assert line.startswith("layout-tiny on cpu: trained from a recipe; a tile in ")
-
-
-@pytest.mark.parametrize("name", [name for name in PRESETS if not name.startswith("layout")])
-def test_every_preset_has_a_run_that_its_state_accepts(name):
-    config = run_config(name)
-    assert config.preset == name
-    assert config.margin % 2 == 0
-    assert config.window % 4 == 0
-
-
-def test_a_trial_trains_a_step_and_makes_a_tile():
-    line = trial("exact-tiny", CPU)
-    assert line.startswith("exact-tiny on cpu: a training step in ")
-    assert "denoising" in line
-    assert "a tile in" in line
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-def test_the_paper_s_network_trains_a_step_and_makes_a_tile_on_an_accelerator():
-    assert "noise" in trial("paper", torch.device("cuda"))
 
 
 def test_the_command_prints_the_table_and_explains_mistakes(capsys, monkeypatch):

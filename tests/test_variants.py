@@ -12,9 +12,9 @@ from tests.test_endpoints import Site, on_site
 from tileserver.encode import encode, encode_png, enlarged, joined
 from tileserver.encoding import Encoding
 from tileserver.errors import CacheError, GenerationError, UnavailableError
-from tileserver.making import variants as module
-from tileserver.making.jobs import Ask
-from tileserver.making.variants import Variants, sources, transcode
+from tileserver.rendering.client import variants as module
+from tileserver.rendering.client.variants import Variants, sources, transcode
+from tileserver.rendering.engine.jobs import Ask
 
 TILE = Tile(3, 1, 2)
 

@@ -7,9 +7,9 @@ from concurrent.futures import Future
 
 from generator.grid.tile import Tile
 from tileserver.cache.tilecache import Entry
-from tileserver.making import viewports
-from tileserver.making.jobs import Answer
-from tileserver.making.viewports import GAP_SECONDS, REMEMBERED
+from tileserver.rendering.engine import viewports
+from tileserver.rendering.engine.jobs import Answer
+from tileserver.rendering.engine.viewports import GAP_SECONDS, REMEMBERED
 
 
 class Viewports(viewports.Viewports):

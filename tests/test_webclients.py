@@ -25,8 +25,8 @@ from tileserver.batch.export import Source, write
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import decode_png
 from tileserver.encoding import Encoding
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
+from tileserver.rendering.batch import BatchRenderer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -96,7 +96,7 @@ def site(server: Live, browser: Page, tmp_path_factory: pytest.TempPathFactory) 
 def export(path: Path) -> None:
     """Write world 7 round the place, as `elsewhere export` does."""
     cache = TileCache.open(path.with_suffix(".cache"))
-    maker = Maker(FakeRenderer(), 7, cache)
+    maker = BatchRenderer(FakeRenderer(), 7, cache)
     region = Region((5.9, 45.8, 10.5, 47.8), [9])
     write(Source(cache, maker.world, maker, Encoding.PNG), region, path, about(region))
 

@@ -9,9 +9,9 @@ from tests.fakes import FakeRenderer
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError
-from tileserver.making.jobs import Ask
-from tileserver.making.metrics import Metrics
-from tileserver.making.workshop import Workshop
+from tileserver.rendering.engine.jobs import Ask
+from tileserver.rendering.engine.workshop import Workshop
+from tileserver.rendering.metrics import Metrics
 from tileserver.settings import Settings
 
 TILE = Tile(7, 4, 5)

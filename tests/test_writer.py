@@ -11,9 +11,9 @@ from generator.grid.tile import Tile
 from tests.fakes import draw
 from tests.test_scheduler import wait_until
 from tileserver.cache.tilecache import CacheError, Entry, TileCache
-from tileserver.making import writer as module
-from tileserver.making.metrics import Metrics
-from tileserver.making.writer import Writer
+from tileserver.rendering.engine import writer as module
+from tileserver.rendering.engine.writer import Writer
+from tileserver.rendering.metrics import Metrics
 
 WORLD = b"w" * 16
 TILES = [Tile(5, x, y) for x in range(10) for y in range(10)]

@@ -76,7 +76,7 @@ class Edge:
 
 def main(cache: str, model: str) -> None:
     """Serve on a free port until the process is ended."""
-    from tileserver.making.loading import load_renderer
+    from tileserver.rendering.engine.loading import load_renderer
     from tileserver.serving.app import create_app
     from tileserver.serving.listener import listen
     from tileserver.settings import Settings

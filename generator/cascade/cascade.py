@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from generator.base.basemap import BaseMap
 from generator.cascade.checkpoint import Checkpoint, describe_config
 from generator.cascade.layoutstage import LayoutStage
+from generator.cascade.renderer import PixelCache, Read, missing_blocks
 from generator.cascade.states import LIMIT, BlockStates, Scene, evaluations_at_once, side_for
 from generator.cascade.windows import AnyStage, stage_of
 from generator.grid.block import Block
@@ -37,50 +37,6 @@ _FINISHED = 8
 _EQUATOR = 156543.03392804097
 
 Pixels = NDArray[np.uint8]
-Read = Callable[[Tile], Pixels]
-
-
-class Renderer(Protocol):
-    """What a tile server needs of a world generator."""
-
-    @property
-    def identity(self) -> bytes:
-        """Bytes that change with anything but the seed that decides pixels."""
-        ...
-
-    def fingerprint(self, seed: int) -> bytes:
-        """16 bytes that name a world: `generator.grid.world.fingerprint` of identity and seed."""
-        ...
-
-    def needs(self, block: Block) -> tuple[Tile, ...]:
-        """Return the tiles whose pixels `compute` reads."""
-        ...
-
-    def compute(self, seed: int, block: Block, read: Read) -> dict[Tile, Pixels]:
-        """Pixels of all tiles of a block, each uint8 [256, 256, 3]; pure."""
-        ...
-
-
-def order(renderer: Renderer, tile: Tile, has: Callable[[Tile], bool]) -> list[Block]:
-    """Missing blocks that `tile` depends on, inputs before users, the tile's own last."""
-    found: dict[Block, None] = {}
-    stack: list[tuple[Block, bool]] = []
-
-    def want(wanted: Tile) -> None:
-        block = Block.of(wanted)
-        if block not in found and not has(wanted):
-            stack.append((block, False))
-
-    want(tile)
-    while stack:
-        block, ready = stack.pop()
-        if ready:
-            found[block] = None
-        elif block not in found:
-            stack.append((block, True))
-            for need in reversed(renderer.needs(block)):
-                want(need)
-    return list(found)
 
 
 class Cascade:
@@ -131,7 +87,7 @@ class Cascade:
                 for zoom, network in own.items()
                 if isinstance(network, ExactUNet)
             }
-        self._finished: OrderedDict[tuple[int, Tile], Pixels] = OrderedDict()
+        self._finished = PixelCache(_FINISHED)
         self.margin = self.stage.margin if self.states is None else self.states.margin
         self._lock = threading.Lock()
 
@@ -241,9 +197,7 @@ class Cascade:
             )  # fmt: skip
             with self._lock:
                 made = states(scene)
-                self._finished[seed, first] = made
-                if len(self._finished) > _FINISHED:
-                    self._finished.popitem(last=False)
+                self._finished.put((seed, first), made)
         corner = block.top.children()[0]
         x, y = TILE_SIZE * (corner.x - first.x), TILE_SIZE * (corner.y - first.y)
         return made[y : y + _SIDE * TILE_SIZE, x : x + _SIDE * TILE_SIZE]
@@ -254,7 +208,7 @@ class Cascade:
     def render(self, seed: int, tile: Tile, store: dict[Tile, Pixels] | None = None) -> Pixels:
         """Pixels of a tile with all that it needs, kept in `store` while it is made."""
         kept = {} if store is None else store
-        for block in order(self, tile, kept.__contains__):
+        for block in missing_blocks(self, tile, kept.__contains__):
             kept |= self.compute(seed, block, kept.__getitem__)
         return kept[tile]
 

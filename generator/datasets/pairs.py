@@ -6,21 +6,16 @@ A pair is a block: the four tiles that the network makes together, 512 x 512 pix
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from generator.cascade.renderer import PixelCache, Pixels, Renderer, missing_blocks
 from generator.datasets.dataset import Folder, Row
 from generator.datasets.samplesheet import enlarged, strips
 from generator.datasets.spots import Drawn, Land, Wish, draw
 from generator.grid.block import Block
 from generator.grid.tile import TILE_SIZE, Tile
-
-if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
 
 CHILD, PARENT = 2 * TILE_SIZE, TILE_SIZE // 2
 SOURCE = "elsewhere"
@@ -29,7 +24,6 @@ KEPT_TILES = 1200
 _SHARD = 500
 """Pairs of one folder."""
 
-Pixels = NDArray[np.uint8]
 Progress = Callable[[int, int, int], None]
 
 
@@ -38,7 +32,7 @@ class Pairs:
 
     def __init__(self, renderer: Renderer, wish: Wish) -> None:
         self.renderer, self.wish = renderer, wish
-        self._kept: OrderedDict[tuple[int, Tile], Pixels] = OrderedDict()
+        self._kept = PixelCache()
         self.drawn = draw(wish, Land(self._ground))
         self.blocks = 0
 
@@ -52,23 +46,12 @@ class Pairs:
 
     def make(self, drawn: Drawn) -> tuple[Pixels, Pixels]:
         """Make one pair: parent uint8 [128, 128, 3] and child uint8 [512, 512, 3]."""
-        from generator.cascade.cascade import order  # torch takes seconds to import
-
-        def has(tile: Tile) -> bool:
-            return (drawn.seed, tile) in self._kept
-
         parent, children = drawn.block.top.parent(), drawn.block.top.children()
-        for tile in (parent, *children):
-            for block in order(self.renderer, tile, has):
-                self._compute(drawn.seed, block)
-        whole = self._kept[drawn.seed, parent]
+        whole, *tiles = (self._tile(drawn.seed, tile) for tile in (parent, *children))
         y, x = (PARENT * (value % 2) for value in (drawn.block.top.y, drawn.block.top.x))
-        tiles = [self._kept[drawn.seed, tile] for tile in children]
         rows = [np.concatenate(tiles[:2], 1), np.concatenate(tiles[2:], 1)]
-        pair = whole[y : y + PARENT, x : x + PARENT].copy(), np.concatenate(rows)
-        while len(self._kept) > KEPT_TILES:
-            self._kept.popitem(last=False)
-        return pair
+        self._kept.trim(KEPT_TILES)
+        return whole[y : y + PARENT, x : x + PARENT].copy(), np.concatenate(rows)
 
     def write(self, folder: Folder, progress: Progress) -> list[str]:
         """Write the pairs that are not there; what is there is listed whatever ends the work.
@@ -102,24 +85,24 @@ class Pairs:
 
     def count_blocks(self, drawn: Sequence[Drawn]) -> int:
         """Return how many blocks the pairs need, each being made once."""
-        from generator.cascade.cascade import order
-
         seen: dict[int, set[Tile]] = {}
         total = 0
         for pair in drawn:
             tiles = seen.setdefault(pair.seed, set())
             for tile in (pair.block.top.parent(), pair.block.top.children()[0]):
-                for block in order(self.renderer, tile, tiles.__contains__):
+                for block in missing_blocks(self.renderer, tile, tiles.__contains__):
                     tiles.update(block.tiles)
                     total += block.stage is not None
         return total
 
-    def _compute(self, seed: int, block: Block) -> None:
-        self.blocks += block.stage is not None
-        made = self.renderer.compute(seed, block, lambda tile: self._kept[seed, tile])
-        for tile, pixels in made.items():
-            self._kept.pop((seed, tile), None)  # a block's tiles stay together, so they leave so
-            self._kept[seed, tile] = pixels
+    def _tile(self, seed: int, tile: Tile) -> Pixels:
+        """Return a tile; it and what it needs are made where they are not kept."""
+        for block in missing_blocks(self.renderer, tile, lambda need: (seed, need) in self._kept):
+            made = self.renderer.compute(seed, block, lambda need: self._kept[seed, need])
+            for part, pixels in made.items():
+                self._kept.put((seed, part), pixels)
+            self.blocks += block.stage is not None
+        return self._kept[seed, tile]
 
     def _ground(self, tile: Tile) -> Pixels:
         def nothing(needed: Tile) -> Pixels:

@@ -11,13 +11,13 @@ import numpy as np
 
 from generator.grid.block import Block
 from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, Tile
-from tileserver.making.maker import Cost, Maker, Pixels
 from tileserver.regions.hilbert import Numbers, places_of, tiles_at
 from tileserver.regions.region import Ranges, Region
 from tileserver.regions.tileid import first_id, tile_of
+from tileserver.rendering.batch import BatchRenderer, Cost
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Read, Renderer
+    from generator.cascade.renderer import Pixels, Read, Renderer
 
 SAMPLES = 16
 """Places of the region that are sampled, evenly spread along its curve, each with all above it."""
@@ -237,7 +237,7 @@ def _sample(
     many blocks were made.
     """
     timed = _Timed(renderer)
-    maker = Maker(timed, seed)
+    maker = BatchRenderer(timed, seed)
     for zoom in [zoom for zoom in region.zooms if zoom <= BASE_ZOOM]:
         maker.make(_tile(region, zoom, 0.5))
     started = time.monotonic()

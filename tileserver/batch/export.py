@@ -27,9 +27,9 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.encode import decode_png, encode
 from tileserver.encoding import Encoding
 from tileserver.errors import CacheError, ExportError
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
 from tileserver.regions.tileid import tile_of
+from tileserver.rendering.batch import BatchRenderer
 
 GEOTIFF = (".tif", ".tiff")
 NEED_RASTERIO = (".gpkg", *GEOTIFF)
@@ -46,7 +46,7 @@ class Source:
 
     cache: TileCache
     world: bytes
-    maker: Maker | None
+    maker: BatchRenderer | None
     encoding: Encoding
 
     def count(self, region: Region) -> int:

@@ -14,10 +14,10 @@ from generator.grid.tile import Tile
 from tileserver.batch.progress import Report, silent
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError
-from tileserver.making.maker import BlockTakenError, Maker
 from tileserver.regions.hilbert import Numbers
 from tileserver.regions.region import Ranges, Region, in_order
 from tileserver.regions.tileid import first_id
+from tileserver.rendering.batch import BatchRenderer, BlockTakenError
 
 LISTED = 1000
 """Missing tiles that are remembered with their reason; of the rest only the number is kept."""
@@ -59,7 +59,7 @@ class Tally:
             self.reasons[tile] = f"{type(error).__name__}: {error}"
 
 
-def seed(maker: Maker, region: Region, report: Report = silent) -> Tally:
+def seed(maker: BatchRenderer, region: Region, report: Report = silent) -> Tally:
     """Make every tile of the region that is not there; what fails is tried once more at the end.
 
     Blocks that other programs make are left to them, for as long as there are others to make. The
@@ -81,7 +81,9 @@ def _next(tally: Tally) -> Tally:
     return Tally(tally.wanted, made=tally.made, extra=tally.extra, again=True)
 
 
-def _run_pass(maker: Maker, region: Region, tally: Tally, report: Report, wait: bool) -> Tally:
+def _run_pass(
+    maker: BatchRenderer, region: Region, tally: Tally, report: Report, wait: bool
+) -> Tally:
     """Visit every tile of the region once; one that fails is counted and does not end the pass."""
 
     def count(made: Tile) -> None:

@@ -24,14 +24,15 @@ from tileserver.commands import bench as benchmark
 from tileserver.commands import viewbench, webbench, websites
 from tileserver.commands.configtext import read_settings
 from tileserver.encode import encode_png
-from tileserver.making.loading import load_renderer
-from tileserver.making.maker import Maker, Pixels
-from tileserver.making.models import Models
 from tileserver.processes.yielding import yield_processor
+from tileserver.rendering.batch import BatchRenderer
+from tileserver.rendering.engine.loading import load_renderer
+from tileserver.rendering.models import Models
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Cascade, Renderer
+    from generator.cascade.cascade import Cascade
+    from generator.cascade.renderer import Pixels, Renderer
 
 
 SERVED = ("seed", "base", "tone", "weights", "memory", "steps", "threads")
@@ -94,7 +95,7 @@ def tile_pixels(args: argparse.Namespace, settings: Settings) -> Pixels:
     with contextlib.ExitStack() as stack:
         cache = None if args.no_cache else stack.enter_context(open_cache(settings))
         world = load_world(settings) if cache is None else load_for_cache(settings)
-        maker = Maker(world, settings.seed, cache)
+        maker = BatchRenderer(world, settings.seed, cache)
         maker.make(args.tile)
         return maker.pixels(args.tile)
 

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 from generator.grid.block import Block
 from generator.grid.tile import MAX_ZOOM, STAGE_ZOOMS, Tile, tiles_in_bbox
 from tileserver.cache.tilecache import TileCache
-from tileserver.making.maker import Maker
+from tileserver.rendering.batch import BatchRenderer
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Cascade, Renderer
+    from generator.cascade.cascade import Cascade
+    from generator.cascade.renderer import Renderer
 
 PLACES = {
     "Paris": (2.35, 48.86),
@@ -60,12 +61,12 @@ def bench(cascade: Cascade, seed: int = 0, quick: bool = False) -> Report:
 
 
 @contextmanager
-def cold(renderer: Renderer, seed: int) -> Iterator[Maker]:
+def cold(renderer: Renderer, seed: int) -> Iterator[BatchRenderer]:
     """Give a maker with an empty cache on disk, which is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="elsewhere-bench-") as folder:
         cache = TileCache.open(Path(folder), CACHE_BYTES)
         try:
-            yield Maker(renderer, seed, cache)
+            yield BatchRenderer(renderer, seed, cache)
         finally:
             cache.close()
 
@@ -117,7 +118,7 @@ def network_rate(cascade: Cascade, seed: int, longitude: float, latitude: float)
     """
     from generator.cascade.probe import gflop_per_tile, matrix_rate
 
-    maker = Maker(cascade, seed)
+    maker = BatchRenderer(cascade, seed)
     around = rectangle(place_tile(longitude, latitude, MAX_ZOOM), 2, 2)
     for tile in around:
         maker.make(tile)
@@ -138,7 +139,7 @@ def network_rate(cascade: Cascade, seed: int, longitude: float, latitude: float)
     return report
 
 
-def layout_choice(cascade: Cascade, maker: Maker, tile: Tile) -> float:
+def layout_choice(cascade: Cascade, maker: BatchRenderer, tile: Tile) -> float:
     """Return the seconds per tile that the choice of layouts takes, the mean over the stages.
 
     tile: a zoom-15 tile that `maker` has made with its ancestors.
@@ -152,7 +153,7 @@ def layout_choice(cascade: Cascade, maker: Maker, tile: Tile) -> float:
     return statistics.mean(spent)
 
 
-def timed(maker: Maker, tiles: list[Tile]) -> float:
+def timed(maker: BatchRenderer, tiles: list[Tile]) -> float:
     """Make and store the tiles; return the seconds."""
     started = time.perf_counter()
     for tile in tiles:

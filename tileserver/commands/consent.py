@@ -12,8 +12,8 @@ from tileserver.batch.seed import Stored
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands.basics import say
 from tileserver.errors import CacheError, RegionError
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
+from tileserver.rendering.batch import BatchRenderer
 from tileserver.settings import Settings
 
 UNASKED_TILES = 15_000
@@ -32,7 +32,7 @@ class Work:
     """Tiles of a region that a maker is about to make and store in a cache."""
 
     settings: Settings
-    maker: Maker
+    maker: BatchRenderer
     cache: TileCache
     region: Region
 

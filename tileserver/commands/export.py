@@ -19,9 +19,9 @@ from tileserver.commands.seed import read_region
 from tileserver.documents.about import abstract, attribution, title
 from tileserver.encoding import Encoding
 from tileserver.errors import ExportError
-from tileserver.making.maker import Maker
-from tileserver.making.models import Models
 from tileserver.regions.region import Region
+from tileserver.rendering.batch import BatchRenderer
+from tileserver.rendering.models import Models
 from tileserver.settings import Settings
 
 DECIDING = ("base", "tone", "weights", "memory", "steps")
@@ -35,7 +35,7 @@ def export(args: argparse.Namespace) -> int:
     with commands.open_to_make(settings) as (cache, claims):
         maker = None
         if not args.cached:
-            maker = Maker(commands.load_for_cache(settings), settings.seed, cache, claims)
+            maker = BatchRenderer(commands.load_for_cache(settings), settings.seed, cache, claims)
             if not agreed(Work(settings, maker, cache, region), args.yes, kept=False):
                 return 2
         world = stored_world(settings, cache) if maker is None else maker.world

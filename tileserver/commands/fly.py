@@ -22,8 +22,8 @@ from tileserver.flying.film import Film, Target, frame_bytes, seed_tiles
 from tileserver.flying.flight import Flight, Plan
 from tileserver.flying.frames import Painter, region
 from tileserver.flying.route import read_route
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
+from tileserver.rendering.batch import BatchRenderer
 from tileserver.settings import Settings
 
 
@@ -37,7 +37,7 @@ def fly(args: argparse.Namespace) -> int:
     for note in flight.notes():
         say(note)
     with commands.open_to_make(settings) as (cache, claims):
-        maker = Maker(commands.load_for_cache(settings), settings.seed, cache, claims)
+        maker = BatchRenderer(commands.load_for_cache(settings), settings.seed, cache, claims)
         work = Work(settings, maker, cache, seen)
         if args.dry_run:
             print(estimate_text(work.estimate(), seen, settings))
@@ -54,7 +54,9 @@ def read_plan(args: argparse.Namespace) -> Plan:
     return Plan(points, altitudes, args.size, args.fps, args.speed, args.seconds)
 
 
-def _make(maker: Maker, flight: Flight, seen: Region, target: Target, settings: Settings) -> int:
+def _make(
+    maker: BatchRenderer, flight: Flight, seen: Region, target: Target, settings: Settings
+) -> int:
     say(
         f"Filming {flight.metres / 1000:,.0f} km over world {settings.seed}: {flight.frames:,} "
         f"frames, {flight.seconds:,.1f} s, from {len(seen):,} tiles"

@@ -15,9 +15,9 @@ from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
 from tileserver.commands.consent import Work, agreed
 from tileserver.errors import RegionError
-from tileserver.making.maker import Maker
 from tileserver.regions.polygonfile import read_polygon
 from tileserver.regions.region import Region
+from tileserver.rendering.batch import BatchRenderer
 from tileserver.settings import Settings
 
 LISTED = 20
@@ -40,7 +40,7 @@ def seed(args: argparse.Namespace) -> int:
     """Make every tile of a region, or only say what that would take."""
     settings, region = read_settings(args), read_region(args)
     with commands.open_to_make(settings) as (cache, claims):
-        maker = Maker(commands.load_for_cache(settings), settings.seed, cache, claims)
+        maker = BatchRenderer(commands.load_for_cache(settings), settings.seed, cache, claims)
         work = Work(settings, maker, cache, region)
         if args.dry_run:
             print(estimate_text(work.estimate(), region, settings))
@@ -55,7 +55,7 @@ def seed(args: argparse.Namespace) -> int:
         return status
 
 
-def _make(maker: Maker, region: Region, settings: Settings) -> int:
+def _make(maker: BatchRenderer, region: Region, settings: Settings) -> int:
     say(f"Making {len(region):,} tiles of world {settings.seed} in {settings.cache}")
     with progress() as report:
         tally = seeding.seed(maker, region, report)

@@ -23,7 +23,7 @@ from tileserver.errors import (
     NotFoundError,
     UnavailableError,
 )
-from tileserver.making.service import TileService
+from tileserver.rendering.client.service import TileService
 
 JSON, HTML = "application/json", "text/html"
 PAGES = {"json": JSON, "html": HTML}

@@ -21,8 +21,8 @@ from tileserver.flying.encoders import Encode, Texts, encoder
 from tileserver.flying.flight import Flight
 from tileserver.flying.frames import Painter, Pixels
 from tileserver.flying.work import FRAME_BYTES, Work, key_of
-from tileserver.making.maker import Maker
 from tileserver.regions.region import Region
+from tileserver.rendering.batch import BatchRenderer
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def frame_bytes(flight: Flight) -> float:
     return flight.plan.size[0] * flight.plan.size[1] * flight.frames * FRAME_BYTES
 
 
-def seed_tiles(maker: Maker, region: Region, report: Report) -> None:
+def seed_tiles(maker: BatchRenderer, region: Region, report: Report) -> None:
     """Make every tile that a flight needs, parents first, each once. Raises FlightError."""
     tally = seeding.seed(maker, region, report)
     if tally.missing:
@@ -87,7 +87,7 @@ class Film:
     Raises FlightError; `close` it whatever happens.
     """
 
-    def __init__(self, maker: Maker, flight: Flight, target: Target) -> None:
+    def __init__(self, maker: BatchRenderer, flight: Flight, target: Target) -> None:
         self._flight, self._target = flight, target
         self._painter = Painter(flight, reader(maker))
         self._work = Work(target.path, key_of(flight.plan, maker.world))
@@ -146,7 +146,7 @@ class Film:
             report("Writing", number + 1, self._flight.frames, number + 1)
 
 
-def reader(maker: Maker) -> Callable[[Tile], Pixels]:
+def reader(maker: BatchRenderer) -> Callable[[Tile], Pixels]:
     """Return what reads tiles of a maker's world, and makes those that are gone."""
 
     def read(tile: Tile) -> Pixels:

@@ -16,7 +16,7 @@ from generator.stopping import KINDS
 from tileserver.processes.process import COMPLETE, READY, STOP, Start
 
 if TYPE_CHECKING:
-    from tileserver.making.metrics import Cells
+    from tileserver.rendering.metrics import Cells
     from tileserver.settings import Settings
 
 

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import ServerError
 from tileserver.logs import fields
-from tileserver.making import messages
-from tileserver.making.jobs import Answer, Ask, Key
-from tileserver.making.messages import Message
-from tileserver.making.metrics import Metrics
-from tileserver.making.models import Models, describe
-from tileserver.making.workshop import Workshop
 from tileserver.processes.process import Start, report_failure
 from tileserver.processes.yielding import making_room, yield_processor
+from tileserver.rendering import protocol as messages
+from tileserver.rendering.engine.jobs import Answer, Ask, Key
+from tileserver.rendering.engine.workshop import Workshop
+from tileserver.rendering.metrics import Metrics
+from tileserver.rendering.models import Models, describe
+from tileserver.rendering.protocol import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
     from tileserver.settings import Settings
 
 STATE_SECONDS = 1.0

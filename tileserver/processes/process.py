@@ -20,7 +20,7 @@ from tileserver import logs
 from tileserver.errors import ServerError
 
 if TYPE_CHECKING:
-    from tileserver.making.metrics import Cells
+    from tileserver.rendering.metrics import Cells
     from tileserver.settings import Settings
 
 READY = "ready"

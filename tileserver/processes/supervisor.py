@@ -25,17 +25,17 @@ from tileserver.cache.directorylock import DirectoryLock
 from tileserver.documents.about import loads
 from tileserver.errors import CacheDamagedError, StartError
 from tileserver.logs import fields
-from tileserver.making.loading import load_renderer
-from tileserver.making.metrics import CELLS, Metrics
 from tileserver.processes import process as processes
 from tileserver.processes.child import Child
 from tileserver.processes.office import open_office
 from tileserver.processes.process import GRACE_SECONDS
+from tileserver.rendering.engine.loading import load_renderer
+from tileserver.rendering.metrics import CELLS, Metrics
 from tileserver.serving.listener import address, listen
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
 
 Load = Callable[[Settings], "Renderer"]
 

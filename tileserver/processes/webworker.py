@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import uvicorn
 
 from tileserver.cache.tilecache import TileCache
-from tileserver.making.metrics import Metrics
-from tileserver.making.service import TileService
 from tileserver.processes.office import SOCKET
 from tileserver.processes.process import GRACE_SECONDS, Start, report_failure
+from tileserver.rendering.client.service import TileService
+from tileserver.rendering.metrics import Metrics
 from tileserver.serving.app import create_app, front
 
 

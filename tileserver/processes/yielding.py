@@ -19,8 +19,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tileserver.making.metrics import FAMILIES, Metrics, position
 from tileserver.processes.process import shown_name
+from tileserver.rendering.metrics import FAMILIES, Metrics, position
 
 BUSY = 500.0
 """Answers per second from which on making and answering get processors of their own."""

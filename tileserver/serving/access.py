@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Scope
 
 from tileserver.errors import ForbiddenError
-from tileserver.making.jobs import Ask, Priority
+from tileserver.rendering.engine.jobs import Ask, Priority
 from tileserver.settings import Settings
 
 KEY_HEADER = b"x-api-key"

@@ -18,11 +18,11 @@ from starlette.responses import Response
 from generator.grid.errors import GeneratorError
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import Problem, ServerError, problem, problem_for
-from tileserver.making.loading import load_renderer
-from tileserver.making.metrics import Metrics
-from tileserver.making.models import Models
-from tileserver.making.remote import RemoteBackend
-from tileserver.making.service import TileService
+from tileserver.rendering.client.remote import RemoteBackend
+from tileserver.rendering.client.service import TileService
+from tileserver.rendering.engine.loading import load_renderer
+from tileserver.rendering.metrics import Metrics
+from tileserver.rendering.models import Models
 from tileserver.serving.access import Access
 from tileserver.serving.accesslog import AccessLog
 from tileserver.serving.edge import Edge
@@ -33,7 +33,7 @@ from tileserver.serving.tiles import TileEndpoint
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
 
 log = logging.getLogger("elsewhere")
 

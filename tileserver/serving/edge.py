@@ -7,7 +7,7 @@ import logging
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tileserver.errors import problem, problem_for
-from tileserver.making.metrics import Metrics
+from tileserver.rendering.metrics import Metrics
 from tileserver.serving.http import OPEN, preflight, send_plain, send_problem
 
 _QUERY = "the query has bytes that are not ASCII, expected %XX in their place"

@@ -18,8 +18,8 @@ from tileserver.documents.about import attribution, version
 from tileserver.documents.routes import PAGES, Documents, wanted
 from tileserver.documents.routes import routes as document_routes
 from tileserver.errors import UnavailableError
-from tileserver.making.metrics import CONTENT_TYPE
-from tileserver.making.service import TileService
+from tileserver.rendering.client.service import TileService
+from tileserver.rendering.metrics import CONTENT_TYPE
 from tileserver.serving.access import Access
 from tileserver.serving.staticpictures import routes as picture_routes
 from tileserver.serving.tiles import TileEndpoint

@@ -18,8 +18,8 @@ from tileserver.address import parse_seed
 from tileserver.cache.tilecache import Entry
 from tileserver.encoding import EXTENSIONS
 from tileserver.errors import BadRequestError, ServerError, problem, problem_for
-from tileserver.making.service import TileService
 from tileserver.regions.view import View
+from tileserver.rendering.client.service import TileService
 from tileserver.serving.access import Access
 from tileserver.serving.http import (
     METHODS,

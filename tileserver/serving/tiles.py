@@ -17,7 +17,7 @@ from tileserver.address import Address, match_address, parse_address, version_of
 from tileserver.cache.tilecache import Entry
 from tileserver.encoding import Encoding
 from tileserver.errors import ServerError, problem, problem_for
-from tileserver.making.service import TileService
+from tileserver.rendering.client.service import TileService
 from tileserver.serving.access import Access
 from tileserver.serving.http import (
     METHODS,

@@ -23,7 +23,7 @@ from training.measure.report import (
     stages_table,
 )
 from training.measure.rollouts import measure_chains
-from training.measure.stages import Judge, measure_stages
+from training.measure.stages import measure_stages
 from training.progress import track
 from training.samples.windows import BANDS, Samples
 
@@ -72,12 +72,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=int, help="DDIM steps [the weights' own]")
     parser.add_argument("--seed", type=int, default=0, help="of windows, noise and world [0]")
-    parser.add_argument(
-        "--inception",
-        type=Path,
-        metavar="FILE",
-        help="torch-fidelity's Inception weights, for FID [left out]",
-    )
     parser.add_argument("--json", type=Path, help="all numbers; parts it holds are not repeated")
     parser.add_argument("--figures", type=Path, metavar="FOLDER", help="write figures here")
 
@@ -97,10 +91,6 @@ class Evaluation:
             for name, value in (_QUICK if args.quick else _FULL).items()
         }
         self.count, self.places, self.real = (counts[n] for n in ("count", "places", "real"))
-        if args.inception is not None and not args.inception.is_file():
-            raise TrainingError(
-                f"{args.inception} is not a file; --inception expects torch-fidelity's weights"
-            )
         self.pyramid = _restricted(Pyramid(args.data), args.sources)
         self.cascade: Cascade = generator.load(args.base, args.weights, args.steps)
         self.results = Results(self._settings(counts), args.json)
@@ -137,17 +127,16 @@ class Evaluation:
             "memory": cascade.memory.digest if cascade.memory else None,
             "base": cascade.basemap.digest,
             "data": self.pyramid.digest,
-            "inception": args.inception is not None,
         }
 
     def _samples(self, split: str) -> Samples:
         return windows_of(self.pyramid, split, self.args.seed)
 
     def _stages(self) -> tuple[Any, str]:
-        judge = Judge(Lite2(self.cascade.device), self.args.inception)
         samples = self._samples(self.args.split)
         rows, shown = measure_stages(
-            self.cascade.stage_at, samples, self.count, judge, self.args.clean,
+            self.cascade.stage_at, samples, self.count, Lite2(self.cascade.device),
+            self.args.clean,
             memory=self.cascade.memory,
         )  # fmt: skip
         if self.args.figures:

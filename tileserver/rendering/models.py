@@ -20,7 +20,7 @@ from tileserver.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
 
 FILE = "models.json"
 

@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
 from tileserver.errors import BudgetError, UnavailableError
-from tileserver.making.jobs import Ask, Job, Priority
+from tileserver.rendering.engine.jobs import Ask, Job, Priority
 
 SHARE = {Priority.INTERACTIVE: 1.0, Priority.PREFETCH: 0.5, Priority.SEEDING: 0.25}
 """How full the queue may be, at most, for a request of this kind to be let in."""

@@ -1,7 +1,7 @@
 """The workshop: everything that makes tiles, in whichever process that is.
 
-Renderer, scheduler, writer and claims stand together here; `tileserver.making.service` uses a
-workshop of its own process, `tileserver.processes.generating` puts one behind a socket.
+Renderer, scheduler, writer and claims stand together here. `tileserver.rendering.client.service`
+uses a workshop of its own process, `tileserver.processes.generating` puts one behind a socket.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from tileserver.cache.claims import Claim, Claims
 from tileserver.cache.tilecache import Entry, TileCache
 from tileserver.encode import decode_png
 from tileserver.errors import CacheError
-from tileserver.making.jobs import Answer, Ask, BlockKey, Key, Pixels, Receiver
-from tileserver.making.metrics import Metrics
-from tileserver.making.models import describe
-from tileserver.making.scheduler import Scheduler
-from tileserver.making.writer import Writer
+from tileserver.rendering.engine.jobs import Answer, Ask, BlockKey, Key, Pixels, Receiver
+from tileserver.rendering.engine.scheduler import Scheduler
+from tileserver.rendering.engine.writer import Writer
+from tileserver.rendering.metrics import Metrics
+from tileserver.rendering.models import describe
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
 
 MAX_WORLDS = 4096
 """Fingerprints remembered; beyond that they are worked out again."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from generator.grid.block import Block
 from generator.grid.tile import Tile
-from tileserver.making.admission import Admission
-from tileserver.making.jobs import (
+from tileserver.rendering.engine.admission import Admission
+from tileserver.rendering.engine.jobs import (
     WAITING,
     Answer,
     Ask,
@@ -26,11 +26,11 @@ from tileserver.making.jobs import (
     State,
     explained,
 )
-from tileserver.making.metrics import PRIORITIES, Metrics
-from tileserver.making.viewports import Viewports
+from tileserver.rendering.engine.viewports import Viewports
+from tileserver.rendering.metrics import PRIORITIES, Metrics
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
 
 AGE_SECONDS = {Priority.INTERACTIVE: 5.0, Priority.PREFETCH: 12.0, Priority.SEEDING: 60.0}
 """A block that was asked for so long ago goes before all views."""

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from generator.grid.tile import BASE_ZOOM, Tile
 from tileserver.cache.tilecache import CacheError, Entry, TileCache
 from tileserver.errors import UnavailableError, UnmadeError
-from tileserver.making.jobs import Ask
-from tileserver.making.metrics import Metrics
-from tileserver.making.pictures import Pictures
-from tileserver.making.variants import Variants
-from tileserver.making.workshop import Workshop
+from tileserver.rendering.client.pictures import Pictures
+from tileserver.rendering.client.variants import Variants
+from tileserver.rendering.engine.jobs import Ask
+from tileserver.rendering.engine.workshop import Workshop
+from tileserver.rendering.metrics import Metrics
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
 
 TOGETHER = 16
 """Tiles of one picture that are asked for at a time."""

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from generator.grid.tile import Tile
 from tileserver.cache.tilecache import CacheError, Entry, TileCache
 from tileserver.encode import encode_png
-from tileserver.making.jobs import Receiver
-from tileserver.making.metrics import Metrics
+from tileserver.rendering.engine.jobs import Receiver
+from tileserver.rendering.metrics import Metrics
 
 BATCH_TILES = 64
 BATCH_SECONDS = 0.05

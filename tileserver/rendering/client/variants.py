@@ -13,10 +13,10 @@ from tileserver.cache.tilecache import CacheError, Entry
 from tileserver.encode import decode_png, encode, enlarged, joined
 from tileserver.encoding import Encoding
 from tileserver.errors import UnavailableError
-from tileserver.making.jobs import Ask
+from tileserver.rendering.engine.jobs import Ask
 
 if TYPE_CHECKING:
-    from tileserver.making.service import TileService
+    from tileserver.rendering.client.service import TileService
 
 BATCH_SECONDS = 0.05
 """How long a picture waits for others before they are stored together."""

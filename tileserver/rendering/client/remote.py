@@ -14,11 +14,11 @@ from generator.grid.tile import Tile
 from generator.grid.world import fingerprint
 from tileserver.cache.tilecache import Entry
 from tileserver.errors import UnavailableError
-from tileserver.making import messages
-from tileserver.making.jobs import Ask
-from tileserver.making.messages import Message
-from tileserver.making.models import Model
-from tileserver.making.scheduler import stopping
+from tileserver.rendering import protocol as messages
+from tileserver.rendering.engine.jobs import Ask
+from tileserver.rendering.engine.scheduler import stopping
+from tileserver.rendering.models import Model
+from tileserver.rendering.protocol import Message
 
 MAX_ATTEMPTS = 3
 """How many generator processes may end with a tile unmade before its request fails."""

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from generator.cascade.renderer import PixelCache, Pixels, Renderer, missing_blocks
 from generator.grid.tile import Tile
 from tileserver.encode import encode_png
 from tileserver.errors import CacheError, CacheFullError
-from tileserver.making.models import describe
+from tileserver.rendering.models import describe
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
     from generator.grid.block import Block
     from tileserver.cache.claims import Claims
     from tileserver.cache.tilecache import TileCache
-
-Pixels = NDArray[np.uint8]
 
 RETRY_SECONDS = 1.0
 POLL_SECONDS = (0.02, 0.5)
@@ -49,7 +43,7 @@ class BlockTakenError(Exception):
     """A block is being made by another program, and the caller would rather not wait for it."""
 
 
-class Maker:
+class BatchRenderer:
     """Makes tiles of one world, in one thread, with all that they need.
 
     A block is stored, durably, before the next one is begun: whatever ends the program, at most the
@@ -72,7 +66,7 @@ class Maker:
         self.claims = claims
         self.world = renderer.fingerprint(seed)
         self.cost: dict[int, Cost] = {}
-        self._recent: OrderedDict[Tile, Pixels] = OrderedDict()
+        self._recent = PixelCache(None if cache is None else RECENT_TILES)
         self._recorded = False
 
     def has(self, tile: Tile) -> bool:
@@ -91,10 +85,9 @@ class Maker:
             if found is None:
                 self.make(tile)
             else:
-                self._remember(tile, found)
+                self._recent.put(tile, found)
         if tile not in self._recent:
             raise LookupError(f"tile {tile} is no longer there, expected it to stay in the cache")
-        self._recent.move_to_end(tile)
         return self._recent[tile]
 
     def make(
@@ -108,9 +101,7 @@ class Maker:
         """
         if self.has(tile):
             return
-        from generator.cascade.cascade import order  # torch takes seconds to import
-
-        for block in order(self.renderer, tile, self.has):
+        for block in missing_blocks(self.renderer, tile, self.has):
             for made in self._obtain(block, wait or block.stage is None):
                 count(made)
 
@@ -142,7 +133,7 @@ class Maker:
         if self.cache is not None:
             self._store(self.cache, payloads)
         for tile in made:
-            self._remember(tile, pixels[tile])
+            self._recent.put(tile, pixels[tile])
         stage = [tile for tile in block.tiles if tile.z == (block.stage or tile.z)]
         for tile in stage:
             self.cost.setdefault(tile.z, Cost()).compute += computed / len(stage)
@@ -169,8 +160,3 @@ class Maker:
         except CacheError:
             time.sleep(RETRY_SECONDS)
             cache.put_many(self.world, tiles)
-
-    def _remember(self, tile: Tile, pixels: Pixels) -> None:
-        self._recent[tile] = pixels
-        if self.cache is not None and len(self._recent) > RECENT_TILES:
-            self._recent.popitem(last=False)

@@ -20,7 +20,7 @@ from generator.grid.tile import Tile
 from tileserver import errors
 from tileserver.cache.tilecache import Entry
 from tileserver.errors import GenerationError, LaterError, ServerError
-from tileserver.making.jobs import Ask, Priority
+from tileserver.rendering.engine.jobs import Ask, Priority
 
 HEAD_LIMIT = 1 << 20
 BODY_LIMIT = 1 << 28

@@ -13,8 +13,8 @@ from tests.fakes import FakeRenderer
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import CacheError, TileCache
 from tileserver.encode import encode_png
-from tileserver.making import maker as module
-from tileserver.making.maker import BlockTakenError, Maker
+from tileserver.rendering import batch as module
+from tileserver.rendering.batch import BatchRenderer, BlockTakenError
 
 PNG = encode_png(np.zeros((256, 256, 3), np.uint8))
 
@@ -27,7 +27,7 @@ def cache(tmp_path: Path) -> TileCache:
 def test_a_block_is_made_after_what_it_needs_and_each_once(cache: TileCache) -> None:
     renderer = FakeRenderer()
     made: list[Tile] = []
-    maker = Maker(renderer, 3, cache)
+    maker = BatchRenderer(renderer, 3, cache)
     maker.make(Tile(9, 81, 82), made.append)
     assert made[-5:] == list(Block(Tile(8, 40, 41)).tiles)
     assert len(made) == len(set(made))
@@ -41,7 +41,7 @@ def test_a_block_is_made_after_what_it_needs_and_each_once(cache: TileCache) -> 
 
 
 def test_a_block_s_tiles_that_were_there_are_kept(cache: TileCache) -> None:
-    first = Maker(FakeRenderer(), 3, cache)
+    first = BatchRenderer(FakeRenderer(), 3, cache)
     block = Block(Tile(6, 5, 5))
     kept = block.tiles[2]
     world = first.renderer.fingerprint(3)
@@ -49,11 +49,11 @@ def test_a_block_s_tiles_that_were_there_are_kept(cache: TileCache) -> None:
     made: list[Tile] = []
     first.make(block.tiles[1], made.append)
     assert kept not in made
-    assert not Maker(FakeRenderer(), 3, cache).pixels(kept).any()
+    assert not BatchRenderer(FakeRenderer(), 3, cache).pixels(kept).any()
 
 
 def test_a_stage_s_computing_counts_for_its_four_tiles() -> None:
-    maker = Maker(FakeRenderer(delay=0.02), 0)
+    maker = BatchRenderer(FakeRenderer(delay=0.02), 0)
     maker.make(Tile(6, 3, 3))
     assert maker.cost[6].compute == 0
     assert maker.cost[7].tiles == 4
@@ -61,9 +61,9 @@ def test_a_stage_s_computing_counts_for_its_four_tiles() -> None:
 
 
 def test_what_is_made_is_what_another_maker_reads(cache: TileCache) -> None:
-    first = Maker(FakeRenderer(), 1, cache)
+    first = BatchRenderer(FakeRenderer(), 1, cache)
     first.make(Tile(7, 0, 0))
-    second = Maker(FakeRenderer(), 1, cache)
+    second = BatchRenderer(FakeRenderer(), 1, cache)
     assert second.has(Tile(7, 0, 0))
     assert cache.worlds() == {
         FakeRenderer().fingerprint(1): {**FakeRenderer().describe(), "seed": "1"}
@@ -72,13 +72,13 @@ def test_what_is_made_is_what_another_maker_reads(cache: TileCache) -> None:
 
 
 def test_worlds_stay_apart(cache: TileCache) -> None:
-    first = Maker(FakeRenderer(), 1, cache)
+    first = BatchRenderer(FakeRenderer(), 1, cache)
     first.make(Tile(2, 0, 0))
-    assert not Maker(FakeRenderer(), 2, cache).has(Tile(2, 0, 0))
+    assert not BatchRenderer(FakeRenderer(), 2, cache).has(Tile(2, 0, 0))
 
 
 def test_without_a_cache_everything_stays_in_memory() -> None:
-    maker = Maker(FakeRenderer(), 0)
+    maker = BatchRenderer(FakeRenderer(), 0)
     maker.make(Tile(9, 5, 5))
     assert maker.has(Tile(9, 5, 5))
     assert maker.pixels(Tile(9, 5, 5)).shape == (256, 256, 3)
@@ -86,7 +86,7 @@ def test_without_a_cache_everything_stays_in_memory() -> None:
 
 def test_few_decoded_tiles_are_kept(cache: TileCache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RECENT_TILES", 2)
-    small, large = Maker(FakeRenderer(), 0, cache), Maker(FakeRenderer(), 0)
+    small, large = BatchRenderer(FakeRenderer(), 0, cache), BatchRenderer(FakeRenderer(), 0)
     for maker in (small, large):
         maker.make(Tile(10, 600, 300))
     tile = Tile(10, 600, 300)
@@ -94,18 +94,18 @@ def test_few_decoded_tiles_are_kept(cache: TileCache, monkeypatch: pytest.Monkey
 
 
 def test_a_damaged_input_is_made_again(cache: TileCache) -> None:
-    maker = Maker(FakeRenderer(), 0, cache)
+    maker = BatchRenderer(FakeRenderer(), 0, cache)
     maker.make(Tile(7, 9, 9))
     parent = maker.renderer.needs(Block.of(Tile(7, 9, 9)))[0]
     with cache._env.begin(write=True, db=cache.store.tiles) as txn:
         for key, value in list(txn.cursor()):
             txn.put(key, value[:-1] + bytes([value[-1] ^ 1]))
-    again = Maker(FakeRenderer(), 0, cache)
+    again = BatchRenderer(FakeRenderer(), 0, cache)
     np.testing.assert_array_equal(again.pixels(parent), maker.pixels(parent))
 
 
 def test_an_input_that_vanished_is_named(cache: TileCache) -> None:
-    class Forgetful(Maker):
+    class Forgetful(BatchRenderer):
         def make(self, tile: Tile, count: object = None, wait: bool = True) -> None:
             """Pretend that it is there."""
 
@@ -136,7 +136,7 @@ class FailingCache:
 def test_a_write_that_fails_is_tried_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
     cache = FailingCache(1)
-    maker = Maker(FakeRenderer(), 0, cache)  # type: ignore[arg-type]
+    maker = BatchRenderer(FakeRenderer(), 0, cache)  # type: ignore[arg-type]
     maker.make(Tile(1, 0, 0))
     assert cache.stored == [Tile(1, 0, 0)]
     cache.failures = 2
@@ -148,7 +148,7 @@ def test_a_block_that_another_program_makes_is_left_to_it(
     cache: TileCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     renderer, other = FakeRenderer(), Claims(cache.path)
-    maker = Maker(renderer, 0, cache, Claims(cache.path))
+    maker = BatchRenderer(renderer, 0, cache, Claims(cache.path))
     block = Block(Tile(6, 5, 5))
     held = other.take(maker.world, block)
     assert held is not None
@@ -170,7 +170,7 @@ def test_a_block_whose_maker_died_is_made_here(
     cache: TileCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = Claims(cache.path)
-    maker = Maker(FakeRenderer(), 0, cache, Claims(cache.path))
+    maker = BatchRenderer(FakeRenderer(), 0, cache, Claims(cache.path))
     assert other.take(maker.world, Block(Tile(0, 0, 0))) is not None
     monkeypatch.setattr(module.time, "sleep", lambda seconds: other.close())
     made: list[Tile] = []
@@ -186,6 +186,6 @@ def test_each_block_is_stored_before_the_next_is_begun(cache: TileCache) -> None
 
     stored: list[int] = []
     renderer = Watching()
-    Maker(renderer, 0, cache).make(Tile(9, 100, 100))
+    BatchRenderer(renderer, 0, cache).make(Tile(9, 100, 100))
     sizes = [len(block.tiles) for _, block in renderer.calls]
     assert stored == [sum(sizes[:index]) for index in range(len(sizes))]

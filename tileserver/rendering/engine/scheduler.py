@@ -16,13 +16,14 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING
 
+from generator.cascade.renderer import PixelCache
 from generator.grid.block import Block
 from generator.grid.tile import Tile
 from tileserver.cache.tilecache import Entry
 from tileserver.encode import check
 from tileserver.errors import GenerationError, LaterError, UnavailableError
-from tileserver.making.admission import Admission
-from tileserver.making.jobs import (
+from tileserver.rendering.engine.admission import Admission
+from tileserver.rendering.engine.jobs import (
     WAITING,
     Answer,
     Ask,
@@ -35,18 +36,20 @@ from tileserver.making.jobs import (
     fail,
     succeed,
 )
-from tileserver.making.metrics import Metrics
-from tileserver.making.plan import Plan
-from tileserver.making.recent import Recent
+from tileserver.rendering.engine.plan import Plan
+from tileserver.rendering.metrics import Metrics
 
 if TYPE_CHECKING:
-    from generator.cascade.cascade import Renderer
+    from generator.cascade.renderer import Renderer
 
 MAX_ATTEMPTS = 8
 """How often a block may find an input gone and have it made again before it fails."""
 
 ASIDE_SECONDS = (0.02, 0.5)
 """How soon a block that another process makes is looked at again: at first, and at last."""
+
+RECENT_TILES = 384
+"""Tiles whose pixels are kept for the next blocks: 384 x 192 KiB = 72 MiB."""
 
 PACE_SECONDS = 0.5
 """What a block is thought to take until one has been made."""
@@ -81,7 +84,7 @@ class Scheduler:
         self.store = store
         self.metrics = metrics
         self._changed = threading.Condition()
-        self._recent = Recent()
+        self._recent = PixelCache(RECENT_TILES)
         self._plan = Plan(renderer, self._has, Admission(max_queue, budget), metrics)
         self._aside: list[tuple[float, int, Job]] = []
         self._pace = PACE_SECONDS

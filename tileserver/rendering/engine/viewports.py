@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 
 from generator.grid.tile import Tile
-from tileserver.making.jobs import Answer
+from tileserver.rendering.engine.jobs import Answer
 
 REACH_TILES = 16
 """A tile this close to the last one of its zoom belongs to the same view."""

@@ -1,0 +1,1 @@
+"""Making tiles: which block is made next and for whom, and where the pixels go."""
