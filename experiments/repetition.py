@@ -1,7 +1,7 @@
 """Whether noise that repeats shows: autocorrelation of generated sea and desert by distance.
 
-Whole chains are made with the global noise field and with the paper's repeated noise tile; those of
-a network that draws layouts with their field and with one tile of it repeated. Where the tile's
+Rollouts are made with the global noise field and with the paper's repeated noise tile; those of a
+network that draws layouts with their field and with one tile of it repeated. Where the tile's
 period is a multiple of a lag, the repeated detail would correlate with itself.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from experiments.scenery import Scene, draw
+from experiments.scenery import ParentTile, draw
 from experiments.stitching import reader, repeating
 from generator.cascade.cascade import Cascade, Pixels
 from generator.grid.tile import STAGE_ZOOMS
@@ -25,7 +25,7 @@ LAGS = (64, 128, 256)
 MOST = 300
 """Pixels of the largest lag."""
 NOISES = ("field", "repeated")
-CALM = ("sea", "desert")
+LOW_TEXTURE = ("sea", "desert")
 _AROUND = (16, 24, 32, 40)
 """Pixels beside a lag, on both sides, where chance alone correlates; of the network's phase."""
 _COARSE = 8.0
@@ -45,26 +45,26 @@ class Curve:
 
 
 def measure(cascade: Cascade, places: int, seed: int) -> list[Curve]:
-    """Make `places` chains of sea and of desert with both noises; curves of zooms 9 to 15."""
-    scenes = draw(cascade.basemap, CALM, len(CALM) * places, seed)
+    """Make `places` rollouts of sea and of desert with both noises; curves of zooms 9 to 15."""
+    parents = draw(cascade.basemap, LOW_TEXTURE, len(LOW_TEXTURE) * places, seed)
     worlds = {"field": cascade, "repeated": repeating(cascade)}
-    chains = [(noise, scene) for scene in scenes for noise in NOISES]
+    rollouts = [(noise, parent) for parent in parents for noise in NOISES]
     curves = []
-    for noise, start in track(chains, "repetition: chains"):
-        for zoom, made in calm_tiles(worlds[noise], start, seed):
+    for noise, start in track(rollouts, "repetition: rollouts"):
+        for zoom, made in low_texture_tiles(worlds[noise], start, seed):
             if zoom > STAGE_ZOOMS[0]:
                 values = autocorrelation(made).round(5).tolist()
                 curves.append(Curve(noise, start.kind, zoom, values))
     return curves
 
 
-def calm_tiles(cascade: Cascade, scene: Scene, seed: int) -> list[tuple[int, Pixels]]:
-    """The four children of each stage on the way down from a scene: (zoom, uint8 [512, 512, 3])."""
+def low_texture_tiles(cascade: Cascade, parent: ParentTile, seed: int) -> list[tuple[int, Pixels]]:
+    """Return each stage's four children on the way down: (zoom, uint8 [512, 512, 3])."""
     found = []
     for zoom in STAGE_ZOOMS:
-        made = cascade.window(seed, scene.children[0], reader(cascade, scene), 2)
+        made = cascade.window(seed, parent.children[0], reader(cascade, parent), 2)
         found.append((zoom, made))
-        scene = scene.below(made)
+        parent = parent.below(made)
     return found
 
 
@@ -98,7 +98,7 @@ def table(curves: list[Curve]) -> str:
     for lag in LAGS:
         headers += [f"{lag} px", "beside it"]
     lines = []
-    for kind in CALM:
+    for kind in LOW_TEXTURE:
         for noise in NOISES:
             values = np.array([c.values for c in curves if (c.noise, c.kind) == (noise, kind)])
             line = [noise, kind, str(len(values))]
@@ -107,7 +107,7 @@ def table(curves: list[Curve]) -> str:
             lines.append(line)
     zooms = sorted({curve.zoom for curve in curves})
     by_zoom = []
-    for kind in CALM:
+    for kind in LOW_TEXTURE:
         for noise in NOISES:
             line = [noise, kind]
             for zoom in zooms:

@@ -10,9 +10,9 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 from scipy.ndimage import gaussian_filter
 
-from experiments.repetition import CALM, LAGS, NOISES
+from experiments.repetition import LAGS, LOW_TEXTURE, NOISES
 from experiments.scenery import draw
-from experiments.stitching import EXACT, INDEPENDENT, OVERLAP, SHARED, Joiner
+from experiments.stitching import EXACT, INDEPENDENT, OVERLAP, SHARED, Stitcher
 from generator.cascade.cascade import Pixels
 from generator.grid.tile import STAGE_ZOOMS
 from training.measure.figures import canvas, save_small, written
@@ -27,14 +27,14 @@ _LABEL = 16
 _COLOURS = {"field": "#334155", "repeated": "#c2410c"}
 
 
-def draw_joins(joiner: Joiner, folder: Path) -> Path:
+def draw_stitching(stitcher: Stitcher, folder: Path) -> Path:
     """Write seams.webp: methods across; down, corners as they are and with contrast raised."""
     rows = []
     for kind, zoom in _SHOWN:
-        (scene,) = draw(joiner.cascade.basemap, (kind,), 1, joiner.seed)
+        (parent,) = draw(stitcher.cascade.basemap, (kind,), 1, stitcher.seed)
         for _ in range(STAGE_ZOOMS.index(zoom)):
-            scene = scene.below(joiner.children(scene))
-        made = [joiner.join(method, scene) for method in _METHODS]
+            parent = parent.below(stitcher.children(parent))
+        made = [stitcher.stitch(method, parent) for method in _METHODS]
         rows.append(np.hstack([_framed(picture) for picture in made]))
         rows.append(np.hstack([_framed(stretched(picture)) for picture in made]))
     whole = Pillow.fromarray(np.vstack(rows))
@@ -59,8 +59,8 @@ def draw_repetition(curves: list[dict[str, Any]], folder: Path) -> Path:
 
     curves: `experiments.repetition.Curve` as JSON objects.
     """
-    figure, axes = canvas(1, len(CALM), (7.2, 2.8))
-    for ax, kind in zip(axes[0], CALM, strict=True):
+    figure, axes = canvas(1, len(LOW_TEXTURE), (7.2, 2.8))
+    for ax, kind in zip(axes[0], LOW_TEXTURE, strict=True):
         for noise in reversed(NOISES):
             values = np.array(
                 [c["values"] for c in curves if (c["noise"], c["kind"]) == (noise, kind)]

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 import generator
 from experiments import repetition
 from experiments.command import Experiment
-from experiments.scenery import KINDS, Scene, draw
-from experiments.seamfigures import draw_joins, draw_repetition
-from experiments.stitching import EXACT, METHODS, Joiner, centre
+from experiments.scenery import KINDS, ParentTile, draw
+from experiments.seamfigures import draw_repetition, draw_stitching
+from experiments.stitching import EXACT, METHODS, Stitcher, centre
 from generator import stopping
 from generator.cascade.cascade import Cascade, Pixels
 from generator.grid.tile import STAGE_ZOOMS
@@ -84,21 +84,21 @@ def steps(picture: Pixels) -> Floats:
     return np.array(found, np.float64)
 
 
-def way_down(joiner: Joiner, scene: Scene) -> Iterator[tuple[Scene, Pixels]]:
-    """Follow a scene through all stages: each parent, and its four children side by side."""
+def descent(stitcher: Stitcher, parent: ParentTile) -> Iterator[tuple[ParentTile, Pixels]]:
+    """Follow a parent through all stages: each parent, and its four children side by side."""
     for _ in STAGE_ZOOMS:
-        made = joiner.children(scene)
-        yield scene, made
-        scene = scene.below(made)
+        made = stitcher.children(parent)
+        yield parent, made
+        parent = parent.below(made)
 
 
-def measure(joiner: Joiner, scenes: list[Scene]) -> Floats:
-    """Steps by every method at every zoom of each scene: [places, zooms, methods, 2, 3]."""
-    found = np.empty((len(scenes), len(STAGE_ZOOMS), len(METHODS), 2, 3))
-    for place, start in enumerate(track(scenes, "seams: places")):
-        for stage, (scene, made) in enumerate(way_down(joiner, start)):
+def measure(stitcher: Stitcher, parents: list[ParentTile]) -> Floats:
+    """Steps by every method at every zoom of each parent: [places, zooms, methods, 2, 3]."""
+    found = np.empty((len(parents), len(STAGE_ZOOMS), len(METHODS), 2, 3))
+    for place, start in enumerate(track(parents, "seams: places")):
+        for stage, (parent, made) in enumerate(descent(stitcher, start)):
             for number, method in enumerate(METHODS):
-                picture = centre(made) if method == EXACT else joiner.join(method, scene)
+                picture = centre(made) if method == EXACT else stitcher.stitch(method, parent)
                 found[place, stage, number] = steps(picture)
     return found
 
@@ -192,7 +192,7 @@ def run(args: argparse.Namespace) -> int:
     if not 0 <= args.seed < 1 << 64:
         raise TrainingError(f"--seed is {args.seed}, expected 0 to 2**64 - 1")
     cascade: Cascade = generator.load(args.base, args.weights, args.steps, args.threads)
-    joiner = Joiner(cascade, args.seed)
+    stitcher = Stitcher(cascade, args.seed)
     names = ("seed", "blocks", "places")
     settings = {name: getattr(args, name) for name in names} | {
         "weights": cascade.checkpoint.digest,
@@ -205,23 +205,25 @@ def run(args: argparse.Namespace) -> int:
     for name in PARTS if args.only is None else (args.only,):
         if name not in results.parts:
             if name == "seams":
-                results.add(name, *_seams(joiner, args.blocks))
+                results.add(name, *_seams(stitcher, args.blocks))
             else:
                 curves = repetition.measure(cascade, args.places, args.seed)
                 results.add(name, curves, repetition.table(curves))
         print(f"\n### {_TITLES[name]}\n\n{results.parts[name]['table']}", flush=True)
         if args.figures is not None:
             if name == "seams":
-                path = draw_joins(joiner, args.figures)
+                path = draw_stitching(stitcher, args.figures)
             else:
                 path = draw_repetition(results.parts[name]["numbers"], args.figures)
             print(f"\nwrote {path}")
     return 0
 
 
-def _seams(joiner: Joiner, blocks: int) -> tuple[list[SeamRow], str]:
+def _seams(stitcher: Stitcher, blocks: int) -> tuple[list[SeamRow], str]:
     places = max(2, -(-blocks // (_BLOCKS * len(STAGE_ZOOMS))))
-    rows = summarise(measure(joiner, draw(joiner.cascade.basemap, KINDS, places, joiner.seed)))
+    rows = summarise(
+        measure(stitcher, draw(stitcher.cascade.basemap, KINDS, places, stitcher.seed))
+    )
     return rows, table(rows)
 
 

@@ -38,7 +38,7 @@ _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class SamplingCost:
     """What one way of taking some steps costs.
 
     margin: parent pixels read round a window; widest: parent pixels along the side of what the
@@ -85,8 +85,8 @@ def run(args: argparse.Namespace) -> int:
         raise TrainingError("steps compares ways of the exact network; these weights are another's")
     torch.set_num_threads(args.threads)
     device = pick_device(args.device)
-    bench = Bench(channels_last(network.to(device, pick_precision(device))), args.seconds)
-    ways: list[Way] = []
+    bench = SamplingBench(channels_last(network.to(device, pick_precision(device))), args.seconds)
+    ways: list[SamplingCost] = []
     for steps in track(sorted(set(args.steps)), "steps"):
         ways += bench.measure(steps, args.side)
     print(f"{device.type}, {pick_precision(device)}, {args.threads} thread(s)\n")
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-class Bench:
+class SamplingBench:
     """Times and counts the windows of one network; what is made of many is put together.
 
     seconds: windows foreseen to take longer are estimated; compared: one line for each number of
@@ -109,7 +109,7 @@ class Bench:
         self._rate = 0.0
         """GFLOP per millisecond of the latest window."""
 
-    def measure(self, steps: int, tiles: int) -> list[Way]:
+    def measure(self, steps: int, tiles: int) -> list[SamplingCost]:
         """Ways of taking `steps`, for a region of `tiles` x `tiles` tiles."""
         ways = [self._in_windows(steps, side, tiles) for side in (SIDES[0], SIDES[-1])]
         if steps > evaluations_at_once(self.network):
@@ -118,16 +118,18 @@ class Bench:
                 self._compare(steps)
         return ways
 
-    def _in_windows(self, steps: int, side: int, tiles: int) -> Way:
+    def _in_windows(self, steps: int, side: int, tiles: int) -> SamplingCost:
         work, spent, timed = self._window(side, steps)
         across = side // _TILE
         name = f"window of {across} x {across} tiles"
         share = (-(-tiles // across) / tiles) ** 2
         margin = self.network.margin * steps
         widest = side + 2 * margin
-        return Way(steps, name, margin, widest, work, work * share, spent, spent * share, timed, 0)
+        return SamplingCost(
+            steps, name, margin, widest, work, work * share, spent, spent * share, timed, 0
+        )
 
-    def _by_states(self, steps: int, tiles: int) -> Way:
+    def _by_states(self, steps: int, tiles: int) -> SamplingCost:
         side = side_for(self.network, steps)
         across = side // _TILE
         blocks = -(-tiles // across)
@@ -140,7 +142,7 @@ class Bench:
         def total(counts: Counter[int], which: int) -> float:
             return sum(times * window[lengths[group]][which] for group, times in counts.items())
 
-        return Way(
+        return SamplingCost(
             steps, f"states, {across} x {across} tiles", states.margin,
             side + 2 * self.network.margin * max(lengths),
             total(cold, 0), total(region, 0) / tiles**2,
@@ -203,7 +205,7 @@ def count(network: ExactUNet, steps: int, blocks: int) -> tuple[Counter[int], in
     return states.counts, states.kept_bytes
 
 
-def table(ways: list[Way], tiles: int) -> str:
+def table(ways: list[SamplingCost], tiles: int) -> str:
     """Return the costs as a Markdown table."""
     region = f"per tile of {tiles} x {tiles}"
     heads = ["steps", "way", "margin", "widest, px", "GFLOP, first tile", f"GFLOP {region}"]

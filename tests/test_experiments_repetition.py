@@ -8,7 +8,7 @@ from experiments.repetition import (
     Curve,
     around,
     autocorrelation,
-    calm_tiles,
+    low_texture_tiles,
     measure,
     table,
 )
@@ -90,8 +90,8 @@ def test_the_repeated_tile_shows_in_chains_and_the_field_does_not(tmp_path):
 
 def test_a_chain_s_pictures_are_the_world_s_own_tiles(tmp_path):
     cascade = tiny_cascade(tmp_path)
-    (scene,) = draw(cascade.basemap, ("sea",), 1, 0)
-    zoom, made = calm_tiles(cascade, scene, 5)[0]
+    (parent,) = draw(cascade.basemap, ("sea",), 1, 0)
+    zoom, made = low_texture_tiles(cascade, parent, 5)[0]
     assert (zoom, made.shape) == (7, (512, 512, 3))
-    tile = cascade.render(5, scene.children[3])
+    tile = cascade.render(5, parent.children[3])
     assert np.abs(made[256:, 256:].astype(int) - tile).max() <= 1

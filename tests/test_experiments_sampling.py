@@ -7,7 +7,7 @@ import torch
 
 from experiments import sampling
 from experiments.paddedstage import PaddedStage
-from experiments.sampling import CORE, Row, cost_of, parse
+from experiments.sampling import CORE, SamplingRow, cost_of, parse
 from generator.cascade import checkpoint
 from generator.cascade.loading import MAX_STEPS
 from generator.cascade.probe import window_gflop
@@ -23,10 +23,10 @@ from training.measure.bench import cost
 
 
 def test_rows_are_read_with_and_without_a_name():
-    assert parse("shipped:1", 16) == [Row("shipped", None, 1, 16)]
+    assert parse("shipped:1", 16) == [SamplingRow("shipped", None, 1, 16)]
     path = Path("a:b/t.safetensors")
     assert parse(f"teacher={path}:2,50@4", 16) == [
-        Row("teacher", path, 2, 16), Row("teacher", path, 50, 4),
+        SamplingRow("teacher", path, 2, 16), SamplingRow("teacher", path, 50, 4),
     ]  # fmt: skip
     assert parse("a/t.safetensors:1", 8)[0].name == "t"
 

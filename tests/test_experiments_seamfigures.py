@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image as Pillow
 
-from experiments.repetition import CALM, MOST, NOISES
+from experiments.repetition import LOW_TEXTURE, MOST, NOISES
 from experiments.seamfigures import draw_repetition, stretched
 
 
@@ -18,7 +18,7 @@ def test_curves_become_a_small_picture(tmp_path):
     curves = [
         {"noise": noise, "kind": kind, "zoom": 9, "values": [0.0] * (MOST + 1)}
         for noise in NOISES
-        for kind in CALM
+        for kind in LOW_TEXTURE
     ]
     path = draw_repetition(curves, tmp_path / "deep")
     assert path.name == "repetition.png"

@@ -98,11 +98,11 @@ def octave_errors(difference: Floats) -> tuple[float, float]:
     return float(lower.mean()), float(upper.mean())
 
 
-def fall(power: Floats) -> tuple[float, float]:
-    """Power of each octave that a parent lacks below that of the parent's finest, median dB.
+def spectral_slope(power: Floats) -> tuple[float, float]:
+    """Return how far each octave that a parent lacks falls below the parent's finest, median dB.
 
-    power: spectra [N, H/2]. It does not change with contrast, so it compares scenes that were
-    stretched differently: real imagery falls by about 6.4 and 15 dB at every zoom from 7 to 15.
+    power: spectra [N, H/2]. The slope does not change with contrast, so it compares scenes that
+    were stretched differently: real imagery falls by about 6.4 and 15 dB at zooms 7 to 15.
     """
     size = 2 * power.shape[1]
     level = 10 * np.log10(power + _LEAST_POWER)
@@ -127,13 +127,13 @@ def contrast(images: Images) -> float:
     return float(np.median(contrasts(images)))
 
 
-def steepness(images: Images) -> float:
+def gradient_magnitude(images: Images) -> float:
     """Mean magnitude of the luminance gradient, grey levels per pixel, the images' median."""
     rows, columns = np.gradient(luminance(images), axis=(1, 2))
     return float(np.median(np.hypot(rows, columns).mean((1, 2))))
 
 
-def edginess(images: Images) -> float:
+def gradient_kurtosis(images: Images) -> float:
     """Kurtosis of luminance differences along both axes, the images' median.
 
     3 for Gaussian noise or a blurred field, 5 to 20 for scenes with edges. Images without any

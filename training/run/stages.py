@@ -155,16 +155,16 @@ def train_entries(recipe: Recipe, data: Path, folder: Path, machine: Machine) ->
     weights, began, pyramid = folder / BANKED, time.monotonic(), Pyramid(data)
     for number, options in enumerate(recipe.entries, 1):
         loaded = checkpoint.load(weights)
-        step = EntryStep(loaded, options, machine.device)
-        path = folder / f"entries-{number}.pt"
+        step, path = EntryStep(loaded, options, machine.device), folder / f"entries-{number}.pt"
         if step.load(path):
             print(f"continuing entries {number} at step {step.done}", flush=True)
         else:
             load_judges(step.judges, judges_of(folder))
-        left = machine.since(began)
-        batches = step.batches(pyramid)
-        done = loop.run(step, batches, options.steps, partial(step.save, path), left)
         weights = path.with_suffix(".safetensors")
+        if step.done >= options.steps and weights.exists():
+            continue
+        left, batches = machine.since(began), step.batches(pyramid)
+        done = loop.run(step, batches, options.steps, partial(step.save, path), left)
         record = loaded.record | {"entry_steps": loaded.record.get("entry_steps", 0) + step.done}
         bank, decoder = step.entries.rounded(), step.ema.network.cpu()
         part = weights.with_name(f"{weights.name}.part")

@@ -21,8 +21,8 @@ LATTICE = 144
 MOST = 24.0
 """Child pixels by which a point is moved at most.
 
-Shorter waves move places further apart in `training copies`, but bend fields and streets so that
-one sees it (64 pixels between points); here squares of 64 pixels are sheared by a tenth.
+Shorter waves move places further apart (`evaluate --only copies`), but bend fields and streets so
+that one sees it (64 pixels between points); here squares of 64 pixels are sheared by a tenth.
 """
 
 _STRENGTH = 26.0

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from generator.grid.errors import GeneratorError
-from training.__main__ import main
+from training.cli import main
 from training.measure.bench import Measured, cost, measure, table
 
 CPU = torch.device("cpu")
@@ -59,7 +59,7 @@ def test_a_layout_decoder_costs_about_what_the_exact_network_does():
 
 def test_the_command_prints_the_table_and_explains_mistakes(capsys, monkeypatch):
     def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["training", "presets", *arguments])
+        monkeypatch.setattr("sys.argv", ["training", "bench", *arguments])
         return main()
 
     assert run("exact-tiny") == 0

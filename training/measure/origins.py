@@ -133,7 +133,7 @@ class Origins:
         return Origin(image, mirrored, unit * y, unit * x, float(gaps[y, x]) / len(places))
 
 
-def elsewhere(first: Image, second: Image) -> bool:
+def of_other_places(first: Image, second: Image) -> bool:
     """Say whether two images surely show other places."""
     ours, theirs = (first.lat, first.lon), (second.lat, second.lon)
     if None in ours or None in theirs:
