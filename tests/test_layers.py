@@ -21,12 +21,15 @@ LAYERS = {
     "experiments": {"experiments", "training", "generator"},
 }
 
-# The folders of tileserver/: each may import itself, those before it, and the modules beside them.
-ORDER = (
-    "regions", "cache", "rendering", "documents", "serving", "processes", "batch", "flying",
-    "commands",
-)  # fmt: skip
-ENTRANCES = {"tileserver.cli", "tileserver.__main__"}
+# A package's folders: each may import itself, those before it, and the modules beside them.
+ORDER = {
+    "tileserver": (
+        "regions", "cache", "rendering", "documents", "serving", "processes", "batch", "flying",
+        "commands",
+    ),
+    "training": ("imagery", "samples", "losses", "measure", "run", "commands"),
+}  # fmt: skip
+ENTRANCES = {f"{package}.{name}" for package in ORDER for name in ("cli", "__main__")}
 
 # library -> the packages, folders of them, or single modules, that may import it
 CONFINED = {
@@ -104,18 +107,19 @@ def lineage(module: str) -> set[str]:
 
 
 def upward(root: Path) -> list[str]:
-    """Return what is imported in tileserver/ from a folder that comes later in ORDER."""
+    """Return what is imported from a folder that comes later in its package's ORDER."""
     found = []
     for module, path in modules(root).items():
-        parts = module.split(".")
-        if parts[0] != "tileserver" or module in ENTRANCES:
+        package, *inside = module.split(".")
+        order = ORDER.get(package, ())
+        if not order or module in ENTRANCES:
             continue
-        place = ORDER.index(parts[1]) if parts[1:] and parts[1] in ORDER else -1
-        later = ORDER[place + 1 :]
+        place = order.index(inside[0]) if inside and inside[0] in order else -1
+        later = order[place + 1 :]
         for name in imports(path, module):
             inner = name.split(".")[1:2]
-            if name.startswith("tileserver.") and inner and inner[0] in later:
-                before = ", ".join(ORDER[: place + 1]) or "no folder"
+            if name.startswith(f"{package}.") and inner and inner[0] in later:
+                before = ", ".join(order[: place + 1]) or "no folder"
                 found.append(f"{module} imports {name}; it may import from: {before}")
     return found
 
@@ -162,9 +166,10 @@ def test_every_file_imports_only_what_its_package_may() -> None:
     assert violations(ROOT) == []
 
 
-def test_a_folder_of_the_server_imports_only_those_before_it() -> None:
-    folders = {path.parent.name for path in (ROOT / "tileserver").glob("*/__init__.py")}
-    assert folders == set(ORDER)
+def test_a_folder_imports_only_those_before_it() -> None:
+    for package, order in ORDER.items():
+        folders = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+        assert folders == set(order)
     assert upward(ROOT) == []
 
 
