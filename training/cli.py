@@ -20,7 +20,7 @@ COMMANDS: dict[str, Any] = {
 }
 _EXAMPLES = """examples:
   python -m training prepare imagery/manifest.json --out runs/data
-  python -m training train recipes/shipped.toml --data runs/data --run runs/mine \
+  python -m training train recipes/shipped.toml --data runs/data --run runs/mine \\
       --imagery imagery/manifest.json
   python -m training evaluate --data runs/data --weights mine.safetensors
   python -m training export --run runs/mine --out mine.safetensors

@@ -32,35 +32,50 @@ def run(
     Prints rate, ETA and the losses' means, which `log` is given too. Returns whether all are done.
     """
     torch.backends.cudnn.benchmark = True
-    stop = Stop().listen()
-    drawn = stream(batches, step.done, machine.workers)
+    drawn, report = stream(batches, step.done, machine.workers), _Report(step, steps, log)
     began = saved = time.monotonic()
-    first, rows = step.done, list[dict[str, Tensor]]()
-    try:
-        while step.done < steps and not stop.asked:
-            # Slow down before the machine's time is over, then stop.
-            left = machine.seconds - (time.monotonic() - began)
-            if left <= 0:
-                break
-            step.slowing = cooled(left, machine.cool_down)
-            rows.append(step.step(next(drawn)))
-            # Say how it goes.
-            if step.done % _LOG_EVERY == 0:
-                means = _means(rows)
-                rows.clear()
-                log(means)
-                rate = (step.done - first) / (time.monotonic() - began)
-                eta = min((steps - step.done) / rate, left) / 60
-                text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
-                print(f"{step.done}/{steps}  {rate:.2f}/s  ETA {eta:.0f} min  {text}", flush=True)
-            if time.monotonic() - saved > save_every:
-                save()
-                saved = time.monotonic()
-    finally:
-        # Ends the processes that make batches, whatever is raised.
-        del drawn
-    save()
+    with Stop() as stop:
+        try:
+            while step.done < steps and not stop.asked:
+                # Slow down before the machine's time is over, then stop.
+                left = machine.seconds - (time.monotonic() - began)
+                if left <= 0:
+                    break
+                step.slowing = cooled(left, machine.cool_down)
+                report.add(step.step(next(drawn)), left)
+                if time.monotonic() - saved > save_every:
+                    save()
+                    saved = time.monotonic()
+        finally:
+            # Ends the processes that make batches, whatever is raised.
+            del drawn
+        save()
     return step.done >= steps
+
+
+class _Report:
+    """Says every few steps how a training goes: rate, ETA, and means of the losses."""
+
+    def __init__(
+        self, step: TrainingStep, steps: int, log: Callable[[dict[str, float]], None]
+    ) -> None:
+        self.step, self.steps, self.log = step, steps, log
+        self.began, self.first = time.monotonic(), step.done
+        self.rows: list[dict[str, Tensor]] = []
+
+    def add(self, losses: dict[str, Tensor], left: float) -> None:
+        """Take the losses of a step, scalars; left: seconds that the machine has."""
+        self.rows.append(losses)
+        done = self.step.done
+        if done % _LOG_EVERY:
+            return
+        means = _means(self.rows)
+        self.rows.clear()
+        self.log(means)
+        rate = (done - self.first) / (time.monotonic() - self.began)
+        eta = min((self.steps - done) / rate, left) / 60
+        text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
+        print(f"{done}/{self.steps}  {rate:.2f}/s  ETA {eta:.0f} min  {text}", flush=True)
 
 
 def cooled(left: float, cool_down: float) -> float:
