@@ -15,21 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from rich.progress import Progress, track
+from rich.progress import Progress
 
 import generator
 from experiments.command import Experiment
 from generator import stopping
+from generator.banks import BuildOptions, Maker, Work, build, gather
+from generator.banks.weights import open_weights
+from generator.grid.pixels import Pixels
 from generator.imagery.options import Options
 from generator.memory import bankfile
-from generator.memory.building import BuildOptions, Maker, Work, build, gather
-from generator.memory.stages import CHOICES
-from generator.memory.weights import open_weights
+from generator.memory.config import CHOICES
 from training.errors import TrainingError
 from training.measure.figures import save_small
 from training.measure.sheet import Place, centred, read_place
+from training.progress import track
 
 BANDS = ("B04", "B03", "B02")
 """Red, green and blue."""
@@ -61,8 +62,6 @@ LIMIT = 250_000
 """Bytes of the figure."""
 _CELL, _GAP, _WIDE, _LINE, _SIZE = 204, 4, 14, 20, 13
 _INK, _FAINT = (20, 20, 20), (95, 95, 95)
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,7 +197,7 @@ def _drawn(
     """Draw the places at all zooms with a memory, the weights' own for None."""
     cascade = generator.load(weights=args.weights, memory=memory)
     made = []
-    for place in track(places, description="places"):
+    for place in track(places, "places"):
         store: dict[Any, Pixels] = {}
         made.append([centred(cascade, args.seed, place, zoom, store) for zoom in ZOOMS])
     return made

@@ -21,6 +21,7 @@ import generator
 from experiments.command import Experiment
 from generator import stopping
 from generator.cascade.cascade import Cascade
+from generator.grid.pixels import Pixels
 from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, TILE_SIZE, Tile
 from training.errors import TrainingError
 from training.measure.features import Lite2
@@ -36,7 +37,6 @@ _COARSE = 16
 _FLAT = 0.5
 """Contrast in grey levels below which a tile has no detail to compare."""
 
-Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 
@@ -61,7 +61,7 @@ class WorldDistances:
 
 
 def measure(
-    cascade: Cascade, seeds: tuple[int, ...], sites: tuple[Site, ...], eye: Lite2 | None
+    cascade: Cascade, seeds: tuple[int, ...], sites: tuple[Site, ...], network: Lite2 | None
 ) -> list[WorldDistances]:
     """Render every site's rollout for every seed and compare them; one row per zoom of ZOOMS."""
     rows: dict[int, list[tuple[Pixels, ...]]] = {zoom: [] for zoom in ZOOMS}
@@ -72,7 +72,7 @@ def measure(
         ]
         for zoom in ZOOMS:
             rows[zoom].append(tuple(tiles[zoom] for tiles in rollouts))
-    return [compare(zoom, rows[zoom], eye) for zoom in ZOOMS]
+    return [compare(zoom, rows[zoom], network) for zoom in ZOOMS]
 
 
 def rollout(cascade: Cascade, seed: int, site: Site) -> dict[int, Pixels]:
@@ -82,18 +82,18 @@ def rollout(cascade: Cascade, seed: int, site: Site) -> dict[int, Pixels]:
 
 
 def compare(
-    zoom: int, places: list[tuple[Pixels, ...]], eye: Lite2 | None = None
+    zoom: int, places: list[tuple[Pixels, ...]], network: Lite2 | None = None
 ) -> WorldDistances:
     """Compare the tiles of each place, one per seed, pair by pair."""
     found: list[tuple[float, ...]] = []
     for tiles in places:
         grey = np.stack(tiles).astype(np.float64).mean(-1)
-        features = None if eye is None else _features(eye, np.stack(tiles))
+        features = None if network is None else _features(network, np.stack(tiles))
         for i, j in itertools.combinations(range(len(tiles)), 2):
             seen = 0.0 if features is None else 1 - float(features[i] @ features[j])
             found.append((*_distances(grey[i], grey[j]), seen))
     columns = np.array(found, np.float64).reshape(-1, 6).T
-    feature = columns[5] if eye is not None else np.empty(0)
+    feature = columns[5] if network is not None else np.empty(0)
     rms, share, correlation, coarse, coarse_share, _ = columns
     return WorldDistances(zoom, rms, share, correlation, coarse, coarse_share, feature)
 
@@ -122,9 +122,9 @@ def _averages(grey: Floats) -> Floats:
     return averages
 
 
-def _features(eye: Lite2, tiles: Pixels) -> Floats:
+def _features(network: Lite2, tiles: Pixels) -> Floats:
     """Return a unit vector per tile: the mean of its quarters' features."""
-    mean = eye.features(tiles).reshape(len(tiles), 4, -1).mean(1)
+    mean = network.of(tiles).reshape(len(tiles), 4, -1).mean(1)
     unit: Floats = mean / np.linalg.norm(mean, axis=1, keepdims=True)
     return unit
 
@@ -210,9 +210,9 @@ def run(args: argparse.Namespace) -> int:
         raise TrainingError(f"--seeds is {args.seeds}, expected 2 to 100")
     sites = tuple(land[i * len(land) // args.places] for i in range(args.places))
     cascade = generator.load(args.base, args.weights, threads=args.threads)
-    eye = None if args.no_features else Lite2(torch.device("cpu"))
+    network = None if args.no_features else Lite2(torch.device("cpu"))
     seeds = tuple(range(args.seeds))
-    rows = measure(cascade, seeds, sites, eye)
+    rows = measure(cascade, seeds, sites, network)
     print(table(rows))
     if args.figures is not None:
         draw(rows, args.figures)

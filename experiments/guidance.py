@@ -12,7 +12,7 @@ import numpy as np
 import generator
 from experiments.command import Experiment
 from generator import stopping
-from generator.cascade.windows import StageAt
+from generator.cascade.stages import StageAt
 from generator.memory.field import Memory
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid
@@ -88,14 +88,14 @@ def measure_regions(
     stage_at: StageAt,
     pyramid: Pyramid,
     count: int,
-    judge: Lite2,
+    features: Lite2,
     seed: int = 0,
     *,
     memory: Memory | None = None,
 ) -> list[RegionScore]:
     """Score every stage and column that has imagery of held-out (val and test) places.
 
-    count: windows per stage and cell. Two networks judged by the same seed see the same windows
+    count: windows per stage and cell. Two networks measured by the same seed see the same windows
     and the same noise. memory: of stages that draw layouts.
     """
     # Columns overlap: each cell's windows are drawn, and their features computed, once.
@@ -104,8 +104,8 @@ def measure_regions(
         for band, windows in _drawn(
             stage_at, _held_out(pyramid, cell, seed), count, memory
         ).items():
-            features = (judge.features(images) for images in (windows.made, windows.truth))
-            seen[band, number] = RegionWindows(windows, *features)
+            made, truth = (features.of(images) for images in (windows.made, windows.truth))
+            seen[band, number] = RegionWindows(windows, made, truth)
     scores = []
     for band, description in enumerate(BANDS):
         for column, numbers in COLUMNS:
@@ -199,9 +199,9 @@ def run(args: argparse.Namespace) -> int:
         cascade = generator.load(args.base, weights, args.steps)
         name = f"{cascade.checkpoint.digest}, {cascade.sampler.steps} step(s)"
         if name not in results.parts:
-            judge = Lite2(cascade.device)
+            features = Lite2(cascade.device)
             scores = measure_regions(
-                cascade.stage_at, pyramid, args.count, judge, args.seed, memory=cascade.memory
+                cascade.stage_at, pyramid, args.count, features, args.seed, memory=cascade.memory
             )
             results.add(name, scores, "")
         found.append([RegionScore(**row) for row in results.parts[name]["numbers"]])

@@ -33,8 +33,8 @@ from generator import stopping
 from generator.cascade.cascade import Cascade
 from generator.datasets.labelled import seed_of
 from generator.datasets.variants import Recipe, degraded, vary
-from generator.grid.tile import STAGE_ZOOMS
-from generator.nets.unet import SCALE, channels_last
+from generator.grid.tile import SCALE, STAGE_ZOOMS
+from generator.nets.unet import channels_last
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.measure.realparents import enlarged

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from experiments.scenery import ParentTile, draw
 from experiments.stitching import reader, repeating
-from generator.cascade.cascade import Cascade, Pixels
+from generator.cascade.cascade import Cascade
+from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS
-from training.measure.metrics import luminance
+from training.measure.metrics import fine_detail, luminance, row_autocorrelation
 from training.measure.report import markdown
 from training.progress import track
 
@@ -28,8 +28,6 @@ NOISES = ("field", "repeated")
 LOW_TEXTURE = ("sea", "desert")
 _AROUND = (16, 24, 32, 40)
 """Pixels beside a lag, on both sides, where chance alone correlates; of the network's phase."""
-_COARSE = 8.0
-"""Width in pixels of the blur that is taken off: only finer detail comes from a stage's noise."""
 
 Floats = NDArray[np.float64]
 
@@ -74,27 +72,13 @@ def autocorrelation(picture: Pixels, most: int = MOST) -> Floats:
     picture: uint8 [h, w, 3], sides above `most`. Returns [most + 1], the mean over shifts along
     both axes; each is normalised by the detail in the two parts that are compared.
     """
-    grey = luminance(picture[None])[0]
-    detail = grey - gaussian_filter(grey, _COARSE)
-    return (_along(detail, most) + _along(detail.T, most)) / 2
-
-
-def _along(detail: Floats, most: int) -> Floats:
-    """The same for shifts along the second axis."""
-    size = detail.shape[1]
-    # Zeros behind the rows keep the shifts from wrapping round.
-    spectrum = np.abs(np.fft.rfft(detail, 2 * size, axis=1)) ** 2
-    product = np.fft.irfft(spectrum.sum(0))[: most + 1]
-    power = np.concatenate([[0.0], np.cumsum((detail**2).sum(0))])
-    shifts = np.arange(most + 1)
-    first, second = power[size - shifts], power[size] - power[shifts]
-    found: Floats = product / np.maximum(np.sqrt(first * second), 1e-9)
-    return found
+    detail = fine_detail(luminance(picture[None]))[0]
+    return (row_autocorrelation(detail, most) + row_autocorrelation(detail.T, most)) / 2
 
 
 def table(curves: list[Curve]) -> str:
     """Correlation at each lag by kind and noise, beside the same a little off the lag."""
-    headers = ["noise", "over", "chains x zooms"]
+    headers = ["noise", "over", "rollouts x zooms"]
     for lag in LAGS:
         headers += [f"{lag} px", "beside it"]
     lines = []

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from generator.base.basemap import BaseMap
-from generator.cascade.cascade import Pixels
+from generator.grid.pixels import Pixels
 from generator.grid.tile import BASE_ZOOM, TILE_SIZE, Tile
 from training.errors import TrainingError
 

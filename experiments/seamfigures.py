@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from experiments.repetition import LAGS, LOW_TEXTURE, NOISES
 from experiments.scenery import draw
 from experiments.stitching import EXACT, INDEPENDENT, OVERLAP, SHARED, Stitcher
-from generator.cascade.cascade import Pixels
+from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS
 from training.measure.figures import canvas, save_small, written
 

@@ -23,7 +23,8 @@ from experiments.scenery import KINDS, ParentTile, draw
 from experiments.seamfigures import draw_repetition, draw_stitching
 from experiments.stitching import EXACT, METHODS, Stitcher, centre
 from generator import stopping
-from generator.cascade.cascade import Cascade, Pixels
+from generator.cascade.cascade import Cascade
+from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS
 from training.errors import TrainingError
 from training.measure.report import Results, markdown

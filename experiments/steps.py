@@ -17,13 +17,20 @@ from torch import Tensor
 from experiments.command import Experiment
 from generator import stopping
 from generator.cascade import checkpoint
+from generator.cascade.diffusionstage import Stage
+from generator.cascade.latentcache import (
+    SIDES,
+    BlockStates,
+    Place,
+    Scene,
+    evaluations_at_once,
+    side_for,
+)
 from generator.cascade.loading import pick_device, pick_precision
 from generator.cascade.probe import window_gflop
-from generator.cascade.stage import Stage
-from generator.cascade.states import SIDES, BlockStates, Place, Scene, evaluations_at_once, side_for
 from generator.grid.noise import field
-from generator.grid.tile import TILE_SIZE
-from generator.nets.unet import SCALE, ExactUNet, channels_last
+from generator.grid.tile import SCALE, TILE_SIZE
+from generator.nets.unet import ExactUNet, channels_last
 from training.errors import TrainingError
 from training.measure.report import markdown
 from training.progress import track

@@ -2,9 +2,10 @@
 
 Four of them generate windows of 256 px, each for itself, as a network with ordinary padding does:
 the shipped network with zero-padded convolutions, so that values near a window's edge depend on
-the window. (A window is mirrored by the few parent pixels that pinning takes off, so that it sees
-nothing of what lies beyond its edge.) The fifth is the product's own way. What is shared or not is
-the noise that a network draws from, or the layout codes of one that draws layouts.
+the window. (A window is mirrored by the few parent pixels that low-frequency consistency takes
+off, so that it sees nothing of what lies beyond its edge.) The fifth is the product's own way.
+What is shared or not is the noise that a network draws from, or the layout codes of one that draws
+layouts.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.scenery import ParentTile
-from generator.cascade.cascade import Cascade, Pixels
+from generator.cascade.cascade import Cascade
+from generator.cascade.diffusionstage import Stage
 from generator.cascade.layoutstage import LayoutStage
-from generator.cascade.stage import Stage
 from generator.grid.noise import repeated
-from generator.grid.tile import EQUATOR_RESOLUTION, STAGE_ZOOMS, TILE_SIZE, Tile
+from generator.grid.pixels import Pixels
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import EQUATOR_RESOLUTION, SCALE, STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.memory.field import Memory
-from generator.memory.lattice import EARTH, World
-from generator.memory.view import Rectangle
+from generator.memory.jitteredgrid import EARTH, World
 from generator.nets import decoder
 from generator.nets.build import AnyNetwork
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import SCALE, ExactUNet, padded
+from generator.nets.unet import ExactUNet, padded
 from training.errors import TrainingError
 
 WINDOW = TILE_SIZE // SCALE
@@ -104,8 +106,8 @@ class Stitcher:
         # As the paper's: one resolution for the whole window, that of its middle row.
         mercator = math.pi * (1 - 2 * (y + WINDOW // 2) / (TILE_SIZE << tile.z))
         metres = EQUATOR_RESOLUTION / math.cosh(mercator) / (1 << (tile.z + 2))
-        strength = self.cascade.sampler.augmentation[STAGE_ZOOMS.index(tile.z + 2)]
-        return centre(stage(mirrored, latent, np.full(1, metres), strength))
+        level = self.cascade.sampler.augmentation[STAGE_ZOOMS.index(tile.z + 2)]
+        return centre(stage(mirrored, latent, np.full(1, metres), level))
 
     def _latent(self, method: str, parent: ParentTile, area: Rectangle) -> NDArray[Any]:
         cascade = self._repeating if method == SHARED else self.cascade
@@ -139,7 +141,7 @@ def repeating(cascade: Cascade) -> Cascade:
 
 
 class RepeatedMemory(Memory):
-    """A memory of which one tile of PERIOD child pixels is laid over and over.
+    """A memory of which one tile of PERIOD child pixels is repeated.
 
     The tile is taken from the middle of the 256 x 256 parent pixels in which a rectangle begins.
     """

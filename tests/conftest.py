@@ -1,4 +1,4 @@
-"""Fixtures that several test files share: a command line without a network, and Chromium."""
+"""Fixtures that several test files share: a command line without a network, a cache, Chromium."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import pytest
 
 from tests.browser import Page, chromium, find_chromium
 from tests.fakes import FakeRenderer
+from tests.look import DESKTOP
+from tests.viewed import Server, serving
+from tileserver.cache.tilecache import TileCache
 from tileserver.commands import basics
 
 
@@ -19,8 +22,16 @@ def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ELSEWHERE_CACHE", str(tmp_path / "tiles"))
     monkeypatch.setattr(basics, "load_world", lambda settings: fake)
-    monkeypatch.setattr(basics, "yield_processor", lambda nice: None)
+    monkeypatch.setattr(basics, "lower_priority", lambda nice: None)
     return fake
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[TileCache]:
+    """Return an open cache in the folder `cache`, with room for 8 MiB."""
+    opened = TileCache.open(tmp_path / "cache", 8 << 20)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +48,20 @@ def browser(chromium_path: str) -> Iterator[Page]:
     """Return a tab of a browser."""
     with chromium(chromium_path) as page:
         yield page
+
+
+@pytest.fixture(scope="module")
+def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server of the viewer in a process of its own, with a fast renderer."""
+    with serving(tmp_path_factory.mktemp("viewed"), "fake") as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser: Page, viewer: Server) -> Page:
+    """Return an empty tab of a desktop's size; the server behaves."""
+    browser.open("about:blank")
+    browser.viewport(*DESKTOP)
+    viewer.set()
+    browser.complaints.clear()
+    return browser

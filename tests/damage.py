@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from tests.caches import WORLD, fill, payload, row
-from tileserver.cache.checkup import check_all, repair
 from tileserver.cache.tilecache import TileCache
+from tileserver.cache.verification import check_all, repair
 from tileserver.errors import CacheError
 
 LIMIT = 8 << 20
@@ -33,7 +33,7 @@ def make(directory: Path) -> None:
     cache.put_variants([(WORLD, tile, 1, payload(tile, 300)) for tile in TILES])
     cache.pin(WORLD, None, [5])
     cache.record(WORLD, {"seed": "7"})
-    cache.expire(WORLD, None, [10])
+    cache.remove(WORLD, None, [10])
     cache.close()
 
 

@@ -1,18 +1,19 @@
 """A renderer for tests: instant, deterministic, with the real one's dependencies between tiles."""
 
+from __future__ import annotations
+
 import hashlib
+import io
 import threading
 import time
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import TILE_SIZE, Tile
 from generator.grid.world import fingerprint
-
-Pixels = NDArray[np.uint8]
 
 
 class FakeRenderer:
@@ -75,3 +76,11 @@ def draw(seed: int, tile: Tile, trace: bytes = b"") -> Pixels:
     patch = np.frombuffer(hashlib.shake_128(key).digest(32 * 32 * 3), np.uint8)
     scale = TILE_SIZE // 32
     return patch.reshape(32, 32, 3).repeat(scale, 0).repeat(scale, 1)
+
+
+class FakeTerminal(io.StringIO):
+    """Standard input from a person who types a text."""
+
+    def isatty(self) -> bool:
+        """Say that somebody can be asked."""
+        return True

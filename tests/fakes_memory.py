@@ -1,17 +1,17 @@
 """Banks and pictures for tests: random smooth ground, and codes that say where they came from."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from generator.grid.pixels import Pixels
 from generator.memory import Bank, Scene, describe_scene
-from generator.memory.stages import CHOSEN_AT, finer
+from generator.memory.config import CHOSEN_AT, finer
 
 ENCODER = "5" * 64
 SEA = (12, 40, 70)
-
-Pixels = NDArray[np.uint8]
 
 
 def ground(seed: int, height: int, width: int, cell: int = 8) -> Pixels:

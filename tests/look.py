@@ -13,6 +13,9 @@ from PIL import Image
 from tests.browser import Page
 from tests.viewed import Server
 
+DESKTOP, PHONE = (1280, 800), (390, 844)
+"""Widths and heights of windows in pixels."""
+
 VOID = (255, 0, 255)
 
 BARE = """(() => {

@@ -13,16 +13,16 @@ import uvicorn
 from tests.test_scheduler import wait_until
 from tileserver.serving.http import send_plain
 from tileserver.serving.listener import listen
-from tileserver.serving.protocol import Front
+from tileserver.serving.protocol import ProtocolContext
 
 
 @contextmanager
-def serving(front: Front, app: Any) -> Iterator[tuple[int, uvicorn.Server]]:
+def serving(context: ProtocolContext, app: Any) -> Iterator[tuple[int, uvicorn.Server]]:
     """Serve until the block ends; give the port and the server."""
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
         app,
-        http=front.protocol(),
+        http=context.protocol(),
         lifespan="off",
         ws="none",
         log_level="critical",

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from generator.grid.errors import TileError
 from generator.grid.tile import Tile
-from tileserver.address import Address, match_address, parse_address, version_of
+from tileserver.address import TileAddress, match_address, parse_address, version_of
 from tileserver.encoding import Encoding
 from tileserver.errors import BadRequestError
 
 
-def address(path: str, query: bytes = b"") -> Address:
+def address(path: str, query: bytes = b"") -> TileAddress:
     parts = path.split("/")
     flipped = "tms" in parts
     parts = [part for part in parts if part != "tms"]
@@ -20,7 +20,7 @@ def address(path: str, query: bytes = b"") -> Address:
     return parse_address(dict(zip(names, parts, strict=True)), query, flipped)
 
 
-def both(path: str, query: bytes = b"") -> Address:
+def both(path: str, query: bytes = b"") -> TileAddress:
     """Read an address in both ways, which must agree."""
     target = b"/" + path.encode() + (b"?" + query if query else b"")
     found = match_address(target)
@@ -30,8 +30,8 @@ def both(path: str, query: bytes = b"") -> Address:
 
 
 def test_an_address_names_tile_world_and_encoding() -> None:
-    assert both("3/1/2.png") == Address(None, Tile(3, 1, 2), Encoding.PNG)
-    assert both("0/3/1/2.webp") == Address(0, Tile(3, 1, 2), Encoding.WEBP)
+    assert both("3/1/2.png") == TileAddress(None, Tile(3, 1, 2), Encoding.PNG)
+    assert both("0/3/1/2.webp") == TileAddress(0, Tile(3, 1, 2), Encoding.WEBP)
     assert both(f"{2**64 - 1}/3/1/2.jpg").seed == 2**64 - 1
     assert both("3/1/2.jpeg").encoding is both("3/1/2.jpg").encoding is Encoding.JPEG
     assert both("3/1/2@2x.webp").encoding is Encoding.WEBP_2X
@@ -40,7 +40,7 @@ def test_an_address_names_tile_world_and_encoding() -> None:
 
 def test_tms_counts_rows_from_the_south() -> None:
     assert both("tms/3/1/2.png").tile == Tile(3, 1, 5)
-    assert both("7/tms/3/1/0.png") == Address(7, Tile(3, 1, 7), Encoding.PNG)
+    assert both("7/tms/3/1/0.png") == TileAddress(7, Tile(3, 1, 7), Encoding.PNG)
     assert both("tms/0/0/0.png").tile == Tile(0, 0, 0)
     north = both("tms/4/5/15.png").tile
     assert mercantile.bounds(north.x, north.y, north.z).north == pytest.approx(85.0511, abs=1e-3)

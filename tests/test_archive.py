@@ -7,14 +7,14 @@ import math
 import pytest
 
 from generator.grid.tile import MAX_LATITUDE
-from tileserver.batch.archive import VIEW_TILES, About
+from tileserver.batch.archive import VIEW_TILES, ArchiveMetadata
 from tileserver.regions.region import Box
 
 EVERY = tuple(range(16))
 
 
 def view(bbox: Box, zooms: tuple[int, ...] = EVERY) -> tuple[float, float, int]:
-    return About("", "", "", "png", bbox, zooms).view
+    return ArchiveMetadata("", "", "", "png", bbox, zooms).view
 
 
 @pytest.mark.parametrize(

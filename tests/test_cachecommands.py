@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.caches import OTHER, WORLD, fill, row
+from tests.fakes import FakeTerminal
 from tileserver.cache.store import digest_of
 from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
@@ -99,14 +100,7 @@ def test_clear_asks_at_a_terminal(
     status: int,
     kept: int,
 ) -> None:
-    class Terminal:
-        def isatty(self) -> bool:
-            return True
-
-        def readline(self) -> str:
-            return answer
-
-    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("sys.stdin", FakeTerminal(answer))
     assert run(directory, "clear", "--world", "0") == status
     assert "Remove 30 tiles of world 0 from" in capsys.readouterr().err
     assert left(directory) == (kept, 30)

@@ -11,9 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from generator.grid.tile import Tile
 from tests.caches import OTHER, WORLD
-from tileserver.cache.checkup import check_all
 from tileserver.cache.store import digest_of
 from tileserver.cache.tilecache import TileCache
+from tileserver.cache.verification import check_all
 from tileserver.encode import encode_png
 
 LIMIT = 4 << 20
@@ -54,13 +54,13 @@ class CacheMachine(RuleBasedStateMachine):
         self.model.setdefault((world, tile, variant), PAYLOADS[number])
 
     @rule(world=worlds | st.none(), zooms=st.sampled_from(([0], [2], None)))
-    def expire(self, world: bytes | None, zooms: list[int] | None) -> None:
+    def remove(self, world: bytes | None, zooms: list[int] | None) -> None:
         gone = [
             key
             for key in self.model
             if world in (None, key[0]) and (zooms is None or key[1].z in zooms)
         ]
-        removed = self.cache.expire(world, None, zooms)
+        removed = self.cache.remove(world, None, zooms)
         assert removed == sum(variant == 0 for _, _, variant in gone)
         for key in gone:
             del self.model[key]

@@ -1,8 +1,6 @@
 """Statistics of a cache: numbers that add up, as JSON and as lines."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,13 +12,6 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
 
 SEA = encode_png(np.full((256, 256, 3), 50, np.uint8))
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Iterator[TileCache]:
-    opened = TileCache.open(tmp_path / "cache", 8 << 20)
-    yield opened
-    opened.close()
 
 
 def test_everything_is_counted(cache: TileCache) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 from tests.test_scheduler import wait_until
 from tileserver.errors import StartError
 from tileserver.processes.child import Child
-from tileserver.processes.process import EXIT_FAILED, Start, report_failure
+from tileserver.processes.process import EXIT_FAILED, ProcessContext, report_failure
 from tileserver.rendering.metrics import CELLS
 from tileserver.settings import Settings
 
 CONTEXT: SpawnContext = multiprocessing.get_context("spawn")
 
 
-def work(start: Start) -> None:
+def work(start: ProcessContext) -> None:
     """Work until told to end."""
     ending = threading.Event()
     start.enter()
@@ -26,7 +26,7 @@ def work(start: Start) -> None:
     ending.wait()
 
 
-def fail(start: Start) -> None:
+def fail(start: ProcessContext) -> None:
     with report_failure(start):
         raise StartError("this cannot be")
 
@@ -40,15 +40,15 @@ def born(tmp_path: Path, target: object) -> Child:
 def test_a_child_reports_that_it_works_and_how_it_ended(tmp_path: Path) -> None:
     child = born(tmp_path, work)
     child.failures = 3
-    wait_until(lambda: child.hear() is None and child.works)
+    wait_until(lambda: child.receive_report() is None and child.works)
     assert (child.alive, child.failures) == (True, 0)
-    wait_until(lambda: child.hear() is None and child.complete)
+    wait_until(lambda: child.receive_report() is None and child.complete)
     assert child.process is not None
     assert child.process.pid is not None
     os.kill(child.process.pid, signal.SIGUSR1)
     child.process.join(10)
-    assert child.obituary() == "the process worker-1 was ended by SIGUSR1"
-    child.bury()
+    assert child.exit_reason() == "the process worker-1 was ended by SIGUSR1"
+    child.discard()
     assert (child.alive, child.works, child.complete, child.proven) == (False, False, False, True)
 
 
@@ -56,7 +56,7 @@ def test_a_child_that_works_ends_when_the_supervisor_says_so_and_by_no_signal_to
     tmp_path: Path,
 ) -> None:
     child = born(tmp_path, work)
-    wait_until(lambda: child.hear() is None and child.works)
+    wait_until(lambda: child.receive_report() is None and child.works)
     assert child.process is not None
     assert child.process.pid is not None
     for kind in (signal.SIGINT, signal.SIGTERM):
@@ -65,8 +65,8 @@ def test_a_child_that_works_ends_when_the_supervisor_says_so_and_by_no_signal_to
     assert child.alive
     child.stop()
     child.process.join(10)
-    assert child.obituary() == "the process worker-1 ended with status 0"
-    child.bury()
+    assert child.exit_reason() == "the process worker-1 ended with status 0"
+    child.discard()
 
 
 def test_signals_to_all_do_not_reach_a_child_that_begins(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_signals_to_all_do_not_reach_a_child_that_begins(tmp_path: Path) -> None
     assert child.process.pid is not None
     for kind in (signal.SIGINT, signal.SIGTERM):
         os.kill(child.process.pid, kind)  # it has not even begun to run
-    wait_until(lambda: child.hear() is None and child.works)
+    wait_until(lambda: child.receive_report() is None and child.works)
     child.process.kill()
-    child.bury()
+    child.discard()
 
 
 def test_a_child_that_does_not_work_yet_is_ended_at_once(tmp_path: Path) -> None:
@@ -85,24 +85,24 @@ def test_a_child_that_does_not_work_yet_is_ended_at_once(tmp_path: Path) -> None
     child.stop()
     assert child.process is not None
     child.process.join(10)
-    assert child.obituary() == "the process worker-1 was ended by SIGKILL"
-    child.bury()
+    assert child.exit_reason() == "the process worker-1 was ended by SIGKILL"
+    child.discard()
 
 
 def test_an_expected_error_arrives_as_its_kind_and_sentence(tmp_path: Path) -> None:
     child = born(tmp_path, fail)
     told: list[tuple[str, str] | None] = []
-    wait_until(lambda: bool(told.append(child.hear()) or told[-1]))  # type: ignore[func-returns-value]
+    wait_until(lambda: bool(told.append(child.receive_report()) or told[-1]))  # type: ignore[func-returns-value]
     assert told[-1] == ("StartError", "this cannot be")
     assert child.process is not None
     child.process.join(10)
-    assert child.obituary() == f"the process worker-1 ended with status {EXIT_FAILED}"
+    assert child.exit_reason() == f"the process worker-1 ended with status {EXIT_FAILED}"
     assert not child.works
-    child.bury()
+    child.discard()
 
 
 def test_before_its_first_life_there_is_nothing_to_hear_or_bury() -> None:
     child = Child("generator", "generator", 0, lambda start: None)
-    assert child.hear() is None
+    assert child.receive_report() is None
     assert not child.alive
-    child.bury()
+    child.discard()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.cascade import circumstances as module
-from generator.cascade.circumstances import circumstances
+from generator.cascade import identityinputs as module
+from generator.cascade.identityinputs import circumstances
 
 
 def test_the_same_circumstances_stay_the_same() -> None:
@@ -38,7 +38,7 @@ def test_an_edit_anywhere_in_the_code_counts_and_its_place_does_not(
 
 def test_this_code_is_read_with_its_sub_folders() -> None:
     names = {path.relative_to(module.PACKAGE).as_posix() for path in module._code(module.PACKAGE)}
-    assert {"cascade/circumstances.py", "imagery/sources.py", "stopping.py"} <= names
+    assert {"cascade/identityinputs.py", "imagery/sources.py", "stopping.py"} <= names
 
 
 def test_the_weights_content_counts_and_its_place_does_not(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def directory(tmp_path: Path) -> Path:
     fill(cache, row(5, 20))
     cache.pin(WORLD, None, [5])
     cache.record(WORLD, {"seed": "7"})
-    cache.expire(WORLD, None, [9])
+    cache.remove(WORLD, None, [9])
     cache.close()
     return tmp_path / "cache"
 

@@ -145,7 +145,7 @@ def test_what_cannot_be_done_is_one_sentence(
     [
         ("dataset", "ACTION"),
         ("dataset pairs out --zooms 7", "--count"),
-        ("dataset pairs out --zooms 7 --count 0", "expected 1 or more"),
+        ("dataset pairs out --zooms 7 --count 0", "expected 1 to 999999999"),
         ("dataset pairs out --zooms 7 --count 1 --seeds 5-1", "expected for example 0-3"),
         ("dataset variants a b", "--gsd"),
         ("dataset variants a b --gsd 10 --stages 3", "invalid choice"),

@@ -12,7 +12,7 @@ from generator.datasets import pairs as module
 from generator.datasets.dataset import SHEET, Folder
 from generator.datasets.pairs import Pairs, files
 from generator.datasets.samplesheet import CELL, ROWS
-from generator.datasets.spots import Wish
+from generator.datasets.sites import Wish
 from generator.grid.tile import Tile
 from generator.imagery.sources import read_manifest
 from tests.fakes import FakeRenderer

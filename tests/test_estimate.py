@@ -12,8 +12,8 @@ from generator.grid.block import Block
 from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.batch import estimate as module
-from tileserver.batch.estimate import estimate, work
-from tileserver.batch.seed import Stored, seed
+from tileserver.batch.estimate import Estimate, TileInventory, estimate, workload_of
+from tileserver.batch.seed import CacheInventory, seed
 from tileserver.cache.tilecache import TileCache
 from tileserver.regions.hilbert import Numbers
 from tileserver.regions.region import Box, Ranges, Region
@@ -45,6 +45,12 @@ class Everything:
 NOTHING = Nothing()
 
 
+def estimated(
+    renderer: FakeRenderer, region: Region, inventory: TileInventory = NOTHING
+) -> Estimate:
+    return estimate(renderer, 0, region, workload_of(renderer, region, inventory))
+
+
 class _Further(FakeRenderer):
     """Reads tiles of the stage before its parents' too, as the choice of layouts does at 13."""
 
@@ -59,7 +65,7 @@ class _Further(FakeRenderer):
 @pytest.mark.parametrize("bbox", BOXES)
 def test_inputs_of_several_zooms_are_foreseen(tmp_path: Path, bbox: Box) -> None:
     region, renderer = Region(bbox, [9]), _Further()
-    _, blocks = work(renderer, region, NOTHING)
+    _, blocks = workload_of(renderer, region, NOTHING)
     seed(BatchRenderer(renderer, 0, TileCache.open(tmp_path)), region)
     assert blocks == Counter(block.top.z for _, block in renderer.calls)
 
@@ -70,7 +76,7 @@ def test_the_blocks_foreseen_are_those_that_seeding_makes(
     tmp_path: Path, bbox: Box, zooms: range
 ) -> None:
     region, renderer = Region(bbox, zooms), FakeRenderer()
-    stored, blocks = work(renderer, region, NOTHING)
+    stored, blocks = workload_of(renderer, region, NOTHING)
     seed(BatchRenderer(renderer, 0, TileCache.open(tmp_path)), region)
     assert stored == 0
     assert blocks == Counter(block.top.z for _, block in renderer.calls)
@@ -81,7 +87,7 @@ def test_what_is_stored_is_left_out_whatever_it_is(tmp_path: Path) -> None:
     seed(BatchRenderer(FakeRenderer(), 0, cache), Region((8.0, 46.0, 9.0, 47.0), [8]))
     renderer = FakeRenderer()
     maker = BatchRenderer(renderer, 0, cache)
-    found = work(renderer, region, Stored(cache, maker.world))
+    found = workload_of(renderer, region, CacheInventory(cache, maker.world))
     tally = seed(maker, region)
     assert found[0] == len(region) - tally.made > 0
     assert found[1] == Counter(block.top.z for _, block in renderer.calls)
@@ -89,7 +95,7 @@ def test_what_is_stored_is_left_out_whatever_it_is(tmp_path: Path) -> None:
 
 def test_size_and_time_grow_with_the_tiles() -> None:
     region = Region(BOXES[0], range(8))
-    found = estimate(FakeRenderer(delay=0.002), 0, region, NOTHING)
+    found = estimated(FakeRenderer(delay=0.002), region)
     blocks = sum(found.blocks.values())
     assert found.wanted == len(region)
     assert found.stored == 0
@@ -101,14 +107,14 @@ def test_size_and_time_grow_with_the_tiles() -> None:
 
 def test_nothing_to_do_takes_nothing_and_samples_nothing() -> None:
     region, renderer = Region(BOXES[0], range(8)), FakeRenderer()
-    found = estimate(renderer, 0, region, Everything())
+    found = estimated(renderer, region, Everything())
     assert (found.stored, found.size, found.seconds) == (len(region), 0, 0)
     assert renderer.calls == []
 
 
 def test_the_bytes_foreseen_are_what_the_cache_grows_by(tmp_path: Path) -> None:
     region, renderer = Region(BOXES[0], range(10)), FakeRenderer()
-    found = estimate(renderer, 0, region, NOTHING)
+    found = estimated(renderer, region)
     cache = TileCache.open(tmp_path)
     before = cache.size
     seed(BatchRenderer(FakeRenderer(), 0, cache), region)
@@ -118,9 +124,9 @@ def test_the_bytes_foreseen_are_what_the_cache_grows_by(tmp_path: Path) -> None:
 def test_sampling_ends_when_its_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SAMPLE_SECONDS", 0.0)
     region = Region(BOXES[0], range(10))
-    few = estimate(FakeRenderer(), 0, region, NOTHING).sampled
+    few = estimated(FakeRenderer(), region).sampled
     monkeypatch.setattr(module, "SAMPLE_SECONDS", 60.0)
-    assert few < estimate(FakeRenderer(), 0, region, NOTHING).sampled
+    assert few < estimated(FakeRenderer(), region).sampled
 
 
 def test_samples_lie_evenly_however_few() -> None:
@@ -131,7 +137,7 @@ def test_samples_lie_evenly_however_few() -> None:
 
 def test_each_sampled_block_is_one_of_the_region_or_an_input() -> None:
     region, renderer = Region(BOXES[1], [9]), FakeRenderer()
-    estimate(renderer, 0, region, NOTHING)
+    estimated(renderer, region)
     deepest = [block for _, block in renderer.calls if block.top.z == 8]
     assert {Block.of(tile) for tile in region.walk()} >= set(deepest)
 
@@ -141,18 +147,18 @@ def test_many_tiles_are_counted_nearly_as_they_would_be_one_by_one(
     monkeypatch: pytest.MonkeyPatch, zooms: range
 ) -> None:
     region, renderer = Region((-40.0, -20.0, 60.0, 50.0), zooms), FakeRenderer()
-    _, exact = work(renderer, region, NOTHING)
+    _, exact = workload_of(renderer, region, NOTHING)
     monkeypatch.setattr(module, "COUNTED", 10)
-    stored, counted = work(renderer, region, NOTHING)
+    stored, counted = workload_of(renderer, region, NOTHING)
     assert stored == 0
     assert counted.keys() == exact.keys()
     assert sum(counted.values()) == pytest.approx(sum(exact.values()), rel=0.05)
-    assert work(renderer, region, Everything()) == (len(region), {})
+    assert workload_of(renderer, region, Everything()) == (len(region), {})
 
 
 def test_the_whole_world_at_every_zoom_is_estimated_at_once() -> None:
     region = Region((-180.0, -85.05, 180.0, 85.05), range(16))
-    stored, blocks = work(FakeRenderer(), region, NOTHING)
+    stored, blocks = workload_of(FakeRenderer(), region, NOTHING)
     assert stored == 0
     assert blocks[14] == 4**14
 
@@ -160,9 +166,9 @@ def test_the_whole_world_at_every_zoom_is_estimated_at_once() -> None:
 def test_what_is_stored_is_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache, region = TileCache.open(tmp_path), Region(BOXES[0], range(9))
     maker = BatchRenderer(FakeRenderer(), 0, cache)
-    stock = Stored(cache, maker.world)
+    inventory = CacheInventory(cache, maker.world)
     seed(maker, Region(BOXES[0], range(7)))
     monkeypatch.setattr(module, "COUNTED", 10)
-    stored, blocks = work(FakeRenderer(), region, stock)
-    assert stored == sum(stock.count(*item) for item in region.ranges.items()) > 0
+    stored, blocks = workload_of(FakeRenderer(), region, inventory)
+    assert stored == sum(inventory.count(*item) for item in region.ranges.items()) > 0
     assert blocks.keys() == {8}

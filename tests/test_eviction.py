@@ -2,10 +2,6 @@
 
 import fcntl
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from generator.grid.tile import Tile
 from tests.caches import OTHER, WORLD, age, fill, payload, row
@@ -13,13 +9,6 @@ from tileserver.cache.eviction import TARGET
 from tileserver.cache.tilecache import TileCache
 
 LIMIT = 8 << 20
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Iterator[TileCache]:
-    opened = TileCache.open(tmp_path / "cache", LIMIT)
-    yield opened
-    opened.close()
 
 
 def stored(cache: TileCache, tiles: list[Tile], world: bytes = WORLD) -> list[Tile]:

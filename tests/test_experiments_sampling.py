@@ -9,9 +9,9 @@ from experiments import sampling
 from experiments.paddedstage import PaddedStage
 from experiments.sampling import CORE, SamplingRow, cost_of, parse
 from generator.cascade import checkpoint
+from generator.cascade.diffusionstage import Stage
 from generator.cascade.loading import MAX_STEPS
 from generator.cascade.probe import window_gflop
-from generator.cascade.stage import Stage
 from generator.imagery.sources import read_manifest
 from generator.nets.config import SamplerConfig
 from tests.imagery import write_imagery

@@ -19,8 +19,9 @@ from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint
 from generator.cascade.cascade import Cascade
 from generator.grid.noise import field
+from generator.grid.rectangle import Rectangle
 from generator.grid.tile import Tile
-from generator.memory import Memory, Rectangle
+from generator.memory import Memory
 from generator.nets.config import SamplerConfig
 from tests.fakes_memory import ground
 from tests.layouts import tiny_bank, write_layouts

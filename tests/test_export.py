@@ -17,8 +17,8 @@ from generator.grid.tile import Tile
 from tests import pmtiles_spec
 from tests.fakes import FakeRenderer
 from tileserver.batch import export as module
-from tileserver.batch.archive import About, Checksum
-from tileserver.batch.export import Source, check_target, write
+from tileserver.batch.archive import ArchiveMetadata, Checksum
+from tileserver.batch.export import TileSource, check_target, write
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import decode_png, encode
 from tileserver.encoding import Encoding
@@ -36,17 +36,17 @@ POLE = (-30.0, 84.0, 30.0, 90.0)
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+def source(tmp_path_factory: pytest.TempPathFactory) -> TileSource:
     cache = TileCache.open(tmp_path_factory.mktemp("cache"))
     maker = BatchRenderer(FakeRenderer(), 0, cache)
-    return Source(cache, maker.world, maker, Encoding.PNG)
+    return TileSource(cache, maker.world, maker, Encoding.PNG)
 
 
-def about(region: Region, format: str = "png") -> About:
-    return About("World 0", "Invented", "Credit <b>", format, region.bbox, region.zooms)
+def about(region: Region, format: str = "png") -> ArchiveMetadata:
+    return ArchiveMetadata("World 0", "Invented", "Credit <b>", format, region.bbox, region.zooms)
 
 
-def master(source: Source, tile: Tile) -> bytes:
+def master(source: TileSource, tile: Tile) -> bytes:
     payload = source.cache.get(source.world, tile)
     assert payload is not None
     return payload
@@ -54,7 +54,7 @@ def master(source: Source, tile: Tile) -> bytes:
 
 @pytest.mark.parametrize("bbox", [ALPS, FIJI, POLE])
 def test_pmtiles_holds_each_tile_of_the_cache_once(
-    source: Source, tmp_path: Path, bbox: Box
+    source: TileSource, tmp_path: Path, bbox: Box
 ) -> None:
     region = Region(bbox, [0, 3, 5, 6, 7])
     done = write(source, region, tmp_path / "a.pmtiles", about(region))
@@ -65,7 +65,7 @@ def test_pmtiles_holds_each_tile_of_the_cache_once(
     assert os.listdir(tmp_path) == ["a.pmtiles"]
 
 
-def test_pmtiles_says_what_it_is(source: Source, tmp_path: Path) -> None:
+def test_pmtiles_says_what_it_is(source: TileSource, tmp_path: Path) -> None:
     region = Region(ALPS, [2, 5])
     write(source, region, tmp_path / "a.pmtiles", about(region))
     found = pmtiles_spec.read(tmp_path / "a.pmtiles")
@@ -79,7 +79,7 @@ def test_pmtiles_says_what_it_is(source: Source, tmp_path: Path) -> None:
 
 
 def test_pmtiles_keeps_its_bounds_in_order_across_the_dateline(
-    source: Source, tmp_path: Path
+    source: TileSource, tmp_path: Path
 ) -> None:
     region = Region(FIJI, [4])
     write(source, region, tmp_path / "a.pmtiles", about(region))
@@ -101,7 +101,9 @@ def test_equal_tiles_are_stored_once(tmp_path: Path, name: str) -> None:
     cache = TileCache.open(tmp_path / "cache")
     maker = BatchRenderer(Sea(), 0, cache)
     region = Region((-180, -85.05, 180, 85.05), range(4))
-    write(Source(cache, maker.world, maker, Encoding.PNG), region, tmp_path / name, about(region))
+    write(
+        TileSource(cache, maker.world, maker, Encoding.PNG), region, tmp_path / name, about(region)
+    )
     if name == "a.pmtiles":
         found = pmtiles_spec.read(tmp_path / name)
         assert len(found.tiles) == len(region)
@@ -117,7 +119,7 @@ def test_equal_tiles_are_stored_once(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("bbox", [ALPS, FIJI, POLE])
 def test_mbtiles_holds_each_tile_of_the_cache_with_rows_from_the_south(
-    source: Source, tmp_path: Path, bbox: Box
+    source: TileSource, tmp_path: Path, bbox: Box
 ) -> None:
     region = Region(bbox, [0, 5, 6, 7])
     write(source, region, tmp_path / "a.mbtiles", about(region))
@@ -133,7 +135,7 @@ def test_mbtiles_holds_each_tile_of_the_cache_with_rows_from_the_south(
     assert texts["description"] == "Invented"
 
 
-def test_gdal_reads_the_mbtiles_as_the_tiles_mosaic(source: Source, tmp_path: Path) -> None:
+def test_gdal_reads_the_mbtiles_as_the_tiles_mosaic(source: TileSource, tmp_path: Path) -> None:
     region = Region(ALPS, [7])
     write(source, region, tmp_path / "a.mbtiles", about(region))
     with rasterio.open(tmp_path / "a.mbtiles") as picture:
@@ -154,7 +156,7 @@ def test_gdal_reads_the_mbtiles_as_the_tiles_mosaic(source: Source, tmp_path: Pa
 
 @pytest.mark.parametrize(("bbox", "zoom"), [(ALPS, 8), (FIJI, 8), (POLE, 6)])
 def test_a_geotiff_is_cloud_optimized_and_has_every_pixel_in_its_place(
-    source: Source, tmp_path: Path, bbox: Box, zoom: int
+    source: TileSource, tmp_path: Path, bbox: Box, zoom: int
 ) -> None:
     cogeo = pytest.importorskip("rio_cogeo")
     region, path = Region(bbox, [zoom]), tmp_path / "a.tif"
@@ -178,7 +180,7 @@ def test_a_geotiff_is_cloud_optimized_and_has_every_pixel_in_its_place(
 
 @pytest.mark.parametrize("zoom", [0, 1, 2, 3])
 def test_a_geotiff_of_the_whole_world_ends_at_the_dateline(
-    source: Source, tmp_path: Path, zoom: int
+    source: TileSource, tmp_path: Path, zoom: int
 ) -> None:
     region = Region((-180, -85, 180, 85), [zoom])
     write(source, region, tmp_path / "a.tif", about(region))
@@ -187,7 +189,7 @@ def test_a_geotiff_of_the_whole_world_ends_at_the_dateline(
 
 
 def test_a_geotiff_of_places_half_a_world_apart_ends_at_the_dateline(
-    source: Source, tmp_path: Path
+    source: TileSource, tmp_path: Path
 ) -> None:
     shapely = pytest.importorskip("shapely")
     places = [shapely.box(west, 0.1, west + 20.1, 20) for west in (-100.05, 79.95)]
@@ -200,7 +202,7 @@ def test_a_geotiff_of_places_half_a_world_apart_ends_at_the_dateline(
 
 
 def test_what_is_not_stored_is_masked_in_a_geotiff_of_the_cache(
-    source: Source, tmp_path: Path
+    source: TileSource, tmp_path: Path
 ) -> None:
     region = Region((20.0, 10.0, 30.0, 20.0), [7])
     source.maker.make(Tile(7, 73, 58))  # type: ignore[union-attr]
@@ -213,7 +215,7 @@ def test_what_is_not_stored_is_masked_in_a_geotiff_of_the_cache(
 
 @pytest.mark.parametrize("format", ["webp", "jpg"])
 def test_packed_geotiffs_are_smaller_and_nearly_the_same(
-    source: Source, tmp_path: Path, format: str
+    source: TileSource, tmp_path: Path, format: str
 ) -> None:
     region = Region(ALPS, [6])
     write(source, region, tmp_path / "a.tif", about(region, format))
@@ -226,7 +228,7 @@ def test_packed_geotiffs_are_smaller_and_nearly_the_same(
 
 @pytest.mark.parametrize(("encoding", "kind"), [(Encoding.WEBP, "WEBP"), (Encoding.JPEG, "JPEG")])
 def test_other_formats_have_the_bytes_that_the_server_sends(
-    source: Source, tmp_path: Path, encoding: Encoding, kind: str
+    source: TileSource, tmp_path: Path, encoding: Encoding, kind: str
 ) -> None:
     region = Region(ALPS, [3, 6])
     other = dataclasses.replace(source, encoding=encoding)
@@ -246,7 +248,7 @@ def test_only_the_stored_tiles_are_taken_when_asked_so(tmp_path: Path) -> None:
     maker.make(Tile(7, 66, 45))
     made = len(renderer.calls)
     region = Region((-180, -85, 180, 85), range(8))
-    source = Source(cache, maker.world, None, Encoding.PNG)
+    source = TileSource(cache, maker.world, None, Encoding.PNG)
     done = write(source, region, tmp_path / "a.pmtiles", about(region))
     found = pmtiles_spec.read(tmp_path / "a.pmtiles")
     assert set(found.tiles) == {tile_id(tile) for tile in cache.tiles(maker.world)}
@@ -254,7 +256,7 @@ def test_only_the_stored_tiles_are_taken_when_asked_so(tmp_path: Path) -> None:
     assert len(renderer.calls) == made
 
 
-def test_nothing_stored_is_an_error(source: Source, tmp_path: Path) -> None:
+def test_nothing_stored_is_an_error(source: TileSource, tmp_path: Path) -> None:
     cached = dataclasses.replace(source, world=bytes(16), maker=None)
     region = Region(ALPS, [5])
     with pytest.raises(ExportError, match="no tile of the region is stored"):
@@ -272,7 +274,10 @@ def test_a_tile_that_cannot_be_made_leaves_the_older_file(tmp_path: Path, name: 
     (tmp_path / name).write_text("older")
     with pytest.raises(ExportError, match="could not be made .RuntimeError"):
         write(
-            Source(cache, maker.world, maker, Encoding.PNG), region, tmp_path / name, about(region)
+            TileSource(cache, maker.world, maker, Encoding.PNG),
+            region,
+            tmp_path / name,
+            about(region),
         )
     assert (tmp_path / name).read_text() == "older"
     assert sorted(os.listdir(tmp_path)) == sorted([name, "cache"])
@@ -280,7 +285,7 @@ def test_a_tile_that_cannot_be_made_leaves_the_older_file(tmp_path: Path, name: 
 
 @pytest.mark.parametrize("name", ["a.pmtiles", "a.mbtiles", "a.gpkg", "a.tif"])
 def test_a_file_that_changes_before_it_is_named_is_not_kept(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    source: TileSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     region = Region(ALPS, [5])
     fill = module._fill
@@ -297,12 +302,12 @@ def test_a_file_that_changes_before_it_is_named_is_not_kept(
 
 
 def test_a_disk_that_is_full_is_one_sentence(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: TileSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path) -> None:
+    def full(file: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "_flush", full)
+    monkeypatch.setattr("os.fsync", full)
     region = Region(ALPS, [5])
     with pytest.raises(ExportError, match=r"a.mbtiles cannot be written: No space left"):
         write(source, region, tmp_path / "a.mbtiles", about(region))

@@ -71,21 +71,24 @@ def test_being_told_to_stop_keeps_what_was_made(
     renderer: FakeRenderer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main(["fly", PATH, "-o", "whole.webp", *FEW]) == 0
-    put = filming.Work.put
+    put = filming.FrameFolder.put
 
-    def stopping(work: filming.Work, number: int, pixels: filming.Pixels) -> None:
+    def stopping(work: filming.FrameFolder, number: int, pixels: filming.Pixels) -> None:
         put(work, number, pixels)
         if number == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(filming.Work, "put", stopping)
+    monkeypatch.setattr(filming.FrameFolder, "put", stopping)
     capsys.readouterr()
     assert main(["fly", PATH, "-o", "film.webp", *FEW]) == 130
     error = capsys.readouterr().err
     assert "film.webp was not written. The same command goes on from here." in error
     assert len(list(Path(".film.webp.frames/frames").iterdir())) == 5
-    monkeypatch.setattr(filming.Work, "put", put)
+    monkeypatch.setattr(filming.FrameFolder, "put", put)
+    assert main(["fly", PATH, "-o", "other.webp", *FEW, "--dry-run"]) == 0
+    assert ".film.webp.frames holds 0 MB of frames of an unfinished film" in capsys.readouterr().err
     assert main(["fly", PATH, "-o", "film.webp", *FEW]) == 0
+    assert "unfinished" not in capsys.readouterr().err
     assert Path("film.webp").read_bytes() == Path("whole.webp").read_bytes()
     assert sorted(os.listdir()) == ["film.webp", "whole.webp"]
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tileserver.errors import FlightError
-from tileserver.flying.altitude import Climb, eased, parse_altitudes
+from tileserver.flying.altitude import AltitudeProfile, eased, parse_altitudes
 
 ALTITUDES = st.lists(st.floats(500, 2e7), min_size=1, max_size=6)
 
@@ -48,10 +48,10 @@ def test_what_is_no_altitude_is_refused(text: str, expected: str) -> None:
 @settings(deadline=None, max_examples=30)
 @given(ALTITUDES)
 def test_the_curve_goes_through_the_altitudes_and_overshoots_none(altitudes: list[float]) -> None:
-    climb = Climb(altitudes)
+    profile = AltitudeProfile(altitudes)
     knots = altitudes if len(altitudes) > 1 else altitudes * 2
-    np.testing.assert_allclose(climb.altitude(np.linspace(0, 1, len(knots))), knots, rtol=1e-9)
-    fine = climb.altitude(np.linspace(0, 1, 200 * (len(knots) - 1) + 1))
+    np.testing.assert_allclose(profile.altitude(np.linspace(0, 1, len(knots))), knots, rtol=1e-9)
+    fine = profile.altitude(np.linspace(0, 1, 200 * (len(knots) - 1) + 1))
     for index in range(len(knots) - 1):
         part, ends = fine[200 * index : 200 * index + 201], sorted(knots[index : index + 2])
         assert part.min() >= ends[0] * (1 - 1e-9)
@@ -59,23 +59,23 @@ def test_the_curve_goes_through_the_altitudes_and_overshoots_none(altitudes: lis
 
 
 def test_an_even_descent_is_a_straight_line_over_the_way() -> None:
-    climb = Climb([400_000, 4_000])
+    profile = AltitudeProfile([400_000, 4_000])
     moments = np.linspace(0, 1, 50)
-    np.testing.assert_allclose(climb.altitude(moments), 400_000 * 0.01**moments)
-    wanted = 400_000 - 396_000 * climb.share(moments)
-    np.testing.assert_allclose(climb.altitude(moments), wanted, rtol=1e-4)
-    assert climb.mean == pytest.approx(396_000 / np.log(100), rel=1e-6)
+    np.testing.assert_allclose(profile.altitude(moments), 400_000 * 0.01**moments)
+    wanted = 400_000 - 396_000 * profile.share(moments)
+    np.testing.assert_allclose(profile.altitude(moments), wanted, rtol=1e-4)
+    assert profile.mean == pytest.approx(396_000 / np.log(100), rel=1e-6)
 
 
 @settings(deadline=None, max_examples=30)
 @given(ALTITUDES)
 def test_the_picture_moves_at_an_even_pace(altitudes: list[float]) -> None:
-    climb = Climb(altitudes)
+    profile = AltitudeProfile(altitudes)
     moments = np.linspace(0, 1, 1001)
     pace = (
-        np.diff(climb.share(moments))
-        * climb.mean
-        / climb.altitude((moments[1:] + moments[:-1]) / 2)
+        np.diff(profile.share(moments))
+        * profile.mean
+        / profile.altitude((moments[1:] + moments[:-1]) / 2)
     )
     np.testing.assert_allclose(pace, 0.001, rtol=0.02)
 
@@ -85,9 +85,9 @@ def test_the_picture_moves_at_an_even_pace(altitudes: list[float]) -> None:
 def test_the_altitude_after_a_share_of_the_way_is_that_of_its_moment(
     altitudes: list[float], moment: float
 ) -> None:
-    climb = Climb(altitudes)
-    there = climb.altitude_after(climb.share(np.array([moment])))
-    np.testing.assert_allclose(there, climb.altitude(np.array([moment])), rtol=2e-2)
+    profile = AltitudeProfile(altitudes)
+    there = profile.altitude_after(profile.share(np.array([moment])))
+    np.testing.assert_allclose(there, profile.altitude(np.array([moment])), rtol=2e-2)
 
 
 @settings(deadline=None, max_examples=30)

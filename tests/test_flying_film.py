@@ -17,17 +17,17 @@ from tileserver.batch.progress import silent
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import FlightError
 from tileserver.flying import encoders
-from tileserver.flying.encoders import Texts
-from tileserver.flying.film import Film, Target, seed_tiles
-from tileserver.flying.flight import Flight, Plan
-from tileserver.flying.frames import Painter, region
+from tileserver.flying.encoders import FilmMetadata
+from tileserver.flying.film import Film, FilmTarget, seed_tiles
+from tileserver.flying.flight import Flight, FlightPlan
+from tileserver.flying.framefolder import FrameFolder, key_of, unfinished
+from tileserver.flying.frames import FrameRenderer, region
 from tileserver.flying.route import read_route
-from tileserver.flying.work import Work, key_of
 from tileserver.rendering.batch import BatchRenderer
 
-PLAN = Plan(read_route("46.5,7.6 47.4,8.5"), (4e6, 2e5), (64, 36), 5, seconds=2)
+PLAN = FlightPlan(read_route("46.5,7.6 47.4,8.5"), (4e6, 2e5), (64, 36), 5, seconds=2)
 FLIGHT = Flight(PLAN)
-TEXTS = Texts("World 0", "Invented", "Credit")
+TEXTS = FilmMetadata("World 0", "Invented", "Credit")
 NAMES = ["film.mp4", "film.webp", "film"]
 
 
@@ -50,7 +50,7 @@ def make(maker: BatchRenderer, path: Path, flight: Flight = FLIGHT, stop_at: int
         if reports == stop_at:
             raise KeyboardInterrupt
 
-    film = Film(maker, flight, Target.of(path, flight, force=True))
+    film = Film(maker, flight, FilmTarget.of(path, flight, force=True))
     try:
         film.make(TEXTS, report)
     finally:
@@ -63,8 +63,8 @@ def content(path: Path) -> list[bytes]:
 
 
 def drawn(maker: BatchRenderer) -> list[np.ndarray]:
-    painter = Painter(FLIGHT, maker.pixels)
-    return [painter.frame(number) for number in range(FLIGHT.frames)]
+    renderer = FrameRenderer(FLIGHT, maker.pixels)
+    return [renderer.frame(number) for number in range(FLIGHT.frames)]
 
 
 def test_an_mp4_holds_every_frame_with_its_colours_and_its_time(
@@ -137,11 +137,11 @@ def test_a_stopped_film_goes_on_and_ends_in_the_same_bytes(
 
 
 def test_frames_of_another_film_are_not_taken(maker: BatchRenderer, tmp_path: Path) -> None:
-    other = Flight(Plan(PLAN.points, (5e6, 2e5), PLAN.size, PLAN.fps, seconds=2))
+    other = Flight(FlightPlan(PLAN.points, (5e6, 2e5), PLAN.size, PLAN.fps, seconds=2))
     seed_tiles(maker, region(other), silent)
     with pytest.raises(KeyboardInterrupt):
         make(maker, tmp_path / "film", other, stop_at=5)
-    film = Film(maker, FLIGHT, Target.of(tmp_path / "film", FLIGHT, force=False))
+    film = Film(maker, FLIGHT, FilmTarget.of(tmp_path / "film", FLIGHT, force=False))
     assert film.fresh
     film.make(TEXTS, silent)
     film.close()
@@ -153,10 +153,10 @@ def test_frames_of_another_film_are_not_taken(maker: BatchRenderer, tmp_path: Pa
 def test_what_frames_depend_on_has_another_key() -> None:
     keys = {key_of(PLAN, bytes(16)), key_of(PLAN, bytes(15) + b"a")}
     for changed in (
-        Plan(PLAN.points[::-1], PLAN.altitudes, PLAN.size, PLAN.fps, seconds=2),
-        Plan(PLAN.points, PLAN.altitudes, (36, 64), PLAN.fps, seconds=2),
-        Plan(PLAN.points, PLAN.altitudes, PLAN.size, PLAN.fps),
-        Plan(PLAN.points, PLAN.altitudes, PLAN.size, PLAN.fps, 0.5),
+        FlightPlan(PLAN.points[::-1], PLAN.altitudes, PLAN.size, PLAN.fps, seconds=2),
+        FlightPlan(PLAN.points, PLAN.altitudes, (36, 64), PLAN.fps, seconds=2),
+        FlightPlan(PLAN.points, PLAN.altitudes, PLAN.size, PLAN.fps),
+        FlightPlan(PLAN.points, PLAN.altitudes, PLAN.size, PLAN.fps, 0.5),
     ):
         keys.add(key_of(changed, bytes(16)))
     assert len(keys) == 6
@@ -164,11 +164,14 @@ def test_what_frames_depend_on_has_another_key() -> None:
 
 
 def test_one_program_at_a_time_makes_a_film(tmp_path: Path) -> None:
-    work = Work(tmp_path / "film.mp4", "a")
+    work = FrameFolder(tmp_path / "film.mp4", "a")
     with pytest.raises(FlightError, match=r"film.mp4 is being made by another program"):
-        Work(tmp_path / "film.mp4", "a")
+        FrameFolder(tmp_path / "film.mp4", "a")
+    assert unfinished(tmp_path / "film.mp4") == unfinished(tmp_path / "other.mp4") == []
     work.close()
-    Work(tmp_path / "film.mp4", "a").close()
+    assert unfinished(tmp_path / "film.mp4") == []
+    assert unfinished(tmp_path / "other.mp4") == [(work.folder, 1)]
+    FrameFolder(tmp_path / "film.mp4", "a").close()
 
 
 def test_a_tile_that_cannot_be_made_ends_the_film_and_keeps_the_rest(tmp_path: Path) -> None:
@@ -228,17 +231,17 @@ def test_targets_that_cannot_be_are_refused_before_any_work(
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
     with pytest.raises(FlightError, match=expected):
-        Target.of(tmp_path / name, FLIGHT, force=False)
-    Target.of(tmp_path / "there.webp", FLIGHT, force=True)
+        FilmTarget.of(tmp_path / name, FLIGHT, force=False)
+    FilmTarget.of(tmp_path / "there.webp", FLIGHT, force=True)
 
 
 def test_what_a_kind_of_file_cannot_hold_is_refused(tmp_path: Path) -> None:
-    odd = Flight(Plan(PLAN.points, PLAN.altitudes, (65, 36), 5, seconds=2))
+    odd = Flight(FlightPlan(PLAN.points, PLAN.altitudes, (65, 36), 5, seconds=2))
     with pytest.raises(FlightError, match="size is 65x36, expected even numbers"):
-        Target.of(tmp_path / "film.mp4", odd, force=False)
-    large = Flight(Plan(PLAN.points, PLAN.altitudes, (4096, 4096), 30, seconds=2))
+        FilmTarget.of(tmp_path / "film.mp4", odd, force=False)
+    large = Flight(FlightPlan(PLAN.points, PLAN.altitudes, (4096, 4096), 30, seconds=2))
     with pytest.raises(FlightError, match="would not fit into memory"):
-        Target.of(tmp_path / "film.webp", large, force=False)
+        FilmTarget.of(tmp_path / "film.webp", large, force=False)
 
 
 def test_without_pyav_an_mp4_is_refused_with_what_to_install(
@@ -246,8 +249,8 @@ def test_without_pyav_an_mp4_is_refused_with_what_to_install(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "av", None)
     with pytest.raises(FlightError, match=r"install elsewhere\[film\]"):
-        Target.of(tmp_path / "film.mp4", FLIGHT, force=False)
-    Target.of(tmp_path / "film.webp", FLIGHT, force=False)
+        FilmTarget.of(tmp_path / "film.mp4", FLIGHT, force=False)
+    FilmTarget.of(tmp_path / "film.webp", FLIGHT, force=False)
 
 
 def test_each_tile_is_made_once_and_parents_come_first(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tests.fakes import draw
-from tileserver.flying.flight import Flight, Plan
-from tileserver.flying.frames import Painter, Pixels, region
+from tileserver.flying.flight import Flight, FlightPlan
+from tileserver.flying.frames import FrameRenderer, region
 from tileserver.flying.route import read_route
 from tileserver.flying.view import window
 
@@ -20,7 +21,9 @@ FIJI = "-17,179 -16.5,-179"
 def planned(
     path: str, *altitudes: float, size: tuple[int, int] = (96, 54), **rest: float
 ) -> Flight:
-    return Flight(Plan(read_route(path), altitudes, size, **{"fps": 6.0, "seconds": 3.0, **rest}))
+    return Flight(
+        FlightPlan(read_route(path), altitudes, size, **{"fps": 6.0, "seconds": 3.0, **rest})
+    )
 
 
 def smooth(tile: Tile) -> Pixels:
@@ -41,23 +44,23 @@ def colours(x: np.ndarray, y: np.ndarray) -> Pixels:
 @pytest.mark.parametrize("path", ["46.5,7.6 47.4,8.5", FIJI, "83,10 83.5,60"])
 def test_each_pixel_shows_its_place(path: str) -> None:
     flight = planned(path, 50_000.0, 8_000.0)
-    painter = Painter(flight, smooth)
+    renderer = FrameRenderer(flight, smooth)
     for frame in (0, flight.frames // 2, flight.frames - 1):
         camera = flight.camera(frame)
         x = camera.x + (np.arange(96) + 0.5 - 48) / camera.scale
         y = camera.y + (np.arange(54) + 0.5 - 27) / camera.scale
         wanted = colours(*np.meshgrid(x, y))
-        assert np.abs(painter.frame(frame).astype(int) - wanted).max() <= 3
+        assert np.abs(renderer.frame(frame).astype(int) - wanted).max() <= 3
 
 
 def test_a_camera_right_above_tiles_shows_their_average() -> None:
     flight = planned("46.5,7.6 47.4,8.5", 40_000.0)
     tiles = {tile: draw(7, tile) for tile in region(flight).walk()}
     ((zoom, _),) = flight.layers(0)
-    painted = Painter(flight, tiles.__getitem__).frame(0)
+    painted = FrameRenderer(flight, tiles.__getitem__).frame(0)
     view = window(flight.camera(0), zoom, (96, 54))
     assert painted.shape == (54, 96, 3)
-    assert abs(painted.mean() - np.mean([tiles[t] for _, _, t in view.tiles()])) < 8
+    assert abs(painted.mean() - np.mean([tiles[t] for _, _, t in view.cells()])) < 8
 
 
 def test_frames_need_exactly_the_tiles_that_the_region_names() -> None:
@@ -68,16 +71,16 @@ def test_frames_need_exactly_the_tiles_that_the_region_names() -> None:
             read.add(tile)
             return np.zeros((256, 256, 3), np.uint8)
 
-        painter = Painter(flight, fetch)
+        renderer = FrameRenderer(flight, fetch)
         for frame in range(flight.frames):
-            painter.frame(frame)
+            renderer.frame(frame)
         assert set(region(flight).walk()) == read
 
 
 def test_a_frame_depends_on_nothing_but_its_number() -> None:
     flight = planned(FIJI, 60_000.0, 5_000.0)
-    forth = Painter(flight, lambda tile: draw(3, tile))
-    back = Painter(flight, lambda tile: draw(3, tile))
+    forth = FrameRenderer(flight, lambda tile: draw(3, tile))
+    back = FrameRenderer(flight, lambda tile: draw(3, tile))
     frames = [forth.frame(number) for number in range(flight.frames)]
     for number in reversed(range(flight.frames)):
         np.testing.assert_array_equal(back.frame(number), frames[number])
@@ -89,8 +92,8 @@ def test_nothing_pops_when_the_zoom_changes() -> None:
     def plain(tile: Tile) -> Pixels:
         return np.full((256, 256, 3), 16 * tile.z, np.uint8)
 
-    painter = Painter(flight, plain)
-    means = [painter.frame(frame).mean() for frame in range(flight.frames)]
+    renderer = FrameRenderer(flight, plain)
+    means = [renderer.frame(frame).mean() for frame in range(flight.frames)]
     assert max(means) - min(means) > 32  # several zooms
     assert np.abs(np.diff(means)).max() <= 7
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tileserver.flying.track import EARTH_RADIUS, MAP_LATITUDE, Track, angle, vector
+from tileserver.documents.grid import EARTH_RADIUS
+from tileserver.flying.track import MAP_LATITUDE, Track, angle, vector
 
 SPHERE = pyproj.Geod(a=EARTH_RADIUS, b=EARTH_RADIUS)
 Point = tuple[float, float]

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.grid.tile import MAX_LATITUDE, MAX_ZOOM, Tile
+from tileserver.documents.grid import EDGE
 from tileserver.errors import FlightError
-from tileserver.flying.flight import EQUATOR, Flight, Plan
+from tileserver.flying.flight import Flight, FlightPlan
 from tileserver.flying.route import read_route
 from tileserver.flying.view import FADE, Camera, layers, window
 
@@ -22,7 +23,7 @@ ALPS = read_route("46.5,7.6 47.4,8.5")
 def planned(
     path: str, *altitudes: float, size: tuple[int, int] = (384, 216), **rest: float
 ) -> Flight:
-    return Flight(Plan(read_route(path), altitudes, size, **{"fps": 12.0, **rest}))
+    return Flight(FlightPlan(read_route(path), altitudes, size, **{"fps": 12.0, **rest}))
 
 
 @given(st.floats(-2, 18))
@@ -66,7 +67,7 @@ def test_a_window_holds_the_frame_and_what_the_filter_reaches(
     assert right + reach <= 256 * len(view.columns)
     assert top >= reach or view.rows.start == 0
     assert lower + reach <= 256 * len(view.rows) or view.rows.stop == 1 << zoom
-    for _, _, tile in view.tiles():
+    for _, _, tile in view.cells():
         assert 0 <= tile.x < 1 << zoom
 
 
@@ -74,7 +75,7 @@ def test_the_frame_is_as_wide_as_the_camera_is_high() -> None:
     flight = planned("46.5,7.6 47.4,8.5", 40_000.0)
     for camera in (flight.camera(0), flight.camera(flight.frames - 1)):
         latitude = math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * camera.y))))
-        metres = EQUATOR * math.cos(math.radians(latitude)) / camera.scale
+        metres = 2 * EDGE * math.cos(math.radians(latitude)) / camera.scale
         assert metres * 384 == pytest.approx(40_000, rel=1e-9)
 
 
@@ -83,8 +84,8 @@ def test_the_flight_begins_and_ends_over_its_points() -> None:
     for frame, (longitude, latitude) in ((0, (7.6, 46.5)), (flight.frames - 1, (8.5, 47.4))):
         camera = flight.camera(frame)
         x, y = mercantile.xy(longitude, latitude)
-        assert camera.x == pytest.approx(0.5 + x / EQUATOR, abs=1e-9)
-        assert camera.y == pytest.approx(0.5 - y / EQUATOR, abs=1e-9)
+        assert camera.x == pytest.approx(0.5 + x / (2 * EDGE), abs=1e-9)
+        assert camera.y == pytest.approx(0.5 - y / (2 * EDGE), abs=1e-9)
 
 
 def test_the_picture_moves_evenly_without_jitter() -> None:
@@ -155,7 +156,7 @@ def test_a_level_flight_needs_a_single_zoom() -> None:
 def test_films_that_cannot_be_are_refused(changed: dict[str, object], expected: str) -> None:
     plan = {"points": ALPS, "altitudes": (40_000.0,), "size": (384, 216), "fps": 12, **changed}
     with pytest.raises(FlightError, match=expected):
-        Flight(Plan(**plan))  # type: ignore[arg-type]
+        Flight(FlightPlan(**plan))  # type: ignore[arg-type]
 
 
 def test_the_map_ends_where_the_tiles_do() -> None:

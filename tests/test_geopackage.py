@@ -12,7 +12,7 @@ import pytest
 
 from generator.grid.tile import Tile
 from tests.test_export import ALPS, FIJI, POLE, about, master, source
-from tileserver.batch.export import Source, write
+from tileserver.batch.export import TileSource, write
 from tileserver.encode import decode_png, encode
 from tileserver.encoding import Encoding
 from tileserver.regions.region import Box, Region
@@ -35,7 +35,7 @@ def stored(path: Path) -> dict[Tile, bytes]:
 
 
 @pytest.mark.parametrize("bbox", [ALPS, FIJI, POLE])
-def test_it_holds_each_tile_of_the_cache(source: Source, tmp_path: Path, bbox: Box) -> None:
+def test_it_holds_each_tile_of_the_cache(source: TileSource, tmp_path: Path, bbox: Box) -> None:
     region = Region(bbox, [0, 5, 6, 7])
     done = write(source, region, tmp_path / "a.gpkg", about(region))
     found = stored(tmp_path / "a.gpkg")
@@ -44,7 +44,7 @@ def test_it_holds_each_tile_of_the_cache(source: Source, tmp_path: Path, bbox: B
     assert [path.name for path in tmp_path.iterdir()] == ["a.gpkg"]
 
 
-def mosaic(source: Source, region: Region, zoom: int, bounds: Box) -> np.ndarray:
+def mosaic(source: TileSource, region: Region, zoom: int, bounds: Box) -> np.ndarray:
     """Return the pixels of a zoom inside bounds in metres, uint8 [h, w, 4], 0 where no tile is."""
     world = 40075016.68557849
     step = world / (256 << zoom)
@@ -61,7 +61,7 @@ def mosaic(source: Source, region: Region, zoom: int, bounds: Box) -> np.ndarray
 
 @pytest.mark.parametrize("zooms", [(4, 5, 6), (2, 6)])
 def test_gdal_reads_every_zoom_pixel_for_pixel_in_its_place(
-    source: Source, tmp_path: Path, zooms: tuple[int, ...]
+    source: TileSource, tmp_path: Path, zooms: tuple[int, ...]
 ) -> None:
     region = Region(ALPS, zooms)
     write(source, region, tmp_path / "a.gpkg", about(region))
@@ -79,7 +79,7 @@ def test_gdal_reads_every_zoom_pixel_for_pixel_in_its_place(
         np.testing.assert_array_equal(pixels, mosaic(source, region, zoom, bounds))
 
 
-def test_across_the_dateline_it_is_as_wide_as_the_map(source: Source, tmp_path: Path) -> None:
+def test_across_the_dateline_it_is_as_wide_as_the_map(source: TileSource, tmp_path: Path) -> None:
     region = Region(FIJI, [4])
     write(source, region, tmp_path / "a.gpkg", about(region))
     with rasterio.open(tmp_path / "a.gpkg") as picture:
@@ -92,7 +92,7 @@ def test_across_the_dateline_it_is_as_wide_as_the_map(source: Source, tmp_path: 
 
 @pytest.mark.parametrize(("encoding", "format"), [(Encoding.WEBP, "webp"), (Encoding.JPEG, "jpg")])
 def test_other_formats_have_the_bytes_that_the_server_sends(
-    source: Source, tmp_path: Path, encoding: Encoding, format: str
+    source: TileSource, tmp_path: Path, encoding: Encoding, format: str
 ) -> None:
     region = Region(ALPS, [6])
     other = dataclasses.replace(source, encoding=encoding)

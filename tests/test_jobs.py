@@ -6,7 +6,7 @@ import pytest
 
 from generator.grid.block import Block
 from generator.grid.tile import Tile
-from tileserver.cache.tilecache import Entry
+from tileserver.cache.tilecache import CachedTile
 from tileserver.errors import GenerationError
 from tileserver.rendering.engine.jobs import Job, explained, fail
 
@@ -30,8 +30,8 @@ def test_an_error_names_block_seed_and_cause() -> None:
 
 
 def test_failing_skips_who_has_left() -> None:
-    gone: Future[Entry] = Future()
-    waiting: Future[Entry] = Future()
+    gone: Future[CachedTile] = Future()
+    waiting: Future[CachedTile] = Future()
     gone.cancel()
     fail([gone, waiting], GenerationError("no"))
     assert gone.cancelled()

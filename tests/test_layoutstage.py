@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from generator.cascade.layoutstage import LayoutStage, shown
-from generator.memory import Rectangle
+from generator.grid.rectangle import Rectangle
 from generator.upscaling.parentpicture import averaged
 from tests.layouts import tiny_decoder
 from tests.networks import assert_same_pixels

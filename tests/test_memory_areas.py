@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from generator.memory.building.areas import around, grown, integral, shrunk, squares, tiles
+from generator.banks.areas import around, grown, integral, shrunk, squares, tiles
 
 NUMBERS = np.random.default_rng(0).integers(0, 9, (13, 17))
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from generator.banks import BuildOptions, Built, Maker, Offer, Work, build
+from generator.banks.sheet import _lines
+from generator.banks.work import Work as Folder
 from generator.grid.errors import BankError
+from generator.grid.tile import SCALE
 from generator.memory import bankfile
-from generator.memory.building import BuildOptions, Built, Maker, Offer, Work, build
-from generator.memory.building.sheet import _lines
-from generator.memory.building.work import Work as Folder
-from generator.nets.unet import SCALE
 from tests.fakes_clouds import clouded, land, town
 from tests.fakes_imagery import source, tiny_encoder
 from tests.fakes_memory import ground
@@ -318,8 +318,8 @@ def test_options_that_cannot_be_meant(options: dict[str, object], message: str) 
 
 
 def test_a_code_depends_on_no_more_than_the_context() -> None:
-    from generator.memory.building.boxes import Box
-    from generator.memory.building.encode import CONTEXT, _encoded
+    from generator.banks.boxes import Box
+    from generator.banks.encode import CONTEXT, _encoded
 
     encoder = tiny_encoder()
     pixels = ground(11, 512, 512)

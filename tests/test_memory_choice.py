@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from generator.memory import Scene
 from generator.memory.choice import Grid, choose_alone, choose_in_phases, phase_of, wanted
+from generator.memory.config import CHOICES
 from generator.memory.hashing import gumbel, keys, spread
-from generator.memory.lattice import Axis, cells
-from generator.memory.places import Places, collect, narrow
+from generator.memory.jitteredgrid import Axis, cells
+from generator.memory.patches import Places, collect, narrow
 from generator.memory.search import LAND, Queries, Shortlists, passes, shortlist
-from generator.memory.stages import CHOICES
 from tests.fakes_memory import synthetic_scene
 
 SCENES = [synthetic_scene(number, 11, 120) for number in range(4)]

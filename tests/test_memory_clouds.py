@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from generator.memory.building.clouds import covered, is_cloud
-from generator.memory.building.resample import View
+from generator.banks.clouds import covered, is_cloud
+from generator.banks.resample import View
 from tests.fakes_clouds import clouded, discs, land, town
 
 

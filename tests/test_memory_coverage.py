@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from generator.memory.building.coverage import Blocks, choose
+from generator.banks.coverage import Blocks, choose
 
 
 def blocks(

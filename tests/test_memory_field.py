@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from generator.grid.errors import BankError
 from generator.memory import CHOSEN_AT, Bank, Memory, Scene, World, describe_scene
+from generator.memory.config import CHOICES, finer
 from generator.memory.field import VERSION
-from generator.memory.stages import CHOICES, finer
 from tests.fakes_memory import ENCODER, endless, ground, synthetic_bank, synthetic_scene
 
 BANK = synthetic_bank(1)

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from generator.banks import gather
 from generator.imagery.options import Options
-from generator.memory.building import gather
 from tests.fakes_imagery import write_picture
 from tests.fakes_memory import ground
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from generator.memory.building.joins import joins
+from generator.banks.joins import joins
 from tests.fakes_clouds import land
 
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from generator.memory.config import CHOICES
 from generator.memory.hashing import keys
 from generator.memory.labels import (
     Shown,
@@ -15,8 +16,7 @@ from generator.memory.labels import (
     first_site,
     label,
 )
-from generator.memory.places import collect
-from generator.memory.stages import CHOICES
+from generator.memory.patches import collect
 from tests.fakes_memory import synthetic_scene
 
 PLACES = collect([synthetic_scene(number, 11, 64) for number in range(3)])

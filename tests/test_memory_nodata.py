@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from generator.memory.building.nodata import unseen
+from generator.banks.nodata import unseen
 from tests.fakes_clouds import discs, land
 
 ALL = np.ones((96, 96), bool)

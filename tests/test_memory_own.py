@@ -5,12 +5,12 @@ import pytest
 from numpy.typing import NDArray
 
 import generator
+from generator.banks import BuildOptions, Maker, Work, build, gather
+from generator.banks.weights import open_weights
 from generator.cascade.checkpoint import DEFAULT
 from generator.grid.tile import Tile
 from generator.imagery.options import Options
 from generator.memory import bankfile
-from generator.memory.building import BuildOptions, Maker, Work, build, gather
-from generator.memory.weights import open_weights
 from tests.fakes_imagery import write_picture
 
 pytestmark = [

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from generator.banks.resample import Fit, View, fit, mostly, reduced, size_after, view
 from generator.imagery.sources import Decoded
-from generator.memory.building.resample import Fit, View, fit, mostly, reduced, size_after, view
 from generator.memory.descriptor import grid_shape
 from tests.fakes_memory import ground
 

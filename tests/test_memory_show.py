@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
+from generator.banks.captioned import WIDTH, Cell, Section, compose
+from generator.banks.show import GREY, drawn, sheet, text
 from generator.base.basemap import BaseMap
 from generator.cascade.layoutstage import LayoutStage
 from generator.memory.bank import Bank
-from generator.memory.captioned import WIDTH, Cell, Section, compose
-from generator.memory.show import GREY, drawn, sheet, text
 from generator.nets.decoder import LayoutDecoder
 from tests.fakes_imagery import TINY
 from tests.fakes_memory import synthetic_bank, synthetic_scene
@@ -34,7 +34,21 @@ def test_the_sheet_has_a_map_and_every_stage(network: LayoutDecoder) -> None:
     planet = BaseMap(np.full((64, 128, 3), 80, np.uint8))
     canvas = sheet(synthetic_bank(1, side=32), network, planet)
     assert canvas.shape[1] == WIDTH
-    assert canvas.shape[0] > 1500
+    assert canvas.shape[0] > 1200
+
+
+def test_a_wide_picture_has_no_white_below_it() -> None:
+    wide = Cell(np.zeros((100, 400, 3), np.uint8), ())
+    canvas = compose([Section("map", [wide], 400, 0), Section("next", ())])
+    rows = np.flatnonzero((canvas[:, 20] == 0).all(axis=-1))
+    assert len(rows) == 100
+    assert canvas.shape[0] < 100 + 100
+
+
+def test_the_last_line_of_a_sheet_is_its_footer() -> None:
+    plain, signed = compose([Section("a", ())]), compose([Section("a", ())], "Generated")
+    assert len(signed) > len(plain)
+    assert (signed[len(plain) :] < 200).any()
 
 
 def test_the_text_counts_scenes_and_names_sources() -> None:

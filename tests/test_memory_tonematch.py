@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from generator.base import tone
-from generator.memory.building.tonematch import (
+from generator.banks.tonematch import (
     BaseColours,
     is_base_map,
     matched,
     mean_colour,
     rows_repeat,
 )
+from generator.base import tone
 from tests.fakes_imagery import source
 from tests.fakes_memory import ground
 

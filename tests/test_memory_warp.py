@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator.memory.building import BuildOptions, Built, Maker, Work, build
-from generator.memory.building.resample import View
-from generator.memory.building.warp import MOST, Field, bent, mirrored
+from generator.banks import BuildOptions, Built, Maker, Work, build
+from generator.banks.resample import View
+from generator.banks.warp import MOST, Field, bent, mirrored
 from tests.fakes_imagery import source, tiny_encoder
 from tests.fakes_memory import ground
 

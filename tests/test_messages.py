@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.grid.tile import Tile
-from tileserver.cache.tilecache import Entry
+from tileserver.cache.tilecache import CachedTile
 from tileserver.errors import (
     BudgetError,
     CacheError,
@@ -68,7 +68,7 @@ def test_a_wish_keeps_all_that_it_says() -> None:
 
 
 def test_a_tile_keeps_bytes_digest_and_time() -> None:
-    entry = Entry(b"png" * 99, b"d" * 16, 1_700_000_000)
+    entry = CachedTile(b"png" * 99, b"d" * 16, 1_700_000_000)
     (copy, _) = received(messages.tile_answer(3, entry).packed())
     assert copy is not None
     assert messages.entry_of(copy) == entry

@@ -7,8 +7,9 @@ import pytest
 
 from generator.cascade.layoutstage import LayoutStage
 from generator.datasets.variants import Recipe, regenerated, vary
+from generator.grid.rectangle import Rectangle
 from generator.grid.tile import EQUATOR_RESOLUTION
-from generator.memory import Memory, Rectangle
+from generator.memory import Memory
 from generator.upscaling.parentpicture import InMemory, ParentPicture, averaged, mirrored
 from generator.upscaling.upscale import Chain, chain, upscale
 from tests.fakes_memory import ground

@@ -16,15 +16,15 @@ from tests.fakes import draw as pattern
 from tests.test_endpoints import Site, on_site, site
 from tileserver.encode import encode_png
 from tileserver.errors import UnavailableError
-from tileserver.regions.view import View
+from tileserver.regions.view import MapView
 from tileserver.rendering.client import pictures as module
 from tileserver.rendering.client.pictures import draw
 from tileserver.rendering.engine.jobs import Ask
 
 
-def drawn(view: View, format: str = "png") -> NDArray[np.uint8]:
+def drawn(view: MapView, format: str = "png") -> NDArray[np.uint8]:
     """Return a view of a patterned world, uint8 [height, width, 3]."""
-    pngs = {tile: encode_png(pattern(7, tile)) for tile in view.tiles()}
+    pngs = {tile: encode_png(pattern(7, tile)) for tile in view.window.tiles()}
     with Image.open(io.BytesIO(draw(view, pngs, format))) as picture:
         assert picture.format == format.upper()
         said = picture.text.get("Disclaimer") if format == "png" else picture.getexif()[0x010E]  # type: ignore[attr-defined]
@@ -33,14 +33,14 @@ def drawn(view: View, format: str = "png") -> NDArray[np.uint8]:
 
 
 def test_a_whole_zoom_has_the_tiles_own_pixels_across_the_dateline() -> None:
-    shown = drawn(View.centred((180, 0), 3, (300, 200)))
+    shown = drawn(MapView.centred((180, 0), 3, (300, 200)))
     parts = [[pattern(7, Tile(3, x, y)) for x in (7, 0)] for y in (3, 4)]
     whole = np.vstack([np.hstack(row) for row in parts])
     assert np.array_equal(shown, whole[156:356, 106:406])
 
 
 def test_above_and_below_the_map_it_is_black() -> None:
-    shown = drawn(View.centred((0, 0), 0, (600, 400)))
+    shown = drawn(MapView.centred((0, 0), 0, (600, 400)))
     assert not shown[:72].any()
     assert not shown[328:].any()
     assert np.array_equal(shown[72:328, 172:428], pattern(7, Tile(0, 0, 0)))
@@ -48,7 +48,7 @@ def test_above_and_below_the_map_it_is_black() -> None:
 
 
 def test_between_zooms_it_is_the_finer_one_made_smaller() -> None:
-    view = View.centred((11.25, 0), 4.5, (64, 64))
+    view = MapView.centred((11.25, 0), 4.5, (64, 64))
     assert (view.zoom, view.step) == (5, pytest.approx(2**0.5))
     tiles = [[pattern(7, Tile(5, x, y)) for x in (16, 17)] for y in (15, 16)]
     source = Image.fromarray(np.vstack([np.hstack(row) for row in tiles]))
@@ -60,15 +60,15 @@ def test_between_zooms_it_is_the_finer_one_made_smaller() -> None:
 
 @pytest.mark.parametrize("format", ["webp", "jpeg"])
 def test_lossy_pictures_look_alike(format: str) -> None:
-    view = View.centred((7, 46), MAX_ZOOM, (256, 256), 2)
+    view = MapView.centred((7, 46), MAX_ZOOM, (256, 256), 2)
     exact, lossy = drawn(view), drawn(view, format)
     assert exact.shape == lossy.shape == (512, 512, 3)
     assert np.abs(exact.astype(int) - lossy).mean() < 12
 
 
 def test_a_picture_of_many_tiles_needs_no_room_for_all_of_them(tmp_path: Path) -> None:
-    view = View.centred((7, 46), 5, (2048, 1024))
-    assert len(view.tiles()) == 45
+    view = MapView.centred((7, 46), 5, (2048, 1024))
+    assert len(view.window.tiles()) == 45
 
     async def check() -> None:
         async with site(tmp_path, max_queue=16) as here:
@@ -80,7 +80,7 @@ def test_a_picture_of_many_tiles_needs_no_room_for_all_of_them(tmp_path: Path) -
 
 
 def test_a_picture_that_takes_too_long_goes_on_from_there_when_asked_again(tmp_path: Path) -> None:
-    view = View.centred((0, 0), 5, (700, 700))
+    view = MapView.centred((0, 0), 5, (700, 700))
 
     async def check() -> None:
         async with site(tmp_path, hold_seconds=0.05) as here:
@@ -100,7 +100,7 @@ def test_a_picture_that_takes_too_long_goes_on_from_there_when_asked_again(tmp_p
 
 @on_site
 async def test_no_more_pictures_wait_than_may(here: Site) -> None:
-    view = View.centred((0, 0), 0, (16, 16))
+    view = MapView.centred((0, 0), 0, (16, 16))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BACKLOG", 0)
         with pytest.raises(UnavailableError, match="pictures are waiting"):

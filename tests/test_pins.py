@@ -1,6 +1,5 @@
 """Pinned regions: written down once, listed, and covering exactly their tiles."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,6 @@ from tileserver.regions.tileid import tile_id
 
 ALPS = (5.9, 45.8, 10.5, 47.8)
 FIJI = (177.0, -19.0, -178.0, -16.0)
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Iterator[TileCache]:
-    opened = TileCache.open(tmp_path / "cache", 8 << 20)
-    yield opened
-    opened.close()
 
 
 def test_pins_survive_a_restart_and_are_there_once(tmp_path: Path) -> None:

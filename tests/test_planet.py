@@ -13,12 +13,13 @@ from PIL import Image
 from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint
 from generator.cascade.cascade import Cascade
-from generator.cascade.circumstances import circumstances
+from generator.cascade.identityinputs import circumstances
 from generator.grid.errors import BaseMapError
+from generator.grid.pixels import Pixels
 from generator.grid.tile import MAX_ZOOM, Tile
 from generator.nets.config import SamplerConfig
 from generator.planets import planet as planets
-from generator.planets.planet import Pixels, Planet
+from generator.planets.planet import Planet
 from generator.planets.style import STYLES
 from tests.networks import assert_same_pixels, tiny_network
 

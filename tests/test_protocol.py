@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.sockets import ask, echo, read_until, serving, until_closed
 from tests.test_scheduler import wait_until
 from tileserver.serving.http import Pair, send_plain
-from tileserver.serving.protocol import Front, Limits
+from tileserver.serving.protocol import Limits, ProtocolContext
 from tileserver.serving.tiles import Ready
 
 QUICK = Limits(
@@ -63,7 +63,7 @@ def test_answers_come_in_the_order_of_the_requests() -> None:
         await echo(scope, receive, send)
 
     paths = [b"/now1", b"/1", b"/now2", b"/now3", b"/2", b"/now4"]
-    with serving(Front(at_hand), slow) as (port, server):
+    with serving(ProtocolContext(at_hand), slow) as (port, server):
         data = b"".join(GET % path for path in paths) + LAST % b"/last"
         assert bodies(ask(port, data)) == [*paths, b"/last"]
         whole = b"".join(GET % path for path in paths) + LAST % b"/now"
@@ -77,7 +77,7 @@ def test_answers_come_in_the_order_of_the_requests() -> None:
 
 def test_the_short_cut_and_the_application_send_the_same_kind_of_head() -> None:
     with (
-        serving(Front(at_hand), echo) as (port, _),
+        serving(ProtocolContext(at_hand), echo) as (port, _),
         socket.create_connection(("127.0.0.1", port), 10) as client,
     ):
         client.sendall(GET % b"/now")
@@ -100,7 +100,7 @@ def test_the_short_cut_and_the_application_send_the_same_kind_of_head() -> None:
     ],
 )
 def test_who_does_not_keep_the_connection_is_answered_and_left(data: bytes) -> None:
-    with serving(Front(at_hand), echo) as (port, _):
+    with serving(ProtocolContext(at_hand), echo) as (port, _):
         answer = ask(port, data)
     assert (status(answer), bodies(answer)) == (200, [b"/now"])
 
@@ -111,7 +111,7 @@ def test_a_small_body_is_read_over() -> None:
         b"PUT /x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
     )
     waiting = b"PUT /y HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 0\r\n\r\n"
-    with serving(Front(at_hand), echo) as (port, _):
+    with serving(ProtocolContext(at_hand), echo) as (port, _):
         answers = ask(port, post + chunks + waiting + LAST % b"/now2")
     assert bodies(answers) == [b"/now", b"/x", b"/y", b"/now2"]
 
@@ -136,7 +136,7 @@ def test_a_small_body_is_read_over() -> None:
 )
 def test_what_cannot_be_served_is_refused_and_closed(data: bytes, expected: int) -> None:
     counted: list[int] = []
-    with serving(Front(at_hand, counted.append, QUICK), echo) as (port, _):
+    with serving(ProtocolContext(at_hand, counted.append, QUICK), echo) as (port, _):
         answer = ask(port, data)
     head, _, body = answer.partition(b"\r\n\r\n")
     assert status(answer) == expected
@@ -149,7 +149,7 @@ def test_what_cannot_be_served_is_refused_and_closed(data: bytes, expected: int)
 
 def test_an_endless_header_takes_no_memory() -> None:
     with (
-        serving(Front(at_hand, None, QUICK), echo) as (port, server),
+        serving(ProtocolContext(at_hand, None, QUICK), echo) as (port, server),
         socket.create_connection(("127.0.0.1", port), 10) as client,
     ):
         client.sendall(b"GET / HTTP/1.1\r\nlong: ")
@@ -165,7 +165,7 @@ def test_an_endless_header_takes_no_memory() -> None:
 def test_an_endless_body_is_cut_off() -> None:
     chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
     with (
-        serving(Front(at_hand, None, QUICK), echo) as (port, server),
+        serving(ProtocolContext(at_hand, None, QUICK), echo) as (port, server),
         socket.create_connection(("127.0.0.1", port), 10) as client,
     ):
         client.sendall(b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
@@ -178,7 +178,7 @@ def test_an_endless_body_is_cut_off() -> None:
 @pytest.mark.parametrize("start", [b"", b"\r\n", b"GET ", b"GET / HTTP/1.1\r\nhost: a\r\nx"])
 def test_a_head_that_does_not_end_is_closed_in_time(start: bytes) -> None:
     with (
-        serving(Front(at_hand, None, QUICK), echo) as (port, server),
+        serving(ProtocolContext(at_hand, None, QUICK), echo) as (port, server),
         socket.create_connection(("127.0.0.1", port), 10) as client,
     ):
         client.sendall(start)
@@ -192,7 +192,7 @@ def test_a_head_that_does_not_end_is_closed_in_time(start: bytes) -> None:
 
 def test_dripping_bytes_gives_no_more_time() -> None:
     with (
-        serving(Front(at_hand, None, QUICK), echo) as (port, _),
+        serving(ProtocolContext(at_hand, None, QUICK), echo) as (port, _),
         socket.create_connection(("127.0.0.1", port), 0.02) as client,
     ):
         client.sendall(GET % b"/now")
@@ -215,7 +215,7 @@ def test_an_idle_connection_is_closed_but_not_one_that_waits_for_its_answer() ->
         await echo(scope, receive, send)
 
     with (
-        serving(Front(at_hand, None, QUICK), slow) as (port, _),
+        serving(ProtocolContext(at_hand, None, QUICK), slow) as (port, _),
         socket.create_connection(("127.0.0.1", port), 10) as client,
     ):
         client.sendall(GET % b"/slow")
@@ -230,7 +230,7 @@ def test_a_client_that_reads_nothing_is_dropped() -> None:
         await send_plain(send, 200, [(b"content-length", b"1000000")], b"x" * 1_000_000)
 
     with (
-        serving(Front(lambda *_: big, None, QUICK), large) as (port, server),
+        serving(ProtocolContext(lambda *_: big, None, QUICK), large) as (port, server),
         socket.socket() as client,
     ):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -253,7 +253,7 @@ def test_many_pipelined_requests_wait_for_a_slow_reader() -> None:
         return big
 
     with (
-        serving(Front(counted), large) as (port, _),
+        serving(ProtocolContext(counted), large) as (port, _),
         socket.create_connection(("127.0.0.1", port), 10) as client,
     ):
         client.sendall(GET % b"/" * 99 + LAST % b"/")
@@ -266,7 +266,7 @@ def test_many_pipelined_requests_wait_for_a_slow_reader() -> None:
 
 
 def test_the_server_stops_at_once_with_idle_connections_open() -> None:
-    with serving(Front(at_hand), echo) as (port, _):
+    with serving(ProtocolContext(at_hand), echo) as (port, _):
         client = socket.create_connection(("127.0.0.1", port), 10)
         client.sendall(GET % b"/now")
         read_until(client, b"/now")
@@ -314,13 +314,13 @@ class SHARED:
 
 @pytest.fixture(autouse=True, scope="module")
 def shared() -> Any:
-    with serving(Front(at_hand, None, QUICK), echo) as (SHARED.port, SHARED.server):
+    with serving(ProtocolContext(at_hand, None, QUICK), echo) as (SHARED.port, SHARED.server):
         yield
 
 
 @pytest.mark.slow
 def test_five_hundred_half_sent_requests_are_closed_within_ten_seconds() -> None:
-    with serving(Front(at_hand), echo) as (port, server):
+    with serving(ProtocolContext(at_hand), echo) as (port, server):
         clients = [socket.create_connection(("127.0.0.1", port), 15) for _ in range(500)]
         began = time.monotonic()
         for number, client in enumerate(clients):

@@ -1,8 +1,6 @@
 """Marks of use: a read never writes, a flush writes few, and old marks stay as they are."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,13 +9,6 @@ from tests.caches import WORLD, age, fill, row, store_id
 from tileserver.cache import recency as module
 from tileserver.cache.store import HEAD
 from tileserver.cache.tilecache import TileCache
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Iterator[TileCache]:
-    opened = TileCache.open(tmp_path / "cache", 8 << 20)
-    yield opened
-    opened.close()
 
 
 def minutes_unused(cache: TileCache, tile: Tile, variant: bytes = b"") -> int:
@@ -82,5 +73,5 @@ def test_a_tile_that_went_meanwhile_is_passed_over(cache: TileCache) -> None:
     age(cache, tiles, 500)
     for tile in tiles:
         cache.get(WORLD, tile)
-    cache.expire()
+    cache.remove()
     assert cache.recency.flush() == 0

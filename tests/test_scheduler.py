@@ -1,5 +1,7 @@
 """The scheduler: one job per tile, inputs first, newest first, and everybody gets an answer."""
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,10 +12,11 @@ import numpy as np
 import pytest
 
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
-from tests.fakes import FakeRenderer, Pixels, draw
+from tests.fakes import FakeRenderer, draw
 from tileserver.cache.claims import Claim, Claims
-from tileserver.cache.tilecache import Entry
+from tileserver.cache.tilecache import CachedTile
 from tileserver.errors import BudgetError, GenerationError, UnavailableError
 from tileserver.rendering.engine import plan, viewports
 from tileserver.rendering.engine.jobs import Ask, BlockKey, Key, Priority, Receiver
@@ -33,9 +36,9 @@ class MemoryStore:
         self.lossy: list[Tile] = []
         self.failing = False
 
-    def find(self, key: Key) -> Entry | None:
+    def find(self, key: Key) -> CachedTile | None:
         pixels = self.tiles.get(key)
-        return None if pixels is None else Entry(pixels.tobytes(), b"")
+        return None if pixels is None else CachedTile(pixels.tobytes(), b"")
 
     def has(self, key: Key) -> bool:
         return key in self.tiles
@@ -54,7 +57,7 @@ class MemoryStore:
             raise OSError("no room")
         for tile, pixels in tiles.items():
             self.tiles[seed, tile] = pixels
-            receiver.made(tile, Entry(pixels.tobytes(), b""))
+            receiver.made(tile, CachedTile(pixels.tobytes(), b""))
         receiver.over(None)
 
 
@@ -66,7 +69,7 @@ class Setup:
         self.store = MemoryStore(Claims(directory))
         self.scheduler = Scheduler(self.renderer, self.store, self.metrics, max_queue, budget)
 
-    def ask(self, tile: Tile, seed: int = 0, ask: Ask = Ask()) -> Future[Entry]:  # noqa: B008
+    def ask(self, tile: Tile, seed: int = 0, ask: Ask = Ask()) -> Future[CachedTile]:  # noqa: B008
         return self.scheduler.request((seed, tile), ask)
 
     def close(self) -> None:
@@ -441,7 +444,7 @@ def test_many_threads_asking_and_leaving_at_random_leave_nothing_behind(setup: S
             else:
                 answers.append((tile, answer))
 
-    answers: list[tuple[Tile, Future[Entry]]] = []
+    answers: list[tuple[Tile, Future[CachedTile]]] = []
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()

@@ -14,7 +14,7 @@ from tileserver.batch import seed
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
-from tileserver.commands import consent
+from tileserver.commands import confirmation
 from tileserver.commands import seed as seedcommand
 from tileserver.regions.region import Region
 from tileserver.rendering.batch import BatchRenderer
@@ -120,7 +120,7 @@ def test_a_region_that_cannot_fit_is_refused_before_it_begins(
     limit: str,
     advice: str,
 ) -> None:
-    monkeypatch.setattr(consent.shutil, "disk_usage", lambda path: Free(free))
+    monkeypatch.setattr(confirmation.shutil, "disk_usage", lambda path: Free(free))
     arguments = ["seed", "--bbox", "6,45.5,12,47.5", "--zooms", "0-13"]
     assert main([*arguments, "--cache-limit", limit]) == 2
     assert advice in capsys.readouterr().err
@@ -137,7 +137,7 @@ class Free:
 def test_a_region_that_surely_fits_is_not_sampled(
     renderer: FakeRenderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(consent, "estimate")
+    monkeypatch.delattr(confirmation, "estimate")
     assert main(ALPS) == 0
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
-from tileserver.batch.estimate import estimate
-from tileserver.batch.seed import Stored, seed
+from tileserver.batch.estimate import estimate, workload_of
+from tileserver.batch.seed import CacheInventory, seed
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
 from tileserver.regions.region import Region
@@ -46,7 +46,8 @@ def test_a_dry_run_foresees_bytes_and_seconds(tmp_path: Path) -> None:
     region, renderer = Region((5.0, 45.0, 12.0, 48.0), range(11)), FakeRenderer(delay=0.15)
     cache = TileCache.open(tmp_path)
     maker = BatchRenderer(renderer, 0, cache)
-    found = estimate(renderer, 0, region, Stored(cache, maker.world))
+    workload = workload_of(renderer, region, CacheInventory(cache, maker.world))
+    found = estimate(renderer, 0, region, workload)
     before, begun = cache.size, time.perf_counter()
     tally = seed(maker, region)
     seconds, grown = time.perf_counter() - begun, cache.size - before

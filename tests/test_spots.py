@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from generator.datasets import spots
-from generator.datasets.spots import Drawn, Land, Wish, draw, place
+from generator.datasets import sites as spots
+from generator.datasets.sites import Drawn, Land, Wish, draw, place
 from generator.grid.errors import DatasetError, TileError
 from generator.grid.tile import Tile, tiles_in_bbox
 

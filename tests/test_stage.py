@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from generator.cascade.stage import Stage
+from generator.cascade.diffusionstage import Stage
 from generator.grid.noise import field
 from generator.nets.config import PRESETS
 from tests.networks import assert_same_pixels, tiny_network

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from generator.cascade.stage import Stage
-from generator.cascade.states import BlockStates, Scene, evaluations_at_once, side_for
+from generator.cascade.diffusionstage import Stage
+from generator.cascade.latentcache import BlockStates, Scene, evaluations_at_once, side_for
 from generator.grid.noise import field
 from generator.nets.config import NetworkConfig
 from tests.networks import assert_same_pixels, tiny_network

@@ -53,7 +53,7 @@ def test_identical_payloads_are_stored_once_and_freed_with_the_last(cache: TileC
         assert entries(cache)[2] == 1
         assert cache.get(OTHER, tiles[0]) == same
     assert entries(cache) == (1, 0, 1, 0)
-    cache.expire(OTHER)
+    cache.remove(OTHER)
     assert entries(cache) == (0, 0, 0, 0)
 
 
@@ -93,7 +93,7 @@ def test_pages_in_use_grow_with_what_is_stored_and_shrink_with_what_is_removed(
     full = cache.used
     assert 100 * 20_000 < full - empty < 100 * 20_000 * 1.4
     assert full <= cache.size + 12 * 4096
-    cache.expire()
+    cache.remove()
     assert cache.used < empty + 40_000
 
 

@@ -185,7 +185,7 @@ async def test_a_remembered_answer_is_forgotten_soon(
     tiles = endpoint(here)
     assert tiles.at_hand(b"GET", b"/3/1/2.png", []) is not None
     assert here.service.cache is not None
-    here.service.cache.expire()
+    here.service.cache.remove()
     assert tiles.at_hand(b"GET", b"/3/1/2.png", []) is not None
     tiles._hot_until = 0.0
     assert tiles.at_hand(b"GET", b"/3/1/2.png", []) is None

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from generator.banks import BuildOptions, Maker, Work, build
 from generator.cascade import checkpoint
 from generator.imagery.sources import read_manifest
-from generator.memory.building import BuildOptions, Maker, Work, build
 from tests.fakes_imagery import blue_marble_read_once
 from tests.fakes_memory import ground
 from tests.layouts import tiny_encoder, write_layouts
@@ -97,7 +97,7 @@ def test_scenes_are_found_where_they_were_taken(imagery, tmp_path):
 
 
 def test_bent_scenes_are_found_too(imagery, bent):
-    from generator.memory.building.warp import mirrored
+    from generator.banks.warp import mirrored
 
     origins = Origins(Pyramid(imagery[1]))
     for number, scene in enumerate(bent.scenes):

@@ -12,7 +12,8 @@ from tests.imagery import write_imagery
 from tests.networks import tiny_network
 from training import cli
 from training.imagery.pyramid import prepare
-from training.measure import evaluate
+from training.measure import classifier, evaluate
+from training.measure.classifier import ClassifierRow
 from training.measure.figures import draw_rollouts, save_small
 from training.measure.metrics import (
     absolute_error,
@@ -22,7 +23,6 @@ from training.measure.metrics import (
     spectrum,
 )
 from training.measure.report import (
-    Accuracy,
     classifier_table,
     markdown,
     rollouts_table,
@@ -80,7 +80,9 @@ def test_noise_of_colour_is_measured_beside_luminance():
 
 def test_tables_hold_a_line_per_zoom():
     assert markdown(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
-    assert "| 9 | 0.70 | 0.60 to 0.80 | 1.00 |" in classifier_table([Accuracy(9, [0.6, 0.8], [1])])
+    assert "| 9 | 0.70 | 0.60 to 0.80 | 1.00 |" in classifier_table(
+        [ClassifierRow(9, [0.6, 0.8], [1])]
+    )
     assert "| 11 | 3 / 3 | 10 | 20 | 0.50 |" in rollouts_table(rollouts())
 
 
@@ -117,8 +119,8 @@ def test_stages_are_measured_and_kept(monkeypatch, folder, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_the_classifier_is_run_on_every_stage(monkeypatch, folder, tmp_path):
-    monkeypatch.setattr(evaluate, "_SEEDS", 1)
-    monkeypatch.setattr(evaluate, "_CLASSIFIER_STEPS", 1)
+    monkeypatch.setattr(classifier, "SEEDS", 1)
+    monkeypatch.setattr(classifier, "STEPS", 1)
     numbers = tmp_path / "numbers.json"
     assert command(monkeypatch, folder, "--only", "classifier", "--json", numbers) == 0
     rows = json.loads(numbers.read_text())["parts"]["classifier"]["numbers"]

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from generator.cascade.diffusionstage import Stage
 from generator.cascade.layoutstage import LayoutStage
-from generator.cascade.stage import Stage
 from generator.imagery.sources import read_manifest
 from generator.memory import Memory
 from tests.layouts import tiny_bank, tiny_decoder

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from generator.grid.tile import MAX_LATITUDE, MAX_ZOOM, Tile
 from tileserver.errors import BadRequestError
-from tileserver.regions.view import MAX_SIDE, View
+from tileserver.regions.view import MAX_SIDE, MapView
 
 LONGITUDES = st.floats(-180, 180)
 LATITUDES = st.floats(-90, 90)
@@ -18,17 +18,17 @@ def test_a_whole_zoom_is_shown_in_the_tiles_own_pixels() -> None:
     tile = mercantile.tile(7.4, 46.9, 9)
     bounds = mercantile.bounds(tile)
     middle = ((bounds.west + bounds.east) / 2, 46.9)
-    view = View.centred(middle, 9, (256, 256))
+    view = MapView.centred(middle, 9, (256, 256))
     assert (view.zoom, view.step, view.left) == (9, 1, tile.x * 256)
-    assert {t.x for t in view.tiles()} == {tile.x}
-    assert {t.y for t in view.tiles()} >= {tile.y}
+    assert {t.x for t in view.window.tiles()} == {tile.x}
+    assert {t.y for t in view.window.tiles()} >= {tile.y}
 
 
 @given(LONGITUDES, LATITUDES, st.floats(0, MAX_ZOOM), SIZES)
 def test_the_place_is_in_the_middle(
     longitude: float, latitude: float, zoom: float, size: tuple[int, int]
 ) -> None:
-    view = View.centred((longitude, latitude), zoom, size)
+    view = MapView.centred((longitude, latitude), zoom, size)
     assert (view.width, view.height) == size
     assert 1 <= view.step < 2
     assert zoom <= view.zoom + 1e-9 < zoom + 1 + 2e-9
@@ -45,7 +45,7 @@ def test_a_box_fits_with_two_of_its_edges_on_the_pictures(
 ) -> None:
     south, north = sorted((south, north))
     try:
-        view = View.fitted((west, south, east, north), size)
+        view = MapView.fitted((west, south, east, north), size)
     except BadRequestError:
         assume(False)
     assert view.step * max(size) <= 2 * MAX_SIDE
@@ -65,29 +65,29 @@ def test_a_box_fits_with_two_of_its_edges_on_the_pictures(
     if view.zoom < MAX_ZOOM or view.step > 1:
         assert min(gaps) < 1e-3
     assert view.left + width / 2 == pytest.approx((left + right) / 2 * side, abs=0.51)
-    assert len(view.columns) * len(view.rows) <= 18 * 18
+    assert len(view.window.columns) * len(view.window.rows) <= 18 * 18
 
 
 def test_a_view_goes_on_across_the_dateline() -> None:
-    centred = View.centred((180, 0), 3, (512, 512))
-    assert centred.tiles() == tuple(Tile(3, x, y) for y in (3, 4) for x in (7, 0))
-    fitted = View.fitted((135, -40.979898, -135, 40.979898), (512, 512))
-    assert fitted.tiles() == centred.tiles()
+    centred = MapView.centred((180, 0), 3, (512, 512))
+    assert centred.window.tiles() == tuple(Tile(3, x, y) for y in (3, 4) for x in (7, 0))
+    fitted = MapView.fitted((135, -40.979898, -135, 40.979898), (512, 512))
+    assert fitted.window.tiles() == centred.window.tiles()
 
 
 def test_a_world_narrower_than_the_picture_is_there_again_and_nothing_is_above_it() -> None:
-    view = View.centred((0, 0), 0, (600, 400))
-    assert view.tiles() == (Tile(0, 0, 0),)
-    assert len(view.columns) == 3
-    assert [view.tile(0, row) for row in view.rows] == [None, Tile(0, 0, 0), None]
-    assert View.fitted((-180, -90, 180, 90), (1, 1)).step == pytest.approx(256)
+    view = MapView.centred((0, 0), 0, (600, 400))
+    assert view.window.tiles() == (Tile(0, 0, 0),)
+    assert (len(view.window.columns), len(view.window.rows)) == (3, 3)
+    assert list(view.window.cells()) == [(column, 1, Tile(0, 0, 0)) for column in range(3)]
+    assert MapView.fitted((-180, -90, 180, 90), (1, 1)).step == pytest.approx(256)
 
 
 def test_double_scale_shows_the_same_piece_from_the_next_zoom() -> None:
-    single, double = (View.centred((7.4, 46.9), 9, (300, 200), scale) for scale in (1, 2))
+    single, double = (MapView.centred((7.4, 46.9), 9, (300, 200), scale) for scale in (1, 2))
     assert (double.zoom, double.step, double.width, double.height) == (10, 1, 600, 400)
     assert double.left == pytest.approx(2 * single.left, abs=1.1)
-    last = View.centred((7.4, 46.9), MAX_ZOOM, (300, 200), 2)
+    last = MapView.centred((7.4, 46.9), MAX_ZOOM, (300, 200), 2)
     assert (last.zoom, last.step, last.width) == (MAX_ZOOM, 0.5, 600)
 
 
@@ -106,7 +106,7 @@ def test_what_is_not_there_is_refused(
     place: tuple[float, float], zoom: float, size: tuple[int, int], scale: int, message: str
 ) -> None:
     with pytest.raises(BadRequestError, match=message):
-        View.centred(place, zoom, size, scale)
+        MapView.centred(place, zoom, size, scale)
 
 
 @pytest.mark.parametrize(
@@ -122,4 +122,4 @@ def test_a_box_that_is_none_or_does_not_fit_is_refused(
     box: tuple[float, float, float, float], message: str
 ) -> None:
     with pytest.raises(BadRequestError, match=message):
-        View.fitted(box, (1, 2048))
+        MapView.fitted(box, (1, 2048))

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import Future
 
 from generator.grid.tile import Tile
-from tileserver.cache.tilecache import Entry
+from tileserver.cache.tilecache import CachedTile
 from tileserver.rendering.engine import viewports
 from tileserver.rendering.engine.jobs import Answer
 from tileserver.rendering.engine.viewports import GAP_SECONDS, REMEMBERED
@@ -37,10 +37,10 @@ def test_another_zoom_seed_place_or_time_is_a_new_view() -> None:
 
 
 def test_a_view_lasts_while_its_requests_are_answered_however_slowly() -> None:
-    views, answer = Viewports(), Future[Entry]()
+    views, answer = Viewports(), Future[CachedTile]()
     asked = time.monotonic() - 10 * GAP_SECONDS
     assert views.number(0, Tile(9, 100, 100), asked, answer) == 1
-    answer.set_result(Entry(b"", b""))
+    answer.set_result(CachedTile(b"", b""))
     assert views.number(0, Tile(9, 101, 100), time.monotonic()) == 1
     assert views.number(0, Tile(9, 102, 100), time.monotonic() + 2 * GAP_SECONDS) == 2
 

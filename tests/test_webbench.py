@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tileserver.commands import webbench as module
+from tileserver.commands.benchservers import sample, server
 from tileserver.commands.webbench import alternate, median, table, webbench
 from tileserver.commands.webload import Load
-from tileserver.commands.websites import sample, server
 from tileserver.encode import decode_png
 from tileserver.errors import StartError
 

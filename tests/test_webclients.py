@@ -21,7 +21,7 @@ from tests.live import Live, live
 from tests.test_clients import filled, run, snippet
 from tests.test_export import about
 from tests.weblibraries import SIDE, WEBGL, missing, pages
-from tileserver.batch.export import Source, write
+from tileserver.batch.export import TileSource, write
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import decode_png
 from tileserver.encoding import Encoding
@@ -98,7 +98,7 @@ def export(path: Path) -> None:
     cache = TileCache.open(path.with_suffix(".cache"))
     maker = BatchRenderer(FakeRenderer(), 7, cache)
     region = Region((5.9, 45.8, 10.5, 47.8), [9])
-    write(Source(cache, maker.world, maker, Encoding.PNG), region, path, about(region))
+    write(TileSource(cache, maker.world, maker, Encoding.PNG), region, path, about(region))
 
 
 def picture(server: Live, place: tuple[float, float]) -> NDArray[np.uint8]:

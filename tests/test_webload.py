@@ -8,7 +8,7 @@ from tests.sockets import echo, serving
 from tileserver.commands import webload
 from tileserver.commands.webload import Load, load, read_wrk
 from tileserver.serving.http import send_plain
-from tileserver.serving.protocol import Front
+from tileserver.serving.protocol import ProtocolContext
 
 PRINTED = """Running 4s test @ http://127.0.0.1:1/
   1 threads and 32 connections
@@ -43,13 +43,13 @@ def test_answers_are_counted_and_errors_told(tool: str, monkeypatch: pytest.Monk
         await send_plain(send, 404, [(b"content-length", b"0")])  # type: ignore[arg-type]
 
     seconds = 1.0 if tool == "wrk" else 0.2
-    with serving(Front(), echo) as (port, server):
+    with serving(ProtocolContext(), echo) as (port, server):
         found = load(f"http://127.0.0.1:{port}/a?b", seconds, 3, {"X-Y": "z"})
         assert found.failures == 0
         assert found.rate > 20
         assert 0 < found.p50_ms <= found.p99_ms
         assert server.server_state.total_requests >= found.rate * seconds * 0.5
-    with serving(Front(), refuse) as (port, _):
+    with serving(ProtocolContext(), refuse) as (port, _):
         assert load(f"http://127.0.0.1:{port}/", seconds, 3).failures > 20
     with pytest.raises(OSError, match=r"."):
         load(f"http://127.0.0.1:{port}/", seconds, 1)

@@ -8,8 +8,9 @@ from PIL import Image
 from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint
 from generator.cascade.cascade import Cascade
-from generator.cascade.stage import Stage
-from generator.cascade.windows import WindowStage, stage_of
+from generator.cascade.diffusionstage import Stage
+from generator.cascade.paperstage import WindowStage
+from generator.cascade.stages import stage_of
 from generator.grid.block import Block
 from generator.grid.tile import Tile
 from generator.nets.config import PRESETS, SamplerConfig

@@ -10,7 +10,7 @@ import pytest
 from generator.grid.tile import Tile
 from tests.fakes import draw
 from tests.test_scheduler import wait_until
-from tileserver.cache.tilecache import CacheError, Entry, TileCache
+from tileserver.cache.tilecache import CachedTile, CacheError, TileCache
 from tileserver.rendering.engine import writer as module
 from tileserver.rendering.engine.writer import Writer
 from tileserver.rendering.metrics import Metrics
@@ -30,10 +30,10 @@ class Answers:
     """Collects what the writer announces."""
 
     def __init__(self) -> None:
-        self.found: list[Entry | Exception] = []
+        self.found: list[CachedTile | Exception] = []
         self.blocks = 0
 
-    def made(self, tile: Tile, entry: Entry) -> None:
+    def made(self, tile: Tile, entry: CachedTile) -> None:
         self.found.append(entry)
 
     def over(self, error: Exception | None) -> None:
@@ -42,7 +42,7 @@ class Answers:
             self.found.append(error)
 
     def payloads(self) -> list[bytes]:
-        return [result.payload for result in self.found if isinstance(result, Entry)]
+        return [result.payload for result in self.found if isinstance(result, CachedTile)]
 
 
 def submit(writer: Writer, answers: Answers, tiles: list[Tile]) -> None:

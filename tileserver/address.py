@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from generator.grid.tile import MAX_ZOOM, Tile
 from tileserver.encoding import DOUBLE, EXTENSIONS, Encoding
-from tileserver.errors import BadRequestError
+from tileserver.errors import BadRequestError, shortened
 from tileserver.settings import MAX_SEED
 
 VERSION_DIGITS = 12
@@ -31,7 +31,7 @@ _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _SEED = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
-class Address(NamedTuple):
+class TileAddress(NamedTuple):
     """What a request for a tile asks for.
 
     seed: None for the server's own world. version: what `?v=` says, or empty.
@@ -48,7 +48,7 @@ def version_of(world: bytes) -> str:
     return world.hex()[:VERSION_DIGITS]
 
 
-def match_address(target: bytes) -> Address | None:
+def match_address(target: bytes) -> TileAddress | None:
     """Read a request's target in a microsecond; None for all that is no plain tile's address."""
     found = _TARGET.fullmatch(target) if len(target) <= LONGEST else None
     if found is None:
@@ -63,10 +63,12 @@ def match_address(target: bytes) -> Address | None:
         return None
     tile = Tile(zoom, column, last - row if flipped else row)
     encoding = _ENCODINGS[extension, double]
-    return Address(number, tile, encoding, _version(query) if query else b"")
+    return TileAddress(number, tile, encoding, _version(query) if query else b"")
 
 
-def parse_address(params: Mapping[str, str], query: bytes = b"", flipped: bool = False) -> Address:
+def parse_address(
+    params: Mapping[str, str], query: bytes = b"", flipped: bool = False
+) -> TileAddress:
     """Read the parts of a path: z, x, y with what follows it, and perhaps seed.
 
     flipped: whether rows count from the south. Raises BadRequestError for text that is no address,
@@ -77,7 +79,7 @@ def parse_address(params: Mapping[str, str], query: bytes = b"", flipped: bool =
     double = row.endswith(DOUBLE)
     encoding = Encoding.of(extension, 2 if double else 1)
     if encoding is None:
-        given = f"the extension .{_shown(extension)}" if extension else "no extension"
+        given = f"the extension .{shortened(extension, 40)}" if extension else "no extension"
         known = ", ".join("." + name for name in EXTENSIONS)
         raise BadRequestError(
             f"the address has {given}, expected /z/x/y.png or /seed/z/x/y.png, or one of {known}"
@@ -86,13 +88,13 @@ def parse_address(params: Mapping[str, str], query: bytes = b"", flipped: bool =
     y = _parse_whole("y", row.removesuffix(DOUBLE))
     if flipped and 0 <= z <= MAX_ZOOM:
         y = (1 << z) - 1 - y
-    return Address(seed, Tile(z, x, y), encoding, _version(query))
+    return TileAddress(seed, Tile(z, x, y), encoding, _version(query))
 
 
 def parse_seed(text: str) -> int:
     """Read the seed in a path. Raises BadRequestError."""
     if not _SEED.fullmatch(text) or int(text) > MAX_SEED:
-        raise BadRequestError(f"the seed is '{_shown(text)}', expected 0 to {MAX_SEED}")
+        raise BadRequestError(f"the seed is '{shortened(text, 40)}', expected 0 to {MAX_SEED}")
     return int(text)
 
 
@@ -104,14 +106,10 @@ def _version(query: bytes) -> bytes:
 def _parse_whole(name: str, text: str) -> int:
     if not _WHOLE.fullmatch(text):
         raise BadRequestError(
-            f"the {name} of the tile is '{_shown(text)}', expected a whole number "
+            f"the {name} of the tile is '{shortened(text, 40)}', expected a whole number "
             "of at most 18 digits"
         )
     return int(text)
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _encodings() -> dict[tuple[bytes, bytes | None], Encoding]:

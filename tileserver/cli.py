@@ -11,12 +11,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module, metadata
+from importlib import import_module
 
 from generator import stopping
 from generator.grid.errors import GeneratorError
 from tileserver.commands import datasetflags, flags, flyflags, memoryflags
 from tileserver.commands.flags import Parser
+from tileserver.documents.about import version
 from tileserver.errors import ServerError
 
 EXAMPLES = {
@@ -260,15 +261,7 @@ def _cache(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def _planet(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add `planet`, which needs no settings: it is drawn by nothing but its own flags."""
-    text = "draw a made-up planet as a base map"
-    sub = commands.add_parser(
-        "planet",
-        help=text,
-        description=text[0].upper() + text[1:] + ".",
-        epilog="examples:\n" + EXAMPLES["planet"],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    sub = _parser(commands, "planet", "draw a made-up planet as a base map")
     flags.planet(sub)
     sub.set_defaults(run="tileserver.commands.planet:planet")
 
@@ -298,30 +291,13 @@ def _group(
     commands: argparse._SubParsersAction[Parser], name: str, text: str
 ) -> argparse._SubParsersAction[Parser]:
     """Add a command that consists of several actions; return where these are added."""
-    sub = commands.add_parser(
-        name,
-        help=text,
-        description=text[0].upper() + text[1:] + ".",
-        epilog="examples:\n" + EXAMPLES[name],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    sub = _parser(commands, name, text)
     return sub.add_subparsers(dest="action", required=True, metavar="ACTION")
 
 
-def version() -> str:
-    """Return the installed version."""
-    try:
-        return metadata.version("elsewhere")
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _command(
-    commands: argparse._SubParsersAction[Parser], name: str, help: str, *shared: str
-) -> Parser:
-    """Add a command with the flags that it shares with others."""
-    sub = commands.add_parser(
+def _parser(commands: argparse._SubParsersAction[Parser], name: str, help: str) -> Parser:
+    """Add a command with its help and examples."""
+    return commands.add_parser(
         name,
         help=help,
         description=help[0].upper() + help[1:] + ".",
@@ -329,6 +305,13 @@ def _command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+
+
+def _command(
+    commands: argparse._SubParsersAction[Parser], name: str, help: str, *shared: str
+) -> Parser:
+    """Add a command with the flags that it shares with others."""
+    sub = _parser(commands, name, help)
     group = sub.add_argument_group(
         "settings", "each also as ELSEWHERE_<NAME> in the environment or in elsewhere.toml"
     )

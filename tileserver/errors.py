@@ -15,6 +15,11 @@ class ServerError(Exception):
     """Base of every error whose message is one sentence meant for a person."""
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """Return a user's text as a message quotes it: at most so many characters."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
 class SettingsError(ServerError):
     """A setting that is unknown or has no sensible value."""
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from generator.base.tone import TONES
-from generator.cascade.circumstances import SHIPPED
-from tileserver.errors import SettingsError
+from generator.cascade.identityinputs import SHIPPED
+from tileserver.errors import SettingsError, shortened
 
 PREFIX = "ELSEWHERE_"
 DEFAULT_LIMIT = 20 << 30
@@ -244,7 +244,7 @@ def _switch(value: object, name: str) -> bool:
 
 def _shown(value: object) -> str:
     text = repr(str(value) if isinstance(value, Path) else value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return shortened(text)
 
 
 _READERS: dict[str, Callable[[object, str], Any]] = {

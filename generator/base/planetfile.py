@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from generator.grid.errors import BaseMapError, ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters import Georeference, filled, find_rasterio, open_picture, read_whole
 from generator.rasters.samples import FLAG
 
@@ -26,7 +26,6 @@ MIN_WIDTH = 64
 _AXIS = re.compile(r'(?:SPHEROID|ELLIPSOID)\["[^"]*",\s*([\d.]+)')
 """In a reference system's text: the radius of its equator in metres."""
 
-Pixels = NDArray[np.uint8]
 log = logging.getLogger("elsewhere")
 
 

@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 
 from generator.base.basemap import BaseMap
 from generator.cascade.checkpoint import Checkpoint, describe_config
+from generator.cascade.latentcache import LIMIT, BlockStates, Scene, evaluations_at_once, side_for
 from generator.cascade.layoutstage import LayoutStage
 from generator.cascade.renderer import PixelCache, Read, missing_blocks
-from generator.cascade.states import LIMIT, BlockStates, Scene, evaluations_at_once, side_for
-from generator.cascade.windows import AnyStage, stage_of
+from generator.cascade.stages import AnyStage, stage_of
 from generator.grid.block import Block
-from generator.grid.tile import STAGE_ZOOMS, TILE_SIZE, Tile
+from generator.grid.pixels import Pixels
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE, STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.grid.world import fingerprint
-from generator.memory.field import Memory, Rectangle
+from generator.memory.field import Memory
 from generator.nets.config import SamplerConfig, to_json
 from generator.nets.decoder import LayoutDecoder
-from generator.nets.unet import SCALE, ExactUNet, channels_last
+from generator.nets.unet import ExactUNet, channels_last
 
 PIXEL_VERSION = 3
 """Raised whenever the same weights would give other pixels."""
@@ -36,8 +38,6 @@ _FINISHED = 8
 """Windows made by way of states whose pixels are kept for the other blocks in them."""
 _EQUATOR = 156543.03392804097
 
-Pixels = NDArray[np.uint8]
-
 
 class Cascade:
     """The renderer of the real product: one network for every stage that has none of its own.
@@ -45,7 +45,7 @@ class Cascade:
     Every stage tile is computed in its block, a window of the same shape, alone in its batch, so
     that a tile never depends on what else is made, in float32 as in bfloat16. More steps than
     have their margins in half a block (two with the shipped network) go by way of
-    `generator.cascade.states`; `states` is None otherwise.
+    `generator.cascade.latentcache`; `states` is None otherwise.
     memory: where a layout decoder's codes come from; None: it draws without.
     stage, states: the common network's; stages: by zoom;
     margin: parent pixels read round a block on each side.

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from generator.grid.rectangle import Rectangle
 from generator.memory.integral import integral
-from generator.memory.view import Rectangle
 from generator.nets.conditioning import Conditioner, to_pixels, to_tensor
 from generator.nets.decoder import LayoutDecoder
 

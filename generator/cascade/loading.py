@@ -15,13 +15,13 @@ from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint
 from generator.cascade.cascade import Cascade
 from generator.cascade.checkpoint import Checkpoint
-from generator.cascade.stage import Stage
-from generator.cascade.windows import WindowStage
+from generator.cascade.diffusionstage import Stage
+from generator.cascade.paperstage import WindowStage
 from generator.grid.errors import GeneratorError
+from generator.grid.rectangle import Rectangle
 from generator.memory import bankfile
 from generator.memory.bank import Bank
 from generator.memory.field import Memory
-from generator.memory.view import Rectangle
 
 SHIPPED = "shipped"
 """Names the weights' own memory among files of banks."""

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from generator.atomicfile import atomic_replace
 from generator.datasets.samplesheet import encoded, sheet
 from generator.grid.errors import DatasetError, ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters import notice as notices
 
 SETTINGS = "dataset.json"
@@ -31,7 +31,6 @@ SHEET = "sheet.webp"
 FORMATS = ("png", "webp")
 """Both without loss."""
 
-Pixels = NDArray[np.uint8]
 Row = dict[str, Any]
 
 
@@ -135,12 +134,9 @@ class Folder:
             self._write(self.path / SHEET, encoded(canvas, notices.exif(self.notice)))
 
     def _write(self, target: Path, content: bytes) -> None:
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(content)
-            part.replace(target)
+            with atomic_replace(target) as part:
+                part.write_bytes(content)
         except OSError as error:
             raise DatasetError(f"{target} cannot be written ({error.strerror or error})") from error
-        finally:
-            part.unlink(missing_ok=True)

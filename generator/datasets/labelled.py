@@ -16,8 +16,9 @@ import numpy as np
 
 from generator.datasets.dataset import Folder, Row
 from generator.datasets.samplesheet import enlarged, strips
-from generator.datasets.variants import Pixels, Recipe, degraded, vary
+from generator.datasets.variants import Recipe, degraded, vary
 from generator.grid.errors import DatasetError, ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters import Reading, filled, is_picture, read_whole
 from generator.upscaling.upscale import CascadeLike
 from generator.upscaling.upscalefile import ground_of, resolution_notes

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from generator.cascade.renderer import PixelCache, Pixels, Renderer, missing_blocks
+from generator.cascade.renderer import PixelCache, Renderer, missing_blocks
 from generator.datasets.dataset import Folder, Row
 from generator.datasets.samplesheet import enlarged, strips
-from generator.datasets.spots import Drawn, Land, Wish, draw
+from generator.datasets.sites import Drawn, Land, Wish, draw
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import TILE_SIZE, Tile
 
 CHILD, PARENT = 2 * TILE_SIZE, TILE_SIZE // 2

@@ -11,23 +11,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from generator.grid.errors import DatasetError, ImageError
+from generator.grid.pixels import Pixels
+from generator.grid.tile import SCALE
 from generator.upscaling.parentpicture import InMemory, StageLike, averaged
 from generator.upscaling.upscale import CascadeLike, Chain, chain, upscale
 
 if TYPE_CHECKING:
     from generator.memory.field import Memory
 
-SCALE = 4
 MAX_STAGES = 2
 LEAST_PARENT = 4
 """Pixels that the shorter side of an image must keep when it is averaged."""
 MAX_WHOLE = 256
 """Longest side of a parent that is regenerated in one window; others go window by window."""
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from typing import Literal
 from generator.grid.errors import TileError
 
 TILE_SIZE = 256
+SCALE = 4
+"""A stage's child has SCALE times its parent's pixels on each side."""
 BASE_ZOOM = 5
 MAX_ZOOM = 15
 STAGE_ZOOMS = (7, 9, 11, 13, 15)
@@ -72,15 +74,15 @@ class Tile:
         span = 360.0 / (1 << self.z)
         return (
             self.x * span - 180.0,
-            self._latitude_at(self.y + 1),
+            latitude_of(self.y + 1, 1 << self.z),
             (self.x + 1) * span - 180.0,
-            self._latitude_at(self.y),
+            latitude_of(self.y, 1 << self.z),
         )
 
     @property
     def latitude(self) -> float:
         """Return the latitude of the tile's centre on the map, in degrees."""
-        return self._latitude_at(self.y + 0.5)
+        return latitude_of(self.y + 0.5, 1 << self.z)
 
     @property
     def ground_resolution(self) -> float:
@@ -101,9 +103,6 @@ class Tile:
             raise TileError(f"tile {self} has no children, expected a zoom below {MAX_ZOOM}")
         z, x, y = self.z + 1, 2 * self.x, 2 * self.y
         return (Tile(z, x, y), Tile(z, x + 1, y), Tile(z, x, y + 1), Tile(z, x + 1, y + 1))
-
-    def _latitude_at(self, row: float) -> float:
-        return math.degrees(math.atan(math.sinh(math.pi * (1.0 - 2.0 * row / (1 << self.z)))))
 
 
 def kind_at(zoom: int, base_zoom: int = BASE_ZOOM) -> Kind:
@@ -172,6 +171,11 @@ def row_of(latitude: float, size: int) -> float:
     """Return the fractional row of a latitude on a map `size` tiles high."""
     clipped = max(-MAX_LATITUDE, min(MAX_LATITUDE, latitude))
     return (0.5 - math.asinh(math.tan(math.radians(clipped))) / (2.0 * math.pi)) * size
+
+
+def latitude_of(row: float, size: int) -> float:
+    """Return the latitude of a fractional row of a map `size` tiles high, in degrees."""
+    return math.degrees(math.atan(math.sinh(math.pi * (1.0 - 2.0 * row / size))))
 
 
 def _cells(low: float, high: float, size: int) -> range:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.errors import BankError
+from generator.memory.config import CHOICES, CHOSEN_AT, WINDOW, finer
 from generator.memory.descriptor import GATES, SIZE, grid_shape
-from generator.memory.stages import CHOICES, CHOSEN_AT, WINDOW, finer
 
 Codes = NDArray[np.int8]
 

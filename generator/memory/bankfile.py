@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import lzma
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,12 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
+from generator.atomicfile import atomic_replace
 from generator.grid.errors import BankError
 from generator.memory.bank import Bank, Scene
+from generator.memory.config import finer
 from generator.memory.descriptor import GATES, SIZE, grid_shape
 from generator.memory.packing import compress, expand, pack, packed_size, unpack
-from generator.memory.stages import finer
 
 FORMAT = "elsewhere-bank-1"
 """Version of the file's layout and meaning; other versions are refused."""
@@ -42,17 +42,11 @@ def save(bank: Bank, path: Path) -> None:
     tensors, text = to_tensors(bank)
     data = to_bytes(tensors, {"format": FORMAT, "bank": text})
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as opened:
-            opened.write(data)
-            opened.flush()
-            os.fsync(opened.fileno())
-        os.replace(part, path)
+        with atomic_replace(path, durable=True) as part:
+            part.write_bytes(data)
     except OSError as error:
         raise BankError(f"cannot write the bank {path}: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def load(path: Path, encoder: str | None = None) -> Bank:

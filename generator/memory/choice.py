@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.memory.places import Places, squared_gaps
+from generator.memory.config import STEP, WINDOW, ChoiceConfig
+from generator.memory.patches import Places, squared_gaps
 from generator.memory.search import Queries, Shortlists, charge, passes
-from generator.memory.stages import STEP, WINDOW, ChoiceConfig
 
 SIGHT = 3
 """Cells on each side that a choice in phases depends on."""

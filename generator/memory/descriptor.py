@@ -20,6 +20,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.memory.config import STEP, WINDOW
 from generator.memory.features import (
     CELL,
     CELLS,
@@ -32,7 +33,6 @@ from generator.memory.features import (
     quadrants,
 )
 from generator.memory.integral import integral
-from generator.memory.stages import STEP, WINDOW
 
 SIZE = 32
 """Numbers of a descriptor."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.errors import BankError
+from generator.grid.rectangle import Rectangle
 from generator.memory.bank import Bank, Codes
 from generator.memory.choice import (
     SIGHT,
@@ -20,17 +21,15 @@ from generator.memory.choice import (
     phase_of,
     wanted,
 )
+from generator.memory.config import CHOICES, CHOSEN_AT, SITE, WINDOW, finer
 from generator.memory.descriptor import Picture
 from generator.memory.flatcodes import FlatCodes
 from generator.memory.hashing import keys
+from generator.memory.jitteredgrid import EARTH, Axis, Cells, World, cells
 from generator.memory.labels import Shown, Window, first_site, label
-from generator.memory.lattice import EARTH, Axis, Cells, World, cells
-from generator.memory.places import Places, collect, narrow
+from generator.memory.patches import Places, collect, narrow
 from generator.memory.search import Queries, shortlist
-from generator.memory.stages import CHOICES, CHOSEN_AT, SITE, WINDOW, finer
-from generator.memory.view import Pixels, Plane, Rectangle, View
-
-__all__ = ["VERSION", "Memory", "Rectangle"]
+from generator.memory.view import Pixels, Plane, View
 
 VERSION = 5
 """Raised whenever the same banks would give another field."""

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.memory.config import SITE, ChoiceConfig
 from generator.memory.descriptor import WATER
 from generator.memory.hashing import keys
-from generator.memory.places import Places, squared_gaps
-from generator.memory.stages import SITE, ChoiceConfig
+from generator.memory.patches import Places, squared_gaps
 
 DISTANCE = 512
 """Cost at one spacing from the centre; it grows with the square."""

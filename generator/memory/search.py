@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.memory.config import ChoiceConfig
 from generator.memory.hashing import GUMBEL_UNIT, gumbel, spread
-from generator.memory.places import Class
-from generator.memory.stages import ChoiceConfig
+from generator.memory.patches import Class
 
 DRIER = 51
 """Greatest share of water, in 255ths, by which a candidate may be drier than the cell."""

@@ -8,36 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.grid.rectangle import Rectangle
+from generator.memory.config import SITE, WINDOW
 from generator.memory.descriptor import SIZE, Picture, amplified
 from generator.memory.features import latitudes
+from generator.memory.jitteredgrid import Axis
 from generator.memory.labels import Sites
-from generator.memory.lattice import Axis
-from generator.memory.stages import SITE, WINDOW
 
 Pixels = Callable[[int, int, int, int], NDArray[np.uint8]]
 """(x0, y0, width, height) of the choosing grid to uint8 [height, width, 3]."""
 
 Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Rectangle:
-    """Pixels of one grid, from (x0, y0) on."""
-
-    x0: int
-    y0: int
-    width: int
-    height: int
-
-    def grown(self, by: int) -> Rectangle:
-        """Return the rectangle with a margin of `by` pixels on each side."""
-        return Rectangle(self.x0 - by, self.y0 - by, self.width + 2 * by, self.height + 2 * by)
-
-    def coarser(self, scale: int) -> Rectangle:
-        """Return the pixels `scale` times as long that it touches."""
-        x0, y0 = self.x0 // scale, self.y0 // scale
-        x1, y1 = -(-(self.x0 + self.width) // scale), -(-(self.y0 + self.height) // scale)
-        return Rectangle(x0, y0, x1 - x0, y1 - y0)
 
 
 @dataclass(frozen=True, slots=True)

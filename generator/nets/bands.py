@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generator.nets.unet import SCALE, upsample
+from generator.grid.tile import SCALE
+from generator.nets.unet import upsample
 
 SIGMA = 2.5
 """Standard deviation of the parent's blur at strength 1, parent pixels."""

@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from generator.grid.tile import SCALE
 from generator.nets.bands import REACH, SIGMA, SPLIT_REACH, blur, contrast_scale, finer, led
 from generator.nets.blocks import PixelNorm, ResBlock, central_rows, crop_to, frequencies
 from generator.nets.config import LayoutConfig
-from generator.nets.unet import SCALE
 
 OUTPUT_GAIN = 6.0
 """What the network puts out is this many times the normalised detail."""

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from generator.grid.tile import SCALE
 from generator.nets.bands import contrast_scale, finer, led
 from generator.nets.blocks import PixelNorm
 from generator.nets.codes import bound, quantise
 from generator.nets.config import LayoutConfig
-from generator.nets.unet import SCALE
 
 DETAIL_GAIN = 6.0
 """Brings normalised detail near a standard deviation of one."""

@@ -12,12 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from generator.grid.tile import SCALE
 from generator.nets.blocks import Embedding, PixelNorm, ResBlock, central_rows, crop, crop_to
 from generator.nets.config import CONTEXT_STEP, NetworkConfig
 from generator.nets.context import Context
-
-SCALE = 4
-"""A child has SCALE times its parent's pixels on each side."""
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.errors import BaseMapError
+from generator.grid.pixels import Pixels
 from generator.planets.colours import paint
 from generator.planets.fields import DETAIL, RANGES, SOIL, Fields, draw_fields, finer
 from generator.planets.spherenoise import Floats, fractal, points, ridged
@@ -34,7 +35,6 @@ _HALO = 1
 _LIGHT = (-0.62, 0.55)
 """How much a slope that rises to the east, and one that rises to the north, is lit."""
 
-Pixels = NDArray[np.uint8]
 Report = Callable[[int, int], None]
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Protocol
 
 from generator.grid.errors import ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters.content import Content, content_of
 from generator.rasters.files import Files
 from generator.rasters.gdal import opened_by_gdal
 from generator.rasters.georeference import Georeference, find_rasterio
 from generator.rasters.holes import filled
 from generator.rasters.plain import NEEDS_RASTERIO, opened_by_pillow, refuse_bomb
-from generator.rasters.samples import Pixels, Range, Reading
+from generator.rasters.samples import Range, Reading
 
 _BY_PILLOW = (Content.PNG, Content.JPEG, Content.WEBP)
 _AS_READ = Reading()

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from generator.atomicfile import atomic_replace
 from generator.grid.errors import ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters import MAX_PIXELS, SUFFIXES, TIFF_SUFFIXES, Georeference, find_rasterio
 from generator.rasters.georeference import projection
 from generator.rasters.notice import NOTICE, gdal_tags, save_options
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 _JPEG_SIDE = 65_500
 _WORLD_FILES = {".png": ".pgw", ".jpg": ".jgw", ".jpeg": ".jgw", ".tif": ".tfw", ".tiff": ".tfw"}
-
-Pixels = NDArray[np.uint8]
 
 
 class Sink(Protocol):
@@ -54,24 +53,21 @@ def create_picture(
     can be known then.
     """
     check_target(path, width, height, bands, place)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     rasterio = find_rasterio() if is_streamed(path) else None
     try:
-        if rasterio is not None:
-            with _tiff(rasterio, part, (width, height, bands), place) as target:
-                target.update_tags(**gdal_tags(notice))
-                yield _Tiff(path, target)
-        else:
-            whole = _Whole(width, height, bands)
-            yield whole
-            Image.fromarray(whole.pixels).save(part, **_options(path, notice))
-            if place is not None:
-                _write_world_file(path, place)
-        part.replace(path)
+        with atomic_replace(path) as part:
+            if rasterio is not None:
+                with _tiff(rasterio, part, (width, height, bands), place) as target:
+                    target.update_tags(**gdal_tags(notice))
+                    yield _Tiff(path, target)
+            else:
+                whole = _Whole(width, height, bands)
+                yield whole
+                Image.fromarray(whole.pixels).save(part, **_options(path, notice))
+                if place is not None:
+                    _write_world_file(path, place)
     except OSError as error:
         raise ImageError(f"image {path} cannot be written ({error.strerror or error})") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class _Whole:

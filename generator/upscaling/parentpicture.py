@@ -13,20 +13,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.memory.stages import finer
-from generator.memory.view import Rectangle
+from generator.grid.pixels import Pixels
+from generator.grid.rectangle import Rectangle
+from generator.memory.config import finer
 from generator.rasters import Georeference, Picture
 
 if TYPE_CHECKING:
     from generator.memory.field import Memory
 
-SCALE = 4
-
-Pixels = NDArray[np.uint8]
-
 
 class StageLike(Protocol):
-    """One stage, such as `generator.cascade.stage.Stage`."""
+    """One stage, such as `generator.cascade.diffusionstage.Stage`."""
 
     @property
     def margin(self) -> int:

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from generator.grid.errors import ImageError
-from generator.grid.tile import EQUATOR_RESOLUTION, STAGE_ZOOMS
-from generator.memory.stages import CHOSEN_AT
-from generator.memory.view import Rectangle
+from generator.grid.pixels import Pixels
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import EQUATOR_RESOLUTION, SCALE, STAGE_ZOOMS
+from generator.memory.config import CHOSEN_AT
 from generator.rasters import Georeference, Picture
-from generator.upscaling.parentpicture import SCALE, InMemory, ParentPicture, StageLike
+from generator.upscaling.parentpicture import InMemory, ParentPicture, StageLike
 
 if TYPE_CHECKING:
     from generator.memory.field import Memory
@@ -38,7 +38,6 @@ _ALIGN = 32
 NOISE_LEVEL = 32
 """Noise level of the first stage: far from the world's own, and too wide to wrap."""
 
-Pixels = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from generator.grid.errors import ImageError, ImageryError
+from generator.grid.pixels import Pixels
+from generator.grid.tile import SCALE
 from generator.imagery.place import Ground, Projected
 from generator.rasters import Filled, Georeference, OpenedPicture, Picture, Reading, open_picture
 from generator.rasters.notice import DETAIL_NOTICE
 from generator.rasters.writing import check_target, create_picture, is_streamed
-from generator.upscaling.parentpicture import SCALE
-from generator.upscaling.upscale import CascadeLike, Chain, Pixels, Progress, chain, check, windows
+from generator.upscaling.upscale import CascadeLike, Chain, Progress, chain, check, windows
 
 _DIFFERS = 1.25
 """Times by which a resolution may differ from the file's own before it is said."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import math
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import ClassVar, Protocol
 
-from generator.grid.tile import MAX_LATITUDE, Tile, row_of
+from generator.grid.tile import MAX_LATITUDE, Tile, latitude_of, row_of
 from tileserver.regions.region import Box
 
 VIEW_TILES = (4, 3)
@@ -16,7 +18,7 @@ VIEW_TILES = (4, 3)
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ArchiveMetadata:
     """What a file says of itself: texts for people, the tiles' format, what part of the map it is.
 
     format: png, webp or jpg. bbox: west > east where it crosses the dateline.
@@ -54,7 +56,7 @@ class About:
             if all(side * 2**zoom <= most for side, most in zip(sides, VIEW_TILES, strict=True))
         ]
         longitude = (west + width / 2 + 180) % 360 - 180
-        latitude = math.degrees(math.atan(math.sinh(math.pi * (1 - top - bottom))))
+        latitude = latitude_of((top + bottom) / 2, 1)
         return longitude, latitude, fitting[-1] if fitting else self.zooms[0]
 
 
@@ -72,6 +74,35 @@ class Archive(Protocol):
 
     def close(self) -> None:
         """Let go of the files; a second call does nothing."""
+
+
+class SqliteArchive:
+    """What archives in one SQLite file share: a database that is written, then read anew.
+
+    SELECT: the statement that yields z, x, row and payload of every tile.
+    """
+
+    SELECT: ClassVar[str]
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._base = sqlite3.connect(path)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        self._base.commit()
+        self.close()
+
+    def read(self) -> Iterator[tuple[Tile, bytes]]:
+        """Yield every tile of the finished file, read anew."""
+        uri = f"{self._path.absolute().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as base:
+            for z, x, row, payload in base.execute(self.SELECT):
+                yield Tile(z, x, row), payload
+
+    def close(self) -> None:
+        """Let go of the file; a second call does nothing."""
+        self._base.close()
 
 
 class Checksum:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, Tile
 from tileserver.regions.hilbert import Numbers, places_of, tiles_at
 from tileserver.regions.region import Ranges, Region
@@ -17,7 +18,7 @@ from tileserver.regions.tileid import first_id, tile_of
 from tileserver.rendering.batch import BatchRenderer, Cost
 
 if TYPE_CHECKING:
-    from generator.cascade.renderer import Pixels, Read, Renderer
+    from generator.cascade.renderer import Read, Renderer
 
 SAMPLES = 16
 """Places of the region that are sampled, evenly spread along its curve, each with all above it."""
@@ -36,8 +37,8 @@ STORE_SECONDS = 0.003
 """Seconds to store a block durably."""
 
 
-class Stock(Protocol):
-    """What is stored already of the world: `tileserver.batch.seed.Stored`."""
+class TileInventory(Protocol):
+    """What is stored already of the world: `tileserver.batch.seed.CacheInventory`."""
 
     def absent(self, zoom: int, places: Numbers) -> Numbers:
         """Return those of a zoom's rising places whose tiles are not stored."""
@@ -74,9 +75,21 @@ class Estimate:
         return max(0, self.made - (self.wanted - self.stored))
 
 
-def estimate(renderer: Renderer, seed: int, region: Region, stock: Stock) -> Estimate:
-    """Estimate the work that is left of a region."""
-    stored, blocks = work(renderer, region, stock)
+class Workload(NamedTuple):
+    """What is left to do of a region: its stored tiles, and blocks to make by their tops' zoom."""
+
+    stored: int
+    blocks: dict[int, int]
+
+    @property
+    def tiles(self) -> int:
+        """Return how many tiles are to be made, others that come with the region's included."""
+        return sum(count * sum(_tiles_of(top).values()) for top, count in self.blocks.items())
+
+
+def estimate(renderer: Renderer, seed: int, region: Region, workload: Workload) -> Estimate:
+    """Estimate what making the rest of a region takes, from some of its blocks."""
+    stored, blocks = workload
     zooms = {zoom: region.count(zoom) for zoom in region.zooms}
     if not blocks:
         return Estimate(zooms, stored, 0, {}, 0.0, 0.0, 0)
@@ -88,7 +101,7 @@ def estimate(renderer: Renderer, seed: int, region: Region, stock: Stock) -> Est
             spent = cost[zoom]
             size += count * tiles * (spent.size / spent.tiles + ROW_BYTES)
             seconds += count * tiles * spent.encode / spent.tiles
-    return Estimate(zooms, stored, _tiles_in(blocks), blocks, size, seconds, sampled)
+    return Estimate(zooms, stored, workload.tiles, blocks, size, seconds, sampled)
 
 
 def _tiles_of(top: int) -> dict[int, int]:
@@ -96,51 +109,43 @@ def _tiles_of(top: int) -> dict[int, int]:
     return {top: 1, top + 1: 4} if top > BASE_ZOOM else {top: 1}
 
 
-def tiles_to_make(renderer: Renderer, region: Region, stock: Stock) -> int:
-    """Return how many tiles are to be made for a region, others that come with them included."""
-    return _tiles_in(work(renderer, region, stock)[1])
+def workload_of(renderer: Renderer, region: Region, inventory: TileInventory) -> Workload:
+    """Return what is left to do of a region.
 
-
-def _tiles_in(blocks: dict[int, int]) -> int:
-    """Return how many tiles so many blocks have, by the zoom of their tops."""
-    return sum(count * sum(_tiles_of(top).values()) for top, count in blocks.items())
-
-
-def work(renderer: Renderer, region: Region, stock: Stock) -> tuple[int, dict[int, int]]:
-    """Return the region's stored tiles, and the blocks to make by the zoom of their tops.
-
-    Exact up to COUNTED tiles per zoom, as `generator.cascade.cascade.order` finds them.
+    Exact up to COUNTED tiles per zoom, as `generator.cascade.renderer.missing_blocks` finds them.
     """
     if max(map(region.count, region.zooms)) > COUNTED:
-        return _counted(region, stock)
+        return _counted(region, inventory)
     stored = 0
     blocks: dict[int, int] = {}
     needed: dict[int, Numbers] = {}
+    # Stages from the deepest up: tops of the region's tiles and of the tiles that are read.
     for zoom in (14, 12, 10, 8, 6):
         tops = [needed.pop(zoom + 1, _NONE) >> 2]
         for own, shift in ((zoom, 0), (zoom + 1, 2)):
             if own in region.zooms:
-                left, there = _left(region, own, stock)
+                left, there = _left(region, own, inventory)
                 stored += there
                 tops.append(left >> shift)
         every = np.unique(np.concatenate(tops))
         if len(every):
             blocks[zoom] = len(every)
             for own, inputs in _inputs(renderer, zoom, every).items():
-                needed[own] = np.union1d(needed.get(own, _NONE), stock.absent(own, inputs))
+                needed[own] = np.union1d(needed.get(own, _NONE), inventory.absent(own, inputs))
+    # The base map: each tile is a block.
     for zoom in range(BASE_ZOOM, -1, -1):
         left = needed.pop(zoom, _NONE)
         if zoom in region.zooms:
-            own_left, there = _left(region, zoom, stock)
+            own_left, there = _left(region, zoom, inventory)
             stored += there
             left = np.union1d(left, own_left)
         if len(left):
             blocks[zoom] = len(left)
-    return stored, dict(sorted(blocks.items()))
+    return Workload(stored, dict(sorted(blocks.items())))
 
 
-def _counted(region: Region, stock: Stock) -> tuple[int, dict[int, int]]:
-    """Do as `work` for any number of tiles: each is made from those above it, by its stages."""
+def _counted(region: Region, inventory: TileInventory) -> Workload:
+    """Do as `workload_of` for any number of tiles: each is made from those above it, by stages."""
     blocks = {}
     for top in (*range(BASE_ZOOM + 1), 6, 8, 10, 12, 14):
         # Of the base map only zoom 5 is read by others.
@@ -152,17 +157,17 @@ def _counted(region: Region, stock: Stock) -> tuple[int, dict[int, int]]:
         ]
         if below:
             tops = Ranges.above(below)
-            blocks[top] = len(tops) - stock.count(top, tops)
-    stored = sum(stock.count(zoom, ranges) for zoom, ranges in region.ranges.items())
-    return stored, {top: count for top, count in blocks.items() if count}
+            blocks[top] = len(tops) - inventory.count(top, tops)
+    stored = sum(inventory.count(zoom, ranges) for zoom, ranges in region.ranges.items())
+    return Workload(stored, {top: count for top, count in blocks.items() if count})
 
 
 _NONE = np.zeros(0, np.int64)
 
 
-def _left(region: Region, zoom: int, stock: Stock) -> tuple[Numbers, int]:
+def _left(region: Region, zoom: int, inventory: TileInventory) -> tuple[Numbers, int]:
     """Return the places of a zoom's tiles that are not stored, and how many are."""
-    left = stock.absent(zoom, region.ranges[zoom].between(0, 1 << 2 * zoom))
+    left = inventory.absent(zoom, region.ranges[zoom].between(0, 1 << 2 * zoom))
     return left, region.count(zoom) - len(left)
 
 
@@ -207,7 +212,7 @@ def _table(lists: list[list[int]]) -> Numbers:
     return np.array([items + items[-1:] * (longest - len(items)) for items in lists], np.int64)
 
 
-class _Timed:
+class _TimedRenderer:
     """A renderer that notes how long its blocks take. seconds: by the zoom of their tops."""
 
     def __init__(self, renderer: Renderer) -> None:
@@ -236,7 +241,7 @@ def _sample(
     Returns the cost per zoom, the mean seconds of computing a block by the zoom of its top, and how
     many blocks were made.
     """
-    timed = _Timed(renderer)
+    timed = _TimedRenderer(renderer)
     maker = BatchRenderer(timed, seed)
     for zoom in [zoom for zoom in region.zooms if zoom <= BASE_ZOOM]:
         maker.make(_tile(region, zoom, 0.5))

@@ -6,6 +6,7 @@ given its name: nobody ever sees a half one, and an older one stays until then.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -13,20 +14,20 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from generator.grid.errors import GeneratorError
+from generator.atomicfile import atomic_replace
 from generator.grid.tile import Tile
 from generator.rasters import find_rasterio
-from tileserver.batch.archive import About, Archive, Checksum
+from tileserver.batch.archive import Archive, ArchiveMetadata, Checksum
 from tileserver.batch.geopackage import GeopackageFile
 from tileserver.batch.geotiff import GeotiffFile
 from tileserver.batch.mbtilesfile import MbtilesFile
 from tileserver.batch.pmtilesfile import PmtilesFile
 from tileserver.batch.progress import Report, silent
-from tileserver.batch.seed import Stored
+from tileserver.batch.seed import CacheInventory, failing_as
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import decode_png, encode
 from tileserver.encoding import Encoding
-from tileserver.errors import CacheError, ExportError
+from tileserver.errors import ExportError
 from tileserver.regions.region import Region
 from tileserver.regions.tileid import tile_of
 from tileserver.rendering.batch import BatchRenderer
@@ -37,7 +38,7 @@ SUFFIXES = (".pmtiles", ".mbtiles", *NEED_RASTERIO)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TileSource:
     """Where the tiles of a world come from.
 
     maker: makes what is not stored; None takes only what is. encoding: of the tiles, which have
@@ -53,12 +54,12 @@ class Source:
         """Return how many tiles of the region will come."""
         if self.maker:
             return len(region)
-        stored = Stored(self.cache, self.world)
+        stored = CacheInventory(self.cache, self.world)
         return sum(stored.count(zoom, ranges) for zoom, ranges in region.ranges.items())
 
     def tiles(self, region: Region) -> Iterator[tuple[Tile, bytes]]:
         """Yield the region's tiles by rising number, each encoded."""
-        stored = Stored(self.cache, self.world)
+        stored = CacheInventory(self.cache, self.world)
         wanted = (
             region.ids(zoom) if self.maker else stored.ids(zoom, ranges)
             for zoom, ranges in region.ranges.items()
@@ -84,20 +85,13 @@ class Source:
         payload = self.cache.get(self.world, tile)
         if payload is not None or self.maker is None:
             return payload
-        try:
+        with failing_as(ExportError, tile):
             self.maker.make(tile)
-        except (CacheError, GeneratorError):
-            raise
-        except Exception as error:  # whatever the network ran into
-            raise ExportError(
-                f"tile {tile} could not be made ({type(error).__name__}: {error}); what was made "
-                "is stored, the same command goes on from there"
-            ) from error
         return self.cache.get(self.world, tile)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExportResult:
     """What an export wrote: tiles, tiles of the region that it left out, bytes of the file."""
 
     written: int
@@ -122,29 +116,24 @@ def check_target(path: Path, zooms: tuple[int, ...], force: bool) -> None:
 
 
 def write(
-    source: Source, region: Region, path: Path, about: About, report: Report = silent
-) -> Outcome:
+    source: TileSource, region: Region, path: Path, about: ArchiveMetadata, report: Report = silent
+) -> ExportResult:
     """Write the region's tiles to a file and verify it. Raises ExportError or CacheError."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        archive = _create(part, path.suffix.lower(), region, about, source.maker is not None)
-        try:
-            seen = _fill(archive, source, region, report)
-            _verify(archive, seen, path, report)
-        finally:
-            archive.close()
-        _flush(part)
-        size = part.stat().st_size
-        part.replace(path)
+        with atomic_replace(path, durable=True) as part:
+            archive = _create(part, path.suffix.lower(), region, about, source.maker is not None)
+            with contextlib.closing(archive):
+                seen = _fill(archive, source, region, report)
+                _verify(archive, seen, path, report)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ExportError(f"{path} cannot be written: {reason}") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return Outcome(seen.count, len(region) - seen.count, size)
+    return ExportResult(seen.count, len(region) - seen.count, path.stat().st_size)
 
 
-def _create(part: Path, suffix: str, region: Region, about: About, whole: bool) -> Archive:
+def _create(
+    part: Path, suffix: str, region: Region, about: ArchiveMetadata, whole: bool
+) -> Archive:
     if suffix == ".pmtiles":
         return PmtilesFile(part, about)
     if suffix == ".mbtiles":
@@ -154,7 +143,7 @@ def _create(part: Path, suffix: str, region: Region, about: About, whole: bool) 
     return GeotiffFile(part, about, region, whole)
 
 
-def _fill(archive: Archive, source: Source, region: Region, report: Report) -> Checksum:
+def _fill(archive: Archive, source: TileSource, region: Region, report: Report) -> Checksum:
     """Write every tile; return the sum of what reading the file has to give."""
     seen, total = Checksum(), source.count(region)
     for tile, payload in source.tiles(region):
@@ -177,12 +166,3 @@ def _verify(archive: Archive, wanted: Checksum, path: Path, report: Report) -> N
             f"{path} does not hold what was written to it: {found.count:,} tiles are there, "
             f"expected {wanted.count:,}, each unchanged; nothing was kept"
         )
-
-
-def _flush(path: Path) -> None:
-    """Wait until the disk has the file, so that its name never stands for less."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

@@ -6,14 +6,12 @@ that every zoom has the server's own bytes and not GDAL's averages.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 from generator.grid.tile import TILE_SIZE, Tile, span_in_bbox
 from generator.rasters import find_rasterio
-from tileserver.batch.archive import About
-from tileserver.documents.grid import EDGE
+from tileserver.batch.archive import ArchiveMetadata, SqliteArchive
+from tileserver.documents.grid import geotransform
 
 TABLE = "elsewhere"
 
@@ -21,14 +19,15 @@ _COLUMNS = "zoom_level, tile_column, tile_row, tile_data"
 _FORMATS = {"png": "PNG", "webp": "WEBP", "jpg": "JPEG"}
 
 
-class GeopackageFile:
+class GeopackageFile(SqliteArchive):
     """A GeoPackage at `path`; needs rasterio. Equal tiles are stored as often as they occur."""
 
-    def __init__(self, path: Path, about: About) -> None:
-        self._path = path
+    SELECT = f"SELECT {_COLUMNS} FROM {TABLE}"
+
+    def __init__(self, path: Path, about: ArchiveMetadata) -> None:
         path.unlink(missing_ok=True)
         _create(path, about)
-        self._base = sqlite3.connect(path)
+        super().__init__(path)
         # Without a journal: the file is no one's until it is renamed.
         self._base.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
         others = f"zoom_level NOT IN ({','.join(map(str, about.zooms))})"
@@ -40,36 +39,16 @@ class GeopackageFile:
         self._base.execute(f"INSERT INTO {TABLE} ({_COLUMNS}) VALUES (?, ?, ?, ?)", row)
         return payload
 
-    def finish(self) -> None:
-        """Write what is left."""
-        self._base.commit()
-        self.close()
 
-    def read(self) -> Iterator[tuple[Tile, bytes]]:
-        """Yield every tile of the finished file, read anew."""
-        base = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
-            for z, x, y, payload in base.execute(f"SELECT {_COLUMNS} FROM {TABLE}"):
-                yield Tile(z, x, y), payload
-        finally:
-            base.close()
-
-    def close(self) -> None:
-        """Let go of the file; a second call does nothing."""
-        self._base.close()
-
-
-def _create(path: Path, about: About) -> None:
+def _create(path: Path, about: ArchiveMetadata) -> None:
     """Have GDAL make a file without tiles that covers the region's tiles of the deepest zoom."""
     rasterio = find_rasterio()
     columns, rows = span_in_bbox(*about.bounds, about.zooms[-1])
-    side = 2 * EDGE / (1 << about.zooms[-1])
-    west, north, step = columns[0] * side - EDGE, EDGE - rows[0] * side, side / TILE_SIZE
     try:
         with rasterio.open(
             path, "w", driver="GPKG", count=3, dtype="uint8", crs="EPSG:3857",
             width=len(columns) * TILE_SIZE, height=len(rows) * TILE_SIZE,
-            transform=rasterio.Affine(step, 0, west, 0, -step, north),
+            transform=rasterio.Affine(*geotransform(about.zooms[-1], columns[0], rows[0])),
             TILING_SCHEME="GoogleMapsCompatible", TILE_FORMAT=_FORMATS[about.format],
             RASTER_TABLE=TABLE, RASTER_IDENTIFIER=about.title,
             RASTER_DESCRIPTION=f"{about.description} {about.attribution}",

@@ -20,14 +20,11 @@ from PIL import Image
 from generator.grid.tile import TILE_SIZE, Tile
 from generator.rasters import find_rasterio
 from generator.rasters.notice import gdal_tags
-from tileserver.batch.archive import About
-from tileserver.documents.grid import EDGE
+from tileserver.batch.archive import ArchiveMetadata
+from tileserver.documents.grid import geotransform
 from tileserver.errors import ExportError
 from tileserver.regions.hilbert import tiles_at
 from tileserver.regions.region import Region
-
-WORLD_METRES = 2 * EDGE
-"""Width of the Web Mercator map."""
 
 _CACHE_MB = 256
 _FILLED = np.full((TILE_SIZE, TILE_SIZE), 255, np.uint8)
@@ -45,7 +42,7 @@ class GeotiffFile:
     whole: whether every tile of the region will come; otherwise what is left out is masked.
     """
 
-    def __init__(self, path: Path, about: About, region: Region, whole: bool) -> None:
+    def __init__(self, path: Path, about: ArchiveMetadata, region: Region, whole: bool) -> None:
         self._rasterio = find_rasterio()
         self._path, self._about = path, about
         self._zoom = region.zooms[0]
@@ -127,14 +124,12 @@ class GeotiffFile:
             raise OSError(str(error)) from error
 
     def _create(self) -> Any:
-        side = WORLD_METRES / (1 << self._zoom)
-        step = side / TILE_SIZE
-        west, north = self._west * side - WORLD_METRES / 2, WORLD_METRES / 2 - self._north * side
+        place = geotransform(self._zoom, self._west, self._north)
         with self._gdal():
             plain = self._rasterio.open(
                 self._plain_path, "w", driver="GTiff", count=3, dtype="uint8",
                 width=self._columns * TILE_SIZE, height=self._rows * TILE_SIZE,
-                crs="EPSG:3857", transform=self._rasterio.Affine(step, 0, west, 0, -step, north),
+                crs="EPSG:3857", transform=self._rasterio.Affine(*place),
                 photometric="RGB", interleave="pixel", tiled=True, blockxsize=TILE_SIZE,
                 blockysize=TILE_SIZE, compress="deflate", predictor=2, zlevel=1,
                 BIGTIFF="IF_SAFER", SPARSE_OK="TRUE",

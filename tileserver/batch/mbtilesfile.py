@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 from generator.grid.tile import Tile
-from tileserver.batch.archive import About
+from tileserver.batch.archive import ArchiveMetadata, SqliteArchive
 
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
@@ -26,13 +24,17 @@ CREATE VIEW tiles AS
 """1297105496 is 'MPBX', MBTiles' number. Without a journal: the file is no one's until renamed."""
 
 
-class MbtilesFile:
+class MbtilesFile(SqliteArchive):
     """An MBTiles archive at `path`."""
 
-    def __init__(self, path: Path, about: About) -> None:
-        self._path, self._about = path, about
+    SELECT = (
+        "SELECT zoom_level, tile_column, (1 << zoom_level) - 1 - tile_row, tile_data FROM tiles"
+    )
+
+    def __init__(self, path: Path, about: ArchiveMetadata) -> None:
         path.unlink(missing_ok=True)
-        self._base = sqlite3.connect(path)
+        super().__init__(path)
+        self._about = about
         self._base.executescript(_SCHEMA)
 
     def add(self, tile: Tile, payload: bytes) -> bytes:
@@ -62,18 +64,4 @@ class MbtilesFile:
         self._base.execute(
             "CREATE UNIQUE INDEX map_index ON map (zoom_level, tile_column, tile_row)"
         )
-        self._base.commit()
-        self.close()
-
-    def read(self) -> Iterator[tuple[Tile, bytes]]:
-        """Yield every tile of the finished file, read anew."""
-        base = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
-            for z, x, row, payload in base.execute("SELECT * FROM tiles"):
-                yield Tile(z, x, (1 << z) - 1 - row), payload
-        finally:
-            base.close()
-
-    def close(self) -> None:
-        """Let go of the file; a second call does nothing."""
-        self._base.close()
+        super().finish()

@@ -10,7 +10,7 @@ from pmtiles import reader, writer
 from pmtiles.tile import Compression, TileType
 
 from generator.grid.tile import Tile
-from tileserver.batch.archive import About
+from tileserver.batch.archive import ArchiveMetadata
 from tileserver.regions.tileid import tile_id
 
 _reader: Any = reader  # the library says that it is typed, but these two modules are not
@@ -26,7 +26,7 @@ class PmtilesFile:
     end: in its own place, the folder for temporary files, they would often fill the memory.
     """
 
-    def __init__(self, path: Path, about: About) -> None:
+    def __init__(self, path: Path, about: ArchiveMetadata) -> None:
         self._path, self._about = path, about
         self._data = path.with_name(path.name + ".data")
         self._file = path.open("wb")

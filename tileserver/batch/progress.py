@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 from rich.console import Console
@@ -46,6 +46,26 @@ def progress(things: str = "tiles") -> Iterator[Report]:
     )
     with Progress(*columns, console=console) as bar:
         yield _Bar(bar, things)
+
+
+@contextmanager
+def bar(things: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many of how many things are done and the time left; begins with the first report."""
+    columns = (
+        f"{{task.completed}} of {{task.total}} {things}",
+        BarColumn(None),
+        TimeRemainingColumn(),
+    )
+    shown = Progress(*columns, console=Console(stderr=True))
+    task = shown.add_task(things)
+    with ExitStack() as stack:
+
+        def report(done: int, total: int) -> None:
+            if not shown.live.is_started:
+                stack.enter_context(shown)
+            shown.update(task, completed=done, total=total)
+
+        yield report
 
 
 class _Bar:

@@ -6,14 +6,16 @@ The cache itself says what is there, so a second run continues the first, whatev
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from generator.grid.errors import GeneratorError
 from generator.grid.tile import Tile
 from tileserver.batch.progress import Report, silent
 from tileserver.cache.tilecache import TileCache
-from tileserver.errors import CacheError
+from tileserver.errors import CacheError, ServerError
 from tileserver.regions.hilbert import Numbers
 from tileserver.regions.region import Ranges, Region, in_order
 from tileserver.regions.tileid import first_id
@@ -117,6 +119,20 @@ def _run_pass(
     return tally
 
 
+@contextmanager
+def failing_as(failure: type[ServerError], tile: Tile) -> Iterator[None]:
+    """Raise `failure` with a sentence for whatever making a tile ran into that has none itself."""
+    try:
+        yield
+    except (ServerError, GeneratorError):
+        raise
+    except Exception as error:  # whatever the network ran into
+        raise failure(
+            f"tile {tile} could not be made ({type(error).__name__}: {error}); what was made is "
+            "stored, the same command goes on from there"
+        ) from error
+
+
 def absent_parts(
     cache: TileCache, world: bytes, region: Region
 ) -> Iterator[tuple[int, dict[int, Numbers]]]:
@@ -132,7 +148,7 @@ def absent_parts(
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class CacheInventory:
     """What a cache holds of a world, for `tileserver.batch.estimate`."""
 
     cache: TileCache

@@ -13,7 +13,7 @@ import lmdb
 
 from tileserver.cache.datafile import DATA, LOCK, damage
 from tileserver.cache.directorylock import LOCK_SECONDS, DirectoryLock
-from tileserver.cache.store import Store
+from tileserver.cache.store import TileStore
 from tileserver.errors import CacheError
 
 WATCH_SECONDS = 0.2
@@ -71,7 +71,7 @@ def _compact(path: Path, map_size: int, report: Report) -> tuple[int, int]:
 
 def _copy(path: Path, map_size: int, copy: Path, report: Report) -> None:
     """Copy what is in use into a new file, after a look at the room on the disk."""
-    store = Store.open(path, map_size, LOCK_SECONDS)
+    store = TileStore.open(path, map_size, LOCK_SECONDS)
     try:
         pages = store.pages()
         total = pages.used * pages.size

@@ -20,7 +20,7 @@ from typing import Any
 
 from tileserver.cache.pins import Pins
 from tileserver.cache.recency import Recency
-from tileserver.cache.store import HEAD, KEY_BYTES, LAST, WORLD_BYTES, Pages, Store
+from tileserver.cache.store import HEAD, KEY_BYTES, LAST, WORLD_BYTES, PageCounts, TileStore
 from tileserver.regions.idranges import IdRanges
 
 START, STOP, TARGET = 0.80, 0.90, 0.75
@@ -40,14 +40,14 @@ log = logging.getLogger("elsewhere")
 class Evictor:
     """Keeps a store within its limit in bytes. evicted: rows removed by this object."""
 
-    def __init__(self, store: Store, limit: int, pins: Pins, recency: Recency) -> None:
+    def __init__(self, store: TileStore, limit: int, pins: Pins, recency: Recency) -> None:
         self.store = store
         self.limit = limit
         self.evicted = 0
         self._pins = pins
         self._recency = recency
 
-    def share(self, pages: Pages | None = None) -> float:
+    def share(self, pages: PageCounts | None = None) -> float:
         """Return which share of the limit is in use."""
         pages = pages or self.store.pages()
         return pages.used * pages.size / self.limit

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tileserver.cache.store import WORLD_BYTES, Store, Txn
+from tileserver.cache.store import WORLD_BYTES, TileStore, Txn
 from tileserver.regions.idranges import IdRanges, id_ranges
 from tileserver.regions.region import Box
 
@@ -23,7 +23,7 @@ class Pin(NamedTuple):
 class Pins:
     """The pinned regions of a store. Raises CacheError where it writes or reads."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: TileStore) -> None:
         self._store = store
 
     def add(self, world: bytes, bbox: Box | None, zooms: Iterable[int]) -> None:
@@ -70,7 +70,7 @@ def _row(pin: Pin) -> tuple[bytes, bytes]:
     return pin.world + hashlib.sha256(value).digest()[:8], value
 
 
-def _read(txn: Txn, store: Store) -> list[Pin]:
+def _read(txn: Txn, store: TileStore) -> list[Pin]:
     pins = []
     for key, value in txn.cursor(db=store.pins):
         try:

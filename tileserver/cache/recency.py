@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tileserver.cache.store import HEAD, KEY_BYTES, Store
+from tileserver.cache.store import HEAD, KEY_BYTES, TileStore
 
 STEP_MINUTES = 30
 """A tile whose last known use is younger than this is not marked again."""
@@ -24,7 +24,7 @@ class Recency:
     the event loop.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: TileStore) -> None:
         self.stale = 0
         self._store = store
         self._marks: set[bytes] = set()

@@ -49,7 +49,7 @@ def digest_of(payload: bytes | memoryview) -> bytes:
     return hashlib.sha256(payload).digest()[:DIGEST_BYTES]
 
 
-class Pages(NamedTuple):
+class PageCounts(NamedTuple):
     """Pages of the data file: in use by tables, the file's own, and bytes per page."""
 
     used: int
@@ -57,7 +57,7 @@ class Pages(NamedTuple):
     size: int
 
 
-class Store:
+class TileStore:
     """An open database. Every method that takes a transaction works inside it."""
 
     def __init__(self, path: Path, env: lmdb.Environment) -> None:
@@ -71,7 +71,7 @@ class Store:
         self.pins: Any = None
 
     @classmethod
-    def open(cls, path: Path, map_size: int, patience: float) -> Store:
+    def open(cls, path: Path, map_size: int, patience: float) -> TileStore:
         """Open or create the database, and prove that it can be written. Raises CacheError.
 
         map_size: bytes that the file can reach. patience: seconds to wait for other writers.
@@ -171,7 +171,7 @@ class Store:
             self._release(txn, _digest(row))
         return True
 
-    def pages(self, txn: Txn | None = None) -> Pages:
+    def pages(self, txn: Txn | None = None) -> PageCounts:
         """Return how many pages are in use, as `txn` or the last commit has them."""
         if txn is None:
             with self.reading() as txn:
@@ -180,7 +180,7 @@ class Store:
         stats = [txn.stat(table) for table in tables]
         used = sum(s["branch_pages"] + s["leaf_pages"] + s["overflow_pages"] for s in stats)
         file = self.env.info()["last_pgno"] + 1
-        return Pages(used + len(tables), file, stats[0]["psize"])
+        return PageCounts(used + len(tables), file, stats[0]["psize"])
 
     def lag(self) -> int:
         """Return how many commits the oldest reader of any program lies behind the last one."""

@@ -23,17 +23,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.tile import Tile
-from tileserver.cache.checkup import check_all
 from tileserver.cache.datafile import DATA
 from tileserver.cache.directorylock import LOCK_SECONDS, DirectoryLock
 from tileserver.cache.eviction import Evictor
-from tileserver.cache.expiry import expiry
-from tileserver.cache.intake import Intake
-from tileserver.cache.keeper import Keeper
+from tileserver.cache.insertion import Inserter
+from tileserver.cache.maintenance import Maintenance
 from tileserver.cache.pins import Pin, Pins
 from tileserver.cache.recency import Recency
-from tileserver.cache.store import BLOB, HEAD, WORLD_BYTES, Store, digest_of
+from tileserver.cache.removal import remove_tiles
+from tileserver.cache.store import BLOB, HEAD, WORLD_BYTES, TileStore, digest_of
 from tileserver.cache.uniform import COLOUR_BYTES
+from tileserver.cache.verification import check_all
 from tileserver.cache.worlds import Worlds
 from tileserver.encode import decode_png
 from tileserver.errors import CacheError, CacheFullError
@@ -42,13 +42,13 @@ from tileserver.regions.region import Box
 from tileserver.regions.tileid import tile_id, tile_of
 from tileserver.settings import DEFAULT_LIMIT
 
-__all__ = ["CacheError", "CacheFullError", "Entry", "TileCache", "digest_of"]
+__all__ = ["CacheError", "CacheFullError", "CachedTile", "TileCache", "digest_of"]
 
 REMEMBERED = 1 << 16
 """Digests of payloads that were read and found whole; when there are more, all start again."""
 
 
-class Entry(NamedTuple):
+class CachedTile(NamedTuple):
     """A stored tile: its bytes, their 16-byte digest, and the Unix second when they were stored."""
 
     payload: bytes
@@ -56,7 +56,7 @@ class Entry(NamedTuple):
     modified: int = 0
 
     @classmethod
-    def now(cls, payload: bytes) -> Entry:
+    def now(cls, payload: bytes) -> CachedTile:
         """Return what the cache will hold of a payload that is stored now."""
         return cls(payload, digest_of(payload), int(time.time()))
 
@@ -68,7 +68,7 @@ class TileCache:
     limit: bytes of the data file. damaged: how many tiles did not match their digest when read.
     """
 
-    def __init__(self, path: Path, lock: DirectoryLock, store: Store) -> None:
+    def __init__(self, path: Path, lock: DirectoryLock, store: TileStore) -> None:
         self.path = path
         self.limit = lock.limit
         self.damaged = 0
@@ -78,8 +78,8 @@ class TileCache:
         self._worlds = Worlds(store)
         self.evictor = Evictor(store, self.limit, self._pins, self.recency)
         self._lock = lock
-        self._keeper = Keeper(store, self.evictor, self.recency)
-        self._intake = Intake(store, self.evictor, self._keeper)
+        self._maintenance = Maintenance(store, self.evictor, self.recency)
+        self._inserter = Inserter(store, self.evictor, self._maintenance)
         self._env = store.env
         self._tables = (store.tiles, store.variants)
         self._bad: set[bytes] = set()
@@ -96,7 +96,7 @@ class TileCache:
         """
         lock = DirectoryLock(path, patience, limit)
         try:
-            return cls(path, lock, Store.open(path, lock.map_size, patience))
+            return cls(path, lock, TileStore.open(path, lock.map_size, patience))
         except BaseException:
             lock.close()
             raise
@@ -106,7 +106,7 @@ class TileCache:
 
         While another program keeps writing for seconds, they stay open until this process ends.
         """
-        if self._keeper.close():
+        if self._maintenance.close():
             self._env.close()
             self._lock.close()
 
@@ -117,7 +117,7 @@ class TileCache:
         entry = self.entry(world, tile)
         return entry.payload if entry else None
 
-    def entry(self, world: bytes, tile: Tile, variant: int = 0) -> Entry | None:
+    def entry(self, world: bytes, tile: Tile, variant: int = 0) -> CachedTile | None:
         """Return the stored PNG, or a variant made from it, or None if it is absent or damaged."""
         key = _key(world, tile, variant)
         try:
@@ -142,7 +142,7 @@ class TileCache:
             return None
         if used < self.recency.stale:
             self.recency.mark(key)
-        return Entry(payload, digest, modified)
+        return CachedTile(payload, digest, modified)
 
     def has(self, world: bytes, tile: Tile) -> bool:
         """Say whether the tile is stored, without looking at its bytes."""
@@ -206,7 +206,7 @@ class TileCache:
         One transaction, unless the batch is large against the limit. Raises CacheError, after which
         nothing of that transaction is stored; CacheFullError when nothing can be evicted.
         """
-        for keys in self._intake.tiles((_key(w, tile), payload) for w, tile, payload in tiles):
+        for keys in self._inserter.tiles((_key(w, tile), payload) for w, tile, payload in tiles):
             self._bad.difference_update(keys)
 
     def put_variants(self, variants: Iterable[tuple[bytes, Tile, int, bytes]]) -> bool:
@@ -215,12 +215,12 @@ class TileCache:
         They can be made again, so they are left out while room is scarce. Raises CacheError.
         """
         rows = [(_key(world, tile, number), payload) for world, tile, number, payload in variants]
-        stored = self._intake.variants(rows)
+        stored = self._inserter.variants(rows)
         if stored:
             self._bad.difference_update(key for key, _ in rows)
         return stored
 
-    def expire(
+    def remove(
         self,
         world: bytes | None = None,
         bbox: Box | None = None,
@@ -233,7 +233,7 @@ class TileCache:
         part of the database is read. Raises TileError for a box off the map, CacheError.
         """
         removed = 0
-        for gone in expiry(self.store, world, id_ranges(bbox, zooms)):
+        for gone in remove_tiles(self.store, world, id_ranges(bbox, zooms)):
             removed += gone
             report(removed)
         return removed

@@ -6,13 +6,13 @@ import json
 import time
 from typing import Any
 
-from tileserver.cache.store import WORLD_BYTES, Store
+from tileserver.cache.store import WORLD_BYTES, TileStore
 
 
 class Worlds:
     """The table of worlds. Raises CacheError where it reads or writes."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: TileStore) -> None:
         self._store = store
 
     def record(self, world: bytes, about: dict[str, Any]) -> None:
@@ -36,7 +36,7 @@ class Worlds:
             txn.delete(world, db=self._store.worlds)
 
 
-def namespaces(store: Store) -> list[bytes]:
+def namespaces(store: TileStore) -> list[bytes]:
     """Return the worlds that have stored tiles or variants, recorded or not; quick."""
     found: set[bytes] = set()
     with store.reading() as txn:

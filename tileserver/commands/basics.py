@@ -6,25 +6,24 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TimeRemainingColumn
-
+from generator.grid.pixels import Pixels
 from generator.grid.tile import TILE_SIZE, Tile
 from generator.rasters import TIFF_SUFFIXES, Georeference, Reading
 from generator.rasters.writing import create_picture
 from generator.upscaling.upscalefile import open_upscaling
-from tileserver.batch.geotiff import WORLD_METRES
+from tileserver.batch.progress import bar
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands import bench as benchmark
-from tileserver.commands import viewbench, webbench, websites
+from tileserver.commands import benchservers, viewbench, webbench
 from tileserver.commands.configtext import read_settings
+from tileserver.documents.grid import geotransform
 from tileserver.encode import encode_png
-from tileserver.processes.yielding import yield_processor
+from tileserver.processes.cpupriority import lower_priority
 from tileserver.rendering.batch import BatchRenderer
 from tileserver.rendering.engine.loading import load_renderer
 from tileserver.rendering.models import Models
@@ -32,7 +31,7 @@ from tileserver.settings import Settings
 
 if TYPE_CHECKING:
     from generator.cascade.cascade import Cascade
-    from generator.cascade.renderer import Pixels, Renderer
+    from generator.cascade.renderer import Renderer
 
 
 SERVED = ("seed", "base", "tone", "weights", "memory", "steps", "threads")
@@ -55,14 +54,9 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-@contextlib.contextmanager
-def open_cache(settings: Settings) -> Iterator[TileCache]:
-    """Open the cache and close it whatever happens. Raises CacheError."""
-    cache = TileCache.open(settings.cache, settings.cache_limit)
-    try:
-        yield cache
-    finally:
-        cache.close()
+def open_cache(settings: Settings) -> contextlib.closing[TileCache]:
+    """Open the cache for a `with` block. Raises CacheError."""
+    return contextlib.closing(TileCache.open(settings.cache, settings.cache_limit))
 
 
 @contextlib.contextmanager
@@ -71,7 +65,7 @@ def open_to_make(settings: Settings) -> Iterator[tuple[TileCache, Claims]]:
 
     Raises CacheError.
     """
-    yield_processor(settings.nice)
+    lower_priority(settings.nice)
     with open_cache(settings) as cache, contextlib.closing(Claims(settings.cache)) as claims:
         yield cache, claims
 
@@ -102,10 +96,7 @@ def tile_pixels(args: argparse.Namespace, settings: Settings) -> Pixels:
 
 def georeference(tile: Tile) -> Georeference:
     """Return where the tile lies in Web Mercator metres."""
-    side = WORLD_METRES / (1 << tile.z)
-    west, north = tile.x * side - WORLD_METRES / 2, WORLD_METRES / 2 - tile.y * side
-    step = side / TILE_SIZE
-    return Georeference("EPSG:3857", (step, 0.0, west, 0.0, -step, north))
+    return Georeference("EPSG:3857", geotransform(tile.z, tile.x, tile.y))
 
 
 def about(tile: Tile) -> str:
@@ -126,26 +117,10 @@ def upscale(args: argparse.Namespace) -> int:
         for note in wanted.notes:
             say(note)
         world = load_world(settings)
-        with window_progress() as report:
+        with bar("windows") as report:
             wanted.write(world, report)
     say(f"Wrote {target}: {args.gsd / 4**args.stages:.4g} m per pixel")
     return 0
-
-
-@contextlib.contextmanager
-def window_progress() -> Iterator[Callable[[int, int], None]]:
-    """Show windows done and the time left on standard error, once the work has begun."""
-    columns = ("{task.completed} of {task.total} windows", BarColumn(None), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True))
-    task = bar.add_task("windows")
-    with contextlib.ExitStack() as stack:
-
-        def report(done: int, total: int) -> None:
-            if done == 0:
-                stack.enter_context(bar)
-            bar.update(task, completed=done, total=total)
-
-        yield report
 
 
 def bench(args: argparse.Namespace) -> int:
@@ -172,7 +147,7 @@ def _bench_server(args: argparse.Namespace) -> int:
     say("Measuring a server with a cache of its own; this takes two to seven minutes")
     command = [sys.executable, "-m", "tileserver", "serve", *flags]
     if args.views:
-        with websites.fresh(command) as (address, _):
+        with benchservers.fresh(command) as (address, _):
             report = viewbench.viewbench(address, 1 if args.quick else viewbench.ROUNDS, args.busy)
         show = viewbench.table
     else:

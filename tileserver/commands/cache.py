@@ -6,14 +6,13 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
 
 from tileserver.batch.progress import progress
 from tileserver.cache import compaction
 from tileserver.cache import stats as cachestats
-from tileserver.cache.checkup import check_all, repair
 from tileserver.cache.datafile import DATA
 from tileserver.cache.tilecache import TileCache
+from tileserver.cache.verification import check_all, repair
 from tileserver.cache.worlds import namespaces
 from tileserver.commands.configtext import read_settings
 from tileserver.errors import CacheError
@@ -67,14 +66,9 @@ def _settings(args: argparse.Namespace) -> Settings:
     return settings
 
 
-@contextlib.contextmanager
-def _opened(args: argparse.Namespace) -> Iterator[TileCache]:
+def _opened(args: argparse.Namespace) -> contextlib.closing[TileCache]:
     settings = _settings(args)
-    cache = TileCache.open(settings.cache, settings.cache_limit)
-    try:
-        yield cache
-    finally:
-        cache.close()
+    return contextlib.closing(TileCache.open(settings.cache, settings.cache_limit))
 
 
 def _verify(cache: TileCache, mend: bool) -> int:
@@ -107,14 +101,14 @@ def _clear(cache: TileCache, args: argparse.Namespace) -> int:
         for first, end in ranges.ranges
     )
     what = f"{total:,} tiles of {'every world' if args.world == 'all' else 'world ' + args.world}"
-    if not args.yes and not _agreed(f"Remove {what} from {cache.path}? [y/N] "):
+    if not args.yes and not _confirmed(f"Remove {what} from {cache.path}? [y/N] "):
         print("Nothing was removed.")
         return 2
     removed = 0
     with progress() as report:
         for world in worlds:
             before = removed
-            removed += cache.expire(
+            removed += cache.remove(
                 world,
                 args.bbox,
                 args.zooms,
@@ -151,7 +145,7 @@ def chosen_worlds(cache: TileCache, name: str) -> list[bytes]:
     return chosen
 
 
-def _agreed(question: str) -> bool:
+def _confirmed(question: str) -> bool:
     if not sys.stdin.isatty():
         raise CacheError(
             "removing tiles needs an answer and there is no terminal to ask, expected --yes"

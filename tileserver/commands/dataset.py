@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.datasets.dataset import LINES, SHEET, Folder
-from generator.datasets.spots import Wish
+from generator.datasets.sites import Wish
 from generator.grid.errors import DatasetError
 from generator.rasters import Reading
 from generator.rasters.notice import NOTICE

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from generator.datasets.dataset import FORMATS
-from tileserver.commands.flags import Parser, parse_metres, read, reading
+from tileserver.commands.flags import Parser, parse_metres, parse_number, parse_whole, read, reading
 from tileserver.regions.region import parse_bbox, parse_zooms
+from tileserver.settings import MAX_SEED
 
 MOST_SEEDS = 10_000
+MOST_COUNT = 999_999_999
 
 
 def pairs(sub: Parser) -> None:
@@ -40,7 +42,7 @@ def pairs(sub: Parser) -> None:
     sub.add_argument(
         "--places",
         metavar="N",
-        type=read(parse_whole),
+        type=read(parse_seed),
         default=0,
         help="another number draws other places (default 0)",
     )
@@ -93,16 +95,12 @@ def _both(sub: Parser) -> None:
 
 def parse_count(text: str) -> int:
     """Read a number of at least 1. Raises ValueError with a sentence."""
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
-        raise ValueError(f"the number is {text!r}, expected 1 or more")
-    return int(text)
+    return parse_whole(text, "the number", 1, MOST_COUNT)
 
 
-def parse_whole(text: str) -> int:
-    """Read a whole number. Raises ValueError with a sentence."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) < 1 << 64):
-        raise ValueError(f"the number is {text!r}, expected 0 to 2^64 - 1")
-    return int(text)
+def parse_seed(text: str) -> int:
+    """Read a number such as a seed. Raises ValueError with a sentence."""
+    return parse_whole(text, "the number", 0, MAX_SEED)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -110,7 +108,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     seeds: dict[int, None] = {}
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        low, high = parse_whole(first), parse_whole(last if dash else first)
+        low, high = parse_seed(first), parse_seed(last if dash else first)
         if not low <= high < low + MOST_SEEDS:
             raise ValueError(f"the seeds are {text!r}, expected for example 0-3 or 7,12")
         seeds.update(dict.fromkeys(range(low, high + 1)))
@@ -119,10 +117,4 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 def parse_strength(text: str) -> float:
     """Read a strength. Raises ValueError with a sentence."""
-    try:
-        strength = float(text)
-    except ValueError:
-        strength = -1.0
-    if not 0 <= strength <= 1:
-        raise ValueError(f"the strength is {text!r}, expected 0 to 1")
-    return strength
+    return parse_number(text, "the strength", "0 to 1", 0.0, 1.0)

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from generator.grid.world import fingerprint
-from tileserver.batch.archive import About
-from tileserver.batch.export import GEOTIFF, Source, check_target, write
+from tileserver.batch.archive import ArchiveMetadata
+from tileserver.batch.export import GEOTIFF, TileSource, check_target, write
 from tileserver.batch.progress import progress
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.consent import Work, agreed
+from tileserver.commands.confirmation import RegionJob, confirmed
 from tileserver.commands.seed import read_region
 from tileserver.documents.about import abstract, attribution, title
 from tileserver.encoding import Encoding
@@ -36,12 +36,12 @@ def export(args: argparse.Namespace) -> int:
         maker = None
         if not args.cached:
             maker = BatchRenderer(commands.load_for_cache(settings), settings.seed, cache, claims)
-            if not agreed(Work(settings, maker, cache, region), args.yes, kept=False):
+            if not confirmed(RegionJob(settings, maker, cache, region), args.yes, kept=False):
                 return 2
         world = stored_world(settings, cache) if maker is None else maker.world
         encoding = Encoding.of("png" if path.suffix.lower() in GEOTIFF else args.format)
         assert encoding is not None
-        source = Source(cache, world, maker, encoding)
+        source = TileSource(cache, world, maker, encoding)
         for gap in gaps(region.zooms):
             say(gap)
         say(f"Writing {len(region):,} tiles of world {settings.seed} to {path}")
@@ -86,7 +86,7 @@ def gaps(zooms: Sequence[int]) -> Iterator[str]:
             )
 
 
-def about(settings: Settings, region: Region, format: str) -> About:
+def about(settings: Settings, region: Region, format: str) -> ArchiveMetadata:
     """Return what the file says of itself."""
     name, credit = title(settings.seed), attribution(settings)
-    return About(name, abstract(settings), credit, format, region.bbox, region.zooms)
+    return ArchiveMetadata(name, abstract(settings), credit, format, region.bbox, region.zooms)

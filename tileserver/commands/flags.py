@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
@@ -198,9 +199,7 @@ def bench(sub: Parser) -> None:
 
 def parse_busy(text: str) -> int:
     """Return the number of busy processes. Raises ValueError."""
-    if not (text.isascii() and text.isdecimal() and int(text) <= 64):
-        raise ValueError(f"--busy is {text!r}, expected a whole number from 0 to 64")
-    return int(text)
+    return parse_whole(text, "--busy", 0, 64)
 
 
 def cache_stats(sub: Parser) -> None:
@@ -244,19 +243,31 @@ def parse_tile(text: str) -> Tile:
 
 def parse_metres(text: str) -> float:
     """Read a ground resolution in metres. Raises ValueError with a sentence."""
-    try:
-        metres = float(text)
-    except ValueError:
-        metres = 0.0
-    if not 0.01 <= metres <= 100_000:
-        raise ValueError(f"the ground resolution is {text!r}, expected metres per pixel such as 64")
-    return metres
+    expected = "metres per pixel such as 64"
+    return parse_number(text, "the ground resolution", expected, 0.01, 100_000)
 
 
 def parse_stages(text: str) -> int:
     """Read a number of stages. Raises ValueError with a sentence."""
-    if not (text.isascii() and text.isdigit() and len(text) < 3 and 1 <= int(text) <= 5):
-        raise ValueError(f"the number of stages is {text!r}, expected 1 to 5")
+    return parse_whole(text, "the number of stages", 1, 5)
+
+
+def parse_number(text: str, name: str, expected: str, low: float, high: float) -> float:
+    """Read a number from `low` to `high`. Raises ValueError with a sentence."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {text!r}, expected {expected}")
+    return value
+
+
+def parse_whole(text: str, name: str, low: int, high: int) -> int:
+    """Read a whole number from `low` to `high`. Raises ValueError with a sentence."""
+    plain = text.isascii() and text.isdigit() and len(text) <= len(str(high))
+    if not plain or not low <= int(text) <= high:
+        raise ValueError(f"{name} is {text!r}, expected {low} to {high}")
     return int(text)
 
 

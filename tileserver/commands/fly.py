@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,15 @@ from tileserver.batch.progress import duration, progress
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.consent import Work, agreed
+from tileserver.commands.confirmation import RegionJob, confirmed
 from tileserver.commands.seed import estimate_text
 from tileserver.documents.about import abstract, attribution, title
 from tileserver.flying.altitude import parse_altitudes
-from tileserver.flying.encoders import Texts
-from tileserver.flying.film import Film, Target, frame_bytes, seed_tiles
-from tileserver.flying.flight import Flight, Plan
-from tileserver.flying.frames import Painter, region
+from tileserver.flying.encoders import FilmMetadata
+from tileserver.flying.film import Film, FilmTarget, frame_bytes, seed_tiles
+from tileserver.flying.flight import Flight, FlightPlan
+from tileserver.flying.framefolder import unfinished
+from tileserver.flying.frames import FrameRenderer, region
 from tileserver.flying.route import read_route
 from tileserver.regions.region import Region
 from tileserver.rendering.batch import BatchRenderer
@@ -29,39 +31,48 @@ from tileserver.settings import Settings
 
 def fly(args: argparse.Namespace) -> int:
     """Film a flight, making the tiles that are not stored, or only say what that would take."""
-    settings, flight = read_settings(args), Flight(read_plan(args))
-    target = Target.of(Path(args.output), flight, args.force)
+    settings, flight = read_settings(args), Flight(read_flight_plan(args))
+    target = FilmTarget.of(Path(args.output), flight, args.force)
     if not args.dry_run:
         target.check_room(flight)
     seen = region(flight)
-    for note in flight.notes():
+    for note in (*flight.notes(), *leftover_notes(target.path)):
         say(note)
     with commands.open_to_make(settings) as (cache, claims):
         maker = BatchRenderer(commands.load_for_cache(settings), settings.seed, cache, claims)
-        work = Work(settings, maker, cache, seen)
+        job = RegionJob(settings, maker, cache, seen)
         if args.dry_run:
-            print(estimate_text(work.estimate(), seen, settings))
+            print(estimate_text(job.estimate(), seen, settings))
             print(frames_text(flight))
             return 0
-        if not agreed(work, args.yes):
+        if not confirmed(job, args.yes):
             return 2
         return _make(maker, flight, seen, target, settings)
 
 
-def read_plan(args: argparse.Namespace) -> Plan:
+def leftover_notes(path: Path) -> Iterator[str]:
+    """Yield a sentence for each folder of frames beside a film whose own film was not finished."""
+    for folder, size in unfinished(path):
+        yield (
+            f"Note: {folder} holds {size / 1e6:,.0f} MB of frames of an unfinished film; the "
+            "command that began it goes on with them, or the folder may be removed"
+        )
+
+
+def read_flight_plan(args: argparse.Namespace) -> FlightPlan:
     """Return the flight that the arguments ask for. Raises FlightError."""
     points, altitudes = read_route(args.path), parse_altitudes(args.altitude)
-    return Plan(points, altitudes, args.size, args.fps, args.speed, args.seconds)
+    return FlightPlan(points, altitudes, args.size, args.fps, args.speed, args.seconds)
 
 
 def _make(
-    maker: BatchRenderer, flight: Flight, seen: Region, target: Target, settings: Settings
+    maker: BatchRenderer, flight: Flight, seen: Region, target: FilmTarget, settings: Settings
 ) -> int:
     say(
         f"Filming {flight.metres / 1000:,.0f} km over world {settings.seed}: {flight.frames:,} "
         f"frames, {flight.seconds:,.1f} s, from {len(seen):,} tiles"
     )
-    texts = Texts(title(settings.seed), abstract(settings), attribution(settings))
+    texts = FilmMetadata(title(settings.seed), abstract(settings), attribution(settings))
     with contextlib.closing(Film(maker, flight, target)) as film:
         if film.fresh:
             say("The frames beside it are of another film; this one is begun anew")
@@ -79,11 +90,11 @@ def _make(
 def frames_text(flight: Flight) -> str:
     """Return what a dry run says of the frames; the time is that of drawing three of them."""
     blank = np.zeros((256, 256, 3), np.uint8)
-    painter = Painter(flight, lambda tile: blank)
+    renderer = FrameRenderer(flight, lambda tile: blank)
     samples = (0, flight.frames // 2, flight.frames - 1)
     started = time.perf_counter()
     for number in samples:
-        painter.frame(number)
+        renderer.frame(number)
     seconds = (time.perf_counter() - started) / len(samples) * flight.frames
     width, height = flight.plan.size
     return (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 
-from tileserver.commands.flags import Parser, nice, read
+from tileserver.commands.flags import Parser, nice, parse_number, read
 from tileserver.flying.flight import SPEED
 
 
@@ -70,24 +71,18 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def parse_fps(text: str) -> float:
     """Read a number of frames per second. Raises ValueError with a sentence."""
-    return _number(text, "number of frames per second", "a number such as 30")
+    return _positive(text, "the number of frames per second", "a number such as 30")
 
 
 def parse_speed(text: str) -> float:
     """Read a speed in frame widths. Raises ValueError with a sentence."""
-    return _number(text, "speed", "frame widths a second such as 0.25")
+    return _positive(text, "the speed", "frame widths a second such as 0.25")
 
 
 def parse_seconds(text: str) -> float:
     """Read a length of time. Raises ValueError with a sentence."""
-    return _number(text, "length of the film", "seconds such as 20")
+    return _positive(text, "the length of the film", "seconds such as 20")
 
 
-def _number(text: str, name: str, example: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e9:
-        raise ValueError(f"the {name} is {text!r}, expected {example}")
-    return value
+def _positive(text: str, name: str, expected: str) -> float:
+    return parse_number(text, name, expected, sys.float_info.min, 1e9)

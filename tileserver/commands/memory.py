@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from generator.cascade.circumstances import SHIPPED
+from generator.cascade.identityinputs import SHIPPED
 from generator.grid.errors import BankError
 from generator.imagery.options import Options
 from generator.rasters import Reading
+from generator.rasters.notice import NOTICE
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
 
 if TYPE_CHECKING:
+    from generator.banks import Built, Found, Work
     from generator.cascade.checkpoint import Checkpoint
     from generator.memory.bank import Bank
-    from generator.memory.building import Built, Found, Work
     from tileserver.settings import Settings
 
 LISTED = 10
@@ -35,9 +36,10 @@ def build(args: argparse.Namespace) -> int:
     if not target.absolute().parent.is_dir():
         raise BankError(f"{target.absolute().parent} does not exist, expected a folder to write to")
     # torch takes seconds to import.
-    from generator.memory import bankfile, building
-    from generator.memory.building.sheet import draw
-    from generator.memory.captioned import save
+    from generator import banks as building
+    from generator.banks.captioned import save
+    from generator.banks.sheet import draw
+    from generator.memory import bankfile
 
     found = building.gather(args.imagery, _imagery(args), args.zooms)
     if not found.offers:
@@ -59,9 +61,9 @@ def show(args: argparse.Namespace) -> int:
     """Say what a bank holds and where it comes from, and draw a sheet of it."""
     settings = read_settings(args)
     # torch takes seconds to import.
+    from generator.banks import show as showing
+    from generator.banks.captioned import save
     from generator.base.basemap import BaseMap
-    from generator.memory import show as showing
-    from generator.memory.captioned import save
     from generator.nets.decoder import LayoutDecoder
 
     loaded = None if args.bank != SHIPPED and args.output is None else _loaded(settings)
@@ -70,7 +72,7 @@ def show(args: argparse.Namespace) -> int:
     if args.output is not None and loaded is not None:
         assert isinstance(loaded.network, LayoutDecoder)
         canvas = showing.sheet(bank, loaded.network, BaseMap.open(settings.base, settings.tone))
-        save(canvas, Path(args.output))
+        save(canvas, Path(args.output), NOTICE)
         say(f"Wrote {args.output}")
     return 0
 
@@ -90,7 +92,7 @@ def _opened(name: str, loaded: Checkpoint | None) -> Bank:
 def _loaded(settings: Settings) -> Checkpoint:
     """Load the weights, which must have an encoder. Raises GeneratorError."""
     say("Loading the network")
-    from generator.memory.weights import open_weights
+    from generator.banks.weights import open_weights
 
     return open_weights(settings.weights, settings.threads)
 
@@ -104,7 +106,7 @@ def _imagery(args: argparse.Namespace) -> Options:
 
 def _built(args: argparse.Namespace, loaded: Checkpoint, found: Found, work: Work) -> Built:
     """Build the bank with a bar on standard error. Raises BankError."""
-    from generator.memory import building
+    from generator import banks as building
 
     options = building.BuildOptions(
         budget=dict.fromkeys(args.zooms, args.budget * 1e6),
@@ -126,7 +128,7 @@ def _built(args: argparse.Namespace, loaded: Checkpoint, found: Found, work: Wor
 
 def _areas(built: Built) -> str:
     """Say what was taken of each stage."""
-    from generator.memory.building.sheet import stages
+    from generator.banks.sheet import stages
 
     zooms = sorted({each.zoom for each in built.taken})
     parts = (f"{built.area(zoom) / 1e6:.1f} megapixels for zoom {stages(zoom)}" for zoom in zooms)

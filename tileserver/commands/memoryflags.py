@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import sys
 
-from tileserver.commands.flags import Parser, parse_metres, read, reading
+from tileserver.commands.flags import Parser, parse_metres, parse_number, read, reading
 from tileserver.regions.region import parse_bbox
 
 CHOSEN_AT = {7: 7, 9: 9, 11: 11, 13: 11, 15: 15}
@@ -84,13 +84,8 @@ def show(sub: Parser) -> None:
 
 def parse_megapixels(text: str) -> float:
     """Read a number of megapixels. Raises ValueError with a sentence."""
-    try:
-        size = float(text)
-    except ValueError:
-        size = 0.0
-    if not 0 < size < math.inf:
-        raise ValueError(f"the budget is {text!r}, expected megapixels above 0, such as 40")
-    return size
+    expected = "megapixels above 0, such as 40"
+    return parse_number(text, "the budget", expected, sys.float_info.min, sys.float_info.max)
 
 
 def parse_stages(text: str) -> tuple[int, ...]:

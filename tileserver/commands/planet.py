@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
+from generator.atomicfile import atomic_replace
 from generator.base import tone
 from generator.grid.errors import ImageError
-from generator.planets.planet import Pixels, Planet
+from generator.grid.pixels import Pixels
+from generator.planets.planet import Planet
 from generator.rasters import notice
+from tileserver.batch.progress import bar
 from tileserver.commands.basics import say
 
 OPTIONS: dict[str, dict[str, Any]] = {".png": {}, ".jpg": {"quality": 95, "subsampling": 0}}
@@ -28,10 +29,8 @@ def planet(args: argparse.Namespace) -> int:
         raise ImageError(f"{path} has the suffix {path.suffix!r}, expected .png or .jpg")
     if not path.absolute().parent.is_dir():
         raise ImageError(f"the folder {path.absolute().parent} does not exist")
-    columns = ("{task.completed} of {task.total} rows", BarColumn(None), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("rows", total=args.width // 2)
-        picture = which.picture(args.width, lambda done, _: bar.update(task, completed=done))
+    with bar("rows") as report:
+        picture = which.picture(args.width, report)
     # In the tone that the planet has when it is named, which a file is not given again.
     _write(tone.apply(picture), path, suffix)
     say(f"Wrote {path}: {which}, {args.width} x {args.width // 2} pixels")
@@ -40,14 +39,10 @@ def planet(args: argparse.Namespace) -> int:
 
 def _write(picture: Pixels, path: Path, suffix: str) -> None:
     """Replace a picture in one step. Raises ImageError."""
-    part = path.with_name(path.name + ".part")
+    format = "PNG" if suffix == ".png" else "JPEG"
+    options = OPTIONS[suffix] | notice.save_options(format)
     try:
-        with part.open("wb") as file:
-            format = "PNG" if suffix == ".png" else "JPEG"
-            options = OPTIONS[suffix] | notice.save_options(format)
-            Image.fromarray(picture).save(file, format, **options)
-        part.replace(path)
+        with atomic_replace(path) as part:
+            Image.fromarray(picture).save(part, format, **options)
     except OSError as error:
         raise ImageError(f"{path} cannot be written ({error.strerror or error})") from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.consent import Work, agreed
+from tileserver.commands.confirmation import RegionJob, confirmed
 from tileserver.errors import RegionError
 from tileserver.regions.polygonfile import read_polygon
 from tileserver.regions.region import Region
@@ -41,11 +41,11 @@ def seed(args: argparse.Namespace) -> int:
     settings, region = read_settings(args), read_region(args)
     with commands.open_to_make(settings) as (cache, claims):
         maker = BatchRenderer(commands.load_for_cache(settings), settings.seed, cache, claims)
-        work = Work(settings, maker, cache, region)
+        job = RegionJob(settings, maker, cache, region)
         if args.dry_run:
-            print(estimate_text(work.estimate(), region, settings))
+            print(estimate_text(job.estimate(), region, settings))
             return 0
-        if not agreed(work, args.yes):
+        if not confirmed(job, args.yes):
             return 2
         if not args.no_pin:
             cache.pin(maker.world, region.bbox, region.zooms)

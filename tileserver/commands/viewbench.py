@@ -33,7 +33,7 @@ AT_ONCE = 6
 FIRST_SEED = 1 << 32
 
 
-class View(NamedTuple):
+class ViewTimes(NamedTuple):
     """Seconds until the middle tile's parent, that tile, and all tiles of a view were there."""
 
     parent: float
@@ -48,8 +48,8 @@ def viewbench(address: str, rounds: int = ROUNDS, busy: int = 0) -> Report:
     StartError when a tile cannot be had.
     """
     seeds = itertools.count(FIRST_SEED)
-    taken: dict[int, list[View]] = {zoom: [] for zoom in ZOOMS}
-    with crowd(busy):
+    taken: dict[int, list[ViewTimes]] = {zoom: [] for zoom in ZOOMS}
+    with busy_processes(busy):
         first_view(address, next(seeds), BASE_ZOOM)  # to warm up
         load = []
         for _, zoom in itertools.product(range(rounds), ZOOMS):
@@ -81,18 +81,20 @@ def table(report: Report) -> str:
     return "\n".join(f"{name:<48}{value:>18}" for name, value in rows)
 
 
-def medians(views: list[View]) -> dict[str, float]:
+def medians(views: list[ViewTimes]) -> dict[str, float]:
     """Return the median of each time."""
-    return {name: statistics.median(getattr(view, name) for view in views) for name in View._fields}
+    return {
+        name: statistics.median(getattr(view, name) for view in views) for name in ViewTimes._fields
+    }
 
 
-def first_view(address: str, seed: int, zoom: int) -> View:
+def first_view(address: str, seed: int, zoom: int) -> ViewTimes:
     """Ask for a view of a world as the page does. Raises StartError when a tile cannot be had."""
     tiles = middle_first(rectangle(place_tile(*PLACES["Paris"], zoom), *PAGE))
     came = fetch(address, seed, with_parents(tiles))
     nearest = (made_from(tiles[0]) or tiles[:1])[-1]
     middle = came[tiles[0]]
-    return View(min(came[nearest], middle), middle, max(came[tile] for tile in tiles))
+    return ViewTimes(min(came[nearest], middle), middle, max(came[tile] for tile in tiles))
 
 
 def middle_first(tiles: list[Tile]) -> list[Tile]:
@@ -153,7 +155,7 @@ def _get(connection: http.client.HTTPConnection, path: str) -> None:
 
 
 @contextlib.contextmanager
-def crowd(number: int) -> Iterator[None]:
+def busy_processes(number: int) -> Iterator[None]:
     """Keep so many processes busy meanwhile; they end with this one, however it ends."""
     code = (
         "import os\nparent = os.getppid()\n"

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from tileserver.commands.benchservers import etag, fresh, sample, static, status, store, wait
 from tileserver.commands.webload import Load, client, load
-from tileserver.commands.websites import etag, fresh, sample, static, status, store, wait
 
 Report = dict[str, Any]
 
@@ -98,10 +98,10 @@ def median(loads: list[Load]) -> dict[str, float]:
 
 def saturated(address: str, url: str, rounds: int, seconds: float) -> Report:
     """Measure a stored tile while nothing is made and while as much as possible is, in turn."""
-    seekers = Seekers(address)
+    requesters = TileRequesters(address)
 
     def busy() -> Load:
-        with seekers:
+        with requesters:
             return load(url, seconds)
 
     measures = {"idle": loader(url, seconds), "saturated": busy}
@@ -110,11 +110,11 @@ def saturated(address: str, url: str, rounds: int, seconds: float) -> Report:
     return found | {
         "rate_ratio": full["rate"] / idle["rate"] if idle["rate"] else 0.0,
         "p99_ratio": full["p99_ms"] / idle["p99_ms"] if idle["p99_ms"] else 0.0,
-        "made": seekers.made,
+        "made": requesters.made,
     }
 
 
-class Seekers:
+class TileRequesters:
     """Clients that ask for one tile after the other that nobody has seen, while it is entered."""
 
     def __init__(self, address: str) -> None:

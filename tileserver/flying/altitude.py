@@ -40,7 +40,7 @@ def parse_altitudes(text: str) -> tuple[float, ...]:
     return tuple(metres)
 
 
-class Climb:
+class AltitudeProfile:
     """A curve of altitudes over the moments of a flight. altitudes: metres, one or more."""
 
     def __init__(self, altitudes: Sequence[float]) -> None:

@@ -15,10 +15,10 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
+from generator.grid.pixels import Pixels
 from generator.rasters import notice
 from tileserver.errors import FlightError
 from tileserver.flying.flight import Flight
-from tileserver.flying.frames import Pixels
 
 ENDINGS = (".mp4", ".webp")
 
@@ -37,7 +37,7 @@ _WEBP_PIXELS = 400_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class FilmMetadata:
     """What a film says of itself."""
 
     title: str
@@ -45,7 +45,7 @@ class Texts:
     attribution: str
 
 
-Encode = Callable[[Path, Iterable[Pixels], Flight, Texts], None]
+Encode = Callable[[Path, Iterable[Pixels], Flight, FilmMetadata], None]
 """(file to write, frames, their flight, texts)."""
 
 
@@ -86,7 +86,7 @@ def find_av() -> Any:
     return av
 
 
-def write_mp4(path: Path, frames: Iterable[Pixels], flight: Flight, texts: Texts) -> None:
+def write_mp4(path: Path, frames: Iterable[Pixels], flight: Flight, texts: FilmMetadata) -> None:
     """Write H.264, 4:2:0 in BT.709, which every player knows; equal frames give equal bytes."""
     av = find_av()
     width, height = flight.plan.size
@@ -112,7 +112,7 @@ def write_mp4(path: Path, frames: Iterable[Pixels], flight: Flight, texts: Texts
         film.mux(stream.encode())
 
 
-def write_webp(path: Path, frames: Iterable[Pixels], flight: Flight, texts: Texts) -> None:
+def write_webp(path: Path, frames: Iterable[Pixels], flight: Flight, texts: FilmMetadata) -> None:
     """Write an animated WebP that repeats for ever."""
     times = [round(1000 * number / flight.plan.fps) for number in range(flight.frames + 1)]
     exif = notice.exif(f"{notice.NOTICE} {texts.title}. {texts.description}")

@@ -12,21 +12,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.grid.errors import GeneratorError
+from generator.atomicfile import atomic_replace
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.batch import seed as seeding
 from tileserver.batch.progress import Report
-from tileserver.errors import CacheError, FlightError
-from tileserver.flying.encoders import Encode, Texts, encoder
+from tileserver.errors import FlightError
+from tileserver.flying.encoders import Encode, FilmMetadata, encoder
 from tileserver.flying.flight import Flight
-from tileserver.flying.frames import Painter, Pixels
-from tileserver.flying.work import FRAME_BYTES, Work, key_of
+from tileserver.flying.framefolder import FRAME_BYTES, FrameFolder, key_of
+from tileserver.flying.frames import FrameRenderer
 from tileserver.regions.region import Region
 from tileserver.rendering.batch import BatchRenderer
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class FilmTarget:
     """Where a film goes. Raises FlightError, before any work, for what cannot be written.
 
     encode: writes the file; None for a folder of pictures.
@@ -36,7 +37,7 @@ class Target:
     encode: Encode | None
 
     @classmethod
-    def of(cls, path: Path, flight: Flight, force: bool) -> Target:
+    def of(cls, path: Path, flight: Flight, force: bool) -> FilmTarget:
         """Return the target of a name, checked."""
         encode = encoder(path, flight)
         folder = path.absolute().parent
@@ -87,13 +88,13 @@ class Film:
     Raises FlightError; `close` it whatever happens.
     """
 
-    def __init__(self, maker: BatchRenderer, flight: Flight, target: Target) -> None:
+    def __init__(self, maker: BatchRenderer, flight: Flight, target: FilmTarget) -> None:
         self._flight, self._target = flight, target
-        self._painter = Painter(flight, reader(maker))
-        self._work = Work(target.path, key_of(flight.plan, maker.world))
+        self._renderer = FrameRenderer(flight, reader(maker))
+        self._work = FrameFolder(target.path, key_of(flight.plan, maker.world))
         self.fresh = self._work.fresh
 
-    def make(self, texts: Texts, report: Report) -> int:
+    def make(self, texts: FilmMetadata, report: Report) -> int:
         """Draw the frames that are not there and write the film; return its bytes."""
         try:
             self._draw(report)
@@ -114,11 +115,11 @@ class Film:
         drawn = 0
         for number in range(self._flight.frames):
             if not self._work.has(number):
-                self._work.put(number, self._painter.frame(number))
+                self._work.put(number, self._renderer.frame(number))
                 drawn += 1
             report("Drawing", number + 1, self._flight.frames, drawn)
 
-    def _write(self, texts: Texts, report: Report) -> int:
+    def _write(self, texts: FilmMetadata, report: Report) -> int:
         path, encode = self._target.path, self._target.encode
         frames = self._frames(report)
         if encode is None:
@@ -127,20 +128,16 @@ class Film:
             size = sum(file.stat().st_size for file in self._work.frames.iterdir())
             self._work.frames.replace(path)
             return size
-        part = self._work.folder / f"film{path.suffix.lower()}"
-        encode(part, frames, self._flight, texts)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        size = part.stat().st_size
-        part.replace(path)
-        return size
+        with atomic_replace(path, folder=self._work.folder, durable=True) as part:
+            encode(part, frames, self._flight, texts)
+        return path.stat().st_size
 
     def _frames(self, report: Report) -> Iterator[Pixels]:
         """Yield every frame as it is stored; one that is damaged is drawn again."""
         for number in range(self._flight.frames):
             pixels = self._work.get(number)
             if pixels is None:
-                pixels = self._painter.frame(number)
+                pixels = self._renderer.frame(number)
                 self._work.put(number, pixels)
             yield pixels
             report("Writing", number + 1, self._flight.frames, number + 1)
@@ -150,15 +147,8 @@ def reader(maker: BatchRenderer) -> Callable[[Tile], Pixels]:
     """Return what reads tiles of a maker's world, and makes those that are gone."""
 
     def read(tile: Tile) -> Pixels:
-        try:
+        with seeding.failing_as(FlightError, tile):
             maker.make(tile)
             return maker.pixels(tile)
-        except (CacheError, GeneratorError):
-            raise
-        except Exception as error:  # whatever the network ran into
-            raise FlightError(
-                f"tile {tile} could not be made ({type(error).__name__}: {error}); what was made "
-                "is kept, the same command goes on from there"
-            ) from error
 
     return read

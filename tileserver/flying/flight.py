@@ -9,14 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from generator.grid.tile import MAX_ZOOM, TILE_SIZE
+from tileserver.documents.grid import EARTH_RADIUS, EDGE
 from tileserver.errors import FlightError
-from tileserver.flying.altitude import Climb, eased
+from tileserver.flying.altitude import AltitudeProfile, eased
 from tileserver.flying.route import Point
-from tileserver.flying.track import EARTH_RADIUS, MAP_LATITUDE, Floats, Track
+from tileserver.flying.track import MAP_LATITUDE, Floats, Track
 from tileserver.flying.view import Camera, Size, layers
-
-EQUATOR = 2 * math.pi * EARTH_RADIUS
-"""Metres round the Earth."""
 
 SPEED = 0.25
 """Frame widths that the picture moves in a second, where nothing else is asked for."""
@@ -39,7 +37,7 @@ _HEADROOM = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FlightPlan:
     """What was asked for. Raises FlightError for what cannot be.
 
     points: the path. altitudes: metres, evenly spread over the film. size: of a frame in pixels.
@@ -73,14 +71,14 @@ class Flight:
     round a pole. lowered: whether the camera is lower somewhere than asked for.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: FlightPlan) -> None:
         self.plan = plan
-        climb = Climb(plan.altitudes)
+        profile = AltitudeProfile(plan.altitudes)
         legs = Track(plan.points, [0.0] * len(plan.points))
-        track = Track(plan.points, _turns(plan, climb, legs))
+        track = Track(plan.points, _turns(plan, profile, legs))
         lengths, columns, rows = track.table()
         self.metres = EARTH_RADIUS * float(lengths[-1])
-        self.seconds = self._duration(climb)
+        self.seconds = self._duration(profile)
         self.frames = max(2, round(self.seconds * plan.fps))
         if self.frames > MOST_FRAMES:
             raise FlightError(
@@ -89,22 +87,22 @@ class Flight:
             )
         ramp = min(RAMP_SECONDS / self.seconds, 1 / 3)
         moments = eased(np.arange(self.frames) / (self.frames - 1), ramp)
-        place = climb.share(moments) * lengths[-1]
+        place = profile.share(moments) * lengths[-1]
         x, y = np.interp(place, lengths, columns), np.interp(place, lengths, rows)
         self.polar = track.polar
-        self._cameras, self.lowered = _fitted(plan.size, x, y, climb.altitude(moments))
+        self._cameras, self.lowered = _fitted(plan.size, x, y, profile.altitude(moments))
         levels = np.log2(self._cameras[:, 2] / TILE_SIZE)
         self._zoom: int | None = None
         if levels.max() - levels.min() < LEVEL_OCTAVES:
             self._zoom = min(max(math.ceil(levels.max() + _HEADROOM), 0), MAX_ZOOM)
 
-    def _duration(self, climb: Climb) -> float:
+    def _duration(self, profile: AltitudeProfile) -> float:
         """Return the seconds of the film: as asked for, or what speed and altitudes need."""
         if self.plan.seconds is not None:
             return self.plan.seconds
-        moving = self.metres / (climb.mean * self.plan.speed)
+        moving = self.metres / (profile.mean * self.plan.speed)
         pace = OCTAVES_PER_SECOND * self.plan.speed / SPEED
-        seconds = max(moving, climb.octaves / pace) + RAMP_SECONDS
+        seconds = max(moving, profile.octaves / pace) + RAMP_SECONDS
         if seconds > MOST_SECONDS:
             raise FlightError(
                 f"the flight takes {seconds / 3600:,.1f} hours at this speed, expected at most "
@@ -145,9 +143,9 @@ class Flight:
         return map(self.camera, range(self.frames))
 
 
-def _turns(plan: Plan, climb: Climb, legs: Track) -> list[float]:
+def _turns(plan: FlightPlan, profile: AltitudeProfile, legs: Track) -> list[float]:
     """Return how far before each point its turn may begin: half a frame's width of ground."""
-    heights = climb.altitude_after(legs.marks / legs.length)
+    heights = profile.altitude_after(legs.marks / legs.length)
     return [float(height) / 2 / EARTH_RADIUS for height in heights]
 
 
@@ -158,7 +156,7 @@ def _fitted(size: Size, x: Floats, y: Floats, altitudes: Floats) -> tuple[Floats
     """
     height = size[1]
     level = 1 / np.cosh(2 * math.pi * (0.5 - y))  # the cosine of the latitude
-    wanted = EQUATOR * level * max(size) / altitudes
+    wanted = 2 * EDGE * level * max(size) / altitudes
     scale = np.maximum(wanted, height)
     lowered = bool((wanted < height).any())
     half = height / scale / 2

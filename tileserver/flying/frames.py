@@ -6,23 +6,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
-from generator.grid.tile import TILE_SIZE, Tile
+from generator.grid.pixels import Pixels
+from generator.grid.tile import Tile, latitude_of
 from tileserver.flying.blend import fade
 from tileserver.flying.flight import Flight
-from tileserver.flying.view import Camera, Size, Window, window
+from tileserver.flying.view import window
 from tileserver.regions.hilbert import Numbers, places_of
 from tileserver.regions.region import ACROSS, INSIDE, OUTSIDE, Box, Kinds, Region
-
-Pixels = NDArray[np.uint8]
 
 _KEPT_TILES = 1024
 """Tiles kept from frame to frame: 192 MiB."""
 
 
-class Painter:
+class FrameRenderer:
     """Draws the frames of a flight. read: returns a tile's pixels, uint8 [256, 256, 3]."""
 
     def __init__(self, flight: Flight, read: Callable[[Tile], Pixels]) -> None:
@@ -34,27 +31,13 @@ class Painter:
         """Return a frame, uint8 [height, width, 3]; it depends on the flight and the tiles only."""
         camera, size = self._flight.camera(number), self._flight.plan.size
         pictures = [
-            (self._resampled(camera, zoom, size), weight)
+            (window(camera, zoom, size).picture(size, self._pixels), weight)
             for zoom, weight in self._flight.layers(number)
         ]
         if len(pictures) == 1:
             return pictures[0][0]
         (under, _), (over, weight) = pictures
         return fade(under, over, weight)
-
-    def _resampled(self, camera: Camera, zoom: int, size: Size) -> Pixels:
-        """Return the part of a zoom that the camera sees; Keys' cubic, widened where it reduces."""
-        view = window(camera, zoom, size)
-        mosaic = Image.fromarray(self._mosaic(view))
-        return np.asarray(mosaic.resize(size, Image.Resampling.BICUBIC, box=view.box))
-
-    def _mosaic(self, view: Window) -> Pixels:
-        shape = len(view.rows) * TILE_SIZE, len(view.columns) * TILE_SIZE, 3
-        mosaic = np.empty(shape, np.uint8)
-        for column, row, tile in view.tiles():
-            top, left = row * TILE_SIZE, column * TILE_SIZE
-            mosaic[top : top + TILE_SIZE, left : left + TILE_SIZE] = self._pixels(tile)
-        return mosaic
 
     def _pixels(self, tile: Tile) -> Pixels:
         if tile not in self._kept:
@@ -65,7 +48,7 @@ class Painter:
         return self._kept[tile]
 
 
-class FlownShape:
+class FlightShape:
     """The tiles that a flight sees, as a shape to cut a region from.
 
     zooms: those that are seen. bbox: round the whole flight, west > east across the dateline.
@@ -98,7 +81,7 @@ class FlownShape:
 
 def region(flight: Flight) -> Region:
     """Return all tiles that a flight is drawn from."""
-    shape = FlownShape(flight)
+    shape = FlightShape(flight)
     return Region(shape, shape.zooms)
 
 
@@ -129,9 +112,7 @@ def _bounds(flight: Flight) -> Box:
     )  # fmt: skip
     west, east = float(edges[:, 0].min()), float(edges[:, 2].max())
     south, north = float(edges[:, 1].max()), float(edges[:, 3].min())
-    low, high = (
-        float(np.degrees(np.arctan(np.sinh(np.pi * (1 - 2 * row))))) for row in (south, north)
-    )
+    low, high = latitude_of(south, 1), latitude_of(north, 1)
     if east - west >= 1:
         return -180.0, low, 180.0, high
     return (west % 1) * 360 - 180, low, (east % 1) * 360 - 180, high

@@ -17,9 +17,6 @@ from tileserver.flying.route import Point
 
 Floats = NDArray[np.float64]
 
-EARTH_RADIUS = 6_378_137.0
-"""Metres; the sphere of Web Mercator."""
-
 MAP_LATITUDE = 84.0
 """Degrees: a track nearer to a pole than this goes round it on this parallel, inside the map."""
 

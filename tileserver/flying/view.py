@@ -7,10 +7,10 @@ many metres of ground as the camera is high (a 36 mm lens on 36 mm film).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from generator.grid.tile import MAX_ZOOM, TILE_SIZE, Tile
+from generator.grid.tile import MAX_ZOOM, TILE_SIZE
+from tileserver.regions.tilewindow import TileWindow
 
 FADE = 0.5
 """Octaves of altitude over which one zoom gives way to the next."""
@@ -40,27 +40,6 @@ class Camera:
         return math.log2(self.scale / TILE_SIZE)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A rectangle of a zoom's tiles and the part of it that fills a frame.
-
-    columns: may lie beyond the map's edges, where it repeats. box: left, top, right, lower edge in
-    pixels from the rectangle's north-western corner.
-    """
-
-    zoom: int
-    columns: range
-    rows: range
-    box: tuple[float, float, float, float]
-
-    def tiles(self) -> Iterator[tuple[int, int, Tile]]:
-        """Yield each place, column and row counted in the rectangle, with its tile."""
-        across = 1 << self.zoom
-        for row, y in enumerate(self.rows):
-            for column, x in enumerate(self.columns):
-                yield column, row, Tile(self.zoom, x % across, y)
-
-
 def layers(level: float) -> tuple[tuple[int, float], ...]:
     """Return the zooms that a frame is drawn from with their weights, which add up to 1.
 
@@ -77,7 +56,7 @@ def layers(level: float) -> tuple[tuple[int, float], ...]:
     return (zoom, 1.0 - share), (zoom + 1, share)
 
 
-def window(camera: Camera, zoom: int, size: Size) -> Window:
+def window(camera: Camera, zoom: int, size: Size) -> TileWindow:
     """Return the tiles of a zoom that a frame of `size` is resampled from."""
     world = TILE_SIZE << zoom
     ratio = world / camera.scale
@@ -94,4 +73,4 @@ def window(camera: Camera, zoom: int, size: Size) -> Window:
     height = len(rows) * TILE_SIZE
     upper, lower = max(edges[1][0] - top, 0.0), min(edges[1][1] - top, float(height))
     box = edges[0][0] - left, upper, edges[0][1] - left, lower
-    return Window(zoom, columns, rows, box)
+    return TileWindow(zoom, columns, rows, box)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.stopping import KINDS
-from tileserver.processes.process import COMPLETE, READY, STOP, Start
+from tileserver.processes.process import COMPLETE, READY, STOP, ProcessContext
 
 if TYPE_CHECKING:
     from tileserver.rendering.metrics import Cells
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 class Child:
     """A process that may die and be started again.
 
-    role: generator or worker. row: its row of the metrics. target: called with a Start in the new
-    process. works, complete: whether it has reported so in this life. proven: whether it has worked
-    in any. failures: lives in a row that never worked. due: when, on the monotonic clock, the next
-    life begins.
+    role: generator or worker. row: its row of the metrics. target: called with a ProcessContext in
+    the new process. works, complete: whether it has reported so in this life. proven: whether it
+    has worked in any. failures: lives in a row that never worked. due: when, on the monotonic
+    clock, the next life begins.
     """
 
     name: str
     role: str
     row: int
-    target: Callable[[Start], None]
+    target: Callable[[ProcessContext], None]
     process: SpawnProcess | None = None
     report: Connection | None = None
     works: bool = False
@@ -53,7 +53,7 @@ class Child:
         """Begin a life. directory: what the server's processes share while they run."""
         self.report, theirs = context.Pipe()
         self.works = self.complete = False
-        start = Start(self.name, settings, rows, self.row, directory, theirs)
+        start = ProcessContext(self.name, settings, rows, self.row, directory, theirs)
         # Ctrl-C, or a SIGTERM to all, is for the supervisor. The new process has them blocked until
         # it ignores them. Python's tracker is started before: its start would lift the block.
         resource_tracker.ensure_running()
@@ -76,7 +76,7 @@ class Child:
         with contextlib.suppress(OSError):
             self.report.send(STOP)
 
-    def hear(self) -> tuple[str, str] | None:
+    def receive_report(self) -> tuple[str, str] | None:
         """Take in a report; return it if it is an error's kind and sentence."""
         try:
             if self.report is None or not self.report.poll():
@@ -94,7 +94,7 @@ class Child:
         self.failures = 0
         return None
 
-    def bury(self) -> None:
+    def discard(self) -> None:
         """Forget a process that has ended or is about to."""
         if self.process is not None:
             self.process.join()
@@ -104,7 +104,7 @@ class Child:
         self.process = self.report = None
         self.works = self.complete = False
 
-    def obituary(self) -> str:
+    def exit_reason(self) -> str:
         """Say how the process ended."""
         code = None if self.process is None else self.process.exitcode
         if code is not None and code < 0:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import ServerError
 from tileserver.logs import fields
-from tileserver.processes.process import Start, report_failure
-from tileserver.processes.yielding import making_room, yield_processor
+from tileserver.processes.cpupriority import lower_priority, separate_processors
+from tileserver.processes.process import ProcessContext, report_failure
 from tileserver.rendering import protocol as messages
 from tileserver.rendering.engine.jobs import Answer, Ask, Key
 from tileserver.rendering.engine.workshop import Workshop
@@ -37,18 +37,20 @@ _KEEP_PATH: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3
 log = logging.getLogger("elsewhere")
 
 
-def run(start: Start, load: Callable[[Settings], Renderer], listener: socket.socket) -> None:
+def run(
+    start: ProcessContext, load: Callable[[Settings], Renderer], listener: socket.socket
+) -> None:
     """Load the renderer and make tiles until the supervisor says stop; tells it how that went."""
     start.enter()
     with report_failure(start):
         renderer = _load(start.settings, load)
-        yield_processor(start.settings.nice)  # only now: a start takes no longer than need be
+        lower_priority(start.settings.nice)  # only now: a start takes no longer than need be
         cache = TileCache.open(start.settings.cache, start.settings.cache_limit)
         with contextlib.closing(cache):
             metrics = Metrics(start.rows, start.row)
             workshop = Workshop(start.settings, metrics, cache, renderer)
             try:
-                with making_room(metrics):
+                with separate_processors(metrics):
                     asyncio.run(Counter(workshop).serve(listener, start))
             finally:
                 workshop.close()
@@ -73,7 +75,7 @@ class Counter:
         self.workshop = workshop
         self._customers: set[Customer] = set()
 
-    async def serve(self, listener: socket.socket, start: Start) -> None:
+    async def serve(self, listener: socket.socket, start: ProcessContext) -> None:
         """Answer everybody until the supervisor says stop."""
         loop = asyncio.get_running_loop()
         ending = asyncio.Event()

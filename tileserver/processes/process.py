@@ -40,7 +40,7 @@ EXIT_FAILED = 3
 
 
 @dataclass(frozen=True)
-class Start:
+class ProcessContext:
     """What the supervisor gives a process.
 
     name: for logs. rows, row: the shared metrics and which are this process's own. directory: what
@@ -93,13 +93,13 @@ def shown_name(name: str) -> str:
     return f"ew-{name}"[:15]
 
 
-def run(start: Start, module: str, **options: Any) -> None:
+def run(start: ProcessContext, module: str, **options: Any) -> None:
     """Call a module's `run` in the new process: only there it is imported."""
     importlib.import_module(module).run(start, **options)
 
 
 @contextlib.contextmanager
-def report_failure(start: Start) -> Iterator[None]:
+def report_failure(start: ProcessContext) -> Iterator[None]:
     """Report an expected error to the supervisor and end this process."""
     try:
         yield

@@ -27,8 +27,8 @@ from tileserver.errors import CacheDamagedError, StartError
 from tileserver.logs import fields
 from tileserver.processes import process as processes
 from tileserver.processes.child import Child
-from tileserver.processes.office import open_office
 from tileserver.processes.process import GRACE_SECONDS
+from tileserver.processes.runtimedir import open_runtime_dir
 from tileserver.rendering.engine.loading import load_renderer
 from tileserver.rendering.metrics import CELLS, Metrics
 from tileserver.serving.listener import address, listen
@@ -63,7 +63,7 @@ def serve(settings: Settings, load: Load = load_renderer) -> None:
         listener = stack.enter_context(contextlib.closing(listen(settings.host, settings.port)))
         lock = DirectoryLock(settings.cache, limit=settings.cache_limit)  # checked once, for all
         stack.enter_context(contextlib.closing(lock))
-        directory, office = stack.enter_context(open_office())
+        directory, generator_socket = stack.enter_context(open_runtime_dir())
         supervisor = Supervisor(settings, directory)
         with supervisor.signals():
             say(f"Elsewhere, seed {settings.seed}, cache {settings.cache}; Ctrl+C stops it.")
@@ -72,7 +72,10 @@ def serve(settings: Settings, load: Load = load_renderer) -> None:
                 supervisor.add("worker", "tileserver.processes.webworker", listener=listener)
             if supervisor.start():
                 supervisor.add(
-                    "generator", "tileserver.processes.generating", load=load, listener=office
+                    "generator",
+                    "tileserver.processes.generating",
+                    load=load,
+                    listener=generator_socket,
                 )
             if supervisor.start() and supervisor.complete():
                 print(f"{READY_LINE}{address(listener, settings.host)}", flush=True)
@@ -100,7 +103,7 @@ class Supervisor:
         self._signals = 0
 
     def add(self, role: str, module: str, **options: Any) -> None:
-        """Add a process to be started: it calls `module.run` with a Start and the options."""
+        """Add a process to start: it calls `module.run` with a ProcessContext and the options."""
         target = partial(processes.run, module=module, **options)
         number = sum(child.role == role for child in self.children) + 1
         name = role if role == "generator" else f"{role}-{number}"
@@ -140,7 +143,7 @@ class Supervisor:
         for child in self.children:
             if child.process is not None:
                 child.process.kill()
-                child.bury()
+                child.discard()
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
@@ -194,9 +197,9 @@ class Supervisor:
         """Look after a child during the start. Raises StartError if it ends before it worked."""
         if child.proven or child.process is None:
             return self._look_after(child)
-        told = child.hear()
+        told = child.receive_report()
         if told is not None or not (child.proven or child.alive):
-            sentence = told[1] if told else child.obituary() + " before it worked"
+            sentence = told[1] if told else child.exit_reason() + " before it worked"
             self.kill()
             raise StartError(sentence)
 
@@ -205,18 +208,18 @@ class Supervisor:
             if time.monotonic() >= child.due:
                 self._spawn(child)
             return
-        told = child.hear()
+        told = child.receive_report()
         if told is not None:
             log.error("%s", told[1], extra=fields(child=child.name))
         if child.alive:
             return
-        log.error("%s; it is started again", child.obituary(), extra=fields(child=child.name))
+        log.error("%s; it is started again", child.exit_reason(), extra=fields(child=child.name))
         everybody = child.process.exitcode == -signal.SIGBUS
         everybody |= told is not None and told[0] == CacheDamagedError.__name__
         soon, later, most = PAUSES
         pause = soon if child.works else min(most, later * 2.0 ** min(child.failures, 10))
         child.failures += 1
-        child.bury()
+        child.discard()
         child.due = time.monotonic() + pause
         self._metrics.restarts[child.role].inc()
         if everybody:
@@ -235,6 +238,6 @@ class Supervisor:
                 return
             self._wait(left)
             for child in self.children:
-                child.hear()
+                child.receive_report()
                 if child.process is not None and not child.alive:
-                    child.bury()
+                    child.discard()

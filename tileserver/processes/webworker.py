@@ -10,14 +10,14 @@ from collections.abc import Iterator
 import uvicorn
 
 from tileserver.cache.tilecache import TileCache
-from tileserver.processes.office import SOCKET
-from tileserver.processes.process import GRACE_SECONDS, Start, report_failure
+from tileserver.processes.process import GRACE_SECONDS, ProcessContext, report_failure
+from tileserver.processes.runtimedir import SOCKET
 from tileserver.rendering.client.service import TileService
 from tileserver.rendering.metrics import Metrics
-from tileserver.serving.app import create_app, front
+from tileserver.serving.app import create_app, protocol_context
 
 
-def run(start: Start, listener: socket.socket) -> None:
+def run(start: ProcessContext, listener: socket.socket) -> None:
     """Serve until the supervisor says stop; tells it how the start went."""
     start.enter()
     with report_failure(start):
@@ -28,7 +28,7 @@ def run(start: Start, listener: socket.socket) -> None:
             app = create_app(settings, None, cache, start.directory / SOCKET, metrics)
             config = uvicorn.Config(
                 app,
-                http=front(app.state.service).protocol(),
+                http=protocol_context(app.state.service).protocol(),
                 ws="none",
                 lifespan="on",
                 access_log=False,
@@ -44,7 +44,7 @@ def run(start: Start, listener: socket.socket) -> None:
 class DrainingServer(uvicorn.Server):
     """A server that tells when it serves and, once told to stop, turns away what takes long."""
 
-    def __init__(self, config: uvicorn.Config, service: TileService, start: Start) -> None:
+    def __init__(self, config: uvicorn.Config, service: TileService, start: ProcessContext) -> None:
         super().__init__(config)
         self.service = service
         self.start = start

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tileserver.errors import RegionError
+from tileserver.errors import RegionError, shortened
 
 Positions = NDArray[np.float64]
 """A ring, float64 [N, 2]: x and y, or longitude and latitude; the last is the first again."""
@@ -131,5 +131,4 @@ def _shown(position: Positions) -> str:
 
 
 def _short(crs: str) -> str:
-    text = " ".join(crs.split())
-    return text if len(text) <= 60 else text[:57] + "..."
+    return shortened(" ".join(crs.split()))

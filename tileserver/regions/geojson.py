@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tileserver.errors import RegionError
+from tileserver.errors import RegionError, shortened
 from tileserver.regions.degrees import Positions
 
 _OTHERS = ("Point", "MultiPoint", "LineString", "MultiLineString")
@@ -16,7 +16,7 @@ _EXPECTED = "expected a Polygon, a MultiPolygon, or Features of these"
 
 
 class Taker(Protocol):
-    """Who takes what a file holds: `tileserver.regions.polygonfile.Findings`."""
+    """Who takes what a file holds: `tileserver.regions.polygonfile.PolygonCollector`."""
 
     name: str
 
@@ -95,5 +95,4 @@ def _position(position: Any, name: str) -> tuple[float, float]:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return shortened(json.dumps(value))

@@ -23,7 +23,7 @@ KINDS = "GeoJSON, GeoJSONSeq, GeoPackage, Shapefile or FlatGeobuf"
 _EXPECTED = "expected a Polygon, a MultiPolygon, or Features of these"
 
 
-class Findings:
+class PolygonCollector:
     """The polygons of a file, taken to degrees, and how many other things are left out.
 
     name: of the file, for messages.
@@ -67,7 +67,7 @@ def read_polygon(path: Path, layer: str | None = None) -> PolygonShape:
 
     layer: which one to read, for a file that has several.
     """
-    found = Findings(f"the polygon file {path}")
+    found = PolygonCollector(f"the polygon file {path}")
     document = _json(path, found.name)
     if document is None:
         read_layer(path, layer, found, KINDS)

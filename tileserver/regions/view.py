@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from generator.grid.tile import MAX_ZOOM, TILE_SIZE, Tile, row_of
+from generator.grid.tile import MAX_ZOOM, TILE_SIZE, row_of
 from tileserver.errors import BadRequestError
 from tileserver.regions.region import Box
+from tileserver.regions.tilewindow import TileWindow
 
 MAX_SIDE = 2048
 """Most pixels of a picture's side, at double scale too."""
@@ -18,7 +18,7 @@ _EXACT = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class MapView:
     """A rectangle of pixels of a zoom, drawn as a picture of width x height pixels.
 
     left, top: its corner in the zoom's pixels; beyond the map's edges at the sides the map begins
@@ -37,7 +37,7 @@ class View:
     @classmethod
     def centred(
         cls, place: tuple[float, float], zoom: float, size: tuple[int, int], scale: int = 1
-    ) -> View:
+    ) -> MapView:
         """Return the view about a longitude and latitude that has a zoom's scale.
 
         zoom: 0 to MAX_ZOOM, also between two. size: width and height; scale: 2 for twice the
@@ -51,7 +51,7 @@ class View:
         return cls._about(centre, zoom, _sides(size, scale), scale)
 
     @classmethod
-    def fitted(cls, box: Box, size: tuple[int, int], scale: int = 1) -> View:
+    def fitted(cls, box: Box, size: tuple[int, int], scale: int = 1) -> MapView:
         """Return the view that shows all of a box, as large as it fits, in the middle.
 
         A box smaller than the picture at MAX_ZOOM is shown at that zoom. box: west > east crosses
@@ -77,7 +77,7 @@ class View:
     @classmethod
     def _about(
         cls, centre: tuple[float, float], zoom: float, sides: tuple[int, int], scale: int
-    ) -> View:
+    ) -> MapView:
         """Return the view about a place in shares of the map, in pixels of the nearest finer zoom.
 
         zoom: of the picture at scale 1; below 0 where a box is larger than the picture.
@@ -100,29 +100,13 @@ class View:
         return cls(source, left, top, step, *sides)
 
     @property
-    def columns(self) -> range:
-        """Return the columns of tiles that it meets, from the left, not wrapped yet."""
-        return _cells(self.left, self.left + self.step * self.width)
-
-    @property
-    def rows(self) -> range:
-        """Return the rows of tiles that it meets, from the top; some may be off the map."""
-        return _cells(self.top, self.top + self.step * self.height)
-
-    def tile(self, column: int, row: int) -> Tile | None:
-        """Return the tile that stands in a column and a row; None above and below the map."""
-        last = (1 << self.zoom) - 1
-        return Tile(self.zoom, column & last, row) if 0 <= row <= last else None
-
-    def tiles(self) -> tuple[Tile, ...]:
-        """Return the tiles that it shows, each once."""
-        return tuple(dict.fromkeys(self._all()))
-
-    def _all(self) -> Iterator[Tile]:
-        for row in self.rows:
-            for column in self.columns:
-                if (tile := self.tile(column, row)) is not None:
-                    yield tile
+    def window(self) -> TileWindow:
+        """Return the tiles that it meets, not wrapped yet, and its place among them."""
+        width, height = self.step * self.width, self.step * self.height
+        columns = _cells(self.left, self.left + width)
+        rows = _cells(self.top, self.top + height)
+        left, top = self.left - columns.start * TILE_SIZE, self.top - rows.start * TILE_SIZE
+        return TileWindow(self.zoom, columns, rows, (left, top, left + width, top + height))
 
 
 def _cells(low: float, high: float) -> range:

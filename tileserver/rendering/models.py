@@ -1,20 +1,17 @@
 """Which model a server had when it last ran: so stored tiles are served before the model is loaded.
 
 Only the model's identity names a world, and the model takes seconds to load. So the identity is
-written down in the cache's directory under all that decides it (`generator.cascade.circumstances`).
+written down in the cache's directory under what decides it (`generator.cascade.identityinputs`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from generator.cascade.circumstances import circumstances
+from generator.atomicfile import atomic_replace
+from generator.cascade.identityinputs import circumstances
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
@@ -94,15 +91,7 @@ class Models:
     def _write(self, known: dict[str, Any]) -> None:
         """Replace the file in one step, so that nobody reads half of it."""
         try:
-            file, name = tempfile.mkstemp(dir=self.path.parent, prefix=FILE)
+            with atomic_replace(self.path) as part:
+                part.write_text(json.dumps(known, indent=1), encoding="ascii")
         except OSError as error:
             log.debug("the model cannot be written down: %s", error)
-            return
-        try:
-            with open(file, "w", encoding="ascii") as stream:
-                json.dump(known, stream, indent=1)
-            os.replace(name, self.path)
-        except OSError as error:
-            log.debug("the model cannot be written down: %s", error)
-            with contextlib.suppress(OSError):
-                Path(name).unlink()

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from generator.grid.tile import Tile
 from tileserver import errors
-from tileserver.cache.tilecache import Entry
+from tileserver.cache.tilecache import CachedTile
 from tileserver.errors import GenerationError, LaterError, ServerError
 from tileserver.rendering.engine.jobs import Ask, Priority
 
@@ -78,16 +78,16 @@ def wish(head: dict[str, Any]) -> tuple[int, Tile, Ask]:
     return head["seed"], Tile(*head["tile"]), ask
 
 
-def tile_answer(number: int, entry: Entry) -> Message:
+def tile_answer(number: int, entry: CachedTile) -> Message:
     """Return the answer that carries a tile."""
     head = {"is": "tile", "id": number, "digest": entry.digest.hex(), "modified": entry.modified}
     return Message(head, entry.payload)
 
 
-def entry_of(message: Message) -> Entry:
+def entry_of(message: Message) -> CachedTile:
     """Return the tile in an answer."""
     head = message.head
-    return Entry(message.body, bytes.fromhex(head["digest"]), head["modified"])
+    return CachedTile(message.body, bytes.fromhex(head["digest"]), head["modified"])
 
 
 def error_answer(number: int, error: BaseException) -> Message:

@@ -24,11 +24,10 @@ from tileserver.rendering.engine.loading import load_renderer
 from tileserver.rendering.metrics import Metrics
 from tileserver.rendering.models import Models
 from tileserver.serving.access import Access
-from tileserver.serving.accesslog import AccessLog
-from tileserver.serving.edge import Edge
 from tileserver.serving.endpoints import routes
 from tileserver.serving.http import METHODS
-from tileserver.serving.protocol import Front
+from tileserver.serving.middleware import AccessLogMiddleware, AnswerMiddleware
+from tileserver.serving.protocol import ProtocolContext
 from tileserver.serving.tiles import TileEndpoint
 from tileserver.settings import Settings
 
@@ -75,9 +74,9 @@ def create_app(
             await asyncio.to_thread(service.close)
             opened.close()
 
-    middleware = [Middleware(Edge, metrics=metrics)]
+    middleware = [Middleware(AnswerMiddleware, metrics=metrics)]
     if settings.access_log:
-        middleware.insert(0, Middleware(AccessLog, access=Access(settings)))
+        middleware.insert(0, Middleware(AccessLogMiddleware, access=Access(settings)))
     app = Starlette(
         routes=routes(service),
         middleware=middleware,
@@ -93,13 +92,13 @@ def create_app(
     return app
 
 
-def front(service: TileService) -> Front:
+def protocol_context(service: TileService) -> ProtocolContext:
     """Return what the connections of a server share: stored tiles are answered by the protocol.
 
     With an access log every request goes through the application, which is where it is written.
     """
     at_hand = None if service.settings.access_log else TileEndpoint(service).at_hand
-    return Front(at_hand, service.metrics.answered)
+    return ProtocolContext(at_hand, service.metrics.answered)
 
 
 async def _load_and_open(service: TileService, cache: TileCache) -> None:

@@ -46,7 +46,7 @@ class Limits:
     body_bytes: int = 16384
 
 
-class Front:
+class ProtocolContext:
     """What the connections of one server share.
 
     at_hand: None sends every request through the application. count: is told the status of each
@@ -68,7 +68,7 @@ class Front:
 
     def protocol(self) -> type[TileProtocol]:
         """Return the class that uvicorn makes this server's connections from."""
-        return type("TileProtocol", (TileProtocol,), {"front": self})
+        return type("TileProtocol", (TileProtocol,), {"shared": self})
 
     def lines(self, pairs: Sequence[Pair]) -> bytes:
         """Return the headers of every answer as sent; uvicorn renews the list once a second."""
@@ -78,26 +78,26 @@ class Front:
 
 
 class TileProtocol(HttpToolsProtocol):
-    """One connection; `Front.protocol` makes the class for a server, uvicorn the instances.
+    """One connection; `ProtocolContext.protocol` makes its class, uvicorn the instances.
 
     deadline: when, on the loop's clock, the client must have done what it has to do next.
     """
 
-    front: ClassVar[Front] = Front()
+    shared: ClassVar[ProtocolContext] = ProtocolContext()
 
     # The connection.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the client has a while to send its first request."""
         super().connection_made(transport)
-        self.limits = self.front.limits
+        self.limits = self.shared.limits
         self.deadline = self.loop.time() + self.limits.head_seconds
         self._in_head = self._short = self._refused = False
         self._bodiless = True
         self._fed = self._size = self._body = 0
         self._refusal: tuple[int, str] | None = None
-        if not self.front.sweeping:
-            self.front.sweeping = True
+        if not self.shared.sweeping:
+            self.shared.sweeping = True
             self.loop.call_later(self.limits.tick, self._sweep)
 
     def data_received(self, data: bytes) -> None:
@@ -170,8 +170,8 @@ class TileProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Answer at once if possible, otherwise have the application answer."""
         self._in_head = False
-        if self.front.at_hand is not None and self._is_free():
-            ready = self.front.at_hand(self.parser.get_method(), self.url, self.headers)
+        if self.shared.at_hand is not None and self._is_free():
+            ready = self.shared.at_hand(self.parser.get_method(), self.url, self.headers)
             if ready is not None:
                 return self._answer(ready)
         if not self.flow.write_paused:
@@ -220,7 +220,7 @@ class TileProtocol(HttpToolsProtocol):
 
     def _answer(self, ready: Ready) -> None:
         self._short = True
-        start = _FIRST_LINE[ready.status] + self.front.lines(self.server_state.default_headers)
+        start = _FIRST_LINE[ready.status] + self.shared.lines(self.server_state.default_headers)
         self.transport.writelines((start + ready.head, ready.body))
         self.server_state.total_requests += 1
         if not self.flow.write_paused:
@@ -256,13 +256,13 @@ class TileProtocol(HttpToolsProtocol):
         self._refused, self._in_head = True, False
         if self.cycle is not None and not self.cycle.response_complete:
             return self.transport.close()
-        if self.front.count is not None:
-            self.front.count(status)
+        if self.shared.count is not None:
+            self.shared.count(status)
         answer = problem_for(status, reason)
         pairs = [*answer.headers, *OPEN, (b"connection", b"close")]
         head = (
             _FIRST_LINE[status]
-            + self.front.lines(self.server_state.default_headers)
+            + self.shared.lines(self.server_state.default_headers)
             + rendered(pairs)
             + b"\r\n"
         )
@@ -286,7 +286,7 @@ class TileProtocol(HttpToolsProtocol):
         if self.connections:
             self.loop.call_later(self.limits.tick, self._sweep)
         else:
-            self.front.sweeping = False
+            self.shared.sweeping = False
 
 
 _BODY_HEADERS = frozenset((b"content-length", b"transfer-encoding", b"expect"))

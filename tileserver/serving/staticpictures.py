@@ -15,10 +15,10 @@ from starlette.types import Receive, Scope, Send
 
 from generator.grid.errors import GeneratorError
 from tileserver.address import parse_seed
-from tileserver.cache.tilecache import Entry
+from tileserver.cache.tilecache import CachedTile
 from tileserver.encoding import EXTENSIONS
-from tileserver.errors import BadRequestError, ServerError, problem, problem_for
-from tileserver.regions.view import View
+from tileserver.errors import BadRequestError, ServerError, problem, problem_for, shortened
+from tileserver.regions.view import MapView
 from tileserver.rendering.client.service import TileService
 from tileserver.serving.access import Access
 from tileserver.serving.http import (
@@ -72,7 +72,7 @@ class StaticPictures:
         except (ServerError, GeneratorError) as error:
             return await send_problem(send, problem(error))
         if picture is not None:
-            entry = Entry.now(picture)
+            entry = CachedTile.now(picture)
             about = (entry.digest, entry.modified, False)
             if is_unchanged(scope["headers"], tag_of(entry.digest), entry.modified):
                 return await send_plain(send, 304, described(*about))
@@ -80,7 +80,7 @@ class StaticPictures:
             await send_plain(send, 200, described(*about, media_type, len(picture)), picture)
 
 
-def parse(place: str, file: str) -> tuple[View, str]:
+def parse(place: str, file: str) -> tuple[MapView, str]:
     """Read the two parts of a static picture's address: what it shows, and its format.
 
     Raises BadRequestError.
@@ -88,18 +88,18 @@ def parse(place: str, file: str) -> tuple[View, str]:
     found = _FILE.fullmatch(file)
     if found is None or found[4] not in EXTENSIONS:
         raise BadRequestError(
-            f"the picture is '{_shown(file)}', expected its size and format, such as 800x600.png, "
-            "800x600.webp or 800x600@2x.jpg"
+            f"the picture is '{shortened(file, 40)}', expected its size and format, such as "
+            "800x600.png, 800x600.webp or 800x600@2x.jpg"
         )
     size, scale = (int(found[1]), int(found[2])), 2 if found[3] else 1
     match [_number(part) for part in place.split(",")]:
         case [longitude, latitude, zoom]:
-            view = View.centred((longitude, latitude), zoom, size, scale)
+            view = MapView.centred((longitude, latitude), zoom, size, scale)
         case [west, south, east, north]:
-            view = View.fitted((west, south, east, north), size, scale)
+            view = MapView.fitted((west, south, east, north), size, scale)
         case _:
             raise BadRequestError(
-                f"the place is '{_shown(place)}', expected longitude,latitude,zoom or "
+                f"the place is '{shortened(place, 40)}', expected longitude,latitude,zoom or "
                 "west,south,east,north"
             )
     return view, EXTENSIONS[found[4]]
@@ -115,10 +115,6 @@ def routes(service: TileService) -> list[BaseRoute]:
 def _number(text: str) -> float:
     if len(text) > _LONGEST or not _NUMBER.fullmatch(text):
         raise BadRequestError(
-            f"the place has '{_shown(text)}', expected a number of at most {_LONGEST} digits"
+            f"the place has '{shortened(text, 40)}', expected a number of at most {_LONGEST} digits"
         )
     return float(text)
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from starlette.types import Receive, Scope, Send
 
 from generator.grid.errors import GeneratorError
-from tileserver.address import Address, match_address, parse_address, version_of
-from tileserver.cache.tilecache import Entry
+from tileserver.address import TileAddress, match_address, parse_address, version_of
+from tileserver.cache.tilecache import CachedTile
 from tileserver.encoding import Encoding
 from tileserver.errors import ServerError, problem, problem_for
 from tileserver.rendering.client.service import TileService
@@ -146,10 +146,10 @@ class TileEndpoint:
         self._hot_bytes += len(entry.payload)
         return hot
 
-    def _seed(self, address: Address) -> int:
+    def _seed(self, address: TileAddress) -> int:
         return self.service.settings.seed if address.seed is None else address.seed
 
-    def _lookup(self, address: Address) -> Entry | None:
+    def _lookup(self, address: TileAddress) -> CachedTile | None:
         service, seed = self.service, self._seed(address)
         if address.encoding is Encoding.PNG:
             return service.lookup(seed, address.tile)
@@ -158,7 +158,9 @@ class TileEndpoint:
             service.metrics.hits[address.tile.z].inc()
         return entry
 
-    async def _made(self, address: Address, scope: Scope, receive: Receive) -> Entry | None:
+    async def _made(
+        self, address: TileAddress, scope: Scope, receive: Receive
+    ) -> CachedTile | None:
         """Have the tile made; None when the client went away meanwhile."""
         ask = self._access.ask(scope)
         service, seed = self.service, self._seed(address)
@@ -168,7 +170,9 @@ class TileEndpoint:
             work = service.variants.make(seed, address.tile, address.encoding, ask)
         return await unless_left(work, receive)
 
-    async def _send(self, scope: Scope, send: Send, address: Address, entry: Entry) -> None:
+    async def _send(
+        self, scope: Scope, send: Send, address: TileAddress, entry: CachedTile
+    ) -> None:
         world = self.service.world(self._seed(address))
         fresh = address.version == version_of(world).encode()
         seconds = entry.modified or int(time.time())

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from generator.banks.resample import reduced
 from generator.grid.errors import GeneratorError
+from generator.grid.pixels import Pixels
+from generator.grid.tile import SCALE
 from generator.imagery.folder import MANIFEST
 from generator.imagery.sources import Source, read_manifest
-from generator.memory.building.resample import reduced
-from generator.nets.unet import SCALE
 from generator.upscaling.upscale import CascadeLike, upscale
 from training.errors import TrainingError
 from training.progress import track
@@ -36,8 +35,6 @@ _UNREADABLE = (
     OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError, GeneratorError,
     TrainingError,
 )  # fmt: skip
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from generator.banks.options import NOMINAL
+from generator.banks.resample import reduced
 from generator.cascade.checkpoint import Checkpoint
+from generator.grid.pixels import Pixels
+from generator.grid.tile import SCALE
 from generator.memory.bank import Bank, Codes, Scene
-from generator.memory.building.options import NOMINAL
-from generator.memory.building.resample import reduced
-from generator.memory.stages import CHOSEN_AT, STEP, WINDOW, finer
+from generator.memory.config import CHOSEN_AT, STEP, WINDOW, finer
 from generator.nets.decoder import LayoutDecoder, padded
 from generator.nets.encoder import Encoder
-from generator.nets.unet import SCALE
 from training.drawing import decoder_and_bank, draw
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid
@@ -44,8 +44,6 @@ _EDGE = 8
 _SIDE = SIDE // SCALE + 2 * _EDGE
 _AROUND = max(REGION, SCALE * _SIDE)
 _LATITUDE = 31
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,26 +9,18 @@ from typing import Any
 
 import generator
 from generator.cascade.cascade import Cascade
-from generator.memory.stages import CHOSEN_AT
-from training.errors import TrainingError
+from generator.memory.config import CHOSEN_AT
 from training.imagery.pyramid import Pyramid
-from training.measure.classifier import Trial, Windows, two_sample_accuracy
+from training.measure.classifier import measure_classifier
 from training.measure.copies import ZOOMS as COPIES_AT
 from training.measure.copies import copies_table, measure_copies
 from training.measure.features import Lite2
 from training.measure.figures import draw_rollouts, draw_stages
-from training.measure.realparents import draw_real_parents, evaluation_windows
-from training.measure.report import (
-    Accuracy,
-    Results,
-    classifier_table,
-    rollouts_table,
-    stages_table,
-)
+from training.measure.realparents import evaluation_windows
+from training.measure.report import Results, classifier_table, rollouts_table, stages_table
 from training.measure.rollouts import measure_rollouts
 from training.measure.stages import measure_stages
-from training.progress import track
-from training.samples.windows import BANDS, Samples
+from training.samples.windows import Samples
 
 PARTS = ("stages", "classifier", "rollouts", "copies")
 _IN_QUICK, _IN_FULL = ("stages", "rollouts"), PARTS[:-1]
@@ -38,8 +30,6 @@ _TITLES = {
     "rollouts": "Cascade rollouts",
     "copies": "Copies of places in the memory's entries",
 }
-_SEEDS = 3
-_CLASSIFIER_STEPS = 150
 _QUICK = {"count": 12, "places": 10, "real": 48}
 _FULL = {"count": 96, "places": 50, "real": 192}
 _COPIES = 40
@@ -158,32 +148,11 @@ class Evaluation:
         return rows, stages_table(rows)
 
     def _classifier(self) -> tuple[Any, str]:
-        known, held_out = self._samples("train"), self._samples(self.args.split)
-        rows = []
-        for band, description in enumerate(BANDS):
-            if not (known.choices[band][0] and held_out.choices[band][0]):
-                continue
-            stage = self.cascade.stage_at(description.zoom)
-            learnt, judged = (
-                draw_real_parents(
-                    stage, samples, band, range(n), self.args.clean, memory=self.cascade.memory
-                )
-                for samples, n in ((known, 2 * self.count), (held_out, self.count))
-            )
-            accuracies: dict[str, list[float]] = {"made": [], "bicubic": []}
-            tests = [("made", seed) for seed in range(_SEEDS)] + [("bicubic", 0)]
-            for kind, seed in track(tests, f"zoom {description.zoom}: classifiers"):
-                first, second = (
-                    Windows(pairs.truth, getattr(pairs, kind)) for pairs in (learnt, judged)
-                )
-                accuracies[kind].append(
-                    two_sample_accuracy(
-                        first, second, Trial(seed, _CLASSIFIER_STEPS), self.cascade.device
-                    )
-                )
-            rows.append(Accuracy(description.zoom, accuracies["made"], accuracies["bicubic"]))
-        if not rows:
-            raise TrainingError(f"no stage has imagery of both train and {self.args.split} places")
+        windows = (self._samples("train"), self._samples(self.args.split))
+        rows = measure_classifier(
+            self.cascade.stage_at, windows, self.count, self.args.clean,
+            memory=self.cascade.memory, device=self.cascade.device,
+        )  # fmt: skip
         return rows, classifier_table(rows)
 
     def _rollouts(self) -> tuple[Any, str]:

@@ -41,6 +41,7 @@ def local_tiles(pyramid: Pyramid, band: int, count: int, seed: int = 0) -> list[
     """
     random = np.random.default_rng([seed, band])
     waiting = _by_source(pyramid, BANDS[band], random)
+    # Sources take turns until each is used up or there are enough tiles.
     found: list[LocalTile] = []
     cells: set[tuple[int, int]] = set()
     while waiting and len(found) < count:
@@ -105,6 +106,7 @@ def _next(
     while images:
         image = images.pop()
         side = round(TILE_SIZE * _target(image, band) / image.gsd)
+        # Try places of the image until one is new, valid and land.
         for _ in range(_TRIES):
             y = int(random.integers(image.height - side + 1))
             x = int(random.integers(image.width - side + 1))
@@ -115,6 +117,7 @@ def _next(
             pixels = pyramid.pixels(image)[y : y + side, x : x + side]
             if not is_land(pixels):
                 continue
+            # Shrink it to the resolution of the zoom.
             cells.add(cell)
             size = (TILE_SIZE, TILE_SIZE)
             resized = Pillow.fromarray(pixels).resize(size, Pillow.Resampling.HAMMING)

@@ -9,14 +9,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.banks.options import UNIT
+from generator.banks.resample import View, fit, view
+from generator.banks.tonematch import BaseColours, matched
+from generator.grid.pixels import Pixels
+from generator.grid.tile import SCALE
 from generator.imagery.sources import Decoded, Source
 from generator.memory.bank import Scene
-from generator.memory.building.options import UNIT
-from generator.memory.building.resample import View, fit, view
-from generator.memory.building.tonematch import BaseColours, matched
+from generator.memory.config import CHOSEN_AT, STEP, WINDOW
 from generator.memory.descriptor import SIZE, Picture
-from generator.memory.stages import CHOSEN_AT, STEP, WINDOW
-from generator.nets.unet import SCALE
 from training.imagery.pyramid import Image, Pyramid
 
 _SAME = 5e-4
@@ -29,8 +30,6 @@ _LOOKED_AT = 24
 """Places of a scene that are looked for."""
 _GOOD = 0.98
 _FLAT = 5.0
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

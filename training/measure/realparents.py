@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
-from generator.cascade.windows import AnyStage
+from generator.cascade.stages import AnyStage
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE
 from generator.memory.field import Memory
-from generator.memory.view import Rectangle
 from generator.nets.conditioning import to_pixels
-from generator.nets.unet import SCALE
 from generator.upscaling.parentpicture import InMemory, ParentPicture
 from training.imagery.pyramid import Pyramid
 from training.progress import track
@@ -73,9 +73,9 @@ def draw_real_parents(
     """Draw windows of BANDS[band] by number from `evaluation_windows` and generate their children.
 
     The same numbers give the same windows and the same noise for every stage. clean: the parent
-    is the plain average of its child; otherwise it is degraded by a random strength that the
-    network is told, unless it draws layouts: these are told that parents are real. memory: where
-    layouts come from, chosen as for a user's picture; never from the child.
+    is the plain average of its child; otherwise it is degraded at random, and the network is given
+    that conditioning-augmentation level. A network that draws layouts is given the level of a real
+    parent. memory: where layouts come from, chosen as for a user's picture; never from the child.
     Raises TrainingError where the imagery holds no usable window.
     """
     rows: list[tuple[Images, ...]] = []

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
+from training.measure.classifier import ClassifierRow
 from training.measure.rollouts import Rollouts
 from training.measure.stages import StageRow
-
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """Two-sample accuracies of one stage, one per seed; 0.5 = indistinguishable from real."""
-
-    zoom: int
-    made: list[float]
-    bicubic: list[float]
 
 
 class Results:
@@ -85,7 +76,7 @@ def stages_table(rows: list[StageRow]) -> str:
     return markdown(headers, lines)
 
 
-def classifier_table(rows: list[Accuracy]) -> str:
+def classifier_table(rows: list[ClassifierRow]) -> str:
     """Two-sample accuracies with their spread over the seeds."""
     lines = [
         [str(r.zoom), f"{_mean(r.made):.2f}", f"{min(r.made):.2f} to {max(r.made):.2f}",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from generator.cascade.cascade import Cascade, Pixels
+from generator.cascade.cascade import Cascade
+from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS, Tile
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid

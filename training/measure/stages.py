@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.cascade.windows import StageAt
+from generator.cascade.stages import StageAt
 from generator.memory.field import Memory
 from training.errors import TrainingError
 from training.measure.features import PER_WINDOW, Lite2, kernel_distance
@@ -66,14 +66,14 @@ class Reference:
         self.truth, self.features = truth, features
         self.contrast = contrast(truth)
         self._spectrum, self._colours = spectrum(truth), colour_spectrum(truth)
-        self._seen = None if features is None else features.features(truth)
+        self._seen = None if features is None else features.of(truth)
 
     def score(self, images: Images) -> StageMetrics:
         """Score `images`, as many as the truth."""
         difference = decibels(spectrum(images), self._spectrum)
         kid = None
         if self.features is not None and self._seen is not None:
-            kid = kernel_distance(self.features.features(images), self._seen, PER_WINDOW)
+            kid = kernel_distance(self.features.of(images), self._seen, PER_WINDOW)
         return StageMetrics(
             sw=sliced_wasserstein(images, self.truth),
             spectrum=absolute_error(difference),

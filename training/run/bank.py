@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 from rich.progress import Progress
 
+from generator.banks import BuildOptions, Built, Maker, Work, build
+from generator.banks.options import NOMINAL, Offer
+from generator.banks.resample import LARGEST, fit
 from generator.cascade import checkpoint
 from generator.imagery.folder import find
 from generator.imagery.options import Options
 from generator.imagery.sources import Source
-from generator.memory.building import BuildOptions, Built, Maker, Work, build
-from generator.memory.building.options import NOMINAL, Offer
-from generator.memory.building.resample import LARGEST, fit
 from generator.nets.encoder import Encoder
 from generator.nets.unet import channels_last
 from training.run.recipe import MemoryRecipe

@@ -12,10 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from generator.grid.tile import SCALE
 from generator.nets.blocks import crop
 from generator.nets.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import SCALE, ExactUNet, pin, upsample
+from generator.nets.unet import ExactUNet, pin, upsample
 from training.errors import TrainingError
 from training.losses.context import Drawn
 from training.run.state import State

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from generator.grid.tile import SCALE
 from generator.nets.bands import blur, contrast_scale, finer, led
 from generator.nets.blocks import crop
 from generator.nets.codes import quantise
 from generator.nets.encoder import detail_of
-from generator.nets.unet import SCALE
 from training.drawing import draw, rounded
 from training.losses.context import Drawn
 from training.run.networks import LayoutPair

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from generator.banks.resample import reduced
+from generator.grid.pixels import Pixels
 from generator.memory.bank import Bank, Codes
-from generator.memory.building.resample import reduced
+from generator.memory.config import CHOSEN_AT, STEP, WINDOW, finer
 from generator.memory.descriptor import describe
-from generator.memory.places import Places, collect, narrow
+from generator.memory.patches import Places, collect, narrow
 from generator.memory.search import passes
-from generator.memory.stages import CHOSEN_AT, STEP, WINDOW, finer
 
 TRIED = 32
 """Places of which the one that fits a parent best is chosen."""
@@ -25,7 +26,6 @@ _KIND = (0, 1, 2, 23, 24, 25, 26, 27, 28)
 _LATITUDE = 31
 _MISFIT = 1e6
 
-Pixels = NDArray[np.uint8]
 Integers = NDArray[np.int64]
 
 

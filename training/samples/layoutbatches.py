@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from generator.nets.unet import SCALE
+from generator.grid.tile import SCALE
 from training.samples.collage import draw_cells, misfits
 from training.samples.groups import Groups, joined, numbers
 

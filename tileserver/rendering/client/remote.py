@@ -12,7 +12,7 @@ from typing import Any
 
 from generator.grid.tile import Tile
 from generator.grid.world import fingerprint
-from tileserver.cache.tilecache import Entry
+from tileserver.cache.tilecache import CachedTile
 from tileserver.errors import UnavailableError
 from tileserver.rendering import protocol as messages
 from tileserver.rendering.engine.jobs import Ask
@@ -42,7 +42,7 @@ log = logging.getLogger("elsewhere")
 @dataclass(eq=False, slots=True)
 class _Wish:
     message: Message
-    answer: asyncio.Future[Entry]
+    answer: asyncio.Future[CachedTile]
     attempts: int = 0
 
 
@@ -80,7 +80,7 @@ class RemoteBackend:
         """Wait until the generator process is there."""
         await self._greeted.wait()
 
-    async def make(self, seed: int, tile: Tile, ask: Ask) -> Entry:
+    async def make(self, seed: int, tile: Tile, ask: Ask) -> CachedTile:
         """Have a tile made: see `Backend`."""
         if self._refusing:
             raise stopping()
@@ -105,7 +105,7 @@ class RemoteBackend:
             world = self._worlds[seed] = fingerprint(self._model.identity, seed)
         return world
 
-    def pending(self, world: bytes, tile: Tile) -> Entry | None:
+    def pending(self, world: bytes, tile: Tile) -> CachedTile | None:
         """Return None: what is made but not stored is known to the other process only."""
         return None
 

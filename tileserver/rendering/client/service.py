@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from generator.grid.tile import BASE_ZOOM, Tile
-from tileserver.cache.tilecache import CacheError, Entry, TileCache
+from tileserver.cache.tilecache import CachedTile, CacheError, TileCache
 from tileserver.errors import UnavailableError, UnmadeError
 from tileserver.rendering.client.pictures import Pictures
 from tileserver.rendering.client.variants import Variants
@@ -31,7 +31,7 @@ LOADING = "the model is still being loaded"
 class Backend(Protocol):
     """What makes tiles for a service; used on the event loop only."""
 
-    async def make(self, seed: int, tile: Tile, ask: Ask) -> Entry:
+    async def make(self, seed: int, tile: Tile, ask: Ask) -> CachedTile:
         """Have a tile made and return it; cancelling takes the request back. Raises ServerError."""
         ...
 
@@ -47,7 +47,7 @@ class Backend(Protocol):
         """Return the fingerprint of a seed's world. Raises UnavailableError until it is known."""
         ...
 
-    def pending(self, world: bytes, tile: Tile) -> Entry | None:
+    def pending(self, world: bytes, tile: Tile) -> CachedTile | None:
         """Return a tile that is made but not in the cache yet, if that is known here."""
         ...
 
@@ -123,7 +123,7 @@ class TileService:
         except TimeoutError:
             raise UnavailableError(LOADING) from None
 
-    def lookup(self, seed: int, tile: Tile) -> Entry | None:
+    def lookup(self, seed: int, tile: Tile) -> CachedTile | None:
         """Return a stored tile in microseconds, or None. Raises UnavailableError until known."""
         world = self.world(seed)
         assert self.cache is not None
@@ -132,7 +132,7 @@ class TileService:
         (self.metrics.misses if entry is None else self.metrics.hits)[tile.z].inc()
         return entry
 
-    async def make(self, seed: int, tile: Tile, ask: Ask = Ask()) -> Entry:  # noqa: B008
+    async def make(self, seed: int, tile: Tile, ask: Ask = Ask()) -> CachedTile:  # noqa: B008
         """Have a tile made, together with everybody else who wants it, and return it.
 
         Cancelling gives up this wait only. Raises UnavailableError when the queue is full or the
@@ -152,7 +152,7 @@ class TileService:
                 f"tile {tile} was not made within {self.settings.hold_seconds:g} s; try again soon"
             ) from None
 
-    async def get(self, seed: int, tile: Tile) -> Entry:
+    async def get(self, seed: int, tile: Tile) -> CachedTile:
         """Return a tile, stored or made. Raises as `make` does."""
         return self.lookup(seed, tile) or await self.make(seed, tile)
 
@@ -162,7 +162,7 @@ class TileService:
         So they need not fit the queue. When one cannot be had, the others are given up; what is
         made is kept. Raises as `make` does.
         """
-        world, entries = b"", dict[Tile, Entry | None]()
+        world, entries = b"", dict[Tile, CachedTile | None]()
         while world != self.world(seed):  # another model came meanwhile: so did other tiles
             world = self.world(seed)
             entries = {tile: self.lookup(seed, tile) for tile in tiles}
@@ -172,7 +172,7 @@ class TileService:
                 entries |= zip(part, await self._make_all(seed, part, ask), strict=True)
         return [entry.payload for entry in entries.values() if entry is not None]
 
-    async def _make_all(self, seed: int, tiles: Sequence[Tile], ask: Ask) -> list[Entry]:
+    async def _make_all(self, seed: int, tiles: Sequence[Tile], ask: Ask) -> list[CachedTile]:
         making = [asyncio.ensure_future(self.make(seed, tile, ask)) for tile in tiles]
         try:
             return await asyncio.gather(*making)
@@ -233,7 +233,7 @@ class LocalBackend:
     async def greeted(self) -> None:
         """Return: tiles can be made from the start."""
 
-    async def make(self, seed: int, tile: Tile, ask: Ask) -> Entry:
+    async def make(self, seed: int, tile: Tile, ask: Ask) -> CachedTile:
         """Have a tile made: see `Backend`."""
         answer = self.workshop.request((seed, tile), ask)
         try:

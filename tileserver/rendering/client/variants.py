@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from generator.grid.tile import MAX_ZOOM, Tile
-from tileserver.cache.tilecache import CacheError, Entry
+from tileserver.cache.tilecache import CachedTile, CacheError
 from tileserver.encode import decode_png, encode, enlarged, joined
 from tileserver.encoding import Encoding
 from tileserver.errors import UnavailableError
@@ -41,20 +41,20 @@ class Variants:
 
     def __init__(self, service: TileService) -> None:
         self.service = service
-        self.pending: dict[Key, Entry] = {}
+        self.pending: dict[Key, CachedTile] = {}
         self._running: dict[Key, asyncio.Future[bytes]] = {}
         self._encoders = ThreadPoolExecutor(ENCODERS, "variants")
         self._storer = ThreadPoolExecutor(1, "variants-store")
         self._due = False
         self._closed = False
 
-    def find(self, world: bytes, tile: Tile, encoding: Encoding) -> Entry | None:
+    def find(self, world: bytes, tile: Tile, encoding: Encoding) -> CachedTile | None:
         """Return a picture that is made already, or None. Raises CacheError."""
         assert self.service.cache is not None
         key = (world, tile, encoding.variant)
         return self.pending.get(key) or self.service.cache.entry(*key)
 
-    async def make(self, seed: int, tile: Tile, encoding: Encoding, ask: Ask) -> Entry:
+    async def make(self, seed: int, tile: Tile, encoding: Encoding, ask: Ask) -> CachedTile:
         """Make a picture, and the tiles it needs if they are not stored. Raises as they do."""
         masters = await self.service.collect(seed, sources(tile, encoding), ask)
         key = (self.service.world(seed), tile, encoding.variant)
@@ -63,7 +63,7 @@ class Variants:
             return found
         running = self._running.get(key) or self._start(key, masters, encoding)
         payload = await asyncio.shield(running)
-        return self.pending.get(key) or Entry.now(payload)
+        return self.pending.get(key) or CachedTile.now(payload)
 
     def close(self) -> None:
         """Store what is made, and stop; a second call does nothing."""
@@ -92,7 +92,7 @@ class Variants:
         if done.cancelled() or done.exception() is not None:
             return
         payload = done.result()
-        self.pending[key] = Entry.now(payload)
+        self.pending[key] = CachedTile.now(payload)
         if not self._due and not self._closed:
             self._due = True
             asyncio.get_running_loop().call_later(BATCH_SECONDS, self._store_soon)

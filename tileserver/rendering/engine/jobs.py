@@ -10,20 +10,17 @@ from enum import Enum, IntEnum, auto
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.errors import GenerationError
 
 if TYPE_CHECKING:  # not at run time: the supervisor needs none of it, and starts the sooner
-    import numpy as np
-    from numpy.typing import NDArray
-
     from tileserver.cache.claims import Claim
-    from tileserver.cache.tilecache import Entry
+    from tileserver.cache.tilecache import CachedTile
 
-Pixels: TypeAlias = "NDArray[np.uint8]"
 Key = tuple[int, Tile]
 BlockKey = tuple[int, Block]
-Answer: TypeAlias = "Future[Entry]"
+Answer: TypeAlias = "Future[CachedTile]"
 
 Rank = tuple[int, int, int]
 """Smaller goes first: (0 if it has waited for long else 1 + priority, minus the view's number,
@@ -103,7 +100,7 @@ class Job:
 class Receiver(Protocol):
     """What a store tells about a block that it was given."""
 
-    def made(self, tile: Tile, entry: Entry) -> None:
+    def made(self, tile: Tile, entry: CachedTile) -> None:
         """Hear that a tile's final bytes exist."""
         ...
 
@@ -115,7 +112,7 @@ class Receiver(Protocol):
 class Store(Protocol):
     """Where finished tiles are; the scheduler looks here before and after it makes something."""
 
-    def find(self, key: Key) -> Entry | None:
+    def find(self, key: Key) -> CachedTile | None:
         """Return the tile's stored bytes, or None."""
         ...
 
@@ -143,7 +140,7 @@ def fail(answers: Iterable[Answer], error: Exception) -> None:
             answer.set_exception(error)
 
 
-def succeed(answers: Iterable[Answer], entry: Entry) -> None:
+def succeed(answers: Iterable[Answer], entry: CachedTile) -> None:
     """Answer all with a tile."""
     for answer in answers:
         if answer.set_running_or_notify_cancel():

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from generator.cascade.renderer import PixelCache
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
-from tileserver.cache.tilecache import Entry
+from tileserver.cache.tilecache import CachedTile
 from tileserver.encode import check
 from tileserver.errors import GenerationError, LaterError, UnavailableError
 from tileserver.rendering.engine.admission import Admission
@@ -29,7 +30,6 @@ from tileserver.rendering.engine.jobs import (
     Ask,
     Job,
     Key,
-    Pixels,
     State,
     Store,
     explained,
@@ -273,7 +273,7 @@ class Scheduler:
         except Exception as error:
             self._end(job, error)
 
-    def _made(self, job: Job, tile: Tile, entry: Entry) -> None:
+    def _made(self, job: Job, tile: Tile, entry: CachedTile) -> None:
         """Answer those who wait for a tile whose bytes exist."""
         with self._changed:
             answers = self._plan.answer(job, tile)
@@ -314,7 +314,7 @@ class _Receiver:
     def __init__(self, scheduler: Scheduler, job: Job) -> None:
         self._scheduler, self._job = scheduler, job
 
-    def made(self, tile: Tile, entry: Entry) -> None:
+    def made(self, tile: Tile, entry: CachedTile) -> None:
         self._scheduler._made(self._job, tile, entry)
 
     def over(self, error: Exception | None) -> None:

@@ -10,12 +10,13 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.cache.claims import Claim, Claims
-from tileserver.cache.tilecache import Entry, TileCache
+from tileserver.cache.tilecache import CachedTile, TileCache
 from tileserver.encode import decode_png
 from tileserver.errors import CacheError
-from tileserver.rendering.engine.jobs import Answer, Ask, BlockKey, Key, Pixels, Receiver
+from tileserver.rendering.engine.jobs import Answer, Ask, BlockKey, Key, Receiver
 from tileserver.rendering.engine.scheduler import Scheduler
 from tileserver.rendering.engine.writer import Writer
 from tileserver.rendering.metrics import Metrics
@@ -91,13 +92,13 @@ class Workshop:
         """Return what the renderer says about itself, as a JSON object."""
         return describe(self.renderer)
 
-    def pending(self, world: bytes, tile: Tile) -> Entry | None:
+    def pending(self, world: bytes, tile: Tile) -> CachedTile | None:
         """Return a tile whose bytes exist but are not committed yet."""
         return self._writer.pending.get((world, tile))
 
     # What the scheduler asks of its store.
 
-    def find(self, key: Key) -> Entry | None:
+    def find(self, key: Key) -> CachedTile | None:
         """Return the tile's final bytes if they exist, committed or not."""
         world = self.world(key[0])
         return self.pending(world, key[1]) or self.cache.entry(world, key[1])

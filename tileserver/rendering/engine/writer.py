@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.tile import Tile
-from tileserver.cache.tilecache import CacheError, Entry, TileCache
+from tileserver.cache.tilecache import CachedTile, CacheError, TileCache
 from tileserver.encode import encode_png
 from tileserver.rendering.engine.jobs import Receiver
 from tileserver.rendering.metrics import Metrics
@@ -53,7 +53,7 @@ class Writer:
         self.cache = cache
         self.metrics = metrics
         self.worlds: dict[bytes, dict[str, Any]] = {}
-        self.pending: dict[Key, Entry] = {}
+        self.pending: dict[Key, CachedTile] = {}
         self.problem: str | None = None
         self._waiting: list[Receiver] = []
         self._noted: set[bytes] = set()
@@ -99,7 +99,7 @@ class Writer:
             for tile, pixels in made.tiles.items():
                 started = time.perf_counter()
                 payload = encode_png(pixels)
-                entry = Entry.now(payload)
+                entry = CachedTile.now(payload)
                 self.metrics.encode[tile.z].observe(time.perf_counter() - started)
                 found.append((made.world, tile))
                 self.pending[made.world, tile] = entry
