@@ -23,7 +23,7 @@ from training.imagery.prepare import prepare
 from training.imagery.pyramid import Pyramid
 from training.losses.balance import score
 from training.losses.context import Context
-from training.run.diffusionstep import ExactUNetStep, PaperStep, pinned_residual
+from training.run.diffusionstep import ExactUNetStep, PaperStep, consistent_residual
 from training.run.export import export
 from training.run.recipe import Phase, Recipe
 from training.run.stages import batches_of, train_networks
@@ -55,7 +55,7 @@ def batch_of(recipe, data):
 def test_residual_and_parent_give_the_child_back_up_to_what_is_pinned(data):
     batch = batch_of(EXACT, data)
     assert batch["child"].shape == (2, 3, 224, 224)
-    residual = crop(pinned_residual(batch["child"], batch["parent"]), 4 * EXACT.edge)
+    residual = crop(consistent_residual(batch["child"], batch["parent"]), 4 * EXACT.edge)
     base = crop(upsample(batch["parent"]), 4 * (EXACT.edge - 2))
     child = crop(batch["child"], 4 * EXACT.edge)
     assert residual.shape == base.shape == child.shape == (2, 3, 128, 128)
@@ -82,7 +82,7 @@ def test_the_exact_network_s_loss_is_the_residual_s_squared_error_weighted_by_p2
     drawn = step.predict(batch, time)
     loss = score(Context(drawn, step.judges), {"denoising": 1.0})["denoising"]
     # A new network predicts no residual at all.
-    residual = crop(pinned_residual(batch["child"], batch["parent"]), 4 * EXACT.edge)
+    residual = crop(consistent_residual(batch["child"], batch["parent"]), 4 * EXACT.edge)
     expected = (alpha_bar()[time] * residual.square().mean((1, 2, 3))).mean()
     torch.testing.assert_close(loss, expected, rtol=1e-3, atol=1e-4)
 

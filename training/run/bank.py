@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from rich.progress import Progress
 
-from generator.banks import BuildOptions, Built, Maker, Work, build
-from generator.banks.options import NOMINAL, Offer
-from generator.banks.resample import LARGEST, fit
+from generator.banks import BankEncoder, BuildFolder, BuildOptions, BuildResult, build
+from generator.banks.options import NOMINAL, OfferedImage
+from generator.banks.stageimage import LARGEST, resampling_for
 from generator.cascade import checkpoint
 from generator.imagery.folder import find
 from generator.imagery.options import Options
@@ -20,7 +20,9 @@ from generator.nets.unet import channels_last
 from training.run.recipe import MemoryRecipe
 
 
-def bank_of(memory: MemoryRecipe, encoder: Encoder, imagery: Sequence[str], folder: Path) -> Built:
+def bank_of(
+    memory: MemoryRecipe, encoder: Encoder, imagery: Sequence[str], folder: Path
+) -> BuildResult:
     """Build the bank that a recipe describes of all imagery at some addresses.
 
     folder: keeps work, so that it can go on. Raises GeneratorError.
@@ -37,7 +39,7 @@ def bank_of(memory: MemoryRecipe, encoder: Encoder, imagery: Sequence[str], fold
     with Progress() as progress:
         offers = [offer_of(source, memory) for source in sources_of(imagery)]
         served = [offer for offer in offers if offer.zooms]
-        built = build(served, Maker(fast, digest), options, Work(folder), progress)
+        built = build(served, BankEncoder(fast, digest), options, BuildFolder(folder), progress)
     encoder.float()
     return built
 
@@ -52,16 +54,16 @@ def sources_of(imagery: Sequence[str]) -> list[Source]:
     return list(found.values())
 
 
-def offer_of(source: Source, memory: MemoryRecipe) -> Offer:
+def offer_of(source: Source, memory: MemoryRecipe) -> OfferedImage:
     """Offer an image to the stages whose pixels it resolves, but for what may be enlarged."""
-    zooms = [zoom for zoom in NOMINAL if fit(source.gsd, zoom) is not None]
+    zooms = [zoom for zoom in NOMINAL if resampling_for(source.gsd, zoom) is not None]
     matching = (m for glob, m in memory.resolved.items() if source.matches(glob))
     resolved = max([source.gsd, *matching])
     fine = [z for z in zooms if resolved <= memory.enlarged.get(str(z), LARGEST) * NOMINAL[z]]
-    return Offer(source, tuple(fine))
+    return OfferedImage(source, tuple(fine))
 
 
-def described(built: Built) -> str:
+def described(built: BuildResult) -> str:
     """Return in words how many scenes a bank has, and what they cover."""
     area = ", ".join(f"{zoom}: {built.area(zoom) / 1e6:.0f} MP" for zoom in (7, 9, 11, 15))
     return f"{len(built.bank.scenes)} scenes ({area})"

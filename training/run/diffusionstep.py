@@ -1,7 +1,8 @@
 """The steps of diffusion networks: a clean image is diffused, and predicted from noise and parent.
 
-The exact U-Net diffuses the pinned residual of the child over its upsampled parent and predicts it;
-the paper's diffuses the child itself and predicts the noise (Eq. 25-26). Terms see clean images.
+The exact U-Net diffuses the residual of the child over its upsampled parent, held to the parent's
+low frequencies, and predicts it; the paper's diffuses the child itself and predicts the noise
+(Eq. 25-26). Terms see clean images.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from generator.grid.tile import SCALE
 from generator.nets.blocks import crop
 from generator.nets.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import ExactUNet, pin, upsample
+from generator.nets.unet import ExactUNet, low_frequency_consistency, upsample
 from training.errors import TrainingError
 from training.losses.context import Drawn
 from training.run.state import State
@@ -67,8 +68,8 @@ class ExactUNetStep(DiffusionStep):
     def predict(self, batch: Batch, time: Tensor) -> Drawn:
         """Predict residuals; returns the children that they make of their parents."""
         network, edge, parent = self.network, self.state.recipe.edge, batch["parent"]
-        # Diffuse the pinned residual.
-        residual = pinned_residual(batch["child"], parent)
+        # Diffuse the residual.
+        residual = consistent_residual(batch["child"], parent)
         noisy = diffuse(residual, self.noise_like(residual), self.alpha_bar[time])
         # Predict it from the noisy one and the parent.
         with torch.autocast(noisy.device.type, torch.bfloat16):
@@ -110,9 +111,9 @@ class PaperStep(DiffusionStep):
         return Drawn(clean, child, batch["gsd"], alpha_bar=abar)
 
 
-def pinned_residual(child: Tensor, parent: Tensor) -> Tensor:
-    """Return x_0 of a window: [B, 3, 4w, 4w], zero within the pinning's reach of the edge."""
+def consistent_residual(child: Tensor, parent: Tensor) -> Tensor:
+    """Return x_0 of a window, [B, 3, 4w, 4w]: as the parent at low frequencies, 0 near the edge."""
     residual = (crop(child, 2 * SCALE) - upsample(parent)) * RESIDUAL_GAIN
-    pinned = pin(F.pixel_unshuffle(residual, SCALE))
-    edge = (child.shape[-1] - pinned.shape[-1]) // 2
-    return F.pad(pinned, (edge,) * 4)
+    consistent = low_frequency_consistency(F.pixel_unshuffle(residual, SCALE))
+    edge = (child.shape[-1] - consistent.shape[-1]) // 2
+    return F.pad(consistent, (edge,) * 4)

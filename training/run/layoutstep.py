@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from generator.grid.tile import SCALE
-from generator.nets.bands import blur, contrast_scale, finer, led
+from generator.nets.bands import blur, contrast_scale, high_band, low_band
 from generator.nets.blocks import crop
 from generator.nets.codes import quantise
 from generator.nets.encoder import detail_of
@@ -93,7 +93,7 @@ def _collages(
         mixed = rounded(coarse[rows] + (parent - coarse)[batch["grain"]])
         parents = torch.where(batch["kept"][:, None, None, None], parent[rows], mixed)
         # The truth: what the parent leads, and the detail of those that lend.
-        base = led(parents, levels, padded=True)
-        detail = finer(cells.blend(details), levels, padded=True)
+        base = low_band(parents, levels, padded=True)
+        detail = high_band(cells.blend(details), levels, padded=True)
         truth = base + contrast_scale(base) * detail
     return _Laid(cells.lay(codes), parents, truth, levels)
