@@ -15,21 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from rich.progress import Progress, track
+from rich.progress import Progress
 
 import generator
 from experiments.command import Experiment
 from generator import stopping
+from generator.banks import BankEncoder, BuildFolder, BuildOptions, build, gather
+from generator.banks.weights import open_weights
+from generator.grid.pixels import Pixels
 from generator.imagery.options import Options
 from generator.memory import bankfile
-from generator.memory.building import BuildOptions, Maker, Work, build, gather
-from generator.memory.stages import CHOICES
-from generator.memory.weights import open_weights
+from generator.memory.config import CHOICES
 from training.errors import TrainingError
 from training.measure.figures import save_small
 from training.measure.sheet import Place, centred, read_place
+from training.progress import track
 
 BANDS = ("B04", "B03", "B02")
 """Red, green and blue."""
@@ -62,11 +63,9 @@ LIMIT = 250_000
 _CELL, _GAP, _WIDE, _LINE, _SIZE = 204, 4, 14, 20, 13
 _INK, _FAINT = (20, 20, 20), (95, 95, 95)
 
-Pixels = NDArray[np.uint8]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class SatelliteImage:
     """The whole image: uint8 [H, W, 3], its coordinate system and affine transform."""
 
     pixels: Pixels
@@ -92,18 +91,18 @@ def run(args: argparse.Namespace) -> int:
         places = tuple(map(read_place, args.at or ())) or PLACES
     except ValueError as error:
         raise TrainingError("--at takes NAME=LATITUDE,LONGITUDE such as peak=46.2,8.3") from error
-    scene = read(args.imagery)
+    image = read(args.imagery)
     with tempfile.TemporaryDirectory() as folder:
         kept = args.keep or Path(folder)
-        cut(scene, kept / "pictures")
+        cut(image, kept / "pictures")
         bank = bank_of(kept / "pictures", kept / "county.bank", args.weights)
         own = _drawn(args, places, (str(bank),))
-    save_small(compose(scene.pixels, places, own, _drawn(args, places, None)), args.out, LIMIT)
+    save_small(compose(image.pixels, places, own, _drawn(args, places, None)), args.out, LIMIT)
     print(f"wrote {args.out} ({args.out.stat().st_size / 1e3:.0f} kB)")
     return 0
 
 
-def read(folder: Path) -> Scene:
+def read(folder: Path) -> SatelliteImage:
     """Read the image's bands as a picture in natural colours; raises TrainingError."""
     import rasterio
 
@@ -118,22 +117,22 @@ def read(folder: Path) -> Scene:
             light = np.clip((opened.read(1).astype(np.float64) - haze) / RANGE, 0, 1)
             crs, transform = opened.crs, opened.transform
         levels.append(np.rint(255 * light ** (1 / GAMMA)).astype(np.uint8))
-    return Scene(np.stack(levels, -1), crs, transform)
+    return SatelliteImage(np.stack(levels, -1), crs, transform)
 
 
-def cut(scene: Scene, folder: Path) -> None:
+def cut(image: SatelliteImage, folder: Path) -> None:
     """Write the ten pictures as GeoTIFF, each with its licence and credit beside it."""
     import rasterio
     from rasterio.transform import Affine
 
     folder.mkdir(parents=True, exist_ok=True)
-    a, b, c, d, e, f = tuple(scene.transform)[:6]
+    a, b, c, d, e, f = tuple(image.transform)[:6]
     for number, (x, y) in enumerate(CORNERS):
-        pixels = scene.pixels[y : y + SIDE, x : x + SIDE]
+        pixels = image.pixels[y : y + SIDE, x : x + SIDE]
         with rasterio.open(
             folder / f"{number}.tif", "w", driver="GTiff", width=pixels.shape[1],
             height=pixels.shape[0], count=3, dtype="uint8", photometric="RGB", compress="deflate",
-            crs=scene.crs, transform=Affine(a, b, c + a * x + b * y, d, e, f + d * x + e * y),
+            crs=image.crs, transform=Affine(a, b, c + a * x + b * y, d, e, f + d * x + e * y),
         ) as target:  # fmt: skip
             target.write(np.moveaxis(pixels, 2, 0))
         (folder / f"{number}.json").write_text(json.dumps(TERMS))
@@ -143,9 +142,9 @@ def bank_of(pictures: Path, target: Path, weights: Path | None) -> Path:
     """Build the bank of a folder of pictures as `elsewhere memory build` does; returns its path."""
     loaded = open_weights(weights)
     assert loaded.encoder is not None
-    work = Work(target.with_name(f"{target.name}.work"))
+    work = BuildFolder(target.with_name(f"{target.name}.work"))
     found = gather(pictures, Options(), tuple(CHOICES))
-    maker = Maker(loaded.encoder, loaded.encoder_digest)
+    maker = BankEncoder(loaded.encoder, loaded.encoder_digest)
     with Progress() as progress:
         built = build(found.offers, maker, BuildOptions(), work, progress)
     bankfile.save(built.bank, target)
@@ -198,7 +197,7 @@ def _drawn(
     """Draw the places at all zooms with a memory, the weights' own for None."""
     cascade = generator.load(weights=args.weights, memory=memory)
     made = []
-    for place in track(places, description="places"):
+    for place in track(places, "places"):
         store: dict[Any, Pixels] = {}
         made.append([centred(cascade, args.seed, place, zoom, store) for zoom in ZOOMS])
     return made

@@ -14,18 +14,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import generator
 from experiments.command import Experiment
 from generator import stopping
 from generator.cascade.cascade import Cascade
+from generator.grid.pixels import Pixels
 from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, TILE_SIZE, Tile
 from training.errors import TrainingError
 from training.measure.features import Lite2
 from training.measure.figures import canvas, save_small, written
-from training.measure.sites import SPOTS, Spot
+from training.measure.metrics import Floats
+from training.measure.sites import SITES, Site
 from training.progress import track
 
 ZOOMS = tuple(range(BASE_ZOOM, MAX_ZOOM + 1))
@@ -36,12 +37,9 @@ _COARSE = 16
 _FLAT = 0.5
 """Contrast in grey levels below which a tile has no detail to compare."""
 
-Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
-class Apart:
+class WorldDistances:
     """Distances over pairs of seeds at one zoom, one number per pair and place.
 
     rms: root mean square difference in grey levels; share: the same over the contrast of both
@@ -61,39 +59,41 @@ class Apart:
 
 
 def measure(
-    cascade: Cascade, seeds: tuple[int, ...], spots: tuple[Spot, ...], eye: Lite2 | None
-) -> list[Apart]:
-    """Render every spot's chain for every seed and compare them; one row per zoom of ZOOMS."""
+    cascade: Cascade, seeds: tuple[int, ...], sites: tuple[Site, ...], network: Lite2 | None
+) -> list[WorldDistances]:
+    """Render every site's rollout for every seed and compare them; one row per zoom of ZOOMS."""
     rows: dict[int, list[tuple[Pixels, ...]]] = {zoom: [] for zoom in ZOOMS}
-    for spot in spots:
-        chains = [
-            chain(cascade, seed, spot)
-            for seed in track(seeds, f"{spot.lat:.1f}, {spot.lon:.1f}: worlds")
+    for site in sites:
+        rollouts = [
+            rollout(cascade, seed, site)
+            for seed in track(seeds, f"{site.lat:.1f}, {site.lon:.1f}: worlds")
         ]
         for zoom in ZOOMS:
-            rows[zoom].append(tuple(tiles[zoom] for tiles in chains))
-    return [compare(zoom, rows[zoom], eye) for zoom in ZOOMS]
+            rows[zoom].append(tuple(tiles[zoom] for tiles in rollouts))
+    return [compare(zoom, rows[zoom], network) for zoom in ZOOMS]
 
 
-def chain(cascade: Cascade, seed: int, spot: Spot) -> dict[int, Pixels]:
-    """Return the tiles that hold a spot, by zoom, each uint8 [256, 256, 3]."""
+def rollout(cascade: Cascade, seed: int, site: Site) -> dict[int, Pixels]:
+    """Return the tiles that hold a site, by zoom, each uint8 [256, 256, 3]."""
     store: dict[Tile, Pixels] = {}
-    return {zoom: cascade.render(seed, spot.tile(zoom), store) for zoom in ZOOMS}
+    return {zoom: cascade.render(seed, site.tile(zoom), store) for zoom in ZOOMS}
 
 
-def compare(zoom: int, places: list[tuple[Pixels, ...]], eye: Lite2 | None = None) -> Apart:
+def compare(
+    zoom: int, places: list[tuple[Pixels, ...]], network: Lite2 | None = None
+) -> WorldDistances:
     """Compare the tiles of each place, one per seed, pair by pair."""
     found: list[tuple[float, ...]] = []
     for tiles in places:
         grey = np.stack(tiles).astype(np.float64).mean(-1)
-        features = None if eye is None else _features(eye, np.stack(tiles))
+        features = None if network is None else _features(network, np.stack(tiles))
         for i, j in itertools.combinations(range(len(tiles)), 2):
             seen = 0.0 if features is None else 1 - float(features[i] @ features[j])
             found.append((*_distances(grey[i], grey[j]), seen))
     columns = np.array(found, np.float64).reshape(-1, 6).T
-    feature = columns[5] if eye is not None else np.empty(0)
+    feature = columns[5] if network is not None else np.empty(0)
     rms, share, correlation, coarse, coarse_share, _ = columns
-    return Apart(zoom, rms, share, correlation, coarse, coarse_share, feature)
+    return WorldDistances(zoom, rms, share, correlation, coarse, coarse_share, feature)
 
 
 def _distances(first: Floats, second: Floats) -> tuple[float, ...]:
@@ -120,14 +120,14 @@ def _averages(grey: Floats) -> Floats:
     return averages
 
 
-def _features(eye: Lite2, tiles: Pixels) -> Floats:
+def _features(network: Lite2, tiles: Pixels) -> Floats:
     """Return a unit vector per tile: the mean of its quarters' features."""
-    mean = eye.features(tiles).reshape(len(tiles), 4, -1).mean(1)
+    mean = network.of(tiles).reshape(len(tiles), 4, -1).mean(1)
     unit: Floats = mean / np.linalg.norm(mean, axis=1, keepdims=True)
     return unit
 
 
-def table(rows: list[Apart]) -> str:
+def table(rows: list[WorldDistances]) -> str:
     """Return a Markdown table: medians over pairs and places, quartiles of the share."""
     lines = [
         "| zoom | pairs | RMS, grey levels | of unrelated tiles' | quartiles | correlation | "
@@ -146,7 +146,7 @@ def table(rows: list[Apart]) -> str:
     return "\n".join(lines)
 
 
-def draw(rows: list[Apart], folder: Path) -> Path:
+def draw(rows: list[WorldDistances], folder: Path) -> Path:
     """Write diversity.png: median and quartiles by zoom; returns its path."""
     figure, axes = canvas(1, 3, (8.4, 2.6))
     curves = (
@@ -174,13 +174,13 @@ def draw(rows: list[Apart], folder: Path) -> Path:
     return written(figure, folder / "diversity.png")
 
 
-def picture(cascade: Cascade, seeds: tuple[int, ...], spot: Spot, path: Path) -> Path:
+def picture(cascade: Cascade, seeds: tuple[int, ...], site: Site, path: Path) -> Path:
     """Write one row per seed, the same tile of each zoom of SHOWN; returns path."""
     side, label = TILE_SIZE * 3 // 4, 16
     board = Image.new("RGB", (len(SHOWN) * side, len(seeds) * side + label), "white")
     pen = ImageDraw.Draw(board)
     for row, seed in enumerate(seeds):
-        tiles = chain(cascade, seed, spot)
+        tiles = rollout(cascade, seed, site)
         for column, zoom in enumerate(SHOWN):
             tile = Image.fromarray(tiles[zoom]).resize((side, side), Image.Resampling.BOX)
             board.paste(tile, (column * side, row * side + label))
@@ -201,20 +201,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print the table; returns the exit status."""
-    land = tuple(spot for spot in SPOTS if not spot.calm)
+    land = tuple(site for site in SITES if not site.low_texture)
     if not 1 <= args.places <= len(land):
         raise TrainingError(f"--places is {args.places}, expected 1 to {len(land)}")
     if not 2 <= args.seeds <= 100:
         raise TrainingError(f"--seeds is {args.seeds}, expected 2 to 100")
-    spots = tuple(land[i * len(land) // args.places] for i in range(args.places))
+    sites = tuple(land[i * len(land) // args.places] for i in range(args.places))
     cascade = generator.load(args.base, args.weights, threads=args.threads)
-    eye = None if args.no_features else Lite2(torch.device("cpu"))
+    network = None if args.no_features else Lite2(torch.device("cpu"))
     seeds = tuple(range(args.seeds))
-    rows = measure(cascade, seeds, spots, eye)
+    rows = measure(cascade, seeds, sites, network)
     print(table(rows))
     if args.figures is not None:
         draw(rows, args.figures)
-        picture(cascade, seeds[:4], spots[0], args.figures / "parallel-worlds.webp")
+        picture(cascade, seeds[:4], sites[0], args.figures / "parallel-worlds.webp")
     return 0
 
 

@@ -10,22 +10,25 @@ from pathlib import Path
 import numpy as np
 
 import generator
-from experiments.command import Experiment
+from experiments.command import Experiment, at_least
 from generator import stopping
-from generator.cascade.windows import StageAt
+from generator.cascade.stages import StageAt
 from generator.memory.field import Memory
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid
-from training.measure.evaluate import several
 from training.measure.features import PER_WINDOW, Features, Lite2, kernel_distance
 from training.measure.metrics import sliced_wasserstein
-from training.measure.realparents import Pairs, draw_pairs, restricted, windows_of
+from training.measure.realparents import (
+    RealParentSamples,
+    draw_real_parents,
+    evaluation_windows,
+)
 from training.measure.report import Results, markdown
 from training.samples.windows import BANDS, Samples
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class GlobeRegion:
     """A part of the globe, degrees; east is left out."""
 
     name: str
@@ -46,7 +49,7 @@ _BANDS = (
 )  # fmt: skip
 _HALVES = (("north", 0.0, 90.1), ("south", -90.0, 0.0))
 CELLS = tuple(
-    Region(f"{name}, {half}", south, north, west, east)
+    GlobeRegion(f"{name}, {half}", south, north, west, east)
     for half, south, north in _HALVES
     for name, west, east in _BANDS
 )
@@ -61,10 +64,10 @@ COLUMNS: tuple[tuple[str, tuple[int, ...]], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """Windows of one stage in one cell and their features, [4N, 1280] each."""
+class RegionWindows:
+    """Windows of one stage in one cell, and the features of generated and real ones, [4N, 1280]."""
 
-    pairs: Pairs
+    windows: RealParentSamples
     made: Features
     truth: Features
 
@@ -84,33 +87,24 @@ def measure_regions(
     stage_at: StageAt,
     pyramid: Pyramid,
     count: int,
-    judge: Lite2,
+    features: Lite2,
     seed: int = 0,
     *,
     memory: Memory | None = None,
 ) -> list[RegionScore]:
     """Score every stage and column that has imagery of held-out (val and test) places.
 
-    count: windows per stage and cell. Two networks judged by the same seed see the same windows
+    count: windows per stage and cell. Two networks measured by the same seed see the same windows
     and the same noise. memory: of stages that draw layouts.
     """
-    drawn: dict[tuple[int, int], Pairs] = {}
+    # Columns overlap: each cell's windows are drawn, and their features computed, once.
+    seen: dict[tuple[int, int], RegionWindows] = {}
     for number, cell in enumerate(CELLS):
-        for samples in _held_out(pyramid, cell, seed):
-            for band, (images, _) in enumerate(samples.choices):
-                try:
-                    if images:
-                        stage = stage_at(BANDS[band].zoom)
-                        pairs = draw_pairs(stage, samples, band, range(count), memory=memory)
-                        drawn[band, number] = _joined(drawn.get((band, number)), pairs)
-                except TrainingError:
-                    # All tries met masked or overexposed windows: the cell counts as empty.
-                    continue
-    # Columns overlap: each cell's features are computed once.
-    seen = {
-        key: Cell(pairs, judge.features(pairs.made), judge.features(pairs.truth))
-        for key, pairs in drawn.items()
-    }
+        for band, windows in _drawn(
+            stage_at, _held_out(pyramid, cell, seed), count, memory
+        ).items():
+            made, truth = (features.of(images) for images in (windows.made, windows.truth))
+            seen[band, number] = RegionWindows(windows, made, truth)
     scores = []
     for band, description in enumerate(BANDS):
         for column, numbers in COLUMNS:
@@ -120,28 +114,41 @@ def measure_regions(
     return scores
 
 
-def _held_out(pyramid: Pyramid, cell: Region, seed: int) -> list[Samples]:
-    view = restricted(pyramid, cell.holds)
+def _drawn(
+    stage_at: StageAt, sets: list[Samples], count: int, memory: Memory | None
+) -> dict[int, RealParentSamples]:
+    """Draw `count` windows of every band from each of the sets that has any, by band."""
+    drawn: dict[int, RealParentSamples] = {}
+    for samples in sets:
+        for band, (images, _) in enumerate(samples.choices):
+            if not images:
+                continue
+            try:
+                stage = stage_at(BANDS[band].zoom)
+                found = draw_real_parents(stage, samples, band, range(count), memory=memory)
+            except TrainingError:
+                # All tries met masked or overexposed windows: the cell counts as empty.
+                continue
+            drawn[band] = drawn[band].joined(found) if band in drawn else found
+    return drawn
+
+
+def _held_out(pyramid: Pyramid, cell: GlobeRegion, seed: int) -> list[Samples]:
+    """Return what windows of a cell are drawn from: its test and its val places."""
+    view = pyramid.restricted(cell.holds)
     found = []
     for split in ("test", "val"):
         try:
-            found.append(windows_of(view, split, seed))
+            found.append(evaluation_windows(view, split, seed))
         except TrainingError:
             # No image of this split lies in the cell.
             continue
     return found
 
 
-def _joined(first: Pairs | None, second: Pairs) -> Pairs:
-    if first is None:
-        return second
-    names = ("parents", "truth", "bicubic", "made")
-    return Pairs(*(np.concatenate([getattr(first, n), getattr(second, n)]) for n in names))
-
-
-def _score(zoom: int, column: str, cells: list[Cell]) -> RegionScore:
-    made = np.concatenate([cell.pairs.made for cell in cells])
-    truth = np.concatenate([cell.pairs.truth for cell in cells])
+def _score(zoom: int, column: str, cells: list[RegionWindows]) -> RegionScore:
+    made = np.concatenate([cell.windows.made for cell in cells])
+    truth = np.concatenate([cell.windows.truth for cell in cells])
     ours = np.concatenate([cell.made for cell in cells])
     theirs = np.concatenate([cell.truth for cell in cells])
     kid = kernel_distance(ours, theirs, PER_WINDOW)
@@ -174,7 +181,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--base", type=Path, help="equirectangular image [Blue Marble]")
     parser.add_argument(
-        "--count", type=several, default=12, help="windows of each stage and region [12]"
+        "--count", type=at_least(4), default=12, help="windows of each stage and region [12]"
     )
     parser.add_argument("--steps", type=int, help="DDIM steps [the weights' own]")
     parser.add_argument("--seed", type=int, default=0, help="of windows and noise [0]")
@@ -191,9 +198,9 @@ def run(args: argparse.Namespace) -> int:
         cascade = generator.load(args.base, weights, args.steps)
         name = f"{cascade.checkpoint.digest}, {cascade.sampler.steps} step(s)"
         if name not in results.parts:
-            judge = Lite2(cascade.device)
+            features = Lite2(cascade.device)
             scores = measure_regions(
-                cascade.stage_at, pyramid, args.count, judge, args.seed, memory=cascade.memory
+                cascade.stage_at, pyramid, args.count, features, args.seed, memory=cascade.memory
             )
             results.add(name, scores, "")
         found.append([RegionScore(**row) for row in results.parts[name]["numbers"]])

@@ -18,22 +18,26 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 from torch import Tensor, nn
 
 import generator
 from experiments.command import Experiment
-from experiments.landcoverwindows import Images, Scenes, draw_scenes, stand_in_labels, statistics
+from experiments.landcoverwindows import (
+    LandcoverWindows,
+    draw_windows,
+    stand_in_labels,
+    statistics,
+)
 from generator import stopping
 from generator.cascade.cascade import Cascade
 from generator.datasets.labelled import seed_of
-from generator.datasets.variants import Recipe, degraded, vary
-from generator.grid.tile import STAGE_ZOOMS
+from generator.datasets.variants import VariantConfig, degraded, vary
+from generator.grid.tile import SCALE, STAGE_ZOOMS
 from generator.nets.unet import channels_last
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
-from training.measure.figures import save_small
-from training.measure.realparents import restricted
+from training.measure.metrics import Images
+from training.measure.realparents import enlarged
 from training.measure.report import markdown
 from training.progress import track
 from training.samples.windows import BANDS
@@ -43,11 +47,10 @@ POOL = 2000
 """Windows of the training and of the test places that are drawn, at most."""
 BATCH, STEPS, RATE = 32, 200, 3e-3
 _WIDTHS = (24, 48, 96)
-_FIGURE_BYTES = 150_000
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LandcoverPlan:
     """The size of it: classes, labelled windows of each, variants of each window, steps."""
 
     classes: int
@@ -57,10 +60,10 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """Scenes with a class each, int64 [N]."""
+class LabelledWindows:
+    """LandcoverWindows with a class each, int64 [N]."""
 
-    scenes: Scenes
+    drawn: LandcoverWindows
     labels: NDArray[np.int64]
 
 
@@ -78,24 +81,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--per-image", type=int, default=4, help="variants of a window [4]")
     parser.add_argument("--strength", type=float, help="strength told [the weights' own]")
     parser.add_argument("--seeds", type=int, default=6, help="repetitions [6]")
-    parser.add_argument("--figure", type=Path, metavar="FILE", help="picture of windows (.webp)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a row per resolution; returns the exit status."""
-    plan = Plan(args.classes, args.labelled, args.per_image, STEPS)
+    plan = LandcoverPlan(args.classes, args.labelled, args.per_image, STEPS)
     if min(plan.classes - 1, plan.labelled, plan.per_image, args.seeds) < 1:
         raise TrainingError("--classes takes 2 or more; --labelled, --per-image, --seeds 1 or more")
-    pyramid = Pyramid(args.data)
-    if args.sources:
-        unknown = sorted(set(args.sources) - {image.source for image in pyramid.images})
-        if unknown:
-            raise TrainingError(f"there is no source {unknown[0]} in {args.data}")
-        pyramid = restricted(pyramid, lambda image: image.source in args.sources)
+    pyramid = Pyramid(args.data).of_sources(args.sources)
     cascade = generator.load(weights=args.weights)
     rows = []
     for zoom in args.zooms:
-        known, held_out = labelled_scenes(pyramid, zoom, plan)
+        known, held_out = labelled_windows(pyramid, zoom, plan)
         found: dict[str, list[float]] = {arm: [] for arm in ARMS}
         for seed in track(range(args.seeds), f"zoom {zoom}: repetitions"):
             arms = training_sets(cascade, known, plan, args.strength, seed)
@@ -103,24 +100,24 @@ def run(args: argparse.Namespace) -> int:
                 trained = train(windows, labels, plan, seed)
                 found[arm].append(accuracy(trained, held_out))
         rows.append(row(zoom, known, held_out, found))
-        if args.figure and zoom == args.zooms[0]:
-            draw(cascade, known, plan, args.strength, args.figure)
     print(markdown(["zoom", "m per pixel", "test windows", *ARMS, "variants - bicubic"], rows))
     return 0
 
 
-def labelled_scenes(pyramid: Pyramid, zoom: int, plan: Plan) -> tuple[Labelled, Labelled]:
-    """Return scenes of training places and of held-out ones (val and test), both labelled."""
+def labelled_windows(
+    pyramid: Pyramid, zoom: int, plan: LandcoverPlan
+) -> tuple[LabelledWindows, LabelledWindows]:
+    """Draw windows of training places and of held-out ones (val and test), both labelled."""
     band = next(band for band in BANDS if band.zoom == zoom)
     splits = (("train",), ("val", "test"))
-    drawn = [draw_scenes(pyramid, names, band, POOL, 0) for names in splits]
-    seen = [statistics(scenes.windows) for scenes in drawn]
+    drawn = [draw_windows(pyramid, names, band, POOL, 0) for names in splits]
+    seen = [statistics(drawn.windows) for drawn in drawn]
     labels = stand_in_labels(seen[0], seen[1], plan.classes, 0)
-    return Labelled(drawn[0], labels[0]), Labelled(drawn[1], labels[1])
+    return LabelledWindows(drawn[0], labels[0]), LabelledWindows(drawn[1], labels[1])
 
 
 def training_sets(
-    cascade: Cascade, known: Labelled, plan: Plan, strength: float | None, seed: int
+    cascade: Cascade, known: LabelledWindows, plan: LandcoverPlan, strength: float | None, seed: int
 ) -> dict[str, tuple[Images, NDArray[np.int64]]]:
     """Return every arm's windows and labels for one repetition.
 
@@ -128,11 +125,11 @@ def training_sets(
     """
     random = np.random.default_rng(seed)
     few, many = chosen(known.labels, plan, random)
-    windows, labels = known.scenes.windows[few], known.labels[few]
+    windows, labels = known.drawn.windows[few], known.labels[few]
     made, soft, toned = [], [], []
     for number in few:
-        window, gsd = known.scenes.windows[number], float(known.scenes.gsd[number])
-        recipe = Recipe(gsd, strength=strength)
+        window, gsd = known.drawn.windows[number], float(known.drawn.gsd[number])
+        recipe = VariantConfig(gsd, strength=strength)
         for variant in range(plan.per_image):
             made.append(vary(cascade, window, recipe, seed_of(seed, str(number), variant)))
             soft.append(bicubic(window))
@@ -141,12 +138,12 @@ def training_sets(
     sets: list[tuple[Images, NDArray[np.int64]]] = [(windows, labels)]
     for extra in (toned, soft, made):
         sets.append((np.concatenate([windows, np.stack(extra)]), np.concatenate([labels, again])))
-    sets.append((known.scenes.windows[many], known.labels[many]))
+    sets.append((known.drawn.windows[many], known.labels[many]))
     return dict(zip(ARMS, sets, strict=True))
 
 
 def chosen(
-    labels: NDArray[np.int64], plan: Plan, random: np.random.Generator
+    labels: NDArray[np.int64], plan: LandcoverPlan, random: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw the labelled windows of each class, and those with (1 + per_image) times as many.
 
@@ -163,9 +160,7 @@ def chosen(
 def bicubic(window: Images) -> Images:
     """Degrade a window as a variant is, and enlarge it by interpolation."""
     height, width = window.shape[:2]
-    small = Pillow.fromarray(degraded(window, 4))
-    large = small.resize((4 * small.width, 4 * small.height), Pillow.Resampling.BICUBIC)
-    return np.asarray(large)[:height, :width]
+    return enlarged(degraded(window, SCALE))[:height, :width]
 
 
 def tones(window: Images, random: np.random.Generator) -> Images:
@@ -177,7 +172,7 @@ def tones(window: Images, random: np.random.Generator) -> Images:
     return out
 
 
-def train(windows: Images, labels: NDArray[np.int64], plan: Plan, seed: int) -> nn.Module:
+def train(windows: Images, labels: NDArray[np.int64], plan: LandcoverPlan, seed: int) -> nn.Module:
     """Train a small network; every arm takes equally many steps, flipped and turned at random."""
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
@@ -208,10 +203,10 @@ def train(windows: Images, labels: NDArray[np.int64], plan: Plan, seed: int) -> 
     return network.eval()
 
 
-def accuracy(network: nn.Module, held_out: Labelled) -> float:
+def accuracy(network: nn.Module, held_out: LabelledWindows) -> float:
     """Return the mean over the classes of the share that is called rightly."""
     with torch.inference_mode():
-        parts = torch.split(_inputs(held_out.scenes.windows), 256)
+        parts = torch.split(_inputs(held_out.drawn.windows), 256)
         called = torch.cat([network(part).argmax(1) for part in parts]).numpy()
     right = called == held_out.labels
     return float(np.mean([right[held_out.labels == c].mean() for c in np.unique(held_out.labels)]))
@@ -221,9 +216,11 @@ def _inputs(windows: Images) -> Tensor:
     return torch.from_numpy(windows).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def row(zoom: int, known: Labelled, held_out: Labelled, found: dict[str, list[float]]) -> list[str]:
+def row(
+    zoom: int, known: LabelledWindows, held_out: LabelledWindows, found: dict[str, list[float]]
+) -> list[str]:
     """Return a line of the table: mean and standard deviation of each arm, in percent."""
-    gsd = np.concatenate([known.scenes.gsd, held_out.scenes.gsd])
+    gsd = np.concatenate([known.drawn.gsd, held_out.drawn.gsd])
     gain = np.subtract(found["+ variants"], found["+ bicubic"])
     cells = [_spread(np.array(found[arm])) for arm in ARMS]
     size = f"{gsd.min():.0f} to {gsd.max():.0f}"
@@ -233,25 +230,6 @@ def row(zoom: int, known: Labelled, held_out: Labelled, found: dict[str, list[fl
 def _spread(values: NDArray[np.float64]) -> str:
     spread = values.std(ddof=1) if len(values) > 1 else 0.0
     return f"{100 * values.mean():.1f} ± {100 * spread:.1f}"
-
-
-def draw(cascade: Cascade, known: Labelled, plan: Plan, strength: float | None, path: Path) -> None:
-    """Draw a line per class, twice: real, bicubic and variants of a window; other real ones."""
-    random = np.random.default_rng(0)
-    lines = []
-    for label in range(plan.classes):
-        numbers = random.permutation(np.flatnonzero(known.labels == label))[:5]
-        line: list[Images] = []
-        for number in numbers[:2]:
-            window = known.scenes.windows[number]
-            recipe = Recipe(float(known.scenes.gsd[number]), strength=strength)
-            line += [window, bicubic(window)]
-            line += [vary(cascade, window, recipe, seed_of(0, str(number), n)) for n in range(3)]
-        blank = np.full_like(line[0], 255)
-        lines.append(np.concatenate((line + [blank] * 10)[:10], 1))
-    whole = np.concatenate(lines)
-    save_small(whole.repeat(2, 0).repeat(2, 1), path, _FIGURE_BYTES)
-    print(f"wrote {path}")
 
 
 EXPERIMENT = Experiment(

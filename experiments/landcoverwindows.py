@@ -17,6 +17,7 @@ from scipy.cluster.vq import kmeans2
 
 from training.errors import TrainingError
 from training.imagery.pyramid import MASK_STEP, Image, Pyramid
+from training.measure.metrics import Images
 from training.samples.windows import BRIGHT, VALID, Band
 
 SIDE = 64
@@ -26,11 +27,9 @@ LEAST_CONTRAST = 8.0
 OCTAVES = 4
 STARTS = 10
 
-Images = NDArray[np.uint8]
-
 
 @dataclass(frozen=True, slots=True)
-class Scenes:
+class LandcoverWindows:
     """Windows uint8 [N, 64, 64, 3], their ground resolution in metres, and their sources."""
 
     windows: Images
@@ -38,9 +37,9 @@ class Scenes:
     sources: tuple[str, ...]
 
 
-def draw_scenes(
+def draw_windows(
     pyramid: Pyramid, splits: Sequence[str], band: Band, count: int, seed: int
-) -> Scenes:
+) -> LandcoverWindows:
     """Draw windows of a band's resolutions, none twice, sources by the root of their area.
 
     Windows lie on a grid of 64 px; cloudy, flat and masked ones are left out. Raises TrainingError
@@ -74,7 +73,7 @@ def draw_scenes(
             break
     if not windows:
         raise TrainingError(f"every {' or '.join(splits)} window is cloudy, flat or masked")
-    return Scenes(np.stack(windows), np.array(gsd), tuple(sources))
+    return LandcoverWindows(np.stack(windows), np.array(gsd), tuple(sources))
 
 
 def _window(pyramid: Pyramid, image: Image, y: int, x: int) -> Images | None:

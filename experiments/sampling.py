@@ -23,7 +23,7 @@ from generator.cascade import checkpoint
 from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.loading import MAX_STEPS, open_memory, pick_device, pick_precision
 from generator.cascade.probe import window_gflop
-from generator.cascade.windows import AnyStage, stage_of
+from generator.cascade.stages import AnyStage, stage_of
 from generator.grid.tile import STAGE_ZOOMS
 from generator.nets.build import build
 from generator.nets.decoder import LayoutDecoder
@@ -33,7 +33,7 @@ from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.measure.bench import CORE, time_tile
 from training.measure.features import Lite2
-from training.measure.realparents import EDGE, windows_of
+from training.measure.realparents import EDGE, evaluation_windows
 from training.measure.report import Results, markdown
 from training.measure.stages import StageRow, measure_stages
 
@@ -42,7 +42,7 @@ AFFORDED = 1500.0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SamplingRow:
     """One line that is asked for: a name, weights (None: the shipped ones), steps and windows."""
 
     name: str
@@ -64,7 +64,7 @@ class TileCost:
     milliseconds: float | None
 
 
-def parse(text: str, count: int) -> list[Row]:
+def parse(text: str, count: int) -> list[SamplingRow]:
     """Read NAME=FILE:STEPS,STEPS@WINDOWS; raises TrainingError with one sentence.
 
     NAME= may be left out; the FILE `shipped` means the shipped weights; @WINDOWS replaces `count`.
@@ -86,7 +86,7 @@ def parse(text: str, count: int) -> list[Row]:
                 "at least 4 windows"
             )
         path = None if file == "shipped" else Path(file)
-        rows.append(Row(name or (path.stem if path else file), path, int(steps), wanted))
+        rows.append(SamplingRow(name or (path.stem if path else file), path, int(steps), wanted))
     return rows
 
 
@@ -99,7 +99,7 @@ def cost_of(network: ExactUNet | LayoutDecoder, steps: int, afforded: float = AF
     return TileCost(stage.margin, gflop, time_tile(stage, 2))
 
 
-def summary(row: Row, found: list[StageRow], cost: TileCost) -> list[str]:
+def summary(row: SamplingRow, found: list[StageRow], cost: TileCost) -> list[str]:
     """Return cells of the first table: means over the zooms, and the cost of a tile."""
     kids = [r.made.kid for r in found if r.made.kid is not None]
     return [
@@ -148,24 +148,24 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     rows = [row for text in args.rows for row in parse(text, args.count)]
-    loaded = {row.weights: checkpoint.load(row.weights) for row in rows}
+    weights = {row.weights: checkpoint.load(row.weights) for row in rows}
     pyramid = Pyramid(args.data)
-    samples = windows_of(pyramid, args.split, args.seed)
+    samples = evaluation_windows(pyramid, args.split, args.seed)
     settings = {"split": args.split, "seed": args.seed, "clean": args.clean, "data": pyramid.digest}
     results = Results(settings | {"threads": torch.get_num_threads()}, args.json)
     features = Lite2(pick_device("auto"))
     first, second = list[list[str]](), list[list[str]]()
     for row in rows:
-        held = loaded[row.weights]
-        key = f"{held.digest[:16]}:{row.steps}@{row.count}"
+        loaded = weights[row.weights]
+        key = f"{loaded.digest[:16]}:{row.steps}@{row.count}"
         if key not in results.parts:
             print(f"{row.name}, {row.steps} step(s)", flush=True)
-            stages = {zoom: _stage(held, row, zoom) for zoom in STAGE_ZOOMS}
+            stages = {zoom: _stage(loaded, row, zoom) for zoom in STAGE_ZOOMS}
             found, _ = measure_stages(
                 stages.__getitem__, samples, row.count, features, args.clean,
-                memory=open_memory(None, held),
+                memory=open_memory(None, loaded),
             )  # fmt: skip
-            cost = cost_of(_ready(held, row), row.steps)
+            cost = cost_of(_ready(loaded, row), row.steps)
             cells = {"summary": summary(row, found, cost), "zooms": by_zoom(found)}
             results.add(key, {"rows": found, "cost": cost, **cells}, "")
         numbers = results.parts[key]["numbers"]
@@ -178,17 +178,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _stage(held: Checkpoint, row: Row, zoom: int) -> AnyStage:
+def _stage(loaded: Checkpoint, row: SamplingRow, zoom: int) -> AnyStage:
     """Return what a zoom's windows are made with; raises TrainingError."""
-    network = _ready(held, row, zoom)
+    network = _ready(loaded, row, zoom)
     if isinstance(network, LayoutDecoder):
         return stage_of(network, row.steps)
     return PaddedStage(network, row.steps, EDGE)
 
 
-def _ready(held: Checkpoint, row: Row, zoom: int = STAGE_ZOOMS[0]) -> ExactUNet | LayoutDecoder:
+def _ready(
+    loaded: Checkpoint, row: SamplingRow, zoom: int = STAGE_ZOOMS[0]
+) -> ExactUNet | LayoutDecoder:
     """Return a network of its own, as a zoom's tiles are made with; raises TrainingError."""
-    given = held.network_of(zoom)
+    given = loaded.network_of(zoom)
     if isinstance(given, PaperUNet):
         raise TrainingError(f"{row.name} is the paper's network, expected exact ones or layouts")
     if isinstance(given, LayoutDecoder) and row.steps != 1:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from generator.base.basemap import BaseMap
-from generator.cascade.cascade import Pixels
+from generator.grid.pixels import Pixels
 from generator.grid.tile import BASE_ZOOM, TILE_SIZE, Tile
 from training.errors import TrainingError
 
@@ -25,16 +25,16 @@ _HALF = TILE_SIZE // 2
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class ParentTile:
     """A tile that is a stage's parent and the kind of its centre; pixels: uint8 [256, 256, 3].
 
-    above: the scene whose child it is.
+    above: the parent whose child it is.
     """
 
     kind: str
     tile: Tile
     pixels: Pixels
-    above: Scene | None = None
+    above: ParentTile | None = None
 
     @property
     def children(self) -> tuple[Tile, Tile, Tile, Tile]:
@@ -67,15 +67,15 @@ class Scene:
         across, down = (tile.x - self.tile.x) % 2, (tile.y - self.tile.y) % 2
         return self.pixels[:: -1 if down else 1, :: -1 if across else 1]
 
-    def below(self, made: Pixels) -> Scene:
-        """Return the scene of the child that shows most of the kind.
+    def below(self, made: Pixels) -> ParentTile:
+        """Return the parent of the child that shows most of the kind.
 
         made: uint8 [512, 512, 3], the four children side by side.
         """
         parts = [made[y : y + TILE_SIZE, x : x + TILE_SIZE]
                  for y in (0, TILE_SIZE) for x in (0, TILE_SIZE)]  # fmt: skip
         best = max(range(4), key=lambda k: share(self.kind, parts[k]))
-        return Scene(self.kind, self.children[best], np.ascontiguousarray(parts[best]), self)
+        return ParentTile(self.kind, self.children[best], np.ascontiguousarray(parts[best]), self)
 
 
 def share(kind: str, pixels: Pixels) -> float:
@@ -96,15 +96,15 @@ def share(kind: str, pixels: Pixels) -> float:
     return desert if kind == "desert" else 1 - sea - desert
 
 
-def draw(basemap: BaseMap, kinds: tuple[str, ...], count: int, seed: int) -> list[Scene]:
-    """Draw `count` scenes of zoom 5, each kind equally often (one more of the first ones).
+def draw(basemap: BaseMap, kinds: tuple[str, ...], count: int, seed: int) -> list[ParentTile]:
+    """Draw `count` parents of zoom 5, each kind equally often (one more of the first ones).
 
-    All tiles up to 72 degrees of latitude are tried in a random order of `seed`, so that a scene
+    All tiles up to 72 degrees of latitude are tried in a random order of `seed`, so that a parent
     never comes twice. Returns them with the kinds taking turns. Raises TrainingError where the
     base map has too few tiles of a kind.
     """
     wanted = {kind: len(range(i, count, len(kinds))) for i, kind in enumerate(kinds)}
-    found: dict[str, list[Scene]] = {kind: [] for kind in kinds}
+    found: dict[str, list[ParentTile]] = {kind: [] for kind in kinds}
     size = 1 << BASE_ZOOM
     for number in np.random.default_rng([seed, 7]).permutation(size**2).tolist():
         tile = Tile(BASE_ZOOM, number % size, number // size)
@@ -114,7 +114,7 @@ def draw(basemap: BaseMap, kinds: tuple[str, ...], count: int, seed: int) -> lis
         centre = pixels[_HALF // 2 : -_HALF // 2, _HALF // 2 : -_HALF // 2]
         for kind in kinds:
             if len(found[kind]) < wanted[kind] and share(kind, centre) >= _LEAST[kind]:
-                found[kind].append(Scene(kind, tile, pixels))
+                found[kind].append(ParentTile(kind, tile, pixels))
                 break
         if all(len(found[kind]) == wanted[kind] for kind in kinds):
             return [found[kinds[i % len(kinds)]][i // len(kinds)] for i in range(count)]

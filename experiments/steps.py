@@ -17,13 +17,20 @@ from torch import Tensor
 from experiments.command import Experiment
 from generator import stopping
 from generator.cascade import checkpoint
+from generator.cascade.diffusionstage import DiffusionStage
+from generator.cascade.latentcache import (
+    SIDES,
+    BlockInputs,
+    BlockSampler,
+    Offset,
+    evaluations_at_once,
+    side_for,
+)
 from generator.cascade.loading import pick_device, pick_precision
 from generator.cascade.probe import window_gflop
-from generator.cascade.stage import Stage
-from generator.cascade.states import SIDES, BlockStates, Place, Scene, evaluations_at_once, side_for
 from generator.grid.noise import field
-from generator.grid.tile import TILE_SIZE
-from generator.nets.unet import SCALE, ExactUNet, channels_last
+from generator.grid.tile import SCALE, TILE_SIZE
+from generator.nets.unet import ExactUNet, channels_last
 from training.errors import TrainingError
 from training.measure.report import markdown
 from training.progress import track
@@ -38,7 +45,7 @@ _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class SamplingCost:
     """What one way of taking some steps costs.
 
     margin: parent pixels read round a window; widest: parent pixels along the side of what the
@@ -85,8 +92,8 @@ def run(args: argparse.Namespace) -> int:
         raise TrainingError("steps compares ways of the exact network; these weights are another's")
     torch.set_num_threads(args.threads)
     device = pick_device(args.device)
-    bench = Bench(channels_last(network.to(device, pick_precision(device))), args.seconds)
-    ways: list[Way] = []
+    bench = SamplingBench(channels_last(network.to(device, pick_precision(device))), args.seconds)
+    ways: list[SamplingCost] = []
     for steps in track(sorted(set(args.steps)), "steps"):
         ways += bench.measure(steps, args.side)
     print(f"{device.type}, {pick_precision(device)}, {args.threads} thread(s)\n")
@@ -95,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-class Bench:
+class SamplingBench:
     """Times and counts the windows of one network; what is made of many is put together.
 
     seconds: windows foreseen to take longer are estimated; compared: one line for each number of
@@ -109,7 +116,7 @@ class Bench:
         self._rate = 0.0
         """GFLOP per millisecond of the latest window."""
 
-    def measure(self, steps: int, tiles: int) -> list[Way]:
+    def measure(self, steps: int, tiles: int) -> list[SamplingCost]:
         """Ways of taking `steps`, for a region of `tiles` x `tiles` tiles."""
         ways = [self._in_windows(steps, side, tiles) for side in (SIDES[0], SIDES[-1])]
         if steps > evaluations_at_once(self.network):
@@ -118,29 +125,31 @@ class Bench:
                 self._compare(steps)
         return ways
 
-    def _in_windows(self, steps: int, side: int, tiles: int) -> Way:
+    def _in_windows(self, steps: int, side: int, tiles: int) -> SamplingCost:
         work, spent, timed = self._window(side, steps)
         across = side // _TILE
         name = f"window of {across} x {across} tiles"
         share = (-(-tiles // across) / tiles) ** 2
         margin = self.network.margin * steps
         widest = side + 2 * margin
-        return Way(steps, name, margin, widest, work, work * share, spent, spent * share, timed, 0)
+        return SamplingCost(
+            steps, name, margin, widest, work, work * share, spent, spent * share, timed, 0
+        )
 
-    def _by_states(self, steps: int, tiles: int) -> Way:
+    def _by_states(self, steps: int, tiles: int) -> SamplingCost:
         side = side_for(self.network, steps)
         across = side // _TILE
         blocks = -(-tiles // across)
         cold, _ = count(self.network, steps, 1)
         region, memory = count(self.network, steps, blocks)
-        states = BlockStates(self.network, steps, side=side)
+        states = BlockSampler(self.network, steps, side=side)
         lengths = [len(times) - 1 for times in states.groups]
         window = {n: self._window(side, n) for n in sorted(set(lengths))}
 
         def total(counts: Counter[int], which: int) -> float:
             return sum(times * window[lengths[group]][which] for group, times in counts.items())
 
-        return Way(
+        return SamplingCost(
             steps, f"states, {across} x {across} tiles", states.margin,
             side + 2 * self.network.margin * max(lengths),
             total(cold, 0), total(region, 0) / tiles**2,
@@ -153,7 +162,7 @@ class Bench:
         work = window_gflop(self.network, side, steps)
         if self._rate and work / self._rate > 1000 * self.seconds:
             return work, work / self._rate, False
-        stage = Stage(self.network, steps)
+        stage = DiffusionStage(self.network, steps)
         scene = _scene(side, stage.margin)
         spent: list[float] = []
         while len(spent) < _TRIES and sum(spent) < 1000 * self.seconds / 3:
@@ -164,9 +173,9 @@ class Bench:
         return work, min(spent), True
 
     def _compare(self, steps: int) -> None:
-        stage = Stage(self.network, steps)
+        stage = DiffusionStage(self.network, steps)
         side = side_for(self.network, steps)
-        states = BlockStates(self.network, steps, side=side)
+        states = BlockSampler(self.network, steps, side=side)
         ours = states(_scene(side, states.margin))
         theirs = _stateless(stage, _scene(side, stage.margin))
         different = int((ours != theirs).any(-1).sum())
@@ -176,13 +185,13 @@ class Bench:
         )
 
 
-class _Counting(BlockStates):
+class _Counting(BlockSampler):
     """Counts the windows that it would run."""
 
     counts: Counter[int]
 
     def _advance(
-        self, scene: Scene, group: int, place: Place, before: dict[Place, Tensor]
+        self, scene: BlockInputs, group: int, place: Offset, before: dict[Offset, Tensor]
     ) -> tuple[Tensor, Tensor]:
         self.counts[group] += 1
         return torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 16, 16)
@@ -199,11 +208,11 @@ def count(network: ExactUNet, steps: int, blocks: int) -> tuple[Counter[int], in
     for y in range(blocks):
         for x in range(blocks):
             place = _CORNER + states.side * x, _CORNER + states.side * y
-            states(Scene(0, _ZOOM, *place, _WIDTH, empty, np.empty(0), _STRENGTH))
+            states(BlockInputs(0, _ZOOM, *place, _WIDTH, empty, np.empty(0), _STRENGTH))
     return states.counts, states.kept_bytes
 
 
-def table(ways: list[Way], tiles: int) -> str:
+def table(ways: list[SamplingCost], tiles: int) -> str:
     """Return the costs as a Markdown table."""
     region = f"per tile of {tiles} x {tiles}"
     heads = ["steps", "way", "margin", "widest, px", "GFLOP, first tile", f"GFLOP {region}"]
@@ -220,16 +229,16 @@ def table(ways: list[Way], tiles: int) -> str:
     return markdown(heads, rows)
 
 
-def _scene(side: int, margin: int) -> Scene:
+def _scene(side: int, margin: int) -> BlockInputs:
     """Return a block of a smooth, colourful parent."""
     at = np.arange(_CORNER - margin, _CORNER + side + margin)
     waves = [np.sin(at / 7 + k)[:, None] + np.cos(at / (9 + k))[None] for k in range(3)]
     parent = (120 + 50 * np.stack(waves, -1)).astype(np.uint8)
     resolution = np.full(len(at), _METRES)
-    return Scene(0, _ZOOM, _CORNER, _CORNER, _WIDTH, parent, resolution, _STRENGTH)
+    return BlockInputs(0, _ZOOM, _CORNER, _CORNER, _WIDTH, parent, resolution, _STRENGTH)
 
 
-def _stateless(stage: Stage, scene: Scene) -> NDArray[np.uint8]:
+def _stateless(stage: DiffusionStage, scene: BlockInputs) -> NDArray[np.uint8]:
     size, corner = SCALE * len(scene.parent), SCALE * (_CORNER - stage.margin)
     noise = field(scene.seed, scene.level, corner, corner, size, size)
     return stage(scene.parent, noise, scene.resolution, scene.augmentation)

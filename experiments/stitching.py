@@ -2,9 +2,10 @@
 
 Four of them generate windows of 256 px, each for itself, as a network with ordinary padding does:
 the shipped network with zero-padded convolutions, so that values near a window's edge depend on
-the window. (A window is mirrored by the few parent pixels that pinning takes off, so that it sees
-nothing of what lies beyond its edge.) The fifth is the product's own way. What is shared or not is
-the noise that a network draws from, or the layout codes of one that draws layouts.
+the window. (A window is mirrored by the few parent pixels that low-frequency consistency takes
+off, so that it sees nothing of what lies beyond its edge.) The fifth is the product's own way.
+What is shared or not is the noise that a network draws from, or the layout codes of one that draws
+layouts.
 """
 
 from __future__ import annotations
@@ -18,19 +19,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.scenery import Scene
-from generator.cascade.cascade import Cascade, Pixels
+from experiments.scenery import ParentTile
+from generator.cascade.cascade import Cascade
+from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.layoutstage import LayoutStage
-from generator.cascade.stage import Stage
 from generator.grid.noise import repeated
-from generator.grid.tile import EQUATOR_RESOLUTION, STAGE_ZOOMS, TILE_SIZE, Tile
+from generator.grid.pixels import Pixels
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import EQUATOR_RESOLUTION, SCALE, STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.memory.field import Memory
-from generator.memory.lattice import EARTH, World
-from generator.memory.view import Rectangle
+from generator.memory.jitteredgrid import EARTH, MapSize
 from generator.nets import decoder
 from generator.nets.build import AnyNetwork
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import SCALE, ExactUNet, padded
+from generator.nets.unet import ExactUNet, padded
 from training.errors import TrainingError
 
 WINDOW = TILE_SIZE // SCALE
@@ -46,8 +48,8 @@ INDEPENDENT, OVERLAP, SHARED, OVERLAP_FIELD, EXACT = METHODS = (
 )
 
 
-class Joiner:
-    """Makes the picture round the corner where a scene's four children meet, by each method.
+class Stitcher:
+    """Makes the picture round the corner where a parent's four children meet, by each method.
 
     Raises TrainingError for the paper's network, which has its own windows.
     """
@@ -60,13 +62,13 @@ class Joiner:
             for zoom in STAGE_ZOOMS
         }
 
-    def children(self, scene: Scene) -> Pixels:
-        """Return the scene's four children as the product makes them, uint8 [512, 512, 3]."""
-        read = reader(self.cascade, scene)
-        made = [self.cascade.window(self.seed, tile, read) for tile in scene.children]
+    def children(self, parent: ParentTile) -> Pixels:
+        """Return the parent's four children as the product makes them, uint8 [512, 512, 3]."""
+        read = reader(self.cascade, parent)
+        made = [self.cascade.window(self.seed, tile, read) for tile in parent.children]
         return np.vstack([np.hstack(made[:2]), np.hstack(made[2:])])
 
-    def join(self, method: str, scene: Scene) -> Pixels:
+    def stitch(self, method: str, parent: ParentTile) -> Pixels:
         """Return 256 x 256 px whose middle is the corner of the four blocks, uint8.
 
         Blocks of independent windows are whole windows; those of overlapping ones are a window's
@@ -74,7 +76,7 @@ class Joiner:
         """
         half = TILE_SIZE // 2
         if method == EXACT:
-            return centre(self.children(scene))
+            return centre(self.children(parent))
         whole = np.empty((TILE_SIZE, TILE_SIZE, 3), np.uint8)
         for row in (0, 1):
             for column in (0, 1):
@@ -85,37 +87,37 @@ class Joiner:
                 else:
                     x0, y0 = (WINDOW * 5 // 4 + WINDOW // 2 * n for n in (column, row))
                     left = top = half // 2
-                window = self.window(method, scene, x0, y0)
+                window = self.window(method, parent, x0, y0)
                 quarter = np.s_[half * row : half * (row + 1), half * column : half * (column + 1)]
                 whole[quarter] = window[top : top + half, left : left + half]
         return whole
 
-    def window(self, method: str, scene: Scene, x0: int, y0: int) -> Pixels:
-        """Generate the window that begins at (x0, y0) of the scene's tile, uint8 [256, 256, 3]."""
-        tile = scene.tile
+    def window(self, method: str, parent: ParentTile, x0: int, y0: int) -> Pixels:
+        """Generate the window that begins at (x0, y0) of the parent's tile, uint8 [256, 256, 3]."""
+        tile = parent.tile
         stage = self._padded[tile.z + 2]
         x, y = TILE_SIZE * tile.x + x0, TILE_SIZE * tile.y + y0
-        latent = self._latent(method, scene, Rectangle(x, y, WINDOW, WINDOW))
+        latent = self._latent(method, parent, Rectangle(x, y, WINDOW, WINDOW))
         edge = _edge(stage)
-        parent = scene.pixels[y0 : y0 + WINDOW, x0 : x0 + WINDOW]
-        mirrored = np.pad(parent, ((edge, edge), (edge, edge), (0, 0)), "symmetric")
+        pixels = parent.pixels[y0 : y0 + WINDOW, x0 : x0 + WINDOW]
+        mirrored = np.pad(pixels, ((edge, edge), (edge, edge), (0, 0)), "symmetric")
         wide = edge * (latent.shape[1] // WINDOW)
         latent = np.pad(latent, ((0, 0), (wide, wide), (wide, wide)), "symmetric")
         # As the paper's: one resolution for the whole window, that of its middle row.
         mercator = math.pi * (1 - 2 * (y + WINDOW // 2) / (TILE_SIZE << tile.z))
         metres = EQUATOR_RESOLUTION / math.cosh(mercator) / (1 << (tile.z + 2))
-        strength = self.cascade.sampler.augmentation[STAGE_ZOOMS.index(tile.z + 2)]
-        return centre(stage(mirrored, latent, np.full(1, metres), strength))
+        level = self.cascade.sampler.augmentation[STAGE_ZOOMS.index(tile.z + 2)]
+        return centre(stage(mirrored, latent, np.full(1, metres), level))
 
-    def _latent(self, method: str, scene: Scene, area: Rectangle) -> NDArray[Any]:
+    def _latent(self, method: str, parent: ParentTile, area: Rectangle) -> NDArray[Any]:
         cascade = self._repeating if method == SHARED else self.cascade
         seed = own_seed(self.seed, area) if method == OVERLAP else self.seed
-        return cascade.latent(seed, scene.tile.z + 2, area, reader(self.cascade, scene))
+        return cascade.latent(seed, parent.tile.z + 2, area, reader(self.cascade, parent))
 
 
-def reader(cascade: Cascade, scene: Scene) -> Callable[[Tile], Pixels]:
-    """Return what a scene's children are made from: its tile, and around it where layouts are."""
-    return scene.read if cascade.memory is None else scene.around
+def reader(cascade: Cascade, parent: ParentTile) -> Callable[[Tile], Pixels]:
+    """Return what a parent's children are made from: its tile, and around it where layouts are."""
+    return parent.read if cascade.memory is None else parent.around
 
 
 def own_seed(seed: int, area: Rectangle) -> int:
@@ -139,7 +141,7 @@ def repeating(cascade: Cascade) -> Cascade:
 
 
 class RepeatedMemory(Memory):
-    """A memory of which one tile of PERIOD child pixels is laid over and over.
+    """A memory of which one tile of PERIOD child pixels is repeated.
 
     The tile is taken from the middle of the 256 x 256 parent pixels in which a rectangle begins.
     """
@@ -158,7 +160,7 @@ class RepeatedMemory(Memory):
         height: int,
         pixels: Callable[[int, int, int, int], Pixels],
         *,
-        world: World | None = EARTH,
+        world: MapSize | None = EARTH,
         latitude: float | None = None,
     ) -> NDArray[np.int8]:
         """Return codes as `Memory.field` does."""
@@ -171,7 +173,7 @@ class RepeatedMemory(Memory):
         return np.ascontiguousarray(tile[:, rows[:, None], columns])
 
 
-def _padded(network: AnyNetwork, steps: int) -> Stage | LayoutStage:
+def _padded(network: AnyNetwork, steps: int) -> DiffusionStage | LayoutStage:
     """Return a stage of a copy with padded convolutions; raises TrainingError for the paper's."""
     if isinstance(network, PaperUNet):
         raise TrainingError(
@@ -179,11 +181,11 @@ def _padded(network: AnyNetwork, steps: int) -> Stage | LayoutStage:
             "layout decoder, which can be run in every one of the ways that are compared"
         )
     if isinstance(network, ExactUNet):
-        return Stage(padded(copy.deepcopy(network)), steps)
+        return DiffusionStage(padded(copy.deepcopy(network)), steps)
     return LayoutStage(decoder.padded(copy.deepcopy(network)))
 
 
-def _edge(stage: Stage | LayoutStage) -> int:
+def _edge(stage: DiffusionStage | LayoutStage) -> int:
     """Return the parent pixels by which a padded stage's window is mirrored on each side.
 
     Unpadded, the body's coarse grid begins an odd number of pixels into the window; an odd edge

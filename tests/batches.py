@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from generator.nets.unet import SCALE
+from generator.grid.tile import SCALE
 from training.state import Batch, RunConfig
 
 

@@ -3,14 +3,17 @@
 Each block that was computed becomes a line of LOG.
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from generator import stopping
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
-from tests.fakes import FakeRenderer, Pixels
+from tests.fakes import FakeRenderer
 from tileserver.cli import main
 from tileserver.commands import basics as commands
 

@@ -1,5 +1,7 @@
 """A renderer for tests: instant, deterministic, with the real one's dependencies between tiles."""
 
+from __future__ import annotations
+
 import hashlib
 import io
 import threading
@@ -7,13 +9,11 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import TILE_SIZE, Tile
 from generator.grid.world import fingerprint
-
-Pixels = NDArray[np.uint8]
 
 
 class FakeRenderer:

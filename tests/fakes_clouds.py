@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from generator.grid.pixels import Pixels
 
 GRASS = (70, 88, 52)
 

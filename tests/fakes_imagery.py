@@ -8,24 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
+from generator.banks import tonematch
 from generator.base import basemap, bluemarble
 from generator.cascade import checkpoint
+from generator.grid.pixels import Pixels
 from generator.imagery.sources import Decoded, Source
-from generator.memory.building import tonematch
 from generator.nets.config import LayoutConfig, SamplerConfig
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from tests.fakes_memory import ground
 
 TINY = LayoutConfig(widths=(16, 32), blocks=(1, 1, 1), embedding=32, dimensions=4, encoder=(16, 1))
-
-Pixels = NDArray[np.uint8]
 
 
 @contextmanager

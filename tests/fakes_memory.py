@@ -1,17 +1,17 @@
 """Banks and pictures for tests: random smooth ground, and codes that say where they came from."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from generator.grid.pixels import Pixels
 from generator.memory import Bank, Scene, describe_scene
-from generator.memory.stages import CHOSEN_AT, finer
+from generator.memory.config import CHOSEN_AT, choosing_scale
 
 ENCODER = "5" * 64
 SEA = (12, 40, 70)
-
-Pixels = NDArray[np.uint8]
 
 
 def ground(seed: int, height: int, width: int, cell: int = 8) -> Pixels:
@@ -35,7 +35,7 @@ def synthetic_scene(seed: int, zoom: int = 11, side: int = 96, dimensions: int =
     descriptors, gates, valid = describe_scene(ground(seed, side, side), None, float(seed % 70))
     codes = {
         shown: random.integers(
-            -3, 4, (side * finer(shown), side * finer(shown), dimensions)
+            -3, 4, (side * choosing_scale(shown), side * choosing_scale(shown), dimensions)
         ).astype(np.int8)
         for shown, chosen in CHOSEN_AT.items()
         if chosen == zoom

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
-from tests.fakes import FakeRenderer, Pixels
+from tests.fakes import FakeRenderer
 from tileserver.cache.tilecache import TileCache
 
 

@@ -1,11 +1,12 @@
 """The base map: geometry, averages, edges of the map, and pictures that are no planets."""
 
+from __future__ import annotations
+
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 from rasterio import Affine
 from rasterio.warp import Resampling, reproject
@@ -13,9 +14,8 @@ from rasterio.warp import Resampling, reproject
 from generator.base import tone
 from generator.base.basemap import BaseMap, halve
 from generator.grid.errors import BaseMapError
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
-
-Pixels = NDArray[np.uint8]
 
 
 def smooth_planet(width: int = 128) -> Pixels:

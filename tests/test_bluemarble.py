@@ -1,14 +1,14 @@
 """The Blue Marble: whole, and without the black patch or its straight edges."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from generator.base import bluemarble
 from generator.base.bluemarble import blue_marble
 from generator.grid.errors import BaseMapError
-
-Pixels = NDArray[np.uint8]
+from generator.grid.pixels import Pixels
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ from PIL import Image
 
 import generator
 from generator.base.basemap import BaseMap
-from generator.cascade import checkpoint, states
+from generator.cascade import checkpoint
+from generator.cascade import latentcache as states
 from generator.cascade.cascade import Cascade, average
 from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.renderer import missing_blocks

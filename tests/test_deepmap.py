@@ -1,11 +1,12 @@
 """Large base maps: zooms 6 and 7 from the picture itself, exact, and stages that begin below."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from generator.base import basemap, deepmap
 from generator.base.basemap import BaseMap
@@ -14,11 +15,10 @@ from generator.cascade.cascade import Cascade
 from generator.cascade.checkpoint import Checkpoint
 from generator.grid.block import Block
 from generator.grid.errors import BaseMapError
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from generator.nets.config import SamplerConfig
 from tests.networks import tiny_network
-
-Pixels = NDArray[np.uint8]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from generator.cascade.cascade import Cascade
 from generator.cascade.checkpoint import load, save
 from generator.nets.config import SamplerConfig
 from tests.networks import tiny_network
-from training.measure.sites import SPOTS
+from training.measure.sites import SITES
 
 RANDOM = np.random.default_rng(0)
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -77,7 +77,7 @@ def test_worlds_share_the_base_map_and_part_below(
     monkeypatch.setattr(diversity, "ZOOMS", (5, 6, 7))
     monkeypatch.setattr(diversity, "SHOWN", (7,))
     made = cascade(tmp_path)
-    rows = measure(made, (0, 1), SPOTS[:1], None)
+    rows = measure(made, (0, 1), SITES[:1], None)
     assert [row.zoom for row in rows] == [5, 6, 7]
     assert (rows[0].rms == 0).all()
     assert (rows[2].rms > 0).all()
@@ -87,4 +87,4 @@ def test_worlds_share_the_base_map_and_part_below(
     assert len(text.splitlines()) == 5
     assert text.splitlines()[2].startswith("| 5 | 1 | 0.0 |")
     assert draw(rows, tmp_path).stat().st_size < 150_000
-    assert picture(made, (0, 1), SPOTS[0], tmp_path / "worlds.webp").stat().st_size < 150_000
+    assert picture(made, (0, 1), SITES[0], tmp_path / "worlds.webp").stat().st_size < 150_000

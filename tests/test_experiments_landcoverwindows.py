@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.landcoverwindows import draw_scenes, stand_in_labels, statistics
+from experiments.landcoverwindows import draw_windows, stand_in_labels, statistics
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training.errors import TrainingError
@@ -21,37 +21,37 @@ def pyramid(tmp_path_factory):
 
 
 def test_windows_are_of_the_split_and_the_band_and_none_comes_twice(pyramid):
-    scenes = draw_scenes(pyramid, ("train",), FINE, 500, 0)
+    scenes = draw_windows(pyramid, ("train",), FINE, 500, 0)
     # 16 m: 10 x 10 windows of 640 px; 4 m by 2: 5 x 5, by 4: 2 x 2.
     assert 100 < len(scenes.windows) <= 129
     assert set(scenes.gsd) == {8.0, 16.0}
     assert len({window.tobytes() for window in scenes.windows}) == len(scenes.windows)
-    others = draw_scenes(pyramid, ("test",), FINE, 500, 0)
+    others = draw_windows(pyramid, ("test",), FINE, 500, 0)
     assert set(others.sources) == {"source-4"}
     assert not {w.tobytes() for w in others.windows} & {w.tobytes() for w in scenes.windows}
 
 
 def test_the_same_seed_draws_the_same_windows(pyramid):
-    one, same, other = (draw_scenes(pyramid, ("train",), FINE, 9, seed) for seed in (0, 0, 1))
+    one, same, other = (draw_windows(pyramid, ("train",), FINE, 9, seed) for seed in (0, 0, 1))
     assert np.array_equal(one.windows, same.windows)
     assert not np.array_equal(one.windows, other.windows)
 
 
 def test_masked_windows_are_left_out(pyramid):
     # The mask of the 4 m image calls its upper 40 rows of 640 invalid: the first row of windows.
-    scenes = draw_scenes(pyramid, ("train",), FINEST, 500, 0)
+    scenes = draw_windows(pyramid, ("train",), FINEST, 500, 0)
     assert len(scenes.windows) == 90
 
 
 def test_flat_windows_are_left_out(pyramid, monkeypatch):
     monkeypatch.setattr("experiments.landcoverwindows.LEAST_CONTRAST", 300.0)
     with pytest.raises(TrainingError, match="every train window is cloudy, flat or masked"):
-        draw_scenes(pyramid, ("train",), FINE, 9, 0)
+        draw_windows(pyramid, ("train",), FINE, 9, 0)
 
 
 def test_a_split_without_imagery_is_said(pyramid):
     with pytest.raises(TrainingError, match="no val image has 8 to 24 m per pixel"):
-        draw_scenes(pyramid, ("val",), FINE, 9, 0)
+        draw_windows(pyramid, ("val",), FINE, 9, 0)
 
 
 def test_texture_is_seen_in_its_own_octave():

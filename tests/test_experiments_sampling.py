@@ -7,11 +7,11 @@ import torch
 
 from experiments import sampling
 from experiments.paddedstage import PaddedStage
-from experiments.sampling import CORE, Row, cost_of, parse
+from experiments.sampling import CORE, SamplingRow, cost_of, parse
 from generator.cascade import checkpoint
+from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.loading import MAX_STEPS
 from generator.cascade.probe import window_gflop
-from generator.cascade.stage import Stage
 from generator.imagery.sources import read_manifest
 from generator.nets.config import SamplerConfig
 from tests.imagery import write_imagery
@@ -23,10 +23,10 @@ from training.measure.bench import cost
 
 
 def test_rows_are_read_with_and_without_a_name():
-    assert parse("shipped:1", 16) == [Row("shipped", None, 1, 16)]
+    assert parse("shipped:1", 16) == [SamplingRow("shipped", None, 1, 16)]
     path = Path("a:b/t.safetensors")
     assert parse(f"teacher={path}:2,50@4", 16) == [
-        Row("teacher", path, 2, 16), Row("teacher", path, 50, 4),
+        SamplingRow("teacher", path, 2, 16), SamplingRow("teacher", path, 50, 4),
     ]  # fmt: skip
     assert parse("a/t.safetensors:1", 8)[0].name == "t"
 
@@ -75,7 +75,7 @@ def window(margin):
 
 
 def test_one_padded_step_gives_a_tile_s_pixels():
-    stage, other = Stage(tiny_network(), 1), PaddedStage(tiny_network(), 1, 32)
+    stage, other = DiffusionStage(tiny_network(), 1), PaddedStage(tiny_network(), 1, 32)
     parent, noise = window(32)
     extra = 32 - stage.margin
     inner = slice(extra, -extra)
@@ -90,7 +90,7 @@ def test_one_padded_step_gives_a_tile_s_pixels():
 
 def test_more_padded_steps_agree_with_the_exact_ones_away_from_the_edge():
     stage, other = (
-        Stage(tiny_network(), 2),
+        DiffusionStage(tiny_network(), 2),
         PaddedStage(tiny_network(), 2, 2 * tiny_network().margin),
     )
     parent, noise = window(stage.margin)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.scenery import Scene
+from experiments.scenery import ParentTile
 from experiments.stitching import (
     EXACT,
     INDEPENDENT,
@@ -11,7 +11,7 @@ from experiments.stitching import (
     OVERLAP_FIELD,
     PERIOD,
     SHARED,
-    Joiner,
+    Stitcher,
     own_seed,
     repeating,
 )
@@ -19,8 +19,9 @@ from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint
 from generator.cascade.cascade import Cascade
 from generator.grid.noise import field
+from generator.grid.rectangle import Rectangle
 from generator.grid.tile import Tile
-from generator.memory import Memory, Rectangle
+from generator.memory import Memory
 from generator.nets.config import SamplerConfig
 from tests.fakes_memory import ground
 from tests.layouts import tiny_bank, write_layouts
@@ -33,20 +34,20 @@ REACH = 4 * 14
 
 
 @pytest.fixture(scope="module")
-def joiner(tmp_path_factory):
-    return Joiner(tiny_cascade(tmp_path_factory.mktemp("joins")), SEED)
+def stitcher(tmp_path_factory):
+    return Stitcher(tiny_cascade(tmp_path_factory.mktemp("joins")), SEED)
 
 
 @pytest.fixture(scope="module")
-def scene():
+def parent():
     """A textured tile near the equator, where all rows have one resolution."""
     pixels = np.random.default_rng(0).integers(60, 180, (256, 256, 3), np.uint8)
-    return Scene("land", Tile(9, 300, 256), pixels)
+    return ParentTile("land", Tile(9, 300, 256), pixels)
 
 
 @pytest.fixture(scope="module")
-def pictures(joiner, scene):
-    return {method: joiner.join(method, scene).astype(int) for method in METHODS}
+def pictures(stitcher, parent):
+    return {method: stitcher.stitch(method, parent).astype(int) for method in METHODS}
 
 
 def apart(first, second):
@@ -59,10 +60,12 @@ def test_all_ways_give_the_same_place(pictures):
         assert apart(picture, pictures[EXACT]).mean() < picture.std()
 
 
-def test_with_shared_noise_and_a_small_reach_overlapping_windows_are_exact(joiner, scene, pictures):
+def test_with_shared_noise_and_small_reach_overlapping_windows_are_exact(
+    stitcher, parent, pictures
+):
     """The paper's argument: equal noise and a reach within the overlap make equal pixels."""
     assert apart(pictures[OVERLAP_FIELD], pictures[EXACT]).max() <= 1
-    exact = Joiner(repeating(joiner.cascade), SEED).join(EXACT, scene).astype(int)
+    exact = Stitcher(repeating(stitcher.cascade), SEED).stitch(EXACT, parent).astype(int)
     assert apart(pictures[SHARED], exact).max() <= 1
     assert apart(pictures[SHARED], pictures[EXACT]).mean() > 1
 
@@ -87,21 +90,21 @@ def test_a_seed_of_a_window_s_own_is_nobody_else_s():
     assert own_seed(2**64 - 1, areas[0]) < 2**64
 
 
-def test_the_repeated_tile_is_a_copy_of_the_cascade_alone(joiner):
-    cascade = joiner.cascade
+def test_the_repeated_tile_is_a_copy_of_the_cascade_alone(stitcher):
+    cascade = stitcher.cascade
     other = repeating(cascade)
     noise = other.stage_at(9).noise(SEED, 9, 0, 0, 256, 256)
     np.testing.assert_array_equal(noise[:, :PERIOD], noise[:, PERIOD:])
     assert all(cascade.stage_at(zoom).noise is field for zoom in (9, 15))
 
 
-def test_the_product_s_network_stays_unpadded(joiner):
-    assert joiner.cascade.checkpoint.network.stem.padding == (0, 0)
+def test_the_product_s_network_stays_unpadded(stitcher):
+    assert stitcher.cascade.checkpoint.network.stem.padding == (0, 0)
 
 
 def test_the_paper_s_network_is_refused(tmp_path):
     with pytest.raises(TrainingError, match="expected those of an exact one"):
-        Joiner(tiny_cascade(tmp_path, "paper-tiny"), SEED)
+        Stitcher(tiny_cascade(tmp_path, "paper-tiny"), SEED)
 
 
 @pytest.fixture(scope="module")
@@ -117,14 +120,14 @@ def layouts(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def eleven():
-    """A scene whose children are of zoom 13, below one whose pixels chose their layouts."""
-    above = Scene("land", Tile(9, 300, 256), ground(3, 256, 256))
+    """A parent whose children are of zoom 13, below one whose pixels chose their layouts."""
+    above = ParentTile("land", Tile(9, 300, 256), ground(3, 256, 256))
     return above.below(ground(4, 512, 512, cell=32))
 
 
 def test_layouts_are_joined_in_every_way(layouts, eleven):
-    joiner = Joiner(layouts, SEED)
-    pictures = {method: joiner.join(method, eleven).astype(int) for method in METHODS}
+    stitcher = Stitcher(layouts, SEED)
+    pictures = {method: stitcher.stitch(method, eleven).astype(int) for method in METHODS}
     exact = pictures[EXACT]
     for picture in pictures.values():
         assert apart(picture, exact).mean() < exact.std()

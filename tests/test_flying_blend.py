@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tileserver.flying.blend import Pixels, fade
+from generator.grid.pixels import Pixels
+from tileserver.flying.blend import fade
 
 
 def noise(seed: int, size: int = 96) -> Pixels:

@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tests.fakes import draw
 from tileserver.flying.flight import Flight, FlightPlan
-from tileserver.flying.frames import FrameRenderer, Pixels, region
+from tileserver.flying.frames import FrameRenderer, region
 from tileserver.flying.route import read_route
 from tileserver.flying.view import window
 

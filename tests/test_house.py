@@ -23,9 +23,8 @@ ROOT = Path(__file__).parents[1]
 
 # Names that more than one class has. This list only shrinks.
 SHARED_NAMES = {
-    "Address", "Block", "Cell", "Cells", "Cost", "Entry", "Findings", "Found", "Grid", "Labelled",
-    "Maker", "Pages", "Pairs", "Picture", "Plan", "Recipe", "Region", "Scene", "Source", "Spot",
-    "State", "Store", "Style", "Terms", "Trainer", "Variants", "View", "Window", "Work", "_Wish",
+    "Block", "Cell", "Cells", "Found", "Grid", "Labelled", "Pairs", "Picture", "Plan", "Recipe",
+    "Region", "Scene", "Spot", "State", "Style", "Trainer", "Variants", "View", "Window", "_Wish",
 }  # fmt: skip
 
 # Files that are longer than they may be. This list only shrinks.

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from generator.banks import builder
 from generator.memory import bankfile
-from generator.memory.building import builder
 from tests.fakes_imagery import blue_marble_read_once, tiny_weights, write_folder, write_picture
 from tests.fakes_memory import ground
 from tileserver.cli import main

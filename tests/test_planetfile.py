@@ -16,7 +16,6 @@ from generator.base import planetfile
 from generator.grid.errors import BaseMapError
 from tests.test_basemap import smooth_planet
 
-Pixels = NDArray[np.uint8]
 WHOLE = (360 / 128, 0.0, -180.0, 0.0, -180 / 64, 90.0)
 MARS = "+proj=eqc +lat_ts=0 +lon_0=180 +R=3396190 +units=m"
 

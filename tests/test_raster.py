@@ -1,5 +1,7 @@
 """Reading pictures: every common kind, windows, georeference, and files that are none."""
 
+from __future__ import annotations
+
 import struct
 import sys
 import warnings
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin
 
 from generator.grid.errors import ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters import (
     Georeference,
     Reading,
@@ -22,7 +25,6 @@ from generator.rasters import (
     read_picture,
 )
 
-Pixels = NDArray[np.uint8]
 TRANSFORM = (30.0, 0.0, 500_000.0, 0.0, -30.0, 4_000_000.0)
 
 

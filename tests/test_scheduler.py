@@ -1,5 +1,7 @@
 """The scheduler: one job per tile, inputs first, newest first, and everybody gets an answer."""
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,8 +12,9 @@ import numpy as np
 import pytest
 
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
-from tests.fakes import FakeRenderer, Pixels, draw
+from tests.fakes import FakeRenderer, draw
 from tileserver.cache.claims import Claim, Claims
 from tileserver.cache.tilecache import CachedTile
 from tileserver.errors import BudgetError, GenerationError, UnavailableError

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from generator.banks import BankEncoder, BuildFolder, BuildOptions, build
 from generator.cascade import checkpoint
 from generator.imagery.sources import read_manifest
-from generator.memory.building import BuildOptions, Maker, Work, build
 from tests.fakes_imagery import blue_marble_read_once
 from tests.fakes_memory import ground
 from tests.layouts import tiny_encoder, write_layouts
-from training.__main__ import _parser
+from training.__main__ import main
 from training.imagery.pyramid import Pyramid, prepare
-from training.layouts.origins import Origins, elsewhere
 from training.measure import copies
-from training.measure.copies import Compared, report
+from training.measure.copies import CopyDistances, CopyRow, copies_table
 from training.measure.copydistance import REGION, SIDE, CopyDistance
+from training.measure.origins import Origins, of_other_places
 
 PLACES = 3
 
@@ -45,7 +45,7 @@ def imagery(tmp_path_factory):
 def banked(imagery, tmp_path, warp):
     options = BuildOptions(budget={15: 4e6}, warp=warp)
     named = checkpoint.digest_of(tiny_encoder())
-    maker, work = Maker(tiny_encoder(), named), Work(tmp_path / f"work-{warp}")
+    maker, work = BankEncoder(tiny_encoder(), named), BuildFolder(tmp_path / f"work-{warp}")
     return build(read_manifest(imagery[0]), maker, options, work).bank
 
 
@@ -97,7 +97,7 @@ def test_scenes_are_found_where_they_were_taken(imagery, tmp_path):
 
 
 def test_bent_scenes_are_found_too(imagery, bent):
-    from generator.memory.building.warp import mirrored
+    from generator.banks.warp import mirrored
 
     origins = Origins(Pyramid(imagery[1]))
     for number, scene in enumerate(bent.scenes):
@@ -109,23 +109,25 @@ def test_bent_scenes_are_found_too(imagery, bent):
 
 def test_places_are_others_only_where_that_is_sure(imagery):
     first, second, _ = Origins(Pyramid(imagery[1])).images
-    assert elsewhere(first, second)
-    assert not elsewhere(first, first)
+    assert of_other_places(first, second)
+    assert not of_other_places(first, first)
 
 
-def test_the_report_counts_entries_that_are_no_nearer_than_another_place():
-    row = Compared(entry=(0.9, 0.5), untrained=(0.4, 0.4), other=(0.8, 0.6))
-    text = report(13, [row, row], 1)
-    assert "zoom 13: 2 windows, 1 scenes not found" in text
-    lines = [" ".join(line.split()) for line in text.splitlines()[1:]]
-    assert lines[0].startswith("whole entry 100 %")
-    assert lines[1].startswith("whole untrained 0 %")
-    assert lines[2].startswith("tiles entry 0 %")
-    assert "no scene was found" in report(15, [], 3)
+def test_the_table_counts_entries_that_are_no_nearer_than_another_place():
+    window = CopyDistances(entry=(0.9, 0.5), untrained=(0.4, 0.4), other=(0.8, 0.6))
+    lines = copies_table([CopyRow(13, [window, window], 1), CopyRow(15, [], 3)]).splitlines()
+    assert lines[2] == "| 13 | 2 | 1 | whole | entry | 100 % | 0.900 | 0.800 |"
+    assert lines[3].startswith("| 13 | 2 | 1 | whole | untrained | 0 % |")
+    assert lines[4].startswith("| 13 | 2 | 1 | tiles | entry | 0 % |")
+    assert lines[6] == "| 15 | 0 | 3 | – | – | – | – | – |"
 
 
-def test_the_command_compares_entries_with_their_places(imagery, bent, tmp_path, capsys):
+def test_the_command_compares_entries_with_their_places(
+    imagery, bent, tmp_path, capsys, monkeypatch
+):
     weights = write_layouts(tmp_path / "w.safetensors", bent)
-    given = ["copies", "--weights", str(weights), "--data", str(imagery[1]), "--zooms", "15"]
-    assert copies.run(_parser().parse_args([*given, "--pool", "8"])) == 0
-    assert f"zoom 15: {PLACES} windows, 0 scenes not found" in capsys.readouterr().out
+    monkeypatch.setattr(copies, "POOL", 8)
+    given = ["--weights", weights, "--data", imagery[1], "--only", "copies", "--zooms", 15]
+    monkeypatch.setattr("sys.argv", ["training", "evaluate", *map(str, given)])
+    assert main() == 0
+    assert f"| 15 | {PLACES} | 0 | whole | entry |" in capsys.readouterr().out

@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from training.errors import TrainingError
-from training.measure.classifier import CROP, Trial, Windows, tiled, two_sample_accuracy
+from training.measure.classifier import (
+    CROP,
+    ClassifierTrial,
+    ClassifierWindows,
+    tiled,
+    two_sample_accuracy,
+)
 from training.measure.features import PER_WINDOW, WIDTH, Lite2, kernel_distance, quarters
 
 CPU = torch.device("cpu")
@@ -54,9 +60,9 @@ def test_quarters_of_a_window_stand_together():
 
 
 def test_lite2_tells_textures_apart():
-    judge = Lite2(CPU)
+    network = Lite2(CPU)
     sets = [textures(0, 2, size=256), textures(1, 2, size=256), textures(2, 2, True, 256)]
-    same, again, other = (judge.features(images) for images in sets)
+    same, again, other = (network.of(images) for images in sets)
     assert same.shape == (8, WIDTH)
     assert kernel_distance(same, other, 4) > 3 * abs(kernel_distance(same, again, 4))
 
@@ -69,16 +75,16 @@ def test_lite2_names_what_is_missing(monkeypatch):
 
 def test_the_classifier_tells_a_difference_and_not_a_mere_draw():
     known, held_out = textures(0, 16), textures(1, 16)
-    trial = Trial(seed=0, steps=12)
-    changed = [Windows(x, (x // 2 + 64).astype(np.uint8)) for x in (known, held_out)]
+    trial = ClassifierTrial(seed=0, steps=12)
+    changed = [ClassifierWindows(x, (x // 2 + 64).astype(np.uint8)) for x in (known, held_out)]
     assert two_sample_accuracy(*changed, trial, CPU) > 0.95
-    drawn = [Windows(x[0::2], x[1::2]) for x in (known, textures(1, 96))]
+    drawn = [ClassifierWindows(x[0::2], x[1::2]) for x in (known, textures(1, 96))]
     assert 0.3 < two_sample_accuracy(*drawn, trial, CPU) < 0.7
 
 
 def test_the_classifier_repeats_itself():
-    sets = [Windows(textures(k, 4), textures(k + 9, 4)) for k in range(2)]
-    first, again = (two_sample_accuracy(*sets, Trial(3, 2), CPU) for _ in range(2))
+    sets = [ClassifierWindows(textures(k, 4), textures(k + 9, 4)) for k in range(2)]
+    first, again = (two_sample_accuracy(*sets, ClassifierTrial(3, 2), CPU) for _ in range(2))
     assert first == again
 
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from generator.cascade import checkpoint
+from generator.grid.tile import SCALE
 from generator.imagery.sources import read_manifest
 from generator.memory import Bank
-from generator.memory.stages import CHOSEN_AT
-from generator.nets.unet import SCALE
+from generator.memory.config import CHOSEN_AT
 from tests.fakes_memory import ENCODER, ground, synthetic_bank, synthetic_scene
 from tests.imagery import write_imagery
 from tests.layouts import tiny_bank, write_layouts

@@ -12,8 +12,9 @@ from tests.imagery import write_imagery
 from tests.networks import tiny_network
 from training import __main__
 from training.imagery.pyramid import prepare
-from training.measure import evaluate
-from training.measure.figures import draw_chains, save_small
+from training.measure import classifier, evaluate
+from training.measure.classifier import ClassifierRow
+from training.measure.figures import draw_rollouts, save_small
 from training.measure.metrics import (
     absolute_error,
     colour_spectrum,
@@ -22,12 +23,11 @@ from training.measure.metrics import (
     spectrum,
 )
 from training.measure.report import (
-    Accuracy,
-    chains_table,
     classifier_table,
     markdown,
+    rollouts_table,
 )
-from training.measure.rollouts import Chains, compare
+from training.measure.rollouts import Rollouts, compare
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +55,17 @@ def tiles(seed, spread, count=3):
     return list(values.clip(0, 255).astype(np.uint8).repeat(3, -1))
 
 
-def chains():
+def rollouts():
     row = compare(11, tiles(0, 10), tiles(1, 20))
-    return Chains([row], [row], [row], [])
+    return Rollouts([row], [row], [row], [])
 
 
-def test_a_faded_chain_is_measured_as_faded():
+def test_a_faded_rollout_is_measured_as_faded():
     row = compare(11, tiles(0, 10), tiles(1, 20))
     assert row.contrast / row.real_contrast == pytest.approx(0.5, abs=0.02)
     assert row.octaves == pytest.approx((-6, -6), abs=0.3)
     assert row.spectrum == pytest.approx(6, abs=0.3)
-    assert row.steepness / row.real_steepness == pytest.approx(0.5, abs=0.03)
+    assert row.gradient / row.real_gradient == pytest.approx(0.5, abs=0.03)
 
 
 def test_noise_of_colour_is_measured_beside_luminance():
@@ -80,12 +80,14 @@ def test_noise_of_colour_is_measured_beside_luminance():
 
 def test_tables_hold_a_line_per_zoom():
     assert markdown(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
-    assert "| 9 | 0.70 | 0.60 to 0.80 | 1.00 |" in classifier_table([Accuracy(9, [0.6, 0.8], [1])])
-    assert "| 11 | 3 / 3 | 10 | 20 | 0.50 |" in chains_table(chains())
+    assert "| 9 | 0.70 | 0.60 to 0.80 | 1.00 |" in classifier_table(
+        [ClassifierRow(9, [0.6, 0.8], [1])]
+    )
+    assert "| 11 | 3 / 3 | 10 | 20 | 0.50 |" in rollouts_table(rollouts())
 
 
 def test_figures_are_small_pictures(tmp_path):
-    for path in draw_chains(chains(), tmp_path):
+    for path in draw_rollouts(rollouts(), tmp_path):
         assert 2_000 < path.stat().st_size < 150_000
         with Pillow.open(path) as opened:
             assert opened.size[0] > 300
@@ -117,8 +119,8 @@ def test_stages_are_measured_and_kept(monkeypatch, folder, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_the_classifier_is_run_on_every_stage(monkeypatch, folder, tmp_path):
-    monkeypatch.setattr(evaluate, "_SEEDS", 1)
-    monkeypatch.setattr(evaluate, "_CLASSIFIER_STEPS", 1)
+    monkeypatch.setattr(classifier, "SEEDS", 1)
+    monkeypatch.setattr(classifier, "STEPS", 1)
     numbers = tmp_path / "numbers.json"
     assert command(monkeypatch, folder, "--only", "classifier", "--json", numbers) == 0
     rows = json.loads(numbers.read_text())["parts"]["classifier"]["numbers"]
@@ -127,15 +129,15 @@ def test_the_classifier_is_run_on_every_stage(monkeypatch, folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_chains_are_measured_at_every_zoom(monkeypatch, folder, tmp_path):
+def test_rollouts_are_measured_at_every_zoom(monkeypatch, folder, tmp_path):
     monkeypatch.setitem(evaluate._FULL, "real", 8)
     numbers = tmp_path / "numbers.json"
-    options = ("--only", "chains", "--places", 5, "--json", numbers)
+    options = ("--only", "rollouts", "--places", 5, "--json", numbers)
     assert command(monkeypatch, folder, *options) == 0
-    found = json.loads(numbers.read_text())["parts"]["chains"]["numbers"]
-    assert {row["zoom"] for row in found["calm"]} == {7, 9, 11, 13, 15}
-    assert {row["zoom"] for row in found["spread"]} >= {11, 15}
-    assert all(1 <= row["tiles"] <= 4 and row["real_contrast"] > 0 for row in found["spread"])
+    found = json.loads(numbers.read_text())["parts"]["rollouts"]["numbers"]
+    assert {row["zoom"] for row in found["low_texture"]} == {7, 9, 11, 13, 15}
+    assert {row["zoom"] for row in found["land"]} >= {11, 15}
+    assert all(1 <= row["tiles"] <= 4 and row["real_contrast"] > 0 for row in found["land"])
 
 
 @pytest.mark.parametrize(

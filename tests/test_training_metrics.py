@@ -6,16 +6,16 @@ from training.measure.metrics import (
     absolute_error,
     contrast,
     decibels,
-    edginess,
-    fall,
+    gradient_kurtosis,
+    gradient_magnitude,
     grain,
     octave_errors,
     repetition,
     sliced_wasserstein,
     spectra,
+    spectral_slope,
     spectrum,
     spectrum_error,
-    steepness,
 )
 
 SIZE = 64
@@ -47,10 +47,10 @@ def test_half_the_amplitude_is_six_decibels_less():
 def test_the_fall_of_a_spectrum_is_measured_from_the_parents_octave_whatever_the_contrast():
     frequency = np.arange(1, 129)
     natural = np.stack([frequency**-2.0, 100.0 * frequency**-2.0]) * 1e9
-    lower, upper = fall(natural)
+    lower, upper = spectral_slope(natural)
     assert lower == pytest.approx(-6.0, abs=0.1)
     assert upper == pytest.approx(-12.0, abs=0.1)
-    assert fall(np.full((3, 128), 5.0)) == (0.0, 0.0)
+    assert spectral_slope(np.full((3, 128), 5.0)) == (0.0, 0.0)
 
 
 def test_octave_errors_keep_their_sign_where_the_absolute_error_cannot_cancel():
@@ -72,16 +72,16 @@ def test_one_loud_image_rules_the_mean_spectrum_and_not_the_median():
 def test_blur_lowers_contrast_gradient_and_grain():
     sharp = noise()
     soft = gaussian_filter(sharp.astype(float), (0, 1.5, 1.5, 0)).astype(np.uint8)
-    for measure in (contrast, steepness, grain):
+    for measure in (contrast, gradient_magnitude, grain):
         assert measure(soft) < 0.7 * measure(sharp)
 
 
 def test_edges_have_a_higher_kurtosis_than_noise():
     edges = np.full((2, SIZE, SIZE, 3), 60, np.uint8)
     edges[:, :, SIZE // 2 :] = 200
-    assert edginess(noise()) == pytest.approx(3, abs=0.3)
-    assert edginess(edges) > 20
-    assert edginess(np.zeros((1, SIZE, SIZE, 3), np.uint8)) == 3
+    assert gradient_kurtosis(noise()) == pytest.approx(3, abs=0.3)
+    assert gradient_kurtosis(edges) > 20
+    assert gradient_kurtosis(np.zeros((1, SIZE, SIZE, 3), np.uint8)) == 3
 
 
 def test_repetition_finds_a_repeated_block_and_none_in_noise():

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 import generator
+from generator.banks.stageimage import reduced
 from generator.imagery.sources import read_manifest
-from generator.memory.building.resample import reduced
 from tests.fakes_imagery import tiny_weights
 from tests.fakes_memory import ground
 from tests.fakes_recipe import NETWORK

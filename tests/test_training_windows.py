@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.layoutstage import LayoutStage
-from generator.cascade.stage import Stage
 from generator.imagery.sources import read_manifest
 from generator.memory import Memory
 from tests.layouts import tiny_bank, tiny_decoder
@@ -14,8 +14,13 @@ from tests.networks import tiny_network
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid, prepare
 from training.measure.localtiles import is_land, local_tiles
-from training.measure.realparents import CORE, draw_pairs, draw_real, restricted, windows_of
-from training.measure.sites import SPOTS, spread
+from training.measure.realparents import (
+    CORE,
+    draw_real_parents,
+    draw_real_windows,
+    evaluation_windows,
+)
+from training.measure.sites import SITES, evenly_spread
 from training.samples.windows import BANDS
 
 ELEVEN = 2
@@ -47,24 +52,26 @@ def pyramid(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stage():
-    return Stage(tiny_network(), 1)
+    return DiffusionStage(tiny_network(), 1)
 
 
 def test_pairs_belong_together_and_repeat_themselves(pyramid, stage):
-    samples = windows_of(pyramid, "test")
-    pairs = draw_pairs(stage, samples, ELEVEN, range(3), clean=True)
+    samples = evaluation_windows(pyramid, "test")
+    pairs = draw_real_parents(stage, samples, ELEVEN, range(3), clean=True)
     assert pairs.truth.shape == pairs.made.shape == pairs.bicubic.shape == (3, 256, 256, 3)
     averaged = pairs.truth.reshape(3, CORE, 4, CORE, 4, 3).mean((2, 4))
     assert np.abs(averaged - pairs.parents).max() <= 1
     assert np.abs(pairs.bicubic.astype(int) - pairs.truth).mean() < 25
-    again = draw_pairs(stage, samples, ELEVEN, range(1, 3), clean=True)
+    again = draw_real_parents(stage, samples, ELEVEN, range(1, 3), clean=True)
     np.testing.assert_array_equal(again.made, pairs.made[1:])
-    np.testing.assert_array_equal(draw_real(samples, ELEVEN, range(3)), pairs.truth)
+    np.testing.assert_array_equal(draw_real_windows(samples, ELEVEN, range(3)), pairs.truth)
 
 
 def test_degraded_parents_differ_from_clean_ones(pyramid, stage):
-    samples = windows_of(pyramid, "test")
-    clean, degraded = (draw_pairs(stage, samples, ELEVEN, range(3), clean=c) for c in (True, False))
+    samples = evaluation_windows(pyramid, "test")
+    clean, degraded = (
+        draw_real_parents(stage, samples, ELEVEN, range(3), clean=c) for c in (True, False)
+    )
     np.testing.assert_array_equal(clean.truth, degraded.truth)
     assert (clean.parents != degraded.parents).any()
 
@@ -76,43 +83,43 @@ def test_layouts_are_drawn_over_parents_that_count_as_real(pyramid):
             return super().__call__(parent, codes, resolution, strength)
 
     told = []
-    stage, samples = Told(tiny_decoder()), windows_of(pyramid, "test")
+    stage, samples = Told(tiny_decoder()), evaluation_windows(pyramid, "test")
     memory = Memory([tiny_bank()])
-    bare = draw_pairs(stage, samples, ELEVEN, range(2))
-    laid = draw_pairs(stage, samples, ELEVEN, range(2), memory=memory)
+    bare = draw_real_parents(stage, samples, ELEVEN, range(2))
+    laid = draw_real_parents(stage, samples, ELEVEN, range(2), memory=memory)
     assert [strength for strength, _ in told] == [0.0] * 4
     # A window of open sea shows no layout.
     assert [laid for _, laid in told[:2]] == [False, False]
     assert any(laid for _, laid in told[2:])
     np.testing.assert_array_equal(bare.truth, laid.truth)
     assert (bare.made != laid.made).mean() > 0.1
-    again = draw_pairs(stage, samples, ELEVEN, range(1, 2), memory=memory)
+    again = draw_real_parents(stage, samples, ELEVEN, range(1, 2), memory=memory)
     np.testing.assert_array_equal(again.made, laid.made[1:])
 
 
 def test_a_restricted_view_lists_fewer_images_and_leaves_the_whole_alone(pyramid):
     count = len(pyramid.images)
-    view = restricted(pyramid, lambda image: image.source == "b")
+    view = pyramid.restricted(lambda image: image.source == "b")
     assert {image.source for image in view.images} == {"b"}
     assert len(pyramid.images) == count
     with pytest.raises(TrainingError, match="val image"):
-        windows_of(pyramid, "val")
+        evaluation_windows(pyramid, "val")
 
 
 def test_local_tiles_have_their_zoom_s_resolution_and_place(pyramid):
     tiles = local_tiles(pyramid, ELEVEN, 8)
     # Each place once, whatever levels its image has; the sea is left out.
-    assert sorted(round(tile.spot.lat) for tile in tiles) == [-20, 10, 30]
+    assert sorted(round(tile.site.lat) for tile in tiles) == [-20, 10, 30]
     for tile in tiles:
         assert tile.pixels.shape == (256, 256, 3)
-        assert abs(tile.spot.lon - 5.0) < 640 * 60 / 2 / 111_320 / math.cos(math.radians(30))
-        assert tile.spot.tile(BANDS[ELEVEN].zoom).z == 11
+        assert abs(tile.site.lon - 5.0) < 640 * 60 / 2 / 111_320 / math.cos(math.radians(30))
+        assert tile.site.tile(BANDS[ELEVEN].zoom).z == 11
 
 
 def test_local_tiles_take_held_out_places_first(pyramid):
-    only = restricted(pyramid, lambda image: image.source == "a")
+    only = pyramid.restricted(lambda image: image.source == "a")
     (first,) = local_tiles(only, ELEVEN, 1)
-    assert round(first.spot.lat) == 10
+    assert round(first.site.lat) == 10
 
 
 def test_local_tiles_of_a_zoom_that_no_imagery_serves_are_none(pyramid):
@@ -130,12 +137,12 @@ def test_sea_and_ice_are_told_from_land():
     assert is_land(half)
 
 
-def test_fifty_spots_lie_on_all_sides_of_the_globe():
-    assert len(SPOTS) == len({(spot.lat, spot.lon) for spot in SPOTS}) == 50
-    assert sum(spot.calm for spot in SPOTS) == 10
-    quarters = {(spot.lat > 0, spot.lon > 0) for spot in SPOTS if not spot.calm}
+def test_fifty_sites_lie_on_all_sides_of_the_globe():
+    assert len(SITES) == len({(site.lat, site.lon) for site in SITES}) == 50
+    assert sum(site.low_texture for site in SITES) == 10
+    quarters = {(site.lat > 0, site.lon > 0) for site in SITES if not site.low_texture}
     assert len(quarters) == 4
-    some = spread(10)
+    some = evenly_spread(10)
     assert len(set(some)) == 10
-    assert any(spot.calm for spot in some)
-    assert spread(500) == SPOTS
+    assert any(site.low_texture for site in some)
+    assert evenly_spread(500) == SITES

@@ -1,5 +1,7 @@
 """Enlarging pictures: no seams, odd sizes, mirrored edges, bad input refused."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,13 +12,13 @@ from numpy.typing import NDArray
 
 from generator.grid import noise as noise_module
 from generator.grid.errors import ImageError
+from generator.grid.pixels import Pixels
+from generator.grid.rectangle import Rectangle
 from generator.memory import Memory
-from generator.memory.view import Rectangle
 from generator.upscaling import upscale as module
 from generator.upscaling.parentpicture import InMemory
 from generator.upscaling.upscale import upscale
 
-Pixels = NDArray[np.uint8]
 MARGIN = 3
 
 
@@ -25,7 +27,7 @@ class FakeStage:
     """Blurs the parent over its margin, enlarges it and adds noise: needs all that it is given."""
 
     margin: int = MARGIN
-    faithful: float | None = None
+    faithful_augmentation: float | None = None
     calls: list[tuple[float, float]] = field(default_factory=list)
 
     def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[np.float32]:

@@ -1,5 +1,7 @@
 """Enlarging files: place, holes and colours kept, what differs said, bad files refused early."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +12,12 @@ from PIL import Image
 from rasterio.control import GroundControlPoint
 
 from generator.grid.errors import ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters import Filled, Reading
 from generator.upscaling.upscale import upscale
 from generator.upscaling.upscalefile import open_upscaling
 from tests.test_raster import TRANSFORM, save_geotiff
 from tests.test_upscale import FakeCascade, expected, picture
-
-Pixels = NDArray[np.uint8]
 
 
 def enlarge(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.base.tone import TONES
-from generator.cascade.circumstances import SHIPPED
+from generator.cascade.identityinputs import SHIPPED
 from tileserver.errors import SettingsError, shortened
 
 PREFIX = "ELSEWHERE_"

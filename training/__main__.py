@@ -18,7 +18,6 @@ from generator.rasters import Reading, parse_bands, parse_stretch
 from training.errors import TrainingError
 from training.layouts import sharpen
 from training.measure import bench as pricing
-from training.measure import copies
 from training.run import combine, entries
 from training.run.bank import add_bank, run_bank, run_train
 from training.run.loop import add_machine
@@ -59,7 +58,6 @@ def _parser() -> argparse.ArgumentParser:
     add_bank(commands.add_parser("bank", help="write a recipe's weights with their memory"))
     entries.add_arguments(commands.add_parser("entries", help="train a bank under many parents"))
     sharpen.add_arguments(commands.add_parser("sharpen", help="halve pictures' metres per pixel"))
-    copies.add_arguments(commands.add_parser("copies", help="do places come back from entries"))
     for field in dataclasses.fields(RunConfig):
         name = "--" + field.name.replace("_", "-")
         train.add_argument(name, type=type(field.default), default=field.default)
@@ -248,7 +246,6 @@ def main() -> int:
         "sheet": _sheet,
         "bank": run_bank,
         "entries": entries.run_entries,
-        "copies": copies.run,
         "sharpen": sharpen.run,
         "combine": combine.run,
         "presets": pricing.run,

@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from generator.grid.tile import SCALE
 from generator.nets.blocks import crop_to
 from generator.nets.diffusion import RESIDUAL_GAIN
-from generator.nets.unet import SCALE, ExactUNet, upsample
+from generator.nets.unet import ExactUNet, upsample
 
 GRANDCHILD = SCALE * SCALE
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from generator.nets.unet import SCALE
+from generator.grid.tile import SCALE
 from training.kernels import Kernel, Shape, anisotropic, convolve, sinc
 
 Pixels = NDArray[np.float32]

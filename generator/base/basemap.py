@@ -27,6 +27,7 @@ from generator.base.bluemarble import blue_marble
 from generator.base.deepmap import DeepMap, deepest_zoom
 from generator.grid import mercator
 from generator.grid.errors import BaseMapError
+from generator.grid.pixels import Pixels
 from generator.grid.tile import BASE_ZOOM, TILE_SIZE, Tile
 from generator.planets.planet import Planet
 
@@ -34,8 +35,6 @@ _SIDE = TILE_SIZE << BASE_ZOOM
 _STRIP = 64
 _PAD = 8
 """Columns repeated on both sides of the picture, so that the cubic kernel sees no dateline."""
-
-Pixels = NDArray[np.uint8]
 
 
 class BaseMap:

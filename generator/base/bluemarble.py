@@ -7,6 +7,8 @@ as it does where the picture has data; and the sea floor's relief is taken from 
 What little relief the patch holds is kept, and so is the ice and its soft edge.
 """
 
+from __future__ import annotations
+
 import importlib.resources
 
 import numpy as np
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from generator.grid.errors import BaseMapError
+from generator.grid.pixels import Pixels
 
 _SIZE = (5400, 2700)
 _LEFT, _TOP, _RIGHT, _BOTTOM = 1480, 2176, 4248, 2544
@@ -34,7 +37,6 @@ _STEEPEST = np.array([4, 8, 14], np.float32)
 _DONOR = (2790, -210)
 """Where the relief comes from: this many columns and rows from the patch, in the South Pacific."""
 
-Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 

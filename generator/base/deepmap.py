@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid import mercator
+from generator.grid.pixels import Pixels
 from generator.grid.tile import BASE_ZOOM, STAGE_ZOOMS, TILE_SIZE
 
 _COARSE = 8
 """Bits of the fraction that sums over rows lose before they are summed over columns."""
-
-Pixels = NDArray[np.uint8]
 
 
 def deepest_zoom(width: int) -> int:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.errors import BaseMapError
+from generator.grid.pixels import Pixels
 
 TONES = ("natural", "none")
 """The names that a base map's tone can be given by."""
@@ -39,8 +40,6 @@ _DARK, _SEA = 52, 44
 _ABYSS = np.array([6, 14, 26], np.int32)
 """What the blackest sea is lifted by, so that it is blue."""
 _STRIP = 64
-
-Pixels = NDArray[np.uint8]
 
 
 def apply(pixels: Pixels) -> Pixels:

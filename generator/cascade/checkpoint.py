@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from generator.cascade.circumstances import WEIGHTS
+from generator.cascade.identityinputs import WEIGHTS
 from generator.grid.errors import WeightsError
 from generator.grid.tile import STAGE_ZOOMS, STAGE_ZOOMS_LISTED
 from generator.memory.bank import Bank

@@ -15,13 +15,13 @@ from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint
 from generator.cascade.cascade import Cascade
 from generator.cascade.checkpoint import Checkpoint
-from generator.cascade.stage import Stage
-from generator.cascade.windows import WindowStage
+from generator.cascade.diffusionstage import DiffusionStage
+from generator.cascade.paperstage import PaperStage
 from generator.grid.errors import GeneratorError
+from generator.grid.rectangle import Rectangle
 from generator.memory import bankfile
 from generator.memory.bank import Bank
 from generator.memory.field import Memory
-from generator.memory.view import Rectangle
 
 SHIPPED = "shipped"
 """Names the weights' own memory among files of banks."""
@@ -124,10 +124,10 @@ def _warm(cascade: Cascade) -> None:
     Not the paper's network: a window of it takes as long as many tiles.
     """
     stage = cascade.stage
-    if isinstance(stage, WindowStage):
+    if isinstance(stage, PaperStage):
         return
-    if isinstance(stage, Stage):
-        stage = Stage(stage.network, 1)
+    if isinstance(stage, DiffusionStage):
+        stage = DiffusionStage(stage.network, 1)
     area = Rectangle(0, 0, 64, 64).grown(stage.margin)
     parent = np.zeros((area.height, area.width, 3), np.uint8)
     latent: NDArray[Any] = stage.latent(0, 7, area)

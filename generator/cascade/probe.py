@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-from generator.grid.tile import STAGE_ZOOMS, TILE_SIZE
-from generator.memory.view import Rectangle
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE, STAGE_ZOOMS, TILE_SIZE
 from generator.nets.decoder import LayoutDecoder
-from generator.nets.unet import SCALE, ExactUNet
+from generator.nets.unet import ExactUNet
 
 if TYPE_CHECKING:
     from generator.cascade.cascade import Cascade

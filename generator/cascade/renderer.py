@@ -10,13 +10,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 
-Pixels = NDArray[np.uint8]
 Read = Callable[[Tile], Pixels]
 Has = Callable[[Tile], bool]
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from generator.atomicfile import atomic_replace
 from generator.datasets.samplesheet import encoded, sheet
 from generator.grid.errors import DatasetError, ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters import notice as notices
 
 SETTINGS = "dataset.json"
@@ -31,11 +31,10 @@ SHEET = "sheet.webp"
 FORMATS = ("png", "webp")
 """Both without loss."""
 
-Pixels = NDArray[np.uint8]
 Row = dict[str, Any]
 
 
-class Folder:
+class DatasetFolder:
     """A folder that a data set is written to; the same settings go on, others are refused.
 
     settings: a JSON object of what decides pixels and names. notice: what each picture says of

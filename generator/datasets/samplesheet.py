@@ -8,17 +8,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from generator.grid.errors import ImageError
+from generator.grid.pixels import Pixels
 
 CELL = 224
 """Pixels a side that are shown of each picture, from its middle, at 100 %."""
 ROWS = 8
 _GAP, _PAPER = 6, 255
 
-Pixels = NDArray[np.uint8]
 Item = TypeVar("Item")
 
 

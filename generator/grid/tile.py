@@ -8,6 +8,8 @@ from typing import Literal
 from generator.grid.errors import TileError
 
 TILE_SIZE = 256
+SCALE = 4
+"""A stage's child has SCALE times its parent's pixels on each side."""
 BASE_ZOOM = 5
 MAX_ZOOM = 15
 STAGE_ZOOMS = (7, 9, 11, 13, 15)

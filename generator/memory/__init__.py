@@ -7,11 +7,10 @@ every machine, for every number of threads and in every window.
 
 from generator.memory.bank import LEVELS, Bank, Scene
 from generator.memory.bankfile import FORMAT, from_tensors, load, save, to_tensors
+from generator.memory.config import CHOSEN_AT, STEP, WINDOW
 from generator.memory.descriptor import describe, describe_scene
 from generator.memory.field import Memory
-from generator.memory.lattice import EARTH, World
-from generator.memory.stages import CHOSEN_AT, STEP, WINDOW
-from generator.memory.view import Rectangle
+from generator.memory.jitteredgrid import EARTH, MapSize
 
 __all__ = [
     "CHOSEN_AT",
@@ -21,10 +20,9 @@ __all__ = [
     "STEP",
     "WINDOW",
     "Bank",
+    "MapSize",
     "Memory",
-    "Rectangle",
     "Scene",
-    "World",
     "describe",
     "describe_scene",
     "from_tensors",

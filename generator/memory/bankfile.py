@@ -22,9 +22,9 @@ from safetensors.numpy import save as to_bytes
 from generator.atomicfile import atomic_replace
 from generator.grid.errors import BankError
 from generator.memory.bank import Bank, Scene
+from generator.memory.config import choosing_scale
 from generator.memory.descriptor import GATES, SIZE, grid_shape
 from generator.memory.packing import compress, expand, pack, packed_size, unpack
-from generator.memory.stages import finer
 
 FORMAT = "elsewhere-bank-1"
 """Version of the file's layout and meaning; other versions are refused."""
@@ -152,7 +152,7 @@ def _scenes(described: dict[str, Any], raw: dict[str, bytes]) -> Iterator[Scene]
         (height, width), zooms = entry["shape"], entry["zooms"]
         by_zoom = {}
         for zoom in zooms:
-            scale = finer(zoom)
+            scale = choosing_scale(zoom)
             shape = (scale * height, scale * width, described["dimensions"])
             levels = described["levels"]
             by_zoom[zoom] = unpack(codes(packed_size(*shape, levels)), shape, levels)

@@ -20,6 +20,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.memory.config import STEP, WINDOW
 from generator.memory.features import (
     CELL,
     CELLS,
@@ -32,7 +33,6 @@ from generator.memory.features import (
     quadrants,
 )
 from generator.memory.integral import integral
-from generator.memory.stages import STEP, WINDOW
 
 SIZE = 32
 """Numbers of a descriptor."""
@@ -70,10 +70,10 @@ def describe(
         degrees = latitude
     else:
         degrees = np.full(len(ys), int(abs(latitude) + 0.5), np.int64)
-    return Picture(pixels).describe(ys, xs, degrees)
+    return DescribedPicture(pixels).describe(ys, xs, degrees)
 
 
-class Picture:
+class DescribedPicture:
     """A picture, uint8 [H, W, 3], of which windows are described more than once."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:

@@ -8,36 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.memory.descriptor import SIZE, Picture, amplified
+from generator.grid.rectangle import Rectangle
+from generator.memory.config import SITE, WINDOW
+from generator.memory.descriptor import SIZE, DescribedPicture, amplified
 from generator.memory.features import latitudes
-from generator.memory.labels import Sites
-from generator.memory.lattice import Axis
-from generator.memory.stages import SITE, WINDOW
+from generator.memory.jitteredgrid import Axis
+from generator.memory.labels import SiteDescriptors
 
-Pixels = Callable[[int, int, int, int], NDArray[np.uint8]]
+ReadParent = Callable[[int, int, int, int], NDArray[np.uint8]]
 """(x0, y0, width, height) of the choosing grid to uint8 [height, width, 3]."""
 
 Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Rectangle:
-    """Pixels of one grid, from (x0, y0) on."""
-
-    x0: int
-    y0: int
-    width: int
-    height: int
-
-    def grown(self, by: int) -> Rectangle:
-        """Return the rectangle with a margin of `by` pixels on each side."""
-        return Rectangle(self.x0 - by, self.y0 - by, self.width + 2 * by, self.height + 2 * by)
-
-    def coarser(self, scale: int) -> Rectangle:
-        """Return the pixels `scale` times as long that it touches."""
-        x0, y0 = self.x0 // scale, self.y0 // scale
-        x1, y1 = -(-(self.x0 + self.width) // scale), -(-(self.y0 + self.height) // scale)
-        return Rectangle(x0, y0, x1 - x0, y1 - y0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +39,14 @@ class Plane:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ParentView:
     """The picture of a rectangle of the choosing grid, and the plane that it is of.
 
     gain: by how much its contrast is taken to be fainter than imagery's, in 1/16 octaves.
     """
 
     area: Rectangle
-    picture: Picture
+    picture: DescribedPicture
     plane: Plane
     gain: int = 0
 
@@ -76,11 +57,11 @@ class View:
         described = self.picture.describe(ys - top, xs - left, self.plane.degrees(ys))
         return amplified(*described, self.gain) if self.gain else described
 
-    def sites(self, core: Rectangle) -> Sites:
+    def sites(self, core: Rectangle) -> SiteDescriptors:
         """Describe the picture at the sites in and round a rectangle of the choosing grid."""
         row, column = core.y0 // SITE, core.x0 // SITE
         rows = np.arange(row, (core.y0 + core.height - 1) // SITE + 2)
         columns = np.arange(column, (core.x0 + core.width - 1) // SITE + 2)
         ys, xs = (SITE * at.ravel() for at in np.meshgrid(rows, columns, indexing="ij"))
         descriptors, _ = self.described(ys, xs)
-        return Sites(row, column, descriptors.reshape(len(rows), len(columns), SIZE))
+        return SiteDescriptors(row, column, descriptors.reshape(len(rows), len(columns), SIZE))

@@ -7,7 +7,7 @@ convolution, one ResBlock more per level of the decoder, attention between two R
 bottom, and an embedding four times as wide as the base.
 
 Its attention and its zero padding see the window's edge: pixels depend on the window, which the
-sampling of `generator.cascade.windows` hides by half-overlapping windows. For exact seams see
+sampling of `generator.cascade.paperstage` hides by half-overlapping windows. For exact seams see
 `generator.nets.unet`.
 """
 
@@ -17,12 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from generator.grid.tile import SCALE
 from generator.nets.attention import Attention, GroupNorm
 from generator.nets.blocks import frequencies
 from generator.nets.config import PaperConfig
 from generator.nets.diffusion import TIMESTEPS
 from generator.nets.rrdb import ConditionEncoder
-from generator.nets.unet import SCALE
 
 
 class PaperBlock(nn.Module):

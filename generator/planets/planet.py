@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.errors import BaseMapError
+from generator.grid.pixels import Pixels
 from generator.planets.colours import paint
 from generator.planets.fields import DETAIL, RANGES, SOIL, Fields, draw_fields, finer
 from generator.planets.spherenoise import Floats, fractal, points, ridged
-from generator.planets.style import STYLES, Style
+from generator.planets.style import STYLES, PlanetStyle
 
 WIDTH = 4096
 """Pixels round the equator of a planet that is named instead of opened."""
@@ -34,7 +35,6 @@ _HALO = 1
 _LIGHT = (-0.62, 0.55)
 """How much a slope that rises to the east, and one that rises to the north, is lit."""
 
-Pixels = NDArray[np.uint8]
 Report = Callable[[int, int], None]
 
 
@@ -101,7 +101,9 @@ class Planet:
         return out
 
 
-def _strip(seed: int, style: Style, fields: Fields, span: tuple[int, int], width: int) -> Pixels:
+def _strip(
+    seed: int, style: PlanetStyle, fields: Fields, span: tuple[int, int], width: int
+) -> Pixels:
     """Draw rows [start, stop) of the picture."""
     rows = np.arange(span[0] - _HALO, span[1] + _HALO)
     place = points(width, rows)

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.errors import ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters.content import Content, content_of, tiff_tag
 from generator.rasters.files import Files, is_url
 from generator.rasters.georeference import Georeference, place_of, projection
 from generator.rasters.orientation import TAG, Turn
 from generator.rasters.samples import (
     KINDS,
-    Pixels,
     Range,
     Reading,
     choose_bands,

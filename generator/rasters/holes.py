@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.grid.pixels import Pixels
+
 if TYPE_CHECKING:
     from generator.rasters.opening import OpenedPicture
 
 REACH = 64
 """Pixels from a hole's pixel to the farthest that can fill it; beyond them it is grey."""
 _GREY = 128
-
-Pixels = NDArray[np.uint8]
 
 
 class Filled:

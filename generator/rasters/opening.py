@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Protocol
 
 from generator.grid.errors import ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters.content import Content, content_of
 from generator.rasters.files import Files
 from generator.rasters.gdal import opened_by_gdal
 from generator.rasters.georeference import Georeference, find_rasterio
 from generator.rasters.holes import filled
 from generator.rasters.plain import NEEDS_RASTERIO, opened_by_pillow, refuse_bomb
-from generator.rasters.samples import Pixels, Range, Reading
+from generator.rasters.samples import Range, Reading
 
 _BY_PILLOW = (Content.PNG, Content.JPEG, Content.WEBP)
 _AS_READ = Reading()
@@ -74,7 +75,7 @@ class OpenedPicture(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Whole:
+class WholePicture:
     """A picture in memory: uint8 [h, w, 3], mask uint8 [h, w] or None where all of it is valid."""
 
     pixels: Pixels
@@ -120,7 +121,7 @@ def open_files(files: Files, reading: Reading) -> Iterator[OpenedPicture]:
         yield picture
 
 
-def read_whole(path: Path, reading: Reading = _AS_READ, name: str | None = None) -> Whole:
+def read_whole(path: Path, reading: Reading = _AS_READ, name: str | None = None) -> WholePicture:
     """Return a whole picture with its mask, holes as the file has them. Raises ImageError."""
     with open_picture(path, reading, name) as picture:
         refuse_bomb(name or f"image {path}", picture.width, picture.height)
@@ -128,7 +129,7 @@ def read_whole(path: Path, reading: Reading = _AS_READ, name: str | None = None)
         pixels, mask = picture.read(*box), picture.mask(*box)
         if mask is not None and mask.min() == 255:
             mask = None
-        return Whole(pixels, mask, picture.place, picture.notes, picture.grey, picture.bands)
+        return WholePicture(pixels, mask, picture.place, picture.notes, picture.grey, picture.bands)
 
 
 def read_picture(path: Path, reading: Reading = _AS_READ) -> Pixels:

@@ -15,18 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from generator.grid.errors import ImageError
+from generator.grid.pixels import Pixels
 from generator.rasters.content import tiff_tag
 from generator.rasters.georeference import auxiliary_file, world_file
 from generator.rasters.orientation import TAG, Turn
-from generator.rasters.samples import (
-    Pixels,
-    Range,
-    Reading,
-    looked_up,
-    percentiles,
-    remark,
-    table,
-)
+from generator.rasters.samples import Range, Reading, looked_up, percentiles, remark, table
 
 MAX_PIXELS = 400_000_000
 """The largest picture that is decoded whole, in pixels; more is taken for a decompression bomb."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.errors import ImageError
+from generator.grid.pixels import Pixels
 
 PERCENTILES = (2.0, 98.0)
 """Of the valid samples of all colours: what becomes 0 and 255 where samples have 16 bits."""
@@ -22,7 +23,6 @@ _OTHER_COLOURS = frozenset(
 FLAG = " (--"
 """Begins what a remark says of the flag that would change what was taken."""
 
-Pixels = NDArray[np.uint8]
 Range = tuple[float, float]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, Tile
 from tileserver.regions.hilbert import Numbers, places_of, tiles_at
 from tileserver.regions.region import Ranges, Region
@@ -17,7 +18,7 @@ from tileserver.regions.tileid import first_id, tile_of
 from tileserver.rendering.batch import BatchRenderer, Cost
 
 if TYPE_CHECKING:
-    from generator.cascade.renderer import Pixels, Read, Renderer
+    from generator.cascade.renderer import Read, Renderer
 
 SAMPLES = 16
 """Places of the region that are sampled, evenly spread along its curve, each with all above it."""
@@ -111,7 +112,7 @@ def _tiles_of(top: int) -> dict[int, int]:
 def workload_of(renderer: Renderer, region: Region, inventory: TileInventory) -> Workload:
     """Return what is left to do of a region.
 
-    Exact up to COUNTED tiles per zoom, as `generator.cascade.cascade.order` finds them.
+    Exact up to COUNTED tiles per zoom, as `generator.cascade.renderer.missing_blocks` finds them.
     """
     if max(map(region.count, region.zooms)) > COUNTED:
         return _counted(region, inventory)

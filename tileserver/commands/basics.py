@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from generator.grid.pixels import Pixels
 from generator.grid.tile import TILE_SIZE, Tile
 from generator.rasters import TIFF_SUFFIXES, Georeference, Reading
 from generator.rasters.writing import create_picture
@@ -30,7 +31,7 @@ from tileserver.settings import Settings
 
 if TYPE_CHECKING:
     from generator.cascade.cascade import Cascade
-    from generator.cascade.renderer import Pixels, Renderer
+    from generator.cascade.renderer import Renderer
 
 
 SERVED = ("seed", "base", "tone", "weights", "memory", "steps", "threads")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from generator.cascade.circumstances import SHIPPED
+from generator.cascade.identityinputs import SHIPPED
 from generator.grid.errors import BankError
 from generator.imagery.options import Options
 from generator.rasters import Reading
@@ -19,9 +19,9 @@ from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
 
 if TYPE_CHECKING:
+    from generator.banks import BuildFolder, BuildResult, FoundImagery
     from generator.cascade.checkpoint import Checkpoint
     from generator.memory.bank import Bank
-    from generator.memory.building import Built, Found, Work
     from tileserver.settings import Settings
 
 LISTED = 10
@@ -36,9 +36,10 @@ def build(args: argparse.Namespace) -> int:
     if not target.absolute().parent.is_dir():
         raise BankError(f"{target.absolute().parent} does not exist, expected a folder to write to")
     # torch takes seconds to import.
-    from generator.memory import bankfile, building
-    from generator.memory.building.sheet import draw
-    from generator.memory.captioned import save
+    from generator import banks as building
+    from generator.banks.captioned import save
+    from generator.banks.sheet import draw
+    from generator.memory import bankfile
 
     found = building.gather(args.imagery, _imagery(args), args.zooms)
     if not found.offers:
@@ -46,7 +47,7 @@ def build(args: argparse.Namespace) -> int:
     for line in found.notes:
         say(f"note: {line}")
     loaded = _loaded(settings)
-    work = building.Work(target.with_name(f"{target.name}.work"))
+    work = building.BuildFolder(target.with_name(f"{target.name}.work"))
     built = _built(args, loaded, found, work)
     sheet = target.with_name(f"{target.name}.sheet.webp")
     save(draw(built), sheet)
@@ -60,9 +61,9 @@ def show(args: argparse.Namespace) -> int:
     """Say what a bank holds and where it comes from, and draw a sheet of it."""
     settings = read_settings(args)
     # torch takes seconds to import.
+    from generator.banks import show as showing
+    from generator.banks.captioned import save
     from generator.base.basemap import BaseMap
-    from generator.memory import show as showing
-    from generator.memory.captioned import save
     from generator.nets.decoder import LayoutDecoder
 
     loaded = None if args.bank != SHIPPED and args.output is None else _loaded(settings)
@@ -91,7 +92,7 @@ def _opened(name: str, loaded: Checkpoint | None) -> Bank:
 def _loaded(settings: Settings) -> Checkpoint:
     """Load the weights, which must have an encoder. Raises GeneratorError."""
     say("Loading the network")
-    from generator.memory.weights import open_weights
+    from generator.banks.weights import open_weights
 
     return open_weights(settings.weights, settings.threads)
 
@@ -103,9 +104,11 @@ def _imagery(args: argparse.Namespace) -> Options:
     return Options(**given, reading=reading)
 
 
-def _built(args: argparse.Namespace, loaded: Checkpoint, found: Found, work: Work) -> Built:
+def _built(
+    args: argparse.Namespace, loaded: Checkpoint, found: FoundImagery, work: BuildFolder
+) -> BuildResult:
     """Build the bank with a bar on standard error. Raises BankError."""
-    from generator.memory import building
+    from generator import banks as building
 
     options = building.BuildOptions(
         budget=dict.fromkeys(args.zooms, args.budget * 1e6),
@@ -120,14 +123,14 @@ def _built(args: argparse.Namespace, loaded: Checkpoint, found: Found, work: Wor
         TimeRemainingColumn(),
     )
     assert loaded.encoder is not None
-    maker = building.Maker(loaded.encoder, loaded.encoder_digest)
+    maker = building.BankEncoder(loaded.encoder, loaded.encoder_digest)
     with Progress(*columns, console=Console(stderr=True)) as bar:
         return building.build(found.offers, maker, options, work, bar)
 
 
-def _areas(built: Built) -> str:
+def _areas(built: BuildResult) -> str:
     """Say what was taken of each stage."""
-    from generator.memory.building.sheet import stages
+    from generator.banks.sheet import stages
 
     zooms = sorted({each.zoom for each in built.taken})
     parts = (f"{built.area(zoom) / 1e6:.1f} megapixels for zoom {stages(zoom)}" for zoom in zooms)

@@ -11,7 +11,8 @@ from PIL import Image
 from generator.atomicfile import atomic_replace
 from generator.base import tone
 from generator.grid.errors import ImageError
-from generator.planets.planet import Pixels, Planet
+from generator.grid.pixels import Pixels
+from generator.planets.planet import Planet
 from generator.rasters import notice
 from tileserver.batch.progress import bar
 from tileserver.commands.basics import say

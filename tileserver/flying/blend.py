@@ -11,7 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from generator.grid.pixels import Pixels
+
 Floats = NDArray[np.float64]
 
 _RADIUS = 8

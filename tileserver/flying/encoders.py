@@ -15,10 +15,10 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
+from generator.grid.pixels import Pixels
 from generator.rasters import notice
 from tileserver.errors import FlightError
 from tileserver.flying.flight import Flight
-from tileserver.flying.frames import Pixels
 
 ENDINGS = (".mp4", ".webp")
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generator.atomicfile import atomic_replace
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.batch import seed as seeding
 from tileserver.batch.progress import Report
@@ -20,7 +21,7 @@ from tileserver.errors import FlightError
 from tileserver.flying.encoders import Encode, FilmMetadata, encoder
 from tileserver.flying.flight import Flight
 from tileserver.flying.framefolder import FRAME_BYTES, FrameFolder, key_of
-from tileserver.flying.frames import FrameRenderer, Pixels
+from tileserver.flying.frames import FrameRenderer
 from tileserver.regions.region import Region
 from tileserver.rendering.batch import BatchRenderer
 

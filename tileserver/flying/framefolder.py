@@ -18,10 +18,10 @@ import numpy as np
 from PIL import Image
 
 from generator.atomicfile import atomic_replace
+from generator.grid.pixels import Pixels
 from generator.rasters.notice import save_options
 from tileserver.errors import FlightError
 from tileserver.flying.flight import FlightPlan
-from tileserver.flying.frames import Pixels
 
 FRAME_BYTES = 2.2
 """Bytes of a frame for each of its pixels, about."""

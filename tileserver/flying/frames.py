@@ -6,16 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile, latitude_of
 from tileserver.flying.blend import fade
 from tileserver.flying.flight import Flight
 from tileserver.flying.view import window
 from tileserver.regions.hilbert import Numbers, places_of
 from tileserver.regions.region import ACROSS, INSIDE, OUTSIDE, Box, Kinds, Region
-
-Pixels = NDArray[np.uint8]
 
 _KEPT_TILES = 1024
 """Tiles kept from frame to frame: 192 MiB."""

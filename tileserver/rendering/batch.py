@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from generator.cascade.renderer import PixelCache, Pixels, Renderer, missing_blocks
+from generator.cascade.renderer import PixelCache, Renderer, missing_blocks
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.encode import encode_png
 from tileserver.errors import CacheError, CacheFullError

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from generator.base import planetfile
 from generator.grid.errors import GeneratorError
 from generator.imagery.sources import Decoded, Source
 from training.errors import TrainingError
 from training.imagery.shards import Journal, ShardWriter, refuse_foreign
+from training.progress import track
 
 INDEX = "index.json"
 LEVELS = (1, 2, 4, 8)
@@ -64,14 +64,11 @@ def prepare(
                 "--out, or delete it"
             )
         return _failures(journal)
+    # Keep what fits, and go on behind it.
     writer = ShardWriter(out, shard_size, journal.keep(keys, out))
     done = len(journal.entries)
-    with _progress() as progress:
-        task = progress.add_task("decoding", total=len(sources), completed=done, rate="")
-        for number in range(done, len(sources)):
-            journal.add({"key": keys[number], **_entry(writer, sources[number], base)})
-            finished = progress.tasks[task].speed
-            progress.update(task, advance=1, rate=f"{finished:.1f}/s" if finished else "")
+    for number in track(range(done, len(sources)), "decoding", len(sources), done):
+        journal.add({"key": keys[number], **_entry(writer, sources[number], base)})
     _write_index(out, journal, writer)
     return _failures(journal)
 
@@ -84,6 +81,7 @@ def mask_shape(height: int, width: int) -> tuple[int, int]:
 def _entry(writer: ShardWriter, source: Source, base: NDArray[np.uint8] | None) -> dict[str, Any]:
     """Decode a source and write its levels; returns what the journal keeps of it."""
     empty: dict[str, Any] = {"rows": [], "digest": None, "shards": [], "failed": []}
+    # Decode; the digest is of the files, or of the pixels where a server gave them.
     try:
         files = [_file_digest(file, file.stat().st_mtime_ns) for file in source.files]
         decoded = source.read()
@@ -96,6 +94,7 @@ def _entry(writer: ShardWriter, source: Source, base: NDArray[np.uint8] | None) 
         return empty | {"failed": [named]}
     if decoded is None:
         return empty
+    # Write the levels; what is too small for any of them is named.
     rows = _write_levels(writer, source, decoded, _base_colour(base, source))
     failed = list(decoded.failed)
     if not rows:
@@ -111,8 +110,10 @@ def _entry(writer: ShardWriter, source: Source, base: NDArray[np.uint8] | None) 
 def _write_levels(
     writer: ShardWriter, source: Source, decoded: Decoded, base: list[float] | None
 ) -> list[dict[str, Any]]:
+    """Write an image, uint8 [h, w, 3], averaged by each of LEVELS; returns a row for each level."""
     height, width = decoded.pixels.shape[:2]
     full_mask = None if decoded.mask is None else _reduced(decoded.mask, height, width)
+    # Average down until a side is too short.
     arrays: list[NDArray[np.uint8]] = []
     rows: list[dict[str, Any]] = []
     for level in LEVELS:
@@ -126,6 +127,7 @@ def _write_levels(
         row = {"offset": None, "mask_offset": None, "height": height, "width": width}
         row |= {"gsd": source.gsd * level, "level": level, "lat": source.lat, "lon": source.lon}
         rows.append(row | {"source": source.source, "split": source.split, "base": base})
+    # All levels lie in one shard, each before its mask.
     offsets = iter(writer.write(arrays) if arrays else [])
     for row in rows:
         row["offset"] = next(offsets)
@@ -142,12 +144,14 @@ def _reduced(mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
 
 
 def _average(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Average pixels [h, w, 3] over squares of `factor`; partial ones at the edges count too."""
     if factor == 1:
         return pixels
     return np.asarray(Pillow.fromarray(pixels).reduce(factor))
 
 
 def _base_colour(base: NDArray[np.uint8] | None, source: Source) -> list[float] | None:
+    """Return the base map's mean colour, RGB, over 5 x 5 of its pixels round a source."""
     if base is None or source.lat is None or source.lon is None:
         return None
     height, width = base.shape[:2]
@@ -158,6 +162,7 @@ def _base_colour(base: NDArray[np.uint8] | None, source: Source) -> list[float] 
 
 
 def _write_index(out: Path, journal: Journal, writer: ShardWriter) -> None:
+    """Write the index of all rows and shards; raises TrainingError where there are none."""
     rows = [row for entry in journal.entries for row in entry["rows"]]
     if not rows:
         reasons = "; ".join(_failures(journal)[:3])
@@ -189,13 +194,3 @@ def _key(source: Source) -> str:
 def _file_digest(file: Path, changed: int) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )

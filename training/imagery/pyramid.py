@@ -8,8 +8,10 @@ such a folder.
 
 from __future__ import annotations
 
+import copy
 import json
 from bisect import bisect_right
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,23 @@ class Pyramid:
     def __getstate__(self) -> dict[str, Any]:
         """Leave the maps out: another process opens its own instead of getting the bytes."""
         return self.__dict__ | {"_maps": {}}
+
+    def restricted(self, keep: Callable[[Image], bool]) -> Pyramid:
+        """Return a view of the pyramid that lists only the images that `keep` accepts."""
+        view = copy.copy(self)
+        view.images = [image for image in self.images if keep(image)]
+        return view
+
+    def of_sources(self, names: Collection[str] | None) -> Pyramid:
+        """Return a view of some sources, of all for None; raises TrainingError for unknown ones."""
+        if not names:
+            return self
+        known = {image.source for image in self.images}
+        if unknown := sorted(set(names) - known):
+            raise TrainingError(
+                f"there is no source {unknown[0]!r}; the imagery has {', '.join(sorted(known))}"
+            )
+        return self.restricted(lambda image: image.source in names)
 
     def shard(self, number: int) -> NDArray[np.uint8]:
         """All bytes of a shard, uint8 [size]: `np.array` of it loads the file whole."""

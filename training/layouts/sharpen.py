@@ -16,16 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 import generator
+from generator.banks.stageimage import reduced
 from generator.grid.errors import GeneratorError
+from generator.grid.pixels import Pixels
+from generator.grid.tile import SCALE
 from generator.imagery.folder import MANIFEST
 from generator.imagery.sources import Source, read_manifest
-from generator.memory.building.resample import reduced
-from generator.nets.unet import SCALE
 from generator.upscaling.upscale import CascadeLike, upscale
 from training.errors import TrainingError
 from training.progress import track
@@ -39,8 +38,6 @@ _UNREADABLE = (
     OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError, GeneratorError,
     TrainingError,
 )  # fmt: skip
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

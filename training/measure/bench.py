@@ -16,15 +16,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from generator.cascade.loading import pick_device, pick_precision
 from generator.cascade.probe import window_gflop
-from generator.cascade.windows import AnyStage, stage_of
+from generator.cascade.stages import AnyStage, stage_of
 from generator.grid.errors import GeneratorError
-from generator.grid.tile import TILE_SIZE
-from generator.memory.view import Rectangle
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE, TILE_SIZE
 from generator.nets.build import AnyNetwork, build, preset
 from generator.nets.config import PRESETS
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import SCALE, channels_last
+from generator.nets.unet import channels_last
 from training.measure.report import markdown
 
 PAPER_STEPS = 50

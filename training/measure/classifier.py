@@ -11,16 +11,24 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from generator.cascade.loading import pick_precision
+from generator.cascade.stages import StageAt
+from generator.memory.field import Memory
 from generator.nets.unet import channels_last
-
-Images = NDArray[np.uint8]
+from training.errors import TrainingError
+from training.measure.metrics import Images
+from training.measure.realparents import draw_real_parents
+from training.progress import track
+from training.samples.windows import BANDS, Samples
 
 CROP = 64
 """Side of the crops in pixels."""
+SEEDS = 3
+"""Classifiers that are trained on generated windows; one is on bicubic ones."""
+STEPS = 150
+"""Training steps of a classifier."""
 _WIDTHS = (24, 48, 96, 96)
 _PAIRS = 32
 _RATE = 3e-3
@@ -29,7 +37,7 @@ _MOMENTUM = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
+class ClassifierWindows:
     """Real windows and, by the same index, those to tell from them; uint8 [N, H, W, 3] each."""
 
     real: Images
@@ -37,20 +45,71 @@ class Windows:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ClassifierTrial:
     """Seed and training steps of one classifier."""
 
     seed: int
     steps: int
 
 
+@dataclass(frozen=True, slots=True)
+class ClassifierRow:
+    """Two-sample accuracies of one stage, one per seed; 0.5 = indistinguishable from real."""
+
+    zoom: int
+    made: list[float]
+    bicubic: list[float]
+
+
+def measure_classifier(
+    stage_at: StageAt,
+    windows: tuple[Samples, Samples],
+    count: int,
+    clean: bool = False,
+    *,
+    memory: Memory | None,
+    device: torch.device,
+) -> list[ClassifierRow]:
+    """Test every stage that has imagery of both training and held-out places.
+
+    windows: those of training places and of held-out ones. count: held-out windows; the classifier
+    learns on twice as many. clean, memory: as `draw_real_parents` takes them. Raises TrainingError
+    where no stage has both.
+    """
+    rows = []
+    for band, description in enumerate(BANDS):
+        if not all(samples.choices[band][0] for samples in windows):
+            continue
+        stage = stage_at(description.zoom)
+        known, held_out = (
+            draw_real_parents(stage, samples, band, range(n), clean, memory=memory)
+            for samples, n in zip(windows, (2 * count, count), strict=True)
+        )
+        row = ClassifierRow(description.zoom, [], [])
+        tests = [(row.made, "made", seed) for seed in range(SEEDS)] + [(row.bicubic, "bicubic", 0)]
+        for found, kind, seed in track(tests, f"zoom {description.zoom}: classifiers"):
+            first, second = (
+                ClassifierWindows(x.truth, getattr(x, kind)) for x in (known, held_out)
+            )
+            trial = ClassifierTrial(seed, STEPS)
+            found.append(two_sample_accuracy(first, second, trial, device))
+        rows.append(row)
+    if not rows:
+        raise TrainingError("no stage has imagery of both training and held-out places")
+    return rows
+
+
 def two_sample_accuracy(
-    known: Windows, held_out: Windows, trial: Trial, device: torch.device
+    known: ClassifierWindows,
+    held_out: ClassifierWindows,
+    trial: ClassifierTrial,
+    device: torch.device,
 ) -> float:
     """Share of the held-out crops that the network calls rightly: 0.5 = indistinguishable.
 
     It sees 32 random crops of either kind in each step, flipped and turned at random.
     """
+    # Train on crops of known places.
     torch.manual_seed(trial.seed)
     random = torch.Generator().manual_seed(trial.seed)
     network = channels_last(_network().to(device))
@@ -67,6 +126,7 @@ def two_sample_accuracy(
         loss.backward()  # type: ignore[no-untyped-call]  # torch
         optimiser.step()
         schedule.step()
+    # Count what it calls rightly on all crops of held-out places.
     network.eval()
     right = []
     for windows, generated in ((held_out.real, False), (held_out.other, True)):
@@ -87,6 +147,7 @@ def tiled(windows: Images) -> Images:
 
 
 def _network() -> nn.Sequential:
+    """Build four convolutions over pixels and detail, six channels, that end in one logit."""
     layers: list[nn.Module] = []
     before = 6
     for number, width in enumerate(_WIDTHS):

@@ -1,4 +1,4 @@
-"""`python -m training copies`: does a place come back from its entry, more than from another place?
+"""How much of a place comes back from its entry in a memory's bank.
 
 Windows of a bank's scenes are found in the imagery. Each entry is drawn under the parent of another
 place that fits it, at full strength, and compared with its own window; so is the nearest real
@@ -7,34 +7,36 @@ window of another place. An entry that is no nearer than that copies nothing.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from generator.cascade import checkpoint
+from generator.banks.options import NOMINAL
+from generator.banks.stageimage import reduced
+from generator.cascade.checkpoint import Checkpoint
+from generator.grid.pixels import Pixels
+from generator.grid.tile import SCALE
 from generator.memory.bank import Bank, Codes, Scene
-from generator.memory.building.options import NOMINAL
-from generator.memory.building.resample import reduced
-from generator.memory.stages import CHOSEN_AT, STEP, WINDOW, finer
+from generator.memory.config import CHOSEN_AT, STEP, WINDOW, choosing_scale
 from generator.nets.decoder import LayoutDecoder, padded
 from generator.nets.encoder import Encoder
-from generator.nets.unet import SCALE
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid
-from training.layouts.origins import Origin, Origins, elsewhere
 from training.measure.copydistance import REGION, SIDE, CopyDistance
+from training.measure.origins import Origin, Origins, of_other_places
+from training.measure.report import markdown
 from training.progress import track
 from training.run.entries import parts
 from training.run.layoutstep import draw
 from training.samples.entrybank import described
 
 ZOOMS = (13, 15)
+
+POOL = 240
+"""Real windows of each zoom that entries are compared with."""
 LOST = 150.0
 """Mean squared gap of descriptors above which a scene's origin counts as not found."""
 
@@ -44,20 +46,18 @@ _SIDE = SIDE // SCALE + 2 * _EDGE
 _AROUND = max(REGION, SCALE * _SIDE)
 _LATITUDE = 31
 
-Pixels = NDArray[np.uint8]
-
 
 @dataclass(frozen=True, slots=True)
-class Real:
-    """A real window of SIDE pixels and _EDGE parent pixels round it, uint8, and its image."""
+class RealWindow:
+    """A real window of SIDE pixels with _EDGE parent pixels round it, uint8, and its image."""
 
     child: Pixels
     image: Image
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """Copy distances of one entry's window, each whole and by tiles.
+class CopyDistances:
+    """Copy distances of one entry's window, each as a whole and by tiles.
 
     entry: the bank's; untrained: codes that the encoder gives to the window itself, drawn under the
     same parent; other: the nearest real window of another place.
@@ -68,27 +68,32 @@ class Compared:
     other: tuple[float, float]
 
 
-class Comparer:
+@dataclass(frozen=True, slots=True)
+class CopyRow:
+    """Copy distances of one zoom, and the number of scenes that were not found in the imagery."""
+
+    zoom: int
+    windows: list[CopyDistances]
+    lost: int
+
+
+class EntryComparison:
     """Draws entries of one stage and compares them with the windows that they came from."""
 
     def __init__(
         self, network: LayoutDecoder, encoder: Encoder, zoom: int, origins: Origins
     ) -> None:
-        self.decoder, self.encoder, self.zoom, self.origins = (
-            padded(network),
-            encoder,
-            zoom,
-            origins,
-        )
+        self.decoder, self.encoder = padded(network), encoder
+        self.zoom, self.origins = zoom, origins
 
     def pool(self, count: int, random: np.random.Generator) -> None:
         """Gather real windows; raises TrainingError where the imagery has none."""
         images = self.origins.serving(self.zoom)
-        found: list[Real] = []
+        found: list[RealWindow] = []
         for number in random.permutation(len(images)):
             image = images[number]
             for child in self.origins.windows(image, self.zoom, SCALE * _SIDE, random):
-                found.append(Real(child, image))
+                found.append(RealWindow(child, image))
             if len(found) >= count:
                 break
         if len(found) < 2:
@@ -96,36 +101,40 @@ class Comparer:
         edge = SCALE * _EDGE
         self.real = found
         self.distance = CopyDistance(np.stack([r.child[edge:-edge, edge:-edge] for r in found]))
-        self.described = [described(reduced(r.child, SCALE), finer(self.zoom)) for r in found]
+        self.described = [
+            described(reduced(r.child, SCALE), choosing_scale(self.zoom)) for r in found
+        ]
 
-    def compare(self, scene: Scene, origin: Origin, random: np.random.Generator) -> Compared | None:
+    def compare(
+        self, scene: Scene, origin: Origin, random: np.random.Generator
+    ) -> CopyDistances | None:
         """Compare a random window of a scene; None where it lies too near its image's edge."""
-        codes, scale = scene.codes[self.zoom], finer(self.zoom)
+        # Draw a window of the scene, and find what is really there.
+        codes, scale = scene.codes[self.zoom], choosing_scale(self.zoom)
         i, j = random.permutation(np.argwhere(scene.valid))[0]
         y, x = (
             int(np.clip(scale * (STEP * at + WINDOW // 2) - _SIDE // 2, 0, max(0, side - _SIDE)))
             for at, side in zip((i, j), codes.shape, strict=False)
         )
         own = self._own(origin, SCALE * y, SCALE * x)
-        if own is None:
+        others = [of_other_places(origin.image, real.image) for real in self.real]
+        if own is None or not any(others):
             return None
-        others = [elsewhere(origin.image, real.image) for real in self.real]
-        if not any(others):
-            return None
-        near = self.distance(self.distance.real[others], _middle(own, REGION))
+        # Draw the entry, and fresh codes of the window itself, under the parent of another place.
         parent = self._parent(scene, (int(i), int(j)), others)
         child = _middle(own, SCALE * _SIDE)
         fresh = self.encoder.codes(_tensor(child), _tensor(reduced(child, SCALE)))
-        laid = torch.cat([_laid(codes, y, x), fresh.float()])
-        whole, tiles = self.distance(
-            self.distance.maps(self._drawn(laid, parent)), _middle(own, REGION)
-        )
-        pairs = [(float(a), float(b)) for a, b in zip(whole, tiles, strict=True)]
-        return Compared(pairs[0], pairs[1], (float(near[0].min()), float(near[1].min())))
+        stored = torch.cat([_stored(codes, y, x), fresh.float()])
+        maps = self.distance.maps(self._drawn(stored, parent))
+        # Compare both, and the real windows of other places, with what is there.
+        region = _middle(own, REGION)
+        pairs = [(float(a), float(b)) for a, b in zip(*self.distance(maps, region), strict=True)]
+        near = self.distance(self.distance.real[others], region)
+        return CopyDistances(pairs[0], pairs[1], (float(near[0].min()), float(near[1].min())))
 
     def _own(self, origin: Origin, y: int, x: int) -> Pixels | None:
         """Return what surrounds a scene's window in its image; None where that is cut off."""
-        child = self.origins.view(origin.image, CHOSEN_AT[self.zoom]).child
+        child = self.origins.at_stage(origin.image, CHOSEN_AT[self.zoom]).child
         child = child[:, ::-1] if origin.mirrored else child
         middle = SCALE * _SIDE // 2
         top, left = (at + middle - _AROUND // 2 for at in (origin.y + y, origin.x + x))
@@ -163,7 +172,7 @@ def _tensor(pixels: Pixels) -> Tensor:
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None].float() / 127.5 - 1
 
 
-def _laid(codes: Codes, y: int, x: int) -> Tensor:
+def _stored(codes: Codes, y: int, x: int) -> Tensor:
     """Return a window of a scene's codes, float32 [1, D, w, w], 0 outside the scene."""
     out = np.zeros((_SIDE, _SIDE, codes.shape[2]), np.float32)
     part = codes[y : y + _SIDE, x : x + _SIDE]
@@ -171,65 +180,61 @@ def _laid(codes: Codes, y: int, x: int) -> Tensor:
     return torch.from_numpy(out.transpose(2, 0, 1).copy())[None]
 
 
-def measure(
-    comparer: Comparer, bank: Bank, count: int, random: np.random.Generator
-) -> tuple[list[Compared], int]:
-    """Compare windows of up to `count` scenes; returns them, and how many scenes were not found."""
-    zoom = comparer.zoom
+def measure_copies(
+    loaded: Checkpoint, pyramid: Pyramid, zooms: Sequence[int], count: int, seed: int
+) -> list[CopyRow]:
+    """Compare windows of up to `count` scenes of each zoom with the places they came from.
+
+    loaded: weights with a bank, pyramid: prepared imagery that has the bank's scenes. Raises
+    TrainingError where either lacks what is compared.
+    """
+    decoder, bank = parts(loaded)
+    assert loaded.encoder is not None
+    origins = Origins(pyramid)
+    rows = []
+    for zoom in zooms:
+        random = np.random.default_rng([seed, zoom])
+        comparison = EntryComparison(decoder, loaded.encoder, zoom, origins)
+        comparison.pool(POOL, random)
+        rows.append(_measured(comparison, bank, count, random))
+    return rows
+
+
+def _measured(
+    comparison: EntryComparison, bank: Bank, count: int, random: np.random.Generator
+) -> CopyRow:
+    """Compare windows of up to `count` scenes, in random order."""
+    zoom = comparison.zoom
     scenes = [s for s in bank.scenes if zoom in s.codes and s.valid.any()]
-    rows: list[Compared] = []
+    windows: list[CopyDistances] = []
     lost = 0
     for number in track(random.permutation(len(scenes)), f"zoom {zoom}: scenes"):
         scene = scenes[number]
-        origin = comparer.origins.find(scene)
+        origin = comparison.origins.find(scene)
         if origin is None or origin.gap > LOST:
             lost += 1
-        elif (row := comparer.compare(scene, origin, random)) is not None:
-            rows.append(row)
-        if len(rows) == count:
+        elif (distances := comparison.compare(scene, origin, random)) is not None:
+            windows.append(distances)
+        if len(windows) == count:
             break
-    return rows, lost
+    return CopyRow(zoom, windows, lost)
 
 
-def report(zoom: int, rows: Sequence[Compared], lost: int) -> str:
-    """Return lines: of entries as they are and of untrained ones, shares and medians."""
-    if not rows:
-        return f"zoom {zoom}: no scene was found in the imagery ({lost} looked for)"
-    lines = [f"zoom {zoom}: {len(rows)} windows, {lost} scenes not found"]
-    for what, at in (("whole", 0), ("tiles", 1)):
-        other = np.array([row.other[at] for row in rows])
-        for name in ("entry", "untrained"):
-            own = np.array([getattr(row, name)[at] for row in rows])
-            lines.append(
-                f"  {what}  {name:<9}  {100 * (own >= other).mean():3.0f} % no nearer than another "
-                f"place; median {np.median(own):.3f}, of the other place {np.median(other):.3f}"
-            )
-    return "\n".join(lines)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command can be given."""
-    add = parser.add_argument
-    add("--weights", type=Path, required=True, help="safetensors with a bank")
-    add("--data", type=Path, required=True, help="folder made by prepare, with the bank's imagery")
-    add("--count", type=int, default=40, help="windows of each zoom [40]")
-    add("--pool", type=int, default=240, help="real windows of each zoom to compare with [240]")
-    add("--zooms", type=int, nargs="+", default=list(ZOOMS), choices=sorted(CHOSEN_AT))
-    add("--seed", type=int, default=0)
-    add("--threads", type=int, help="threads of the networks [all cores]")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Measure and print; returns the exit status."""
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    loaded = checkpoint.load(args.weights)
-    decoder, bank = parts(loaded)
-    assert loaded.encoder is not None
-    origins = Origins(Pyramid(args.data))
-    for zoom in args.zooms:
-        random = np.random.default_rng([args.seed, zoom])
-        comparer = Comparer(decoder, loaded.encoder, zoom, origins)
-        comparer.pool(args.pool, random)
-        print(report(zoom, *measure(comparer, bank, args.count, random)), flush=True)
-    return 0
+def copies_table(rows: Sequence[CopyRow]) -> str:
+    """Tabulate shares and medians: of entries as they are and of untrained ones, by zoom."""
+    headers = ["zoom", "windows", "scenes not found", "compared", "codes"]
+    headers += ["no nearer than another place", "median", "of another place"]
+    lines = []
+    for row in rows:
+        first = [str(row.zoom), str(len(row.windows)), str(row.lost)]
+        if not row.windows:
+            lines.append([*first, *["–"] * 5])
+            continue
+        for what, at in (("whole", 0), ("tiles", 1)):
+            other = np.array([window.other[at] for window in row.windows])
+            for name in ("entry", "untrained"):
+                own = np.array([getattr(window, name)[at] for window in row.windows])
+                share = f"{100 * (own >= other).mean():.0f} %"
+                medians = [f"{np.median(own):.3f}", f"{np.median(other):.3f}"]
+                lines.append([*first, what, name, share, *medians])
+    return markdown(headers, lines)

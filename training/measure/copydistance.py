@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
+from generator.grid.pixels import Pixels
 from training.losses.perceptual import Perceptual
 
 SIDE = 256
@@ -25,8 +25,6 @@ REGION = SIDE + 2 * SHIFT + 8
 _STRIDE, _LEVEL = 8, 2
 _TILE = 8
 _MEAN = 95.0
-
-Pixels = NDArray[np.uint8]
 
 
 class CopyDistance:
@@ -45,6 +43,7 @@ class CopyDistance:
         """Standardised maps of uint8 [n, H, W, 3]: [n, C, H/8, W/8]."""
         made = []
         for window in windows:
+            # Even the tone out: every channel has the same mean.
             image = torch.from_numpy(window.transpose(2, 0, 1).astype(np.float32))
             image = image * (_MEAN / image.mean((1, 2), keepdim=True).clamp(min=1.0))
             made.append(self._perceptual(image.clamp(0, 255)[None] / 127.5 - 1)[_LEVEL])
@@ -75,6 +74,7 @@ def _least(seen: Tensor, drawn: Tensor, count: int) -> Tensor:
 
     seen: [8, C, h, h], the last four mirrored; drawn: [n, C, k, k]. Returns [n].
     """
+    # Each tile may be shifted within what surrounds it.
     n, channels, k = drawn.shape[:3]
     tile, shifts = k // count, seen.shape[-1] - k
     corners = [(i * tile, j * tile) for i in range(count) for j in range(count)]

@@ -9,52 +9,49 @@ from typing import Any
 
 import generator
 from generator.cascade.cascade import Cascade
-from training.errors import TrainingError
+from generator.memory.config import CHOSEN_AT
 from training.imagery.pyramid import Pyramid
-from training.measure.classifier import Trial, Windows, two_sample_accuracy
+from training.measure.classifier import measure_classifier
+from training.measure.copies import ZOOMS as COPIES_AT
+from training.measure.copies import copies_table, measure_copies
 from training.measure.features import Lite2
-from training.measure.figures import draw_chains, draw_stages
-from training.measure.realparents import draw_pairs, restricted, windows_of
-from training.measure.report import (
-    Accuracy,
-    Results,
-    chains_table,
-    classifier_table,
-    stages_table,
-)
-from training.measure.rollouts import measure_chains
+from training.measure.figures import draw_rollouts, draw_stages
+from training.measure.realparents import evaluation_windows
+from training.measure.report import Results, classifier_table, rollouts_table, stages_table
+from training.measure.rollouts import measure_rollouts
 from training.measure.stages import measure_stages
-from training.progress import track
-from training.samples.windows import BANDS, Samples
+from training.samples.windows import Samples
 
-PARTS = ("stages", "classifier", "chains")
+PARTS = ("stages", "classifier", "rollouts", "copies")
+_IN_QUICK, _IN_FULL = ("stages", "rollouts"), PARTS[:-1]
 _TITLES = {
     "stages": "Single stages from real parents",
     "classifier": "Classifier two-sample test (0.5 = indistinguishable)",
-    "chains": "Whole chains",
+    "rollouts": "Cascade rollouts",
+    "copies": "Copies of places in the memory's entries",
 }
-_SEEDS = 3
-_CLASSIFIER_STEPS = 150
 _QUICK = {"count": 12, "places": 10, "real": 48}
 _FULL = {"count": 96, "places": 50, "real": 192}
+_COPIES = 40
+"""Windows of each zoom whose copies are looked for."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.add_argument("--data", type=Path, required=True, help="folder made by prepare")
     parser.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
-    parser.add_argument("--base", type=Path, help="base map of the chains [Blue Marble]")
+    parser.add_argument("--base", type=Path, help="base map of the rollouts [Blue Marble]")
     parser.add_argument(
         "--only",
         nargs="+",
         choices=PARTS,
         metavar="PART",
-        help=f"parts to run, of {', '.join(PARTS)} [all]",
+        help=f"parts to run, of {', '.join(PARTS)} [all but copies]",
     )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="stages and chains from few windows, to compare checkpoints",
+        help="stages and rollouts from few windows, to compare checkpoints",
     )
     parser.add_argument("--split", default="test", choices=("train", "val", "test"))
     parser.add_argument(
@@ -63,8 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="only these sources of the imagery, as for a figure whose licences must fit [all]",
     )
-    parser.add_argument("--count", type=several, help="windows per stage [96, quick 12]")
-    parser.add_argument("--places", type=several, help="places of the chains [50, quick 10]")
+    parser.add_argument("--count", type=several, help="windows per stage [96, quick 12, copies 40]")
+    parser.add_argument("--places", type=several, help="places of the rollouts [50, quick 10]")
     parser.add_argument(
         "--clean",
         action="store_true",
@@ -72,6 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=int, help="DDIM steps [the weights' own]")
     parser.add_argument("--seed", type=int, default=0, help="of windows, noise and world [0]")
+    parser.add_argument(
+        "--zooms", type=int, nargs="+", choices=sorted(CHOSEN_AT), default=list(COPIES_AT),
+        metavar="Z", help="zooms of the copies [13 15]",
+    )  # fmt: skip
+    parser.add_argument("--threads", type=int, help="threads of the networks [all cores]")
     parser.add_argument("--json", type=Path, help="all numbers; parts it holds are not repeated")
     parser.add_argument("--figures", type=Path, metavar="FOLDER", help="write figures here")
 
@@ -91,17 +93,18 @@ class Evaluation:
             for name, value in (_QUICK if args.quick else _FULL).items()
         }
         self.count, self.places, self.real = (counts[n] for n in ("count", "places", "real"))
-        self.pyramid = _restricted(Pyramid(args.data), args.sources)
-        self.cascade: Cascade = generator.load(args.base, args.weights, args.steps)
+        self.pyramid = Pyramid(args.data).of_sources(args.sources)
+        self.cascade: Cascade = generator.load(args.base, args.weights, args.steps, args.threads)
         self.results = Results(self._settings(counts), args.json)
 
     def run(self) -> int:
         """Run the parts in their order."""
-        wanted = self.args.only or (PARTS[::2] if self.args.quick else PARTS)
+        wanted = self.args.only or (_IN_QUICK if self.args.quick else _IN_FULL)
         actions: dict[str, Callable[[], tuple[Any, str]]] = {
             "stages": self._stages,
             "classifier": self._classifier,
-            "chains": self._chains,
+            "rollouts": self._rollouts,
+            "copies": self._copies,
         }
         settings = self.results.settings
         print(
@@ -121,6 +124,7 @@ class Evaluation:
             "split": args.split,
             "seed": args.seed,
             "clean": args.clean,
+            "zooms": args.zooms,
             "sources": sorted(args.sources) if args.sources else None,
             "steps": cascade.sampler.steps,
             "weights": cascade.checkpoint.digest,
@@ -130,7 +134,7 @@ class Evaluation:
         }
 
     def _samples(self, split: str) -> Samples:
-        return windows_of(self.pyramid, split, self.args.seed)
+        return evaluation_windows(self.pyramid, split, self.args.seed)
 
     def _stages(self) -> tuple[Any, str]:
         samples = self._samples(self.args.split)
@@ -144,51 +148,27 @@ class Evaluation:
         return rows, stages_table(rows)
 
     def _classifier(self) -> tuple[Any, str]:
-        known, held_out = self._samples("train"), self._samples(self.args.split)
-        rows = []
-        for band, description in enumerate(BANDS):
-            if not (known.choices[band][0] and held_out.choices[band][0]):
-                continue
-            stage = self.cascade.stage_at(description.zoom)
-            learnt, judged = (
-                draw_pairs(
-                    stage, samples, band, range(n), self.args.clean, memory=self.cascade.memory
-                )
-                for samples, n in ((known, 2 * self.count), (held_out, self.count))
-            )
-            accuracies: dict[str, list[float]] = {"made": [], "bicubic": []}
-            tests = [("made", seed) for seed in range(_SEEDS)] + [("bicubic", 0)]
-            for kind, seed in track(tests, f"zoom {description.zoom}: classifiers"):
-                first, second = (
-                    Windows(pairs.truth, getattr(pairs, kind)) for pairs in (learnt, judged)
-                )
-                accuracies[kind].append(
-                    two_sample_accuracy(
-                        first, second, Trial(seed, _CLASSIFIER_STEPS), self.cascade.device
-                    )
-                )
-            rows.append(Accuracy(description.zoom, accuracies["made"], accuracies["bicubic"]))
-        if not rows:
-            raise TrainingError(f"no stage has imagery of both train and {self.args.split} places")
+        windows = (self._samples("train"), self._samples(self.args.split))
+        rows = measure_classifier(
+            self.cascade.stage_at, windows, self.count, self.args.clean,
+            memory=self.cascade.memory, device=self.cascade.device,
+        )  # fmt: skip
         return rows, classifier_table(rows)
 
-    def _chains(self) -> tuple[Any, str]:
-        chains = measure_chains(self.cascade, self.pyramid, self.places, self.real, self.args.seed)
-        if self.args.figures:
-            draw_chains(chains, self.args.figures)
-        return chains, chains_table(chains)
-
-
-def _restricted(pyramid: Pyramid, sources: list[str] | None) -> Pyramid:
-    if not sources:
-        return pyramid
-    known = {image.source for image in pyramid.images}
-    unknown = sorted(set(sources) - known)
-    if unknown:
-        raise TrainingError(
-            f"there is no source {unknown[0]!r}; the imagery has {', '.join(sorted(known))}"
+    def _rollouts(self) -> tuple[Any, str]:
+        rollouts = measure_rollouts(
+            self.cascade, self.pyramid, self.places, self.real, self.args.seed
         )
-    return restricted(pyramid, lambda image: image.source in sources)
+        if self.args.figures:
+            draw_rollouts(rollouts, self.args.figures)
+        return rollouts, rollouts_table(rollouts)
+
+    def _copies(self) -> tuple[Any, str]:
+        rows = measure_copies(
+            self.cascade.checkpoint, self.pyramid, self.args.zooms, self.args.count or _COPIES,
+            self.args.seed,
+        )  # fmt: skip
+        return rows, copies_table(rows)
 
 
 def several(text: str) -> int:

@@ -52,8 +52,8 @@ class Lite2(nn.Module):
         pooled: Tensor = self.whole.extract_features(x).float().mean((2, 3))
         return pooled
 
-    def features(self, windows: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Features of the windows' quarters."""
+    def of(self, windows: NDArray[np.uint8]) -> Features:
+        """Return the features of the quarters of windows uint8 [N, 256, 256, 3]: [4N, 1280]."""
         crops = quarters(windows)
         parts = []
         for first in range(0, len(crops), _BATCH):

@@ -1,4 +1,4 @@
-"""Figures of an evaluation: spectra and contrast along the chain, and single stages to look at."""
+"""Figures of an evaluation: spectra and contrast of rollouts, and single stages to look at."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from training.errors import TrainingError
-from training.measure.realparents import Pairs
-from training.measure.rollouts import ChainRow, Chains
+from training.measure.realparents import RealParentSamples
+from training.measure.rollouts import RolloutRow, Rollouts
 
 LIMIT = 150_000
 """Bytes that a figure may have."""
 _MADE, _REAL = "#c2410c", "#334155"
 
 
-def draw_chains(chains: Chains, folder: Path) -> list[Path]:
-    """Write chain-spectra.png and chain-contrast.png; returns their paths.
+def draw_rollouts(rollouts: Rollouts, folder: Path) -> list[Path]:
+    """Write rollout-spectra.png and rollout-contrast.png; returns their paths.
 
     Raises TrainingError without matplotlib or if the folder cannot be written.
     """
-    figure, axes = canvas(2, max(1, len(chains.spread)), (2.5 * len(chains.spread) + 0.6, 4.6))
+    figure, axes = canvas(2, max(1, len(rollouts.land)), (2.5 * len(rollouts.land) + 0.6, 4.6))
     titles = ("land over the globe", "places of imagery")
-    for line, rows, title in zip(axes, (chains.spread, chains.local), titles, strict=True):
+    for line, rows, title in zip(axes, (rollouts.land, rollouts.local), titles, strict=True):
         zooms = {row.zoom: row for row in rows}
-        for ax, reference in zip(line, chains.spread, strict=True):
+        for ax, reference in zip(line, rollouts.land, strict=True):
             row = zooms.get(reference.zoom)
             if row is None:
                 ax.set_axis_off()
@@ -37,9 +37,9 @@ def draw_chains(chains: Chains, folder: Path) -> list[Path]:
             ax.set_title(f"zoom {row.zoom}: {title} ({row.tiles} tiles)", fontsize=8)
         line[0].set_ylabel("power, dB")
     axes[0][0].legend(frameon=False, fontsize=8)
-    paths = [written(figure, folder / "chain-spectra.png")]
+    paths = [written(figure, folder / "rollout-spectra.png")]
     figure, axes = canvas(1, 2, (6.4, 2.6))
-    for ax, rows, title in zip(axes[0], (chains.spread, chains.local), titles, strict=True):
+    for ax, rows, title in zip(axes[0], (rollouts.land, rollouts.local), titles, strict=True):
         ax.plot([r.zoom for r in rows], [r.contrast for r in rows], "o-", color=_MADE)
         ax.plot([r.zoom for r in rows], [r.real_contrast for r in rows], "o-", color=_REAL)
         ax.set_title(title, fontsize=8)
@@ -47,12 +47,12 @@ def draw_chains(chains: Chains, folder: Path) -> list[Path]:
         ax.set_xticks([r.zoom for r in rows])
         ax.set_ylim(bottom=0)
     axes[0][0].set_ylabel("contrast, grey levels")
-    axes[0][0].legend(["chain", "real"], frameon=False, fontsize=8)
-    paths.append(written(figure, folder / "chain-contrast.png"))
+    axes[0][0].legend(["generated", "real"], frameon=False, fontsize=8)
+    paths.append(written(figure, folder / "rollout-contrast.png"))
     return paths
 
 
-def draw_stages(shown: dict[int, Pairs], folder: Path) -> Path:
+def draw_stages(shown: dict[int, RealParentSamples], folder: Path) -> Path:
     """Write single-stages.webp: a row per zoom, twice bicubic, generated, real side by side."""
     rows = []
     for pairs in shown.values():
@@ -95,12 +95,12 @@ def canvas(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, Any
     return figure, axes
 
 
-def _spectra(ax: Any, row: ChainRow) -> None:
+def _spectra(ax: Any, row: RolloutRow) -> None:
     made, real = (10 * np.log10(np.maximum(power, 1e-3)) for power in row.power)
     frequency = np.arange(len(made)) / (2 * len(made))
     ax.axvspan(1 / 8, 1 / 2, color="#f1f5f9")
     ax.plot(frequency[1:], real[1:], color=_REAL, linewidth=1.4, label="real")
-    ax.plot(frequency[1:], made[1:], color=_MADE, linewidth=1.4, label="chain")
+    ax.plot(frequency[1:], made[1:], color=_MADE, linewidth=1.4, label="generated")
     ax.set_xscale("log", base=2)
     ax.set_xlabel("cycles per pixel", fontsize=8)
 

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 
 from generator.grid.tile import EQUATOR_RESOLUTION, TILE_SIZE
 from training.imagery.pyramid import MASK_STEP, Image, Pyramid
-from training.measure.sites import Spot
+from training.measure.sites import Site
 from training.samples.windows import BANDS, VALID, Band
 
 _METRES_PER_DEGREE = 111_320.0
@@ -27,9 +27,9 @@ _BRIGHTEST = 200.0
 
 @dataclass(frozen=True, slots=True)
 class LocalTile:
-    """A real window, uint8 [256, 256, 3], and the spot of its centre."""
+    """A real window, uint8 [256, 256, 3], and the site of its centre."""
 
-    spot: Spot
+    site: Site
     pixels: NDArray[np.uint8]
 
 
@@ -41,6 +41,7 @@ def local_tiles(pyramid: Pyramid, band: int, count: int, seed: int = 0) -> list[
     """
     random = np.random.default_rng([seed, band])
     waiting = _by_source(pyramid, BANDS[band], random)
+    # Sources take turns until each is used up or there are enough tiles.
     found: list[LocalTile] = []
     cells: set[tuple[int, int]] = set()
     while waiting and len(found) < count:
@@ -57,7 +58,7 @@ def is_land(pixels: NDArray[np.uint8]) -> bool:
     """Whether a tile is neither mostly water nor ice.
 
     Water: over half of it bluer by 10 levels than red and green. Ice: a mean above 200.
-    Chains and imagery hold different shares of sea and ice; both are sorted by this.
+    Rollouts and imagery hold different shares of sea and ice; both are sorted by this.
     """
     red, green, blue = (pixels[..., k].astype(np.int16) for k in range(3))
     water = (blue > np.maximum(red, green) + 10).mean()
@@ -105,20 +106,22 @@ def _next(
     while images:
         image = images.pop()
         side = round(TILE_SIZE * _target(image, band) / image.gsd)
+        # Try places of the image until one is new, valid and land.
         for _ in range(_TRIES):
             y = int(random.integers(image.height - side + 1))
             x = int(random.integers(image.width - side + 1))
-            spot = _centre(image, y + side / 2, x + side / 2)
-            cell = (math.floor(spot.lat / _CELL), math.floor(spot.lon / _CELL))
+            site = _centre(image, y + side / 2, x + side / 2)
+            cell = (math.floor(site.lat / _CELL), math.floor(site.lon / _CELL))
             if cell in cells or not _valid(pyramid, image, y, x, side):
                 continue
             pixels = pyramid.pixels(image)[y : y + side, x : x + side]
             if not is_land(pixels):
                 continue
+            # Shrink it to the resolution of the zoom.
             cells.add(cell)
             size = (TILE_SIZE, TILE_SIZE)
             resized = Pillow.fromarray(pixels).resize(size, Pillow.Resampling.HAMMING)
-            return LocalTile(spot, np.asarray(resized))
+            return LocalTile(site, np.asarray(resized))
     return None
 
 
@@ -130,11 +133,11 @@ def _valid(pyramid: Pyramid, image: Image, y: int, x: int, side: int) -> bool:
     return bool(mask[rows, columns].mean() > VALID)
 
 
-def _centre(image: Image, row: float, column: float) -> Spot:
+def _centre(image: Image, row: float, column: float) -> Site:
     """Spot of a pixel of an image whose middle and resolution are known."""
     assert image.lat is not None
     assert image.lon is not None
     lat = image.lat - (row - image.height / 2) * image.gsd / _METRES_PER_DEGREE
     east = (column - image.width / 2) * image.gsd / _METRES_PER_DEGREE
     lon = image.lon + east / math.cos(math.radians(image.lat))
-    return Spot(max(-85.0, min(85.0, lat)), (lon + 180) % 360 - 180)
+    return Site(max(-85.0, min(85.0, lat)), (lon + 180) % 360 - 180)

@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 
 _PATCH = 7
 _DIRECTIONS = 256
+_COARSE = 8.0
 _PATCHES = 20_000
 _LEAST_POWER = 1e-6
 """Added before logarithms: far below the power of one grey level of noise."""
@@ -37,11 +38,12 @@ def sliced_wasserstein(first: Images, second: Images, seed: int = 0) -> float:
 
     256 random directions, 20,000 patches of each set, matched by sorting.
     """
+    # Draw patches of both sets, and directions to look at them from.
     random = np.random.default_rng(seed)
     a, b = (_patches(laplacian(images), random) for images in (first, second))
     directions = random.standard_normal((a.shape[1], _DIRECTIONS)).astype(np.float32)
     directions /= np.linalg.norm(directions, axis=0)
-    # Along contiguous rows, sorting is several times faster.
+    # Sorted projections are matched; along contiguous rows, sorting is several times faster.
     projected = [np.sort(directions.T @ x.T, axis=1) for x in (a, b)]
     return float(100 * np.abs(projected[0] - projected[1]).mean(dtype=np.float64))
 
@@ -59,10 +61,13 @@ def colour_spectrum(images: Images) -> Floats:
 
 
 def _radial(grey: Floats) -> Floats:
+    """Return the power of square images [N, H, H] by integer frequency, [N, H/2]."""
+    # The Hann window keeps the edges, which do not meet, from adding power of their own.
     size = grey.shape[1]
     window = np.hanning(size)[:, None] * np.hanning(size)
     spread = grey - grey.mean((1, 2), keepdims=True)
     power = np.abs(np.fft.fft2(spread * window)) ** 2
+    # Average over rings of equal frequency.
     axis = np.fft.fftfreq(size, 1 / size)
     radius = np.rint(np.hypot(axis[:, None], axis)).astype(int).ravel()
     weight = np.bincount(radius)[: size // 2]
@@ -98,11 +103,11 @@ def octave_errors(difference: Floats) -> tuple[float, float]:
     return float(lower.mean()), float(upper.mean())
 
 
-def fall(power: Floats) -> tuple[float, float]:
-    """Power of each octave that a parent lacks below that of the parent's finest, median dB.
+def spectral_slope(power: Floats) -> tuple[float, float]:
+    """Return how far each octave that a parent lacks falls below the parent's finest, median dB.
 
-    power: spectra [N, H/2]. It does not change with contrast, so it compares scenes that were
-    stretched differently: real imagery falls by about 6.4 and 15 dB at every zoom from 7 to 15.
+    power: spectra [N, H/2]. The slope does not change with contrast, so it compares scenes that
+    were stretched differently: real imagery falls by about 6.4 and 15 dB at zooms 7 to 15.
     """
     size = 2 * power.shape[1]
     level = 10 * np.log10(power + _LEAST_POWER)
@@ -127,13 +132,13 @@ def contrast(images: Images) -> float:
     return float(np.median(contrasts(images)))
 
 
-def steepness(images: Images) -> float:
+def gradient_magnitude(images: Images) -> float:
     """Mean magnitude of the luminance gradient, grey levels per pixel, the images' median."""
     rows, columns = np.gradient(luminance(images), axis=(1, 2))
     return float(np.median(np.hypot(rows, columns).mean((1, 2))))
 
 
-def edginess(images: Images) -> float:
+def gradient_kurtosis(images: Images) -> float:
     """Kurtosis of luminance differences along both axes, the images' median.
 
     3 for Gaussian noise or a blurred field, 5 to 20 for scenes with edges. Images without any
@@ -158,20 +163,40 @@ def repetition(images: Images, lags: tuple[int, ...] = (64, 128)) -> float:
 
     0 where nothing repeats (small values of both signs are chance), 1 for a perfect copy.
     """
-    grey = luminance(images)
-    detail = grey - gaussian_filter(grey, (0, 8.0, 8.0))
-    found = []
-    for lag in lags:
-        for axis in (1, 2):
-            size = detail.shape[axis]
-            a = np.take(detail, range(size - lag), axis)
-            b = np.take(detail, range(lag, size), axis)
-            scale = np.sqrt((a**2).mean((1, 2)) * (b**2).mean((1, 2)))
-            found.append(((a * b).mean((1, 2)) / (scale + _LEAST_POWER)).mean())
-    return float(max(found, key=abs))
+    detail = fine_detail(luminance(images))
+    along = [
+        np.mean([row_autocorrelation(one, max(lags)) for one in axis], 0)
+        for axis in (detail, detail.swapaxes(1, 2))
+    ]
+    return float(max((curve[lag] for curve in along for lag in lags), key=abs))
+
+
+def fine_detail(grey: Floats) -> Floats:
+    """Detail of luminance [N, H, W] finer than some 16 pixels: less its blur by 8 pixels."""
+    detail: Floats = grey - gaussian_filter(grey, (0, _COARSE, _COARSE))
+    return detail
+
+
+def row_autocorrelation(detail: Floats, most: int) -> Floats:
+    """Correlation of detail [H, W] with itself, shifted along its rows by 0 to `most` < W pixels.
+
+    Returns [most + 1] in [-1, 1]; each shift is normalised by the detail in the two parts that are
+    compared.
+    """
+    size = detail.shape[1]
+    # Correlate all rows at once; zeros behind them keep the shifts from wrapping round.
+    spectrum = np.abs(np.fft.rfft(detail, 2 * size, axis=1)) ** 2
+    product = np.fft.irfft(spectrum.sum(0))[: most + 1]
+    # Divide by the power of the part that is left of each shift, and of the part on the right.
+    power = np.concatenate([[0.0], np.cumsum((detail**2).sum(0))])
+    shifts = np.arange(most + 1)
+    left, right = power[size - shifts], power[size] - power[shifts]
+    found: Floats = product / np.maximum(np.sqrt(left * right), 1e-9)
+    return found
 
 
 def _patches(detail: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+    """Cut random patches of detail [N, H, W, 3]: [20000, 147]."""
     count, height, width, _ = detail.shape
     n = random.integers(count, size=_PATCHES)
     y = random.integers(height - _PATCH + 1, size=_PATCHES)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
-from generator.cascade.windows import AnyStage
+from generator.cascade.stages import AnyStage
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE
 from generator.memory.field import Memory
-from generator.memory.view import Rectangle
 from generator.nets.conditioning import to_pixels
-from generator.nets.unet import SCALE
 from generator.upscaling.parentpicture import InMemory, ParentPicture
-from training.imagery.pyramid import Image, Pyramid
+from training.imagery.pyramid import Pyramid
+from training.measure.metrics import Images
 from training.progress import track
 from training.samples.windows import BANDS, Samples
 
@@ -27,11 +25,12 @@ CORE = 64
 EDGE = 32
 """Real parent pixels round the core; what a network's margin needs beyond them is mirrored."""
 
-Images = NDArray[np.uint8]
+
+_FIELDS = ("parents", "truth", "bicubic", "made")
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class RealParentSamples:
     """Windows of one band, uint8 [N, 256, 256, 3] each (the parents [N, 64, 64, 3])."""
 
     parents: Images
@@ -43,15 +42,17 @@ class Pairs:
         """Return the number of windows."""
         return len(self.truth)
 
+    def some(self, which: slice) -> RealParentSamples:
+        """Return some of the windows."""
+        return RealParentSamples(*(getattr(self, field)[which] for field in _FIELDS))
 
-def restricted(pyramid: Pyramid, keep: Callable[[Image], bool]) -> Pyramid:
-    """Return a view of the pyramid that lists only the images that `keep` accepts."""
-    view = copy.copy(pyramid)
-    view.images = [image for image in pyramid.images if keep(image)]
-    return view
+    def joined(self, other: RealParentSamples) -> RealParentSamples:
+        """Return these windows and others behind them."""
+        both = ((getattr(self, field), getattr(other, field)) for field in _FIELDS)
+        return RealParentSamples(*(np.concatenate(pair) for pair in both))
 
 
-def windows_of(pyramid: Pyramid, split: str, seed: int = 0) -> Samples:
+def evaluation_windows(pyramid: Pyramid, split: str, seed: int = 0) -> Samples:
     """Return what windows are drawn from: the same for every network.
 
     Raises TrainingError where the split holds no image of any stage's resolution.
@@ -59,7 +60,7 @@ def windows_of(pyramid: Pyramid, split: str, seed: int = 0) -> Samples:
     return Samples(pyramid, split, CORE + 2 * EDGE, seed)
 
 
-def draw_pairs(
+def draw_real_parents(
     stage: AnyStage,
     samples: Samples,
     band: int,
@@ -67,43 +68,49 @@ def draw_pairs(
     clean: bool = False,
     *,
     memory: Memory | None = None,
-) -> Pairs:
-    """Draw windows of BANDS[band] by number from `windows_of` and generate their children.
+) -> RealParentSamples:
+    """Draw windows of BANDS[band] by number from `evaluation_windows` and generate their children.
 
     The same numbers give the same windows and the same noise for every stage. clean: the parent
-    is the plain average of its child; otherwise it is degraded by a random strength that the
-    network is told, unless it draws layouts: these are told that parents are real. memory: where
-    layouts come from, chosen as for a user's picture; never from the child.
+    is the plain average of its child; otherwise it is degraded at random, and the network is given
+    that conditioning-augmentation level. A network that draws layouts is given the level of a real
+    parent. memory: where layouts come from, chosen as for a user's picture; never from the child.
     Raises TrainingError where the imagery holds no usable window.
     """
-    inner = slice(SCALE * EDGE, -SCALE * EDGE)
-    columns: tuple[list[Images], ...] = ([], [], [], [])
+    rows: list[tuple[Images, ...]] = []
     for number in track(numbers, f"zoom {BANDS[band].zoom}: windows"):
         drawn = draw(samples, band, number)
-        strength = 0.0 if clean else float(drawn["augmentation"])
-        if stage.faithful is not None:
-            strength = stage.faithful
+        # The parent as the stage sees it, with the edge that its margin reaches into.
         small = F.avg_pool2d(drawn["child"], SCALE) if clean else drawn["parent"]
         window = to_pixels(small[None])
         parent = window[EDGE:-EDGE, EDGE:-EDGE]
-        columns[0].append(parent)
-        columns[1].append(to_pixels(drawn["child"][None])[inner, inner])
-        size = (SCALE * CORE, SCALE * CORE)
-        enlarged = Pillow.fromarray(parent).resize(size, Pillow.Resampling.BICUBIC)
-        columns[2].append(np.asarray(enlarged))
-        held = ParentPicture(stage, BANDS[band].zoom, _fitted(window, stage), memory)
+        # The generated child, under the augmentation level that fits the parent.
+        level = 0.0 if clean else float(drawn["augmentation"])
+        level = level if stage.faithful_augmentation is None else stage.faithful_augmentation
+        picture = ParentPicture(stage, BANDS[band].zoom, _fitted(window, stage), memory)
         core = Rectangle(stage.margin, stage.margin, CORE, CORE)
-        made = held.draw(number, held.zoom, core, float(drawn["gsd"]), strength)
-        columns[3].append(made)
-    return Pairs(*(np.stack(column) for column in columns))
+        made = picture.draw(number, picture.zoom, core, float(drawn["gsd"]), level)
+        rows.append((parent, _core(drawn["child"]), enlarged(parent), made))
+    return RealParentSamples(*(np.stack(column) for column in zip(*rows, strict=True)))
 
 
-def draw_real(samples: Samples, band: int, numbers: range) -> Images:
+def enlarged(parent: Images) -> Images:
+    """Enlarge a parent uint8 [h, w, 3] by bicubic interpolation: [4h, 4w, 3]."""
+    height, width = parent.shape[:2]
+    size = (SCALE * width, SCALE * height)
+    return np.asarray(Pillow.fromarray(parent).resize(size, Pillow.Resampling.BICUBIC))
+
+
+def draw_real_windows(samples: Samples, band: int, numbers: range) -> Images:
     """Draw real windows of BANDS[band] by number, uint8 [N, 256, 256, 3]."""
-    edge = SCALE * (samples.window - CORE) // 2
-    inner = slice(edge, edge + SCALE * CORE)
-    children = [to_pixels(draw(samples, band, n)["child"][None]) for n in numbers]
-    return np.stack([child[inner, inner] for child in children])
+    return np.stack([_core(draw(samples, band, n)["child"]) for n in numbers])
+
+
+def _core(child: Tensor) -> Images:
+    """Return the middle of a child [3, 4w, 4w] in [-1, 1] as uint8 [256, 256, 3]."""
+    side = SCALE * CORE
+    edge = (child.shape[-1] - side) // 2
+    return to_pixels(child[None])[edge : edge + side, edge : edge + side]
 
 
 def draw(samples: Samples, band: int, number: int) -> dict[str, Tensor]:

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
-from training.measure.rollouts import Chains
+from training.measure.classifier import ClassifierRow
+from training.measure.rollouts import Rollouts
 from training.measure.stages import StageRow
-
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """Two-sample accuracies of one stage, one per seed; 0.5 = indistinguishable from real."""
-
-    zoom: int
-    made: list[float]
-    bicubic: list[float]
 
 
 class Results:
@@ -85,7 +76,7 @@ def stages_table(rows: list[StageRow]) -> str:
     return markdown(headers, lines)
 
 
-def classifier_table(rows: list[Accuracy]) -> str:
+def classifier_table(rows: list[ClassifierRow]) -> str:
     """Two-sample accuracies with their spread over the seeds."""
     lines = [
         [str(r.zoom), f"{_mean(r.made):.2f}", f"{min(r.made):.2f} to {max(r.made):.2f}",
@@ -95,34 +86,37 @@ def classifier_table(rows: list[Accuracy]) -> str:
     return markdown(["zoom", "classifier accuracy", "over seeds", "bicubic's"], lines)
 
 
-def chains_table(chains: Chains) -> str:
-    """Chains against all real imagery, at the imagery's own places, and over calm places."""
+def rollouts_table(rollouts: Rollouts) -> str:
+    """Tabulate rollouts against real imagery, at the imagery's own places, and over low texture."""
     headers = [
         "zoom", "tiles / real", "contrast", "real's", "ratio", "spectrum dB", "dB by octave",
-        "of mean power", "fall, dB", "real's", "gradient / real's", "kurtosis", "real's",
+        "of mean power", "spectral slope, dB", "real's", "gradient / real's", "kurtosis", "real's",
     ]  # fmt: skip
     parts = []
     for title, rows in (
-        ("Land over the globe against real imagery of the zoom's resolution", chains.spread),
-        ("At the imagery's own places", chains.local),
-        ("Yardstick: imagery of held-out places against that of training places", chains.real),
+        ("Land over the globe against real imagery of the zoom's resolution", rollouts.land),
+        ("At the imagery's own places", rollouts.local),
+        (
+            "Yardstick: imagery of held-out places against that of training places",
+            rollouts.yardstick,
+        ),
     ):
         lines = [
             [
                 str(r.zoom), f"{r.tiles} / {r.real_tiles}", f"{r.contrast:.0f}",
                 f"{r.real_contrast:.0f}", f"{r.contrast / r.real_contrast:.2f}",
                 f"{r.spectrum:.1f}", _signed(r.octaves), _signed(r.mean_octaves),
-                _signed(r.fall), _signed(r.real_fall),
-                f"{r.steepness / r.real_steepness:.2f}", f"{r.edginess:.1f}",
-                f"{r.real_edginess:.1f}",
+                _signed(r.slope), _signed(r.real_slope),
+                f"{r.gradient / r.real_gradient:.2f}", f"{r.kurtosis:.1f}",
+                f"{r.real_kurtosis:.1f}",
             ]
             for r in rows
         ]  # fmt: skip
         parts.append(f"{title}:\n\n{markdown(headers, lines)}")
-    calm = [[str(r.zoom), str(r.tiles), f"{r.grain:.1f}", f"{r.repetition:+.2f}"]
-            for r in chains.calm]  # fmt: skip
+    low_texture = [[str(r.zoom), str(r.tiles), f"{r.grain:.1f}", f"{r.repetition:+.2f}"]
+            for r in rollouts.low_texture]  # fmt: skip
     names = ["zoom", "tiles", "grain, grey levels", "autocorrelation at 64 and 128 px"]
-    parts.append(f"Sea, ice and sand:\n\n{markdown(names, calm)}")
+    parts.append(f"Sea, ice and sand:\n\n{markdown(names, low_texture)}")
     return "\n\n".join(parts)
 
 

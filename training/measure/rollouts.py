@@ -1,46 +1,44 @@
-"""Whole chains, where no truth exists: their statistics by zoom against real imagery's."""
+"""Cascade rollouts, where no truth exists: their statistics by zoom against real imagery's."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from generator.cascade.cascade import Cascade, Pixels
+from generator.cascade.cascade import Cascade
+from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS, Tile
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
-from training.measure.localtiles import LocalTile, is_land, local_tiles
+from training.measure.localtiles import is_land, local_tiles
 from training.measure.metrics import (
     absolute_error,
     contrast,
     decibels,
-    edginess,
-    fall,
+    gradient_kurtosis,
+    gradient_magnitude,
     grain,
     octave_errors,
     repetition,
     spectra,
-    steepness,
+    spectral_slope,
 )
-from training.measure.realparents import CORE, draw_real
-from training.measure.sites import Spot, spread
+from training.measure.realparents import CORE, draw_real_windows
+from training.measure.sites import Site, evenly_spread
 from training.progress import track
 from training.samples.windows import Samples
 
-Images = NDArray[np.uint8]
-
 
 @dataclass(frozen=True, slots=True)
-class ChainRow:
-    """Tiles of one zoom against real ones; all spectra are of luminance.
+class RolloutRow:
+    """Statistics of generated tiles of one zoom and of real ones; all spectra are of luminance.
 
     spectrum: mean |dB| over the octaves that the stage adds, octaves: signed dB of each, both of
     the median tile; mean_octaves: of the mean power, which the strongest tiles rule. contrast:
-    median standard deviation, grey levels; fall: dB of each such octave below the parent's finest,
-    in the median tile, whatever the contrast; steepness: gradient, grey levels per pixel; edginess:
-    kurtosis of differences. power: the two median spectra by frequency, chain and real.
+    median standard deviation, grey levels; slope: dB of each such octave below the parent's finest,
+    in the median tile, whatever the contrast; gradient: mean magnitude, grey levels per pixel;
+    kurtosis: of gradients. power: the two median spectra by frequency, generated and real.
     """
 
     zoom: int
@@ -48,20 +46,20 @@ class ChainRow:
     real_tiles: int
     contrast: float
     real_contrast: float
-    fall: tuple[float, float]
-    real_fall: tuple[float, float]
+    slope: tuple[float, float]
+    real_slope: tuple[float, float]
     spectrum: float
     octaves: tuple[float, float]
     mean_octaves: tuple[float, float]
-    steepness: float
-    real_steepness: float
-    edginess: float
-    real_edginess: float
+    gradient: float
+    real_gradient: float
+    kurtosis: float
+    real_kurtosis: float
     power: tuple[list[float], list[float]]
 
 
 @dataclass(frozen=True, slots=True)
-class CalmRow:
+class LowTextureRow:
     """Tiles of sea, ice and sand: grain in grey levels, and how far detail repeats (0 to 1)."""
 
     zoom: int
@@ -71,80 +69,81 @@ class CalmRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Chains:
-    """The figures of whole chains.
+class Rollouts:
+    """The statistics of cascade rollouts, a row per zoom.
 
-    spread: land spots over the globe against any real imagery of the zoom's resolution; real: the
-    imagery of held-out places against that of training places, a yardstick; local: tiles of the
-    very places that real tiles show; calm: sea, ice and sand.
+    land: land sites over the globe against any real imagery of the zoom's resolution; yardstick:
+    imagery of held-out places against that of training places; local: tiles of the very places
+    that real tiles show; low_texture: sea, ice and sand.
     """
 
-    spread: list[ChainRow]
-    real: list[ChainRow]
-    local: list[ChainRow]
-    calm: list[CalmRow]
+    land: list[RolloutRow]
+    yardstick: list[RolloutRow]
+    local: list[RolloutRow]
+    low_texture: list[LowTextureRow]
 
 
-def measure_chains(cascade: Cascade, pyramid: Pyramid, count: int, real: int, seed: int) -> Chains:
-    """Render chains at `count` of the spots and at places of imagery, and compare.
+def measure_rollouts(
+    cascade: Cascade, pyramid: Pyramid, count: int, real: int, seed: int
+) -> Rollouts:
+    """Render rollouts at `count` of the sites and at places of imagery, and compare.
 
-    real: windows of real imagery per zoom, half of them from training places: chains have no
+    real: windows of real imagery per zoom, half of them from training places: a rollout has no
     ground truth, so that nothing is gained by holding places out.
     """
-    spots = spread(count)
-    tiles = rendered(cascade, seed, spots)
-    rows: list[ChainRow] = []
-    yardstick: list[ChainRow] = []
-    calm: list[CalmRow] = []
+    sites = evenly_spread(count)
+    tiles = rendered(cascade, seed, sites)
+    found = Rollouts([], [], _local(cascade, pyramid, max(4, count // 4), seed), [])
     for band, zoom in enumerate(STAGE_ZOOMS):
-        quiet = [t for t, spot in zip(tiles[zoom], spots, strict=True) if spot.calm]
-        if quiet:
-            stack = np.stack(quiet)
-            calm.append(CalmRow(zoom, len(stack), grain(stack), repetition(stack)))
+        # Sea, ice and sand have statistics of their own.
+        plain = [t for t, site in zip(tiles[zoom], sites, strict=True) if site.low_texture]
+        if plain:
+            stack = np.stack(plain)
+            row = LowTextureRow(zoom, len(stack), grain(stack), repetition(stack))
+            found.low_texture.append(row)
+        # Land is compared with real land, and held-out land with that of training places.
+        textured = [t for t, site in zip(tiles[zoom], sites, strict=True) if not site.low_texture]
+        made = [tile for tile in textured if is_land(tile)]
         known = _real(pyramid, band, ("train",), real // 2, seed)
         held_out = _real(pyramid, band, ("val", "test"), real // 2, seed)
-        made = [
-            t for t, spot in zip(tiles[zoom], spots, strict=True) if is_land(t) and not spot.calm
-        ]
         if made and known + held_out:
-            rows.append(compare(zoom, made, known + held_out))
+            found.land.append(compare(zoom, made, known + held_out))
         if known and held_out:
-            yardstick.append(compare(zoom, held_out, known))
-    return Chains(rows, yardstick, _local(cascade, pyramid, max(4, count // 4), seed), calm)
+            found.yardstick.append(compare(zoom, held_out, known))
+    return found
 
 
-def rendered(cascade: Cascade, seed: int, spots: tuple[Spot, ...]) -> dict[int, list[Pixels]]:
-    """Tiles of every stage zoom at each spot, by zoom; each spot is a chain of its own."""
+def rendered(cascade: Cascade, seed: int, sites: tuple[Site, ...]) -> dict[int, list[Pixels]]:
+    """Render the tiles of every stage zoom at each site, by zoom; each site is a rollout."""
     tiles: dict[int, list[Pixels]] = {zoom: [] for zoom in STAGE_ZOOMS}
-    for spot in track(spots, "chains"):
+    for site in track(sites, "rollouts"):
         store: dict[Tile, Pixels] = {}
         for zoom in STAGE_ZOOMS:
-            tiles[zoom].append(cascade.render(seed, spot.tile(zoom), store))
+            tiles[zoom].append(cascade.render(seed, site.tile(zoom), store))
     return tiles
 
 
-def compare(zoom: int, made_tiles: list[Pixels], real_tiles: list[Pixels]) -> ChainRow:
+def compare(zoom: int, made_tiles: list[Pixels], real_tiles: list[Pixels]) -> RolloutRow:
     """Compare generated tiles with real ones, uint8 [256, 256, 3] each."""
     made, truth = np.stack(made_tiles), np.stack(real_tiles)
-
     ours, theirs = spectra(made), spectra(truth)
     middle = np.median(ours, 0), np.median(theirs, 0)
     typical = decibels(*middle)
-    return ChainRow(
+    return RolloutRow(
         zoom=zoom,
         tiles=len(made),
         real_tiles=len(truth),
         contrast=contrast(made),
         real_contrast=contrast(truth),
-        fall=fall(ours),
-        real_fall=fall(theirs),
+        slope=spectral_slope(ours),
+        real_slope=spectral_slope(theirs),
         spectrum=absolute_error(typical),
         octaves=octave_errors(typical),
         mean_octaves=octave_errors(decibels(ours.mean(0), theirs.mean(0))),
-        steepness=steepness(made),
-        real_steepness=steepness(truth),
-        edginess=edginess(made),
-        real_edginess=edginess(truth),
+        gradient=gradient_magnitude(made),
+        real_gradient=gradient_magnitude(truth),
+        kurtosis=gradient_kurtosis(made),
+        real_kurtosis=gradient_kurtosis(truth),
         power=(middle[0].tolist(), middle[1].tolist()),
     )
 
@@ -152,27 +151,28 @@ def compare(zoom: int, made_tiles: list[Pixels], real_tiles: list[Pixels]) -> Ch
 def _real(
     pyramid: Pyramid, band: int, splits: tuple[str, ...], count: int, seed: int
 ) -> list[Pixels]:
-    """Real windows of land of a band: an equal share of `count` from each split that has any."""
+    """Draw real windows of land of a band: an equal share of `count` from each split with any."""
     parts: list[Pixels] = []
     for split in splits:
         try:
             samples = Samples(pyramid, split, CORE, seed)
             if samples.choices[band][0]:
-                parts.extend(draw_real(samples, band, range(-(-count // len(splits)))))
+                parts.extend(draw_real_windows(samples, band, range(-(-count // len(splits)))))
         except TrainingError:
             # The split has no window of any band, or none of this one that is usable.
             continue
     return [tile for tile in parts if is_land(tile)]
 
 
-def _local(cascade: Cascade, pyramid: Pyramid, count: int, seed: int) -> list[ChainRow]:
+def _local(cascade: Cascade, pyramid: Pyramid, count: int, seed: int) -> list[RolloutRow]:
+    """Compare up to `count` real tiles of each zoom with generated ones of the same places."""
     rows = []
     for band, zoom in enumerate(STAGE_ZOOMS):
-        found: list[LocalTile] = local_tiles(pyramid, band, count, seed)
+        found = local_tiles(pyramid, band, count, seed)
         if not found:
             continue
         made = [
-            cascade.render(seed, tile.spot.tile(zoom))
+            cascade.render(seed, tile.site.tile(zoom))
             for tile in track(found, f"zoom {zoom}: places of imagery")
         ]
         rows.append(compare(zoom, made, [tile.pixels for tile in found]))

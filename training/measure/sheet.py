@@ -8,11 +8,12 @@ from pathlib import Path
 import mercantile
 import numpy as np
 from PIL import Image, ImageDraw
-from rich.progress import track
 
-from generator.cascade.cascade import Cascade, Pixels
+from generator.cascade.cascade import Cascade
+from generator.grid.pixels import Pixels
 from generator.grid.tile import TILE_SIZE, Tile
 from training.measure.figures import save_small
+from training.progress import track
 
 ZOOMS = (5, 7, 9, 11, 13, 15)
 
@@ -68,7 +69,7 @@ def sheet(
     """
     canvas = Image.new("RGB", (len(zooms) * size, len(places) * (size + _LABEL)), "white")
     draw = ImageDraw.Draw(canvas)
-    for row, place in enumerate(track(places, description="places")):
+    for row, place in enumerate(track(places, "places")):
         top = row * (size + _LABEL)
         store: dict[Tile, Pixels] = {}
         for column, zoom in enumerate(zooms):

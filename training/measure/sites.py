@@ -1,4 +1,4 @@
-"""Fifty places over the globe where whole chains are judged."""
+"""Fifty sites over the globe where cascade rollouts are measured."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from generator.grid.tile import Tile
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """A point in degrees; calm: sea, ice or sand, where little but the ground colour is due."""
+class Site:
+    """A point in degrees; low_texture: sea, ice or sand, which hardly show more than a colour."""
 
     lat: float
     lon: float
-    calm: bool = False
+    low_texture: bool = False
 
     def tile(self, zoom: int) -> Tile:
         """Return the tile of `zoom` that holds the point."""
@@ -33,16 +33,18 @@ _LAND = (
     (-27.50, 152.90), (-33.00, 148.00), (-43.50, 171.00), (42.00, -93.60), (40.70, -74.00),
     (37.40, -122.10), (54.00, -114.00), (33.50, -91.00), (-5.30, -64.40), (-24.50, -54.00),
 )  # fmt: skip
-_CALM = (
+_LOW_TEXTURE = (
     (5.00, -150.00), (-30.00, -20.00), (40.00, -40.00), (-15.00, 80.00), (35.50, 18.00),
     (72.30, -42.50), (-78.00, 60.00), (24.50, 9.00), (20.50, 51.00), (-24.00, 133.00),
 )  # fmt: skip
 
-SPOTS = tuple(Spot(*point) for point in _LAND) + tuple(Spot(*point, calm=True) for point in _CALM)
-"""Cities, farmland, forest, mountains, steppe and coasts of all continents; then calm places."""
+SITES = tuple(Site(*point) for point in _LAND) + tuple(
+    Site(*point, low_texture=True) for point in _LOW_TEXTURE
+)
+"""Cities, farmland, forest, mountains, steppe and coasts of all continents; then low texture."""
 
 
-def spread(count: int) -> tuple[Spot, ...]:
-    """Return `count` of the spots (all of them at most), evenly taken from the whole list."""
-    count = min(count, len(SPOTS))
-    return tuple(SPOTS[i * len(SPOTS) // count] for i in range(count))
+def evenly_spread(count: int) -> tuple[Site, ...]:
+    """Return `count` of the sites (all of them at most), evenly taken from the whole list."""
+    count = min(count, len(SITES))
+    return tuple(SITES[i * len(SITES) // count] for i in range(count))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from generator.cascade.windows import StageAt
+from generator.cascade.stages import StageAt
 from generator.memory.field import Memory
 from training.errors import TrainingError
 from training.measure.features import PER_WINDOW, Lite2, kernel_distance
 from training.measure.metrics import (
+    Images,
     absolute_error,
     colour_spectrum,
     contrast,
@@ -20,14 +18,12 @@ from training.measure.metrics import (
     sliced_wasserstein,
     spectrum,
 )
-from training.measure.realparents import Pairs, draw_pairs, draw_real
+from training.measure.realparents import RealParentSamples, draw_real_parents, draw_real_windows
 from training.samples.windows import BANDS, Samples
-
-Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class StageMetrics:
     """What one set of windows scores against the truth.
 
     sw: sliced Wasserstein of 7x7 Laplacian patches; spectrum: mean |dB| over the octaves that the
@@ -51,13 +47,13 @@ class StageRow:
     zoom: int
     count: int
     contrast: float
-    made: Figures
-    bicubic: Figures
-    real: Figures
+    made: StageMetrics
+    bicubic: StageMetrics
+    real: StageMetrics
 
 
-class Judge:
-    """Compares sets of windows with real ones, uint8 [N, 256, 256, 3]; the truth is seen once.
+class Reference:
+    """Real windows, uint8 [N, 256, 256, 3], that sets of windows are scored against.
 
     features: None leaves the kernel distance out.
     """
@@ -66,15 +62,15 @@ class Judge:
         self.truth, self.features = truth, features
         self.contrast = contrast(truth)
         self._spectrum, self._colours = spectrum(truth), colour_spectrum(truth)
-        self._seen = None if features is None else features.features(truth)
+        self._seen = None if features is None else features.of(truth)
 
-    def __call__(self, images: Images) -> Figures:
-        """Return the figures of `images`, as many as the truth."""
+    def score(self, images: Images) -> StageMetrics:
+        """Score `images`, as many as the truth."""
         difference = decibels(spectrum(images), self._spectrum)
         kid = None
         if self.features is not None and self._seen is not None:
-            kid = kernel_distance(self.features.features(images), self._seen, PER_WINDOW)
-        return Figures(
+            kid = kernel_distance(self.features.of(images), self._seen, PER_WINDOW)
+        return StageMetrics(
             sw=sliced_wasserstein(images, self.truth),
             spectrum=absolute_error(difference),
             octaves=octave_errors(difference),
@@ -92,31 +88,30 @@ def measure_stages(
     clean: bool = False,
     *,
     memory: Memory | None = None,
-) -> tuple[list[StageRow], dict[int, Pairs]]:
+) -> tuple[list[StageRow], dict[int, RealParentSamples]]:
     """Measure every band that has imagery; returns the rows and a few windows of each to show.
 
-    The yardstick `real` is a second draw of as many real windows from the same places. memory: of
-    stages that draw layouts.
+    The yardstick `real` is a second draw of as many real windows from the same places. features:
+    None leaves the kernel distance out. memory: of stages that draw layouts.
     """
     rows: list[StageRow] = []
-    shown: dict[int, Pairs] = {}
+    shown: dict[int, RealParentSamples] = {}
     for band, (images, _) in enumerate(samples.choices):
         if not images:
             continue
         zoom = BANDS[band].zoom
         try:
-            pairs = draw_pairs(stage_at(zoom), samples, band, range(count), clean, memory=memory)
-            again = draw_real(samples, band, range(count, 2 * count))
+            drawn = draw_real_parents(
+                stage_at(zoom), samples, band, range(count), clean, memory=memory
+            )
+            again = draw_real_windows(samples, band, range(count, 2 * count))
         except TrainingError as error:
             print(f"zoom {zoom} is left out: {error}")
             continue
-        judge = Judge(pairs.truth, features)
-        made, bicubic, real = (judge(images) for images in (pairs.made, pairs.bicubic, again))
-        rows.append(StageRow(zoom, count, judge.contrast, made, bicubic, real))
-        few = slice(0, None, max(1, count // 4))
-        shown[zoom] = Pairs(
-            pairs.parents[few], pairs.truth[few], pairs.bicubic[few], pairs.made[few]
-        )
+        truth = Reference(drawn.truth, features)
+        made, bicubic, real = (truth.score(images) for images in (drawn.made, drawn.bicubic, again))
+        rows.append(StageRow(zoom, count, truth.contrast, made, bicubic, real))
+        shown[zoom] = drawn.some(slice(0, None, max(1, count // 4)))
     if not rows:
         raise TrainingError("the data hold no image of this split at any stage's resolution")
     return rows, shown

@@ -18,12 +18,12 @@ from torch import Tensor
 
 from generator.cascade import checkpoint
 from generator.cascade.checkpoint import Checkpoint
-from generator.grid.tile import STAGE_ZOOMS
+from generator.grid.tile import SCALE, STAGE_ZOOMS
 from generator.memory.bank import Bank
 from generator.nets.blocks import crop
 from generator.nets.codes import quantise
 from generator.nets.decoder import LayoutDecoder, padded
-from generator.nets.unet import SCALE, channels_last
+from generator.nets.unet import channels_last
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.losses.style import Style

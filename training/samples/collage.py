@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generator.nets.unet import SCALE
+from generator.grid.tile import SCALE
 
 FEATHER = 2.0
 """Child pixels over which the details of two cells pass into each other (standard deviation)."""

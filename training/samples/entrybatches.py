@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from generator.nets.unet import SCALE
+from generator.grid.tile import SCALE
 from training.run.layoutstep import rounded
 from training.samples.entrybank import Entries
 from training.samples.groups import Groups, joined, numbers

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from generator.nets.unet import SCALE
+from generator.grid.tile import SCALE
 from training.imagery.pyramid import Pyramid
 from training.run.recipe import Recipe
 from training.samples.collage import draw_cells, misfits

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from generator.base import tone as tone_curve
-from generator.nets.unet import SCALE
+from generator.grid.tile import SCALE
 from training.errors import TrainingError
 from training.imagery.pyramid import MASK_STEP, Image, Pyramid
 from training.samples import contrast

@@ -10,17 +10,14 @@ from enum import Enum, IntEnum, auto
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.errors import GenerationError
 
 if TYPE_CHECKING:  # not at run time: the supervisor needs none of it, and starts the sooner
-    import numpy as np
-    from numpy.typing import NDArray
-
     from tileserver.cache.claims import Claim
     from tileserver.cache.tilecache import CachedTile
 
-Pixels: TypeAlias = "NDArray[np.uint8]"
 Key = tuple[int, Tile]
 BlockKey = tuple[int, Block]
 Answer: TypeAlias = "Future[CachedTile]"

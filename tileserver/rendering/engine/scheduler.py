@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from generator.cascade.renderer import PixelCache
 from generator.grid.block import Block
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.cache.tilecache import CachedTile
 from tileserver.encode import check
@@ -29,7 +30,6 @@ from tileserver.rendering.engine.jobs import (
     Ask,
     Job,
     Key,
-    Pixels,
     State,
     Store,
     explained,

@@ -10,12 +10,13 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.cache.claims import Claim, Claims
 from tileserver.cache.tilecache import CachedTile, TileCache
 from tileserver.encode import decode_png
 from tileserver.errors import CacheError
-from tileserver.rendering.engine.jobs import Answer, Ask, BlockKey, Key, Pixels, Receiver
+from tileserver.rendering.engine.jobs import Answer, Ask, BlockKey, Key, Receiver
 from tileserver.rendering.engine.scheduler import Scheduler
 from tileserver.rendering.engine.writer import Writer
 from tileserver.rendering.metrics import Metrics

@@ -1,0 +1,25 @@
+"""Rectangles of pixels on one grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """Pixels of one grid, from (x0, y0) on."""
+
+    x0: int
+    y0: int
+    width: int
+    height: int
+
+    def grown(self, by: int) -> Rectangle:
+        """Return the rectangle with a margin of `by` pixels on each side."""
+        return Rectangle(self.x0 - by, self.y0 - by, self.width + 2 * by, self.height + 2 * by)
+
+    def coarser(self, scale: int) -> Rectangle:
+        """Return the pixels `scale` times as long that it touches."""
+        x0, y0 = self.x0 // scale, self.y0 // scale
+        x1, y1 = -(-(self.x0 + self.width) // scale), -(-(self.y0 + self.height) // scale)
+        return Rectangle(x0, y0, x1 - x0, y1 - y0)
