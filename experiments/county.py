@@ -21,7 +21,7 @@ from rich.progress import Progress
 import generator
 from experiments.command import Experiment
 from generator import stopping
-from generator.banks import BuildOptions, Maker, Work, build, gather
+from generator.banks import BankEncoder, BuildFolder, BuildOptions, build, gather
 from generator.banks.weights import open_weights
 from generator.grid.pixels import Pixels
 from generator.imagery.options import Options
@@ -142,9 +142,9 @@ def bank_of(pictures: Path, target: Path, weights: Path | None) -> Path:
     """Build the bank of a folder of pictures as `elsewhere memory build` does; returns its path."""
     loaded = open_weights(weights)
     assert loaded.encoder is not None
-    work = Work(target.with_name(f"{target.name}.work"))
+    work = BuildFolder(target.with_name(f"{target.name}.work"))
     found = gather(pictures, Options(), tuple(CHOICES))
-    maker = Maker(loaded.encoder, loaded.encoder_digest)
+    maker = BankEncoder(loaded.encoder, loaded.encoder_digest)
     with Progress() as progress:
         built = build(found.offers, maker, BuildOptions(), work, progress)
     bankfile.save(built.bank, target)

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import generator
@@ -26,6 +25,7 @@ from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, TILE_SIZE, Tile
 from training.errors import TrainingError
 from training.measure.features import Lite2
 from training.measure.figures import canvas, save_small, written
+from training.measure.metrics import Floats
 from training.measure.sites import SITES, Site
 from training.progress import track
 
@@ -36,8 +36,6 @@ _COARSE = 16
 """Side in pixels of the averages that tell whether worlds differ at large."""
 _FLAT = 0.5
 """Contrast in grey levels below which a tile has no detail to compare."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 
 import generator
-from experiments.command import Experiment
+from experiments.command import Experiment, at_least
 from generator import stopping
 from generator.cascade.stages import StageAt
 from generator.memory.field import Memory
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid
-from training.measure.evaluate import several
 from training.measure.features import PER_WINDOW, Features, Lite2, kernel_distance
 from training.measure.metrics import sliced_wasserstein
 from training.measure.realparents import (
@@ -182,7 +181,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--base", type=Path, help="equirectangular image [Blue Marble]")
     parser.add_argument(
-        "--count", type=several, default=12, help="windows of each stage and region [12]"
+        "--count", type=at_least(4), default=12, help="windows of each stage and region [12]"
     )
     parser.add_argument("--steps", type=int, help="DDIM steps [the weights' own]")
     parser.add_argument("--seed", type=int, default=0, help="of windows and noise [0]")

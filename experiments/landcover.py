@@ -23,7 +23,6 @@ from torch import Tensor, nn
 import generator
 from experiments.command import Experiment
 from experiments.landcoverwindows import (
-    Images,
     LandcoverWindows,
     draw_windows,
     stand_in_labels,
@@ -32,11 +31,12 @@ from experiments.landcoverwindows import (
 from generator import stopping
 from generator.cascade.cascade import Cascade
 from generator.datasets.labelled import seed_of
-from generator.datasets.variants import Recipe, degraded, vary
-from generator.grid.tile import STAGE_ZOOMS
-from generator.nets.unet import SCALE, channels_last
+from generator.datasets.variants import VariantConfig, degraded, vary
+from generator.grid.tile import SCALE, STAGE_ZOOMS
+from generator.nets.unet import channels_last
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
+from training.measure.metrics import Images
 from training.measure.realparents import enlarged
 from training.measure.report import markdown
 from training.progress import track
@@ -129,7 +129,7 @@ def training_sets(
     made, soft, toned = [], [], []
     for number in few:
         window, gsd = known.drawn.windows[number], float(known.drawn.gsd[number])
-        recipe = Recipe(gsd, strength=strength)
+        recipe = VariantConfig(gsd, strength=strength)
         for variant in range(plan.per_image):
             made.append(vary(cascade, window, recipe, seed_of(seed, str(number), variant)))
             soft.append(bicubic(window))

@@ -17,6 +17,7 @@ from scipy.cluster.vq import kmeans2
 
 from training.errors import TrainingError
 from training.imagery.pyramid import MASK_STEP, Image, Pyramid
+from training.measure.metrics import Images
 from training.samples.windows import BRIGHT, VALID, Band
 
 SIDE = 64
@@ -25,8 +26,6 @@ LEAST_CONTRAST = 8.0
 """Standard deviation in grey levels under which a window is left out as flat, mostly sea."""
 OCTAVES = 4
 STARTS = 10
-
-Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from generator.cascade.diffusionstage import Stage
+from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.sampler import sample
 from generator.grid.tile import SCALE
 from generator.nets.blocks import crop, crop_to
@@ -21,7 +21,7 @@ from generator.nets.diffusion import RESIDUAL_GAIN
 from generator.nets.unet import ExactUNet, padded, upsample
 
 
-class PaddedStage(Stage):
+class PaddedStage(DiffusionStage):
     """Runs the sampler on windows like a Stage, with the same noise.
 
     network: is padded in place. margin: parent pixels round the core on each side, whatever the

@@ -7,18 +7,24 @@ period is a multiple of a lag, the repeated detail would correlate with itself.
 
 from __future__ import annotations
 
+import argparse
+import sys
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from experiments.command import Experiment, add_cascade, at_least, identity, load_cascade
 from experiments.scenery import ParentTile, draw
 from experiments.stitching import reader, repeating
+from generator import stopping
 from generator.cascade.cascade import Cascade
 from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS
-from training.measure.metrics import fine_detail, luminance, row_autocorrelation
-from training.measure.report import markdown
+from training.measure.figures import canvas, written
+from training.measure.metrics import Floats, fine_detail, luminance, row_autocorrelation
+from training.measure.report import Results, markdown
 from training.progress import track
 
 LAGS = (64, 128, 256)
@@ -26,10 +32,9 @@ MOST = 300
 """Pixels of the largest lag."""
 NOISES = ("field", "repeated")
 LOW_TEXTURE = ("sea", "desert")
+_COLOURS = {"field": "#334155", "repeated": "#c2410c"}
 _AROUND = (16, 24, 32, 40)
 """Pixels beside a lag, on both sides, where chance alone correlates; of the network's phase."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +115,62 @@ def around(lag: int) -> list[int]:
 
 def _signed(values: Floats) -> str:
     return f"{values.mean():+.3f} ± {values.std():.3f}"
+
+
+def draw_figure(curves: list[dict[str, Any]], folder: Path) -> Path:
+    """Write repetition.png: mean autocorrelation by distance, sea and desert side by side.
+
+    curves: `Curve` as JSON objects.
+    """
+    figure, axes = canvas(1, len(LOW_TEXTURE), (7.2, 2.8))
+    for ax, kind in zip(axes[0], LOW_TEXTURE, strict=True):
+        for noise in reversed(NOISES):
+            values = np.array(
+                [c["values"] for c in curves if (c["noise"], c["kind"]) == (noise, kind)]
+            )
+            lags = np.arange(values.shape[1])
+            label = {"field": "noise field", "repeated": "repeated tile, 128 px"}[noise]
+            ax.plot(lags[8:], values.mean(0)[8:], color=_COLOURS[noise], linewidth=1, label=label)
+        ax.set_title(f"{kind}, {len(values)} pictures, zooms 9 to 15", fontsize=8)
+        ax.set_xlabel("distance, px", fontsize=8)
+        ax.set_xticks((0, *LAGS))
+    axes[0][0].set_ylabel("autocorrelation of detail", fontsize=8)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False, fontsize=8)
+    return written(figure, folder / "repetition.png")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    add_cascade(parser)
+    parser.add_argument(
+        "--places", type=at_least(2), default=8, help="places of sea, and of desert [8]"
+    )
+    parser.add_argument("--json", type=Path, help="all numbers, which are then not measured again")
+    parser.add_argument("--figures", type=Path, metavar="FOLDER", help="write the figure here")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure the repetition and print the tables; returns the exit status."""
+    cascade = load_cascade(args)
+    results = Results({"places": args.places, **identity(cascade, args.seed)}, args.json)
+    if "repetition" not in results.parts:
+        curves = measure(cascade, args.places, args.seed)
+        results.add("repetition", curves, table(curves))
+    part = results.parts["repetition"]
+    print(part["table"])
+    if args.figures is not None:
+        print(f"\nwrote {draw_figure(part['numbers'], args.figures)}")
+    return 0
+
+
+EXPERIMENT = Experiment(
+    "repetition",
+    "Measure whether noise that repeats shows, over sea and desert.",
+    ("--figures docs/evaluation", "--places 2 --json runs/repetition.json"),
+    add_arguments,
+    run,
+)
+
+if __name__ == "__main__":
+    sys.exit(stopping.command(EXPERIMENT.main))

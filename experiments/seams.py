@@ -1,4 +1,4 @@
-"""How blocks meet (the paper's Table II), and whether noise repeats.
+"""How blocks meet (the paper's Table II).
 
 Four neighbouring blocks are made round a corner in several ways (see `experiments.stitching`),
 from the same parents at the same places. The mean absolute step between the pixels on both sides
@@ -14,24 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-import generator
-from experiments import repetition
-from experiments.command import Experiment
+from experiments.command import Experiment, add_cascade, at_least, identity, load_cascade
 from experiments.scenery import KINDS, ParentTile, draw
-from experiments.seamfigures import draw_repetition, draw_stitching
 from experiments.stitching import EXACT, METHODS, Stitcher, centre
 from generator import stopping
-from generator.cascade.cascade import Cascade
 from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS
-from training.errors import TrainingError
+from training.measure.metrics import Floats
 from training.measure.report import Results, markdown
 from training.progress import track
 
-PARTS = ("seams", "repetition")
-_TITLES = {"seams": "Seams (Table II)", "repetition": "Noise repetition"}
 _BLOCKS = 4
 """Blocks that meet at a corner."""
 _PHASE = 8
@@ -43,8 +36,6 @@ _PAPER = (
     ("paper's, overlap only", "17.66", "18.09", "17.88"),
 )
 """Table II of the paper (arXiv 2405.13570), whose third row was lost in the text at hand."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,81 +157,32 @@ def table(rows: list[SeamRow]) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
-    parser.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
-    parser.add_argument("--base", type=Path, help="equirectangular image [Blue Marble]")
-    parser.add_argument("--steps", type=int, help="DDIM steps [the weights' own]")
-    parser.add_argument("--seed", type=int, default=0, help="of places, noise and world [0]")
+    add_cascade(parser)
     parser.add_argument(
-        "--blocks",
-        type=_count,
-        default=750,
-        help="blocks for the seams, rounded up to whole places of 20 [750]",
+        "--blocks", type=at_least(2), default=750, help="rounded up to whole places of 20 [750]"
     )
-    parser.add_argument(
-        "--places",
-        type=_count,
-        default=8,
-        help="places of sea, and of desert, for the repetition [8]",
-    )
-    parser.add_argument("--only", choices=PARTS, help="one of the two parts [both]")
-    parser.add_argument("--threads", type=int, help="threads of the network [all cores]")
-    parser.add_argument("--json", type=Path, help="all numbers; parts it holds are not repeated")
-    parser.add_argument("--figures", type=Path, metavar="FOLDER", help="write figures here")
+    parser.add_argument("--json", type=Path, help="all numbers, which are then not measured again")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure what is asked for and print the tables; returns the exit status."""
-    if not 0 <= args.seed < 1 << 64:
-        raise TrainingError(f"--seed is {args.seed}, expected 0 to 2**64 - 1")
-    cascade: Cascade = generator.load(args.base, args.weights, args.steps, args.threads)
-    stitcher = Stitcher(cascade, args.seed)
-    names = ("seed", "blocks", "places")
-    settings = {name: getattr(args, name) for name in names} | {
-        "weights": cascade.checkpoint.digest,
-        "base": cascade.basemap.digest,
-        "memory": cascade.memory.digest if cascade.memory else None,
-        "steps": cascade.sampler.steps,
-    }
+    """Measure the seams and print the tables; returns the exit status."""
+    cascade = load_cascade(args)
+    settings = {"blocks": args.blocks, **identity(cascade, args.seed)}
     results = Results(settings, args.json)
     print(f"weights {settings['weights'][:16]}, {settings['steps']} step(s), seed {args.seed}")
-    for name in PARTS if args.only is None else (args.only,):
-        if name not in results.parts:
-            if name == "seams":
-                results.add(name, *_seams(stitcher, args.blocks))
-            else:
-                curves = repetition.measure(cascade, args.places, args.seed)
-                results.add(name, curves, repetition.table(curves))
-        print(f"\n### {_TITLES[name]}\n\n{results.parts[name]['table']}", flush=True)
-        if args.figures is not None:
-            if name == "seams":
-                path = draw_stitching(stitcher, args.figures)
-            else:
-                path = draw_repetition(results.parts[name]["numbers"], args.figures)
-            print(f"\nwrote {path}")
+    if "seams" not in results.parts:
+        count = max(2, -(-args.blocks // (_BLOCKS * len(STAGE_ZOOMS))))
+        places = draw(cascade.basemap, KINDS, count, args.seed)
+        rows = summarise(measure(Stitcher(cascade, args.seed), places))
+        results.add("seams", rows, table(rows))
+    print(f"\n{results.parts['seams']['table']}")
     return 0
-
-
-def _seams(stitcher: Stitcher, blocks: int) -> tuple[list[SeamRow], str]:
-    places = max(2, -(-blocks // (_BLOCKS * len(STAGE_ZOOMS))))
-    rows = summarise(
-        measure(stitcher, draw(stitcher.cascade.basemap, KINDS, places, stitcher.seed))
-    )
-    return rows, table(rows)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 2:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 2")
-    return int(text)
 
 
 EXPERIMENT = Experiment(
     "seams",
-    "Measure how blocks meet (the paper's Table II), and whether noise repeats.",
-    (
-        "--figures docs/evaluation",
-        "--only seams --blocks 200 --json runs/seams.json",
-    ),
+    "Measure how blocks meet (the paper's Table II).",
+    ("", "--blocks 200 --json runs/seams.json"),
     add_arguments,
     run,
 )

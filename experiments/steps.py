@@ -17,12 +17,12 @@ from torch import Tensor
 from experiments.command import Experiment
 from generator import stopping
 from generator.cascade import checkpoint
-from generator.cascade.diffusionstage import Stage
+from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.latentcache import (
     SIDES,
-    BlockStates,
-    Place,
-    Scene,
+    BlockInputs,
+    BlockSampler,
+    Offset,
     evaluations_at_once,
     side_for,
 )
@@ -142,7 +142,7 @@ class SamplingBench:
         blocks = -(-tiles // across)
         cold, _ = count(self.network, steps, 1)
         region, memory = count(self.network, steps, blocks)
-        states = BlockStates(self.network, steps, side=side)
+        states = BlockSampler(self.network, steps, side=side)
         lengths = [len(times) - 1 for times in states.groups]
         window = {n: self._window(side, n) for n in sorted(set(lengths))}
 
@@ -162,7 +162,7 @@ class SamplingBench:
         work = window_gflop(self.network, side, steps)
         if self._rate and work / self._rate > 1000 * self.seconds:
             return work, work / self._rate, False
-        stage = Stage(self.network, steps)
+        stage = DiffusionStage(self.network, steps)
         scene = _scene(side, stage.margin)
         spent: list[float] = []
         while len(spent) < _TRIES and sum(spent) < 1000 * self.seconds / 3:
@@ -173,9 +173,9 @@ class SamplingBench:
         return work, min(spent), True
 
     def _compare(self, steps: int) -> None:
-        stage = Stage(self.network, steps)
+        stage = DiffusionStage(self.network, steps)
         side = side_for(self.network, steps)
-        states = BlockStates(self.network, steps, side=side)
+        states = BlockSampler(self.network, steps, side=side)
         ours = states(_scene(side, states.margin))
         theirs = _stateless(stage, _scene(side, stage.margin))
         different = int((ours != theirs).any(-1).sum())
@@ -185,13 +185,13 @@ class SamplingBench:
         )
 
 
-class _Counting(BlockStates):
+class _Counting(BlockSampler):
     """Counts the windows that it would run."""
 
     counts: Counter[int]
 
     def _advance(
-        self, scene: Scene, group: int, place: Place, before: dict[Place, Tensor]
+        self, scene: BlockInputs, group: int, place: Offset, before: dict[Offset, Tensor]
     ) -> tuple[Tensor, Tensor]:
         self.counts[group] += 1
         return torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 16, 16)
@@ -208,7 +208,7 @@ def count(network: ExactUNet, steps: int, blocks: int) -> tuple[Counter[int], in
     for y in range(blocks):
         for x in range(blocks):
             place = _CORNER + states.side * x, _CORNER + states.side * y
-            states(Scene(0, _ZOOM, *place, _WIDTH, empty, np.empty(0), _STRENGTH))
+            states(BlockInputs(0, _ZOOM, *place, _WIDTH, empty, np.empty(0), _STRENGTH))
     return states.counts, states.kept_bytes
 
 
@@ -229,16 +229,16 @@ def table(ways: list[SamplingCost], tiles: int) -> str:
     return markdown(heads, rows)
 
 
-def _scene(side: int, margin: int) -> Scene:
+def _scene(side: int, margin: int) -> BlockInputs:
     """Return a block of a smooth, colourful parent."""
     at = np.arange(_CORNER - margin, _CORNER + side + margin)
     waves = [np.sin(at / 7 + k)[:, None] + np.cos(at / (9 + k))[None] for k in range(3)]
     parent = (120 + 50 * np.stack(waves, -1)).astype(np.uint8)
     resolution = np.full(len(at), _METRES)
-    return Scene(0, _ZOOM, _CORNER, _CORNER, _WIDTH, parent, resolution, _STRENGTH)
+    return BlockInputs(0, _ZOOM, _CORNER, _CORNER, _WIDTH, parent, resolution, _STRENGTH)
 
 
-def _stateless(stage: Stage, scene: Scene) -> NDArray[np.uint8]:
+def _stateless(stage: DiffusionStage, scene: BlockInputs) -> NDArray[np.uint8]:
     size, corner = SCALE * len(scene.parent), SCALE * (_CORNER - stage.margin)
     noise = field(scene.seed, scene.level, corner, corner, size, size)
     return stage(scene.parent, noise, scene.resolution, scene.augmentation)

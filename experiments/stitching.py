@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 from experiments.scenery import ParentTile
 from generator.cascade.cascade import Cascade
-from generator.cascade.diffusionstage import Stage
+from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.layoutstage import LayoutStage
 from generator.grid.noise import repeated
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import EQUATOR_RESOLUTION, SCALE, STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.memory.field import Memory
-from generator.memory.jitteredgrid import EARTH, World
+from generator.memory.jitteredgrid import EARTH, MapSize
 from generator.nets import decoder
 from generator.nets.build import AnyNetwork
 from generator.nets.paper import PaperUNet
@@ -160,7 +160,7 @@ class RepeatedMemory(Memory):
         height: int,
         pixels: Callable[[int, int, int, int], Pixels],
         *,
-        world: World | None = EARTH,
+        world: MapSize | None = EARTH,
         latitude: float | None = None,
     ) -> NDArray[np.int8]:
         """Return codes as `Memory.field` does."""
@@ -173,7 +173,7 @@ class RepeatedMemory(Memory):
         return np.ascontiguousarray(tile[:, rows[:, None], columns])
 
 
-def _padded(network: AnyNetwork, steps: int) -> Stage | LayoutStage:
+def _padded(network: AnyNetwork, steps: int) -> DiffusionStage | LayoutStage:
     """Return a stage of a copy with padded convolutions; raises TrainingError for the paper's."""
     if isinstance(network, PaperUNet):
         raise TrainingError(
@@ -181,11 +181,11 @@ def _padded(network: AnyNetwork, steps: int) -> Stage | LayoutStage:
             "layout decoder, which can be run in every one of the ways that are compared"
         )
     if isinstance(network, ExactUNet):
-        return Stage(padded(copy.deepcopy(network)), steps)
+        return DiffusionStage(padded(copy.deepcopy(network)), steps)
     return LayoutStage(decoder.padded(copy.deepcopy(network)))
 
 
-def _edge(stage: Stage | LayoutStage) -> int:
+def _edge(stage: DiffusionStage | LayoutStage) -> int:
     """Return the parent pixels by which a padded stage's window is mirrored on each side.
 
     Unpadded, the body's coarse grid begins an odd number of pixels into the window; an odd edge

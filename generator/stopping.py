@@ -1,7 +1,7 @@
 """How a command ends when it is told to: one line and status 130, whatever it was doing.
 
-Ctrl-C and SIGTERM are one wish. The first raises KeyboardInterrupt in the main thread, so that
-files are closed and what is half written is removed; what comes within moments is the same wish.
+Ctrl-C and SIGTERM are one request. The first raises KeyboardInterrupt in the main thread, so that
+files are closed and what is half written is removed; what comes within moments is the same request.
 Nothing heavy is imported here: this has to be there before anything that is.
 """
 
@@ -28,7 +28,7 @@ INSIST_SECONDS = 2.0
 """So long after the first a signal no longer waits for what is being closed."""
 
 AGAIN_SECONDS = 0.02
-"""When a wish that was lost on code that lets no exception out is raised again."""
+"""When a request that was lost on code that lets no exception out is raised again."""
 
 
 def command(run: Callable[[], int], stopped: str = "Stopped.") -> int:
@@ -38,18 +38,18 @@ def command(run: Callable[[], int], stopped: str = "Stopped.") -> int:
     To be called once, by the main thread, at a program's very beginning; afterwards the program
     can only end.
     """
-    wish = _Wish()
+    request = _StopRequest()
     for kind in KINDS:
-        signal.signal(kind, wish.hear)
-    sys.unraisablehook = wish.lost
+        signal.signal(kind, request.hear)
+    sys.unraisablehook = request.lost
     try:
         return run()
     except BaseException:
-        if not wish.heard:
+        if not request.heard:
             raise
         # KeyboardInterrupt, or what a library that was being imported has made of it.
     finally:
-        wish.over()
+        request.over()
         # If the interrupt passed through an `exec` of text, as in `dataclasses`, Python would end
         # by SIGINT whatever is returned here; the next one makes it forget that.
         exec("")
@@ -72,8 +72,8 @@ def outlive() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, KINDS)
 
 
-class _Wish:
-    """The wish to stop. heard: when, on the monotonic clock, it came first; 0.0 until then."""
+class _StopRequest:
+    """The request to stop. heard: when, on the monotonic clock, it came first; 0.0 until then."""
 
     def __init__(self) -> None:
         self.heard = 0.0
@@ -97,7 +97,7 @@ class _Wish:
             os._exit(STATUS)
 
     def lost(self, unraisable: UnraisableHookArgs) -> None:
-        """Raise the wish again, later, where Python had to drop it: in `__del__` and the like."""
+        """Raise the request again later where Python had to drop it, as in `__del__`."""
         if unraisable.exc_type is not KeyboardInterrupt:
             self._report(unraisable)
             return

@@ -8,7 +8,7 @@ import numpy as np
 
 from generator.grid.pixels import Pixels
 from generator.memory import Bank, Scene, describe_scene
-from generator.memory.config import CHOSEN_AT, finer
+from generator.memory.config import CHOSEN_AT, choosing_scale
 
 ENCODER = "5" * 64
 SEA = (12, 40, 70)
@@ -35,7 +35,7 @@ def synthetic_scene(seed: int, zoom: int = 11, side: int = 96, dimensions: int =
     descriptors, gates, valid = describe_scene(ground(seed, side, side), None, float(seed % 70))
     codes = {
         shown: random.integers(
-            -3, 4, (side * finer(shown), side * finer(shown), dimensions)
+            -3, 4, (side * choosing_scale(shown), side * choosing_scale(shown), dimensions)
         ).astype(np.int8)
         for shown, chosen in CHOSEN_AT.items()
         if chosen == zoom

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from generator.nets.conditioning import Conditioner, quantise, to_pixels, to_tensor
+from generator.nets.conditioning import Conditioner, quantise_resolution, to_pixels, to_tensor
 from tests.networks import tiny_network
 
 
@@ -21,7 +21,7 @@ def test_out_of_range_values_are_clipped():
 
 def test_quantised_resolution_is_within_one_percent():
     for metres in (0.3, 4.77, 76.4, 1222.0):
-        assert abs(2 ** (quantise(metres) / 64) / metres - 1) < 0.01
+        assert abs(2 ** (quantise_resolution(metres) / 64) / metres - 1) < 0.01
 
 
 def test_rows_of_equal_resolution_share_one_modulation():

@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.datasets.dataset import LINES, LIST, SETTINGS, Folder
+from generator.datasets.dataset import LINES, LIST, SETTINGS, DatasetFolder
 from generator.grid.errors import DatasetError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
 
 
-def folder(path: Path, format: str = "png", **settings: object) -> Folder:
-    return Folder(path, {"kind": "test", "zooms": (7, 9), **settings}, "Not a real place.", format)
+def folder(path: Path, format: str = "png", **settings: object) -> DatasetFolder:
+    return DatasetFolder(
+        path, {"kind": "test", "zooms": (7, 9), **settings}, "Not a real place.", format
+    )
 
 
 @pytest.mark.parametrize("format", ["png", "webp"])

@@ -9,10 +9,10 @@ from PIL import Image
 
 from generator.cascade.renderer import missing_blocks
 from generator.datasets import pairs as module
-from generator.datasets.dataset import SHEET, Folder
+from generator.datasets.dataset import SHEET, DatasetFolder
 from generator.datasets.pairs import Pairs, files
 from generator.datasets.samplesheet import CELL, ROWS
-from generator.datasets.sites import Wish
+from generator.datasets.sites import PairRequest
 from generator.grid.tile import Tile
 from generator.imagery.sources import read_manifest
 from tests.fakes import FakeRenderer
@@ -38,7 +38,7 @@ def test_pairs_are_the_world_s_own_tiles_whatever_is_kept(
     monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
     monkeypatch.setattr(module, "KEPT_TILES", kept)
-    pairs = Pairs(FakeRenderer(), Wish((7, 9), 2, (1, 2), BOX))
+    pairs = Pairs(FakeRenderer(), PairRequest((7, 9), 2, (1, 2), BOX))
     for drawn in pairs.drawn:
         parent, child = pairs.make(drawn)
         assert parent.shape == (128, 128, 3)
@@ -54,9 +54,9 @@ def test_pairs_are_the_world_s_own_tiles_whatever_is_kept(
         assert len(pairs._kept) <= kept
 
 
-def write(path: Path, wish: Wish, renderer: FakeRenderer) -> Folder:
+def write(path: Path, wish: PairRequest, renderer: FakeRenderer) -> DatasetFolder:
     pairs = Pairs(renderer, wish)
-    folder = Folder(path, pairs.settings(), "A test.")
+    folder = DatasetFolder(path, pairs.settings(), "A test.")
     assert pairs.write(folder, quiet) == []
     return folder
 
@@ -66,7 +66,7 @@ def tree(path: Path) -> dict[str, bytes]:
 
 
 def test_a_stopped_run_goes_on_and_a_greater_count_adds(tmp_path: Path) -> None:
-    wish = Wish((7, 9), 4, (1, 2), BOX)
+    wish = PairRequest((7, 9), 4, (1, 2), BOX)
     write(tmp_path / "whole", wish, FakeRenderer())
 
     class StoppingError(FakeRenderer):
@@ -79,7 +79,7 @@ def test_a_stopped_run_goes_on_and_a_greater_count_adds(tmp_path: Path) -> None:
         write(tmp_path / "parts", wish, StoppingError())
     listed = (tmp_path / "parts" / "manifest.jsonl").read_text().splitlines()
     assert 0 < len(listed) < 8
-    write(tmp_path / "parts", Wish((7, 9), 2, (1, 2), BOX), FakeRenderer())
+    write(tmp_path / "parts", PairRequest((7, 9), 2, (1, 2), BOX), FakeRenderer())
     again = FakeRenderer()
     write(tmp_path / "parts", wish, again)
     assert tree(tmp_path / "parts") == tree(tmp_path / "whole")
@@ -89,7 +89,7 @@ def test_a_stopped_run_goes_on_and_a_greater_count_adds(tmp_path: Path) -> None:
 
 
 def test_half_a_pair_is_made_again(tmp_path: Path) -> None:
-    wish = Wish((7,), 2, box=BOX)
+    wish = PairRequest((7,), 2, box=BOX)
     folder = write(tmp_path, wish, FakeRenderer())
     before = tree(tmp_path)
     lost = tmp_path / files(Pairs(FakeRenderer(), wish).drawn[0], folder.format)[1]
@@ -99,7 +99,7 @@ def test_half_a_pair_is_made_again(tmp_path: Path) -> None:
 
 
 def test_the_manifests_say_what_and_where(tmp_path: Path) -> None:
-    write(tmp_path, Wish((9,), 3, (5,), BOX), FakeRenderer())
+    write(tmp_path, PairRequest((9,), 3, (5,), BOX), FakeRenderer())
     rows = [json.loads(line) for line in (tmp_path / "manifest.jsonl").read_text().splitlines()]
     assert [row["seed"] for row in rows] == [5, 5, 5]
     for row, source in zip(rows, read_manifest(tmp_path), strict=True):
@@ -115,7 +115,7 @@ def test_the_manifests_say_what_and_where(tmp_path: Path) -> None:
 
 
 def test_the_sheet_shows_parents_beside_their_children(tmp_path: Path) -> None:
-    wish = Wish((9, 11), 6, (5,), BOX)
+    wish = PairRequest((9, 11), 6, (5,), BOX)
     folder = write(tmp_path, wish, FakeRenderer())
     with Image.open(tmp_path / SHEET) as image:
         assert image.size == (2 * CELL + 6, ROWS * CELL + (ROWS - 1) * 6)
@@ -137,7 +137,7 @@ def test_the_sheet_shows_parents_beside_their_children(tmp_path: Path) -> None:
 
 
 def test_blocks_are_counted_as_they_are_made() -> None:
-    pairs = Pairs(FakeRenderer(), Wish((7, 9, 11), 3, (1, 2), BOX))
+    pairs = Pairs(FakeRenderer(), PairRequest((7, 9, 11), 3, (1, 2), BOX))
     counted = pairs.count_blocks(pairs.drawn)
     for drawn in pairs.drawn:
         pairs.make(drawn)

@@ -8,10 +8,10 @@ import pytest
 import rasterio
 from PIL import Image
 
-from generator.datasets.dataset import SHEET, Folder
-from generator.datasets.labelled import Variants, find, seed_of
+from generator.datasets.dataset import SHEET, DatasetFolder
+from generator.datasets.labelled import VariantSet, find, seed_of
 from generator.datasets.samplesheet import CELL
-from generator.datasets.variants import Recipe, degraded, regenerated, vary
+from generator.datasets.variants import VariantConfig, degraded, regenerated, vary
 from generator.grid.errors import DatasetError, ImageError
 from generator.rasters import Reading
 from generator.upscaling.upscale import upscale
@@ -23,7 +23,7 @@ from tests.test_upscale import FakeCascade, FakeStage, picture
 @pytest.mark.parametrize("stages", [1, 2])
 def test_a_variant_has_its_image_s_size(size: tuple[int, int], stages: int) -> None:
     image = picture(*size)
-    recipe = Recipe(10.0, stages)
+    recipe = VariantConfig(10.0, stages)
     if min(size) < 4 * recipe.factor:
         with pytest.raises(ImageError, match="expected at least 64 each way"):
             vary(FakeCascade(), image, recipe, 0)
@@ -49,7 +49,7 @@ def test_a_small_image_costs_a_small_window() -> None:
             return super().__call__(parent, *rest)
 
     seen: list[tuple[int, ...]] = []
-    vary(FakeCascade(Watched()), picture(64, 64), Recipe(10.0), 0)
+    vary(FakeCascade(Watched()), picture(64, 64), VariantConfig(10.0), 0)
     assert seen == [(32 + 6, 32 + 6, 3)]
 
 
@@ -68,13 +68,13 @@ def test_averages_round_half_up_and_mirror_the_edge() -> None:
 
 def test_the_stages_are_told_resolution_and_strength() -> None:
     cascade = FakeCascade()
-    vary(cascade, picture(64, 64), Recipe(10.0, 2), 0)
+    vary(cascade, picture(64, 64), VariantConfig(10.0, 2), 0)
     assert cascade.stage.calls == [(40.0, 0.11), (10.0, 0.13)]
     cascade.stage.calls.clear()
-    vary(cascade, picture(64, 64), Recipe(10.0, 2, 0.5), 0)
+    vary(cascade, picture(64, 64), VariantConfig(10.0, 2, 0.5), 0)
     assert cascade.stage.calls == [(40.0, 0.5), (10.0, 0.5)]
     cascade.stage.calls.clear()
-    vary(cascade, picture(1200, 64), Recipe(4.0, 1, 0.25), 0)
+    vary(cascade, picture(1200, 64), VariantConfig(4.0, 1, 0.25), 0)
     assert set(cascade.stage.calls) == {(4.0, 0.25)}
 
 
@@ -88,8 +88,10 @@ def images(folder: Path, *names: str) -> Path:
 
 def write(source: Path, target: Path, per_image: int = 2, seed: int = 0) -> list[str]:
     found, _ = find(source)
-    wanted = Variants(source, found, Recipe(10.0), per_image, seed)
-    return wanted.write(FakeCascade(), Folder(target, wanted.settings(b"fake"), "A test."), quiet)
+    wanted = VariantSet(source, found, VariantConfig(10.0), per_image, seed)
+    return wanted.write(
+        FakeCascade(), DatasetFolder(target, wanted.settings(b"fake"), "A test."), quiet
+    )
 
 
 def test_each_image_has_noise_of_its_own_and_lies_under_its_class(tmp_path: Path) -> None:
@@ -103,7 +105,7 @@ def test_each_image_has_noise_of_its_own_and_lies_under_its_class(tmp_path: Path
     assert [row["class"] for row in rows] == ["sea"] * 4 + ["wood"] * 2
     assert len({row["seed"] for row in rows}) == 6
     first = rows[1]
-    expected = vary(FakeCascade(), picture(64, 64), Recipe(10.0), first["seed"])
+    expected = vary(FakeCascade(), picture(64, 64), VariantConfig(10.0), first["seed"])
     assert first["source_file"] == "sea/a.png"
     assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / first["file"])), expected)
 
@@ -169,13 +171,13 @@ def test_bad_images_are_named_and_the_rest_goes_on(tmp_path: Path) -> None:
 
 def test_impossible_wishes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="strength is 2, expected 0 to 1"):
-        Recipe(10.0, strength=2.0)
+        VariantConfig(10.0, strength=2.0)
     with pytest.raises(DatasetError, match="stages is 3"):
-        Recipe(10.0, 3)
+        VariantConfig(10.0, 3)
     with pytest.raises(DatasetError, match="ground resolution is nan"):
-        Recipe(float("nan"))
+        VariantConfig(float("nan"))
     with pytest.raises(DatasetError, match="variants per image are 0"):
-        Variants(tmp_path, [], Recipe(10.0), 0, 0)
+        VariantSet(tmp_path, [], VariantConfig(10.0), 0, 0)
     with pytest.raises(DatasetError, match="is no folder"):
         find(tmp_path / "none")
     with pytest.raises(DatasetError, match="holds no picture in a folder of its class"):
@@ -203,8 +205,8 @@ def test_pictures_of_every_kind_are_found_and_what_was_written_is_read_again(
     found, left_out = find(source)
     assert [image.name for image in found] == ["sea/a", "sea/b.webp", "sea/c.gtiff", "sea/d.jp2"]
     assert left_out == []
-    wanted = Variants(source, found, Recipe(10.0), 1, 0)
-    folder = Folder(tmp_path / "out", wanted.settings(b"fake"), "A test.", "webp")
+    wanted = VariantSet(source, found, VariantConfig(10.0), 1, 0)
+    folder = DatasetFolder(tmp_path / "out", wanted.settings(b"fake"), "A test.", "webp")
     assert wanted.write(FakeCascade(), folder, quiet) == []
     again, _ = find(tmp_path / "out")
     assert [image.name for image in again] == [f"sea/{stem}-0.webp" for stem in "abcd"]
@@ -221,7 +223,7 @@ def test_a_hole_of_an_image_is_one_of_its_variants(tmp_path: Path) -> None:
     made = np.asarray(Image.open(tmp_path / "out" / "sea" / "a-0.png"))
     np.testing.assert_array_equal(made[..., 3], alpha)
     seed = seed_of(0, "sea/a.png", 0)
-    whole = vary(FakeCascade(), np.full((64, 64, 3), 90, np.uint8), Recipe(10.0), seed)
+    whole = vary(FakeCascade(), np.full((64, 64, 3), 90, np.uint8), VariantConfig(10.0), seed)
     np.testing.assert_array_equal(made[..., :3], whole)
 
 
@@ -237,14 +239,14 @@ def test_what_was_guessed_of_images_is_noted_and_how_they_are_read_is_a_setting(
     ) as file:  # fmt: skip
         file.write(np.moveaxis(picture(64, 64).astype(np.uint16) * 9, -1, 0))
     found, _ = find(source)
-    wanted = Variants(source, found, Recipe(300.0), 1, 0)
+    wanted = VariantSet(source, found, VariantConfig(300.0), 1, 0)
     list(wanted.samples(FakeCascade()))
     stretched, resolution = wanted.notes
     assert "16-bit samples" in stretched
     assert "says 10.01 m per pixel, but --gsd says 300" in resolution
-    given = Variants(source, found, Recipe(10.0), 1, 0, reading=Reading(stretch=(0, 2295)))
+    given = VariantSet(source, found, VariantConfig(10.0), 1, 0, reading=Reading(stretch=(0, 2295)))
     (made,) = given.samples(FakeCascade())
-    expected = vary(FakeCascade(), picture(64, 64), Recipe(10.0), seed_of(0, "sea/a.tif", 0))
+    expected = vary(FakeCascade(), picture(64, 64), VariantConfig(10.0), seed_of(0, "sea/a.tif", 0))
     np.testing.assert_array_equal(made, expected)
     assert given.notes == []
     assert "2295" in given.settings(b"fake")["reading"]

@@ -23,7 +23,7 @@ def test_every_experiment_says_what_it_does_and_gives_an_example(name, capsys):
     printed = capsys.readouterr().out
     assert printed.startswith(f"usage: python -m experiments.{name} ")
     assert experiment.summary in " ".join(printed.split())
-    assert f"\nexamples:\n  python -m experiments.{name} " in printed
+    assert f"\nexamples:\n  python -m experiments.{name}" in printed
     assert f"python -m experiments.{name}" in (FOLDER / "README.md").read_text("utf-8")
 
 

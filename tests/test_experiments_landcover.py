@@ -17,7 +17,7 @@ from experiments.landcover import (
 from experiments.landcoverwindows import LandcoverWindows
 from generator.cascade import checkpoint
 from generator.datasets.labelled import seed_of
-from generator.datasets.variants import Recipe, vary
+from generator.datasets.variants import VariantConfig, vary
 from generator.imagery.sources import read_manifest
 from generator.nets.config import SamplerConfig
 from tests.imagery import write_imagery
@@ -55,7 +55,7 @@ def test_every_arm_has_the_real_windows_and_as_many_more():
         assert labels.tolist()[6:] == np.repeat(known.labels[few], 2).tolist()
     made = arms["+ variants"][0]
     expected = vary(
-        FakeCascade(), known.drawn.windows[few[1]], Recipe(10.0), seed_of(5, str(few[1]), 0)
+        FakeCascade(), known.drawn.windows[few[1]], VariantConfig(10.0), seed_of(5, str(few[1]), 0)
     )
     assert np.array_equal(made[6 + 2], expected)
 

@@ -1,19 +1,24 @@
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 from scipy.ndimage import gaussian_filter
 
 from experiments.repetition import (
+    EXPERIMENT,
     LAGS,
+    LOW_TEXTURE,
     MOST,
+    NOISES,
     Curve,
     around,
     autocorrelation,
+    draw_figure,
     low_texture_tiles,
     measure,
     table,
 )
 from experiments.scenery import draw
-from tests.planet import tiny_cascade
+from tests.planet import tiny_cascade, write_planet, write_weights
 
 
 def picture(grey):
@@ -95,3 +100,29 @@ def test_a_chain_s_pictures_are_the_world_s_own_tiles(tmp_path):
     assert (zoom, made.shape) == (7, (512, 512, 3))
     tile = cascade.render(5, parent.children[3])
     assert np.abs(made[256:, 256:].astype(int) - tile).max() <= 1
+
+
+def test_curves_become_a_small_picture(tmp_path):
+    curves = [
+        {"noise": noise, "kind": kind, "zoom": 9, "values": [0.0] * (MOST + 1)}
+        for noise in NOISES
+        for kind in LOW_TEXTURE
+    ]
+    path = draw_figure(curves, tmp_path / "deep")
+    assert path.name == "repetition.png"
+    assert 2_000 < path.stat().st_size < 150_000
+    with Pillow.open(path) as opened:
+        assert opened.size[0] > 500
+
+
+@pytest.mark.slow
+def test_the_command_measures_draws_and_finds_its_numbers_again(tmp_path, capsys):
+    write_planet(tmp_path / "planet.png")
+    write_weights(tmp_path / "tiny.safetensors")
+    given = ["--weights", tmp_path / "tiny.safetensors", "--base", tmp_path / "planet.png"]
+    given += ["--places", 2, "--json", tmp_path / "numbers.json", "--figures", tmp_path]
+    assert EXPERIMENT.main(list(map(str, given))) == 0
+    assert "| repeated | sea | 8 |" in capsys.readouterr().out
+    assert 1_000 < (tmp_path / "repetition.png").stat().st_size < 150_000
+    assert EXPERIMENT.main(list(map(str, given))) == 0
+    assert "rollouts ━" not in capsys.readouterr().out

@@ -9,7 +9,7 @@ from experiments import sampling
 from experiments.paddedstage import PaddedStage
 from experiments.sampling import CORE, SamplingRow, cost_of, parse
 from generator.cascade import checkpoint
-from generator.cascade.diffusionstage import Stage
+from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.loading import MAX_STEPS
 from generator.cascade.probe import window_gflop
 from generator.imagery.sources import read_manifest
@@ -75,7 +75,7 @@ def window(margin):
 
 
 def test_one_padded_step_gives_a_tile_s_pixels():
-    stage, other = Stage(tiny_network(), 1), PaddedStage(tiny_network(), 1, 32)
+    stage, other = DiffusionStage(tiny_network(), 1), PaddedStage(tiny_network(), 1, 32)
     parent, noise = window(32)
     extra = 32 - stage.margin
     inner = slice(extra, -extra)
@@ -90,7 +90,7 @@ def test_one_padded_step_gives_a_tile_s_pixels():
 
 def test_more_padded_steps_agree_with_the_exact_ones_away_from_the_edge():
     stage, other = (
-        Stage(tiny_network(), 2),
+        DiffusionStage(tiny_network(), 2),
         PaddedStage(tiny_network(), 2, 2 * tiny_network().margin),
     )
     parent, noise = window(stage.margin)

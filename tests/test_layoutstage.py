@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from generator.cascade.layoutstage import LayoutStage, shown
+from generator.cascade.layoutstage import LayoutStage, code_coverage
 from generator.grid.rectangle import Rectangle
 from generator.upscaling.parentpicture import averaged
 from tests.layouts import tiny_decoder
@@ -85,7 +85,7 @@ def test_detail_fades_out_where_a_memory_shows_nothing(parent, codes):
     laid[:, :, codes.shape[2] // 2 :] = 0
     stage = LayoutStage(tiny_decoder(), fading=True)
     edge = stage.margin
-    weight = shown(laid, edge)
+    weight = code_coverage(laid, edge)
     full = LayoutStage(tiny_decoder())(parent, laid, np.array([300.0]), 0.5).astype(int)
     made = stage(parent, laid, np.array([300.0]), 0.5).astype(int)
     bare = LayoutStage(tiny_decoder(), contrast=0.0)(parent, laid, np.array([300.0]), 0.5).astype(
@@ -106,7 +106,7 @@ def test_detail_fades_out_where_a_memory_shows_nothing(parent, codes):
 def test_fading_is_the_same_in_every_window(top, left):
     random = np.random.default_rng(4)
     codes = (random.random((1, 60, 56)) < random.random((60, 56)) ** 3).astype(np.int8)
-    whole = shown(codes, 8)
-    part = shown(codes[:, top : top + 40, left : left + 36], 8)
+    whole = code_coverage(codes, 8)
+    part = code_coverage(codes[:, top : top + 40, left : left + 36], 8)
     rows, columns = slice(4 * top, 4 * (top + 24)), slice(4 * left, 4 * (left + 20))
     np.testing.assert_array_equal(part, whole[rows, columns])

@@ -9,16 +9,22 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from generator.memory import Scene
-from generator.memory.choice import Grid, choose_alone, choose_in_phases, phase_of, wanted
+from generator.memory.choice import (
+    ChoiceGrid,
+    choose_alone,
+    choose_in_phases,
+    needed_cells,
+    phase_of,
+)
 from generator.memory.config import CHOICES
 from generator.memory.hashing import gumbel, keys, spread
-from generator.memory.jitteredgrid import Axis, cells
-from generator.memory.patches import Places, collect, narrow
+from generator.memory.jitteredgrid import Axis, jittered_cells
+from generator.memory.patches import Patches, collect_patches, compared_gates
 from generator.memory.search import LAND, Queries, Shortlists, passes, shortlist
 from tests.fakes_memory import synthetic_scene
 
 SCENES = [synthetic_scene(number, 11, 120) for number in range(4)]
-PLACES = collect(SCENES)
+PLACES = collect_patches(SCENES)
 CONFIG = CHOICES[11]
 SIDE = 18
 
@@ -40,11 +46,11 @@ def searched(count: int = SIDE * SIDE) -> tuple[Queries, NDArray[np.int64], Shor
     return queries, colours, shortlist(PLACES.classes, colours, queries, CONFIG)
 
 
-def grid() -> Grid:
+def grid() -> ChoiceGrid:
     axis = Axis(CONFIG.spacing, None)
-    laid = cells(5, 11, (axis, range(SIDE)), (axis, range(SIDE)))
+    laid = jittered_cells(5, 11, (axis, range(SIDE)), (axis, range(SIDE)))
     slot = np.arange(SIDE * SIDE).reshape(SIDE, SIDE)
-    return Grid(0, 0, laid.ys, laid.xs, np.ones((SIDE, SIDE), bool), slot)
+    return ChoiceGrid(0, 0, laid.ys, laid.xs, np.ones((SIDE, SIDE), bool), slot)
 
 
 def test_hashes_are_the_same_for_ever() -> None:
@@ -72,8 +78,8 @@ def test_gumbel_numbers_are_the_same_everywhere() -> None:
 
 
 def test_lanes_are_spread_evenly() -> None:
-    cells, candidates = (keys(np.arange(300), salt).astype(np.uint32) for salt in (1, 2))
-    lanes = spread(cells[:, None], candidates)
+    jittered_cells, candidates = (keys(np.arange(300), salt).astype(np.uint32) for salt in (1, 2))
+    lanes = spread(jittered_cells[:, None], candidates)
     counts = np.bincount(lanes.ravel() >> 10, minlength=64)
     assert np.abs(counts / counts.mean() - 1).max() < 0.15
     assert abs(np.corrcoef(lanes[0], lanes[1])[0, 1]) < 0.2
@@ -136,7 +142,7 @@ def test_gates_give_way_in_order(gates: list[int], chosen: set[tuple[int, int, i
     pick = kinds[np.random.default_rng(1).integers(0, 4, scene.valid.shape)]
     wide = np.concatenate([pick[..., :2], pick[..., 2:].repeat(3, -1)], -1)
     plain = Scene("plain", scene.codes, np.zeros_like(scene.descriptors), wide, scene.valid)
-    places = collect([plain])
+    places = collect_patches([plain])
     # All descriptors are alike: over many cells everything that is admitted is chosen.
     count = 200
     queries = Queries(
@@ -164,7 +170,7 @@ def test_masked_places_are_never_chosen() -> None:
     valid = SCENES[0].valid.copy()
     valid[:, 3:] = False
     scene = Scene("half", SCENES[0].codes, SCENES[0].descriptors, SCENES[0].gates, valid)
-    places = collect([scene])
+    places = collect_patches([scene])
     queries, colours, _ = searched(90)
     found = shortlist(places.classes, colours, queries, CONFIG)
     assert places.valid[found.places[found.places >= 0]].all()
@@ -172,7 +178,7 @@ def test_masked_places_are_never_chosen() -> None:
 
 
 def test_a_colour_without_places_is_given_all() -> None:
-    places = collect([synthetic_scene(1, 11, 24)])
+    places = collect_patches([synthetic_scene(1, 11, 24)])
     assert [len(part.places) for part in places.classes] == [1] * 9
 
 
@@ -189,7 +195,7 @@ def test_neighbours_never_begin_the_same_place() -> None:
                 assert (a != b).all()
 
 
-def share(places: Places, queries: Queries, found: Shortlists) -> float:
+def share(places: Patches, queries: Queries, found: Shortlists) -> float:
     """Return the share of neighbours, left and right, that show one scene at one offset."""
     where = grid()
     made = choose_in_phases(places, where, queries, found, CONFIG)
@@ -206,7 +212,7 @@ def test_phases_continue_scenes() -> None:
         "plain", SCENES[0].codes, np.zeros_like(SCENES[0].descriptors),
         np.zeros_like(SCENES[0].gates), SCENES[0].valid,
     )  # fmt: skip
-    places = collect([alike])
+    places = collect_patches([alike])
     count = SIDE * SIDE
     words = keys(np.arange(count)).astype(np.uint32)
     queries = Queries(np.zeros((count, 32), np.int8), np.zeros((count, 3), np.uint8), words)
@@ -237,7 +243,7 @@ def test_choices_do_not_depend_on_what_lies_four_cells_away() -> None:
     where = grid()
     whole = choose_in_phases(PLACES, where, queries, found, CONFIG)
     inner = slice(6, 13)
-    part = Grid(
+    part = ChoiceGrid(
         6, 6, where.ys[inner, inner], where.xs[inner, inner],
         wanted_in(7), where.slot[inner, inner],
     )  # fmt: skip
@@ -252,7 +258,7 @@ def wanted_in(side: int) -> NDArray[np.bool_]:
     shown = np.zeros((side, side), bool)
     shown[side // 2, side // 2] = True
     rows = np.arange(side) + 6
-    return wanted(shown, phase_of(rows[:, None], rows[None, :]))
+    return needed_cells(shown, phase_of(rows[:, None], rows[None, :]))
 
 
 def test_cells_need_cells_of_earlier_phases_at_most_three_away() -> None:
@@ -262,7 +268,7 @@ def test_cells_need_cells_of_earlier_phases_at_most_three_away() -> None:
             shown = np.zeros((9, 9), bool)
             shown[4, 4] = True
             phase = phase_of(np.arange(9)[:, None] + row, np.arange(9)[None, :] + column)
-            needed = wanted(shown, phase)
+            needed = needed_cells(shown, phase)
             reaches[int(phase[4, 4])] = int(np.abs(np.argwhere(needed) - 4).max())
             assert (phase[needed & ~shown] < phase[4, 4]).all()
     assert reaches == {0: 0, 1: 1, 2: 2, 3: 3}
@@ -287,8 +293,8 @@ def test_cells_repeat_round_the_world_and_keep_inside_their_square() -> None:
     axis = Axis(24, 8192)
     assert axis.count is not None
     rows = (axis, range(0, 5))
-    near = cells(3, 7, rows, (axis, range(-2, 4)))
-    far = cells(3, 7, rows, (axis, range(axis.count - 2, axis.count + 4)))
+    near = jittered_cells(3, 7, rows, (axis, range(-2, 4)))
+    far = jittered_cells(3, 7, rows, (axis, range(axis.count - 2, axis.count + 4)))
     assert np.array_equal(near.keys, far.keys)
     assert np.array_equal(near.xs + 8192, far.xs)
     assert np.array_equal(near.ys, far.ys)
@@ -297,9 +303,9 @@ def test_cells_repeat_round_the_world_and_keep_inside_their_square() -> None:
     assert (near.xs < starts[1:]).all()
     assert len(np.unique(near.keys)) == near.keys.size
     plane = Axis(24, None)
-    assert cells(3, 7, (plane, range(-3, 1)), (plane, range(2))).ys.min() >= -72
+    assert jittered_cells(3, 7, (plane, range(-3, 1)), (plane, range(2))).ys.min() >= -72
 
 
 def test_narrow_gates_hold_the_mean_luminance() -> None:
     gates = np.array([[10, 20, 40, 80, 120]], np.uint8)
-    assert narrow(gates).tolist() == [[10, 20, 80]]
+    assert compared_gates(gates).tolist() == [[10, 20, 80]]

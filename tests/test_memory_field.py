@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from generator.grid.errors import BankError
-from generator.memory import CHOSEN_AT, Bank, Memory, Scene, World, describe_scene
-from generator.memory.config import CHOICES, finer
+from generator.memory import CHOSEN_AT, Bank, MapSize, Memory, Scene, describe_scene
+from generator.memory.config import CHOICES, choosing_scale
 from generator.memory.field import VERSION
 from tests.fakes_memory import ENCODER, endless, ground, synthetic_bank, synthetic_scene
 
@@ -122,7 +122,7 @@ def test_field_reads_what_it_says_and_no_more() -> None:
         area = MEMORY.reads(zoom, 400, 401, 50, 30)
         assert asked == [(area.x0, area.y0, area.width, area.height)]
         assert MEMORY.reach(zoom) % 2 == 0
-        assert area.x0 == 400 // finer(zoom) - MEMORY.reach(zoom)
+        assert area.x0 == 400 // choosing_scale(zoom) - MEMORY.reach(zoom)
 
 
 def test_seeds_and_zooms_differ() -> None:
@@ -233,7 +233,7 @@ def test_wrong_requests_are_refused() -> None:
         field(9, 0, 0, 0, 5)
     read = endless(3, 64, 64)
     with pytest.raises(ValueError, match="a world of 128 pixels"):
-        MEMORY.field(1, 7, 0, 0, 5, 5, read, world=World(4, 4))
+        MEMORY.field(1, 7, 0, 0, 5, 5, read, world=MapSize(4, 4))
 
 
 def test_every_choosing_stage_has_its_settings() -> None:

@@ -8,39 +8,39 @@ import pytest
 from generator.memory.config import CHOICES
 from generator.memory.hashing import keys
 from generator.memory.labels import (
-    Shown,
-    Sites,
-    Window,
+    LabelWindow,
+    PlacedPatches,
+    SiteDescriptors,
     _interpolated,
     _site_costs,
     first_site,
     label,
 )
-from generator.memory.patches import collect
+from generator.memory.patches import collect_patches
 from tests.fakes_memory import synthetic_scene
 
-PLACES = collect([synthetic_scene(number, 11, 64) for number in range(3)])
+PLACES = collect_patches([synthetic_scene(number, 11, 64) for number in range(3)])
 CONFIG = CHOICES[11]
 
 
-def shown(count: int) -> Shown:
+def shown(count: int) -> PlacedPatches:
     """Return cells round (0, 0) to (40, 40) that show pieces of three scenes."""
     random = np.random.default_rng(1)
     ys, xs = random.integers(-10, 50, (2, count))
     tops, lefts = random.integers(12, 52, (2, count))
     scene = random.integers(0, 3, count)
-    return Shown(scene, tops - ys, lefts - xs, ys, xs, keys(np.arange(count)))
+    return PlacedPatches(scene, tops - ys, lefts - xs, ys, xs, keys(np.arange(count)))
 
 
-def sites() -> Sites:
+def sites() -> SiteDescriptors:
     random = np.random.default_rng(2)
-    return Sites(0, 0, random.integers(-40, 40, (13, 13, 32)).astype(np.int8))
+    return SiteDescriptors(0, 0, random.integers(-40, 40, (13, 13, 32)).astype(np.int8))
 
 
 @pytest.mark.parametrize("scale", [1, 4])
 def test_each_pixel_belongs_to_the_cheapest_cell(scale: int) -> None:
     cells, known = shown(20), sites()
-    window = Window(3 * scale, 5 * scale, 30 * scale, 20 * scale, scale)
+    window = LabelWindow(3 * scale, 5 * scale, 30 * scale, 20 * scale, scale)
     labels = label(PLACES, cells, known, window, CONFIG)
     costs = _site_costs(PLACES, cells, known, CONFIG)
     factor = 4 * scale
@@ -110,5 +110,5 @@ def test_many_cells_and_few_give_the_same_costs() -> None:
 
 
 def test_no_cell_no_label() -> None:
-    window = Window(0, 0, 8, 8, 1)
+    window = LabelWindow(0, 0, 8, 8, 1)
     assert (label(PLACES, shown(0), sites(), window, CONFIG) == -1).all()

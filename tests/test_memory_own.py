@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 import generator
-from generator.banks import BuildOptions, Maker, Work, build, gather
+from generator.banks import BankEncoder, BuildFolder, BuildOptions, build, gather
 from generator.banks.weights import open_weights
 from generator.cascade.checkpoint import DEFAULT
 from generator.grid.tile import Tile
@@ -53,8 +53,8 @@ def world(folder, mirrored):
         write_picture(folder / f"{number}.png", shown, 10.0, (42.0, -93.6))
     loaded = open_weights(None)
     found = gather(folder, Options(), (11,))
-    work = Work(folder.with_suffix(".work"))
-    maker = Maker(loaded.encoder, loaded.encoder_digest)
+    work = BuildFolder(folder.with_suffix(".work"))
+    maker = BankEncoder(loaded.encoder, loaded.encoder_digest)
     built = build(found.offers, maker, BuildOptions({11: 10e6}), work)
     bankfile.save(built.bank, folder.with_suffix(".bank"))
     memory = (str(folder.with_suffix(".bank")),)

@@ -13,11 +13,11 @@ from tileserver.settings import Settings
 MODEL = Model(b"i" * 32, {"steps": 3})
 
 
-def test_a_model_is_recalled_under_the_same_circumstances_only(tmp_path: Path) -> None:
+def test_a_model_is_recalled_under_the_same_identity_inputs_only(tmp_path: Path) -> None:
     settings = Settings(cache=tmp_path)
     models = Models(settings)
     assert models.recall() is None
-    models.remember(models.circumstances(), MODEL)
+    models.remember(models.identity_inputs(), MODEL)
     assert Models(settings).recall() == MODEL
     assert Models(replace(settings, steps=7)).recall() is None
     assert Models(replace(settings, seed=7, threads=1)).recall() == MODEL
@@ -25,8 +25,8 @@ def test_a_model_is_recalled_under_the_same_circumstances_only(tmp_path: Path) -
 
 def test_a_newer_identity_takes_the_place_of_the_older(tmp_path: Path) -> None:
     models = Models(Settings(cache=tmp_path))
-    models.remember(models.circumstances(), MODEL)
-    models.remember(models.circumstances(), Model(b"j" * 32, {}))
+    models.remember(models.identity_inputs(), MODEL)
+    models.remember(models.identity_inputs(), Model(b"j" * 32, {}))
     assert models.recall() == Model(b"j" * 32, {})
 
 
@@ -62,7 +62,7 @@ def test_only_some_models_are_kept_and_nothing_else_lies_about(tmp_path: Path) -
 )
 def test_a_damaged_file_is_forgotten(tmp_path: Path, content: bytes) -> None:
     models = Models(Settings(cache=tmp_path))
-    key = models.circumstances()
+    key = models.identity_inputs()
     models.path.write_bytes(content.replace(b"KEY", key.encode()))
     assert models.recall() is None
     models.remember(key, MODEL)
@@ -80,7 +80,7 @@ def test_where_nothing_can_be_written_nothing_is(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(json, "dump", full)
+    monkeypatch.setattr(Path, "write_text", full)
     models.remember("b", MODEL)
     assert list(json.loads(models.path.read_text())) == ["a"]
     assert [path.name for path in tmp_path.iterdir()] == [FILE]

@@ -10,8 +10,8 @@ from generator.nets.bands import (
     blur,
     contrast_scale,
     enlarge,
-    finer,
-    led,
+    high_band,
+    low_band,
 )
 from generator.nets.blocks import crop
 from generator.nets.codes import bound, quantise
@@ -38,25 +38,25 @@ def codes_like(parent, seed=0):
 def test_what_leads_and_what_is_finer_are_the_whole_child(strength):
     child = image(0, 1, 3, 160, 160)
     parent = F.avg_pool2d(child, 4)
-    again = led(parent, [strength]) + finer(child, [strength])
+    again = low_band(parent, [strength]) + high_band(child, [strength])
     assert (again - crop(child, 4 * SPLIT_REACH)).abs().max() < LEVEL
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.2, 1.0])
 def test_nothing_coarse_is_left_to_what_is_finer(strength):
-    detail = finer(image(1, 1, 3, 256, 256), [strength])
+    detail = high_band(image(1, 1, 3, 256, 256), [strength])
     assert F.avg_pool2d(detail, 64).abs().max() < 3 * LEVEL
     # A whole picture without detail has nothing that is finer.
     smooth = enlarge(blur(image(2, 1, 3, 64, 64), [2.5]))
     flat = enlarge(image(2, 1, 3, 1, 1).expand(-1, -1, 40, 40))
-    assert finer(flat, [strength]).abs().max() < 1e-4
-    assert finer(smooth, [strength]).std() < 0.5 * detail.std()
+    assert high_band(flat, [strength]).abs().max() < 1e-4
+    assert high_band(smooth, [strength]).std() < 0.5 * detail.std()
 
 
 def test_a_sharp_parent_is_its_interpolation():
     parent = image(3, 1, 3, 40, 40)
-    assert torch.equal(led(parent, [0.0]), enlarge(crop(parent, REACH)))
-    assert led(parent, [1.0]).std() < 0.5 * led(parent, [0.0]).std()
+    assert torch.equal(low_band(parent, [0.0]), enlarge(crop(parent, REACH)))
+    assert low_band(parent, [1.0]).std() < 0.5 * low_band(parent, [0.0]).std()
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
@@ -64,8 +64,8 @@ def test_bands_of_a_window_are_those_of_the_whole(strength):
     parent, child = image(4, 2, 3, 60, 60), image(5, 2, 3, 240, 240)
     part, fine = parent[..., 6:46, 10:54], child[..., 24:184, 40:216]
     for made, whole in (
-        (led(part, [strength, 0.3]), led(parent, [strength, 0.3])),
-        (finer(fine, [strength, 0.3]), finer(child, [strength, 0.3])),
+        (low_band(part, [strength, 0.3]), low_band(parent, [strength, 0.3])),
+        (high_band(fine, [strength, 0.3]), high_band(child, [strength, 0.3])),
     ):
         expected = whole[..., 24 : 24 + made.shape[-2], 40 : 40 + made.shape[-1]]
         torch.testing.assert_close(made, expected, rtol=0, atol=1e-5)
@@ -74,8 +74,8 @@ def test_bands_of_a_window_are_those_of_the_whole(strength):
 def test_padded_bands_keep_the_size_and_agree_inside():
     parent, child = image(6, 1, 3, 40, 40), image(7, 1, 3, 160, 160)
     for made, whole in (
-        (led(parent, [0.6]), led(parent, [0.6], padded=True)),
-        (finer(child, [0.6]), finer(child, [0.6], padded=True)),
+        (low_band(parent, [0.6]), low_band(parent, [0.6], padded=True)),
+        (high_band(child, [0.6]), high_band(child, [0.6], padded=True)),
     ):
         assert whole.shape[-2:] == (160, 160)
         torch.testing.assert_close(crop(whole, 4 * SPLIT_REACH), made, rtol=0, atol=1e-5)
@@ -83,9 +83,9 @@ def test_padded_bands_keep_the_size_and_agree_inside():
 
 def test_samples_of_a_batch_have_strengths_of_their_own():
     parent = image(8, 2, 3, 40, 40)
-    both = led(parent, [0.2, 0.9])
+    both = low_band(parent, [0.2, 0.9])
     for row, strength in enumerate((0.2, 0.9)):
-        alone = led(parent[row : row + 1], [strength])
+        alone = low_band(parent[row : row + 1], [strength])
         torch.testing.assert_close(both[row : row + 1], alone, rtol=0, atol=1e-6)
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from generator.nets.blocks import crop
 from generator.nets.config import PRESETS, NetworkConfig
-from generator.nets.unet import ExactUNet, padded, pin, upsample
+from generator.nets.unet import ExactUNet, low_frequency_consistency, padded, upsample
 from tests.networks import tiny_network
 
 MODULATION = torch.tensor([0.3]), torch.tensor([60.0]), torch.tensor([0.2])
@@ -155,9 +155,9 @@ def test_modulations_by_row_act_on_their_own_rows_only(preset):
 
 def test_pinned_residual_has_no_coarse_part():
     constant = torch.ones(1, 48, 20, 20)
-    assert pin(constant).abs().max() < 1e-6
+    assert low_frequency_consistency(constant).abs().max() < 1e-6
     noise = torch.randn(1, 48, 200, 200)
-    pinned = pin(noise)
+    pinned = low_frequency_consistency(noise)
     assert pinned.shape == (1, 3, 4 * 192, 4 * 192)
     assert pinned.std() > 0.9
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from generator.cascade.layoutstage import LayoutStage
-from generator.datasets.variants import Recipe, regenerated, vary
+from generator.datasets.variants import VariantConfig, regenerated, vary
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import EQUATOR_RESOLUTION
 from generator.memory import Memory
 from generator.upscaling.parentpicture import InMemory, ParentPicture, averaged, mirrored
-from generator.upscaling.upscale import Chain, chain, upscale
+from generator.upscaling.upscale import UpscaleSettings, stage_chain, upscale
 from tests.fakes_memory import ground
 from tests.layouts import STRENGTHS, tiny_bank, tiny_decoder
 from tests.networks import assert_nearly_same_pixels
@@ -121,7 +121,7 @@ def test_windows_of_an_upscaled_picture_equal_the_whole(memory, picture, zoom):
 
 def test_thirteen_goes_on_with_the_layouts_that_eleven_chose(memory, picture):
     world, source = World(memory), InMemory(picture)
-    eleven, thirteen, fifteen = chain(world, source, Chain(gsd(11), 3, 0))
+    eleven, thirteen, fifteen = stage_chain(world, source, UpscaleSettings(gsd(11), 3, 0))
     assert [each.parent.zoom for each in (eleven, thirteen, fifteen)] == [11, 13, 15]
     assert eleven.parent.above is fifteen.parent.above is None
     assert thirteen.parent.above is source
@@ -133,7 +133,7 @@ def test_thirteen_goes_on_with_the_layouts_that_eleven_chose(memory, picture):
 
 
 def test_a_chain_holds_what_its_readers_read_and_computes_each_window_once(memory):
-    made = chain(World(memory), InMemory(ground(5, 140, 40)), Chain(gsd(9), 3, 0))
+    made = stage_chain(World(memory), InMemory(ground(5, 140, 40)), UpscaleSettings(gsd(9), 3, 0))
     held = 0
     for row in range(2):
         made[-1].window(0, row)
@@ -144,10 +144,10 @@ def test_a_chain_holds_what_its_readers_read_and_computes_each_window_once(memor
 
 def test_variants_are_told_the_world_s_strength_or_the_one_asked_for(memory, picture):
     world = World(memory)
-    vary(world, picture, Recipe(gsd(11) / 4), 1)
+    vary(world, picture, VariantConfig(gsd(11) / 4), 1)
     assert world.stage.strengths == [STRENGTHS[2]]
     world.stage.strengths.clear()
-    vary(world, picture, Recipe(gsd(11) / 4, strength=0.3), 1)
+    vary(world, picture, VariantConfig(gsd(11) / 4, strength=0.3), 1)
     assert world.stage.strengths == [0.3]
     world.stage.strengths.clear()
     regenerated(world, ground(6, 20, 300), gsd(11), 1, 1)

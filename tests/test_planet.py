@@ -13,7 +13,7 @@ from PIL import Image
 from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint
 from generator.cascade.cascade import Cascade
-from generator.cascade.identityinputs import circumstances
+from generator.cascade.identityinputs import identity_inputs
 from generator.grid.errors import BaseMapError
 from generator.grid.pixels import Pixels
 from generator.grid.tile import MAX_ZOOM, Tile
@@ -145,9 +145,9 @@ def test_a_name_opens_what_its_picture_opens(
 
 def test_planets_are_told_apart_before_they_are_drawn() -> None:
     names = (None, "planet:3", "planet:4", "planet:3:ice")
-    told = [circumstances(None if name is None else Path(name)) for name in names]
+    told = [identity_inputs(None if name is None else Path(name)) for name in names]
     assert len(set(told)) == len(names)
-    assert circumstances(Path("planet:3:terra")) == told[1]
+    assert identity_inputs(Path("planet:3:terra")) == told[1]
 
 
 def test_worlds_of_another_planet_are_other_worlds(tmp_path: Path, cascade: Cascade) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from generator.banks import BuildOptions, Maker, Work, build
+from generator.banks import BankEncoder, BuildFolder, BuildOptions, build
 from generator.cascade import checkpoint
 from generator.imagery.sources import read_manifest
 from tests.fakes_imagery import blue_marble_read_once
@@ -45,7 +45,7 @@ def imagery(tmp_path_factory):
 def banked(imagery, tmp_path, warp):
     options = BuildOptions(budget={15: 4e6}, warp=warp)
     named = checkpoint.digest_of(tiny_encoder())
-    maker, work = Maker(tiny_encoder(), named), Work(tmp_path / f"work-{warp}")
+    maker, work = BankEncoder(tiny_encoder(), named), BuildFolder(tmp_path / f"work-{warp}")
     return build(read_manifest(imagery[0]), maker, options, work).bank
 
 

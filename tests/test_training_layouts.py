@@ -13,7 +13,7 @@ import generator
 from generator.cascade import checkpoint
 from generator.grid.tile import Tile
 from generator.imagery.sources import Source, read_manifest
-from generator.nets.bands import contrast_scale, finer, led
+from generator.nets.bands import contrast_scale, high_band, low_band
 from generator.nets.config import SamplerConfig
 from generator.nets.encoder import detail_of
 from tests.fakes_recipe import NETWORK
@@ -140,8 +140,8 @@ def test_a_window_laid_at_home_is_asked_to_come_back():
     child = F.interpolate(torch.rand(1, 3, 24, 24), scale_factor=4, mode="bicubic") * 2 - 1
     parent = F.avg_pool2d(child, 4)
     detail = detail_of(child, parent)
-    base = led(parent, [1.0], padded=True)
-    target = base + contrast_scale(base) * finer(detail, [1.0], padded=True)
+    base = low_band(parent, [1.0], padded=True)
+    target = base + contrast_scale(base) * high_band(detail, [1.0], padded=True)
     inner = (..., slice(32, -32), slice(32, -32))
     assert (target - child)[inner].abs().mean() < 0.1 * (base - child)[inner].abs().mean()
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import generator
-from generator.banks.resample import reduced
+from generator.banks.stageimage import reduced
 from generator.imagery.sources import read_manifest
 from tests.fakes_imagery import tiny_weights
 from tests.fakes_memory import ground

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from generator.cascade.diffusionstage import Stage
+from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.layoutstage import LayoutStage
 from generator.imagery.sources import read_manifest
 from generator.memory import Memory
@@ -52,7 +52,7 @@ def pyramid(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stage():
-    return Stage(tiny_network(), 1)
+    return DiffusionStage(tiny_network(), 1)
 
 
 def test_pairs_belong_together_and_repeat_themselves(pyramid, stage):

@@ -27,7 +27,7 @@ class FakeStage:
     """Blurs the parent over its margin, enlarges it and adds noise: needs all that it is given."""
 
     margin: int = MARGIN
-    faithful: float | None = None
+    faithful_augmentation: float | None = None
     calls: list[tuple[float, float]] = field(default_factory=list)
 
     def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from generator.grid.tile import SCALE
 from generator.nets.blocks import crop
 from generator.nets.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
-from generator.nets.unet import ExactUNet, pin, upsample
+from generator.nets.unet import ExactUNet, low_frequency_consistency, upsample
 from training.chain import generated_parent
 from training.distributed import Averaged, Group
 from training.frozen import load_frozen
@@ -38,7 +38,7 @@ _FIRST_FAINT_BAND = 2
 def pinned_residual(child: Tensor, parent: Tensor) -> Tensor:
     """Return x_0 of a window: [B, 3, 4w, 4w], zero within the pinning's reach of the edge."""
     residual = (crop(child, 2 * SCALE) - upsample(parent)) * RESIDUAL_GAIN
-    pinned = pin(F.pixel_unshuffle(residual, SCALE))
+    pinned = low_frequency_consistency(F.pixel_unshuffle(residual, SCALE))
     edge = (child.shape[-1] - pinned.shape[-1]) // 2
     return F.pad(pinned, (edge,) * 4)
 

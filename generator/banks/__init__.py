@@ -6,21 +6,21 @@ cut into blocks (`boxes`) and described (`survey`), but for those of no use (`fa
 `builder` leads through it, `report` says what became of each image.
 """
 
-from generator.banks.builder import Maker, build
-from generator.banks.finding import Found, gather
-from generator.banks.options import BuildOptions, Offer
-from generator.banks.report import Built, Refused, Taken
-from generator.banks.work import Work
+from generator.banks.builder import BankEncoder, build
+from generator.banks.buildfolder import BuildFolder
+from generator.banks.finding import FoundImagery, gather
+from generator.banks.options import BuildOptions, OfferedImage
+from generator.banks.report import BuildResult, RefusedImage, TakenImage
 
 __all__ = [
-    "Built",
+    "BankEncoder",
+    "BuildFolder",
     "BuildOptions",
-    "Found",
-    "Maker",
-    "Offer",
-    "Refused",
-    "Taken",
-    "Work",
+    "BuildResult",
+    "FoundImagery",
+    "OfferedImage",
+    "RefusedImage",
+    "TakenImage",
     "build",
     "gather",
 ]

@@ -11,14 +11,14 @@ from PIL import Image
 from rich.progress import Progress
 
 from generator.banks import encode
+from generator.banks.buildfolder import BuildFolder, scenes_key, source_key
 from generator.banks.coverage import Blocks, choose
-from generator.banks.options import BuildOptions, Offer
-from generator.banks.report import Built, Refused, Taken
-from generator.banks.resample import View, view
+from generator.banks.options import BuildOptions, OfferedImage
+from generator.banks.report import BuildResult, RefusedImage, TakenImage
+from generator.banks.stageimage import StageImage, at_stage
 from generator.banks.survey import Survey, survey
 from generator.banks.tonematch import BaseColours, matched
-from generator.banks.warp import bent
-from generator.banks.work import Work, scenes_key, source_key
+from generator.banks.warp import warped
 from generator.grid.errors import BankError, GeneratorError
 from generator.imagery.sources import Decoded, Source
 from generator.memory.bank import Bank, Scene
@@ -39,7 +39,7 @@ Chosen = dict[int, list[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Maker:
+class BankEncoder:
     """The encoder of a bank's codes, and its digest, 64 hexadecimal digits."""
 
     encoder: Encoder
@@ -47,12 +47,12 @@ class Maker:
 
 
 def build(
-    sources: Sequence[Source | Offer],
-    maker: Maker,
+    sources: Sequence[Source | OfferedImage],
+    maker: BankEncoder,
     options: BuildOptions,
-    work: Work,
+    work: BuildFolder,
     progress: Progress | None = None,
-) -> Built:
+) -> BuildResult:
     """Build a bank from images, within the budget of each stage.
 
     sources: images, offered to all stages or to some (`gather` finds both in a folder).
@@ -63,41 +63,45 @@ def build(
         raise BankError("there is no image to build a bank from")
     zooms = tuple(sorted(options.budget))
     offers = [
-        Offer(each.source, tuple(zoom for zoom in zooms if zoom in each.zooms))
-        if isinstance(each, Offer)
-        else Offer(each, zooms)
+        OfferedImage(each.source, tuple(zoom for zoom in zooms if zoom in each.zooms))
+        if isinstance(each, OfferedImage)
+        else OfferedImage(each, zooms)
         for each in sources
     ]
-    return _Build(offers, maker, options, work).run(progress)
+    return _BankBuild(offers, maker, options, work).run(progress)
 
 
-class _Build:
+class _BankBuild:
     """One build: images by their number in `sources`."""
 
     def __init__(
-        self, offers: Sequence[Offer], maker: Maker, options: BuildOptions, work: Work
+        self,
+        offers: Sequence[OfferedImage],
+        maker: BankEncoder,
+        options: BuildOptions,
+        work: BuildFolder,
     ) -> None:
         self.offers, self.maker, self.options, self.work = offers, maker, options, work
         self.sources = [offer.source for offer in offers]
         self.base = BaseColours()
         self.keys = [source_key(offer, options) for offer in offers]
 
-    def run(self, progress: Progress | None) -> Built:
+    def run(self, progress: Progress | None) -> BuildResult:
         """Look at all images, choose among their blocks, encode what is chosen."""
         numbers = range(len(self.sources))
-        seen = [self._seen(n) for n in _tracked(progress, "looking at images", numbers)]
+        seen = [self._seen(n) for n in _with_progress(progress, "looking at images", numbers)]
         chosen = self._chosen(seen)
         refused = [
-            Refused(source.name, "; ".join(each.refused), each.thumbnail)
+            RefusedImage(source.name, "; ".join(each.refused), each.thumbnail)
             for source, each in zip(self.sources, seen, strict=True)
             if not each.candidates
         ]
         scenes: list[Scene] = []
-        for number in _tracked(progress, "encoding", sorted(chosen)):
+        for number in _with_progress(progress, "encoding", sorted(chosen)):
             try:
                 scenes += self._scenes(number, seen[number], chosen[number])
             except _UNREADABLE as error:
-                refused.append(Refused(self.sources[number].name, _said(error)))
+                refused.append(RefusedImage(self.sources[number].name, _said(error)))
                 del chosen[number]
         if not scenes:
             reasons = "; ".join(each.sentence for each in refused[:3])
@@ -107,7 +111,7 @@ class _Build:
         bank = Bank(tuple(scenes), self.maker.digest, config.dimensions, config.levels)
         spare = (n for n in numbers if seen[n].candidates and n not in chosen)
         taken = tuple(self._taken(seen, chosen))
-        return Built(bank, taken, tuple(refused), tuple(self.sources[n].name for n in spare))
+        return BuildResult(bank, taken, tuple(refused), tuple(self.sources[n].name for n in spare))
 
     def _seen(self, number: int) -> Survey:
         """Return what is seen of an image, looking at it where that is not kept."""
@@ -180,22 +184,22 @@ class _Build:
         made: list[Scene] = []
         for zoom, numbers in sorted(chosen.items()):
             candidate = seen.candidates[zoom]
-            raw = view(decoded, candidate.how)
+            raw = at_stage(decoded, candidate.how)
             if self.options.warp:
-                raw = bent(raw, source.name)
-            toned = View(zoom, matched(raw.child, raw.good, source, self.base), raw.good)
+                raw = warped(raw, source.name)
+            toned = StageImage(zoom, matched(raw.child, raw.good, source, self.base), raw.good)
             blocks = [candidate.blocks[n] for n in numbers]
             made += encode.scenes(toned, blocks, source, maker.encoder)
         self.work.keep_scenes(key, made)
         return tuple(made)
 
-    def _taken(self, seen: Sequence[Survey], chosen: dict[int, Chosen]) -> Iterator[Taken]:
+    def _taken(self, seen: Sequence[Survey], chosen: dict[int, Chosen]) -> Iterator[TakenImage]:
         for number, by_zoom in sorted(chosen.items()):
             source = self.sources[number]
             for zoom, numbers in sorted(by_zoom.items()):
                 candidate = seen[number].candidates[zoom]
                 blocks = candidate.blocks
-                yield Taken(
+                yield TakenImage(
                     name=source.name,
                     source=source.source,
                     zoom=zoom,
@@ -208,7 +212,9 @@ class _Build:
                 )
 
 
-def _tracked(progress: Progress | None, description: str, items: Sequence[Item]) -> Iterable[Item]:
+def _with_progress(
+    progress: Progress | None, description: str, items: Sequence[Item]
+) -> Iterable[Item]:
     """Yield items with a bar that counts them."""
     if progress is None:
         yield from items

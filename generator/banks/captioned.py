@@ -21,7 +21,7 @@ _PAPER, _INK, _FAINT = (255, 255, 255), (20, 20, 20), (95, 95, 95)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cell:
+class CaptionedPicture:
     """A picture, uint8 [h, w, 3], or None for a grey square, and lines below it."""
 
     picture: Pixels | None
@@ -33,7 +33,7 @@ class Section:
     """A title and its cells; side: pixels of a cell, captions lines that each has room for."""
 
     title: str
-    cells: Sequence[Cell]
+    cells: Sequence[CaptionedPicture]
     side: int = 96
     captions: int = 3
 

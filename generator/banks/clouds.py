@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from generator.banks.areas import around, grown, shrunk, tiles
 from generator.banks.boxes import Box, parts
-from generator.banks.resample import View, reduced
+from generator.banks.stageimage import StageImage, reduced
 from generator.grid.tile import SCALE
 
 Mask = NDArray[np.bool_]
@@ -48,7 +48,7 @@ _VEIL, _GREY, _ROUGH = 50, 14, 12
 """Of a veil: thousandths of white, percent of colour around it, grey levels between neighbours."""
 
 
-def covered(seen: View) -> Mask:
+def broken_clouds(seen: StageImage) -> Mask:
     """Return the parts of a view that are broken cloud, bool [H / 4, W / 4]."""
     by = _COARSER[seen.zoom]
     whole = Box(0, 0, *seen.child.shape[:2])

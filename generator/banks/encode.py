@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from generator.banks.boxes import Box, frames
 from generator.banks.options import UNIT
-from generator.banks.resample import Mask, View, mostly, reduced
-from generator.banks.survey import Block
+from generator.banks.stageimage import Mask, StageImage, mostly, reduced
+from generator.banks.survey import CandidateBlock
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.imagery.sources import Source
@@ -26,7 +26,7 @@ _WINDOW = 256
 
 
 def scenes(
-    toned: View, blocks: Sequence[Block], source: Source, encoder: Encoder
+    toned: StageImage, blocks: Sequence[CandidateBlock], source: Source, encoder: Encoder
 ) -> Iterator[Scene]:
     """Yield a scene for each frame with chosen blocks: all of the rectangle that they span.
 
@@ -43,7 +43,7 @@ def scenes(
             box.cut(chosen, SCALE)[:] = True
         span = _span(boxes, frame, WINDOW * unit)
         good = span.cut(toned.good & chosen, SCALE)
-        part = View(toned.zoom, span.cut(toned.child), good)
+        part = StageImage(toned.zoom, span.cut(toned.child), good)
         descriptors, gates, _ = describe_scene(part.choosing, None, source.lat)
         valid = part.valid
         if not valid.any():
@@ -62,7 +62,9 @@ def scenes(
         )
 
 
-def _codes(toned: View, span: Box, good: Mask, encoder: Encoder) -> dict[int, NDArray[np.int8]]:
+def _codes(
+    toned: StageImage, span: Box, good: Mask, encoder: Encoder
+) -> dict[int, NDArray[np.int8]]:
     """Return the codes of a span by zoom, int8 [h, w, D]."""
     if UNIT[toned.zoom] == SCALE:
         codes = {toned.zoom: _encoded(toned.child, span, encoder)}

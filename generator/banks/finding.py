@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from generator.banks.options import NOMINAL, Offer
-from generator.banks.resample import fit
+from generator.banks.options import NOMINAL, OfferedImage
+from generator.banks.stageimage import resampling_for
 from generator.imagery.folder import find
 from generator.imagery.options import Options
 from generator.imagery.sources import Source
@@ -22,22 +22,22 @@ _WORTH, _FINEST = 1.5, 64.0
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundImagery:
     """Imagery offered to stages, what could not be used and why, and remarks."""
 
-    offers: list[Offer] = field(default_factory=list)
+    offers: list[OfferedImage] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def gather(address: Path | str, options: Options, zooms: Sequence[int]) -> Found:
+def gather(address: Path | str, options: Options, zooms: Sequence[int]) -> FoundImagery:
     """Find the imagery under a path or at a URL for scenes that are chosen at some zooms.
 
     Raises ImageryError as `generator.imagery.folder.find` does.
     """
     order = sorted(zooms, reverse=True)
     first = find(address, dataclasses.replace(options, finest=NOMINAL[order[0]]))
-    found = Found(failed=list(first.failed), notes=list(first.notes))
+    found = FoundImagery(failed=list(first.failed), notes=list(first.notes))
     left = tuple(sorted(order))
     for zoom in order:
         coarser = [source for source in first.sources if _cut_finer(source, zoom)]
@@ -47,13 +47,13 @@ def gather(address: Path | str, options: Options, zooms: Sequence[int]) -> Found
         again = {_image(source) for source in coarser}
         second = find(address, dataclasses.replace(options, finest=NOMINAL[zoom]))
         found.offers.extend(
-            Offer(source, (zoom,)) for source in second.sources if _image(source) in again
+            OfferedImage(source, (zoom,)) for source in second.sources if _image(source) in again
         )
     for source in first.sources:
         own = tuple(zoom for zoom in left if not _cut_finer(source, zoom))
-        served = tuple(zoom for zoom in own if fit(source.gsd, zoom) is not None)
+        served = tuple(zoom for zoom in own if resampling_for(source.gsd, zoom) is not None)
         if served or own == left:
-            found.offers.append(Offer(source, served or own))
+            found.offers.append(OfferedImage(source, served or own))
     return found
 
 

@@ -19,7 +19,7 @@ _PIECE = 24
 """Pixels of an edge that are looked at together: a scene's corner is two lines."""
 
 
-def unseen(parent: NDArray[np.uint8], good: Mask) -> Mask:
+def outside_swath(parent: NDArray[np.uint8], good: Mask) -> Mask:
     """Return which valid pixels lie outside of a swath.
 
     parent: uint8 [H, W, 3], means of 4 x 4 child pixels; good: bool [H, W], what the mask leaves,

@@ -23,7 +23,7 @@ _DEFAULT_BUDGET = 40e6
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class OfferedImage:
     """An image, and the zooms at which scenes of it may be chosen, ascending."""
 
     source: Source

@@ -9,7 +9,7 @@ from generator.memory.bank import Bank
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Taken:
+class TakenImage:
     """What was taken of an image for the stages that choose at one zoom.
 
     area: child pixels taken; whole: child pixels that were usable; lat, lon: in degrees or None;
@@ -28,7 +28,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Refused:
+class RefusedImage:
     """An image of which nothing can be taken, and why; thumbnail: uint8 [h, w, 3] or None."""
 
     name: str
@@ -42,12 +42,12 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Built:
+class BuildResult:
     """A bank, and what became of every image; spare: usable ones that found no room."""
 
     bank: Bank
-    taken: tuple[Taken, ...]
-    refused: tuple[Refused, ...]
+    taken: tuple[TakenImage, ...]
+    refused: tuple[RefusedImage, ...]
     spare: tuple[str, ...]
 
     def area(self, zoom: int) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from generator.banks.captioned import Cell, Section, compose
-from generator.banks.report import Built, Taken
+from generator.banks.captioned import CaptionedPicture, Section, compose
+from generator.banks.report import BuildResult, TakenImage
 from generator.grid.pixels import Pixels
 from generator.memory.config import CHOSEN_AT
 
@@ -17,20 +17,20 @@ SHOWN = 99
 Item = TypeVar("Item")
 
 
-def draw(built: Built) -> Pixels:
+def draw(built: BuildResult) -> Pixels:
     """Return the sheet of a build, uint8 [H, W, 3]."""
     sections = []
     for zoom in sorted({each.zoom for each in built.taken}):
         taken = [each for each in built.taken if each.zoom == zoom]
         area = built.area(zoom) / 1e6
         title = f"Taken for zoom {stages(zoom)}: {area:.1f} megapixels of {len(taken)} images"
-        cells = [Cell(each.thumbnail, _lines(each)) for each in _evenly(taken)]
+        cells = [CaptionedPicture(each.thumbnail, _lines(each)) for each in _evenly(taken)]
         lines = 5 if any(each.left for each in taken) else 3
         sections.append(Section(_counted(title, taken), cells, captions=lines))
     if built.refused:
         title = f"Refused: {len(built.refused)} images"
         cells = [
-            Cell(each.thumbnail, (Path(each.name).name, each.reason))
+            CaptionedPicture(each.thumbnail, (Path(each.name).name, each.reason))
             for each in _evenly(built.refused)
         ]
         sections.append(Section(_counted(title, built.refused), cells, captions=6))
@@ -45,7 +45,7 @@ def stages(zoom: int) -> str:
     return " and ".join(str(shown) for shown, chosen in CHOSEN_AT.items() if chosen == zoom)
 
 
-def _lines(each: Taken) -> tuple[str, ...]:
+def _lines(each: TakenImage) -> tuple[str, ...]:
     return Path(each.name).name, f"{each.area / 1e6:.2f} of {each.whole / 1e6:.2f} MP", *each.left
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from generator.banks.captioned import WIDTH, Cell, Section, compose
+from generator.banks.captioned import WIDTH, CaptionedPicture, Section, compose
 from generator.base.basemap import BaseMap
 from generator.cascade.layoutstage import LayoutStage
 from generator.grid.pixels import Pixels
@@ -70,7 +70,7 @@ def sheet(bank: Bank, network: LayoutDecoder, basemap: BaseMap) -> Pixels:
     title = (
         f"{located} of {len(bank.scenes)} scenes have a place: blue 7, green 9, yellow 11, red 15"
     )
-    sections = [Section(title, [Cell(_map(bank, basemap), ())], WIDTH - 16, 0)]
+    sections = [Section(title, [CaptionedPicture(_map(bank, basemap), ())], WIDTH - 16, 0)]
     by_zoom: dict[int, list[Scene]] = defaultdict(list)
     for scene in bank.scenes:
         by_zoom[max(scene.codes)].append(scene)
@@ -78,7 +78,7 @@ def sheet(bank: Bank, network: LayoutDecoder, basemap: BaseMap) -> Pixels:
     for zoom, scenes in sorted(by_zoom.items()):
         count = min(SHOWN, len(scenes))
         few = [scenes[i * len(scenes) // count] for i in range(count)]
-        cells = [Cell(drawn(scene, zoom, stage), (scene.source,)) for scene in few]
+        cells = [CaptionedPicture(drawn(scene, zoom, stage), (scene.source,)) for scene in few]
         title = f"Zoom {zoom}: {count} of {len(scenes)} scenes, drawn over grey"
         sections.append(Section(title, cells, SCALE * _SIDE, 1))
     return compose(sections, NOTICE)

@@ -10,9 +10,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from generator.banks.boxes import Box, centres, frames, parts
-from generator.banks.faults import CLOUDY, faults, nothing
-from generator.banks.options import NOMINAL, UNIT, BuildOptions, Offer
-from generator.banks.resample import Fit, View, fit, reduced, size_after, view
+from generator.banks.defects import CLOUDY, find_defects, shows_nothing
+from generator.banks.options import NOMINAL, UNIT, BuildOptions, OfferedImage
+from generator.banks.stageimage import (
+    Resampling,
+    StageImage,
+    at_stage,
+    reduced,
+    resampling_for,
+    size_after,
+)
 from generator.banks.tonematch import (
     BaseColours,
     is_base_map,
@@ -20,7 +27,7 @@ from generator.banks.tonematch import (
     mean_colour,
     rows_repeat,
 )
-from generator.banks.warp import bent
+from generator.banks.warp import warped
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.imagery.sources import Decoded, Source
@@ -37,7 +44,7 @@ _OVERCAST = 2 / 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class CandidateBlock:
     """A part of a view that is taken or left, in the frame (a future scene) that it lies in.
 
     descriptor: float32 [32], mean of its windows; texture, water: 0 to 1; area: valid child pixels.
@@ -52,15 +59,15 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
+class StageCandidate:
     """What an image offers to one stage: its blocks, and how it is resampled.
 
     left: why other blocks of it are of no use, and how many.
     """
 
-    how: Fit
+    how: Resampling
     size: tuple[int, int]
-    blocks: tuple[Block, ...]
+    blocks: tuple[CandidateBlock, ...]
     left: tuple[str, ...] = ()
 
 
@@ -71,23 +78,25 @@ class Survey:
     thumbnail: uint8 [h, w, 3], or None where the image could not be read.
     """
 
-    candidates: dict[int, Candidate]
+    candidates: dict[int, StageCandidate]
     refused: tuple[str, ...]
     thumbnail: Pixels | None = None
 
 
-def survey(offer: Offer, decoded: Decoded, options: BuildOptions, base: BaseColours) -> Survey:
+def survey(
+    offer: OfferedImage, decoded: Decoded, options: BuildOptions, base: BaseColours
+) -> Survey:
     """Look at an image for the stages that it is offered to."""
     source = offer.source
     height, width = decoded.pixels.shape[:2]
     thumbnail = _thumbnail(decoded.pixels)
-    if (reason := nothing(decoded, source, base)) is not None:
+    if (reason := shows_nothing(decoded, source, base)) is not None:
         return Survey({}, (reason,), thumbnail)
-    found: dict[int, Candidate] = {}
+    found: dict[int, StageCandidate] = {}
     refused: list[str] = []
     served = False
     for zoom in offer.zooms:
-        how = fit(source.gsd, zoom, 2 if rows_repeat(source) else 1)
+        how = resampling_for(source.gsd, zoom, 2 if rows_repeat(source) else 1)
         if how is None:
             continue
         served = True
@@ -99,12 +108,12 @@ def survey(offer: Offer, decoded: Decoded, options: BuildOptions, base: BaseColo
                 f"least {least} each way"
             )
             continue
-        seen = view(decoded, how)
+        seen = at_stage(decoded, how)
         if options.warp:
-            seen = bent(seen, source.name)
+            seen = warped(seen, source.name)
         blocks, left = _blocks(seen, source, options, base)
         if blocks:
-            found[zoom] = Candidate(how, size, tuple(blocks), _counted(left))
+            found[zoom] = StageCandidate(how, size, tuple(blocks), _counted(left))
         else:
             why = left.most_common(1)[0][0] if left else "nothing usable"
             refused.append(f"{why} at zoom {_shown(zoom)}")
@@ -115,16 +124,16 @@ def survey(offer: Offer, decoded: Decoded, options: BuildOptions, base: BaseColo
 
 
 def _blocks(
-    seen: View, source: Source, options: BuildOptions, base: BaseColours
-) -> tuple[list[Block], Counter[str]]:
+    seen: StageImage, source: Source, options: BuildOptions, base: BaseColours
+) -> tuple[list[CandidateBlock], Counter[str]]:
     """Return the usable blocks of a view, and how many others are left, by the reason."""
-    toned = View(seen.zoom, matched(seen.child, seen.good, source, base), seen.good)
+    toned = StageImage(seen.zoom, matched(seen.child, seen.good, source, base), seen.good)
     pale = not is_base_map(source, mean_colour(seen.child, seen.good), base)
-    bad = faults(seen, pale)
+    bad = find_defects(seen, pale)
     descriptors, gates, _ = describe_scene(toned.choosing, None, source.lat)
     valid = toned.valid
     unit = UNIT[seen.zoom]
-    found: list[Block] = []
+    found: list[CandidateBlock] = []
     left: Counter[str] = Counter()
     for number, frame in enumerate(frames(seen.child.shape[:2], seen.zoom)):
         for box in parts(frame, options.block[seen.zoom], unit):
@@ -137,7 +146,7 @@ def _blocks(
                 continue
             water, texture = gates[inside][kept][:, :2].astype(np.float64).mean(0)
             found.append(
-                Block(
+                CandidateBlock(
                     frame=number,
                     box=box,
                     descriptor=descriptors[inside][kept].astype(np.float32).mean(0),

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.banks.resample import Mask
+from generator.banks.stageimage import Mask
 from generator.base import tone
 from generator.base.bluemarble import blue_marble
 from generator.grid.pixels import Pixels

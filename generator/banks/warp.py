@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator.banks.resample import View
+from generator.banks.stageimage import StageImage
 from generator.grid.tile import SCALE
 
 LATTICE = 144
@@ -37,19 +37,19 @@ Box = tuple[int, int, int, int]
 Quad = tuple[float, ...]
 
 
-def bent(seen: View, name: str) -> View:
+def warped(seen: StageImage, name: str) -> StageImage:
     """Return a view mirrored by a coin and bent, the same for the same name; of the same size."""
     child, good, swath = seen.child, seen.good, seen.swath
     if mirrored(name):
         child, good = child[:, ::-1], good[:, ::-1]
         swath = None if swath is None else swath[:, ::-1]
     height, width = child.shape[:2]
-    field = Field(name, height, width)
+    field = Displacements(name, height, width)
     picture = Image.fromarray(np.ascontiguousarray(child))
     mesh = list(_mesh(field, height, width))
     moved = picture.transform(picture.size, Image.Transform.MESH, mesh, Image.Resampling.BICUBIC)
-    edges = None if swath is None else _bent_mask(swath, field)
-    return View(seen.zoom, np.array(moved), _bent_mask(good, field), edges)
+    edges = None if swath is None else _warped_mask(swath, field)
+    return StageImage(seen.zoom, np.array(moved), _warped_mask(good, field), edges)
 
 
 def mirrored(name: str) -> bool:
@@ -57,7 +57,7 @@ def mirrored(name: str) -> bool:
     return bool(_random(name, "mirror").integers(2))
 
 
-class Field:
+class Displacements:
     """Displacements of the pixels of a picture in child pixels."""
 
     def __init__(self, name: str, height: int, width: int) -> None:
@@ -102,7 +102,7 @@ def _faded(at: NDArray[np.int64], length: int) -> Floats:
     return faded
 
 
-def _mesh(field: Field, height: int, width: int) -> Iterator[tuple[Box, Quad]]:
+def _mesh(field: Displacements, height: int, width: int) -> Iterator[tuple[Box, Quad]]:
     """Yield the squares of a picture, each with the corners of its source."""
     ys, xs = (np.append(np.arange(0, side, _MESH), side) for side in (height, width))
     down, right = field(ys, xs)
@@ -114,7 +114,7 @@ def _mesh(field: Field, height: int, width: int) -> Iterator[tuple[Box, Quad]]:
             yield (int(xs[j]), int(ys[i]), int(xs[j + 1]), int(ys[i + 1])), quad
 
 
-def _bent_mask(good: NDArray[np.bool_], field: Field) -> NDArray[np.bool_]:
+def _warped_mask(good: NDArray[np.bool_], field: Displacements) -> NDArray[np.bool_]:
     """Move a mask, bool [H/4, W/4], by the pixel nearest to each source."""
     rows, columns = (np.arange(side) for side in good.shape)
     down, right = field(SCALE * rows + SCALE // 2, SCALE * columns + SCALE // 2)

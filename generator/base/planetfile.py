@@ -30,7 +30,7 @@ log = logging.getLogger("elsewhere")
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class DegreeGrid:
     """Degrees of a pixel, and of the outer corner of the first one; steps may be negative."""
 
     west: float
@@ -75,7 +75,7 @@ def read(path: Path) -> Pixels:
     return np.ascontiguousarray(np.roll(pixels, shift, axis=1) if shift else pixels)
 
 
-def _grid(path: Path, place: Georeference | None, width: int, height: int) -> Grid | None:
+def _grid(path: Path, place: Georeference | None, width: int, height: int) -> DegreeGrid | None:
     """Return where a whole planet's pixels lie, None where nothing says so. Raises BaseMapError."""
     grid = None if place is None else _degrees(path, place)
     if grid is not None:
@@ -98,17 +98,17 @@ def _grid(path: Path, place: Georeference | None, width: int, height: int) -> Gr
     return grid
 
 
-def _degrees(path: Path, place: Georeference) -> Grid | None:
+def _degrees(path: Path, place: Georeference) -> DegreeGrid | None:
     """Return a place in degrees, None for numbers in no known system. Raises BaseMapError."""
     a, b, c, d, e, f = place.transform
     if not (math.isclose(b, 0, abs_tol=1e-9) and math.isclose(d, 0, abs_tol=1e-9)):
         raise BaseMapError(f"base map {path} is turned in its reference system, expected north up")
     rasterio = find_rasterio()
     if place.crs is None or rasterio is None:
-        return Grid(c, f, a, e) if abs(c) <= 360 and abs(f) <= 91 else None
+        return DegreeGrid(c, f, a, e) if abs(c) <= 360 and abs(f) <= 91 else None
     crs = rasterio.crs.CRS.from_user_input(place.crs)
     if crs.is_geographic:
-        return Grid(c, f, a, e)
+        return DegreeGrid(c, f, a, e)
     told: dict[str, Any] = crs.to_dict()
     axis = _AXIS.search(crs.to_wkt())
     if told.get("proj") != "eqc" or axis is None:
@@ -121,4 +121,4 @@ def _degrees(path: Path, place: Georeference) -> Grid | None:
     wide = degree * math.cos(math.radians(float(told.get("lat_ts", 0))))
     west = float(told.get("lon_0", 0)) + (c - float(told.get("x_0", 0))) / wide
     north = float(told.get("lat_0", 0)) + (f - float(told.get("y_0", 0))) / degree
-    return Grid(west, north, a / wide, e / degree)
+    return DegreeGrid(west, north, a / wide, e / degree)

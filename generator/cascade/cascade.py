@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from generator.base.basemap import BaseMap
 from generator.cascade.checkpoint import Checkpoint, describe_config
-from generator.cascade.latentcache import LIMIT, BlockStates, Scene, evaluations_at_once, side_for
+from generator.cascade.latentcache import (
+    LIMIT,
+    BlockInputs,
+    BlockSampler,
+    evaluations_at_once,
+    side_for,
+)
 from generator.cascade.layoutstage import LayoutStage
 from generator.cascade.renderer import PixelCache, Read, missing_blocks
 from generator.cascade.stages import AnyStage, stage_of
@@ -77,13 +83,13 @@ class Cascade:
                 self.stages[zoom] = LayoutStage(network, contrast, fading)
             else:
                 self.stages[zoom] = stage_of(network, sampler.steps) if zoom in own else self.stage
-        self.states: BlockStates | None = None
-        self._states: dict[int, BlockStates] = {}
+        self.states: BlockSampler | None = None
+        self._states: dict[int, BlockSampler] = {}
         if isinstance(common, ExactUNet) and sampler.steps > evaluations_at_once(common):
             side, limit = side_for(common, sampler.steps), LIMIT // (1 + len(own))
-            self.states = BlockStates(common, sampler.steps, limit, side)
+            self.states = BlockSampler(common, sampler.steps, limit, side)
             self._states = {
-                zoom: BlockStates(network, sampler.steps, limit, side)
+                zoom: BlockSampler(network, sampler.steps, limit, side)
                 for zoom, network in own.items()
                 if isinstance(network, ExactUNet)
             }
@@ -155,7 +161,7 @@ class Cascade:
         parent = _gather(tile.z - 2, columns, rows, read)
         latent = self.latent(seed, tile.z, _core(tile, tiles).grown(margin), read)
         with self._lock:
-            return stage(parent, latent, _resolutions(tile.z, rows), self._strength(tile.z))
+            return stage(parent, latent, _resolutions(tile.z, rows), self._augmentation(tile.z))
 
     def latent(self, seed: int, zoom: int, area: Rectangle, read: Read) -> NDArray[Any]:
         """Noise or layout codes of a rectangle of parent pixels of a stage: what it draws from.
@@ -183,17 +189,17 @@ class Cascade:
         tiles = _SIDE if self.states is None else self.states.side // _CORE
         return Tile(first.z, first.x // tiles * tiles, first.y // tiles * tiles), tiles
 
-    def _by_states(self, states: BlockStates, seed: int, block: Block, read: Read) -> Pixels:
+    def _by_states(self, states: BlockSampler, seed: int, block: Block, read: Read) -> Pixels:
         """Generate a block: uint8 [512, 512, 3]; those sampled with it are kept for a while."""
         first, tiles = self._window_of(block)
         with self._lock:
             made = self._finished.get((seed, first))
         if made is None:
             columns, rows = (axis(first, states.margin, tiles) for axis in (_columns, _rows))
-            scene = Scene(
+            scene = BlockInputs(
                 seed, first.z, first.x * _CORE, first.y * _CORE, TILE_SIZE << (first.z - 2),
                 _gather(first.z - 2, columns, rows, read), _resolutions(first.z, rows),
-                self._strength(first.z),
+                self._augmentation(first.z),
             )  # fmt: skip
             with self._lock:
                 made = states(scene)
@@ -202,7 +208,7 @@ class Cascade:
         x, y = TILE_SIZE * (corner.x - first.x), TILE_SIZE * (corner.y - first.y)
         return made[y : y + _SIDE * TILE_SIZE, x : x + _SIDE * TILE_SIZE]
 
-    def _strength(self, zoom: int) -> float:
+    def _augmentation(self, zoom: int) -> float:
         return self.sampler.augmentation[STAGE_ZOOMS.index(zoom)]
 
     def render(self, seed: int, tile: Tile, store: dict[Tile, Pixels] | None = None) -> Pixels:
@@ -233,7 +239,7 @@ class Cascade:
         }
 
     def _describe_memory(self) -> dict[str, Any] | None:
-        """Return what of the memory is told: its digest, and its scenes by the zoom they serve."""
+        """Describe the memory: its digest, and its scenes by the zoom they serve."""
         if self.memory is None:
             return None
         scenes = {str(zoom): count for zoom, count in self.memory.scenes.items()}

@@ -17,17 +17,17 @@ from generator.nets.diffusion import RESIDUAL_GAIN
 from generator.nets.unet import ExactUNet, upsample
 
 
-class Stage:
+class DiffusionStage:
     """Runs the sampler on windows; equal pixels for equal places, whatever the window.
 
     Keeps nothing between windows, so that each of several steps costs one more margin; see
     `generator.cascade.latentcache` for the other way.
     margin: parent pixels needed round the core on each side; window origins and sides must be
-    multiples of the network's alignment. noise: the globally fixed field. faithful: see
-    `generator.upscaling.parentpicture.StageLike`.
+    multiples of the network's alignment. noise: the globally fixed field.
+    faithful_augmentation: see `generator.upscaling.parentpicture.StageLike`.
     """
 
-    faithful: float | None = None
+    faithful_augmentation: float | None = None
 
     def __init__(self, network: ExactUNet, steps: int) -> None:
         self.network = network
@@ -54,7 +54,8 @@ class Stage:
 
         parent: uint8 [h+2m, w+2m, 3], h and w even; noise: standard normal [3, 4(h+2m), 4(w+2m)];
         resolution: metres per child pixel of each parent row, [h+2m], or [1];
-        augmentation: strength in [0, 1] that the parent is taken to be degraded with.
+        augmentation: conditioning-augmentation level in [0, 1], how degraded the parent is taken to
+        be.
         Returns uint8 [4h, 4w, 3].
         """
         device = self.network.stem.weight.device

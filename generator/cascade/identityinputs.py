@@ -1,6 +1,6 @@
 """What decides a renderer's identity, found in milliseconds and without loading the renderer.
 
-Whoever wrote an identity down with its circumstances can use it again before the renderer is there.
+Whoever wrote an identity down under its inputs can use it again before the renderer is there.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ VARIABLES = ("ATEN_CPU_CAPABILITY", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES
 """Environment variables that choose processor or device."""
 
 
-def circumstances(
+def identity_inputs(
     base: Path | None = None,
     weights: Path | None = None,
     steps: int | None = None,

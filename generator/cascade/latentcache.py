@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from generator.cascade.diffusionstage import denoiser, finish
-from generator.cascade.sampler import follow
+from generator.cascade.sampler import ddim
 from generator.grid.noise import field
 from generator.grid.tile import SCALE
 from generator.nets.conditioning import Conditioner, to_tensor
@@ -33,7 +33,7 @@ MOST_GROUPS = 3
 LIMIT = 2 << 30
 """Bytes of states kept for later blocks."""
 
-Place = tuple[int, int]
+Offset = tuple[int, int]
 """Parent pixels (x, y) from a block's corner to a state's."""
 
 
@@ -55,7 +55,7 @@ def side_for(network: ExactUNet, steps: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class BlockInputs:
     """What a block is made from.
 
     seed, level: of the noise field; x0, y0: the block's first parent pixel, multiples of its side;
@@ -73,7 +73,7 @@ class Scene:
     augmentation: float
 
 
-class BlockStates:
+class BlockSampler:
     """Samples blocks in several steps; not for several threads at once.
 
     Scenes of one seed and level must be windows of one and the same parent picture: the states are
@@ -108,10 +108,10 @@ class BlockStates:
         """Drop all states."""
         self._kept.clear()
 
-    def __call__(self, scene: Scene) -> NDArray[np.uint8]:
+    def __call__(self, scene: BlockInputs) -> NDArray[np.uint8]:
         """Generate a block: uint8 [4 side, 4 side, 3]."""
         plan = self._plan(scene)
-        before: dict[Place, Tensor] = {}
+        before: dict[Offset, Tensor] = {}
         with torch.inference_mode():
             # From the noise on, each missing state once; a group's are let go when it is used up.
             while len(plan) > 1:
@@ -122,9 +122,9 @@ class BlockStates:
                 before = states
             return finish(*self._advance(scene, 0, (0, 0), before))
 
-    def _plan(self, scene: Scene) -> list[tuple[dict[Place, Tensor], list[Place]]]:
+    def _plan(self, scene: BlockInputs) -> list[tuple[dict[Offset, Tensor], list[Offset]]]:
         """Per group, from the last back to the first needed: the states held, and those missing."""
-        plan: list[tuple[dict[Place, Tensor], list[Place]]] = [({}, [(0, 0)])]
+        plan: list[tuple[dict[Offset, Tensor], list[Offset]]] = [({}, [(0, 0)])]
         while len(plan) < len(self.groups) and plan[-1][1]:
             group = len(plan) - 1
             needed = {place for user in plan[-1][1] for place in self._sources(group, user)}
@@ -136,7 +136,7 @@ class BlockStates:
         return plan
 
     def _advance(
-        self, scene: Scene, group: int, place: Place, before: dict[Place, Tensor]
+        self, scene: BlockInputs, group: int, place: Offset, before: dict[Offset, Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Follow one group's evaluations: the window's parent, and what it ends with."""
         margin = self._margin(group)
@@ -157,7 +157,7 @@ class BlockStates:
                 x[into] = before[source][start]
         image = to_tensor(scene.parent[rows, columns]).to(device)
         denoise = denoiser(self._condition, image, scene.resolution[rows], scene.augmentation)
-        return image, follow(denoise, x, self.groups[group])
+        return image, ddim(denoise, x, self.groups[group])
 
     def _margin(self, group: int) -> int:
         """Return the parent pixels that a group's evaluations consume on each side."""
@@ -174,12 +174,12 @@ class BlockStates:
         first = (start - margin - offset) // self.side * self.side + offset
         return range(first, start + self.side + margin, self.side)
 
-    def _sources(self, group: int, place: Place) -> Iterator[Place]:
+    def _sources(self, group: int, place: Offset) -> Iterator[Offset]:
         for y in self._starts(group, place[1]):
             for x in self._starts(group, place[0]):
                 yield x, y
 
-    def _key(self, scene: Scene, group: int, place: Place) -> tuple[int, ...]:
+    def _key(self, scene: BlockInputs, group: int, place: Offset) -> tuple[int, ...]:
         x, y = (scene.x0 + place[0]) % scene.width, scene.y0 + place[1]
         return scene.seed, scene.level, group, x, y
 
@@ -189,11 +189,13 @@ class BlockStates:
             self._kept.popitem(last=False)
 
 
-Rectangle = tuple[slice, slice, slice, slice]
+TensorSlices = tuple[slice, slice, slice, slice]
 """Of a tensor [1, 3, H, W]."""
 
 
-def _overlap(place: Place, source: Place, side: int, margin: int) -> tuple[Rectangle, Rectangle]:
+def _overlap(
+    place: Offset, source: Offset, side: int, margin: int
+) -> tuple[TensorSlices, TensorSlices]:
     """Return the pixels shared by a window and a state: in the window, and in the state."""
     spans = []
     for window, state in zip(reversed(place), reversed(source), strict=True):

@@ -21,12 +21,12 @@ class LayoutStage:
     """Runs the decoder on windows; equal pixels for equal places, whatever the window.
 
     margin: parent pixels needed round the core on each side; window origins and sides must be
-    even. faithful: see `generator.upscaling.parentpicture.StageLike`. contrast: factor on the
-    layouts' detail where codes lead, above strength 0. fading: there, detail fades out where a
-    memory shows nothing, on open sea and snow; without, the network draws its own.
+    even. faithful_augmentation: see `generator.upscaling.parentpicture.StageLike`. contrast: factor
+    on the layouts' detail where codes lead, above augmentation level 0. fading: there, detail fades
+    out where a memory shows nothing, on open sea and snow; without, the network draws its own.
     """
 
-    faithful: float | None = 0.0
+    faithful_augmentation: float | None = 0.0
 
     def __init__(self, network: LayoutDecoder, contrast: float = 1.0, fading: bool = False) -> None:
         self.network, self.contrast, self.fading = network, contrast, fading
@@ -42,26 +42,28 @@ class LayoutStage:
         parent: NDArray[np.uint8],
         codes: NDArray[np.int8],
         resolution: NDArray[np.float64],
-        strength: float,
+        augmentation: float,
     ) -> NDArray[np.uint8]:
         """Draw the child of a window's core.
 
         parent: uint8 [h+2m, w+2m, 3], h and w even; codes: int8 [D, h+2m, w+2m], 0 where nothing
         is known; resolution: metres per child pixel of each parent row, [h+2m], or [1];
-        strength: in [0, 1], how far the codes lead. Returns uint8 [4h, 4w, 3].
+        augmentation: level in [0, 1], how far the codes lead. Returns uint8 [4h, 4w, 3].
         """
         weight = self.network.stem.weight
         image = to_tensor(parent).to(weight.device)
         laid = torch.from_numpy(codes)[None].to(weight.device, weight.dtype)
         with torch.inference_mode():
-            modulations = self._condition(resolution, strength)
-            contrast: float | torch.Tensor = self.contrast if strength else 1.0
-            if strength and self.fading:
-                contrast = contrast * torch.from_numpy(shown(codes, self.margin)).to(weight.device)
-            return to_pixels(self.network(laid, image, [strength], modulations, contrast))
+            modulations = self._condition(resolution, augmentation)
+            contrast: float | torch.Tensor = self.contrast if augmentation else 1.0
+            if augmentation and self.fading:
+                contrast = contrast * torch.from_numpy(code_coverage(codes, self.margin)).to(
+                    weight.device
+                )
+            return to_pixels(self.network(laid, image, [augmentation], modulations, contrast))
 
 
-def shown(codes: NDArray[np.int8], margin: int) -> NDArray[np.float32]:
+def code_coverage(codes: NDArray[np.int8], margin: int) -> NDArray[np.float32]:
     """Say where codes [D, h+2m, w+2m] show something: float32 [4h, 4w] in [0, 1].
 
     m: margin, 4 or more. Whole numbers but for the last division, so that windows agree.

@@ -15,8 +15,8 @@ from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint
 from generator.cascade.cascade import Cascade
 from generator.cascade.checkpoint import Checkpoint
-from generator.cascade.diffusionstage import Stage
-from generator.cascade.paperstage import WindowStage
+from generator.cascade.diffusionstage import DiffusionStage
+from generator.cascade.paperstage import PaperStage
 from generator.grid.errors import GeneratorError
 from generator.grid.rectangle import Rectangle
 from generator.memory import bankfile
@@ -124,10 +124,10 @@ def _warm(cascade: Cascade) -> None:
     Not the paper's network: a window of it takes as long as many tiles.
     """
     stage = cascade.stage
-    if isinstance(stage, WindowStage):
+    if isinstance(stage, PaperStage):
         return
-    if isinstance(stage, Stage):
-        stage = Stage(stage.network, 1)
+    if isinstance(stage, DiffusionStage):
+        stage = DiffusionStage(stage.network, 1)
     area = Rectangle(0, 0, 64, 64).grown(stage.margin)
     parent = np.zeros((area.height, area.width, 3), np.uint8)
     latent: NDArray[Any] = stage.latent(0, 7, area)

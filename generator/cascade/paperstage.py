@@ -24,16 +24,16 @@ from generator.nets.diffusion import alpha_bar
 from generator.nets.paper import PaperUNet
 
 
-class WindowStage:
+class PaperStage:
     """Runs DDIM (eta = 0) on half-overlapping windows of the paper's network.
 
     margin: parent pixels needed round the core on each side, a quarter of a window; core sides
     must be multiples of half a window, and window origins congruent to that grid.
     noise: the noise that the method asks for, one tile of half a window's side, repeated.
-    faithful: see `generator.upscaling.parentpicture.StageLike`.
+    faithful_augmentation: see `generator.upscaling.parentpicture.StageLike`.
     """
 
-    faithful: float | None = None
+    faithful_augmentation: float | None = None
 
     def __init__(self, network: PaperUNet, steps: int) -> None:
         self.network = network
@@ -59,8 +59,8 @@ class WindowStage:
         """Generate the child of a core, window by window, as `Stage` does.
 
         parent: uint8 [h+2m, w+2m, 3]; noise: [3, 4(h+2m), 4(w+2m)]; resolution: metres per child
-        pixel of each parent row, or [1]: a window is told that of its middle row. The paper tells
-        the network no strength of degradation, so `augmentation` has no effect.
+        pixel of each parent row, or [1]: that of its middle row serves a window. The paper's
+        network has no input for the conditioning-augmentation level: `augmentation` has no effect.
         Returns uint8 [4h, 4w, 3].
         """
         side, half = 4 * self.margin, 2 * self.margin

@@ -19,10 +19,10 @@ def sample(denoise: Denoise, noise: Tensor, steps: int) -> Tensor:
     noise: [B, 3, H, W]. Returns x_0, smaller by `steps` margins, since each evaluation of an
     unpadded network consumes one.
     """
-    return follow(denoise, noise, ddim_times(steps))
+    return ddim(denoise, noise, ddim_times(steps))
 
 
-def follow(denoise: Denoise, x: Tensor, times: Sequence[int]) -> Tensor:
+def ddim(denoise: Denoise, x: Tensor, times: Sequence[int]) -> Tensor:
     """DDIM with eta = 0 from x at timestep times[0] to x at times[-1], evaluated at all but that.
 
     x: [B, 3, H, W]. Returns x smaller by one margin per evaluation. A part of the way, followed on

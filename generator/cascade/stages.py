@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from generator.cascade.diffusionstage import Stage
+from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.layoutstage import LayoutStage
-from generator.cascade.paperstage import WindowStage
+from generator.cascade.paperstage import PaperStage
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.paper import PaperUNet
 from generator.nets.unet import ExactUNet
 
-AnyStage = Stage | WindowStage | LayoutStage
+AnyStage = DiffusionStage | PaperStage | LayoutStage
 StageAt = Callable[[int], AnyStage]
 """The stage of a zoom: see `generator.cascade.cascade.Cascade.stage_at`."""
 
@@ -21,5 +21,5 @@ def stage_of(network: ExactUNet | PaperUNet | LayoutDecoder, steps: int) -> AnyS
     if isinstance(network, LayoutDecoder):
         return LayoutStage(network)
     if isinstance(network, PaperUNet):
-        return WindowStage(network, steps)
-    return Stage(network, steps)
+        return PaperStage(network, steps)
+    return DiffusionStage(network, steps)

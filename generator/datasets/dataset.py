@@ -34,7 +34,7 @@ FORMATS = ("png", "webp")
 Row = dict[str, Any]
 
 
-class Folder:
+class DatasetFolder:
     """A folder that a data set is written to; the same settings go on, others are refused.
 
     settings: a JSON object of what decides pixels and names. notice: what each picture says of

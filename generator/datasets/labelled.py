@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from generator.datasets.dataset import Folder, Row
+from generator.datasets.dataset import DatasetFolder, Row
 from generator.datasets.samplesheet import enlarged, strips
-from generator.datasets.variants import Recipe, degraded, vary
+from generator.datasets.variants import VariantConfig, degraded, vary
 from generator.grid.errors import DatasetError, ImageError
 from generator.grid.pixels import Pixels
 from generator.rasters import Reading, filled, is_picture, read_whole
@@ -30,7 +30,7 @@ Progress = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledImage:
     """A labelled image: its path under the folder of classes, and the stem of its variants."""
 
     name: str
@@ -38,7 +38,7 @@ class Labelled:
     stem: str
 
 
-def find(folder: Path) -> tuple[list[Labelled], list[str]]:
+def find(folder: Path) -> tuple[list[LabelledImage], list[str]]:
     """Find images in folders named by class; also what is left out, a sentence each.
 
     The order depends on names only. Raises DatasetError where there is none.
@@ -56,7 +56,7 @@ def find(folder: Path) -> tuple[list[Labelled], list[str]]:
         raise DatasetError(f"{folder} holds no picture in a folder of its class")
     stems = Counter(path.with_suffix("") for path in inside)
     return [
-        Labelled(
+        LabelledImage(
             path.as_posix(),
             path.parts[0],
             (path.with_suffix("") if stems[path.with_suffix("")] == 1 else path).as_posix(),
@@ -71,7 +71,7 @@ def seed_of(seed: int, name: str, number: int) -> int:
     return int.from_bytes(digest[:8], "big")
 
 
-class Variants:
+class VariantSet:
     """The variants of a folder of labelled images.
 
     notes: what their owner should know of them, a sentence each, as they are read.
@@ -80,8 +80,8 @@ class Variants:
     def __init__(
         self,
         folder: Path,
-        images: Sequence[Labelled],
-        recipe: Recipe,
+        images: Sequence[LabelledImage],
+        recipe: VariantConfig,
         per_image: int,
         seed: int,
         *,
@@ -106,7 +106,7 @@ class Variants:
             "stages": recipe.stages, "strength": recipe.strength, "seed": self.seed,
         }  # fmt: skip
 
-    def write(self, cascade: CascadeLike, folder: Folder, progress: Progress) -> list[str]:
+    def write(self, cascade: CascadeLike, folder: DatasetFolder, progress: Progress) -> list[str]:
         """Write what is not there; return what could not be used, a sentence each.
 
         progress: called with variants (done, in all, made now). Raises DatasetError.
@@ -129,7 +129,7 @@ class Variants:
             folder.finish(rows, [_listed(row) for row in rows], shown)
         return failed
 
-    def count_absent(self, folder: Folder) -> int:
+    def count_absent(self, folder: DatasetFolder) -> int:
         """Return how many variants are not there yet."""
         return len(self) - len(list(self._rows(folder)))
 
@@ -140,7 +140,9 @@ class Variants:
                 pixels = self._read(image)[0]
                 yield vary(cascade, pixels, self.recipe, seed_of(self.seed, image.name, 0))
 
-    def _write_image(self, cascade: CascadeLike, folder: Folder, image: Labelled) -> int:
+    def _write_image(
+        self, cascade: CascadeLike, folder: DatasetFolder, image: LabelledImage
+    ) -> int:
         source = self.folder / image.name
         names = self._names(image, folder.format)
         absent = [n for n, name in enumerate(names) if not folder.has(name, newer_than=source)]
@@ -153,7 +155,7 @@ class Variants:
             folder.save(names[number], made if mask is None else np.dstack([made, mask]))
         return len(absent)
 
-    def _read(self, image: Labelled) -> tuple[Pixels, Pixels | None]:
+    def _read(self, image: LabelledImage) -> tuple[Pixels, Pixels | None]:
         """Return an image with its holes filled, and its mask. Raises ImageError."""
         path = self.folder / image.name
         whole = read_whole(path, self.reading)
@@ -162,12 +164,12 @@ class Variants:
         self.notes += (*whole.notes, *resolution_notes(f"image {path}", ground, self.recipe.gsd))
         return filled(whole.pixels, whole.mask), whole.mask
 
-    def _shown(self, rows: Sequence[Row]) -> list[Labelled]:
+    def _shown(self, rows: Sequence[Row]) -> list[LabelledImage]:
         """Return the images that have variants."""
         names = {row["source_file"] for row in rows}
         return [image for image in self.images if image.name in names]
 
-    def _strip(self, folder: Folder, image: Labelled) -> list[Pixels]:
+    def _strip(self, folder: DatasetFolder, image: LabelledImage) -> list[Pixels]:
         """Return an image, what is kept of it, and its first variants."""
         source = self.folder / image.name
         pixels, factor = self._read(image)[0], self.recipe.factor
@@ -175,10 +177,10 @@ class Variants:
         names = [n for n in self._names(image, folder.format) if folder.has(n, newer_than=source)]
         return [pixels, kept, *(folder.read(name) for name in names[:SHOWN])]
 
-    def _names(self, image: Labelled, format: str) -> list[str]:
+    def _names(self, image: LabelledImage, format: str) -> list[str]:
         return [f"{image.stem}-{number}.{format}" for number in range(self.per_image)]
 
-    def _rows(self, folder: Folder) -> Iterator[Row]:
+    def _rows(self, folder: DatasetFolder) -> Iterator[Row]:
         for image in self.images:
             for number, name in enumerate(self._names(image, folder.format)):
                 if folder.has(name, newer_than=self.folder / image.name):

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from generator.cascade.renderer import PixelCache, Renderer, missing_blocks
-from generator.datasets.dataset import Folder, Row
+from generator.datasets.dataset import DatasetFolder, Row
 from generator.datasets.samplesheet import enlarged, strips
-from generator.datasets.sites import Drawn, Land, Wish, draw
+from generator.datasets.sites import LandMask, PairRequest, SampledPair, sample_pairs
 from generator.grid.block import Block
 from generator.grid.pixels import Pixels
 from generator.grid.tile import TILE_SIZE, Tile
@@ -29,23 +29,24 @@ Progress = Callable[[int, int, int], None]
 
 
 class Pairs:
-    """The pairs of a wish, in the order in which they are made."""
+    """The pairs of a request, in the order in which they are made."""
 
-    def __init__(self, renderer: Renderer, wish: Wish) -> None:
-        self.renderer, self.wish = renderer, wish
+    def __init__(self, renderer: Renderer, request: PairRequest) -> None:
+        self.renderer, self.request = renderer, request
         self._kept = PixelCache()
-        self.drawn = draw(wish, Land(self._ground))
+        self.drawn = sample_pairs(request, LandMask(self._ground))
         self.blocks = 0
 
     def settings(self) -> Row:
         """Return what decides the pixels, as a JSON object; the count may grow later."""
-        wish = self.wish
+        request = self.request
         return {
-            "kind": "pairs", "world": self.renderer.fingerprint(0).hex(), "zooms": wish.zooms,
-            "seeds": wish.seeds, "bbox": wish.box, "land": wish.land, "places": wish.key,
+            "kind": "pairs", "world": self.renderer.fingerprint(0).hex(), "zooms": request.zooms,
+            "seeds": request.seeds, "bbox": request.box, "land": request.land,
+            "places": request.key,
         }  # fmt: skip
 
-    def make(self, drawn: Drawn) -> tuple[Pixels, Pixels]:
+    def make(self, drawn: SampledPair) -> tuple[Pixels, Pixels]:
         """Make one pair: parent uint8 [128, 128, 3] and child uint8 [512, 512, 3]."""
         parent, children = drawn.block.top.parent(), drawn.block.top.children()
         whole, *tiles = (self._tile(drawn.seed, tile) for tile in (parent, *children))
@@ -54,7 +55,7 @@ class Pairs:
         self._kept.trim(KEPT_TILES)
         return whole[y : y + PARENT, x : x + PARENT].copy(), np.concatenate(rows)
 
-    def write(self, folder: Folder, progress: Progress) -> list[str]:
+    def write(self, folder: DatasetFolder, progress: Progress) -> list[str]:
         """Write the pairs that are not there; what is there is listed whatever ends the work.
 
         Returns what failed: nothing, as any failure here ends the work.
@@ -80,11 +81,11 @@ class Pairs:
                 strips(there, lambda drawn: _strip(folder, drawn)),
             )
 
-    def is_in(self, folder: Folder, drawn: Drawn) -> bool:
+    def is_in(self, folder: DatasetFolder, drawn: SampledPair) -> bool:
         """Say whether a pair is in the folder, whole."""
         return all(map(folder.has, files(drawn, folder.format)))
 
-    def count_blocks(self, drawn: Sequence[Drawn]) -> int:
+    def count_blocks(self, drawn: Sequence[SampledPair]) -> int:
         """Return how many blocks the pairs need, each being made once."""
         seen: dict[int, set[Tile]] = {}
         total = 0
@@ -112,13 +113,13 @@ class Pairs:
         return self.renderer.compute(0, Block.of(tile), nothing)[tile]
 
 
-def files(drawn: Drawn, format: str) -> tuple[str, str]:
+def files(drawn: SampledPair, format: str) -> tuple[str, str]:
     """Return the names of a pair's parent and child in the folder."""
     stem = f"z{drawn.zoom:02d}/{drawn.number // _SHARD:04d}/{drawn.number:07d}"
     return f"{stem}-parent.{format}", f"{stem}-child.{format}"
 
 
-def row(drawn: Drawn, format: str) -> Row:
+def row(drawn: SampledPair, format: str) -> Row:
     """Return a pair's line of manifest.jsonl."""
     parent, child = files(drawn, format)
     return {
@@ -129,13 +130,13 @@ def row(drawn: Drawn, format: str) -> Row:
     }  # fmt: skip
 
 
-def _strip(folder: Folder, drawn: Drawn) -> list[Pixels]:
+def _strip(folder: DatasetFolder, drawn: SampledPair) -> list[Pixels]:
     """A pair's parent as large as its child, and the child."""
     parent, child = (folder.read(name) for name in files(drawn, folder.format))
     return [enlarged(parent, CHILD // PARENT), child]
 
 
-def _images(drawn: Sequence[Drawn], format: str) -> list[Row]:
+def _images(drawn: Sequence[SampledPair], format: str) -> list[Row]:
     return [
         {
             "file": files(pair, format)[1], "gsd_m": round(pair.resolution, 4), "source": SOURCE,

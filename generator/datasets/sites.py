@@ -35,7 +35,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PairRequest:
     """What pairs are wanted. Raises DatasetError.
 
     zooms: of the children, stages each. count: pairs of each zoom. seeds: worlds, taken in turn.
@@ -67,7 +67,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class SampledPair:
     """Pair `number` of its zoom: the block that makes the child, and the world's seed."""
 
     number: int
@@ -92,52 +92,56 @@ class Drawn:
         return self.block.top.ground_resolution / 2
 
 
-def place(wish: Wish, number: int) -> tuple[float, float]:
+def sampling_site(request: PairRequest, number: int) -> tuple[float, float]:
     """Return draw `number` of a box: (latitude, longitude), every area being equally likely."""
-    west, south, east, north = wish.box
+    west, south, east, north = request.box
     low, high = (
         math.sin(math.radians(max(-MAX_LATITUDE, min(MAX_LATITUDE, edge))))
         for edge in (south, north)
     )
     width = east - west if east >= west else east - west + 360.0
-    u, v = np.random.Generator(np.random.Philox(key=[wish.key, number])).random(2).tolist()
+    u, v = np.random.Generator(np.random.Philox(key=[request.key, number])).random(2).tolist()
     latitude = math.degrees(math.asin(low + u * (high - low)))
     return latitude, (west + v * width + 180.0) % 360.0 - 180.0
 
 
-def draw(wish: Wish, is_land: Callable[[float, float], bool]) -> list[Drawn]:
+def sample_pairs(
+    request: PairRequest, is_land: Callable[[float, float], bool]
+) -> list[SampledPair]:
     """Return all pairs, place by place and from coarse to fine: neighbours share what they need.
 
     No block of a world comes twice at a zoom. Raises DatasetError where a box has too few.
     """
-    found: list[tuple[int, Drawn]] = []
+    found: list[tuple[int, SampledPair]] = []
     land: dict[int, bool] = {}
-    for zoom in wish.zooms:
+    for zoom in request.zooms:
         taken: set[tuple[int, Block]] = set()
-        for number, at in _numbers(wish, taken, zoom):
-            if wish.land and not land.setdefault(number, is_land(*place(wish, number))):
+        for number, at in _numbers(request, taken, zoom):
+            if request.land and not land.setdefault(
+                number, is_land(*sampling_site(request, number))
+            ):
                 continue
-            seed = wish.seeds[len(taken) % len(wish.seeds)]
+            seed = request.seeds[len(taken) % len(request.seeds)]
             block = Block.of(_tile(zoom, *at))
             if (seed, block) not in taken:
-                found.append((number, Drawn(len(taken), zoom, seed, block)))
+                found.append((number, SampledPair(len(taken), zoom, seed, block)))
                 taken.add((seed, block))
     return [drawn for _, drawn in sorted(found, key=lambda pair: (pair[0], pair[1].zoom))]
 
 
 def _numbers(
-    wish: Wish, taken: set[tuple[int, Block]], zoom: int
+    request: PairRequest, taken: set[tuple[int, Block]], zoom: int
 ) -> Iterator[tuple[int, tuple[float, float]]]:
     """Yield draws until enough are taken. Raises DatasetError after too many in vain."""
     number = idle = before = 0
-    while len(taken) < wish.count:
+    while len(taken) < request.count:
         if idle >= MOST_DRAWS:
-            what = "different blocks of land" if wish.land else "different blocks"
+            what = "different blocks of land" if request.land else "different blocks"
             raise DatasetError(
                 f"the box holds only {len(taken)} {what} at zoom {zoom} for seeds in turn, expected"
-                f" {wish.count}: ask for fewer, or give a larger box or more seeds"
+                f" {request.count}: ask for fewer, or give a larger box or more seeds"
             )
-        yield number, place(wish, number)
+        yield number, sampling_site(request, number)
         number += 1
         idle = idle + 1 if len(taken) == before else 0
         before = len(taken)
@@ -151,7 +155,7 @@ def _tile(zoom: int, latitude: float, longitude: float) -> Tile:
     return Tile(zoom, x, y)
 
 
-class Land:
+class LandMask:
     """Says whether a place is land on the base map: a test of colour, made for the Earth.
 
     Water is bluer than it is red or green; ice and snow are bright. Some dark lakes pass for land.

@@ -16,7 +16,7 @@ from generator.grid.errors import DatasetError, ImageError
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.upscaling.parentpicture import InMemory, StageLike, averaged
-from generator.upscaling.upscale import CascadeLike, Chain, chain, upscale
+from generator.upscaling.upscale import CascadeLike, UpscaleSettings, stage_chain, upscale
 
 if TYPE_CHECKING:
     from generator.memory.field import Memory
@@ -29,11 +29,11 @@ MAX_WHOLE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class VariantConfig:
     """How variants are made. Raises DatasetError.
 
-    gsd: metres per pixel of the images. stages: 1 or 2. strength: how strongly the network is told
-    that what it sees was degraded, 0 to 1: more gives it more freedom; None for the weights' own.
+    gsd: metres per pixel of the images. stages: 1 or 2. strength: conditioning-augmentation
+    level, 0 to 1: more gives the network more freedom; None for the weights' own.
     """
 
     gsd: float
@@ -56,18 +56,18 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A `generator.upscaling.upscale.CascadeLike` that tells every stage the same strength."""
+class FixedAugmentation:
+    """A `generator.upscaling.upscale.CascadeLike` with one augmentation level for every stage."""
 
     cascade: CascadeLike
-    strength: float
+    level: float
 
     def stage_at(self, zoom: int) -> StageLike:
         """Return the stage of a zoom."""
         return self.cascade.stage_at(zoom)
 
     @property
-    def sampler(self) -> Told:
+    def sampler(self) -> FixedAugmentation:
         """The sampler's configuration is this object itself."""
         return self
 
@@ -78,14 +78,14 @@ class Told:
 
     @property
     def augmentation(self) -> tuple[float, ...]:
-        """Strength of degradation that each stage is told."""
-        return (self.strength,) * len(self.cascade.sampler.augmentation)
+        """Conditioning-augmentation level of each stage."""
+        return (self.level,) * len(self.cascade.sampler.augmentation)
 
 
-def vary(cascade: CascadeLike, image: Pixels, recipe: Recipe, seed: int) -> Pixels:
+def vary(cascade: CascadeLike, image: Pixels, recipe: VariantConfig, seed: int) -> Pixels:
     """Return a variant of an image, uint8 [h, w, 3] of the same size; pure. Raises ImageError."""
     if recipe.strength is not None:
-        cascade = Told(cascade, recipe.strength)
+        cascade = FixedAugmentation(cascade, recipe.strength)
     height, width = image.shape[:2]
     parent = degraded(image, recipe.factor)
     made = regenerated(cascade, parent, recipe.gsd * recipe.factor, recipe.stages, seed)
@@ -113,5 +113,5 @@ def regenerated(cascade: CascadeLike, parent: Pixels, gsd: float, stages: int, s
     """
     if max(parent.shape[:2]) * SCALE ** (stages - 1) > MAX_WHOLE:
         return upscale(cascade, parent, gsd, stages, seed=seed, free=True)
-    settings = Chain(gsd, stages, seed, free=True, whole=True)
-    return chain(cascade, InMemory(parent), settings)[-1].window(0, 0)
+    settings = UpscaleSettings(gsd, stages, seed, free=True, whole=True)
+    return stage_chain(cascade, InMemory(parent), settings)[-1].window(0, 0)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from generator.grid.errors import ImageError, ImageryError
-from generator.imagery.pieces import Scene, Window
+from generator.imagery.pieces import LargeImage, PieceWindow
 from generator.imagery.place import Locator, Projected
 from generator.imagery.sidecar import read_sidecar
 from generator.imagery.sources import Decoded
@@ -40,7 +40,7 @@ class Header:
 
 def open_scene(
     path: Path, name: str, source: str, fallback: Locator | None, reading: Reading
-) -> tuple[Scene | None, tuple[str, ...]]:
+) -> tuple[LargeImage | None, tuple[str, ...]]:
     """Return the scene of a file, or None where nothing tells its resolution, and remarks on it.
 
     Its place is what the file says, else its sidecar, else a world file, else `fallback`. Raises
@@ -54,7 +54,7 @@ def open_scene(
     place = next((one for one in (*own, fallback) if one is not None), None)
     if place is None:
         return None, header.notes
-    scene = Scene(
+    scene = LargeImage(
         name=name,
         files=(path,),
         width=header.width,
@@ -85,7 +85,7 @@ def inspect(files: Files, reading: Reading) -> Header:
         return Header(*size, place, picture.beside, reading, picture.notes)
 
 
-def read(files: Files, reading: Reading, window: Window) -> Decoded:
+def read(files: Files, reading: Reading, window: PieceWindow) -> Decoded:
     """Read a window of an image at the window's size; raises ImageryError."""
     box = (window.x, window.y, window.width, window.height)
     path = Path(files.addresses[0])

@@ -26,7 +26,7 @@ _NEARLY_SQUARE = 1.03
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class PieceWindow:
     """A rectangle of an image, and the size (height, width) that it is to be averaged down to."""
 
     x: int
@@ -36,11 +36,11 @@ class Window:
     size: tuple[int, int]
 
 
-Reader = Callable[[Window], Decoded]
+Reader = Callable[[PieceWindow], Decoded]
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class LargeImage:
     """An image to cut: its size in pixels, its place, how it is read.
 
     name: unique in its preparation. files: what it is read from, none of a server's.
@@ -59,7 +59,7 @@ class Scene:
     reading: str = ""
 
 
-def cut(scene: Scene, splitter: Splitter, finest: float = FINEST) -> Iterator[Source]:
+def cut(scene: LargeImage, splitter: Splitter, finest: float = FINEST) -> Iterator[Source]:
     """Yield the pieces of a scene, row by row; raises ImageryError for an impossible resolution.
 
     Pieces are of equal size. Where the place is unknown, 2 x 2 neighbours share their split.
@@ -75,7 +75,7 @@ def cut(scene: Scene, splitter: Splitter, finest: float = FINEST) -> Iterator[So
             left, right = (scene.width * n // columns for n in (j, j + 1))
             ground = scene.place.at((left + right) / 2, (top + bottom) / 2)
             size, gsd = _square((right - left, bottom - top), ground, finest)
-            window = Window(left, top, right - left, bottom - top, size)
+            window = PieceWindow(left, top, right - left, bottom - top, size)
             group = f"{scene.name} {i // 2} {j // 2}"
             yield Source(
                 name=scene.name if rows * columns == 1 else f"{scene.name} [{i},{j}]",
@@ -109,7 +109,7 @@ def _square(sides: tuple[int, int], ground: Ground, finest: float) -> tuple[tupl
     return (rows, columns), gsd
 
 
-def _read(reader: Reader, window: Window) -> Decoded | None:
+def _read(reader: Reader, window: PieceWindow) -> Decoded | None:
     return mostly_valid(reader(window))
 
 

@@ -18,11 +18,11 @@ from rich.progress import track
 from generator.grid.errors import ImageryError
 from generator.imagery import image
 from generator.imagery.options import Options
-from generator.imagery.pieces import SIDE, Scene, cut
+from generator.imagery.pieces import SIDE, LargeImage, cut
 from generator.imagery.place import METRES_PER_DEGREE
 from generator.imagery.sources import Imagery, Source, Terms
 from generator.imagery.stacassets import choose
-from generator.imagery.staccatalogue import LOOKED_AT, Catalogue, Entry
+from generator.imagery.staccatalogue import LOOKED_AT, Catalogue, CatalogueEntry
 from generator.imagery.stacreader import Reader, absolute, local, shown
 from generator.rasters import Files, Reading, is_url
 
@@ -69,7 +69,7 @@ class _Collections:
     reader: Reader
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def of(self, item: Item, entry: Entry) -> dict[str, Any]:
+    def of(self, item: Item, entry: CatalogueEntry) -> dict[str, Any]:
         if entry.collection is not None:
             return entry.collection
         link = item.get_single_link("collection")
@@ -85,7 +85,9 @@ class _Collections:
             return {}
 
 
-def _add(found: Imagery, entry: Entry, options: Options, collections: _Collections) -> bool:
+def _add(
+    found: Imagery, entry: CatalogueEntry, options: Options, collections: _Collections
+) -> bool:
     """Add an item to what was found, or the reason against it; returns whether it was taken."""
     try:
         pieces, notes = _open(entry, options, collections)
@@ -98,7 +100,7 @@ def _add(found: Imagery, entry: Entry, options: Options, collections: _Collectio
 
 
 def _open(
-    entry: Entry, options: Options, collections: _Collections
+    entry: CatalogueEntry, options: Options, collections: _Collections
 ) -> tuple[list[Source], tuple[str, ...]]:
     """Return the pieces of an item and remarks on its samples; raises ImageryError."""
     item = _item(entry)
@@ -117,7 +119,7 @@ def _open(
     if header.place is None:
         raise ImageryError(f"{item.id} does not say where its pixels lie, expected a GeoTIFF")
     collection = collections.of(item, entry)
-    scene = Scene(
+    scene = LargeImage(
         name=name,
         files=() if files.remote else tuple(map(Path, paths)),
         width=header.width,
@@ -134,7 +136,7 @@ def _open(
     return kept, header.notes
 
 
-def _item(entry: Entry) -> Item:
+def _item(entry: CatalogueEntry) -> Item:
     """Return an item read leniently; raises ImageryError."""
     name = entry.document.get("id") or shown(entry.address)
     try:

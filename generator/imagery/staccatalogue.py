@@ -29,7 +29,7 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """An item as its document, the address it was read from, and the collection it was found in."""
 
     document: Document
@@ -49,7 +49,7 @@ class Catalogue:
     reader: Reader
     failed: list[str] = field(default_factory=list)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[CatalogueEntry]:
         """Yield the items in the order of the catalogue's links, children inside."""
         document = self.reader.document(self.address)
         kind = _kind(document)
@@ -65,7 +65,7 @@ class Catalogue:
         else:
             yield from self._walk(document)
 
-    def _walk(self, first: Document) -> Iterator[Entry]:
+    def _walk(self, first: Document) -> Iterator[CatalogueEntry]:
         """Follow links from document to document, depth first, none of them twice."""
         pending: list[tuple[str, Document | None]] = [(self.address, None)]
         seen = {self.address}
@@ -78,7 +78,7 @@ class Catalogue:
                 if kind is None:
                     raise ImageryError(f"{shown(here)} is no STAC, left out")
                 if kind == "Feature":
-                    yield Entry(document, here, collection)
+                    yield CatalogueEntry(document, here, collection)
                     continue
                 if kind == "Collection":
                     if not self._wanted(document):
@@ -99,7 +99,9 @@ class Catalogue:
     def _wanted(self, collection: Document) -> bool:
         return not self.options.collections or collection.get("id") in self.options.collections
 
-    def _pages(self, document: Document, here: str, collection: Document | None) -> Iterator[Entry]:
+    def _pages(
+        self, document: Document, here: str, collection: Document | None
+    ) -> Iterator[CatalogueEntry]:
         """Yield the items of an API's collection, page by page."""
         box = self.options.box
         asked: Document = {"limit": min(PAGE, self.options.items)}
@@ -108,7 +110,7 @@ class Catalogue:
             for page in self.reader.get_pages(target, parameters=asked):
                 yield from _features(page, target, collection)
 
-    def _search(self) -> Iterator[Entry]:
+    def _search(self) -> Iterator[CatalogueEntry]:
         """Ask an API for the items of a box or of collections."""
         if self.options.box is None and not self.options.collections:
             raise ImageryError(
@@ -124,7 +126,7 @@ class Catalogue:
                     limit=min(PAGE, self.options.items),
                 )
             for document in found.items_as_dicts():
-                yield Entry(document, self.address, None)
+                yield CatalogueEntry(document, self.address, None)
         except (*_UNSEARCHABLE, KeyError, TypeError, ValueError) as error:
             raise ImageryError(f"{shown(self.address)} cannot be searched: {error}") from error
 
@@ -140,14 +142,16 @@ def _kind(document: Document) -> str | None:
     return None if kind is None else str(kind.value)
 
 
-def _features(page: Document, address: str, collection: Document | None = None) -> Iterator[Entry]:
+def _features(
+    page: Document, address: str, collection: Document | None = None
+) -> Iterator[CatalogueEntry]:
     """Yield the items of a page; their own links say where they lie, else the page does."""
     for feature in page["features"]:
         if isinstance(feature, dict):
             own = address
             with suppress(ImageryError):
                 own = next(iter(_targets(feature, address, ("self",))), address)
-            yield Entry(feature, own, collection)
+            yield CatalogueEntry(feature, own, collection)
 
 
 def _targets(document: Document, here: str, relations: tuple[str, ...]) -> list[str]:

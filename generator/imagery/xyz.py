@@ -26,7 +26,7 @@ MAX_ZOOM = 24
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Address:
+class TileTemplate:
     """A tile in a tree of Web Mercator tiles, y counted from the north."""
 
     z: int
@@ -34,7 +34,7 @@ class Address:
     y: int
 
 
-def address(path: Path) -> Address | None:
+def address(path: Path) -> TileTemplate | None:
     """Return the tile that a path names by its last three parts, or None."""
     parts = (*path.parts[-3:-1], path.stem)
     if len(parts) < 3 or path.suffix.lower() not in TILE_SUFFIXES:
@@ -42,7 +42,7 @@ def address(path: Path) -> Address | None:
     if not all(part.isascii() and part.isdigit() for part in parts):
         return None
     z, x, y = map(int, parts)
-    return Address(z, x, y) if z <= MAX_ZOOM and max(x, y) < 1 << z else None
+    return TileTemplate(z, x, y) if z <= MAX_ZOOM and max(x, y) < 1 << z else None
 
 
 def join(root: Path, name: str, tiles: Iterable[Path], source: str, splitter: Splitter) -> Imagery:
@@ -52,11 +52,11 @@ def join(root: Path, name: str, tiles: Iterable[Path], source: str, splitter: Sp
     are masked. A zoom whose tiles cannot be read is named and left out.
     """
     found = Imagery()
-    blocks: dict[Address, dict[Address, Path]] = defaultdict(dict)
+    blocks: dict[TileTemplate, dict[TileTemplate, Path]] = defaultdict(dict)
     for path in tiles:
         tile = address(path)
         assert tile is not None, path
-        blocks[Address(tile.z, tile.x // JOINED, tile.y // JOINED)][tile] = path
+        blocks[TileTemplate(tile.z, tile.x // JOINED, tile.y // JOINED)][tile] = path
     sides: dict[int, int | None] = {}
     for block, members in sorted(blocks.items()):
         if block.z not in sides:
@@ -78,7 +78,7 @@ def join(root: Path, name: str, tiles: Iterable[Path], source: str, splitter: Sp
 
 
 def _source(
-    label: str, members: dict[Address, Path], side: int, source: str, splitter: Splitter
+    label: str, members: dict[TileTemplate, Path], side: int, source: str, splitter: Splitter
 ) -> Source:
     xs, ys = ({getattr(tile, axis) for tile in members} for axis in ("x", "y"))
     z, left, top = next(iter(members)).z, min(xs), min(ys)

@@ -10,7 +10,7 @@ from generator.memory.bankfile import FORMAT, from_tensors, load, save, to_tenso
 from generator.memory.config import CHOSEN_AT, STEP, WINDOW
 from generator.memory.descriptor import describe, describe_scene
 from generator.memory.field import Memory
-from generator.memory.jitteredgrid import EARTH, World
+from generator.memory.jitteredgrid import EARTH, MapSize
 
 __all__ = [
     "CHOSEN_AT",
@@ -20,9 +20,9 @@ __all__ = [
     "STEP",
     "WINDOW",
     "Bank",
+    "MapSize",
     "Memory",
     "Scene",
-    "World",
     "describe",
     "describe_scene",
     "from_tensors",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.errors import BankError
-from generator.memory.config import CHOICES, CHOSEN_AT, WINDOW, finer
+from generator.memory.config import CHOICES, CHOSEN_AT, WINDOW, choosing_scale
 from generator.memory.descriptor import GATES, SIZE, grid_shape
 
 Codes = NDArray[np.int8]
@@ -66,7 +66,7 @@ class Scene:
             ("valid", self.valid, grid, "bool"),
         ]
         for zoom, codes in self.codes.items():
-            scale = finer(zoom)
+            scale = choosing_scale(zoom)
             shape = (scale * height, scale * width, self.dimensions)
             wanted.append((f"codes of zoom {zoom}", codes, shape, "int8"))
         for what, array, shape, kind in wanted:

@@ -22,7 +22,7 @@ from safetensors.numpy import save as to_bytes
 from generator.atomicfile import atomic_replace
 from generator.grid.errors import BankError
 from generator.memory.bank import Bank, Scene
-from generator.memory.config import finer
+from generator.memory.config import choosing_scale
 from generator.memory.descriptor import GATES, SIZE, grid_shape
 from generator.memory.packing import compress, expand, pack, packed_size, unpack
 
@@ -152,7 +152,7 @@ def _scenes(described: dict[str, Any], raw: dict[str, bytes]) -> Iterator[Scene]
         (height, width), zooms = entry["shape"], entry["zooms"]
         by_zoom = {}
         for zoom in zooms:
-            scale = finer(zoom)
+            scale = choosing_scale(zoom)
             shape = (scale * height, scale * width, described["dimensions"])
             levels = described["levels"]
             by_zoom[zoom] = unpack(codes(packed_size(*shape, levels)), shape, levels)

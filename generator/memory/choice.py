@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.memory.config import STEP, WINDOW, ChoiceConfig
-from generator.memory.patches import Places, squared_gaps
+from generator.memory.patches import Patches, squared_gaps
 from generator.memory.search import Queries, Shortlists, charge, passes
 
 SIGHT = 3
@@ -41,11 +41,11 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class ChoiceGrid:
     """A rectangle of cells that choose; arrays are [rows, columns], flat ones [rows * columns].
 
     row, column: of the first cell; ys, xs: centres; needed: the cells that choose; slot: int64,
-    the place of each in the flat queries and shortlists.
+    the patch of each in the flat queries and shortlists.
     """
 
     row: int
@@ -64,7 +64,7 @@ def phase_of(grid_rows: Integers, grid_columns: Integers) -> Integers:
     return table[grid_rows % 2, grid_columns % 2]
 
 
-def wanted(shown: Mask, phase: Integers) -> Mask:
+def needed_cells(shown: Mask, phase: Integers) -> Mask:
     """Return the cells whose choice is needed for those of `shown`, by phase; bool [rows, columns].
 
     What would lie beyond the rectangle is not needed.
@@ -79,14 +79,14 @@ def wanted(shown: Mask, phase: Integers) -> Mask:
     return needed
 
 
-def choose_alone(places: Places, found: Shortlists) -> Choices:
+def choose_alone(patches: Patches, found: Shortlists) -> Choices:
     """Let every cell take its cheapest candidate."""
-    place = found.places[:, 0]
-    return Choices(places.scene[place], places.ys[place], places.xs[place])
+    patch = found.patches[:, 0]
+    return Choices(patches.scene[patch], patches.ys[patch], patches.xs[patch])
 
 
 def choose_in_phases(
-    places: Places, grid: Grid, queries: Queries, found: Shortlists, config: ChoiceConfig
+    patches: Patches, grid: ChoiceGrid, queries: Queries, found: Shortlists, config: ChoiceConfig
 ) -> Choices:
     """Let cells choose in four phases: go on with a neighbour's scene, or begin another.
 
@@ -104,14 +104,16 @@ def choose_in_phases(
         if len(rows):
             seen = _seen(made, grid, rows, columns)
             slot = grid.slot[rows, columns]
-            chosen = _decide(places, seen, slot, (queries, found), config)
+            chosen = _decide(patches, seen, slot, (queries, found), config)
             at = (rows + 1, columns + 1)
             made.scene[at], made.ys[at], made.xs[at] = chosen.scene, chosen.ys, chosen.xs
     inner = (slice(1, -1), slice(1, -1))
     return Choices(made.scene[inner], made.ys[inner], made.xs[inner])
 
 
-def _seen(made: Choices, grid: Grid, rows: Integers, columns: Integers) -> tuple[Choices, Choices]:
+def _seen(
+    made: Choices, grid: ChoiceGrid, rows: Integers, columns: Integers
+) -> tuple[Choices, Choices]:
     """Return what the eight neighbours show, [n, 8], and the same moved to the cells' centres."""
     i, j = (np.array(steps) for steps in zip(*_AROUND, strict=True))
     y, x = rows[:, None] + i, columns[:, None] + j
@@ -125,7 +127,7 @@ def _seen(made: Choices, grid: Grid, rows: Integers, columns: Integers) -> tuple
 
 
 def _decide(
-    places: Places,
+    patches: Patches,
     seen: tuple[Choices, Choices],
     slot: Integers,
     asked: tuple[Queries, Shortlists],
@@ -134,25 +136,25 @@ def _decide(
     """Choose for n cells of one phase that see neighbours."""
     (shown, moved), (queries, found) = seen, asked
     own = queries.part(slot)
-    # The cheapest of the new candidates, those that would show a place again nearby charged.
-    candidates, best = found.places[slot], found.best[slot]
+    # The cheapest of the new candidates, those that would show a patch again nearby charged.
+    candidates, best = found.patches[slot], found.best[slot]
     charged = charge(best, config)
-    again = _repeats(places, candidates, shown, moved, config)
+    again = _repeats(patches, candidates, shown, moved, config)
     costs = found.costs[slot] + np.where(again, charged[:, None], 0)
     pick = costs.argmin(1)
     each = np.arange(len(slot))
-    place = candidates[each, pick]
+    patch = candidates[each, pick]
     spent = found.distances[slot][each, pick] + np.where(again[each, pick], charged, 0)
     # The best of the neighbours' scenes continued, if it is worth its bonus: one more for each
     # further neighbour that it would join.
     bonus = (best * config.bonus >> 8) + config.floor
-    fits = _continued(places, own, moved) - bonus[:, None] * _joined(moved)
+    fits = _continued(patches, own, moved) - bonus[:, None] * _joined(moved)
     nearest = fits.argmin(1)
     goes_on = fits[each, nearest] <= spent
     return Choices(
-        np.where(goes_on, moved.scene[each, nearest], places.scene[place]),
-        np.where(goes_on, moved.ys[each, nearest], places.ys[place]),
-        np.where(goes_on, moved.xs[each, nearest], places.xs[place]),
+        np.where(goes_on, moved.scene[each, nearest], patches.scene[patch]),
+        np.where(goes_on, moved.ys[each, nearest], patches.ys[patch]),
+        np.where(goes_on, moved.xs[each, nearest], patches.xs[patch]),
     )
 
 
@@ -166,11 +168,11 @@ def _joined(moved: Choices) -> Integers:
 
 
 def _repeats(
-    places: Places, candidates: Integers, shown: Choices, moved: Choices, config: ChoiceConfig
+    patches: Patches, candidates: Integers, shown: Choices, moved: Choices, config: ChoiceConfig
 ) -> Mask:
     """Say which candidates [n, m] show what a neighbour shows, but not where it shows it."""
     scene, ys, xs = (
-        values[candidates][:, None, :] for values in (places.scene, places.ys, places.xs)
+        values[candidates][:, None, :] for values in (patches.scene, patches.ys, patches.xs)
     )
     near = 2 * config.spacing
     same = scene == shown.scene[:, :, None]
@@ -181,12 +183,12 @@ def _repeats(
     return again
 
 
-def _continued(places: Places, own: Queries, moved: Choices) -> Integers:
+def _continued(patches: Patches, own: Queries, moved: Choices) -> Integers:
     """Return the squared distances [n, 8] of scenes continued; huge where that is impossible."""
     scene = np.maximum(moved.scene, 0)
-    place = places.nearest(scene, moved.ys, moved.xs)
-    possible = (moved.scene >= 0) & places.valid[place]
-    possible &= places.depth(scene, moved.ys, moved.xs) >= _DEPTH
-    possible &= passes(own.gates[:, None], places.gates[place]).all(0)
-    gaps = squared_gaps(own.descriptors[:, None], places.descriptors.take(place, 0))
+    patch = patches.nearest(scene, moved.ys, moved.xs)
+    possible = (moved.scene >= 0) & patches.valid[patch]
+    possible &= patches.depth(scene, moved.ys, moved.xs) >= _DEPTH
+    possible &= passes(own.gates[:, None], patches.gates[patch]).all(0)
+    gaps = squared_gaps(own.descriptors[:, None], patches.descriptors.take(patch, 0))
     return np.where(possible, gaps, _NEVER)

@@ -57,6 +57,6 @@ CHOSEN_AT = {7: 7, 9: 9, 11: 11, 13: 11, 15: 15}
 """The zoom at which the scenes that a stage shows were chosen: 13 goes on with those of 11."""
 
 
-def finer(zoom: int) -> int:
+def choosing_scale(zoom: int) -> int:
     """Return how many parent pixels of a stage lie along one pixel of its choosing grid."""
     return 1 << (zoom - CHOSEN_AT[zoom])

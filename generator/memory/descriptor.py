@@ -70,10 +70,10 @@ def describe(
         degrees = latitude
     else:
         degrees = np.full(len(ys), int(abs(latitude) + 0.5), np.int64)
-    return Picture(pixels).describe(ys, xs, degrees)
+    return DescribedPicture(pixels).describe(ys, xs, degrees)
 
 
-class Picture:
+class DescribedPicture:
     """A picture, uint8 [H, W, 3], of which windows are described more than once."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:

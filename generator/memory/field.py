@@ -14,22 +14,22 @@ from generator.grid.rectangle import Rectangle
 from generator.memory.bank import Bank, Codes
 from generator.memory.choice import (
     SIGHT,
+    ChoiceGrid,
     Choices,
-    Grid,
     choose_alone,
     choose_in_phases,
+    needed_cells,
     phase_of,
-    wanted,
 )
-from generator.memory.config import CHOICES, CHOSEN_AT, SITE, WINDOW, finer
-from generator.memory.descriptor import Picture
+from generator.memory.config import CHOICES, CHOSEN_AT, SITE, WINDOW, choosing_scale
+from generator.memory.descriptor import DescribedPicture
 from generator.memory.flatcodes import FlatCodes
 from generator.memory.hashing import keys
-from generator.memory.jitteredgrid import EARTH, Axis, Cells, World, cells
-from generator.memory.labels import Shown, Window, first_site, label
-from generator.memory.patches import Places, collect, narrow
+from generator.memory.jitteredgrid import EARTH, Axis, JitteredCells, MapSize, jittered_cells
+from generator.memory.labels import LabelWindow, PlacedPatches, first_site, label
+from generator.memory.patches import Patches, collect_patches, compared_gates
 from generator.memory.search import Queries, shortlist
-from generator.memory.view import Pixels, Plane, View
+from generator.memory.view import ParentView, Plane, ReadParent
 
 VERSION = 5
 """Raised whenever the same banks would give another field."""
@@ -70,7 +70,7 @@ class Memory:
         self.credits = sorted({line for bank in banks for line in bank.credits})
         self._digests = [bank.digest for bank in banks]
         self.scenes: dict[int, int] = {}
-        self._places: dict[int, Places] = {}
+        self._places: dict[int, Patches] = {}
         self._codes: dict[int, FlatCodes] = {}
         for zoom in CHOICES:
             if self._take(zoom, banks) or behind is None or not self._take(zoom, [behind]):
@@ -82,10 +82,10 @@ class Memory:
     def _take(self, zoom: int, banks: Sequence[Bank]) -> bool:
         """Take the scenes chosen at a zoom from banks; returns whether there are any."""
         scenes = [s for bank in banks for s in bank.scenes if s.chosen_at == zoom]
-        places = collect(scenes)
-        if not places.valid.any():
+        patches = collect_patches(scenes)
+        if not patches.valid.any():
             return False
-        self.scenes[zoom], self._places[zoom] = len(scenes), places
+        self.scenes[zoom], self._places[zoom] = len(scenes), patches
         for shown, chosen in CHOSEN_AT.items():
             if chosen == zoom:
                 self._codes[shown] = FlatCodes.of([s.codes[shown] for s in scenes])
@@ -116,7 +116,7 @@ class Memory:
     def reads(self, zoom: int, x0: int, y0: int, width: int, height: int) -> Rectangle:
         """Return the rectangle of the choosing grid that `field` reads for one of parent pixels."""
         area = Rectangle(x0, y0, width, height)
-        return area.coarser(finer(zoom)).grown(self.reach(zoom))
+        return area.coarser(choosing_scale(zoom)).grown(self.reach(zoom))
 
     def field(
         self,
@@ -126,9 +126,9 @@ class Memory:
         y0: int,
         width: int,
         height: int,
-        pixels: Pixels,
+        pixels: ReadParent,
         *,
-        world: World | None = EARTH,
+        world: MapSize | None = EARTH,
         latitude: float | None = None,
     ) -> Codes:
         """Return the codes of a rectangle of parent pixels: int8 [D, height, width], 0 for none.
@@ -161,10 +161,10 @@ class Memory:
         self,
         zoom: int,
         asked: Rectangle,
-        pixels: Pixels,
-        world: World | None,
+        pixels: ReadParent,
+        world: MapSize | None,
         latitude: float | None,
-    ) -> View:
+    ) -> ParentView:
         """Read the pixels that the field of a rectangle depends on."""
         chosen = CHOSEN_AT[zoom]
         spacing, gain = CHOICES[chosen].spacing, 0
@@ -174,22 +174,22 @@ class Memory:
             gain = CHOICES[chosen].gain
         plane = Plane(Axis(spacing, sizes[0]), Axis(spacing, sizes[1]), latitude)
         area = self.reads(zoom, asked.x0, asked.y0, asked.width, asked.height)
-        picture = Picture(pixels(area.x0, area.y0, area.width, area.height))
-        return View(area, picture, plane, gain)
+        picture = DescribedPicture(pixels(area.x0, area.y0, area.width, area.height))
+        return ParentView(area, picture, plane, gain)
 
-    def _inside(self, seed: int, zoom: int, asked: Rectangle, view: View) -> Codes:
+    def _inside(self, seed: int, zoom: int, asked: Rectangle, view: ParentView) -> Codes:
         """Return the codes of a rectangle of the map, [height, width, D]."""
-        chosen, scale = CHOSEN_AT[zoom], finer(zoom)
-        places, config = self._places[chosen], CHOICES[chosen]
+        chosen, scale = CHOSEN_AT[zoom], choosing_scale(zoom)
+        patches, config = self._places[chosen], CHOICES[chosen]
         core = asked.coarser(scale)
-        shown, blank = _shown(places, _lay(seed, chosen, core, view.plane), core, view, chosen)
-        window = Window(asked.x0, asked.y0, asked.width, asked.height, scale)
-        labels = label(places, shown, view.sites(core), window, config)
+        shown, blank = _shown(patches, _lay(seed, chosen, core, view.plane), core, view, chosen)
+        window = LabelWindow(asked.x0, asked.y0, asked.width, asked.height, scale)
+        labels = label(patches, shown, view.sites(core), window, config)
         labels = np.where(np.append(blank, True)[labels], -1, labels)
         return self._codes[zoom].gather(shown, labels, window)
 
 
-def _lay(seed: int, zoom: int, core: Rectangle, plane: Plane) -> Cells:
+def _lay(seed: int, zoom: int, core: Rectangle, plane: Plane) -> JitteredCells:
     """Return all cells that the choices for a rectangle may depend on."""
     config = CHOICES[zoom]
     margin = config.reach + SITE
@@ -204,12 +204,12 @@ def _lay(seed: int, zoom: int, core: Rectangle, plane: Plane) -> Cells:
     (vertical, rows), horizontal = ranges
     if vertical.count is not None:
         rows = range(max(rows.start, 0), min(rows.stop, vertical.count))
-    return cells(seed, zoom, (vertical, rows), horizontal)
+    return jittered_cells(seed, zoom, (vertical, rows), horizontal)
 
 
 def _shown(
-    places: Places, laid: Cells, core: Rectangle, view: View, zoom: int
-) -> tuple[Shown, NDArray[np.bool_]]:
+    patches: Patches, laid: JitteredCells, core: Rectangle, view: ParentView, zoom: int
+) -> tuple[PlacedPatches, NDArray[np.bool_]]:
     """Let the cells choose; returns those that may rule in the rectangle, and which stay blank."""
     config = CHOICES[zoom]
     size = SITE * (config.sites - 1)
@@ -218,29 +218,29 @@ def _shown(
     ruling &= (lefts < core.x0 + core.width) & (lefts + size > core.x0)
     rows = (np.arange(ruling.shape[0]) + laid.row)[:, None]
     columns = (np.arange(ruling.shape[1]) + laid.column)[None, :]
-    needed = wanted(ruling, phase_of(rows, columns)) if config.phased else ruling
+    needed = needed_cells(ruling, phase_of(rows, columns)) if config.phased else ruling
     # One flat list of all cells that choose.
     descriptors, gates = view.described(laid.ys[needed], laid.xs[needed])
     words = keys(laid.keys[needed], 2).astype(np.uint32)
-    queries = Queries(descriptors, narrow(gates), words)
+    queries = Queries(descriptors, compared_gates(gates), words)
     colours = (rows % 3 * 3 + columns % 3)[needed]
-    found = shortlist(places.classes, colours, queries, config)
+    found = shortlist(patches.classes, colours, queries, config)
     if config.phased:
         slot = np.zeros(needed.shape, np.int64)
         slot[needed] = np.arange(len(colours))
-        grid = Grid(laid.row, laid.column, laid.ys, laid.xs, needed, slot)
-        whole = choose_in_phases(places, grid, queries, found, config)
+        grid = ChoiceGrid(laid.row, laid.column, laid.ys, laid.xs, needed, slot)
+        whole = choose_in_phases(patches, grid, queries, found, config)
         made = Choices(whole.scene[ruling], whole.ys[ruling], whole.xs[ruling])
     else:
-        made = choose_alone(places, found)
+        made = choose_alone(patches, found)
     # On open sea, and on ground much brighter than all that a cell found, snow and ice, nothing is
     # shown.
     own = np.zeros((*needed.shape, 3), np.int64)
     own[needed] = queries.gates
     wet, tones = own[ruling][:, 0], own[ruling][:, 2]
-    place = places.nearest(made.scene, made.ys, made.xs)
+    patch = patches.nearest(made.scene, made.ys, made.xs)
     gap = np.where(tones < SNOW, BRIGHTER, SNOW_BRIGHTER)
-    blank = (tones - places.gates[place, 2].astype(np.int64) > gap) | (wet >= SEA)
+    blank = (tones - patches.gates[patch, 2].astype(np.int64) > gap) | (wet >= SEA)
     ys, xs = laid.ys[ruling], laid.xs[ruling]
-    shown = Shown(made.scene, made.ys - ys, made.xs - xs, ys, xs, laid.keys[ruling])
+    shown = PlacedPatches(made.scene, made.ys - ys, made.xs - xs, ys, xs, laid.keys[ruling])
     return shown, blank

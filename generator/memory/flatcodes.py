@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.memory.bank import Codes
-from generator.memory.labels import Shown, Window
+from generator.memory.labels import LabelWindow, PlacedPatches
 
 Integers = NDArray[np.int64]
 
@@ -32,7 +32,7 @@ class FlatCodes:
         widths = np.array([codes.shape[1] for codes in scenes], np.int64)
         return cls(np.concatenate([*flat, nothing]), sizes.cumsum() - sizes, widths)
 
-    def gather(self, shown: Shown, labels: Integers, window: Window) -> Codes:
+    def gather(self, shown: PlacedPatches, labels: Integers, window: LabelWindow) -> Codes:
         """Return the codes that the ruling cells show, int8 [height, width, D]."""
         # Each cell's code at (y, x) of the window is at first + y * width + x.
         width = self.widths[shown.scene]

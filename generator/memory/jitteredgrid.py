@@ -17,14 +17,14 @@ CYCLE = 6
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class MapSize:
     """Size of a map in pixels of zoom 0; x wraps round it, and no cell lies above or below it."""
 
     width: int
     height: int
 
 
-EARTH = World(TILE_SIZE, TILE_SIZE)
+EARTH = MapSize(TILE_SIZE, TILE_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class Axis:
             return self.spacing
         return -(-self.length // self.count)
 
-    def start(self, cells: Integers) -> Integers:
+    def start(self, jittered_cells: Integers) -> Integers:
         """Return the first pixel of cells, which may have any number."""
         if self.length is None or self.count is None:
-            return cells * self.spacing
-        turns, cell = np.divmod(cells, self.count)
+            return jittered_cells * self.spacing
+        turns, cell = np.divmod(jittered_cells, self.count)
         starts: Integers = turns * self.length + cell * self.length // self.count
         return starts
 
@@ -73,13 +73,13 @@ class Axis:
         # The last cell whose start, rounded down, is not beyond the pixel.
         return turns * self.count + ((rest + 1) * self.count - 1) // self.length
 
-    def number(self, cells: Integers) -> Integers:
+    def number(self, jittered_cells: Integers) -> Integers:
         """Return the numbers that cells have in the world: those of one turn."""
-        return cells if self.count is None else cells % self.count
+        return jittered_cells if self.count is None else jittered_cells % self.count
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
+class JitteredCells:
     """A rectangle of cells with whatever is keyed by their address; arrays are [rows, columns].
 
     row, column: of the first; keys: uint64; ys, xs: int64, the centres, as pixel corners of the
@@ -93,7 +93,9 @@ class Cells:
     xs: Integers
 
 
-def cells(seed: int, zoom: int, rows: tuple[Axis, range], columns: tuple[Axis, range]) -> Cells:
+def jittered_cells(
+    seed: int, zoom: int, rows: tuple[Axis, range], columns: tuple[Axis, range]
+) -> JitteredCells:
     """Return the cells of a rectangle of the lattice.
 
     zoom: of the choosing stage; rows, columns: each an axis and the cells' numbers along it, which
@@ -110,4 +112,4 @@ def cells(seed: int, zoom: int, rows: tuple[Axis, range], columns: tuple[Axis, r
     low = (key & np.uint64(0xFFFFFFFF)).astype(np.int64)
     ys = tops[:-1, None] + (high * np.diff(tops)[:, None] >> 32)
     xs = lefts[None, :-1] + (low * np.diff(lefts)[None, :] >> 32)
-    return Cells(i.start, j.start, key, ys, xs)
+    return JitteredCells(i.start, j.start, key, ys, xs)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from generator.memory.config import SITE, ChoiceConfig
 from generator.memory.descriptor import WATER
 from generator.memory.hashing import keys
-from generator.memory.patches import Places, squared_gaps
+from generator.memory.patches import Patches, squared_gaps
 
 DISTANCE = 512
 """Cost at one spacing from the centre; it grows with the square."""
@@ -51,7 +51,7 @@ Costs = NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PlacedPatches:
     """What n cells show, int64 [n] each, in the order that decides ties; keys: uint64 [n].
 
     scene; top, left: what must be added to a pixel corner of the choosing grid to find it in the
@@ -65,16 +65,16 @@ class Shown:
     xs: Integers
     keys: NDArray[np.uint64]
 
-    def part(self, cells: slice) -> Shown:
+    def part(self, cells: slice) -> PlacedPatches:
         """Return some of the cells."""
-        return Shown(
+        return PlacedPatches(
             self.scene[cells], self.top[cells], self.left[cells], self.ys[cells], self.xs[cells],
             self.keys[cells],
         )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Sites:
+class SiteDescriptors:
     """Descriptors of the picture at a rectangle of sites: int8 [rows, columns, 32].
 
     row, column: of the first; site k lies at the pixel corner SITE k.
@@ -86,7 +86,7 @@ class Sites:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class LabelWindow:
     """A rectangle of pixels, `scale` of which lie along a pixel of the choosing grid."""
 
     x0: int
@@ -97,7 +97,11 @@ class Window:
 
 
 def label(
-    places: Places, shown: Shown, sites: Sites, window: Window, config: ChoiceConfig
+    patches: Patches,
+    shown: PlacedPatches,
+    sites: SiteDescriptors,
+    window: LabelWindow,
+    config: ChoiceConfig,
 ) -> Integers:
     """Return for each pixel the number of the cell that rules there, -1 for none: [height, width].
 
@@ -111,9 +115,9 @@ def label(
     # A few cells at a time, so that their costs stay in the processor's cache.
     for first in range(0, len(shown.scene), _AT_ONCE):
         some = shown.part(slice(first, first + _AT_ONCE))
-        costs = _interpolated(_site_costs(places, some, sites, config), factor, bits, kind)
+        costs = _interpolated(_site_costs(patches, some, sites, config), factor, bits, kind)
         costs += 2 * factor * first
-        _lower(least, costs, _corners(some, window, config), _ends(places, some, window))
+        _lower(least, costs, _corners(some, window, config), _ends(patches, some, window))
     ranks = least // (2 * factor) & ((1 << bits) - 1)
     labels: Integers = np.where(least == unruled, -1, ranks).astype(np.int64)
     return labels
@@ -131,7 +135,7 @@ def _lower(least: Costs, costs: Costs, corners: list[list[int]], ends: list[list
             np.minimum(target, cell[y0 - top : y1 - top, x0 - left : x1 - left], out=target)
 
 
-def _corners(shown: Shown, window: Window, config: ChoiceConfig) -> list[list[int]]:
+def _corners(shown: PlacedPatches, window: LabelWindow, config: ChoiceConfig) -> list[list[int]]:
     """Return where each cell's square begins in the window: row, column."""
     factor = SITE * window.scale
     tops = factor * first_site(shown.ys, config) - window.y0
@@ -145,18 +149,18 @@ def first_site(centres: Integers, config: ChoiceConfig) -> Integers:
     return (centres - config.reach) // SITE
 
 
-def _ends(places: Places, shown: Shown, window: Window) -> list[list[int]]:
+def _ends(patches: Patches, shown: PlacedPatches, window: LabelWindow) -> list[list[int]]:
     """Return where each cell's scene begins and ends in the window: rows, then columns."""
     scale = window.scale
     above, before = -scale * shown.top - window.y0, -scale * shown.left - window.x0
-    below = above + scale * places.heights[shown.scene]
-    behind = before + scale * places.widths[shown.scene]
+    below = above + scale * patches.heights[shown.scene]
+    behind = before + scale * patches.widths[shown.scene]
     ends: list[list[int]] = np.stack([above, below, before, behind], 1).tolist()
     return ends
 
 
 def _site_costs(
-    places: Places, shown: Shown, sites: Sites, config: ChoiceConfig
+    patches: Patches, shown: PlacedPatches, sites: SiteDescriptors, config: ChoiceConfig
 ) -> NDArray[np.int32]:
     """Return the costs of each cell at its sites, 0 to 4095: int32 [n, sites, sites]."""
     steps = np.arange(config.sites)
@@ -169,15 +173,15 @@ def _site_costs(
     cell, down, across = np.nonzero(known)
     y, x = SITE * rows[cell, down], SITE * columns[cell, across]
     own, at = shown.scene[cell], (y + shown.top[cell], x + shown.left[cell])
-    place = places.nearest(own, *at)
+    patch = patches.nearest(own, *at)
     asked = sites.descriptors.reshape(height * width, -1)
     asked = asked.take(i[cell, down] * width + j[cell, across], 0)
-    shown_there = places.descriptors.take(place, 0)
+    shown_there = patches.descriptors.take(patch, 0)
     misfit = squared_gaps(asked, shown_there)
     dry = (asked[:, WATER] >= _OPEN) & (shown_there[:, WATER] <= _LAND)
     away = (y - shown.ys[cell]) ** 2 + (x - shown.xs[cell]) ** 2
     noise = keys(shown.keys[cell], down, across) >> np.uint64(56)
-    depth = places.depth(own, *at)
+    depth = patches.depth(own, *at)
     cost = (
         MISFIT * misfit // (misfit + HALF)
         + DISTANCE * away // config.spacing**2
@@ -185,7 +189,7 @@ def _site_costs(
         + EDGE * np.maximum(EDGE_WIDTH - depth, 0) // EDGE_WIDTH
         + DRY * dry
     )
-    cost[(depth < 0) | ~places.valid[place]] = _FORBIDDEN
+    cost[(depth < 0) | ~patches.valid[patch]] = _FORBIDDEN
     out = np.zeros(known.shape, np.int32)
     out[cell, down, across] = np.minimum(cost, _FORBIDDEN)
     return out

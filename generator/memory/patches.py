@@ -17,28 +17,28 @@ COLOURS = 9
 """Cells (i, j) choose among candidates of colour 3 (i mod 3) + j mod 3 alone."""
 
 _BLOCK = 32
-"""Pixels along a square of places of one colour."""
+"""Pixels along a square of patches of one colour."""
 
 Integers = NDArray[np.int64]
 Gates = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Class:
-    """Candidates of one colour, in the order of their places; N of them.
+class PatchClass:
+    """Candidates of one colour, in the order of their patches; N of them.
 
-    places: int64 [N], indices of `Places`; rows: float32 [33, N], descriptors and their squared
+    patches: int64 [N], indices of `Patches`; rows: float32 [33, N], descriptors and their squared
     length; gates: uint8 [3, N], water, texture, luminance; words: uint32 [N], one random word each.
     """
 
-    places: Integers
+    patches: Integers
     rows: NDArray[np.float32]
     gates: Gates
     words: NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Patches:
     """All windows of S scenes, valid or not, scene by scene and row by row; P of them.
 
     first, rows, columns, heights, widths: int64 [S]; descriptors: int8 [P, 32]; gates: uint8
@@ -57,18 +57,18 @@ class Places:
     scene: Integers
     ys: Integers
     xs: Integers
-    classes: tuple[Class, ...]
+    classes: tuple[PatchClass, ...]
 
     def nearest(self, scene: Integers, ys: Integers, xs: Integers) -> Integers:
-        """Return the index of the place whose centre is nearest to (ys, xs) of a scene.
+        """Return the index of the patch whose centre is nearest to (ys, xs) of a scene.
 
         The arrays broadcast together.
         """
         half = (WINDOW - STEP) // 2
         row = np.clip((ys - half) // STEP, 0, self.rows[scene] - 1)
         column = np.clip((xs - half) // STEP, 0, self.columns[scene] - 1)
-        place: Integers = self.first[scene] + row * self.columns[scene] + column
-        return place
+        patch: Integers = self.first[scene] + row * self.columns[scene] + column
+        return patch
 
     def depth(self, scene: Integers, ys: Integers, xs: Integers) -> Integers:
         """Return how far inside its scene a pixel corner lies, negative outside."""
@@ -77,26 +77,26 @@ class Places:
         return inside
 
 
-def squared_gaps(asked: NDArray[np.int8], places: NDArray[np.int8]) -> NDArray[np.int64]:
+def squared_gaps(asked: NDArray[np.int8], patches: NDArray[np.int8]) -> NDArray[np.int64]:
     """Return the squared distances of descriptors int8 [..., 32] that broadcast together."""
     # Whole numbers below 2**24: exact in float32, in any order.
-    gaps = np.subtract(asked, places, dtype=np.float32)
+    gaps = np.subtract(asked, patches, dtype=np.float32)
     squares: NDArray[np.int64] = np.einsum("...d,...d->...", gaps, gaps).astype(np.int64)
     return squares
 
 
-def luminance(gates: Gates) -> Gates:
+def mean_luminance(gates: Gates) -> Gates:
     """Return the mean luminance of gates uint8 [..., 5]."""
     r, g, b = (gates[..., k].astype(np.int16) for k in (2, 3, 4))
     return ((r + 2 * g + b) >> 2).astype(np.uint8)
 
 
-def narrow(gates: Gates) -> Gates:
+def compared_gates(gates: Gates) -> Gates:
     """Return what is compared of gates uint8 [..., 5]: uint8 [..., 3]."""
-    return np.stack([gates[..., 0], gates[..., 1], luminance(gates)], -1)
+    return np.stack([gates[..., 0], gates[..., 1], mean_luminance(gates)], -1)
 
 
-def collect(scenes: Sequence[Scene]) -> Places:
+def collect_patches(scenes: Sequence[Scene]) -> Patches:
     """Lay the windows of scenes out flat, and the valid ones as candidates in nine colours."""
     grids = np.array([scene.valid.shape for scene in scenes], np.int64).reshape(-1, 2)
     sizes = grids.prod(1)
@@ -109,38 +109,40 @@ def collect(scenes: Sequence[Scene]) -> Places:
     gates = [scene.gates.reshape(-1, GATES) for scene in scenes]
     valid = [scene.valid.ravel() for scene in scenes]
     ys, xs = (WINDOW // 2 + STEP * at for at in (row, column))
-    flat = Flat(
+    flat = _FlatPatches(
         np.concatenate([np.empty((0, SIZE), np.int8), *descriptors]),
-        narrow(np.concatenate([np.empty((0, GATES), np.uint8), *gates])),
+        compared_gates(np.concatenate([np.empty((0, GATES), np.uint8), *gates])),
         np.concatenate([np.empty(0, bool), *valid]),
     )
-    return Places(
+    return Patches(
         first, rows, columns, shapes[:, 0], shapes[:, 1], flat.descriptors, flat.gates, flat.valid,
         scene, ys, xs, _classes(flat, scene, ys, xs),
     )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Flat:
-    """Descriptors int8 [P, 32], gates uint8 [P, 3] and validity bool [P] of all places."""
+class _FlatPatches:
+    """Descriptors int8 [P, 32], gates uint8 [P, 3] and validity bool [P] of all patches."""
 
     descriptors: NDArray[np.int8]
     gates: Gates
     valid: NDArray[np.bool_]
 
 
-def _classes(flat: Flat, scene: Integers, ys: Integers, xs: Integers) -> tuple[Class, ...]:
-    """Sort the valid places by colour; a colour without any is given all of them."""
+def _classes(
+    flat: _FlatPatches, scene: Integers, ys: Integers, xs: Integers
+) -> tuple[PatchClass, ...]:
+    """Sort the valid patches by colour; a colour without any is given all of them."""
     shift = keys(scene, 1).astype(np.int64) & 0xFFFF
     colour = (ys // _BLOCK + shift % 3) % 3 * 3 + (xs // _BLOCK + shift // 3 % 3) % 3
     words = keys(scene, ys, xs).astype(np.uint32)
     chosen = [np.flatnonzero(flat.valid & (colour == k)) for k in range(COLOURS)]
     every = np.flatnonzero(flat.valid)
     found = []
-    for places in (part if len(part) else every for part in chosen):
-        wide = flat.descriptors[places].astype(np.float32)
+    for patches in (part if len(part) else every for part in chosen):
+        wide = flat.descriptors[patches].astype(np.float32)
         lengths = (wide * wide).sum(1, keepdims=True)
         matrix = np.ascontiguousarray(np.concatenate([wide, lengths], 1).T)
-        gates = np.ascontiguousarray(flat.gates[places].T)
-        found.append(Class(places, matrix, gates, words[places]))
+        gates = np.ascontiguousarray(flat.gates[patches].T)
+        found.append(PatchClass(patches, matrix, gates, words[patches]))
     return tuple(found)

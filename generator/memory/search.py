@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from generator.memory.config import ChoiceConfig
 from generator.memory.hashing import GUMBEL_UNIT, gumbel, spread
-from generator.memory.patches import Class
+from generator.memory.patches import PatchClass
 
 DRIER = 51
 """Greatest share of water, in 255ths, by which a candidate may be drier than the cell."""
@@ -55,18 +55,18 @@ class Queries:
 class Shortlists:
     """The best candidates of each cell, cheapest first, all int64.
 
-    places: [n, candidates], -1 behind the last; distances, costs: the same shape, squared, without
+    patches: [n, candidates], -1 behind the last; distances, costs: the same shape, squared, without
     and with noise; best: [n], the least distance.
     """
 
-    places: Integers
+    patches: Integers
     distances: Integers
     costs: Integers
     best: Integers
 
 
 def shortlist(
-    classes: tuple[Class, ...], colours: Integers, queries: Queries, config: ChoiceConfig
+    classes: tuple[PatchClass, ...], colours: Integers, queries: Queries, config: ChoiceConfig
 ) -> Shortlists:
     """Search for all cells; colours: int64 [n], of each cell. The classes must have candidates."""
     count = len(colours)
@@ -77,7 +77,7 @@ def shortlist(
     for colour in np.unique(colours):
         rows = np.flatnonzero(colours == colour)
         part = _search(classes[colour], queries.part(rows), config)
-        found.places[rows], found.distances[rows] = part.places, part.distances
+        found.patches[rows], found.distances[rows] = part.patches, part.distances
         found.costs[rows], found.best[rows] = part.costs, part.best
     return found
 
@@ -128,7 +128,7 @@ def _not_above(values: NDArray[np.uint8], of: NDArray[np.uint8], gap: int) -> ND
     return little
 
 
-def _search(candidates: Class, queries: Queries, config: ChoiceConfig) -> Shortlists:
+def _search(candidates: PatchClass, queries: Queries, config: ChoiceConfig) -> Shortlists:
     """Search the candidates of one colour."""
     # Squared distances [n, N], less the query's own length.
     wide = queries.descriptors.astype(np.float32)
@@ -149,9 +149,9 @@ def _search(candidates: Class, queries: Queries, config: ChoiceConfig) -> Shortl
     )
     kept = _passes_all(queries.gates[row], candidates.gates[:, column].T) | ~fits[row]
     row, column = row[kept], column[kept]
-    found = Found(
+    found = _CandidatePairs(
         row,
-        candidates.places[column],
+        candidates.patches[column],
         (distances[row, column] + own[row]).astype(np.int64),
         (best + own).astype(np.int64),
     )
@@ -172,17 +172,19 @@ def _admitted(cell: NDArray[np.uint8], gates: NDArray[np.uint8]) -> NDArray[np.b
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Pairs of cell and place with their distance, row by row, and each cell's best distance."""
+class _CandidatePairs:
+    """Pairs of cell and patch with their distance, row by row, and each cell's best distance."""
 
     row: Integers
-    places: Integers
+    patches: Integers
     distances: Integers
     best: Integers
 
 
-def _cheapest(found: Found, lanes: NDArray[np.uint32], config: ChoiceConfig) -> Shortlists:
-    """Sort each cell's candidates by distance less noise, ties by place, and keep the first."""
+def _cheapest(
+    found: _CandidatePairs, lanes: NDArray[np.uint32], config: ChoiceConfig
+) -> Shortlists:
+    """Sort each cell's candidates by distance less noise, ties by patch, and keep the first."""
     count = len(found.best)
     weight = (found.best >> 2) + config.floor
     noise = weight[found.row] * gumbel()[lanes] >> (GUMBEL_UNIT.bit_length() - 1)
@@ -190,15 +192,19 @@ def _cheapest(found: Found, lanes: NDArray[np.uint32], config: ChoiceConfig) -> 
     # Nothing that costs more than the cheapest charged can be chosen.
     least = np.minimum.reduceat(costs, np.searchsorted(found.row, np.arange(count)))
     near = costs <= (least + charge(found.best, config))[found.row]
-    row, places, costs, distances = (
-        values[near] for values in (found.row, found.places, costs, found.distances)
+    row, patches, costs, distances = (
+        values[near] for values in (found.row, found.patches, costs, found.distances)
     )
-    order = np.lexsort((places, costs, row))
+    order = np.lexsort((patches, costs, row))
     row = row[order]
     rank = np.arange(len(row)) - np.searchsorted(row, np.arange(count))[row]
     first = rank < config.candidates
     order, at = order[first], (row[first], rank[first])
     shape = (count, config.candidates)
     out = Shortlists(np.full(shape, -1), np.full(shape, _NEVER), np.full(shape, _NEVER), found.best)
-    out.places[at], out.distances[at], out.costs[at] = places[order], distances[order], costs[order]
+    out.patches[at], out.distances[at], out.costs[at] = (
+        patches[order],
+        distances[order],
+        costs[order],
+    )
     return out

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from generator.grid.rectangle import Rectangle
 from generator.memory.config import SITE, WINDOW
-from generator.memory.descriptor import SIZE, Picture, amplified
+from generator.memory.descriptor import SIZE, DescribedPicture, amplified
 from generator.memory.features import latitudes
 from generator.memory.jitteredgrid import Axis
-from generator.memory.labels import Sites
+from generator.memory.labels import SiteDescriptors
 
-Pixels = Callable[[int, int, int, int], NDArray[np.uint8]]
+ReadParent = Callable[[int, int, int, int], NDArray[np.uint8]]
 """(x0, y0, width, height) of the choosing grid to uint8 [height, width, 3]."""
 
 Integers = NDArray[np.int64]
@@ -39,14 +39,14 @@ class Plane:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ParentView:
     """The picture of a rectangle of the choosing grid, and the plane that it is of.
 
     gain: by how much its contrast is taken to be fainter than imagery's, in 1/16 octaves.
     """
 
     area: Rectangle
-    picture: Picture
+    picture: DescribedPicture
     plane: Plane
     gain: int = 0
 
@@ -57,11 +57,11 @@ class View:
         described = self.picture.describe(ys - top, xs - left, self.plane.degrees(ys))
         return amplified(*described, self.gain) if self.gain else described
 
-    def sites(self, core: Rectangle) -> Sites:
+    def sites(self, core: Rectangle) -> SiteDescriptors:
         """Describe the picture at the sites in and round a rectangle of the choosing grid."""
         row, column = core.y0 // SITE, core.x0 // SITE
         rows = np.arange(row, (core.y0 + core.height - 1) // SITE + 2)
         columns = np.arange(column, (core.x0 + core.width - 1) // SITE + 2)
         ys, xs = (SITE * at.ravel() for at in np.meshgrid(rows, columns, indexing="ij"))
         descriptors, _ = self.described(ys, xs)
-        return Sites(row, column, descriptors.reshape(len(rows), len(columns), SIZE))
+        return SiteDescriptors(row, column, descriptors.reshape(len(rows), len(columns), SIZE))

@@ -1,10 +1,10 @@
 """What the parent leads and what the codes lead: two complementary bands of a child.
 
-At strength a in [0, 1] the parent is blurred by sigma = SIGMA * a parent pixels; what is coarser
-comes from it, what is finer from the codes. What is coarser than about 16 child pixels is held to
-the parent up to strength 0.36, and at strength 1 what is coarser than about 40. All blurs have
-one reach, so that windows do not depend on the strength. Images are float32 [B, 3, H, W]; kernels
-differ from sample to sample.
+At conditioning-augmentation level a in [0, 1] the parent is blurred by sigma = SIGMA * a parent
+pixels; what is coarser comes from it, what is finer from the codes. What is coarser than about 16
+child pixels is held to the parent up to level 0.36, and at level 1 what is coarser than about 40.
+All blurs have one reach, so that windows do not depend on the level. Images are float32
+[B, 3, H, W]; kernels differ from sample to sample.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from generator.grid.tile import SCALE
 from generator.nets.unet import upsample
 
 SIGMA = 2.5
-"""Standard deviation of the parent's blur at strength 1, parent pixels."""
+"""Standard deviation of the parent's blur at level 1, parent pixels."""
 REACH = 6
 """Parent pixels on each side that a blur reads."""
-HELD_SIGMA = 0.9
+CONSISTENCY_SIGMA = 0.9
 """Least blur of what a child is held to: its average over about 16 of its pixels."""
 _CUBIC = 2
 """Parent pixels on each side that the cubic interpolation reads."""
@@ -67,18 +67,18 @@ def enlarge(x: Tensor, *, padded: bool = False) -> Tensor:
         return upsample(F.pad(x, (_CUBIC,) * 4, "replicate") if padded else x)
 
 
-def led(parent: Tensor, strengths: Sequence[float], *, padded: bool = False) -> Tensor:
+def low_band(parent: Tensor, augmentations: Sequence[float], *, padded: bool = False) -> Tensor:
     """The band that the parent leads: [B, 3, H, W] -> [B, 3, 4 (H - 16), 4 (W - 16)]."""
-    sigmas = [SIGMA * strength for strength in strengths]
+    sigmas = [SIGMA * augmentation for augmentation in augmentations]
     return enlarge(blur(parent, sigmas, padded=padded), padded=padded)
 
 
-def finer(child: Tensor, strengths: Sequence[float], *, padded: bool = False) -> Tensor:
-    """The band that the codes lead: a child without what `led` gives of its parent.
+def high_band(child: Tensor, augmentations: Sequence[float], *, padded: bool = False) -> Tensor:
+    """The band that the codes lead: a child without what `low_band` gives of its parent.
 
     child: [B, 3, 4 H, 4 W] -> [B, 3, 4 (H - 16), 4 (W - 16)], or all if padded.
     """
-    sigmas = [max(HELD_SIGMA, SIGMA * strength) for strength in strengths]
+    sigmas = [max(CONSISTENCY_SIGMA, SIGMA * augmentation) for augmentation in augmentations]
     coarse = blur(F.avg_pool2d(child, SCALE), sigmas, padded=padded)
     coarse = enlarge(coarse, padded=padded)
     edge = (child.shape[-1] - coarse.shape[-1]) // 2

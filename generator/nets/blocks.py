@@ -72,12 +72,12 @@ class ResBlock(nn.Module):
 
 
 class Embedding(nn.Module):
-    """Time, resolution and augmentation strength, each through its own MLP, summed (Eq. 13-17).
+    """Time, resolution and augmentation level, each through its own MLP, summed (Eq. 13-17).
 
     Departs from the paper in two ways. Resolution enters as its logarithm, still continuous in
     metres: the stages are octaves apart, and so the same share of a metre counts alike in all of
-    them. The strength of the condition's degradation is told too. Without `guidance` the part of
-    the resolution is left out.
+    them. The conditioning-augmentation level is an input too. Without `guidance` the part of the
+    resolution is left out.
     """
 
     def __init__(self, width: int, guidance: bool = True) -> None:
@@ -89,7 +89,7 @@ class Embedding(nn.Module):
         )
 
     def forward(self, time: Tensor, resolution: Tensor, augmentation: Tensor) -> Tensor:
-        """Time and strength in [0, 1], metres per child pixel, [B] each -> [B, E]."""
+        """Time and level in [0, 1], metres per child pixel, [B] each -> [B, E]."""
         scalars = [time, augmentation]
         if self.guidance:
             scalars.insert(1, torch.log2(resolution) / 12.0)

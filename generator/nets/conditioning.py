@@ -1,4 +1,4 @@
-"""The condition: parent pixels in the network's range, resolution and strength as modulations.
+"""The condition: parent pixels in the network's range, and its scalars as modulations.
 
 Images are uint8 [H, W, 3] outside and float32 [1, 3, H, W] in [-1, 1] inside; they are converted
 here and nowhere else.
@@ -34,7 +34,7 @@ def to_pixels(image: Tensor) -> NDArray[np.uint8]:
     return np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())
 
 
-def quantise(resolution: float) -> int:
+def quantise_resolution(resolution: float) -> int:
     """Metres per pixel -> steps of 1/64 octave above one metre."""
     return round(math.log2(resolution) * RESOLUTION_STEPS)
 
@@ -44,8 +44,8 @@ class Conditioner:
 
     Every entry is computed alone, as a batch of one: rows of one window can never influence each
     other through the choice of a matrix kernel.
-    network: an exact U-Net, which is told time, resolution and augmentation, or a layout decoder,
-    which is told resolution and strength.
+    network: an exact U-Net, whose scalars are time, resolution and conditioning-augmentation level,
+    or a layout decoder, whose scalars are resolution and level.
     """
 
     def __init__(self, network: ExactUNet | LayoutDecoder) -> None:
@@ -53,25 +53,25 @@ class Conditioner:
         self._entry = lru_cache(maxsize=4096)(self._compute)
 
     def __call__(
-        self, rows: NDArray[np.float64], strength: float, time: int = TIMESTEPS
+        self, rows: NDArray[np.float64], augmentation: float, time: int = TIMESTEPS
     ) -> list[Tensor]:
         """Modulations at timestep `time` for parent rows of the given child resolutions.
 
         rows: metres per child pixel, [H], or [1] where it is the same everywhere.
         Returns one tensor [1, 2C, H, 1] per ResBlock.
         """
-        keys = [quantise(float(value)) for value in rows]
+        keys = [quantise_resolution(float(value)) for value in rows]
         if len(set(keys)) == 1:
-            return self._entry(time, keys[0], strength)
-        entries = [self._entry(time, key, strength) for key in keys]
+            return self._entry(time, keys[0], augmentation)
+        entries = [self._entry(time, key, augmentation) for key in keys]
         return [torch.cat(parts, 2) for parts in zip(*entries, strict=True)]
 
-    def _compute(self, time: int, step: int, strength: float) -> list[Tensor]:
+    def _compute(self, time: int, step: int, augmentation: float) -> list[Tensor]:
         weight = self.network.stem.weight
-        scalars = (2 ** (step / RESOLUTION_STEPS), strength)
-        resolution, told = (torch.tensor([value], device=weight.device) for value in scalars)
+        scalars = (2 ** (step / RESOLUTION_STEPS), augmentation)
+        resolution, level = (torch.tensor([value], device=weight.device) for value in scalars)
         with torch.inference_mode():
             if isinstance(self.network, LayoutDecoder):
-                return self.network.modulations(self.network.embedding(resolution, told))
+                return self.network.modulations(self.network.embedding(resolution, level))
             share = torch.tensor([time / TIMESTEPS], device=weight.device)
-            return self.network.modulations(self.network.embedding(share, resolution, told))
+            return self.network.modulations(self.network.embedding(share, resolution, level))

@@ -22,7 +22,7 @@ class NetworkConfig:
     embedding: width of the time, resolution and augmentation embedding.
     context: channels and ResBlocks of the wide branch at a quarter of the parent's grid; without
         ResBlocks there is no such branch.
-    guidance: whether the network is told the resolution (False for the ablation).
+    guidance: whether the resolution is an input (False for the ablation).
     """
 
     widths: tuple[int, int] = (96, 192)
@@ -57,7 +57,7 @@ class PaperConfig:
     heads: channels of one attention head.
     encoder: RRDBs of the condition's encoder, their features and their growth.
     window: parent pixels on each side of the window that is generated at once.
-    guidance: whether the network is told the resolution (False for the ablation).
+    guidance: whether the resolution is an input (False for the ablation).
     """
 
     base: int = 128
@@ -127,11 +127,11 @@ class SamplerConfig:
     """How a stage turns noise into pixels.
 
     steps: DDIM evaluations per tile (eta = 0). One is the few-step default.
-    augmentation: strength in [0, 1] that the network is told its condition was degraded with,
-        one number for each of the stages 7, 9, 11, 13, 15. A layout decoder is told how far
-        codes lead.
+    augmentation: conditioning-augmentation levels in [0, 1], how degraded the network takes its
+        condition to be, one for each of the stages 7, 9, 11, 13, 15. To a layout decoder a
+        level says how far codes lead.
     contrast: factors on the detail of layouts, one for each stage; base maps are fainter than
-        the imagery that layouts were learned from. They count where codes lead, above strength 0.
+        the imagery that layouts were learned from. They count where codes lead, above level 0.
     """
 
     steps: int = 1

@@ -1,7 +1,7 @@
 """The decoder: a parent and a field of layout codes become the child, equal on every window.
 
 An unpadded U-Net on the parent's grid, as `generator.nets.unet` has it, with codes in the place of
-noise and the parent's strength told. No layer sees the window's edge.
+noise and the conditioning-augmentation level as an input. No layer sees the window's edge.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generator.grid.tile import SCALE
-from generator.nets.bands import REACH, SIGMA, SPLIT_REACH, blur, contrast_scale, finer, led
+from generator.nets.bands import (
+    REACH,
+    SIGMA,
+    SPLIT_REACH,
+    blur,
+    contrast_scale,
+    high_band,
+    low_band,
+)
 from generator.nets.blocks import PixelNorm, ResBlock, central_rows, crop_to, frequencies
 from generator.nets.config import LayoutConfig
 
@@ -23,9 +31,9 @@ _CODE_WIDTH = 128
 
 
 class LayoutDecoder(nn.Module):
-    """Draws a child from its parent, its codes, its resolution and the parent's strength.
+    """Draws a child from its parent, its codes, its resolution and its augmentation level.
 
-    Strength in [0, 1] says how far the parent leads: at 0 it is sharp and the codes add what it
+    The level in [0, 1] says how far the parent leads: at 0 it is sharp and the codes add what it
     lacks, at 1 it is blurred and the codes lead down to its own pixels (`generator.nets.bands`).
     """
 
@@ -72,23 +80,24 @@ class LayoutDecoder(nn.Module):
         self,
         codes: Tensor,
         parent: Tensor,
-        strengths: Sequence[float],
+        augmentations: Sequence[float],
         modulations: list[Tensor],
         contrast: float | Tensor = 1.0,
     ) -> Tensor:
         """Draw children.
 
-        codes: [B, D, H, W], integers in any dtype; parent: [B, 3, H, W] in [-1, 1]; strengths: one
-        per sample; modulations: [B, 2C, 1, 1] each, or [B, 2C, H, 1] where rows differ in
-        resolution; contrast: factor on the codes' detail, one or a map of the child's size. Returns
-        [B, 3, 4 (H - 2m), 4 (W - 2m)], float32, m the margin; of a padded network the whole window.
+        codes: [B, D, H, W], integers in any dtype; parent: [B, 3, H, W] in [-1, 1]; augmentations:
+        levels in [0, 1], one per sample; modulations: [B, 2C, 1, 1] each, or [B, 2C, H, 1] where
+        rows differ in resolution; contrast: factor on the codes' detail, one or a map of the
+        child's size. Returns [B, 3, 4 (H - 2m), 4 (W - 2m)], float32, m the margin; of a padded
+        network the whole window.
         """
         padded = self.stem.padding != (0, 0)
-        sigmas = [SIGMA * strength for strength in strengths]
+        sigmas = [SIGMA * augmentation for augmentation in augmentations]
         seen = blur(parent, sigmas, padded=padded)
         out = self._network(crop_to(codes, seen), seen, modulations, parent.shape[-2])
-        base = led(parent, strengths, padded=padded)
-        detail = finer(F.pixel_shuffle(out, SCALE) / OUTPUT_GAIN, strengths, padded=padded)
+        base = low_band(parent, augmentations, padded=padded)
+        detail = high_band(F.pixel_shuffle(out, SCALE) / OUTPUT_GAIN, augmentations, padded=padded)
         base = crop_to(base, detail)
         return base + contrast * contrast_scale(base) * detail
 
@@ -116,7 +125,7 @@ class LayoutDecoder(nn.Module):
 
 
 class ScaleEmbedding(nn.Module):
-    """Resolution and strength of the parent, each through its own MLP, summed (Eq. 13-17).
+    """Resolution and conditioning-augmentation level, each through its own MLP, summed (Eq. 13-17).
 
     Resolution enters as its logarithm, continuous in metres.
     """
@@ -128,12 +137,12 @@ class ScaleEmbedding(nn.Module):
             for _ in range(2)
         )
 
-    def forward(self, resolution: Tensor, strength: Tensor) -> Tensor:
-        """Metres per child pixel and strength in [0, 1], [B] each -> [B, E]."""
-        resolutions, strengths = self.parts
+    def forward(self, resolution: Tensor, augmentation: Tensor) -> Tensor:
+        """Metres per child pixel and level in [0, 1], [B] each -> [B, E]."""
+        resolutions, augmentations = self.parts
         dtype = next(self.parameters()).dtype
         total = resolutions(frequencies(torch.log2(resolution) / 12.0).to(dtype))
-        total = total + strengths(frequencies(strength).to(dtype))
+        total = total + augmentations(frequencies(augmentation).to(dtype))
         return F.silu(total)
 
 

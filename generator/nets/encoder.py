@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generator.grid.tile import SCALE
-from generator.nets.bands import contrast_scale, finer, led
+from generator.nets.bands import contrast_scale, high_band, low_band
 from generator.nets.blocks import PixelNorm
 from generator.nets.codes import bound, quantise
 from generator.nets.config import LayoutConfig
@@ -17,13 +17,13 @@ DETAIL_GAIN = 6.0
 
 
 def detail_of(child: Tensor, parent: Tensor) -> Tensor:
-    """Normalised detail of a child: what is finer than strength 1 leaves, beside its brightness.
+    """Normalised detail of a child: the high band at augmentation level 1, beside its brightness.
 
     child: [B, 3, 4 H, 4 W]; parent: [B, 3, H, W]; edges are repeated. Returns the child's size.
     """
     full = [1.0] * len(child)
-    base = led(parent, full, padded=True)
-    return finer(child, full, padded=True) / contrast_scale(base)
+    base = low_band(parent, full, padded=True)
+    return high_band(child, full, padded=True) / contrast_scale(base)
 
 
 class Encoder(nn.Module):
@@ -34,7 +34,7 @@ class Encoder(nn.Module):
         self.config = config
         wide, blocks = config.encoder
         self.stem = nn.Conv2d(3 * SCALE**2 + 3, wide, 3, 1, 1)
-        self.blocks = nn.ModuleList(_Block(wide) for _ in range(blocks))
+        self.blocks = nn.ModuleList(_ResidualBlock(wide) for _ in range(blocks))
         self.norm = PixelNorm(wide)
         self.head = nn.Conv2d(wide, config.dimensions, 1)
 
@@ -56,7 +56,7 @@ class Encoder(nn.Module):
         return quantise(self(detail_of(child, parent), parent)).to(torch.int8)
 
 
-class _Block(nn.Module):
+class _ResidualBlock(nn.Module):
     def __init__(self, wide: int) -> None:
         super().__init__()
         self.norm = PixelNorm(wide)

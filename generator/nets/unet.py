@@ -21,7 +21,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 _BLUR = (0.0, 1.0, 4.5, 10.0, 4.5, 1.0, 0.0)
 """Weights of the pinning's blur; the outer zeros keep the margin, and so all windows, even."""
-PIN_MARGIN = len(_BLUR) // 2 + 1
+CONSISTENCY_MARGIN = len(_BLUR) // 2 + 1
 """Parent pixels that pinning consumes on each side."""
 
 
@@ -80,12 +80,12 @@ class ExactUNet(nn.Module):
     @property
     def margin(self) -> int:
         """Parent pixels consumed on each side by one evaluation; even, to keep the alignment."""
-        return self.config.reach + PIN_MARGIN
+        return self.config.reach + CONSISTENCY_MARGIN
 
     @property
     def least_margin(self) -> int:
         """The same when padded: what pinning and the context branch still consume."""
-        return PIN_MARGIN + (0 if self.context is None else self.context.reach)
+        return CONSISTENCY_MARGIN + (0 if self.context is None else self.context.reach)
 
     @property
     def alignment(self) -> int:
@@ -132,10 +132,10 @@ class ExactUNet(nn.Module):
         for block in self.after:
             h = block(h, central_rows(next(each), height, h.shape[-2]))
         h = self.head(F.silu(self.norm(h))).float()
-        return pin(h)
+        return low_frequency_consistency(h)
 
 
-def pin(residual: Tensor) -> Tensor:
+def low_frequency_consistency(residual: Tensor) -> Tensor:
     """Remove what the parent decides, its colour and coarse shape, from a residual.
 
     residual: [B, 48, H, W], pixel-unshuffled on the parent's grid, float32.
@@ -145,7 +145,7 @@ def pin(residual: Tensor) -> Tensor:
     b, _, height, width = residual.shape
     mean = residual.view(b, 3, SCALE**2, height, width).mean(2)
     coarse = _upsample(_blur(mean), _linear_kernel(residual.device))
-    return F.pixel_shuffle(crop(residual, PIN_MARGIN), SCALE) - coarse
+    return F.pixel_shuffle(crop(residual, CONSISTENCY_MARGIN), SCALE) - coarse
 
 
 def upsample(parent: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.planets.spherenoise import Floats
-from generator.planets.style import Style
+from generator.planets.style import PlanetStyle
 
 _LAND = np.array([
     # dry              steppe          meadow         wood           wet wood
@@ -35,7 +35,7 @@ _SNOW, _SNOW_SHADE = (251, 253, 254), (150, 168, 190)
 Ground = Mapping[str, Floats]
 
 
-def paint(ground: Ground, style: Style) -> NDArray[np.uint8]:
+def paint(ground: Ground, style: PlanetStyle) -> NDArray[np.uint8]:
     """Return the colours of some rows, uint8 [h, w, 3].
 
     ground: what `generator.planets.fields.Fields` has, with height, shade (-1 to 1) and detail

@@ -17,7 +17,7 @@ from generator.planets.spherenoise import (
     ridged,
     uniform,
 )
-from generator.planets.style import Style
+from generator.planets.style import PlanetStyle
 
 DETAIL, RANGES, SOIL = (1.25, 0.58), (5.0, 0.58), (5.0, 0.88)
 """Frequency of octave 0 and gain: of the ground, of mountains, of soil and plants."""
@@ -58,7 +58,7 @@ def finer(than: int, width: int, frequency: float) -> range:
     return range(shown(than, frequency), shown(width, frequency))
 
 
-def draw_fields(seed: int, style: Style, width: int) -> Fields:
+def draw_fields(seed: int, style: PlanetStyle, width: int) -> Fields:
     """Draw the fields of a planet whose picture will be `width` wide."""
     across = min(_WIDTH, width)
     rows = np.arange(across // 2)
@@ -133,7 +133,7 @@ def _shore(ground: Floats, sea: float) -> np.float32:
     return np.float32(flat[int(sea * (len(flat) - 1))].item())
 
 
-def _warmth(seed: int, place: Floats, style: Style) -> Floats:
+def _warmth(seed: int, place: Floats, style: PlanetStyle) -> Floats:
     """Return the temperature at the sea's level, 1 at the equator and 0 at the ice's edge."""
     up = np.abs(place[2])
     waver = fractal(seed, 5, place, (2.1, 0.55), range(4))
@@ -143,7 +143,7 @@ def _warmth(seed: int, place: Floats, style: Style) -> Floats:
     return exact
 
 
-def _moisture(seed: int, place: Floats, height: Floats, warm: Floats, style: Style) -> Floats:
+def _moisture(seed: int, place: Floats, height: Floats, warm: Floats, style: PlanetStyle) -> Floats:
     """Return the moisture, 0 to 1: bands of latitude, and what the wind brings from the sea."""
     up = np.abs(place[2])
     tropic = _smooth(0.34, 0.05, up)

@@ -23,7 +23,7 @@ from generator.grid.pixels import Pixels
 from generator.planets.colours import paint
 from generator.planets.fields import DETAIL, RANGES, SOIL, Fields, draw_fields, finer
 from generator.planets.spherenoise import Floats, fractal, points, ridged
-from generator.planets.style import STYLES, Style
+from generator.planets.style import STYLES, PlanetStyle
 
 WIDTH = 4096
 """Pixels round the equator of a planet that is named instead of opened."""
@@ -101,7 +101,9 @@ class Planet:
         return out
 
 
-def _strip(seed: int, style: Style, fields: Fields, span: tuple[int, int], width: int) -> Pixels:
+def _strip(
+    seed: int, style: PlanetStyle, fields: Fields, span: tuple[int, int], width: int
+) -> Pixels:
     """Draw rows [start, stop) of the picture."""
     rows = np.arange(span[0] - _HALO, span[1] + _HALO)
     place = points(width, rows)

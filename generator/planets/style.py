@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class PlanetStyle:
     """What a planet is like.
 
     sea: share of its surface below the sea; warmth and wet: added to temperature and moisture,
@@ -23,9 +23,9 @@ class Style:
 
 
 STYLES = {
-    "terra": Style(0.68, 0.0, 0.09, 1.0, 1.25, "continents and oceans much like the Earth's"),
-    "islands": Style(0.86, 0.04, 0.12, 0.35, 2.2, "archipelagos in a warm sea"),
-    "desert": Style(0.34, 0.06, -0.42, 0.8, 1.1, "a dry land with a few small seas"),
-    "ice": Style(0.60, -0.36, -0.05, 1.0, 1.25, "an ice age: green near the equator only"),
+    "terra": PlanetStyle(0.68, 0.0, 0.09, 1.0, 1.25, "continents and oceans much like the Earth's"),
+    "islands": PlanetStyle(0.86, 0.04, 0.12, 0.35, 2.2, "archipelagos in a warm sea"),
+    "desert": PlanetStyle(0.34, 0.06, -0.42, 0.8, 1.1, "a dry land with a few small seas"),
+    "ice": PlanetStyle(0.60, -0.36, -0.05, 1.0, 1.25, "an ice age: green near the equator only"),
 }
 """The styles by name; the first is the default."""

@@ -13,7 +13,7 @@ from generator.rasters.holes import Filled, filled
 from generator.rasters.opening import (
     OpenedPicture,
     Picture,
-    Whole,
+    WholePicture,
     open_files,
     open_picture,
     read_picture,
@@ -36,7 +36,7 @@ __all__ = [
     "OpenedPicture",
     "Picture",
     "Reading",
-    "Whole",
+    "WholePicture",
     "filled",
     "find_rasterio",
     "is_picture",

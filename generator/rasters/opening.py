@@ -75,7 +75,7 @@ class OpenedPicture(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Whole:
+class WholePicture:
     """A picture in memory: uint8 [h, w, 3], mask uint8 [h, w] or None where all of it is valid."""
 
     pixels: Pixels
@@ -121,7 +121,7 @@ def open_files(files: Files, reading: Reading) -> Iterator[OpenedPicture]:
         yield picture
 
 
-def read_whole(path: Path, reading: Reading = _AS_READ, name: str | None = None) -> Whole:
+def read_whole(path: Path, reading: Reading = _AS_READ, name: str | None = None) -> WholePicture:
     """Return a whole picture with its mask, holes as the file has them. Raises ImageError."""
     with open_picture(path, reading, name) as picture:
         refuse_bomb(name or f"image {path}", picture.width, picture.height)
@@ -129,7 +129,7 @@ def read_whole(path: Path, reading: Reading = _AS_READ, name: str | None = None)
         pixels, mask = picture.read(*box), picture.mask(*box)
         if mask is not None and mask.min() == 255:
             mask = None
-        return Whole(pixels, mask, picture.place, picture.notes, picture.grey, picture.bands)
+        return WholePicture(pixels, mask, picture.place, picture.notes, picture.grey, picture.bands)
 
 
 def read_picture(path: Path, reading: Reading = _AS_READ) -> Pixels:

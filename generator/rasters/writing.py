@@ -59,9 +59,9 @@ def create_picture(
             if rasterio is not None:
                 with _tiff(rasterio, part, (width, height, bands), place) as target:
                     target.update_tags(**gdal_tags(notice))
-                    yield _Tiff(path, target)
+                    yield _TiffSink(path, target)
             else:
-                whole = _Whole(width, height, bands)
+                whole = _WholeSink(width, height, bands)
                 yield whole
                 Image.fromarray(whole.pixels).save(part, **_options(path, notice))
                 if place is not None:
@@ -70,7 +70,7 @@ def create_picture(
         raise ImageError(f"image {path} cannot be written ({error.strerror or error})") from error
 
 
-class _Whole:
+class _WholeSink:
     """The picture in memory."""
 
     def __init__(self, width: int, height: int, bands: int) -> None:
@@ -80,7 +80,7 @@ class _Whole:
         self.pixels[y0 : y0 + pixels.shape[0], x0 : x0 + pixels.shape[1]] = pixels
 
 
-class _Tiff:
+class _TiffSink:
     """A TIFF on disk, written in windows."""
 
     def __init__(self, path: Path, target: Any) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
-from generator.memory.config import finer
+from generator.memory.config import choosing_scale
 from generator.rasters import Georeference, Picture
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 class StageLike(Protocol):
-    """One stage, such as `generator.cascade.diffusionstage.Stage`."""
+    """One stage, such as `generator.cascade.diffusionstage.DiffusionStage`."""
 
     @property
     def margin(self) -> int:
         """Parent pixels needed round a core."""
 
     @property
-    def faithful(self) -> float | None:
-        """Strength at which all that a parent shows is kept; None for the weights' own."""
+    def faithful_augmentation(self) -> float | None:
+        """Level at which all that a parent shows is kept; None for the weights' own."""
 
     def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[Any]:
         """Return what the stage draws from where no memory gives it layouts: noise, or zeros.
@@ -44,7 +44,7 @@ class StageLike(Protocol):
         parent: Pixels,
         latent: NDArray[Any],
         resolution: NDArray[np.float64],
-        strength: float,
+        augmentation: float,
         /,
     ) -> Pixels:
         """uint8 [h+2m, w+2m, 3] and its noise or codes to uint8 [4h, 4w, 3]."""
@@ -82,7 +82,7 @@ class ParentPicture:
     latitude: float | None = None
 
     def draw(
-        self, seed: int, level: int, core: Rectangle, resolution: float, strength: float
+        self, seed: int, level: int, core: Rectangle, resolution: float, augmentation: float
     ) -> Pixels:
         """Draw the child of a core, given in parent pixels: uint8 [4h, 4w, 3].
 
@@ -90,7 +90,7 @@ class ParentPicture:
         """
         area = core.grown(self.stage.margin)
         parent, latent = mirrored(self.picture, area), self.latent(seed, level, area)
-        return self.stage(parent, latent, np.full(1, resolution), strength)
+        return self.stage(parent, latent, np.full(1, resolution), augmentation)
 
     def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[Any]:
         """Return the noise or the layout codes of a rectangle of parent pixels."""
@@ -104,7 +104,7 @@ class ParentPicture:
     @property
     def coarser(self) -> int:
         """Parent pixels along one pixel of the grid by which layouts are chosen."""
-        return 1 if self.memory is None else finer(self.zoom)
+        return 1 if self.memory is None else choosing_scale(self.zoom)
 
     def rows(self, core: int) -> tuple[int, int]:
         """Rows of the parent, and of the picture above, that a core of so many rows reads."""

@@ -46,7 +46,7 @@ class SamplerLike(Protocol):
 
     @property
     def augmentation(self) -> tuple[float, ...]:
-        """Strength of degradation that each stage of the world is told."""
+        """Conditioning-augmentation level of each stage of the world."""
 
 
 class CascadeLike(Protocol):
@@ -83,7 +83,7 @@ def upscale(
     check(gsd, stages, seed)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ImageError(f"image is {image.dtype} {image.shape}, expected uint8 [h, w, 3]")
-    made = chain(cascade, InMemory(image), Chain(gsd, stages, seed, free=free))
+    made = stage_chain(cascade, InMemory(image), UpscaleSettings(gsd, stages, seed, free=free))
     out = np.empty((made[-1].height, made[-1].width, 3), np.uint8)
     for x, y, pixels in windows(made, progress):
         out[y : y + pixels.shape[0], x : x + pixels.shape[1]] = pixels
@@ -91,7 +91,7 @@ def upscale(
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class UpscaleSettings:
     """What decides the pixels of a chain of stages over a picture.
 
     gsd: the picture's metres per pixel; latitude: in degrees, None where unknown; free: as of
@@ -106,24 +106,26 @@ class Chain:
     whole: bool = False
 
 
-class Enlarged:
+class UpscaledPicture:
     """A picture four times as large as its parent, computed window by window when read."""
 
     place: Georeference | None = None
     parent: ParentPicture
 
-    def __init__(self, cascade: CascadeLike, parent: Picture, number: int, settings: Chain) -> None:
+    def __init__(
+        self, cascade: CascadeLike, parent: Picture, number: int, settings: UpscaleSettings
+    ) -> None:
         self._number, self._settings = number, settings
         self._resolution = settings.gsd / SCALE ** (number + 1)
         nearest = nearest_stage(self._resolution)
         zoom = STAGE_ZOOMS[nearest]
         stage = cascade.stage_at(zoom)
-        self._strength = cascade.sampler.augmentation[nearest]
-        if stage.faithful is not None and not settings.free:
-            self._strength = stage.faithful
+        self._augmentation = cascade.sampler.augmentation[nearest]
+        if stage.faithful_augmentation is not None and not settings.free:
+            self._augmentation = stage.faithful_augmentation
         # A stage that goes on with the layouts of the one before chooses them as that one did.
         above = None
-        if isinstance(parent, Enlarged) and CHOSEN_AT[zoom] == parent.parent.zoom != zoom:
+        if isinstance(parent, UpscaledPicture) and CHOSEN_AT[zoom] == parent.parent.zoom != zoom:
             above = parent.parent.picture
         self.parent = ParentPicture(stage, zoom, parent, cascade.memory, above, settings.latitude)
         self.width, self.height = SCALE * parent.width, SCALE * parent.height
@@ -135,12 +137,12 @@ class Enlarged:
         self.columns, self.rows = -(-parent.width // self._wide), -(-parent.height // self._high)
         self._rows_read = 0
         for picture, rows in zip((parent, above), self.parent.rows(self._high), strict=True):
-            if isinstance(picture, Enlarged):
-                picture.be_read(rows)
+            if isinstance(picture, UpscaledPicture):
+                picture.expect_rows(rows)
         self.computed = 0
         self._kept: OrderedDict[tuple[int, int], Pixels] = OrderedDict()
 
-    def be_read(self, rows: int) -> None:
+    def expect_rows(self, rows: int) -> None:
         """Prepare for a reader of so many rows at once, beside any others."""
         self._rows_read += rows
 
@@ -149,7 +151,7 @@ class Enlarged:
         x0, y0 = column * self._wide, row * self._high
         pixels = self.parent.draw(
             self._settings.seed, NOISE_LEVEL + self._number,
-            Rectangle(x0, y0, self._wide, self._high), self._resolution, self._strength,
+            Rectangle(x0, y0, self._wide, self._high), self._resolution, self._augmentation,
         )  # fmt: skip
         self.computed += 1
         return pixels[: self.height - SCALE * y0, : self.width - SCALE * x0]
@@ -174,16 +176,18 @@ class Enlarged:
         return pixels
 
 
-def chain(cascade: CascadeLike, picture: Picture, settings: Chain) -> list[Enlarged]:
+def stage_chain(
+    cascade: CascadeLike, picture: Picture, settings: UpscaleSettings
+) -> list[UpscaledPicture]:
     """Return the stages' pictures over `picture`, each the parent of the next, nothing computed."""
-    made: list[Enlarged] = []
+    made: list[UpscaledPicture] = []
     for number in range(settings.stages):
-        made.append(Enlarged(cascade, made[-1] if made else picture, number, settings))
+        made.append(UpscaledPicture(cascade, made[-1] if made else picture, number, settings))
     return made
 
 
 def windows(
-    made: Sequence[Enlarged], progress: Progress | None
+    made: Sequence[UpscaledPicture], progress: Progress | None
 ) -> Iterator[tuple[int, int, Pixels]]:
     """Compute the last picture row by row: (x, y, pixels) of each of its windows."""
     last, side = made[-1], SCALE * CORE

@@ -19,7 +19,14 @@ from generator.imagery.place import Ground, Projected
 from generator.rasters import Filled, Georeference, OpenedPicture, Picture, Reading, open_picture
 from generator.rasters.notice import DETAIL_NOTICE
 from generator.rasters.writing import check_target, create_picture, is_streamed
-from generator.upscaling.upscale import CascadeLike, Chain, Progress, chain, check, windows
+from generator.upscaling.upscale import (
+    CascadeLike,
+    Progress,
+    UpscaleSettings,
+    check,
+    stage_chain,
+    windows,
+)
 
 _DIFFERS = 1.25
 """Times by which a resolution may differ from the file's own before it is said."""
@@ -34,7 +41,7 @@ class Upscaling:
 
     picture: OpenedPicture
     target: Path
-    settings: Chain
+    settings: UpscaleSettings
     masked: bool
     notes: tuple[str, ...]
 
@@ -45,7 +52,7 @@ class Upscaling:
         """
         source, factor = self.picture, SCALE**self.settings.stages
         parent: Picture = Filled(source) if self.masked else source
-        made = chain(cascade, parent, self.settings)
+        made = stage_chain(cascade, parent, self.settings)
         place = source.place.finer(factor) if source.place else None
         size, bands = (made[-1].width, made[-1].height), 4 if self.masked else 3
         with create_picture(self.target, *size, place, DETAIL_NOTICE, bands=bands) as sink:
@@ -101,7 +108,9 @@ def open_upscaling(
                 f"with rasterio keeps: {target} will have no place"
             )
         latitude = None if ground is None else ground.lat
-        yield Upscaling(picture, target, Chain(gsd, stages, seed, latitude), masked, tuple(notes))
+        yield Upscaling(
+            picture, target, UpscaleSettings(gsd, stages, seed, latitude), masked, tuple(notes)
+        )
 
 
 def resolution_notes(name: str, ground: Ground | None, gsd: float) -> list[str]:

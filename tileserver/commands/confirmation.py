@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +13,7 @@ from tileserver.batch.estimate import Estimate, Workload, estimate, workload_of
 from tileserver.batch.progress import duration
 from tileserver.batch.seed import CacheInventory
 from tileserver.cache.tilecache import TileCache
+from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.errors import CacheError, RegionError
 from tileserver.regions.region import Region
@@ -54,6 +57,18 @@ class RegionJob:
         if disk <= grow:
             return disk, "the disk has", "free some"
         return grow, "the cache may grow by", "raise --cache-limit"
+
+
+@contextmanager
+def open_job(settings: Settings, region: Region) -> Iterator[RegionJob]:
+    """Open what making a region takes, and let other processes go first from now on.
+
+    Raises CacheError, GeneratorError.
+    """
+    with commands.open_to_make(settings) as (cache, claims):
+        world = commands.load_for_cache(settings)
+        maker = BatchRenderer(world, settings.seed, cache, claims)
+        yield RegionJob(settings, maker, cache, region)
 
 
 def confirmed(job: RegionJob, yes: bool, kept: bool = True) -> bool:

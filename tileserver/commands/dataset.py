@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generator.datasets.dataset import LINES, SHEET, Folder
-from generator.datasets.sites import Wish
+from generator.datasets.dataset import LINES, SHEET, DatasetFolder
+from generator.datasets.sites import PairRequest
 from generator.grid.errors import DatasetError
 from generator.rasters import Reading
 from generator.rasters.notice import NOTICE
@@ -23,7 +23,7 @@ from tileserver.documents.about import attribution
 
 if TYPE_CHECKING:
     from generator.cascade.cascade import Cascade
-    from generator.datasets.labelled import Variants
+    from generator.datasets.labelled import VariantSet
     from generator.datasets.pairs import Pairs
 
 Heard = Callable[[int, int, int], None]
@@ -39,14 +39,14 @@ FINEST, COARSEST = 1.5, 1300.0
 def pairs(args: argparse.Namespace) -> int:
     """Write pairs of parent and child of generated worlds."""
     settings = read_settings(args)
-    Folder.known(Path(args.output))
-    wish = Wish(args.zooms, args.count, args.seeds, args.bbox, args.land, args.places)
+    DatasetFolder.known(Path(args.output))
+    wish = PairRequest(args.zooms, args.count, args.seeds, args.bbox, args.land, args.places)
     world = commands.load_world(settings)
     from generator.datasets.pairs import Pairs  # torch takes seconds to import
 
     wanted = Pairs(world, wish)
     notice = f"{NOTICE} {attribution(settings)}."
-    folder = Folder(Path(args.output), wanted.settings(), notice, args.format)
+    folder = DatasetFolder(Path(args.output), wanted.settings(), notice, args.format)
     folder.check()
     if args.dry_run:
         print(pairs_estimate(wanted, folder))
@@ -57,20 +57,20 @@ def pairs(args: argparse.Namespace) -> int:
 
 def variants(args: argparse.Namespace) -> int:
     """Write variants of labelled pictures."""
-    from generator.datasets.labelled import Variants, find
-    from generator.datasets.variants import Recipe
+    from generator.datasets.labelled import VariantSet, find
+    from generator.datasets.variants import VariantConfig
 
     settings = read_settings(args)
     source, target = Path(args.input), Path(args.output)
-    recipe = Recipe(args.gsd, args.stages, args.strength)
+    recipe = VariantConfig(args.gsd, args.stages, args.strength)
     if target.resolve().is_relative_to(source.resolve()):
         raise DatasetError(f"{target} lies in {source}, expected a folder outside of it")
-    Folder.known(target)
+    DatasetFolder.known(target)
     images, left_out = find(source)
     reading = Reading(args.bands, args.stretch)
-    wanted = Variants(source, images, recipe, args.per_image, settings.seed, reading=reading)
+    wanted = VariantSet(source, images, recipe, args.per_image, settings.seed, reading=reading)
     world = commands.load_world(settings)
-    folder = Folder(target, wanted.settings(world.identity), NOTICE, args.format)
+    folder = DatasetFolder(target, wanted.settings(world.identity), NOTICE, args.format)
     folder.check()
     if not FINEST <= args.gsd <= COARSEST:
         say(f"The network was trained for {FINEST:g} to {COARSEST:g} m per pixel: expect less here")
@@ -87,7 +87,10 @@ def variants(args: argparse.Namespace) -> int:
 
 
 def _written(
-    things: str, folder: Folder, work: Callable[[Heard], Sequence[str]], left_out: Sequence[str]
+    things: str,
+    folder: DatasetFolder,
+    work: Callable[[Heard], Sequence[str]],
+    left_out: Sequence[str],
 ) -> int:
     """Do the work with a bar, and say how it ended; returns the exit status."""
     with progress(things) as report:
@@ -114,7 +117,7 @@ def _named(left_out: Sequence[str]) -> int:
     return 1 if left_out else 0
 
 
-def pairs_estimate(wanted: Pairs, folder: Folder) -> str:
+def pairs_estimate(wanted: Pairs, folder: DatasetFolder) -> str:
     """Make a few pairs in memory; say what all of them take."""
     left = [pair for pair in wanted.drawn if not wanted.is_in(folder, pair)]
     blocks, size, sample = wanted.count_blocks(left), 0, left[:SAMPLED]
@@ -124,7 +127,7 @@ def pairs_estimate(wanted: Pairs, folder: Folder) -> str:
     seconds = (time.perf_counter() - began) / max(wanted.blocks, 1) * blocks
     lines = [
         f"  zoom {zoom:>2}  {sum(pair.zoom == zoom for pair in wanted.drawn):,} pairs"
-        for zoom in wanted.wish.zooms
+        for zoom in wanted.request.zooms
     ]
     return "\n".join(
         [
@@ -135,7 +138,7 @@ def pairs_estimate(wanted: Pairs, folder: Folder) -> str:
     )
 
 
-def variants_estimate(wanted: Variants, world: Cascade, folder: Folder) -> str:
+def variants_estimate(wanted: VariantSet, world: Cascade, folder: DatasetFolder) -> str:
     """Make a few variants in memory; say what all of them take."""
     left, size, sampled = wanted.count_absent(folder), 0, 0
     began = time.perf_counter()

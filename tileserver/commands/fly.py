@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from tileserver.batch.progress import duration, progress
-from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.confirmation import RegionJob, confirmed
+from tileserver.commands.confirmation import confirmed, open_job
 from tileserver.commands.seed import estimate_text
 from tileserver.documents.about import abstract, attribution, title
 from tileserver.flying.altitude import parse_altitudes
@@ -38,16 +37,14 @@ def fly(args: argparse.Namespace) -> int:
     seen = region(flight)
     for note in (*flight.notes(), *leftover_notes(target.path)):
         say(note)
-    with commands.open_to_make(settings) as (cache, claims):
-        maker = BatchRenderer(commands.load_for_cache(settings), settings.seed, cache, claims)
-        job = RegionJob(settings, maker, cache, seen)
+    with open_job(settings, seen) as job:
         if args.dry_run:
             print(estimate_text(job.estimate(), seen, settings))
             print(frames_text(flight))
             return 0
         if not confirmed(job, args.yes):
             return 2
-        return _make(maker, flight, seen, target, settings)
+        return _make(job.maker, flight, seen, target, settings)
 
 
 def leftover_notes(path: Path) -> Iterator[str]:

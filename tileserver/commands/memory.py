@@ -19,7 +19,7 @@ from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
 
 if TYPE_CHECKING:
-    from generator.banks import Built, Found, Work
+    from generator.banks import BuildFolder, BuildResult, FoundImagery
     from generator.cascade.checkpoint import Checkpoint
     from generator.memory.bank import Bank
     from tileserver.settings import Settings
@@ -47,7 +47,7 @@ def build(args: argparse.Namespace) -> int:
     for line in found.notes:
         say(f"note: {line}")
     loaded = _loaded(settings)
-    work = building.Work(target.with_name(f"{target.name}.work"))
+    work = building.BuildFolder(target.with_name(f"{target.name}.work"))
     built = _built(args, loaded, found, work)
     sheet = target.with_name(f"{target.name}.sheet.webp")
     save(draw(built), sheet)
@@ -104,7 +104,9 @@ def _imagery(args: argparse.Namespace) -> Options:
     return Options(**given, reading=reading)
 
 
-def _built(args: argparse.Namespace, loaded: Checkpoint, found: Found, work: Work) -> Built:
+def _built(
+    args: argparse.Namespace, loaded: Checkpoint, found: FoundImagery, work: BuildFolder
+) -> BuildResult:
     """Build the bank with a bar on standard error. Raises BankError."""
     from generator import banks as building
 
@@ -121,12 +123,12 @@ def _built(args: argparse.Namespace, loaded: Checkpoint, found: Found, work: Wor
         TimeRemainingColumn(),
     )
     assert loaded.encoder is not None
-    maker = building.Maker(loaded.encoder, loaded.encoder_digest)
+    maker = building.BankEncoder(loaded.encoder, loaded.encoder_digest)
     with Progress(*columns, console=Console(stderr=True)) as bar:
         return building.build(found.offers, maker, options, work, bar)
 
 
-def _areas(built: Built) -> str:
+def _areas(built: BuildResult) -> str:
     """Say what was taken of each stage."""
     from generator.banks.sheet import stages
 

@@ -10,10 +10,9 @@ from tileserver.batch.estimate import Estimate
 from tileserver.batch.progress import duration, progress
 from tileserver.batch.seed import Tally, missing_tiles
 from tileserver.cache.tilecache import TileCache
-from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.confirmation import RegionJob, confirmed
+from tileserver.commands.confirmation import confirmed, open_job
 from tileserver.errors import RegionError
 from tileserver.regions.polygonfile import read_polygon
 from tileserver.regions.region import Region
@@ -39,19 +38,17 @@ def read_region(args: argparse.Namespace) -> Region:
 def seed(args: argparse.Namespace) -> int:
     """Make every tile of a region, or only say what that would take."""
     settings, region = read_settings(args), read_region(args)
-    with commands.open_to_make(settings) as (cache, claims):
-        maker = BatchRenderer(commands.load_for_cache(settings), settings.seed, cache, claims)
-        job = RegionJob(settings, maker, cache, region)
+    with open_job(settings, region) as job:
         if args.dry_run:
             print(estimate_text(job.estimate(), region, settings))
             return 0
         if not confirmed(job, args.yes):
             return 2
         if not args.no_pin:
-            cache.pin(maker.world, region.bbox, region.zooms)
-        status = _make(maker, region, settings)
+            job.cache.pin(job.maker.world, region.bbox, region.zooms)
+        status = _make(job.maker, region, settings)
         if args.missing is not None:
-            write_missing(Path(args.missing), cache, maker.world, region)
+            write_missing(Path(args.missing), job.cache, job.maker.world, region)
         return status
 
 

@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.atomicfile import atomic_replace
-from generator.cascade.identityinputs import circumstances
+from generator.cascade.identityinputs import identity_inputs
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,17 +47,17 @@ class Models:
         self.path = settings.cache / FILE
         self._settings = settings
 
-    def circumstances(self) -> str:
+    def identity_inputs(self) -> str:
         """Return what a model is written down under: it changes with all that decides pixels."""
         given = self._settings
-        found = circumstances(
+        found = identity_inputs(
             given.base, given.weights, given.steps, given.tone, memory=given.memory
         )
         return found.hex()
 
     def recall(self) -> Model | None:
         """Return the model of these settings if it is known what that will be."""
-        found: Any = self._read().get(self.circumstances())
+        found: Any = self._read().get(self.identity_inputs())
         try:
             model = Model(bytes.fromhex(found["identity"]), dict(found["about"]))
         except (LookupError, TypeError, ValueError):
@@ -66,9 +66,9 @@ class Models:
 
     def load(self, load: Callable[[Settings], Renderer]) -> Renderer:
         """Load the renderer, and write down what it is for those who start before it is loaded."""
-        before = self.circumstances()
+        before = self.identity_inputs()
         renderer = load(self._settings)
-        if self.circumstances() == before:  # else who knows which of both files was loaded
+        if self.identity_inputs() == before:  # else who knows which of both files was loaded
             self.remember(before, Model(renderer.identity, describe(renderer)))
         return renderer
 

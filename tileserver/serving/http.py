@@ -10,9 +10,9 @@ from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from starlette.types import Receive, Send
+from starlette.types import Receive, Scope, Send
 
-from tileserver.errors import Problem
+from tileserver.errors import Problem, problem_for
 
 T = TypeVar("T")
 Pair = tuple[bytes, bytes]
@@ -88,6 +88,16 @@ def rendered(pairs: Headers) -> bytes:
 async def send_problem(send: Send, problem: Problem, *extra: Pair) -> None:
     """Send an error answer."""
     await send_plain(send, problem.status, [*problem.headers, *extra], problem.body)
+
+
+async def refuse_method(scope: Scope, send: Send) -> bool:
+    """Refuse a request that is neither GET nor HEAD; say whether it was refused."""
+    method = scope["method"]
+    if method in ("GET", "HEAD"):
+        return False
+    refusal = problem_for(405, f"{method} is not possible here, expected GET or HEAD")
+    await send_problem(send, refusal, (b"allow", METHODS))
+    return True
 
 
 async def send_plain(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:

@@ -17,14 +17,14 @@ from generator.grid.errors import GeneratorError
 from tileserver.address import parse_seed
 from tileserver.cache.tilecache import CachedTile
 from tileserver.encoding import EXTENSIONS
-from tileserver.errors import BadRequestError, ServerError, problem, problem_for, shortened
+from tileserver.errors import BadRequestError, ServerError, problem, shortened
 from tileserver.regions.view import MapView
 from tileserver.rendering.client.service import TileService
 from tileserver.serving.access import Access
 from tileserver.serving.http import (
-    METHODS,
     described,
     is_unchanged,
+    refuse_method,
     send_plain,
     send_problem,
     tag_of,
@@ -56,9 +56,8 @@ class StaticPictures:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; its path has the parts place, file and perhaps seed."""
         method = scope["method"]
-        if method not in ("GET", "HEAD"):
-            refusal = problem_for(405, f"{method} is not possible here, expected GET or HEAD")
-            return await send_problem(send, refusal, (b"allow", METHODS))
+        if await refuse_method(scope, send):
+            return
         params, service = scope["path_params"], self.service
         try:
             seed = parse_seed(params["seed"]) if "seed" in params else service.settings.seed

@@ -16,15 +16,15 @@ from generator.grid.errors import GeneratorError
 from tileserver.address import TileAddress, match_address, parse_address, version_of
 from tileserver.cache.tilecache import CachedTile
 from tileserver.encoding import Encoding
-from tileserver.errors import ServerError, problem, problem_for
+from tileserver.errors import ServerError, problem
 from tileserver.rendering.client.service import TileService
 from tileserver.serving.access import Access
 from tileserver.serving.http import (
-    METHODS,
     OPEN,
     Pair,
     described,
     is_unchanged,
+    refuse_method,
     rendered,
     send_plain,
     send_problem,
@@ -75,9 +75,8 @@ class TileEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a tile; its path has the parts z, x, y and perhaps seed."""
         method = scope["method"]
-        if method not in ("GET", "HEAD"):
-            refusal = problem_for(405, f"{method} is not possible here, expected GET or HEAD")
-            return await send_problem(send, refusal, (b"allow", METHODS))
+        if await refuse_method(scope, send):
+            return
         try:
             query = scope.get("query_string", b"")
             address = parse_address(scope["path_params"], query, self.flipped)

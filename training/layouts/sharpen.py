@@ -19,7 +19,7 @@ from typing import Any
 from PIL import Image
 
 import generator
-from generator.banks.resample import reduced
+from generator.banks.stageimage import reduced
 from generator.grid.errors import GeneratorError
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE

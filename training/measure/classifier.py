@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from generator.cascade.loading import pick_precision
@@ -19,11 +18,10 @@ from generator.cascade.stages import StageAt
 from generator.memory.field import Memory
 from generator.nets.unet import channels_last
 from training.errors import TrainingError
+from training.measure.metrics import Images
 from training.measure.realparents import draw_real_parents
 from training.progress import track
 from training.samples.windows import BANDS, Samples
-
-Images = NDArray[np.uint8]
 
 CROP = 64
 """Side of the crops in pixels."""

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from generator.banks.options import NOMINAL
-from generator.banks.resample import reduced
+from generator.banks.stageimage import reduced
 from generator.cascade.checkpoint import Checkpoint
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.memory.bank import Bank, Codes, Scene
-from generator.memory.config import CHOSEN_AT, STEP, WINDOW, finer
+from generator.memory.config import CHOSEN_AT, STEP, WINDOW, choosing_scale
 from generator.nets.decoder import LayoutDecoder, padded
 from generator.nets.encoder import Encoder
 from training.errors import TrainingError
@@ -101,14 +101,16 @@ class EntryComparison:
         edge = SCALE * _EDGE
         self.real = found
         self.distance = CopyDistance(np.stack([r.child[edge:-edge, edge:-edge] for r in found]))
-        self.described = [described(reduced(r.child, SCALE), finer(self.zoom)) for r in found]
+        self.described = [
+            described(reduced(r.child, SCALE), choosing_scale(self.zoom)) for r in found
+        ]
 
     def compare(
         self, scene: Scene, origin: Origin, random: np.random.Generator
     ) -> CopyDistances | None:
         """Compare a random window of a scene; None where it lies too near its image's edge."""
         # Draw a window of the scene, and find what is really there.
-        codes, scale = scene.codes[self.zoom], finer(self.zoom)
+        codes, scale = scene.codes[self.zoom], choosing_scale(self.zoom)
         i, j = random.permutation(np.argwhere(scene.valid))[0]
         y, x = (
             int(np.clip(scale * (STEP * at + WINDOW // 2) - _SIDE // 2, 0, max(0, side - _SIDE)))
@@ -132,7 +134,7 @@ class EntryComparison:
 
     def _own(self, origin: Origin, y: int, x: int) -> Pixels | None:
         """Return what surrounds a scene's window in its image; None where that is cut off."""
-        child = self.origins.view(origin.image, CHOSEN_AT[self.zoom]).child
+        child = self.origins.at_stage(origin.image, CHOSEN_AT[self.zoom]).child
         child = child[:, ::-1] if origin.mirrored else child
         middle = SCALE * _SIDE // 2
         top, left = (at + middle - _AROUND // 2 for at in (origin.y + y, origin.x + x))

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.banks.options import UNIT
-from generator.banks.resample import View, fit, view
+from generator.banks.stageimage import StageImage, at_stage, resampling_for
 from generator.banks.tonematch import BaseColours, matched
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.imagery.sources import Decoded, Source
 from generator.memory.bank import Scene
 from generator.memory.config import CHOSEN_AT, STEP, WINDOW
-from generator.memory.descriptor import SIZE, Picture
+from generator.memory.descriptor import SIZE, DescribedPicture
 from training.imagery.pyramid import Image, Pyramid
 
 _SAME = 5e-4
@@ -56,7 +56,7 @@ class Origins:
         self._views = lru_cache(maxsize=4)(self._view)
         self._descriptors = lru_cache(maxsize=8)(self._described)
 
-    def view(self, image: Image, zoom: int) -> View:
+    def at_stage(self, image: Image, zoom: int) -> StageImage:
         """Return an image at the resolution of scenes that are chosen at a zoom, in its tone."""
         return self._views(image.offset, zoom)
 
@@ -64,7 +64,7 @@ class Origins:
         """Return where a scene came from, None where no image can be its own."""
         found: Origin | None = None
         for image in self.images:
-            if not _may_be(image, scene) or fit(image.gsd, scene.chosen_at) is None:
+            if not _may_be(image, scene) or resampling_for(image.gsd, scene.chosen_at) is None:
                 continue
             for mirrored in (False, True):
                 origin = self._matched(image, mirrored, scene)
@@ -74,13 +74,15 @@ class Origins:
 
     def serving(self, zoom: int) -> list[Image]:
         """Return the images that serve a stage."""
-        return [image for image in self.images if fit(image.gsd, CHOSEN_AT[zoom]) is not None]
+        return [
+            image for image in self.images if resampling_for(image.gsd, CHOSEN_AT[zoom]) is not None
+        ]
 
     def windows(
         self, image: Image, zoom: int, side: int, random: np.random.Generator
     ) -> Iterator[Pixels]:
         """Yield one random good window of each quarter of an image, uint8 [side, side, 3]."""
-        seen = self.view(image, CHOSEN_AT[zoom])
+        seen = self.at_stage(image, CHOSEN_AT[zoom])
         height, width = seen.child.shape[:2]
         if min(height, width) < side:
             return
@@ -91,22 +93,22 @@ class Origins:
             if good.mean() >= _GOOD and child.mean(2).std() >= _FLAT:
                 yield child
 
-    def _view(self, offset: int, zoom: int) -> View:
+    def _view(self, offset: int, zoom: int) -> StageImage:
         image = self._at[offset]
-        how = fit(image.gsd, zoom)
+        how = resampling_for(image.gsd, zoom)
         assert how is not None
         pixels, mask = self.pyramid.pixels(image), self.pyramid.mask(image)
         valid = None if mask is None else (mask > 0).astype(np.uint8) * 255
-        seen = view(Decoded(pixels, valid), how)
+        seen = at_stage(Decoded(pixels, valid), how)
         source = Source(
             "", (), image.gsd, image.lat, image.lon, image.source, image.split, lambda: None
         )
-        return View(zoom, matched(seen.child, seen.good, source, self._base), seen.good)
+        return StageImage(zoom, matched(seen.child, seen.good, source, self._base), seen.good)
 
     def _described(self, offset: int, zoom: int, mirrored: bool) -> NDArray[np.int8]:
         """Return descriptors of the windows at every pixel of the choosing grid, [h, w, 19]."""
         pixels = self._views(offset, zoom).choosing
-        picture = Picture(np.ascontiguousarray(pixels[:, ::-1] if mirrored else pixels))
+        picture = DescribedPicture(np.ascontiguousarray(pixels[:, ::-1] if mirrored else pixels))
         rows, columns = (side - WINDOW + 1 for side in pixels.shape[:2])
         ys, xs = (axis.ravel() for axis in np.mgrid[0:rows, 0:columns])
         descriptors = picture.describe(ys, xs, None)[0].reshape(rows, columns, SIZE)
@@ -115,7 +117,7 @@ class Origins:
     def _matched(self, image: Image, mirrored: bool, scene: Scene) -> Origin | None:
         """Return the corner at which an image is most like a scene."""
         unit = UNIT[scene.chosen_at]
-        sides = self.view(image, scene.chosen_at).child.shape
+        sides = self.at_stage(image, scene.chosen_at).child.shape
         rows, columns = (
             side // unit - own + 1 for side, own in zip(sides, scene.shape, strict=False)
         )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
@@ -17,6 +16,7 @@ from generator.memory.field import Memory
 from generator.nets.conditioning import to_pixels
 from generator.upscaling.parentpicture import InMemory, ParentPicture
 from training.imagery.pyramid import Pyramid
+from training.measure.metrics import Images
 from training.progress import track
 from training.samples.windows import BANDS, Samples
 
@@ -25,7 +25,6 @@ CORE = 64
 EDGE = 32
 """Real parent pixels round the core; what a network's margin needs beyond them is mirrored."""
 
-Images = NDArray[np.uint8]
 
 _FIELDS = ("parents", "truth", "bicubic", "made")
 
@@ -87,7 +86,7 @@ def draw_real_parents(
         parent = window[EDGE:-EDGE, EDGE:-EDGE]
         # The generated child, under the augmentation level that fits the parent.
         level = 0.0 if clean else float(drawn["augmentation"])
-        level = level if stage.faithful is None else stage.faithful
+        level = level if stage.faithful_augmentation is None else stage.faithful_augmentation
         picture = ParentPicture(stage, BANDS[band].zoom, _fitted(window, stage), memory)
         core = Rectangle(stage.margin, stage.margin, CORE, CORE)
         made = picture.draw(number, picture.zoom, core, float(drawn["gsd"]), level)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from generator.cascade.stages import StageAt
 from generator.memory.field import Memory
 from training.errors import TrainingError
 from training.measure.features import PER_WINDOW, Lite2, kernel_distance
 from training.measure.metrics import (
+    Images,
     absolute_error,
     colour_spectrum,
     contrast,
@@ -22,8 +20,6 @@ from training.measure.metrics import (
 )
 from training.measure.realparents import RealParentSamples, draw_real_parents, draw_real_windows
 from training.samples.windows import BANDS, Samples
-
-Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from rich.progress import Progress
 
-from generator.banks import BuildOptions, Built, Maker, Work, build
-from generator.banks.options import NOMINAL, Offer
-from generator.banks.resample import LARGEST, fit
+from generator.banks import BankEncoder, BuildFolder, BuildOptions, BuildResult, build
+from generator.banks.options import NOMINAL, OfferedImage
+from generator.banks.stageimage import LARGEST, resampling_for
 from generator.cascade import checkpoint
 from generator.imagery.folder import find
 from generator.imagery.options import Options
@@ -78,7 +78,7 @@ def networks(state: State) -> tuple[LayoutDecoder, Encoder]:
     return decoder, encoder
 
 
-def bank_of(recipe: Recipe, encoder: Encoder, imagery: Sequence[str], folder: Path) -> Built:
+def bank_of(recipe: Recipe, encoder: Encoder, imagery: Sequence[str], folder: Path) -> BuildResult:
     """Build the bank that a recipe describes of all imagery at some addresses.
 
     folder: keeps work, so that it can go on.
@@ -96,7 +96,7 @@ def bank_of(recipe: Recipe, encoder: Encoder, imagery: Sequence[str], folder: Pa
     with Progress() as progress:
         offers = [_offer(source, memory) for source in sources_of(imagery)]
         served = [offer for offer in offers if offer.zooms]
-        built = build(served, Maker(fast, digest), options, Work(folder), progress)
+        built = build(served, BankEncoder(fast, digest), options, BuildFolder(folder), progress)
     encoder.float()
     return built
 
@@ -111,10 +111,10 @@ def sources_of(imagery: Sequence[str]) -> list[Source]:
     return list(found.values())
 
 
-def _offer(source: Source, memory: MemoryRecipe) -> Offer:
+def _offer(source: Source, memory: MemoryRecipe) -> OfferedImage:
     """Offer an image to the stages whose pixels it resolves, but for what may be enlarged."""
-    zooms = [zoom for zoom in NOMINAL if fit(source.gsd, zoom) is not None]
+    zooms = [zoom for zoom in NOMINAL if resampling_for(source.gsd, zoom) is not None]
     matching = (m for glob, m in memory.resolved.items() if source.matches(glob))
     resolved = max([source.gsd, *matching])
     fine = [z for z in zooms if resolved <= memory.enlarged.get(str(z), LARGEST) * NOMINAL[z]]
-    return Offer(source, tuple(fine))
+    return OfferedImage(source, tuple(fine))

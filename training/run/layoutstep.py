@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from generator.grid.tile import SCALE
-from generator.nets.bands import blur, contrast_scale, finer, led
+from generator.nets.bands import blur, contrast_scale, high_band, low_band
 from generator.nets.blocks import crop
 from generator.nets.codes import quantise
 from generator.nets.decoder import LayoutDecoder
@@ -132,8 +132,8 @@ def _elsewhere(
         coarse = blur(parent, [INVENTED] * len(parent), padded=True)
         mixed = rounded(coarse[rows] + (parent - coarse)[batch["grain"]])
         parents = torch.where(batch["kept"][:, None, None, None], parent[rows], mixed)
-        base = led(parents, strengths, padded=True)
-        detail = finer(cells.blend(details), strengths, padded=True)
+        base = low_band(parents, strengths, padded=True)
+        detail = high_band(cells.blend(details), strengths, padded=True)
         target = base + contrast_scale(base) * detail
     return Laid(cells.lay(codes), parents, target, strengths)
 

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from generator.banks.resample import reduced
+from generator.banks.stageimage import reduced
 from generator.grid.pixels import Pixels
 from generator.memory.bank import Bank, Codes
-from generator.memory.config import CHOSEN_AT, STEP, WINDOW, finer
+from generator.memory.config import CHOSEN_AT, STEP, WINDOW, choosing_scale
 from generator.memory.descriptor import describe
-from generator.memory.patches import Places, collect, narrow
+from generator.memory.patches import Patches, collect_patches, compared_gates
 from generator.memory.search import passes
 
 TRIED = 32
@@ -53,13 +53,13 @@ class Entries:
     def __init__(self, bank: Bank, window: int, device: torch.device | str = "cpu") -> None:
         self.bank, self.window = bank, window
         self.most = bank.levels // 2 + 0.49
-        self.places: dict[int, Places] = {}
+        self.places: dict[int, Patches] = {}
         self._starts: dict[int, list[int]] = {}
         self._shapes: dict[int, list[tuple[int, int]]] = {}
         flat, start = [np.empty((0, bank.dimensions), np.int8)], 0
         for zoom, chosen in CHOSEN_AT.items():
             scenes = [scene for scene in bank.scenes if scene.chosen_at == chosen]
-            places = collect(scenes)
+            places = collect_patches(scenes)
             if not places.valid.any():
                 continue
             self.places[zoom] = places
@@ -78,7 +78,7 @@ class Entries:
 
     def choose(self, zoom: int, parent: Pixels, random: np.random.Generator) -> Spot:
         """Choose a window for a parent, uint8 [w, w, 3]: the best fit of TRIED random places."""
-        places, scale = self.places[zoom], finer(zoom)
+        places, scale = self.places[zoom], choosing_scale(zoom)
         every = np.flatnonzero(places.valid)
         tried = every[random.integers(len(every), size=TRIED)]
         descriptor, gates = described(parent, scale)
@@ -166,7 +166,7 @@ def described(parent: Pixels, scale: int) -> tuple[NDArray[np.float32], NDArray[
     pixels = np.pad(pixels, (*around, (0, 0)), "symmetric")
     y, x = ((side - WINDOW) // 2 for side in pixels.shape[:2])
     descriptors, gates = describe(pixels, np.array([y]), np.array([x]))
-    return descriptors[0].astype(np.float32), narrow(gates)[0]
+    return descriptors[0].astype(np.float32), compared_gates(gates)[0]
 
 
 def _within(start: int, length: int, whole: int) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from generator.cascade.diffusionstage import Stage
+from generator.cascade.diffusionstage import DiffusionStage
 from generator.grid.noise import field
 from generator.nets.config import PRESETS
 from tests.networks import assert_same_pixels, tiny_network
@@ -23,7 +23,7 @@ def parent():
 )
 def test_a_metatile_equals_its_single_tiles(parent, steps, dtype, context):
     config = dataclasses.replace(PRESETS["exact-tiny"], context=context)
-    stage = Stage(tiny_network(preset=config).to(dtype), steps)
+    stage = DiffusionStage(tiny_network(preset=config).to(dtype), steps)
     m, core = stage.margin, 16
     noise = field(3, 9, 0, 0, 640, 640)
     resolution = np.linspace(100, 140, 160)
@@ -43,7 +43,7 @@ def test_a_metatile_equals_its_single_tiles(parent, steps, dtype, context):
 
 
 def test_child_keeps_its_parent_s_colour_and_shape(parent):
-    stage = Stage(tiny_network(), 1)
+    stage = DiffusionStage(tiny_network(), 1)
     m = stage.margin
     child = stage(parent, field(0, 9, 0, 0, 640, 640), np.array([300.0]), 0.0)
     assert np.abs(child.astype(float) - parent[m:-m, m:-m].repeat(4, 0).repeat(4, 1)).max() > 2
@@ -55,7 +55,7 @@ def test_child_keeps_its_parent_s_colour_and_shape(parent):
 
 
 def test_another_seed_gives_another_child(parent):
-    stage = Stage(tiny_network(), 1)
+    stage = DiffusionStage(tiny_network(), 1)
     first, second = (
         stage(parent, field(seed, 9, 0, 0, 640, 640), np.array([300.0]), 0.0) for seed in (1, 2)
     )
@@ -64,7 +64,7 @@ def test_another_seed_gives_another_child(parent):
 
 @pytest.mark.parametrize("steps", [1, 4])
 def test_threads_do_not_change_a_pixel(parent, steps):
-    stage = Stage(tiny_network(), steps)
+    stage = DiffusionStage(tiny_network(), steps)
     noise = field(3, 9, 0, 0, 640, 640)
     before = torch.get_num_threads()
     try:

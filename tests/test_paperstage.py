@@ -8,8 +8,8 @@ from PIL import Image
 from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint
 from generator.cascade.cascade import Cascade
-from generator.cascade.diffusionstage import Stage
-from generator.cascade.paperstage import WindowStage
+from generator.cascade.diffusionstage import DiffusionStage
+from generator.cascade.paperstage import PaperStage
 from generator.cascade.stages import stage_of
 from generator.grid.block import Block
 from generator.grid.tile import Tile
@@ -20,7 +20,7 @@ from tests.networks import tiny_network
 
 @pytest.fixture
 def stage():
-    return WindowStage(tiny_network(preset="paper-tiny"), 2)
+    return PaperStage(tiny_network(preset="paper-tiny"), 2)
 
 
 def inputs(stage, x0, y0, width, height):
@@ -89,8 +89,8 @@ def test_each_window_is_told_the_resolution_of_its_middle_row(stage, monkeypatch
 
 
 def test_the_stage_follows_the_network():
-    assert isinstance(stage_of(tiny_network(), 1), Stage)
-    assert isinstance(stage_of(tiny_network(preset="paper-tiny"), 1), WindowStage)
+    assert isinstance(stage_of(tiny_network(), 1), DiffusionStage)
+    assert isinstance(stage_of(tiny_network(preset="paper-tiny"), 1), PaperStage)
 
 
 def test_a_cascade_renders_with_the_paper_s_network(tmp_path):

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from generator.banks.resample import Fit, View, fit, mostly, reduced, size_after, view
+from generator.banks.stageimage import (
+    Resampling,
+    StageImage,
+    at_stage,
+    mostly,
+    reduced,
+    resampling_for,
+    size_after,
+)
 from generator.imagery.sources import Decoded
 from generator.memory.descriptor import grid_shape
 from tests.fakes_memory import ground
@@ -23,17 +31,17 @@ from tests.fakes_memory import ground
 def test_images_are_averaged_and_then_resized_to_the_stage(
     gsd: float, zoom: int, shrink: int, grow: float
 ) -> None:
-    assert fit(gsd, zoom) == Fit(zoom, shrink, grow)
+    assert resampling_for(gsd, zoom) == Resampling(zoom, shrink, grow)
 
 
 @pytest.mark.parametrize(("gsd", "zoom"), [(0.9, 11), (32.0, 11), (8.1, 15), (0.2, 15)])
 def test_images_too_fine_or_too_coarse_do_not_serve(gsd: float, zoom: int) -> None:
-    assert fit(gsd, zoom) is None
+    assert resampling_for(gsd, zoom) is None
 
 
 def test_rows_that_repeat_are_averaged_first() -> None:
-    assert fit(240.0, 9, least=2) == Fit(9, 2, 240 * 2 / 250)
-    assert fit(300.0, 9, least=2) is None
+    assert resampling_for(240.0, 9, least=2) == Resampling(9, 2, 240 * 2 / 250)
+    assert resampling_for(300.0, 9, least=2) is None
 
 
 def test_averages_are_rounded_half_up() -> None:
@@ -43,10 +51,12 @@ def test_averages_are_rounded_half_up() -> None:
     assert reduced(pixels, 2).tolist() == [[[0, 0, 0]]]
 
 
-@pytest.mark.parametrize("how", [Fit(11, 3, 1.0), Fit(15, 1, 1.7), Fit(9, 2, 0.7)])
-def test_a_view_is_whole_units_of_the_image_and_of_its_mask(how: Fit) -> None:
+@pytest.mark.parametrize(
+    "how", [Resampling(11, 3, 1.0), Resampling(15, 1, 1.7), Resampling(9, 2, 0.7)]
+)
+def test_a_view_is_whole_units_of_the_image_and_of_its_mask(how: Resampling) -> None:
     pixels = ground(1, 331, 257)
-    seen = view(Decoded(pixels, np.full((83, 65), 255, np.uint8)), how)
+    seen = at_stage(Decoded(pixels, np.full((83, 65), 255, np.uint8)), how)
     assert seen.child.shape[:2] == size_after(331, 257, how)
     assert seen.good.shape == (seen.child.shape[0] // 4, seen.child.shape[1] // 4)
     assert seen.good.all()
@@ -58,8 +68,8 @@ def test_a_view_is_whole_units_of_the_image_and_of_its_mask(how: Fit) -> None:
 def test_the_mask_lies_where_the_image_is() -> None:
     mask = np.full((400, 400), 255, np.uint8)
     mask[200:, :100] = 0
-    for how in (Fit(15, 2, 1.0), Fit(15, 1, 2.0), Fit(11, 1, 1.0)):
-        good = view(Decoded(ground(1, 400, 400), mask), how).good
+    for how in (Resampling(15, 2, 1.0), Resampling(15, 1, 2.0), Resampling(11, 1, 1.0)):
+        good = at_stage(Decoded(ground(1, 400, 400), mask), how).good
         height, width = good.shape
         assert not good[height // 2 + 1 :, : width // 4 - 1].any()
         assert good[: height // 2 - 1].all()
@@ -70,7 +80,7 @@ def test_the_mask_lies_where_the_image_is() -> None:
 def test_windows_may_hold_specks_of_bad_ground(bad: int, valid: bool) -> None:
     good = np.ones((24, 32), bool)
     good[:bad, :6] = False
-    seen = View(15, np.zeros((96, 128, 3), np.uint8), good)
+    seen = StageImage(15, np.zeros((96, 128, 3), np.uint8), good)
     assert seen.valid.tolist() == [[valid, True]]
 
 

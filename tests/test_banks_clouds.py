@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from generator.banks.clouds import covered, is_cloud
-from generator.banks.resample import View
+from generator.banks.clouds import broken_clouds, is_cloud
+from generator.banks.stageimage import StageImage
 from tests.fakes_clouds import clouded, discs, land, town
 
 
@@ -80,8 +80,8 @@ def test_what_the_mask_hides_is_not_looked_at() -> None:
 @pytest.mark.parametrize(("zoom", "by"), [(9, 1), (11, 2), (15, 4)])
 def test_the_cloudy_part_of_a_view_is_found_at_its_scale(zoom: int, by: int) -> None:
     clear, sky = land(256 * by, 256 * by, 1), clouded(land(256 * by, 256 * by), 9 * by)
-    seen = View(zoom, np.hstack([clear, sky]), np.ones((64 * by, 128 * by), bool))
-    found = covered(seen)
+    seen = StageImage(zoom, np.hstack([clear, sky]), np.ones((64 * by, 128 * by), bool))
+    found = broken_clouds(seen)
     assert found.shape == seen.good.shape
     assert not found[:, : 64 * by].any()
     assert found[:, 64 * by :].all()

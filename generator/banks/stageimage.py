@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator.banks.joins import joins
-from generator.banks.nodata import unseen
+from generator.banks.nodata import outside_swath
 from generator.banks.options import NOMINAL, UNIT
+from generator.banks.stitching import stitching_lines
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.imagery.sources import Decoded
@@ -39,7 +39,7 @@ SPECKS = 0.04
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class Resampling:
     """How an image serves a stage: averaged by `shrink`, then resized by `grow` (1: not)."""
 
     zoom: int
@@ -48,7 +48,7 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
+class StageImage:
     """An image at a stage's resolution.
 
     child: uint8 [H, W, 3], sides multiples of UNIT; good: bool [H/4, W/4], true where the picture
@@ -80,7 +80,7 @@ class View:
         return few
 
 
-def fit(gsd: float, zoom: int, least: int = 1) -> Fit | None:
+def resampling_for(gsd: float, zoom: int, least: int = 1) -> Resampling | None:
     """Return how an image of `gsd` metres per pixel serves a stage, None where it does not.
 
     least: what it is averaged by at least, where its finest pixels repeat each other.
@@ -96,10 +96,10 @@ def fit(gsd: float, zoom: int, least: int = 1) -> Fit | None:
     ratio = gsd * shrink / nominal
     if ratio > LARGEST:
         return None
-    return Fit(zoom, shrink, 1.0 if finest <= ratio <= coarsest else ratio)
+    return Resampling(zoom, shrink, 1.0 if finest <= ratio <= coarsest else ratio)
 
 
-def size_after(height: int, width: int, how: Fit) -> tuple[int, int]:
+def size_after(height: int, width: int, how: Resampling) -> tuple[int, int]:
     """Return the size of the view of an image, height and width in child pixels."""
     unit = UNIT[how.zoom]
     sides = (int(side // how.shrink * how.grow) // unit * unit for side in (height, width))
@@ -107,7 +107,7 @@ def size_after(height: int, width: int, how: Fit) -> tuple[int, int]:
     return high, wide
 
 
-def view(decoded: Decoded, how: Fit) -> View:
+def at_stage(decoded: Decoded, how: Resampling) -> StageImage:
     """Bring an image to a stage's resolution, cut to whole units at its lower and right edge."""
     height, width = decoded.pixels.shape[:2]
     high, wide = size_after(height, width, how)
@@ -129,12 +129,12 @@ def view(decoded: Decoded, how: Fit) -> View:
         good[:] = np.asarray(small) >= _VALID
     child = np.ascontiguousarray(child[:high, :wide])
     parent = reduced(child, SCALE)
-    swath = unseen(parent, good)
+    swath = outside_swath(parent, good)
     if how.zoom <= _WIDE:
-        swath |= joins(parent)
+        swath |= stitching_lines(parent)
     if not swath.any():
-        return View(how.zoom, child, good)
-    return View(how.zoom, child, good & ~swath, swath)
+        return StageImage(how.zoom, child, good)
+    return StageImage(how.zoom, child, good & ~swath, swath)
 
 
 def reduced(pixels: Pixels, by: int) -> Pixels:

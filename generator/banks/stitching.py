@@ -24,7 +24,7 @@ _OFF = 1.5
 """Pixels that it is off a straight line at most."""
 
 
-def joins(parent: NDArray[np.uint8]) -> Mask:
+def stitching_lines(parent: NDArray[np.uint8]) -> Mask:
     """Return the joins of swaths, five pixels wide.
 
     parent: uint8 [H, W, 3], means of 4 x 4 child pixels. Returns bool [H, W].

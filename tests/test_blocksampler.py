@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from generator.cascade.diffusionstage import Stage
-from generator.cascade.latentcache import BlockStates, Scene, evaluations_at_once, side_for
+from generator.cascade.diffusionstage import DiffusionStage
+from generator.cascade.latentcache import BlockInputs, BlockSampler, evaluations_at_once, side_for
 from generator.grid.noise import field
 from generator.nets.config import NetworkConfig
 from tests.networks import assert_same_pixels, tiny_network
@@ -46,7 +46,7 @@ def scene(margin, x, y, seed=3):
     x0, y0 = x * SIDE, y * SIDE
     columns = np.arange(x0 - margin, x0 + SIDE + margin) % WIDTH
     picture, resolution = world(np.arange(y0 - margin, y0 + SIDE + margin), columns)
-    return Scene(seed, LEVEL, x0, y0, WIDTH, picture, resolution, 0.2)
+    return BlockInputs(seed, LEVEL, x0, y0, WIDTH, picture, resolution, 0.2)
 
 
 def stateless(stage, x, y):
@@ -63,11 +63,11 @@ def stateless(stage, x, y):
 )
 def test_states_give_the_stateless_pixels(config, steps, dtype):
     network = networks(config, dtype)
-    states = BlockStates(network, steps, side=SIDE)
+    states = BlockSampler(network, steps, side=SIDE)
     made = states(scene(states.margin, 5, 4))
     assert made.shape == (4 * SIDE, 4 * SIDE, 3)
     assert made.std() > 5
-    assert_same_pixels(made, stateless(Stage(network, steps), 5, 4), dtype)
+    assert_same_pixels(made, stateless(DiffusionStage(network, steps), 5, 4), dtype)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -77,7 +77,7 @@ def test_what_is_kept_does_not_change_a_pixel(dtype):
     places = [(x, y) for x in (-1, 0) for y in (3, 4)]
     expected = None
     for room in (100, 7, 0):
-        states = BlockStates(network, 5, side=SIDE)
+        states = BlockSampler(network, 5, side=SIDE)
         states.limit = room * states.state_bytes
         random.Random(room).shuffle(places)
         made = {place: states(scene(states.margin, *place)) for place in places}
@@ -88,7 +88,7 @@ def test_what_is_kept_does_not_change_a_pixel(dtype):
 
 
 def test_the_first_evaluation_is_at_the_right_place_for_every_seed_and_level():
-    states = BlockStates(networks(), 3, side=SIDE)
+    states = BlockSampler(networks(), 3, side=SIDE)
     first = states(scene(states.margin, 2, 2))
     other = states(scene(states.margin, 2, 2, seed=4))
     assert (first != other).mean() > 0.3
@@ -101,13 +101,13 @@ def test_threads_do_not_change_a_pixel():
     made = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        states = BlockStates(networks(), 3, side=SIDE)
+        states = BlockSampler(networks(), 3, side=SIDE)
         made.append(states(scene(states.margin, 1, 1)))
     np.testing.assert_array_equal(*made)
 
 
 def test_a_neighbour_computes_only_what_is_new(monkeypatch):
-    states = BlockStates(networks(), 6, side=SIDE)
+    states = BlockSampler(networks(), 6, side=SIDE)
     assert [len(times) - 1 for times in states.groups] == [2, 2, 2]
     advanced = []
 
@@ -133,7 +133,7 @@ def test_a_neighbour_computes_only_what_is_new(monkeypatch):
 def test_the_margin_grows_by_half_a_block_per_group():
     shipped = tiny_network(preset=NetworkConfig(widths=(8, 8), embedding=8))
     assert evaluations_at_once(shipped) == 2
-    assert [BlockStates(shipped, steps).margin for steps in (1, 2, 3, 4, 10)] == [
+    assert [BlockSampler(shipped, steps).margin for steps in (1, 2, 3, 4, 10)] == [
         26, 52, 64 + 26, 64 + 52, 4 * 64 + 52,
     ]  # fmt: skip
     assert evaluations_at_once(shipped, side=48) == 1

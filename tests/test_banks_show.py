@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from generator.banks.captioned import WIDTH, Cell, Section, compose
+from generator.banks.captioned import WIDTH, CaptionedPicture, Section, compose
 from generator.banks.show import GREY, drawn, sheet, text
 from generator.base.basemap import BaseMap
 from generator.cascade.layoutstage import LayoutStage
@@ -38,7 +38,7 @@ def test_the_sheet_has_a_map_and_every_stage(network: LayoutDecoder) -> None:
 
 
 def test_a_wide_picture_has_no_white_below_it() -> None:
-    wide = Cell(np.zeros((100, 400, 3), np.uint8), ())
+    wide = CaptionedPicture(np.zeros((100, 400, 3), np.uint8), ())
     canvas = compose([Section("map", [wide], 400, 0), Section("next", ())])
     rows = np.flatnonzero((canvas[:, 20] == 0).all(axis=-1))
     assert len(rows) == 100
@@ -63,7 +63,7 @@ def test_an_empty_bank_is_told_too() -> None:
 
 
 def test_captions_are_wrapped_and_cut_to_their_cells() -> None:
-    long = Cell(np.zeros((40, 20, 3), np.uint8), ("a word " * 50, "x" * 300))
+    long = CaptionedPicture(np.zeros((40, 20, 3), np.uint8), ("a word " * 50, "x" * 300))
     canvas = compose([Section("title", [long] * 30, 96, 3), Section("none", ())])
     ink = canvas[60:, :, 0] < 200
     assert ink.any()

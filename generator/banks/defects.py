@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from generator.banks.areas import squares
 from generator.banks.boxes import Box
-from generator.banks.clouds import covered
+from generator.banks.clouds import broken_clouds
 from generator.banks.options import UNIT
-from generator.banks.resample import SPECKS, Mask, View
+from generator.banks.stageimage import SPECKS, Mask, StageImage
 from generator.banks.tonematch import BaseColours, is_base_map
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
@@ -35,14 +35,14 @@ CLOUDY = frozenset({CLOUD, BROKEN})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Faults:
+class Defects:
     """Where a view is of no use: bool [H / 4, W / 4] each, None where there is none of it.
 
     pale: whether bright ground may be cloud, which the base map's is not. broken: broken cloud;
     whole: valid pixels that lie in some described window.
     """
 
-    view: View
+    view: StageImage
     pale: bool
     broken: Mask | None
     whole: Mask | None
@@ -64,14 +64,14 @@ class Faults:
         return None
 
 
-def faults(seen: View, pale: bool) -> Faults:
+def find_defects(seen: StageImage, pale: bool) -> Defects:
     """Look for what is of no use in a view; pale: whether bright ground may be cloud."""
-    broken = covered(seen) if pale else None
+    broken = broken_clouds(seen) if pale else None
     whole = None if seen.good.all() else _shown(seen)
-    return Faults(seen, pale, broken, whole)
+    return Defects(seen, pale, broken, whole)
 
 
-def nothing(decoded: Decoded, source: Source, base: BaseColours) -> str | None:
+def shows_nothing(decoded: Decoded, source: Source, base: BaseColours) -> str | None:
     """Return why a whole picture shows nothing, None where it may."""
     height, width = decoded.pixels.shape[:2]
     step = max(1, min(height, width) // 512)
@@ -104,7 +104,7 @@ def _is_overcast(child: Pixels) -> bool:
     return bool(grey.mean() > BRIGHT or (grey.mean() > _PALE and grey.std() < _EVEN))
 
 
-def _shown(seen: View) -> NDArray[np.bool_]:
+def _shown(seen: StageImage) -> NDArray[np.bool_]:
     """Return the valid pixels that lie in a described window, wherever it may begin."""
     side = WINDOW * UNIT[seen.zoom] // SCALE
     fits = squares(~seen.good, side) <= SPECKS * side * side

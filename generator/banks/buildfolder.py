@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from generator.atomicfile import atomic_replace
 from generator.banks.boxes import Box
-from generator.banks.options import BuildOptions, Offer
-from generator.banks.resample import Fit
-from generator.banks.survey import Block, Candidate, Survey
+from generator.banks.options import BuildOptions, OfferedImage
+from generator.banks.stageimage import Resampling
+from generator.banks.survey import CandidateBlock, StageCandidate, Survey
 from generator.banks.warp import MOST
 from generator.grid.errors import BankError
 from generator.imagery.sources import Decoded
@@ -34,7 +34,7 @@ _DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, Bank
 Array = NDArray[Any]
 
 
-class Work:
+class BuildFolder:
     """A folder of finished parts, each a file that appears whole or not at all."""
 
     def __init__(self, folder: Path) -> None:
@@ -104,7 +104,7 @@ class Work:
             raise BankError(f"cannot keep the build's parts in {self.folder}: {error}") from error
 
 
-def source_key(offer: Offer, options: BuildOptions) -> str:
+def source_key(offer: OfferedImage, options: BuildOptions) -> str:
     """Return what changes with anything that decides what is seen of an image."""
     source = offer.source
     files = []
@@ -160,14 +160,14 @@ def _to_survey(arrays: Mapping[str, Array]) -> Survey:
     for row in about["candidates"]:
         descriptors = arrays[f"descriptors-{row['zoom']}"]
         blocks = tuple(
-            Block(frame, Box(*box), descriptor, texture, water, area)
+            CandidateBlock(frame, Box(*box), descriptor, texture, water, area)
             for (frame, *box, texture, water, area), descriptor in zip(
                 row["blocks"], descriptors, strict=True
             )
         )
         high, wide = row["size"]
-        how, left = Fit(*row["how"]), tuple(row["left"])
-        found[int(row["zoom"])] = Candidate(how, (high, wide), blocks, left)
+        how, left = Resampling(*row["how"]), tuple(row["left"])
+        found[int(row["zoom"])] = StageCandidate(how, (high, wide), blocks, left)
     return Survey(found, tuple(about["refused"]), arrays.get("thumbnail"))
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator.banks import BuildOptions, Built, Maker, Offer, Work, build
+from generator.banks import BankEncoder, BuildFolder, BuildOptions, BuildResult, OfferedImage, build
+from generator.banks.buildfolder import BuildFolder as Folder
 from generator.banks.sheet import _lines
-from generator.banks.work import Work as Folder
 from generator.grid.errors import BankError
 from generator.grid.tile import SCALE
 from generator.memory import bankfile
@@ -18,10 +18,10 @@ from tests.fakes_memory import ground
 ENCODER = "a" * 64
 
 
-def made(sources, tmp_path: Path, work: str = "work", **options: object) -> Built:
+def made(sources, tmp_path: Path, work: str = "work", **options: object) -> BuildResult:
     """Build a bank; the budget is 1 megapixel at zoom 15 unless told otherwise."""
     given = BuildOptions(**{"budget": {15: 1e6}, **options})
-    return build(sources, Maker(tiny_encoder(), ENCODER), given, Work(tmp_path / work))
+    return build(sources, BankEncoder(tiny_encoder(), ENCODER), given, BuildFolder(tmp_path / work))
 
 
 def test_an_image_becomes_a_scene_with_its_place_and_terms(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_an_offer_limits_the_stages_of_an_image(tmp_path: Path) -> None:
     image = source(ground(1, 1024, 1024), gsd=7.5)
     both = made([image], tmp_path, budget={11: 1e6, 15: 1e6, 9: 1e6})
     assert {scene.chosen_at for scene in both.bank.scenes} == {11, 15}
-    one = made([Offer(image, (15,))], tmp_path, budget={11: 1e6, 15: 1e6})
+    one = made([OfferedImage(image, (15,))], tmp_path, budget={11: 1e6, 15: 1e6})
     assert {scene.chosen_at for scene in one.bank.scenes} == {15}
 
 
@@ -287,9 +287,9 @@ def test_damaged_parts_are_made_again(tmp_path: Path) -> None:
 def test_another_encoder_makes_other_codes_from_the_same_parts(tmp_path: Path) -> None:
     counts: list[str] = []
     images = [counted(source(ground(1, 128, 128)), counts)]
-    options, work = BuildOptions(budget={15: 1e6}), Work(tmp_path / "work")
-    first = build(images, Maker(tiny_encoder(0), "a" * 64), options, work)
-    second = build(images, Maker(tiny_encoder(1), "b" * 64), options, work)
+    options, work = BuildOptions(budget={15: 1e6}), BuildFolder(tmp_path / "work")
+    first = build(images, BankEncoder(tiny_encoder(0), "a" * 64), options, work)
+    second = build(images, BankEncoder(tiny_encoder(1), "b" * 64), options, work)
     assert len(counts) == 3  # looked at once, encoded twice
     assert first.bank.digest != second.bank.digest
     bankfile.save(first.bank, tmp_path / "first.bank")
