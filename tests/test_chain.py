@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from generator.nets.unet import padded
+from generator.nets.body import padded
 from tests.networks import tiny_network
 from training.chain import generated_parent, mirrored
 

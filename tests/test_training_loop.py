@@ -7,7 +7,7 @@ from generator.cascade import checkpoint
 from generator.imagery.sources import read_manifest
 from generator.nets.blocks import crop
 from generator.nets.config import SamplerConfig
-from generator.nets.unet import upsample
+from generator.nets.resampling import upsample
 from tests.imagery import write_imagery
 from training.__main__ import main
 from training.errors import TrainingError

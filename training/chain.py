@@ -14,7 +14,8 @@ from torch import Tensor
 from generator.grid.tile import SCALE
 from generator.nets.blocks import crop_to
 from generator.nets.diffusion import RESIDUAL_GAIN
-from generator.nets.unet import ExactUNet, upsample
+from generator.nets.resampling import upsample
+from generator.nets.unet import ExactUNet
 
 GRANDCHILD = SCALE * SCALE
 

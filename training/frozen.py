@@ -7,7 +7,9 @@ from pathlib import Path
 import torch
 
 from generator.cascade import checkpoint
-from generator.nets.unet import ExactUNet, channels_last, padded
+from generator.nets.blocks import channels_last
+from generator.nets.body import padded
+from generator.nets.unet import ExactUNet
 from training.errors import TrainingError
 
 

@@ -11,10 +11,12 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
+from generator.nets.blocks import channels_last
+from generator.nets.body import padded
 from generator.nets.build import AnyNetwork, build, preset
 from generator.nets.config import AnyConfig, NetworkConfig, PaperConfig
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import ExactUNet, channels_last, padded
+from generator.nets.unet import ExactUNet
 from training.errors import TrainingError
 from training.losses.critic import Critic
 from training.run.ema import Ema

@@ -12,7 +12,8 @@ from torch import Tensor
 from generator.grid.tile import SCALE
 from generator.nets.blocks import crop
 from generator.nets.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
-from generator.nets.unet import ExactUNet, low_frequency_consistency, upsample
+from generator.nets.resampling import upsample
+from generator.nets.unet import ExactUNet, low_frequency_consistency
 from training.chain import generated_parent
 from training.distributed import Averaged, Group
 from training.frozen import load_frozen

@@ -16,11 +16,11 @@ from generator.cascade import checkpoint
 from generator.imagery.folder import find
 from generator.imagery.options import Options
 from generator.imagery.sources import Source
+from generator.nets.blocks import channels_last
 from generator.nets.build import build as network_of
 from generator.nets.config import SamplerConfig
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
-from generator.nets.unet import channels_last
 from training.errors import TrainingError
 from training.run.layoutstate import State
 from training.run.loop import machine_of, train

@@ -20,10 +20,10 @@ from generator.cascade import checkpoint
 from generator.cascade.checkpoint import Checkpoint
 from generator.grid.tile import SCALE, STAGE_ZOOMS
 from generator.memory.bank import Bank
-from generator.nets.blocks import crop
+from generator.nets.blocks import channels_last, crop
+from generator.nets.body import padded
 from generator.nets.codes import quantise
-from generator.nets.decoder import LayoutDecoder, padded
-from generator.nets.unet import channels_last
+from generator.nets.decoder import LayoutDecoder
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.losses.style import Style

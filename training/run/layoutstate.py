@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from generator.cascade import checkpoint
-from generator.nets.decoder import LayoutDecoder, padded
+from generator.nets.blocks import channels_last
+from generator.nets.body import padded
+from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import channels_last
 from training.errors import TrainingError
 from training.losses.adversary import Adversary
 from training.losses.critic import Standard
