@@ -84,16 +84,19 @@ def matched(child: Pixels, good: Mask, source: Source, base: BaseColours) -> Pix
     curve, others a gain of each channel: the land's colour on the base map, divided by that of
     their own land, at 0.35 to 2.5. Where no place is known, one gain moves the brightness to 95.
     """
+    # The base map has its own curve.
     mean = mean_colour(child, good)
     if is_base_map(source, mean, base):
         return tone.apply(child)
     colour = base.at(source.lat, source.lon)
+    # Others get the gain that moves their land to that of the place, or to a middle brightness.
     if colour is None:
         wanted = np.full(3, (_BRIGHTNESS + _DARK) / (mean.mean() + _DARK))
     else:
         toned = tone.apply(np.clip(np.rint(colour), 0, 255).astype(np.uint8))
         wanted = (toned.astype(np.float64) + _DARK) / (mean + _DARK)
     gain = np.rint(_UNIT * np.clip(wanted, _LEAST, _MOST)).astype(np.int64)
+    # One table of whole numbers for each channel.
     levels = np.arange(256)
     out = np.empty_like(child)
     for channel in range(3):

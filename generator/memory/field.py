@@ -81,6 +81,7 @@ class Memory:
 
     def _take(self, zoom: int, banks: Sequence[Bank]) -> bool:
         """Take the scenes chosen at a zoom from banks; returns whether there are any."""
+        # Patches of all scenes to choose among, and the codes that they show.
         scenes = [s for bank in banks for s in bank.scenes if s.chosen_at == zoom]
         patches = collect_patches(scenes)
         if not patches.valid.any():
@@ -179,13 +180,16 @@ class Memory:
 
     def _inside(self, seed: int, zoom: int, asked: Rectangle, view: ParentView) -> Codes:
         """Return the codes of a rectangle of the map, [height, width, D]."""
+        # The cells round the rectangle choose their patches.
         chosen, scale = CHOSEN_AT[zoom], choosing_scale(zoom)
         patches, config = self._places[chosen], CHOICES[chosen]
         core = asked.coarser(scale)
         shown, blank = _shown(patches, _lay(seed, chosen, core, view.plane), core, view, chosen)
+        # Every pixel is given to the cell whose patch costs least there.
         window = LabelWindow(asked.x0, asked.y0, asked.width, asked.height, scale)
         labels = label(patches, shown, view.sites(core), window, config)
         labels = np.where(np.append(blank, True)[labels], -1, labels)
+        # It shows the code of that patch.
         return self._codes[zoom].gather(shown, labels, window)
 
 
@@ -213,6 +217,7 @@ def _shown(
     """Let the cells choose; returns those that may rule in the rectangle, and which stay blank."""
     config = CHOICES[zoom]
     size = SITE * (config.sites - 1)
+    # Cells that may own pixels of the rectangle, and those that their choice depends on.
     tops, lefts = (SITE * first_site(at, config) for at in (laid.ys, laid.xs))
     ruling = (tops < core.y0 + core.height) & (tops + size > core.y0)
     ruling &= (lefts < core.x0 + core.width) & (lefts + size > core.x0)

@@ -59,6 +59,7 @@ class ParentView:
 
     def sites(self, core: Rectangle) -> SiteDescriptors:
         """Describe the picture at the sites in and round a rectangle of the choosing grid."""
+        # Sites from the last before the rectangle to the first behind it.
         row, column = core.y0 // SITE, core.x0 // SITE
         rows = np.arange(row, (core.y0 + core.height - 1) // SITE + 2)
         columns = np.arange(column, (core.x0 + core.width - 1) // SITE + 2)

@@ -85,6 +85,7 @@ def low_frequency_consistency(residual: Tensor) -> Tensor:
     interpolated linearly. Only what is coarser than about 16 child pixels is held to the parent.
     """
     b, _, height, width = residual.shape
+    # The means of the child pixels of each parent pixel, smooth in between, are taken off.
     mean = residual.view(b, 3, SCALE**2, height, width).mean(2)
     coarse = upsample_linearly(blur_evenly(mean))
     return F.pixel_shuffle(crop(residual, CONSISTENCY_MARGIN), SCALE) - coarse

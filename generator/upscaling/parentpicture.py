@@ -133,6 +133,7 @@ def read_mirrored(picture: Picture, area: Rectangle) -> Pixels:
     """Read a rectangle that may reach beyond the picture, which is mirrored at its edges."""
     columns = mirrored(np.arange(area.x0, area.x0 + area.width), picture.width)
     rows = mirrored(np.arange(area.y0, area.y0 + area.height), picture.height)
+    # Read once what the mirror images need too.
     left, top = int(columns.min()), int(rows.min())
     held = picture.read(left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top)
     return np.ascontiguousarray(held[rows - top][:, columns - left])
