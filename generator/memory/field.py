@@ -70,7 +70,7 @@ class Memory:
         self.credits = sorted({line for bank in banks for line in bank.credits})
         self._digests = [bank.digest for bank in banks]
         self.scenes: dict[int, int] = {}
-        self._places: dict[int, Patches] = {}
+        self._patches: dict[int, Patches] = {}
         self._codes: dict[int, FlatCodes] = {}
         for zoom in CHOICES:
             if self._take(zoom, banks) or behind is None or not self._take(zoom, [behind]):
@@ -86,7 +86,7 @@ class Memory:
         patches = collect_patches(scenes)
         if not patches.valid.any():
             return False
-        self.scenes[zoom], self._places[zoom] = len(scenes), patches
+        self.scenes[zoom], self._patches[zoom] = len(scenes), patches
         for shown, chosen in CHOSEN_AT.items():
             if chosen == zoom:
                 self._codes[shown] = FlatCodes.of([s.codes[shown] for s in scenes])
@@ -105,7 +105,7 @@ class Memory:
 
     def reach(self, zoom: int) -> int:
         """Return how many pixels of the choosing grid are read on each side; even, 0 for none."""
-        if CHOSEN_AT[zoom] not in self._places:
+        if CHOSEN_AT[zoom] not in self._patches:
             return 0
         config = CHOICES[CHOSEN_AT[zoom]]
         # A cell rules up to SITE pixels beyond its reach; its window is centred on it. In phases it
@@ -114,19 +114,15 @@ class Memory:
         needed += (SIGHT + 1) * (config.spacing + 1) if config.phased else 0
         return needed + needed % 2
 
-    def reads(self, zoom: int, x0: int, y0: int, width: int, height: int) -> Rectangle:
+    def reads(self, zoom: int, area: Rectangle) -> Rectangle:
         """Return the rectangle of the choosing grid that `field` reads for one of parent pixels."""
-        area = Rectangle(x0, y0, width, height)
         return area.coarser(choosing_scale(zoom)).grown(self.reach(zoom))
 
     def field(
         self,
         seed: int,
         zoom: int,
-        x0: int,
-        y0: int,
-        width: int,
-        height: int,
+        area: Rectangle,
         pixels: ReadParent,
         *,
         world: MapSize | None = EARTH,
@@ -134,26 +130,28 @@ class Memory:
     ) -> Codes:
         """Return the codes of a rectangle of parent pixels: int8 [D, height, width], 0 for none.
 
-        seed: 0 to 2**64 - 1; zoom: of the stage, 7, 9, 11, 13 or 15; (x0, y0): its first pixel, in
-        world pixels of zoom - 2; pixels: reads a rectangle of the choosing grid, uint8 [h, w, 3],
-        x wrapped and y mirrored by the caller; it is asked once, for what `reads` says. world: the
-        map, whose rows are mirrored at its edges; None for a picture, a plane without end, whose
-        latitude in degrees may be given. Raises ValueError for another zoom or an empty rectangle.
+        seed: 0 to 2**64 - 1; zoom: of the stage, 7, 9, 11, 13 or 15; area: in world pixels of
+        zoom - 2; pixels: reads a rectangle of the choosing grid, x wrapped and y mirrored by the
+        caller; it is asked once, for what `reads` says. world: the map, whose rows are mirrored at
+        its edges; None for a picture, a plane without end, whose latitude in degrees may be given.
+        Raises ValueError for another zoom or an empty rectangle.
         """
         if zoom not in CHOSEN_AT:
             raise ValueError(f"zoom is {zoom}, expected one of {', '.join(map(str, CHOSEN_AT))}")
-        if width < 1 or height < 1:
-            raise ValueError(f"a rectangle of {width} x {height} pixels, expected at least 1 x 1")
-        asked = Rectangle(x0, y0, width, height)
-        if CHOSEN_AT[zoom] not in self._places:
-            return np.zeros((self.dimensions, height, width), np.int8)
-        rows = np.arange(y0, y0 + height)
+        if area.width < 1 or area.height < 1:
+            raise ValueError(
+                f"a rectangle of {area.width} x {area.height} pixels, expected at least 1 x 1"
+            )
+        if CHOSEN_AT[zoom] not in self._patches:
+            return np.zeros((self.dimensions, area.height, area.width), np.int8)
+        asked, rows = area, np.arange(area.y0, area.y0 + area.height)
         if world is not None:
             # Beyond the map's upper and lower edge the field is mirrored, as parents are.
             length = world.height << (zoom - 2)
             rows = np.where(rows < 0, -1 - rows, rows)
             rows = np.where(rows >= length, 2 * length - 1 - rows, rows)
-            asked = Rectangle(x0, int(rows.min()), width, int(rows.max() - rows.min()) + 1)
+            height = int(rows.max() - rows.min()) + 1
+            asked = Rectangle(area.x0, int(rows.min()), area.width, height)
         codes = self._inside(seed, zoom, asked, self._view(zoom, asked, pixels, world, latitude))
         mirrored = codes[rows - asked.y0]
         return np.ascontiguousarray(np.moveaxis(mirrored, 2, 0))
@@ -174,15 +172,15 @@ class Memory:
             sizes = (world.height << (chosen - 2), world.width << (chosen - 2))
             gain = CHOICES[chosen].gain
         plane = Plane(Axis(spacing, sizes[0]), Axis(spacing, sizes[1]), latitude)
-        area = self.reads(zoom, asked.x0, asked.y0, asked.width, asked.height)
-        picture = DescribedPicture(pixels(area.x0, area.y0, area.width, area.height))
+        area = self.reads(zoom, asked)
+        picture = DescribedPicture(pixels(area))
         return ParentView(area, picture, plane, gain)
 
     def _inside(self, seed: int, zoom: int, asked: Rectangle, view: ParentView) -> Codes:
         """Return the codes of a rectangle of the map, [height, width, D]."""
         # The cells round the rectangle choose their patches.
         chosen, scale = CHOSEN_AT[zoom], choosing_scale(zoom)
-        patches, config = self._places[chosen], CHOICES[chosen]
+        patches, config = self._patches[chosen], CHOICES[chosen]
         core = asked.coarser(scale)
         shown, blank = _shown(patches, _lay(seed, chosen, core, view.plane), core, view, chosen)
         # Every pixel is given to the cell whose patch costs least there.

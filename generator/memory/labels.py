@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.grid.rectangle import Rectangle
 from generator.memory.config import SITE, ChoiceConfig
 from generator.memory.descriptor import WATER
 from generator.memory.hashing import keys
@@ -86,13 +87,9 @@ class SiteDescriptors:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelWindow:
+class LabelWindow(Rectangle):
     """A rectangle of pixels, `scale` of which lie along a pixel of the choosing grid."""
 
-    x0: int
-    y0: int
-    width: int
-    height: int
     scale: int
 
 

@@ -15,8 +15,8 @@ from generator.memory.features import latitudes
 from generator.memory.jitteredgrid import Axis
 from generator.memory.labels import SiteDescriptors
 
-ReadParent = Callable[[int, int, int, int], NDArray[np.uint8]]
-"""(x0, y0, width, height) of the choosing grid to uint8 [height, width, 3]."""
+ReadParent = Callable[[Rectangle], NDArray[np.uint8]]
+"""Returns the pixels of a rectangle of the choosing grid, uint8 [height, width, 3]."""
 
 Integers = NDArray[np.int64]
 
