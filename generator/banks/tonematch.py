@@ -52,7 +52,7 @@ class BaseColours:
             x = round((lon + 180) / 360 * width - 0.5)
             columns = np.arange(x - around, x + around + 1) % width
             pixels = self._planet[y - around : y + around + 1][:, columns].reshape(-1, 3)
-            land = pixels[~_blue(pixels)]
+            land = pixels[~_water(pixels)]
             if len(land) > _FEW * len(pixels):
                 pixels = land
                 break
@@ -112,13 +112,17 @@ def mean_colour(child: Pixels, good: Mask) -> NDArray[np.float64]:
     """
     few = child[2::4, 2::4][: good.shape[0], : good.shape[1]]
     seen = few[good] if good.any() else few.reshape(-1, 3)
-    land = seen[~_blue(seen)]
+    land = seen[~_water(seen)]
     mean: NDArray[np.float64] = (land if len(land) > _FEW * len(seen) else seen).mean(0)
     return mean
 
 
-def _blue(pixels: Pixels) -> NDArray[np.bool_]:
-    """Say which pixels uint8 [n, 3] are water: bluer than red, and dark."""
+def _water(pixels: Pixels) -> NDArray[np.bool_]:
+    """Say which untoned pixels uint8 [n, 3] are water: bluer than red, and dark.
+
+    Descriptors ask toned pixels, by other bounds (`generator.memory.features`); on the Blue Marble
+    the two agree on 99.8 % of its pixels. Banks of the same imagery stay what they were.
+    """
     red, green, blue = (pixels[:, k].astype(np.int16) for k in range(3))
     wet: NDArray[np.bool_] = (blue > red + 4) & (2 * blue > red + green) & (red < 70)
     return wet
