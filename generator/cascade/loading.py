@@ -26,7 +26,7 @@ from generator.memory.bank import Bank
 from generator.memory.field import Memory
 
 MAX_STEPS = 50
-"""The paper's; the states of more would take too much memory."""
+"""The paper's; the intermediate latents of more would take too much memory."""
 
 
 def load(

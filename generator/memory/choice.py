@@ -45,7 +45,7 @@ class ChoiceGrid:
     """A rectangle of cells that choose; arrays are [rows, columns], flat ones [rows * columns].
 
     row, column: of the first cell; ys, xs: centres; needed: the cells that choose; slot: int64,
-    the patch of each in the flat queries and shortlists.
+    the place of each in the flat queries and shortlists.
     """
 
     row: int

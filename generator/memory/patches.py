@@ -1,4 +1,4 @@
-"""Places of all scenes that one stage may choose, as flat arrays, and as candidates by colour."""
+"""Patches of all scenes that one stage may choose, as flat arrays, and as candidates by colour."""
 
 from __future__ import annotations
 
