@@ -21,7 +21,7 @@ from generator.memory.choice import (
     needed_cells,
     phase_of,
 )
-from generator.memory.config import CHOICES, CHOSEN_AT, SITE, WINDOW, choosing_scale
+from generator.memory.config import CHOICES, CHOSEN_AT, SITE, WINDOW, ChoiceConfig, choosing_scale
 from generator.memory.descriptor import DescribedPicture
 from generator.memory.flatcodes import FlatCodes
 from generator.memory.hashing import keys
@@ -30,6 +30,8 @@ from generator.memory.labels import LabelWindow, PlacedPatches, first_site, labe
 from generator.memory.patches import Patches, collect_patches, compared_gates
 from generator.memory.search import Queries, shortlist
 from generator.memory.view import ParentView, Plane, ReadParent
+
+Mask = NDArray[np.bool_]
 
 VERSION = 5
 """Raised whenever the same banks would give another field."""
@@ -211,23 +213,21 @@ def _lay(seed: int, zoom: int, core: Rectangle, plane: Plane) -> JitteredCells:
 
 def _shown(
     patches: Patches, laid: JitteredCells, core: Rectangle, view: ParentView, zoom: int
-) -> tuple[PlacedPatches, NDArray[np.bool_]]:
+) -> tuple[PlacedPatches, Mask]:
     """Let the cells choose; returns those that may rule in the rectangle, and which stay blank."""
     config = CHOICES[zoom]
-    size = SITE * (config.sites - 1)
-    # Cells that may own pixels of the rectangle, and those that their choice depends on.
-    tops, lefts = (SITE * first_site(at, config) for at in (laid.ys, laid.xs))
-    ruling = (tops < core.y0 + core.height) & (tops + size > core.y0)
-    ruling &= (lefts < core.x0 + core.width) & (lefts + size > core.x0)
-    rows = (np.arange(ruling.shape[0]) + laid.row)[:, None]
-    columns = (np.arange(ruling.shape[1]) + laid.column)[None, :]
-    needed = needed_cells(ruling, phase_of(rows, columns)) if config.phased else ruling
-    # One flat list of all cells that choose.
+    rows = (np.arange(laid.ys.shape[0]) + laid.row)[:, None]
+    columns = (np.arange(laid.ys.shape[1]) + laid.column)[None, :]
+    ruling = needed = _ruling(laid, core, config)
+    if config.phased:
+        needed = needed_cells(ruling, phase_of(rows, columns))
+    # One flat list of all cells that choose, and the shortlist of each.
     descriptors, gates = view.described(laid.ys[needed], laid.xs[needed])
     words = keys(laid.keys[needed], 2).astype(np.uint32)
     queries = Queries(descriptors, compared_gates(gates), words)
     colours = (rows % 3 * 3 + columns % 3)[needed]
     found = shortlist(patches.classes, colours, queries, config)
+    # The choice, for which neighbours matter where it is in phases.
     if config.phased:
         slot = np.zeros(needed.shape, np.int64)
         slot[needed] = np.arange(len(colours))
@@ -236,14 +236,29 @@ def _shown(
         made = Choices(whole.scene[ruling], whole.ys[ruling], whole.xs[ruling])
     else:
         made = choose_alone(patches, found)
-    # On open sea, and on ground much brighter than all that a cell found, snow and ice, nothing is
-    # shown.
     own = np.zeros((*needed.shape, 3), np.int64)
     own[needed] = queries.gates
-    wet, tones = own[ruling][:, 0], own[ruling][:, 2]
-    patch = patches.nearest(made.scene, made.ys, made.xs)
-    gap = np.where(tones < SNOW, BRIGHTER, SNOW_BRIGHTER)
-    blank = (tones - patches.gates[patch, 2].astype(np.int64) > gap) | (wet >= SEA)
     ys, xs = laid.ys[ruling], laid.xs[ruling]
     shown = PlacedPatches(made.scene, made.ys - ys, made.xs - xs, ys, xs, laid.keys[ruling])
-    return shown, blank
+    return shown, _blank(patches, made, own[ruling])
+
+
+def _ruling(laid: JitteredCells, core: Rectangle, config: ChoiceConfig) -> Mask:
+    """Say which cells may own pixels of a rectangle of the choosing grid: bool [rows, columns]."""
+    size = SITE * (config.sites - 1)
+    tops, lefts = (SITE * first_site(at, config) for at in (laid.ys, laid.xs))
+    ruling = (tops < core.y0 + core.height) & (tops + size > core.y0)
+    ruling &= (lefts < core.x0 + core.width) & (lefts + size > core.x0)
+    return ruling
+
+
+def _blank(patches: Patches, made: Choices, gates: NDArray[np.int64]) -> Mask:
+    """Say which cells [n] show nothing, by their own gates int64 [n, 3].
+
+    On open sea, and on ground much brighter than all that a cell found: snow and ice.
+    """
+    wet, tones = gates[:, 0], gates[:, 2]
+    patch = patches.nearest(made.scene, made.ys, made.xs)
+    gap = np.where(tones < SNOW, BRIGHTER, SNOW_BRIGHTER)
+    blank: Mask = (tones - patches.gates[patch, 2].astype(np.int64) > gap) | (wet >= SEA)
+    return blank
