@@ -154,22 +154,19 @@ class RepeatedMemory(Memory):
         self,
         seed: int,
         zoom: int,
-        x0: int,
-        y0: int,
-        width: int,
-        height: int,
-        pixels: Callable[[int, int, int, int], Pixels],
+        area: Rectangle,
+        pixels: Callable[[Rectangle], Pixels],
         *,
         world: MapSize | None = EARTH,
         latitude: float | None = None,
     ) -> NDArray[np.int8]:
         """Return codes as `Memory.field` does."""
         side = PERIOD // SCALE
-        first, top = (at // TILE_SIZE * TILE_SIZE + 3 * side for at in (x0, y0))
-        tile = super().field(
-            seed, zoom, first, top, side, side, pixels, world=world, latitude=latitude
-        )
-        rows, columns = np.arange(y0, y0 + height) % side, np.arange(x0, x0 + width) % side
+        first, top = (at // TILE_SIZE * TILE_SIZE + 3 * side for at in (area.x0, area.y0))
+        middle = Rectangle(first, top, side, side)
+        tile = super().field(seed, zoom, middle, pixels, world=world, latitude=latitude)
+        rows = np.arange(area.y0, area.y0 + area.height) % side
+        columns = np.arange(area.x0, area.x0 + area.width) % side
         return np.ascontiguousarray(tile[:, rows[:, None], columns])
 
 
