@@ -88,10 +88,6 @@ class RenderEngine:
         store = ResultStore(cache, metrics, renderer)
         return cls(renderer, store, metrics, settings.max_queue, settings.budget)
 
-    def __len__(self) -> int:
-        """Return how many blocks are unfinished, inputs included."""
-        return len(self._scheduler.jobs)
-
     def problem(self) -> str | None:
         """Return why tiles cannot be made and stored, or None."""
         if not self._thread.is_alive():
