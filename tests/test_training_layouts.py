@@ -27,7 +27,8 @@ from training.run.export import layout_networks
 from training.run.layoutstep import LayoutStep
 from training.run.loop import cooled
 from training.run.machine import Machine, machine_of
-from training.run.recipe import MemoryRecipe, Phase, Recipe, read
+from training.run.recipe import MemoryRecipe, Phase, Recipe
+from training.run.recipefile import read
 from training.run.stages import batches_of, train_networks
 from training.run.state import STATE, State
 from training.samples.collage import Cells, draw_cells, misfits
@@ -158,7 +159,7 @@ def test_an_interrupted_run_goes_on_to_the_step(imagery, recipe, tmp_path):
     assert torch.equal(weights(whole), weights(parts))
 
 
-def test_a_state_of_version_0_2_goes_on(imagery, recipe, tmp_path):
+def test_an_older_state_goes_on(imagery, recipe, tmp_path):
     """Networks were called a pair, and the critic had moments of its own."""
     first = train_networks(read(recipe), imagery[1], tmp_path / "run", 2)
     held = torch.load(tmp_path / "run" / STATE, weights_only=True)

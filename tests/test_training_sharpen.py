@@ -16,7 +16,7 @@ from training.commands import prepare
 from training.errors import TrainingError
 from training.imagery import sharpen
 from training.run import bank
-from training.run.recipe import read
+from training.run.recipefile import read
 from training.run.stages import make_bank
 from training.run.state import State
 

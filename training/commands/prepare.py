@@ -18,7 +18,7 @@ from training.errors import TrainingError
 from training.imagery import sharpen
 from training.imagery.prepare import prepare
 from training.imagery.pyramid import Pyramid, describe
-from training.run.recipe import read
+from training.run.recipefile import read
 
 HELP = "decode imagery into a multi-resolution folder"
 

@@ -19,7 +19,7 @@ from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from training.errors import TrainingError
 from training.run.networks import LayoutPair
-from training.run.recipe import read
+from training.run.recipefile import read
 from training.run.state import State
 
 RECIPE = "recipe.toml"

@@ -25,7 +25,8 @@ from training.run.entrystep import EntryStep
 from training.run.export import BANKED, RECIPE, layout_networks
 from training.run.layoutstep import LayoutStep
 from training.run.machine import Machine
-from training.run.recipe import Recipe, read
+from training.run.recipe import Recipe
+from training.run.recipefile import read
 from training.run.state import State, judges_of, load_judges
 from training.run.statestep import StateStep
 from training.samples.diffusionbatches import DiffusionBatches

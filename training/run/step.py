@@ -64,9 +64,10 @@ class TrainingStep(ABC):
 
 def _log(drawn: Drawn, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the losses, and the mean error of each part of the samples in grey levels."""
+    difference = drawn.samples.detach() - drawn.truth
     errors = {
-        f"error_{name}": (drawn.samples - drawn.truth)[rows].abs().mean() * 127.5
+        f"error_{name}": difference[rows].abs().mean() * 127.5
         for name, rows in drawn.parts.items()
-        if len(drawn.samples[rows])
+        if len(difference[rows])
     }
     return {name: value.detach() for name, value in (*losses.items(), *errors.items())}
