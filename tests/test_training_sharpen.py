@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import generator
-from generator.banks.stageimage import reduced
+from generator.grid.averaging import averaged
 from generator.imagery.sources import read_manifest
 from tests.fakes_imagery import tiny_weights
 from tests.fakes_memory import ground
@@ -104,7 +104,7 @@ def test_it_shows_what_the_picture_shows(imagery, weights):
     _, out = go(imagery, weights)
     with Image.open(imagery / "made" / "a.jpg") as before, Image.open(out / "made__a.png") as now:
         wanted = np.asarray(before)[:64, :92].astype(int)
-        made = reduced(np.asarray(now), 2).astype(int)
+        made = averaged(np.asarray(now), 2).astype(int)
     assert np.abs(made - wanted).mean() < 0.2 * np.abs(wanted - wanted.mean((0, 1))).mean()
 
 

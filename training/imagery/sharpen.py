@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image
 
-from generator.banks.stageimage import reduced
+from generator.grid.averaging import averaged
 from generator.grid.errors import GeneratorError
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
@@ -153,7 +153,7 @@ def _sharp(cascade: CascadeLike, source: Source) -> tuple[Pixels, Pixels | None]
         raise TrainingError(f"{source.name} has a side below {SCALE} pixels, expected more")
     # Enlarge what the picture shows by one stage, then average the detail to what is wanted.
     enlarged = upscale(cascade, decoded.pixels[:height, :width], source.gsd)
-    pixels = reduced(enlarged, SCALE // FINER)
+    pixels = averaged(enlarged, SCALE // FINER)
     if decoded.mask is None:
         return pixels, None
     # Keep of the mask, which may be of any size, what covers the same ground.

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from generator.nets.unet import channels_last
+from generator.nets.blocks import channels_last
 from training.errors import TrainingError
 
 CHANNELS = (32, 24, 40, 112)

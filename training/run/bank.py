@@ -15,8 +15,8 @@ from generator.cascade import checkpoint
 from generator.imagery.folder import find
 from generator.imagery.options import Options
 from generator.imagery.sources import Source
+from generator.nets.blocks import channels_last
 from generator.nets.encoder import Encoder
-from generator.nets.unet import channels_last
 from training.run.recipe import MemoryRecipe
 
 

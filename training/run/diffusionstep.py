@@ -17,7 +17,8 @@ from generator.grid.tile import SCALE
 from generator.nets.blocks import crop
 from generator.nets.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import ExactUNet, low_frequency_consistency, upsample
+from generator.nets.resampling import upsample
+from generator.nets.unet import ExactUNet, low_frequency_consistency
 from training.errors import TrainingError
 from training.losses.context import Drawn
 from training.run.state import State

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from generator.cascade.checkpoint import Checkpoint
 from generator.grid.tile import SCALE
-from generator.nets.blocks import crop
+from generator.nets.blocks import channels_last, crop
+from generator.nets.body import padded
 from generator.nets.codes import quantise
-from generator.nets.decoder import LayoutDecoder, padded
-from generator.nets.unet import channels_last
+from generator.nets.decoder import LayoutDecoder
 from training.drawing import decoder_and_bank, draw, rounded
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid

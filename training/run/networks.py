@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from generator.nets import decoder as layouts
+from generator.nets.body import padded
 from generator.nets.build import AnyNetwork, build
 from generator.nets.config import AnyConfig, LayoutConfig
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
-from generator.nets.unet import ExactUNet, padded
+from generator.nets.unet import ExactUNet
 
 
 class LayoutPair(nn.Module):
@@ -29,7 +29,7 @@ def trainable(config: AnyConfig) -> nn.Module:
     """Return the networks of a configuration with random weights, padded as training needs them."""
     if isinstance(config, LayoutConfig):
         pair = LayoutPair(config)
-        layouts.padded(pair.decoder)
+        padded(pair.decoder)
         return pair
     network = build(config)
     return padded(network) if isinstance(network, ExactUNet) else network

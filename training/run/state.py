@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from generator.cascade import checkpoint
+from generator.nets.blocks import channels_last
 from generator.nets.config import LayoutConfig
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import channels_last
 from training.errors import TrainingError
 from training.losses.context import Judges
 from training.run.ema import Ema

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from generator.banks.stageimage import reduced
+from generator.grid.averaging import averaged
 from generator.grid.pixels import Pixels
 from generator.memory.bank import Bank, Codes
 from generator.memory.config import CHOSEN_AT, STEP, WINDOW, choosing_scale
@@ -160,7 +160,7 @@ def _read(held: Tensor, index: Tensor) -> Tensor:
 
 def described(parent: Pixels, scale: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Describe the middle of a parent on the choosing grid, mirrored where it is too small."""
-    pixels = reduced(parent, scale)
+    pixels = averaged(parent, scale)
     lacks = [max(0, WINDOW - side) for side in pixels.shape[:2]]
     around = [(lack // 2, lack - lack // 2) for lack in lacks]
     pixels = np.pad(pixels, (*around, (0, 0)), "symmetric")

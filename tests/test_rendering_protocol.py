@@ -17,9 +17,9 @@ from tileserver.errors import (
     ServerError,
     UnavailableError,
 )
-from tileserver.rendering import protocol as messages
-from tileserver.rendering.engine.jobs import Ask, Priority
+from tileserver.rendering import protocol
 from tileserver.rendering.protocol import Message
+from tileserver.rendering.request import Priority, RequestOptions
 
 
 def received(*chunks: bytes) -> list[Message | None]:
@@ -31,7 +31,7 @@ def received(*chunks: bytes) -> list[Message | None]:
             reader.feed_data(chunk)
         reader.feed_eof()
         found = []
-        while (message := await messages.receive(reader)) is not None:
+        while (message := await protocol.receive(reader)) is not None:
             found.append(message)
         return [*found, None]
 
@@ -60,18 +60,18 @@ def test_what_claims_to_be_enormous_is_refused() -> None:
 
 
 def test_a_wish_keeps_all_that_it_says() -> None:
-    ask = Ask(Priority.PREFETCH, "2001:db8::/64", False)
-    message = messages.make(7, 2**64 - 1, Tile(15, 32767, 1), ask)
+    options = RequestOptions(Priority.PREFETCH, "2001:db8::/64", False)
+    message = protocol.tile_request(7, 2**64 - 1, Tile(15, 32767, 1), options)
     (copy, _) = received(message.packed())
     assert copy is not None
-    assert messages.wish(copy.head) == (2**64 - 1, Tile(15, 32767, 1), ask)
+    assert protocol.read_request(copy.head) == (2**64 - 1, Tile(15, 32767, 1), options)
 
 
 def test_a_tile_keeps_bytes_digest_and_time() -> None:
     entry = CachedTile(b"png" * 99, b"d" * 16, 1_700_000_000)
-    (copy, _) = received(messages.tile_answer(3, entry).packed())
+    (copy, _) = received(protocol.tile_answer(3, entry).packed())
     assert copy is not None
-    assert messages.entry_of(copy) == entry
+    assert protocol.read_tile(copy) == entry
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def test_a_tile_keeps_bytes_digest_and_time() -> None:
     ],
 )
 def test_an_error_stays_what_it_is_for_http(error: Exception, kind: type[ServerError]) -> None:
-    (copy, _) = received(messages.error_answer(3, error).packed())
+    (copy, _) = received(protocol.error_answer(3, error).packed())
     assert copy is not None
-    found = messages.error_of(copy.head)
+    found = protocol.read_error(copy.head)
     assert type(found) is kind
     assert str(found) == str(error)
     assert getattr(found, "retry", None) == getattr(error, "retry", None)

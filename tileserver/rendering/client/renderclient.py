@@ -1,4 +1,4 @@
-"""The generator process as a web process sees it: a backend behind a socket."""
+"""A web process's connection to the generator process, which makes the tiles."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from generator.grid.tile import Tile
 from generator.grid.world import fingerprint
 from tileserver.cache.tilecache import CachedTile
 from tileserver.errors import UnavailableError
-from tileserver.rendering import protocol as messages
-from tileserver.rendering.engine.jobs import Ask
-from tileserver.rendering.engine.scheduler import stopping
+from tileserver.rendering import protocol
 from tileserver.rendering.models import Model
 from tileserver.rendering.protocol import Message
+from tileserver.rendering.request import RequestOptions, stopping
 
 MAX_ATTEMPTS = 3
 """How many generator processes may end with a tile unmade before its request fails."""
@@ -32,22 +31,22 @@ SILENCE_SECONDS = 15.0
 PAUSE_SECONDS = 0.1
 """Time between two attempts to connect."""
 
-MAX_WORLDS = 4096
-
 STARTING = "the process that makes tiles is being started"
 
 log = logging.getLogger("elsewhere")
 
 
 @dataclass(eq=False, slots=True)
-class _Wish:
+class PendingRequest:
+    """A request that is not answered. attempts: generator processes that ended meanwhile."""
+
     message: Message
     answer: asyncio.Future[CachedTile]
     attempts: int = 0
 
 
-class RemoteBackend:
-    """Asks the generator process behind the Unix socket `path`; made inside a running event loop.
+class RenderClient:
+    """Asks the generator process behind the Unix socket `path`; used on one event loop.
 
     When that process dies, everything that it owes is asked of the next one. recalled: the model
     that it is expected to have; what it says itself counts as soon as it does.
@@ -55,24 +54,26 @@ class RemoteBackend:
 
     def __init__(self, path: Path, recalled: Model | None = None) -> None:
         self.path = path
-        self._loop = asyncio.get_running_loop()
         self._numbers = itertools.count(1)
-        self._wishes: dict[int, _Wish] = {}
-        self._worlds: dict[int, bytes] = {}
+        self._pending: dict[int, PendingRequest] = {}
         self._model = recalled
         self._problem: str | None = STARTING
         self._heard = 0.0
         self._writer: asyncio.StreamWriter | None = None
-        self._greeted = asyncio.Event()
         self._refusing = False
-        self._settled = asyncio.Event()
+        self._greeted = asyncio.Event()
+        self._model_known = asyncio.Event()
         if recalled is not None:
-            self._settled.set()
+            self._model_known.set()
+
+    def start(self) -> None:
+        """Begin to connect, on the event loop that runs now."""
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run())
 
     async def known(self) -> None:
         """Wait until worlds can be named. Raises UnavailableError when this server stops."""
-        await self._settled.wait()
+        await self._model_known.wait()
         if self._model is None:
             raise stopping()
 
@@ -80,37 +81,32 @@ class RemoteBackend:
         """Wait until the generator process is there."""
         await self._greeted.wait()
 
-    async def make(self, seed: int, tile: Tile, ask: Ask) -> CachedTile:
-        """Have a tile made: see `Backend`."""
+    async def render(self, seed: int, tile: Tile, options: RequestOptions) -> CachedTile:
+        """Have a tile made and return it; cancelling takes the request back.
+
+        Raises ServerError: what the generator process answers, or that it ended too often.
+        """
         if self._refusing:
             raise stopping()
         number = next(self._numbers)
-        wish = _Wish(messages.make(number, seed, tile, ask), self._loop.create_future())
-        self._wishes[number] = wish
-        self._send(wish.message)
+        message = protocol.tile_request(number, seed, tile, options)
+        pending = PendingRequest(message, self._loop.create_future())
+        self._pending[number] = pending
+        self._send(message)
         try:
-            return await wish.answer
+            return await pending.answer
         finally:
-            if self._wishes.pop(number, None) is not None:
-                self._send(Message({"do": "cancel", "id": number}))
+            if self._pending.pop(number, None) is not None:
+                self._send(protocol.cancellation(number))
 
     def world(self, seed: int) -> bytes:
         """Return the fingerprint of a seed's world. Raises UnavailableError until it is known."""
-        world = self._worlds.get(seed)
-        if world is None:
-            if self._model is None:
-                raise UnavailableError(STARTING)
-            if len(self._worlds) >= MAX_WORLDS:
-                self._worlds.clear()
-            world = self._worlds[seed] = fingerprint(self._model.identity, seed)
-        return world
-
-    def pending(self, world: bytes, tile: Tile) -> CachedTile | None:
-        """Return None: what is made but not stored is known to the other process only."""
-        return None
+        if self._model is None:
+            raise UnavailableError(STARTING)
+        return fingerprint(self._model.identity, seed)
 
     def model(self) -> dict[str, Any]:
-        """Return what the renderer says about itself."""
+        """Return what the renderer says about itself, as a JSON object; {} until it is known."""
         return {} if self._model is None else self._model.about
 
     def problem(self) -> str | None:
@@ -122,10 +118,10 @@ class RemoteBackend:
     def refuse(self) -> None:
         """Turn away all that waits, and all that comes."""
         self._refusing = True
-        self._settled.set()
-        for wish in list(self._wishes.values()):
-            if not wish.answer.done():
-                wish.answer.set_exception(stopping())
+        self._model_known.set()
+        for pending in list(self._pending.values()):
+            if not pending.answer.done():
+                pending.answer.set_exception(stopping())
 
     def close(self) -> None:
         """Let the generator process go; any thread may call this."""
@@ -153,49 +149,47 @@ class RemoteBackend:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _converse(self, reader: asyncio.StreamReader) -> None:
-        """Hear the generator process until it goes."""
+        """Send what waits, and hear the generator process until it goes."""
         self._heard = self._loop.time()
-        for wish in self._wishes.values():
-            self._send(wish.message)
-        while (message := await messages.receive(reader)) is not None:
+        for pending in self._pending.values():
+            self._send(pending.message)
+        while (message := await protocol.receive(reader)) is not None:
             self._heard = self._loop.time()
-            self._hear(message)
+            self._handle(message)
 
-    def _hear(self, message: Message) -> None:
+    def _handle(self, message: Message) -> None:
         head = message.head
         if head["is"] == "hello":
             self._greet(head)
         elif head["is"] == "state":
             self._problem = head["problem"]
         else:
-            wish = self._wishes.pop(head["id"], None)
-            if wish is None or wish.answer.done():
+            pending = self._pending.pop(head["id"], None)
+            if pending is None or pending.answer.done():
                 return
             if head["is"] == "tile":
-                wish.answer.set_result(messages.entry_of(message))
+                pending.answer.set_result(protocol.read_tile(message))
             else:
-                wish.answer.set_exception(messages.error_of(head))
+                pending.answer.set_exception(protocol.read_error(head))
 
     def _greet(self, head: dict[str, Any]) -> None:
         model = Model(bytes.fromhex(head["identity"]), head["model"])
-        if self._model is None or model.identity != self._model.identity:
-            if self._model is not None:
-                log.warning("the process that makes tiles has another model than before")
-            self._worlds.clear()
+        if self._model is not None and model.identity != self._model.identity:
+            log.warning("the process that makes tiles has another model than before")
         self._model, self._problem = model, head["problem"]
-        self._settled.set()
+        self._model_known.set()
         self._greeted.set()
 
     def _count_attempts(self) -> None:
         """Give up on tiles that have outlived too many generator processes."""
-        for wish in self._wishes.values():
-            wish.attempts += 1
-            if wish.attempts >= MAX_ATTEMPTS and not wish.answer.done():
-                z, x, y = wish.message.head["tile"]
-                wish.answer.set_exception(
+        for pending in self._pending.values():
+            pending.attempts += 1
+            if pending.attempts >= MAX_ATTEMPTS and not pending.answer.done():
+                z, x, y = pending.message.head["tile"]
+                pending.answer.set_exception(
                     UnavailableError(
                         f"tile {z}/{x}/{y} could not be made: the process that makes tiles ended "
-                        f"{wish.attempts} times meanwhile; try again later",
+                        f"{pending.attempts} times meanwhile; try again later",
                         retry=LATER_SECONDS,
                     )
                 )

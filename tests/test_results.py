@@ -1,4 +1,6 @@
-"""The writer: bytes are announced once, batches are committed, and a failing disk is survived."""
+"""The store: bytes are announced once, batches are committed, and a failing disk is survived."""
+
+from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
@@ -7,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tests.fakes import draw
-from tests.test_scheduler import wait_until
+from tests.waiting import wait_until
 from tileserver.cache.tilecache import CachedTile, CacheError, TileCache
-from tileserver.rendering.engine import writer as module
-from tileserver.rendering.engine.writer import Writer
+from tileserver.rendering.engine import results as module
+from tileserver.rendering.engine.results import Writer, _Block
 from tileserver.rendering.metrics import Metrics
 
 WORLD = b"w" * 16
@@ -33,10 +36,10 @@ class Answers:
         self.found: list[CachedTile | Exception] = []
         self.blocks = 0
 
-    def made(self, tile: Tile, entry: CachedTile) -> None:
+    def encoded(self, tile: Tile, entry: CachedTile) -> None:
         self.found.append(entry)
 
-    def over(self, error: Exception | None) -> None:
+    def stored(self, error: Exception | None) -> None:
         self.blocks += 1
         if error is not None:
             self.found.append(error)
@@ -45,9 +48,13 @@ class Answers:
         return [result.payload for result in self.found if isinstance(result, CachedTile)]
 
 
+def block(tiles: dict[Tile, Pixels], answers: Answers) -> _Block:
+    return _Block(WORLD, tiles, answers.encoded, answers.stored)
+
+
 def submit(writer: Writer, answers: Answers, tiles: list[Tile]) -> None:
     for tile in tiles:
-        writer.submit(WORLD, {tile: draw(0, tile)}, answers)
+        writer.submit(block({tile: draw(0, tile)}, answers))
 
 
 def test_what_is_announced_is_what_is_stored(cache: TileCache) -> None:
@@ -76,15 +83,15 @@ def test_tiles_are_committed_in_batches(cache: TileCache, monkeypatch: pytest.Mo
     assert sizes == [64, 36]
 
 
-def test_a_block_is_over_once_all_its_tiles_are_committed(cache: TileCache) -> None:
+def test_a_block_is_told_stored_once_all_its_tiles_are_committed(cache: TileCache) -> None:
     over: list[bool] = []
 
     class Watcher(Answers):
-        def over(self, error: Exception | None) -> None:
+        def stored(self, error: Exception | None) -> None:
             over.append(all(cache.has(WORLD, tile) for tile in TILES[:5]))
 
     writer = Writer(cache, Metrics())
-    writer.submit(WORLD, {tile: draw(0, tile) for tile in TILES[:5]}, Watcher())
+    writer.submit(block({tile: draw(0, tile) for tile in TILES[:5]}, Watcher()))
     writer.close()
     assert over == [True]
 
@@ -107,7 +114,7 @@ def test_worlds_are_written_down_with_their_first_tile(cache: TileCache) -> None
 def test_pixels_that_cannot_be_encoded_are_told_and_the_next_ones_work(cache: TileCache) -> None:
     writer, answers = Writer(cache, Metrics()), Answers()
     wrong = np.zeros((2, 2, 3), np.uint8)
-    writer.submit(WORLD, {TILES[1]: draw(0, TILES[1]), TILES[0]: wrong}, answers)
+    writer.submit(block({TILES[1]: draw(0, TILES[1]), TILES[0]: wrong}, answers))
     submit(writer, answers, TILES[:1])
     writer.close()
     assert isinstance(answers.found[1], ValueError)

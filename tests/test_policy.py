@@ -1,17 +1,16 @@
 """Admission: room in the queue by priority, shares and budgets of clients."""
 
 import time
+from collections import Counter
 
 import pytest
 
-from generator.grid.block import Block
-from generator.grid.tile import Tile
 from tileserver.errors import BudgetError, UnavailableError
-from tileserver.rendering.engine import admission as module
-from tileserver.rendering.engine.admission import Admission
-from tileserver.rendering.engine.jobs import Ask, Job, Priority
+from tileserver.rendering.engine import policy as module
+from tileserver.rendering.engine.policy import Admission
+from tileserver.rendering.request import Priority, RequestOptions
 
-CLIENT = Ask(client="1.2.3.4", free=False)
+CLIENT = RequestOptions(client="1.2.3.4", free=False)
 
 
 class Clock:
@@ -29,33 +28,29 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return found
 
 
-def job(number: int = 0) -> Job:
-    return Job((number, Block(Tile(0, 0, 0))))
-
-
 @pytest.mark.parametrize(
     ("priority", "room"),
     [(Priority.INTERACTIVE, 8), (Priority.PREFETCH, 4), (Priority.SEEDING, 2)],
 )
 def test_the_less_urgent_the_sooner_the_queue_is_full(priority: Priority, room: int) -> None:
     admission = Admission(8)
-    admission.check(room - 1, Ask(priority), 0.5, True)
+    admission.check(room - 1, RequestOptions(priority), 0.5, True)
     with pytest.raises(UnavailableError, match=f"{room} blocks of tiles are waiting"):
-        admission.check(room, Ask(priority), 0.5, True)
+        admission.check(room, RequestOptions(priority), 0.5, True)
 
 
 def test_a_full_queue_says_how_long_it_will_take() -> None:
     for pace, seconds in ((0.5, 50.0), (0.001, 1.0), (9.0, 60.0)):
         with pytest.raises(UnavailableError) as refusal:
-            Admission(100).check(100, Ask(), pace, True)
+            Admission(100).check(100, RequestOptions(), pace, True)
         assert refusal.value.retry == seconds
 
 
 def test_one_client_takes_no_more_than_its_share_of_the_queue() -> None:
-    admission, jobs = Admission(4), [job(n) for n in range(3)]
+    admission, jobs = Admission(4), [Counter[str]() for _ in range(3)]
     for each in jobs[:2]:
-        admission.join(each, CLIENT)
-        admission.join(each, CLIENT)
+        admission.join(each, CLIENT.client)
+        admission.join(each, CLIENT.client)
     with pytest.raises(BudgetError, match="2 blocks of tiles are waiting .* for this client"):
         admission.check(2, CLIENT, 0.5, True)
     admission.check(2, CLIENT._replace(client="5.6.7.8"), 0.5, True)
@@ -90,13 +85,13 @@ def test_budgets_are_each_clients_own_and_none_for_the_free() -> None:
     admission.charge(CLIENT, 5)
     admission.check(0, CLIENT._replace(client="5.6.7.8"), 0.5, True)
     admission.check(0, CLIENT._replace(free=True), 0.5, True)
-    admission.check(0, Ask(free=False), 0.5, True)
+    admission.check(0, RequestOptions(free=False), 0.5, True)
 
 
 def test_only_so_many_clients_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "REMEMBERED", 10)
+    monkeypatch.setattr(module, "CLIENTS_REMEMBERED", 10)
     admission = Admission(100, budget=1)
     for n in range(100):
         admission.charge(CLIENT._replace(client=str(n)), 1)
-    assert len(admission._purses) == 10
-    assert time.monotonic() >= next(iter(admission._purses.values())).time
+    assert len(admission._buckets) == 10
+    assert time.monotonic() >= next(iter(admission._buckets.values())).time
