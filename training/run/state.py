@@ -23,7 +23,7 @@ STATE = "state.pt"
 _FIRST_RATE = 4e-4
 
 
-class State:
+class TrainingState:
     """Networks, their average, optimiser, features' moments, critic and counters of a run.
 
     data: digest of the imagery. init: digest of the initial weights, or ""; lineage: records of the
