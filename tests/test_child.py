@@ -7,7 +7,7 @@ import threading
 from multiprocessing.context import SpawnContext
 from pathlib import Path
 
-from tests.test_scheduler import wait_until
+from tests.waiting import wait_until
 from tileserver.errors import StartError
 from tileserver.processes.child import Child
 from tileserver.processes.process import EXIT_FAILED, ProcessContext, report_failure

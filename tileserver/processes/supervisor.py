@@ -29,8 +29,8 @@ from tileserver.processes import process as processes
 from tileserver.processes.child import Child
 from tileserver.processes.process import GRACE_SECONDS
 from tileserver.processes.runtimedir import open_runtime_dir
-from tileserver.rendering.engine.loading import load_renderer
 from tileserver.rendering.metrics import CELLS, Metrics
+from tileserver.rendering.models import load_renderer
 from tileserver.serving.listener import address, listen
 from tileserver.settings import Settings
 
