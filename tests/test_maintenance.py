@@ -42,7 +42,7 @@ def test_marks_are_written_when_the_cache_is_closed(tmp_path: Path) -> None:
         cache.get(WORLD, tile)
     cache.close()
     cache = TileCache.open(tmp_path, 8 << 20)
-    cache.evict(0.0001)
+    cache.evictor.make_room(0.0001)
     cache.close()
     cache = TileCache.open(tmp_path, 8 << 20)
     assert cache.recency.flush() == 0
