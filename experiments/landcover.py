@@ -33,7 +33,7 @@ from generator.cascade.cascade import Cascade
 from generator.datasets.labelled import seed_of
 from generator.datasets.variants import VariantConfig, degraded, vary
 from generator.grid.tile import SCALE, STAGE_ZOOMS
-from generator.nets.unet import channels_last
+from generator.nets.blocks import channels_last
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.measure.metrics import Images

@@ -16,9 +16,11 @@ from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.sampler import sample
 from generator.grid.tile import SCALE
 from generator.nets.blocks import crop, crop_to
+from generator.nets.body import padded
 from generator.nets.conditioning import Conditioner, to_pixels, to_tensor
 from generator.nets.diffusion import RESIDUAL_GAIN
-from generator.nets.unet import ExactUNet, padded, upsample
+from generator.nets.resampling import upsample
+from generator.nets.unet import ExactUNet
 
 
 class PaddedStage(DiffusionStage):

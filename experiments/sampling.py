@@ -25,10 +25,11 @@ from generator.cascade.loading import MAX_STEPS, open_memory, pick_device, pick_
 from generator.cascade.probe import window_gflop
 from generator.cascade.stages import AnyStage, stage_of
 from generator.grid.tile import STAGE_ZOOMS
+from generator.nets.blocks import channels_last
 from generator.nets.build import build
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import ExactUNet, channels_last
+from generator.nets.unet import ExactUNet
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.measure.bench import CORE, time_tile

@@ -17,8 +17,7 @@ from torch import Tensor
 from experiments.command import Experiment
 from generator import stopping
 from generator.cascade import checkpoint
-from generator.cascade.diffusionstage import DiffusionStage
-from generator.cascade.latentcache import (
+from generator.cascade.blocksampler import (
     SIDES,
     BlockInputs,
     BlockSampler,
@@ -26,11 +25,13 @@ from generator.cascade.latentcache import (
     evaluations_at_once,
     side_for,
 )
+from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.loading import pick_device, pick_precision
 from generator.cascade.probe import window_gflop
 from generator.grid.noise import field
 from generator.grid.tile import SCALE, TILE_SIZE
-from generator.nets.unet import ExactUNet, channels_last
+from generator.nets.blocks import channels_last
+from generator.nets.unet import ExactUNet
 from training.errors import TrainingError
 from training.measure.report import markdown
 from training.progress import track
@@ -213,7 +214,7 @@ def count(network: ExactUNet, steps: int, blocks: int) -> tuple[Counter[int], in
         for x in range(blocks):
             place = _CORNER + states.side * x, _CORNER + states.side * y
             states(BlockInputs(0, _ZOOM, *place, _WIDTH, empty, np.empty(0), _STRENGTH))
-    return states.counts, states.kept_bytes
+    return states.counts, states.latents.bytes
 
 
 def table(ways: list[SamplingCost], tiles: int) -> str:

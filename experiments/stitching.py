@@ -29,10 +29,10 @@ from generator.grid.rectangle import Rectangle
 from generator.grid.tile import EQUATOR_RESOLUTION, SCALE, STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.memory.field import Memory
 from generator.memory.jitteredgrid import EARTH, MapSize
-from generator.nets import decoder
+from generator.nets.body import padded
 from generator.nets.build import AnyNetwork
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import ExactUNet, padded
+from generator.nets.unet import ExactUNet
 from training.errors import TrainingError
 
 WINDOW = TILE_SIZE // SCALE
@@ -184,7 +184,7 @@ def _padded(network: AnyNetwork, steps: int) -> DiffusionStage | LayoutStage:
         )
     if isinstance(network, ExactUNet):
         return DiffusionStage(padded(copy.deepcopy(network)), steps)
-    return LayoutStage(decoder.padded(copy.deepcopy(network)))
+    return LayoutStage(padded(copy.deepcopy(network)))
 
 
 def _edge(stage: DiffusionStage | LayoutStage) -> int:

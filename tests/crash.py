@@ -15,9 +15,7 @@ from pathlib import Path
 
 from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
-from tileserver.cache.tilecache import TileCache
-from tileserver.rendering.client.service import TileService
-from tileserver.rendering.metrics import Metrics
+from tests.local import local_service
 from tileserver.settings import Settings
 
 ZOOM = 9
@@ -25,10 +23,8 @@ ZOOM = 9
 
 async def live(directory: Path, life: int, working: int) -> None:
     """Make random tiles for ever; closes the descriptor `working` after the first ones."""
-    service = TileService(Settings(cache=directory), Metrics())
-    cache = TileCache.open(directory)
-    print(cache.count(), flush=True)
-    service.open(cache, FakeRenderer())
+    service = local_service(Settings(cache=directory), FakeRenderer())
+    print(service.cache.count(), flush=True)
     choice = random.Random(life)
     while True:
         wanted = [Tile(ZOOM, choice.randrange(2**ZOOM), choice.randrange(2**ZOOM)) for _ in "12345"]

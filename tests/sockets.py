@@ -10,7 +10,7 @@ from typing import Any
 
 import uvicorn
 
-from tests.test_scheduler import wait_until
+from tests.waiting import wait_until
 from tileserver.serving.http import send_plain
 from tileserver.serving.listener import listen
 from tileserver.serving.protocol import ProtocolContext

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tileserver.errors import ForbiddenError
-from tileserver.rendering.engine.jobs import Priority
+from tileserver.rendering.request import Priority
 from tileserver.serving.access import Access
 from tileserver.settings import Settings
 
@@ -24,19 +24,19 @@ def scope(
 
 
 def test_on_a_private_server_nobody_has_a_budget() -> None:
-    ask = Access(Settings()).ask(scope())
-    assert (ask.client, ask.free, ask.stored_only) == ("9.8.7.6", True, False)
-    assert ask.priority is Priority.INTERACTIVE
+    options = Access(Settings()).options(scope())
+    assert (options.client, options.free, options.stored_only) == ("9.8.7.6", True, False)
+    assert options.priority is Priority.INTERACTIVE
 
 
 def test_on_a_public_server_only_the_key_is_free() -> None:
     access = Access(Settings(public=True, api_key=KEY))
-    assert not access.ask(scope()).free
-    assert not access.ask(scope(x_api_key="another-long-key")).free
-    assert access.ask(scope(x_api_key=KEY)).free
-    assert access.ask(scope(query=b"v=1&key=" + KEY.encode())).free
-    assert not access.ask(scope(query=b"key=")).free
-    assert not access.ask(scope(x_api_key=b"\xff\xfe")).free
+    assert not access.options(scope()).free
+    assert not access.options(scope(x_api_key="another-long-key")).free
+    assert access.options(scope(x_api_key=KEY)).free
+    assert access.options(scope(query=b"v=1&key=" + KEY.encode())).free
+    assert not access.options(scope(query=b"key=")).free
+    assert not access.options(scope(x_api_key=b"\xff\xfe")).free
 
 
 def test_without_a_key_of_its_own_a_server_takes_none() -> None:
@@ -47,8 +47,8 @@ def test_without_a_key_of_its_own_a_server_takes_none() -> None:
 
 def test_a_cached_only_server_makes_tiles_for_the_key_alone() -> None:
     access = Access(Settings(cached_only=True, api_key=KEY))
-    assert access.ask(scope()).stored_only
-    assert not access.ask(scope(x_api_key=KEY)).stored_only
+    assert access.options(scope()).stored_only
+    assert not access.options(scope(x_api_key=KEY)).stored_only
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,6 @@ def test_behind_a_proxy_nobody_is_this_machine(name: str, trust_proxy: bool) -> 
 @pytest.mark.parametrize("name", ["sec_purpose", "purpose"])
 def test_prefetching_is_recognised(name: str) -> None:
     for value in ("prefetch", "Prefetch;prerender"):
-        ask = Access(Settings()).ask(scope(**{name: value}))
-        assert ask.priority is Priority.PREFETCH
-    assert Access(Settings()).ask(scope(**{name: "x"})).priority is Priority.INTERACTIVE
+        options = Access(Settings()).options(scope(**{name: value}))
+        assert options.priority is Priority.PREFETCH
+    assert Access(Settings()).options(scope(**{name: "x"})).priority is Priority.INTERACTIVE

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from generator.banks.areas import around, grown, integral, shrunk, squares, tiles
+from generator.banks.areas import around, grown, shrunk, tiles
+from generator.memory.integral import integral, squares
 
 NUMBERS = np.random.default_rng(0).integers(0, 9, (13, 17))
 

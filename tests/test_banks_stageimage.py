@@ -6,10 +6,10 @@ from generator.banks.stageimage import (
     StageImage,
     at_stage,
     mostly,
-    reduced,
     resampling_for,
     size_after,
 )
+from generator.grid.averaging import averaged
 from generator.imagery.sources import Decoded
 from generator.memory.descriptor import grid_shape
 from tests.fakes_memory import ground
@@ -46,9 +46,9 @@ def test_rows_that_repeat_are_averaged_first() -> None:
 
 def test_averages_are_rounded_half_up() -> None:
     pixels = np.array([[0, 1], [0, 1]], np.uint8)[..., None].repeat(3, 2)
-    assert reduced(pixels, 2).tolist() == [[[1, 1, 1]]]
+    assert averaged(pixels, 2).tolist() == [[[1, 1, 1]]]
     pixels[0, 1] = 0
-    assert reduced(pixels, 2).tolist() == [[[0, 0, 0]]]
+    assert averaged(pixels, 2).tolist() == [[[0, 0, 0]]]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from rasterio import Affine
 from rasterio.warp import Resampling, reproject
 
 from generator.base import tone
-from generator.base.basemap import BaseMap, halve
+from generator.base.basemap import BaseMap
+from generator.grid.averaging import averaged
 from generator.grid.errors import BaseMapError
 from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
@@ -87,7 +88,7 @@ def test_a_tile_is_what_gdal_makes_of_the_picture(address: tuple[int, int, int])
 
 def test_halving_rounds_halves_up() -> None:
     pixels = np.array([[[0, 1, 255], [1, 1, 255]], [[0, 0, 255], [1, 1, 254]]], np.uint8)
-    assert halve(pixels).tolist() == [[[1, 1, 255]]]
+    assert averaged(pixels, 2).tolist() == [[[1, 1, 255]]]
 
 
 def test_the_dateline_is_no_edge(smooth: BaseMap, random: BaseMap) -> None:

@@ -1,4 +1,4 @@
-"""Block states: the pixels of the stateless sampler, whatever was kept, asked for, or when."""
+"""Block sampler: the pixels of the single sampler, whatever was kept, asked for, or when."""
 
 import dataclasses
 import random
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from generator.cascade.blocksampler import BlockInputs, BlockSampler, evaluations_at_once, side_for
 from generator.cascade.diffusionstage import DiffusionStage
-from generator.cascade.latentcache import BlockInputs, BlockSampler, evaluations_at_once, side_for
 from generator.grid.noise import field
 from generator.nets.config import NetworkConfig
 from tests.networks import assert_same_pixels, tiny_network
@@ -49,7 +49,7 @@ def scene(margin, x, y, seed=3):
     return BlockInputs(seed, LEVEL, x0, y0, WIDTH, picture, resolution, 0.2)
 
 
-def stateless(stage, x, y):
+def single(stage, x, y):
     given = scene(stage.margin, x, y)
     x0, y0, size = x * SIDE - stage.margin, y * SIDE - stage.margin, len(given.parent)
     noise = field(3, LEVEL, 4 * x0, 4 * y0, 4 * size, 4 * size)
@@ -61,54 +61,54 @@ def stateless(stage, x, y):
     ("config", "steps"),
     [(NARROW, 1), (NARROW, 2), (NARROW, 4), (NARROW, 5), (WIDE, 2)],
 )
-def test_states_give_the_stateless_pixels(config, steps, dtype):
+def test_states_give_the_single_pixels(config, steps, dtype):
     network = networks(config, dtype)
-    states = BlockSampler(network, steps, side=SIDE)
-    made = states(scene(states.margin, 5, 4))
+    sampler = BlockSampler(network, steps, side=SIDE)
+    made = sampler(scene(sampler.margin, 5, 4))
     assert made.shape == (4 * SIDE, 4 * SIDE, 3)
     assert made.std() > 5
-    assert_same_pixels(made, stateless(DiffusionStage(network, steps), 5, 4), dtype)
+    assert_same_pixels(made, single(DiffusionStage(network, steps), 5, 4), dtype)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_what_is_kept_does_not_change_a_pixel(dtype):
-    """In another order, with room for few states or none, across the dateline."""
+    """In another order, with room for few latents or none, across the dateline."""
     network = networks(dtype=dtype)
     places = [(x, y) for x in (-1, 0) for y in (3, 4)]
     expected = None
     for room in (100, 7, 0):
-        states = BlockSampler(network, 5, side=SIDE)
-        states.limit = room * states.state_bytes
+        sampler = BlockSampler(network, 5, side=SIDE)
+        sampler.latents.limit = room * sampler.latents.latent_bytes
         random.Random(room).shuffle(places)
-        made = {place: states(scene(states.margin, *place)) for place in places}
-        assert states.kept_bytes <= states.limit
+        made = {place: sampler(scene(sampler.margin, *place)) for place in places}
+        assert sampler.latents.bytes <= sampler.latents.limit
         expected = expected or made
         for place, pixels in made.items():
             np.testing.assert_array_equal(pixels, expected[place])
 
 
 def test_the_first_evaluation_is_at_the_right_place_for_every_seed_and_level():
-    states = BlockSampler(networks(), 3, side=SIDE)
-    first = states(scene(states.margin, 2, 2))
-    other = states(scene(states.margin, 2, 2, seed=4))
+    sampler = BlockSampler(networks(), 3, side=SIDE)
+    first = sampler(scene(sampler.margin, 2, 2))
+    other = sampler(scene(sampler.margin, 2, 2, seed=4))
     assert (first != other).mean() > 0.3
-    level = dataclasses.replace(scene(states.margin, 2, 2), level=9)
-    assert (states(level) != first).mean() > 0.3
-    np.testing.assert_array_equal(states(scene(states.margin, 2, 2)), first)
+    level = dataclasses.replace(scene(sampler.margin, 2, 2), level=9)
+    assert (sampler(level) != first).mean() > 0.3
+    np.testing.assert_array_equal(sampler(scene(sampler.margin, 2, 2)), first)
 
 
 def test_threads_do_not_change_a_pixel():
     made = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        states = BlockSampler(networks(), 3, side=SIDE)
-        made.append(states(scene(states.margin, 1, 1)))
+        sampler = BlockSampler(networks(), 3, side=SIDE)
+        made.append(sampler(scene(sampler.margin, 1, 1)))
     np.testing.assert_array_equal(*made)
 
 
 def test_a_neighbour_computes_only_what_is_new(monkeypatch):
-    states = BlockSampler(networks(), 6, side=SIDE)
-    assert [len(times) - 1 for times in states.groups] == [2, 2, 2]
+    sampler = BlockSampler(networks(), 6, side=SIDE)
+    assert [len(times) - 1 for times in sampler.groups] == [2, 2, 2]
     advanced = []
 
     def counting(scene, group, place, before):
@@ -117,16 +117,16 @@ def test_a_neighbour_computes_only_what_is_new(monkeypatch):
         image = torch.zeros(1, 3, SIDE + 4, SIDE + 4)
         return image, torch.zeros(1, 3, side, side)
 
-    monkeypatch.setattr(states, "_advance", counting)
-    states(scene(states.margin, 3, 3))
+    monkeypatch.setattr(sampler, "_advance", counting)
+    sampler(scene(sampler.margin, 3, 3))
     assert [advanced.count(group) for group in range(3)] == [1, 4, 9]
-    assert states.kept_bytes == 13 * states.state_bytes
+    assert sampler.latents.bytes == 13 * sampler.latents.latent_bytes
     advanced.clear()
-    states(scene(states.margin, 4, 3))
+    sampler(scene(sampler.margin, 4, 3))
     assert [advanced.count(group) for group in range(3)] == [1, 2, 3]
     advanced.clear()
-    states.forget()
-    states(scene(states.margin, 4, 3))
+    sampler.latents.clear()
+    sampler(scene(sampler.margin, 4, 3))
     assert [advanced.count(group) for group in range(3)] == [1, 4, 9]
 
 

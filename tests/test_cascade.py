@@ -7,11 +7,11 @@ from PIL import Image
 
 import generator
 from generator.base.basemap import BaseMap
-from generator.cascade import checkpoint
-from generator.cascade import latentcache as states
-from generator.cascade.cascade import Cascade, average
+from generator.cascade import blocksampler, checkpoint
+from generator.cascade.cascade import Cascade
 from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.renderer import missing_blocks
+from generator.grid.averaging import averaged
 from generator.grid.block import Block
 from generator.grid.errors import GeneratorError, WeightsError
 from generator.grid.tile import Tile
@@ -41,10 +41,10 @@ def make(folder, steps=1, precision=torch.float32):
 
 
 DEEP = NetworkConfig(widths=(8, 16), blocks=(0, 5, 1), embedding=16)
-"""Its margin of 28 pixels per step asks for states above two steps."""
+"""Its margin of 28 pixels per step asks for intermediate latents above two steps."""
 
 
-def by_states(folder, steps):
+def in_steps(folder, steps):
     network = tiny_network(preset=DEEP)
     base = BaseMap.open(folder / "base.png")
     sampler = SamplerConfig(steps=steps)
@@ -102,13 +102,13 @@ def test_order_of_requests_does_not_change_a_pixel(folder, zoom):
 
 
 @pytest.mark.parametrize("side", [128, 256])
-def test_blocks_made_by_way_of_states_depend_on_their_address_alone(folder, side, monkeypatch):
-    monkeypatch.setattr(states, "SIDES", (side,))
+def test_blocks_made_in_several_steps_depend_on_their_address_alone(folder, side, monkeypatch):
+    monkeypatch.setattr(blocksampler, "SIDES", (side,))
     blocks = [Block.of(Tile(7, x, 60)) for x in (0, 2)]
     results = []
     for order_ in (blocks, blocks[::-1]):
-        cascade = by_states(folder, 3)
-        assert cascade.states.side == side
+        cascade = in_steps(folder, 3)
+        assert cascade.multistep.side == side
         made = {}
         for block in order_:
             needs = {tile: cascade.render(5, tile) for tile in cascade.needs(block)}
@@ -120,9 +120,9 @@ def test_blocks_made_by_way_of_states_depend_on_their_address_alone(folder, side
     np.testing.assert_array_equal(np.vstack([np.hstack(parts[:2]), np.hstack(parts[2:])]), whole)
 
 
-def test_states_begin_where_half_a_block_has_no_room_for_the_margins(folder):
-    two, three = by_states(folder, 2), by_states(folder, 3)
-    assert two.states is None
+def test_intermediate_latents_begin_where_half_a_block_has_no_room_for_the_margins(folder):
+    two, three = in_steps(folder, 2), in_steps(folder, 3)
+    assert two.multistep is None
     assert two.describe()["margin"] == 56
     assert three.describe()["margin"] == 64 + 28
     assert two.fingerprint(0) != three.fingerprint(0)
@@ -151,7 +151,7 @@ def test_average_rounds_half_up():
     pixels[:2, :2] = 255
     pixels[0, 2] = 1  # 1/4
     pixels[2:, :2] = [[[1], [1]], [[1], [3]]]  # 6/4
-    assert average(pixels)[..., 0].tolist() == [[255, 0], [2, 0]]
+    assert averaged(pixels, 2)[..., 0].tolist() == [[255, 0], [2, 0]]
 
 
 def test_stage_reads_parents_across_the_dateline_and_mirrored_at_the_poles(cascade):

@@ -27,11 +27,11 @@ DOCUMENTS = sorted(
 FILES = [
     path.relative_to(ROOT).as_posix() for name in FOLDERS for path in (ROOT / name).rglob("*.py")
 ]
-TESTS = {
-    name
-    for path in (ROOT / "tests").glob("test_*.py")
-    for name in (path.stem, *re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8")))
-}
+TESTS: dict[str, set[str]] = {}
+"""Names of tests by file; and every name of a test or of its module by itself."""
+for path in (ROOT / "tests").glob("test_*.py"):
+    names = set(re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8")))
+    TESTS |= {f"tests/{path.name}": names, path.stem: set()} | {name: set() for name in names}
 PRESENT = [name for name in DOCUMENTS if name not in PAST]
 
 
@@ -69,12 +69,14 @@ def spans(text: str) -> list[str]:
 def missing_files(text: str) -> Iterator[str]:
     """Yield each path into a folder of the project, module and test that is not there."""
     named = "\n".join(spans(text))
-    start = rf"(?<![\w/.-])((?:{'|'.join(FOLDERS)})/[\w./-]*|[\w/]+\.py)(?![<\w])"
+    start = rf"(?<![\w/.-])((?:{'|'.join(FOLDERS)})/[\w./*-]*|[\w/]+\.py)(?![<\w])"
     for name in re.findall(start, named):
         files = (path for path in FILES if path == name or path.endswith("/" + name))
-        if not any(files) and not (ROOT / name).exists():
+        if not any(files) and not any(ROOT.glob(name)):
             yield name
-    yield from (name for name in re.findall(r"\btest_\w+\b(?!\.py|<)", named) if name not in TESTS)
+    for file, test in re.findall(r"(tests/\w+\.py)?(?:::)?\b(test_\w+)\b(?!\.py|\*|<)", named):
+        if (file or test) not in TESTS or test not in TESTS.get(file, TESTS):
+            yield f"{file}::{test}" if file else test
 
 
 def missing_modules(text: str) -> Iterator[str]:
@@ -150,7 +152,7 @@ from generator.grid.tile import Tile, Gone
 ```
 """
     assert list(broken_links("README.md", text)) == ["gone.md", "README.md#gone"]
-    assert list(missing_files(text)) == ["gone.py", "test_gone"]
+    assert list(missing_files(text)) == ["gone.py", "tests/test_docs.py::test_gone"]
     assert list(missing_modules(text)) == ["generator.gone"]
     assert list(missing_names(text)) == ["generator.grid.tile.Gone"]
     found = list(unknown_words(cli.parser(), "elsewhere", text))

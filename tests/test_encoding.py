@@ -1,14 +1,14 @@
 """Encodings: names, media types, and numbers that the cache may rely on."""
 
-from tileserver.encoding import Encoding
+from tileserver.encoding import ENCODINGS, Encoding
 
 
 def test_extensions_and_scales_name_encodings() -> None:
-    assert Encoding.of("png") is Encoding.PNG
-    assert Encoding.of("jpg") is Encoding.of("jpeg") is Encoding.JPEG
-    assert Encoding.of("webp", 2) is Encoding.WEBP_2X
-    assert Encoding.of("gif") is None
-    assert Encoding.of("png", 3) is None
+    assert ENCODINGS["png", 1] is Encoding.PNG
+    assert ENCODINGS["jpg", 1] is ENCODINGS["jpeg", 1] is Encoding.JPEG
+    assert ENCODINGS["webp", 2] is Encoding.WEBP_2X
+    assert ("gif", 1) not in ENCODINGS
+    assert ("png", 3) not in ENCODINGS
     assert Encoding.JPEG.media_type == "image/jpeg"
     assert (Encoding.PNG.size, Encoding.PNG_2X.size) == (256, 512)
 

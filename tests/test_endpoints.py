@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 
 from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer, draw
+from tests.local import local_service
 from tileserver.errors import CacheError
 from tileserver.rendering.client.service import TileService
 from tileserver.serving import endpoints
@@ -41,7 +42,7 @@ class Site:
 @asynccontextmanager
 async def site(directory: Path, **values: Any) -> AsyncIterator[Site]:
     fake = FakeRenderer()
-    app = create_app(Settings(cache=directory, **values), fake)
+    app = create_app(local_service(Settings(cache=directory, **values), fake))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
@@ -235,7 +236,6 @@ async def test_an_unforeseen_error_is_a_500_without_detail(here: Site) -> None:
 async def test_health_follows_the_cache(here: Site) -> None:
     assert (await here.get("/livez")).json() == {"status": "alive"}
     assert (await here.get("/readyz")).json() == {"status": "ready"}
-    assert here.service.cache is not None
 
     def full(tiles: object) -> None:
         raise CacheError("the disk is full")

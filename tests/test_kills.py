@@ -21,8 +21,8 @@ import pytest
 from generator.grid.tile import Tile
 from tests.judge import judge
 from tests.servers import ROOT, Server, server
-from tests.test_scheduler import wait_until
 from tests.test_supervisor import alive, needs_proc
+from tests.waiting import wait_until
 from tileserver.encode import decode_png
 
 KILLS = int(os.environ.get("ELSEWHERE_SOAK_KILLS", "200"))

@@ -7,8 +7,12 @@ package, and from any third-party library that CONFINED does not reserve for oth
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,12 +25,20 @@ LAYERS = {
     "experiments": {"experiments", "training", "generator"},
 }
 
-# The folders of tileserver/: each may import itself, those before it, and the modules beside them.
-ORDER = (
-    "regions", "cache", "rendering", "documents", "serving", "processes", "batch", "flying",
-    "commands",
-)  # fmt: skip
-ENTRANCES = {"tileserver.cli", "tileserver.__main__"}
+# package -> its folders: each may import itself, those before it, and the modules beside them
+ORDER = {
+    "generator": (
+        "grid", "nets", "rasters", "imagery", "planets", "base", "memory", "cascade", "upscaling",
+        "banks", "datasets",
+    ),
+    "tileserver": (
+        "regions", "cache", "rendering", "documents", "serving", "processes", "batch", "flying",
+        "commands",
+    ),
+    "training": ("imagery", "samples", "losses", "measure", "run", "commands"),
+}  # fmt: skip
+ENTRANCES = {"generator", "tileserver.cli", "tileserver.__main__", "training.__main__"}
+"""Modules beside the folders that may import from all of them."""
 
 # library -> the packages, folders of them, or single modules, that may import it
 CONFINED = {
@@ -104,28 +116,33 @@ def lineage(module: str) -> set[str]:
 
 
 def upward(root: Path) -> list[str]:
-    """Return what is imported in tileserver/ from a folder that comes later in ORDER."""
+    """Return what is imported, if only for types, from a folder that comes later in ORDER."""
     found = []
     for module, path in modules(root).items():
-        parts = module.split(".")
-        if parts[0] != "tileserver" or module in ENTRANCES:
+        package, *inner = module.split(".")
+        if package not in ORDER or module in ENTRANCES:
             continue
-        place = ORDER.index(parts[1]) if parts[1:] and parts[1] in ORDER else -1
-        later = ORDER[place + 1 :]
+        order = ORDER[package]
+        place = order.index(inner[0]) if inner and inner[0] in order else -1
         for name in imports(path, module):
-            inner = name.split(".")[1:2]
-            if name.startswith("tileserver.") and inner and inner[0] in later:
-                before = ", ".join(ORDER[: place + 1]) or "no folder"
+            top, *parts = name.split(".")
+            if top == package and parts and parts[0] in order[place + 1 :]:
+                before = ", ".join(order[: place + 1]) or "no folder"
                 found.append(f"{module} imports {name}; it may import from: {before}")
     return found
 
 
-def cycle(root: Path) -> list[str]:
-    """Return one chain of modules that import each other in a ring, or nothing."""
+def cycle(root: Path, types_too: bool = False, package: str = "") -> list[str]:
+    """Return one chain of modules that import each other in a ring, or nothing.
+
+    types_too: imports for annotations only count as well; package: the only one looked at.
+    """
     known = modules(root)
     graph: dict[str, set[str]] = {}
     for module, path in known.items():
-        names = set(imports(path, module, types_too=False))
+        if not module.startswith(package):
+            continue
+        names = set(imports(path, module, types_too))
         names |= {name.rpartition(".")[0] for name in names} - {module}
         graph[module] = {name for name in names & known.keys() if not is_parent(name, module)}
     finished: set[str] = set()
@@ -135,7 +152,7 @@ def cycle(root: Path) -> list[str]:
             return [*chain[chain.index(module) :], module]
         if module in finished:
             return []
-        for name in sorted(graph[module]):
+        for name in sorted(graph.get(module, ())):
             if ring := visit(name, [*chain, module]):
                 return ring
         finished.add(module)
@@ -162,30 +179,54 @@ def test_every_file_imports_only_what_its_package_may() -> None:
     assert violations(ROOT) == []
 
 
-def test_a_folder_of_the_server_imports_only_those_before_it() -> None:
-    folders = {path.parent.name for path in (ROOT / "tileserver").glob("*/__init__.py")}
-    assert folders == set(ORDER)
-    assert upward(ROOT) == []
+@pytest.mark.parametrize("package", ORDER)
+def test_a_folder_imports_only_those_before_it(package: str) -> None:
+    folders = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    assert folders == set(ORDER[package])
+    assert [found for found in upward(ROOT) if found.startswith(package)] == []
 
 
 def test_an_import_from_a_later_folder_is_found(tmp_path: Path) -> None:
     (tmp_path / "tileserver" / "cache").mkdir(parents=True)
-    text = "from tileserver.rendering.engine.jobs import Job\n"
+    text = "from tileserver.rendering.metrics import Count\n"
     (tmp_path / "tileserver" / "cache" / "a.py").write_text(text)
     (tmp_path / "tileserver" / "settings.py").write_text(text)
     found = upward(tmp_path)
     assert any(
-        "cache.a imports tileserver.rendering.engine.jobs.Job; it may import from: regions" in f
+        "cache.a imports tileserver.rendering.metrics.Count; it may import from: regions" in f
         for f in found
     )
     assert any(
-        "settings imports tileserver.rendering.engine.jobs.Job; it may import from: no" in f
+        "settings imports tileserver.rendering.metrics.Count; it may import from: no" in f
         for f in found
     )
 
 
 def test_no_module_imports_itself_by_a_ring() -> None:
     assert cycle(ROOT) == []
+
+
+def test_the_generator_has_no_ring_even_for_types() -> None:
+    assert cycle(ROOT, types_too=True, package="generator") == []
+
+
+def loaded_by(module: str) -> set[str]:
+    """Return the modules that a new interpreter has after an import."""
+    code = f"import {module}, sys; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    return set(ran.stdout.split())
+
+
+def test_the_cascade_does_without_the_papers_network() -> None:
+    loaded = loaded_by("generator.cascade.loading")
+    assert "generator.nets.decoder" in loaded
+    assert not loaded & {"generator.nets.paper", "generator.cascade.paperstage"}
+
+
+def test_addresses_do_without_torch() -> None:
+    names = [f"generator.grid.{p.stem}" for p in (ROOT / "generator" / "grid").glob("[!_]*.py")]
+    names.append("generator.cascade.renderer")
+    assert "torch" not in loaded_by(", ".join(names))
 
 
 def test_a_forbidden_package_is_found_even_inside_a_function(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from generator.cascade.layoutstage import LayoutStage, code_coverage
+from generator.grid.averaging import averaged
 from generator.grid.rectangle import Rectangle
-from generator.upscaling.parentpicture import averaged
 from tests.layouts import tiny_decoder
 from tests.networks import assert_same_pixels
 

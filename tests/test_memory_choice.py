@@ -30,7 +30,7 @@ SIDE = 18
 
 
 def asked(seed: int, count: int) -> Queries:
-    """Return queries that resemble places."""
+    """Return queries that resemble patches."""
     random = np.random.default_rng(seed)
     pick = random.integers(0, len(PLACES.valid), count)
     noise = random.integers(-6, 7, (count, 32))
@@ -86,12 +86,12 @@ def test_lanes_are_spread_evenly() -> None:
 
 
 def exactly(query: int, colour: int, queries: Queries) -> tuple[int, int]:
-    """Return the least distance that passes all gates, and how many do, place by place."""
+    """Return the least distance that passes all gates, and how many do, patch by patch."""
     best, count = 1 << 40, 0
-    members = set(PLACES.classes[colour].places.tolist())
-    for place in members:
-        if passes(queries.gates[query], PLACES.gates[place]).all():
-            gap = PLACES.descriptors[place].astype(int) - queries.descriptors[query].astype(int)
+    members = set(PLACES.classes[colour].patches.tolist())
+    for patch in members:
+        if passes(queries.gates[query], PLACES.gates[patch]).all():
+            gap = PLACES.descriptors[patch].astype(int) - queries.descriptors[query].astype(int)
             best, count = min(best, int((gap**2).sum())), count + 1
     return best, count
 
@@ -103,11 +103,11 @@ def test_distances_are_exact_and_gates_hold() -> None:
         if not count:
             continue
         assert found.best[query] == best
-        for place, distance in zip(found.places[query], found.distances[query], strict=True):
-            if place >= 0:
-                gap = PLACES.descriptors[place].astype(int) - queries.descriptors[query].astype(int)
+        for patch, distance in zip(found.patches[query], found.distances[query], strict=True):
+            if patch >= 0:
+                gap = PLACES.descriptors[patch].astype(int) - queries.descriptors[query].astype(int)
                 assert distance == (gap**2).sum()
-                assert passes(queries.gates[query], PLACES.gates[place]).all()
+                assert passes(queries.gates[query], PLACES.gates[patch]).all()
     assert (np.diff(found.costs, axis=1) >= 0).all()
 
 
@@ -142,23 +142,23 @@ def test_gates_give_way_in_order(gates: list[int], chosen: set[tuple[int, int, i
     pick = kinds[np.random.default_rng(1).integers(0, 4, scene.valid.shape)]
     wide = np.concatenate([pick[..., :2], pick[..., 2:].repeat(3, -1)], -1)
     plain = Scene("plain", scene.codes, np.zeros_like(scene.descriptors), wide, scene.valid)
-    places = collect_patches([plain])
+    patches = collect_patches([plain])
     # All descriptors are alike: over many cells everything that is admitted is chosen.
     count = 200
     queries = Queries(
         np.zeros((count, 32), np.int8), np.tile(np.array(gates, np.uint8), (count, 1)),
         keys(np.arange(count)).astype(np.uint32),
     )  # fmt: skip
-    found = shortlist(places.classes, np.zeros(count, np.int64), queries, CONFIG)
-    assert {tuple(row) for row in places.gates[found.places[:, 0]].tolist()} == chosen
+    found = shortlist(patches.classes, np.zeros(count, np.int64), queries, CONFIG)
+    assert {tuple(row) for row in patches.gates[found.patches[:, 0]].tolist()} == chosen
 
 
 def test_colours_hold_every_valid_place_once() -> None:
-    every = np.sort(np.concatenate([part.places for part in PLACES.classes]))
+    every = np.sort(np.concatenate([part.patches for part in PLACES.classes]))
     assert np.array_equal(every, np.flatnonzero(PLACES.valid))
     for part in PLACES.classes:
-        assert len(part.places)
-        squares = np.stack([PLACES.scene, PLACES.ys // 32, PLACES.xs // 32], 1)[part.places]
+        assert len(part.patches)
+        squares = np.stack([PLACES.scene, PLACES.ys // 32, PLACES.xs // 32], 1)[part.patches]
         # Squares of one colour in one scene are three squares apart.
         for scene in range(len(SCENES)):
             own = np.unique(squares[squares[:, 0] == scene], axis=0)
@@ -170,16 +170,16 @@ def test_masked_places_are_never_chosen() -> None:
     valid = SCENES[0].valid.copy()
     valid[:, 3:] = False
     scene = Scene("half", SCENES[0].codes, SCENES[0].descriptors, SCENES[0].gates, valid)
-    places = collect_patches([scene])
+    patches = collect_patches([scene])
     queries, colours, _ = searched(90)
-    found = shortlist(places.classes, colours, queries, CONFIG)
-    assert places.valid[found.places[found.places >= 0]].all()
-    assert (found.places[:, 0] >= 0).all()
+    found = shortlist(patches.classes, colours, queries, CONFIG)
+    assert patches.valid[found.patches[found.patches >= 0]].all()
+    assert (found.patches[:, 0] >= 0).all()
 
 
 def test_a_colour_without_places_is_given_all() -> None:
-    places = collect_patches([synthetic_scene(1, 11, 24)])
-    assert [len(part.places) for part in places.classes] == [1] * 9
+    patches = collect_patches([synthetic_scene(1, 11, 24)])
+    assert [len(part.patches) for part in patches.classes] == [1] * 9
 
 
 def test_neighbours_never_begin_the_same_place() -> None:
@@ -195,10 +195,10 @@ def test_neighbours_never_begin_the_same_place() -> None:
                 assert (a != b).all()
 
 
-def share(places: Patches, queries: Queries, found: Shortlists) -> float:
+def share(patches: Patches, queries: Queries, found: Shortlists) -> float:
     """Return the share of neighbours, left and right, that show one scene at one offset."""
     where = grid()
-    made = choose_in_phases(places, where, queries, found, CONFIG)
+    made = choose_in_phases(patches, where, queries, found, CONFIG)
     top, left = made.ys - where.ys, made.xs - where.xs
     same = made.scene[:, 1:] == made.scene[:, :-1]
     same &= top[:, 1:] == top[:, :-1]
@@ -212,13 +212,13 @@ def test_phases_continue_scenes() -> None:
         "plain", SCENES[0].codes, np.zeros_like(SCENES[0].descriptors),
         np.zeros_like(SCENES[0].gates), SCENES[0].valid,
     )  # fmt: skip
-    places = collect_patches([alike])
+    patches = collect_patches([alike])
     count = SIDE * SIDE
     words = keys(np.arange(count)).astype(np.uint32)
     queries = Queries(np.zeros((count, 32), np.int8), np.zeros((count, 3), np.uint8), words)
     row, column = np.divmod(np.arange(count), SIDE)
-    found = shortlist(places.classes, row % 3 * 3 + column % 3, queries, CONFIG)
-    assert share(places, queries, found) > 0.5
+    found = shortlist(patches.classes, row % 3 * 3 + column % 3, queries, CONFIG)
+    assert share(patches, queries, found) > 0.5
     # Where the ground of every cell is different, few fit.
     queries, _, found = searched()
     assert share(PLACES, queries, found) < 0.3
@@ -228,12 +228,12 @@ def test_what_goes_on_lies_inside_its_scene_and_passes_the_gates() -> None:
     queries, _, found = searched()
     where = grid()
     made = choose_in_phases(PLACES, where, queries, found, CONFIG)
-    place = PLACES.nearest(made.scene, made.ys, made.xs)
+    patch = PLACES.nearest(made.scene, made.ys, made.xs)
     assert (made.scene >= 0).all()
-    assert PLACES.valid[place].all()
+    assert PLACES.valid[patch].all()
     assert (PLACES.depth(made.scene, made.ys, made.xs) >= 8).all()
-    began = (PLACES.ys[place] == made.ys) & (PLACES.xs[place] == made.xs)
-    fits = passes(queries.gates.reshape(SIDE, SIDE, 3), PLACES.gates[place]).all(0)
+    began = (PLACES.ys[patch] == made.ys) & (PLACES.xs[patch] == made.xs)
+    fits = passes(queries.gates.reshape(SIDE, SIDE, 3), PLACES.gates[patch]).all(0)
     assert (began | fits).all()
     assert not began.all()
 
@@ -254,7 +254,7 @@ def test_choices_do_not_depend_on_what_lies_four_cells_away() -> None:
 
 
 def wanted_in(side: int) -> NDArray[np.bool_]:
-    """Return what a cell in the middle of an odd square, at an odd place, needs."""
+    """Return what a cell in the middle of an odd square, at an odd patch, needs."""
     shown = np.zeros((side, side), bool)
     shown[side // 2, side // 2] = True
     rows = np.arange(side) + 6

@@ -12,7 +12,7 @@ from generator.memory import bankfile
 from tests.fakes_imagery import blue_marble_read_once, tiny_weights, write_folder, write_picture
 from tests.fakes_memory import ground
 from tileserver.cli import main
-from tileserver.rendering.engine.loading import load_renderer
+from tileserver.rendering.models import load_renderer
 from tileserver.settings import Settings
 
 

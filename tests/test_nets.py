@@ -14,9 +14,9 @@ from generator.nets.bands import (
     low_band,
 )
 from generator.nets.blocks import crop
+from generator.nets.body import padded
 from generator.nets.codes import bound, quantise
 from generator.nets.config import PRESETS
-from generator.nets.decoder import padded
 from generator.nets.encoder import detail_of
 from tests.layouts import tiny_decoder, tiny_encoder
 

@@ -6,8 +6,10 @@ import torch
 from PIL import Image
 
 from generator.nets.blocks import crop
+from generator.nets.body import padded
 from generator.nets.config import PRESETS, NetworkConfig
-from generator.nets.unet import ExactUNet, low_frequency_consistency, padded, upsample
+from generator.nets.resampling import upsample
+from generator.nets.unet import ExactUNet, low_frequency_consistency
 from tests.networks import tiny_network
 
 MODULATION = torch.tensor([0.3]), torch.tensor([60.0]), torch.tensor([0.2])

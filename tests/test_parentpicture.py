@@ -7,10 +7,11 @@ import pytest
 
 from generator.cascade.layoutstage import LayoutStage
 from generator.datasets.variants import VariantConfig, regenerated, vary
+from generator.grid.averaging import averaged
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import EQUATOR_RESOLUTION
 from generator.memory import Memory
-from generator.upscaling.parentpicture import InMemory, ParentPicture, averaged, mirrored
+from generator.upscaling.parentpicture import InMemory, ParentPicture, read_mirrored
 from generator.upscaling.upscale import UpscaleSettings, stage_chain, upscale
 from tests.fakes_memory import ground
 from tests.layouts import STRENGTHS, tiny_bank, tiny_decoder
@@ -63,7 +64,7 @@ def gsd(zoom):
 
 
 def test_a_picture_is_mirrored_at_its_edges_however_far(picture):
-    made = mirrored(InMemory(picture[:5, :7]), Rectangle(-9, -6, 30, 20))
+    made = read_mirrored(InMemory(picture[:5, :7]), Rectangle(-9, -6, 30, 20))
     padded = np.pad(picture[:5, :7], ((6, 9), (9, 14), (0, 0)), "symmetric")
     np.testing.assert_array_equal(made, padded)
 

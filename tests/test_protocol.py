@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.sockets import ask, echo, read_until, serving, until_closed
-from tests.test_scheduler import wait_until
+from tests.waiting import wait_until
 from tileserver.serving.http import Pair, send_plain
 from tileserver.serving.protocol import Limits, ProtocolContext
-from tileserver.serving.tiles import Ready
+from tileserver.serving.tiles import HotResponse
 
 QUICK = Limits(
     head_seconds=0.3, idle_seconds=0.6, stall_seconds=0.3, linger_seconds=0.2, tick=0.05,
@@ -30,11 +30,11 @@ GET = b"GET %b HTTP/1.1\r\nhost: a\r\n\r\n"
 LAST = b"GET %b HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
 
 
-def at_hand(method: bytes, target: bytes, headers: Sequence[Pair]) -> Ready | None:
+def hot_response(method: bytes, target: bytes, headers: Sequence[Pair]) -> HotResponse | None:
     """Have an answer for targets that begin with /now."""
     if not target.startswith(b"/now"):
         return None
-    return Ready(200, b"content-length: %d\r\n\r\n" % len(target), target)
+    return HotResponse(200, b"content-length: %d\r\n\r\n" % len(target), target)
 
 
 def bodies(answers: bytes) -> list[bytes]:
@@ -63,7 +63,7 @@ def test_answers_come_in_the_order_of_the_requests() -> None:
         await echo(scope, receive, send)
 
     paths = [b"/now1", b"/1", b"/now2", b"/now3", b"/2", b"/now4"]
-    with serving(ProtocolContext(at_hand), slow) as (port, server):
+    with serving(ProtocolContext(hot_response), slow) as (port, server):
         data = b"".join(GET % path for path in paths) + LAST % b"/last"
         assert bodies(ask(port, data)) == [*paths, b"/last"]
         whole = b"".join(GET % path for path in paths) + LAST % b"/now"
@@ -77,7 +77,7 @@ def test_answers_come_in_the_order_of_the_requests() -> None:
 
 def test_the_short_cut_and_the_application_send_the_same_kind_of_head() -> None:
     with (
-        serving(ProtocolContext(at_hand), echo) as (port, _),
+        serving(ProtocolContext(hot_response), echo) as (port, _),
         socket.create_connection(("127.0.0.1", port), 10) as client,
     ):
         client.sendall(GET % b"/now")
@@ -100,7 +100,7 @@ def test_the_short_cut_and_the_application_send_the_same_kind_of_head() -> None:
     ],
 )
 def test_who_does_not_keep_the_connection_is_answered_and_left(data: bytes) -> None:
-    with serving(ProtocolContext(at_hand), echo) as (port, _):
+    with serving(ProtocolContext(hot_response), echo) as (port, _):
         answer = ask(port, data)
     assert (status(answer), bodies(answer)) == (200, [b"/now"])
 
@@ -111,7 +111,7 @@ def test_a_small_body_is_read_over() -> None:
         b"PUT /x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
     )
     waiting = b"PUT /y HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 0\r\n\r\n"
-    with serving(ProtocolContext(at_hand), echo) as (port, _):
+    with serving(ProtocolContext(hot_response), echo) as (port, _):
         answers = ask(port, post + chunks + waiting + LAST % b"/now2")
     assert bodies(answers) == [b"/now", b"/x", b"/y", b"/now2"]
 
@@ -136,7 +136,7 @@ def test_a_small_body_is_read_over() -> None:
 )
 def test_what_cannot_be_served_is_refused_and_closed(data: bytes, expected: int) -> None:
     counted: list[int] = []
-    with serving(ProtocolContext(at_hand, counted.append, QUICK), echo) as (port, _):
+    with serving(ProtocolContext(hot_response, counted.append, QUICK), echo) as (port, _):
         answer = ask(port, data)
     head, _, body = answer.partition(b"\r\n\r\n")
     assert status(answer) == expected
@@ -149,7 +149,7 @@ def test_what_cannot_be_served_is_refused_and_closed(data: bytes, expected: int)
 
 def test_an_endless_header_takes_no_memory() -> None:
     with (
-        serving(ProtocolContext(at_hand, None, QUICK), echo) as (port, server),
+        serving(ProtocolContext(hot_response, None, QUICK), echo) as (port, server),
         socket.create_connection(("127.0.0.1", port), 10) as client,
     ):
         client.sendall(b"GET / HTTP/1.1\r\nlong: ")
@@ -165,7 +165,7 @@ def test_an_endless_header_takes_no_memory() -> None:
 def test_an_endless_body_is_cut_off() -> None:
     chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
     with (
-        serving(ProtocolContext(at_hand, None, QUICK), echo) as (port, server),
+        serving(ProtocolContext(hot_response, None, QUICK), echo) as (port, server),
         socket.create_connection(("127.0.0.1", port), 10) as client,
     ):
         client.sendall(b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
@@ -178,7 +178,7 @@ def test_an_endless_body_is_cut_off() -> None:
 @pytest.mark.parametrize("start", [b"", b"\r\n", b"GET ", b"GET / HTTP/1.1\r\nhost: a\r\nx"])
 def test_a_head_that_does_not_end_is_closed_in_time(start: bytes) -> None:
     with (
-        serving(ProtocolContext(at_hand, None, QUICK), echo) as (port, server),
+        serving(ProtocolContext(hot_response, None, QUICK), echo) as (port, server),
         socket.create_connection(("127.0.0.1", port), 10) as client,
     ):
         client.sendall(start)
@@ -192,7 +192,7 @@ def test_a_head_that_does_not_end_is_closed_in_time(start: bytes) -> None:
 
 def test_dripping_bytes_gives_no_more_time() -> None:
     with (
-        serving(ProtocolContext(at_hand, None, QUICK), echo) as (port, _),
+        serving(ProtocolContext(hot_response, None, QUICK), echo) as (port, _),
         socket.create_connection(("127.0.0.1", port), 0.02) as client,
     ):
         client.sendall(GET % b"/now")
@@ -215,7 +215,7 @@ def test_an_idle_connection_is_closed_but_not_one_that_waits_for_its_answer() ->
         await echo(scope, receive, send)
 
     with (
-        serving(ProtocolContext(at_hand, None, QUICK), slow) as (port, _),
+        serving(ProtocolContext(hot_response, None, QUICK), slow) as (port, _),
         socket.create_connection(("127.0.0.1", port), 10) as client,
     ):
         client.sendall(GET % b"/slow")
@@ -224,7 +224,7 @@ def test_an_idle_connection_is_closed_but_not_one_that_waits_for_its_answer() ->
 
 
 def test_a_client_that_reads_nothing_is_dropped() -> None:
-    big = Ready(200, b"content-length: 1000000\r\n\r\n", b"x" * 1_000_000)
+    big = HotResponse(200, b"content-length: 1000000\r\n\r\n", b"x" * 1_000_000)
 
     async def large(scope: Any, receive: Any, send: Any) -> None:
         await send_plain(send, 200, [(b"content-length", b"1000000")], b"x" * 1_000_000)
@@ -241,14 +241,14 @@ def test_a_client_that_reads_nothing_is_dropped() -> None:
 
 
 def test_many_pipelined_requests_wait_for_a_slow_reader() -> None:
-    big = Ready(200, b"content-length: 1000000\r\n\r\n", b"x" * 1_000_000)
+    big = HotResponse(200, b"content-length: 1000000\r\n\r\n", b"x" * 1_000_000)
     written: list[int] = []
 
     async def large(scope: Any, receive: Any, send: Any) -> None:
         written.append(1)
         await send_plain(send, 200, [(b"content-length", b"1000000")], b"x" * 1_000_000)
 
-    def counted(*_: object) -> Ready:
+    def counted(*_: object) -> HotResponse:
         written.append(1)
         return big
 
@@ -266,7 +266,7 @@ def test_many_pipelined_requests_wait_for_a_slow_reader() -> None:
 
 
 def test_the_server_stops_at_once_with_idle_connections_open() -> None:
-    with serving(ProtocolContext(at_hand), echo) as (port, _):
+    with serving(ProtocolContext(hot_response), echo) as (port, _):
         client = socket.create_connection(("127.0.0.1", port), 10)
         client.sendall(GET % b"/now")
         read_until(client, b"/now")
@@ -314,13 +314,13 @@ class SHARED:
 
 @pytest.fixture(autouse=True, scope="module")
 def shared() -> Any:
-    with serving(ProtocolContext(at_hand, None, QUICK), echo) as (SHARED.port, SHARED.server):
+    with serving(ProtocolContext(hot_response, None, QUICK), echo) as (SHARED.port, SHARED.server):
         yield
 
 
 @pytest.mark.slow
 def test_five_hundred_half_sent_requests_are_closed_within_ten_seconds() -> None:
-    with serving(ProtocolContext(at_hand), echo) as (port, server):
+    with serving(ProtocolContext(hot_response), echo) as (port, server):
         clients = [socket.create_connection(("127.0.0.1", port), 15) for _ in range(500)]
         began = time.monotonic()
         for number, client in enumerate(clients):

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.fakes import FakeRenderer
+from tests.local import local_service
 from tileserver.serving.app import create_app
 from tileserver.settings import Settings
 
@@ -26,7 +27,7 @@ async def site(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Give a client with an address of its own to an application in this process."""
     settings = Settings(cache=directory, api_key=KEY["x-api-key"], **values)
-    app = create_app(settings, renderer or FakeRenderer())
+    app = create_app(local_service(settings, renderer or FakeRenderer()))
     transport = httpx.ASGITransport(app, client=(client, 1))
     async with (
         app.router.lifespan_context(app),

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ import pytest
 from generator.grid.block import Block
 from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
+from tests.local import LocalService, local_service
+from tests.waiting import until
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import GenerationError, UnavailableError
-from tileserver.rendering.client.service import LocalBackend, TileService
-from tileserver.rendering.metrics import Metrics
 from tileserver.settings import Settings
 
 DEEP = Tile(13, 4000, 4001)
@@ -24,11 +24,10 @@ DEEP = Tile(13, 4000, 4001)
 @asynccontextmanager
 async def running(
     directory: Path, renderer: FakeRenderer | None = None, **settings: Any
-) -> AsyncIterator[tuple[TileService, FakeRenderer]]:
+) -> AsyncIterator[tuple[LocalService, FakeRenderer]]:
     """Run a service over a cache directory."""
     fake = renderer or FakeRenderer()
-    service = TileService(Settings(cache=directory, **settings), Metrics())
-    service.open(TileCache.open(directory), fake)
+    service = local_service(Settings(cache=directory, **settings), fake)
     try:
         yield service, fake
     finally:
@@ -36,15 +35,8 @@ async def running(
         await asyncio.to_thread(service.close)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.002)
-
-
-def queued(service: TileService) -> int:
-    assert isinstance(service.backend, LocalBackend)
-    return len(service.backend.workshop)
+def queued(service: LocalService) -> int:
+    return len(service.client.engine)
 
 
 def test_a_thousand_requests_for_one_cold_tile_make_it_once(tmp_path: Path) -> None:
@@ -105,8 +97,8 @@ def test_another_model_never_gets_the_tiles_of_the_first(tmp_path: Path) -> None
             assert service.lookup(0, DEEP) is None
             await service.get(0, DEEP)
             assert (0, Block.of(DEEP)) in fake.calls
-            await until(lambda: len(service.cache.worlds()) == 2)  # type: ignore[union-attr]
-            worlds = service.cache.worlds()  # type: ignore[union-attr]
+            await until(lambda: len(service.cache.worlds()) == 2)
+            worlds = service.cache.worlds()
         assert {about["name"] for about in worlds.values()} == {"old", "new"}
 
     asyncio.run(run())
@@ -153,17 +145,6 @@ def test_a_request_that_is_given_up_drops_its_work(tmp_path: Path) -> None:
             assert fake.calls == [(0, Block(Tile(0, 0, 0)))]
 
     asyncio.run(run())
-
-
-def test_until_it_is_open_the_service_says_so() -> None:
-    service = TileService(Settings(), Metrics())
-    assert service.problem() == "the model is still being loaded"
-    with pytest.raises(UnavailableError, match="still being loaded"):
-        service.lookup(0, DEEP)
-    service.failure = "the weights are missing"
-    assert service.problem() == "the weights are missing"
-    assert b"elsewhere_ready 0.0" in service.metrics.text()
-    service.close()
 
 
 def test_gauges_follow_the_cache(tmp_path: Path) -> None:

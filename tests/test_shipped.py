@@ -10,10 +10,8 @@ import pytest
 import generator
 from generator.cascade.checkpoint import DEFAULT
 from generator.grid.tile import STAGE_ZOOMS, Tile
+from tests.local import local_service
 from tests.networks import assert_nearly_same_pixels, assert_same_pixels
-from tileserver.cache.tilecache import TileCache
-from tileserver.rendering.client.service import TileService
-from tileserver.rendering.metrics import Metrics
 from tileserver.settings import Settings
 
 pytestmark = pytest.mark.skipif(not DEFAULT.exists(), reason="the shipped weights are missing")
@@ -139,8 +137,7 @@ def test_two_services_agree_in_any_order_and_company(cascade, tmp_path):
 
     async def fetch(name, together):
         settings = Settings(cache=tmp_path / name, hold_seconds=600)
-        service = TileService(settings, Metrics())
-        service.open(TileCache.open(settings.cache), cascade)
+        service = local_service(settings, cascade)
         shuffled = random.Random(name).sample(tiles, len(tiles))
         found = {}
         for start in range(0, len(shuffled), together):

@@ -19,8 +19,8 @@ import pytest
 
 from tests.damage import spoil
 from tests.servers import ROOT, Server, server
-from tests.test_scheduler import wait_until
 from tests.test_supervisor import needs_proc
+from tests.waiting import wait_until
 
 TIMES = int(os.environ.get("ELSEWHERE_SOAK_DAMAGED_SERVERS", "60"))
 TILES = ["3/1/2", "5/7/9", "5/30/1", "7/66/45", "7/66/46", "9/266/180", "9/100/300"]

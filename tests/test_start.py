@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from tests.servers import ROOT, Server, server
-from tests.test_scheduler import wait_until
 from tests.test_supervisor import Asking, answers, needs_proc
+from tests.waiting import wait_until
 
 PATH = "/7/3/3.png"
 

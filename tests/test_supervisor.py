@@ -18,7 +18,7 @@ from generator.grid.errors import WeightsError
 from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tests.servers import ROOT, Server, server
-from tests.test_scheduler import wait_until
+from tests.waiting import wait_until
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
 from tileserver.errors import CacheError, StartError

@@ -128,7 +128,7 @@ async def stored(here: Site, *paths: str) -> None:
     """Have tiles made, and wait until the cache holds them."""
     for path in paths:
         await here.get(path)
-    while not all(endpoint(here).at_hand(b"GET", path.encode(), []) for path in paths):
+    while not all(endpoint(here).hot_response(b"GET", path.encode(), []) for path in paths):
         await asyncio.sleep(0.005)
 
 
@@ -142,7 +142,7 @@ async def test_the_short_cut_says_the_same_as_the_application(here: Site) -> Non
             for fields in ({}, {"if-none-match": tag}, {"if-none-match": "*"}):
                 answer = await here.request(method, path, headers=fields)
                 pairs = [(name.encode(), value.encode()) for name, value in fields.items()]
-                ready = endpoint(here).at_hand(method.encode(), path.encode(), pairs)
+                ready = endpoint(here).hot_response(method.encode(), path.encode(), pairs)
                 assert ready is not None
                 assert ready.status == answer.status_code
                 assert ready.body == answer.content
@@ -167,14 +167,13 @@ async def test_the_short_cut_leaves_all_else_to_the_application(here: Site) -> N
         (b"GET", b"http://a/3/1/2.png"),
         (b"GET", b"/3/1/2%2Epng"),
     ):
-        assert tiles.at_hand(method, target, []) is None
-    assert here.service.cache is not None
+        assert tiles.hot_response(method, target, []) is None
 
     def fail(*args: object) -> None:
         raise CacheError("the disk is gone")
 
     here.service.cache.entry = fail  # type: ignore[method-assign,assignment]
-    assert endpoint(here).at_hand(b"GET", b"/3/1/2.png", []) is None
+    assert endpoint(here).hot_response(b"GET", b"/3/1/2.png", []) is None
 
 
 @on_site
@@ -183,12 +182,11 @@ async def test_a_remembered_answer_is_forgotten_soon(
 ) -> None:
     await stored(here, "/3/1/2.png")
     tiles = endpoint(here)
-    assert tiles.at_hand(b"GET", b"/3/1/2.png", []) is not None
-    assert here.service.cache is not None
+    assert tiles.hot_response(b"GET", b"/3/1/2.png", []) is not None
     here.service.cache.remove()
-    assert tiles.at_hand(b"GET", b"/3/1/2.png", []) is not None
+    assert tiles.hot_response(b"GET", b"/3/1/2.png", []) is not None
     tiles._hot_until = 0.0
-    assert tiles.at_hand(b"GET", b"/3/1/2.png", []) is None
+    assert tiles.hot_response(b"GET", b"/3/1/2.png", []) is None
 
 
 @on_site
@@ -202,8 +200,8 @@ async def test_hits_are_counted_once_whichever_way_they_take(here: Site) -> None
         return float(line.split()[1])
 
     before = hits()
-    endpoint(here).at_hand(b"GET", b"/3/1/2.png", [])
-    endpoint(here).at_hand(b"GET", b"/3/1/2.png", [(b"if-none-match", b"*")])
+    endpoint(here).hot_response(b"GET", b"/3/1/2.png", [])
+    endpoint(here).hot_response(b"GET", b"/3/1/2.png", [(b"if-none-match", b"*")])
     await here.get("/3/1/2.png")
     assert hits() == before + 3
 

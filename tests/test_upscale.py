@@ -133,7 +133,9 @@ def test_the_seed_decides_the_detail() -> None:
 
 def test_memory_does_not_grow_with_the_height() -> None:
     cascade = FakeCascade()
-    made = module.chain(cascade, InMemory(picture(600, 64)), module.Chain(64.0, 2, 0))
+    made = module.stage_chain(
+        cascade, InMemory(picture(600, 64)), module.UpscaleSettings(64.0, 2, 0)
+    )
     held = 0
     for _ in module.windows(made, None):
         held = max(held, len(made[0]._kept))

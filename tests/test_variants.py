@@ -14,7 +14,7 @@ from tileserver.encoding import Encoding
 from tileserver.errors import CacheError, GenerationError, UnavailableError
 from tileserver.rendering.client import variants as module
 from tileserver.rendering.client.variants import Variants, sources, transcode
-from tileserver.rendering.engine.jobs import Ask
+from tileserver.rendering.request import RequestOptions
 
 TILE = Tile(3, 1, 2)
 
@@ -46,7 +46,10 @@ async def test_many_who_ask_for_one_picture_get_one(here: Site) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "transcode", counted)
-        made = [here.service.variants.make(0, TILE, Encoding.WEBP, Ask()) for _ in range(50)]
+        made = [
+            here.service.variants.render(0, TILE, Encoding.WEBP, RequestOptions())
+            for _ in range(50)
+        ]
         entries = await asyncio.gather(*made)
     assert calls == [Encoding.WEBP]
     assert len({entry.payload for entry in entries}) == 1
@@ -56,10 +59,9 @@ async def test_many_who_ask_for_one_picture_get_one(here: Site) -> None:
 @on_site
 async def test_pictures_are_stored_and_found_again(here: Site) -> None:
     variants, world = here.service.variants, here.fake.fingerprint(0)
-    entry = await variants.make(0, TILE, Encoding.WEBP_2X, Ask())
+    entry = await variants.render(0, TILE, Encoding.WEBP_2X, RequestOptions())
     assert variants.find(world, TILE, Encoding.WEBP_2X) == entry
     cache = here.service.cache
-    assert cache is not None
     while variants.pending:
         await asyncio.sleep(0.005)
     found = cache.entry(world, TILE, Encoding.WEBP_2X.variant)
@@ -73,39 +75,39 @@ async def test_pictures_are_stored_and_found_again(here: Site) -> None:
 
 @on_site
 async def test_closing_stores_what_is_made(here: Site) -> None:
-    await here.service.variants.make(0, TILE, Encoding.JPEG, Ask())
+    await here.service.variants.render(0, TILE, Encoding.JPEG, RequestOptions())
     await asyncio.to_thread(here.service.variants.close)
     here.service.variants.close()
     cache = here.service.cache
-    assert cache is not None
     assert cache.entry(here.fake.fingerprint(0), TILE, Encoding.JPEG.variant) is not None
     with pytest.raises(UnavailableError, match="is stopping"):
-        await here.service.variants.make(0, TILE, Encoding.WEBP, Ask())
+        await here.service.variants.render(0, TILE, Encoding.WEBP, RequestOptions())
 
 
 @on_site
 async def test_a_cache_that_cannot_be_written_only_costs_time(here: Site) -> None:
     cache = here.service.cache
-    assert cache is not None
 
     def full(*args: object) -> bool:
         raise CacheError("the disk is full")
 
     cache.put_variants = full  # type: ignore[method-assign]
     variants = here.service.variants
-    first = await variants.make(0, TILE, Encoding.WEBP, Ask())
+    first = await variants.render(0, TILE, Encoding.WEBP, RequestOptions())
     while variants.pending:
         await asyncio.sleep(0.005)
-    assert (await variants.make(0, TILE, Encoding.WEBP, Ask())).payload == first.payload
+    assert (
+        await variants.render(0, TILE, Encoding.WEBP, RequestOptions())
+    ).payload == first.payload
 
 
 @on_site
 async def test_a_tile_that_fails_gives_up_the_others(here: Site) -> None:
     here.fake.broken.add(TILE.children()[0])
     with pytest.raises(GenerationError):
-        await here.service.variants.make(0, TILE, Encoding.PNG_2X, Ask())
+        await here.service.variants.render(0, TILE, Encoding.PNG_2X, RequestOptions())
     here.fake.broken.clear()
-    entry = await here.service.variants.make(0, TILE, Encoding.PNG_2X, Ask())
+    entry = await here.service.variants.render(0, TILE, Encoding.PNG_2X, RequestOptions())
     assert entry.payload == encode(
         joined([draw(0, tile) for tile in TILE.children()]), Encoding.PNG_2X
     )
@@ -115,8 +117,8 @@ async def test_a_tile_that_fails_gives_up_the_others(here: Site) -> None:
 async def test_one_who_leaves_takes_nothing_from_the_others(here: Site) -> None:
     variants = here.service.variants
     here.fake.gate.clear()
-    leaving = asyncio.ensure_future(variants.make(0, TILE, Encoding.WEBP, Ask()))
-    staying = asyncio.ensure_future(variants.make(0, TILE, Encoding.WEBP, Ask()))
+    leaving = asyncio.ensure_future(variants.render(0, TILE, Encoding.WEBP, RequestOptions()))
+    staying = asyncio.ensure_future(variants.render(0, TILE, Encoding.WEBP, RequestOptions()))
     while not here.fake.calls:
         await asyncio.sleep(0.005)
     leaving.cancel()
@@ -127,7 +129,7 @@ async def test_one_who_leaves_takes_nothing_from_the_others(here: Site) -> None:
 
 @on_site
 async def test_too_many_at_a_time_are_turned_away(here: Site) -> None:
-    await here.service.make(0, TILE)
+    await here.service.get(0, TILE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BACKLOG", 0)
         answer = await here.get("/3/1/2.webp")
@@ -148,6 +150,6 @@ async def test_a_model_that_comes_meanwhile_leaves_no_picture_in_the_other_world
     service, old, new = here.service, b"o" * 16, here.fake.fingerprint(0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(service, "world", lambda seed: new if here.fake.calls else old)
-        entry = await service.variants.make(0, TILE, Encoding.WEBP, Ask())
+        entry = await service.variants.render(0, TILE, Encoding.WEBP, RequestOptions())
     assert service.variants.find(old, TILE, Encoding.WEBP) is None
     assert service.variants.find(new, TILE, Encoding.WEBP) == entry

@@ -7,12 +7,12 @@ from concurrent.futures import Future
 
 from generator.grid.tile import Tile
 from tileserver.cache.tilecache import CachedTile
-from tileserver.rendering.engine import viewports
-from tileserver.rendering.engine.jobs import Answer
-from tileserver.rendering.engine.viewports import GAP_SECONDS, REMEMBERED
+from tileserver.rendering.engine import policy
+from tileserver.rendering.engine.policy import GAP_SECONDS, VIEWS_REMEMBERED
+from tileserver.rendering.engine.scheduler import Answer
 
 
-class Viewports(viewports.Viewports):
+class Viewports(policy.Viewports):
     """Takes a request that is never answered, unless told which."""
 
     def number(self, seed: int, tile: Tile, now: float, answer: Answer | None = None) -> int:
@@ -53,6 +53,6 @@ def test_two_clients_keep_their_views_apart() -> None:
 
 def test_only_so_many_views_are_remembered() -> None:
     views = Viewports()
-    for n in range(3 * REMEMBERED):
+    for n in range(3 * VIEWS_REMEMBERED):
         views.number(n, Tile(0, 0, 0), 0.0)
-    assert len(views._views) == REMEMBERED
+    assert len(views._views) == VIEWS_REMEMBERED

@@ -76,14 +76,15 @@ class Edge:
 
 def main(cache: str, model: str) -> None:
     """Serve on a free port until the process is ended."""
-    from tileserver.rendering.engine.loading import load_renderer
+    from tests.local import local_service
+    from tileserver.rendering.models import load_renderer
     from tileserver.serving.app import create_app
     from tileserver.serving.listener import listen
     from tileserver.settings import Settings
 
     settings = Settings(port=0, cache=Path(cache))
     fake = FakeRenderer() if model == "fake" else None
-    app = Edge(create_app(settings, fake or load_renderer(settings)), fake)
+    app = Edge(create_app(local_service(settings, fake or load_renderer(settings))), fake)
     listener = listen(settings.host, settings.port)
     print(listener.getsockname()[1], flush=True)
     config = uvicorn.Config(app, lifespan="on", access_log=False, log_level="warning")

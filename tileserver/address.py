@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from generator.grid.tile import MAX_ZOOM, Tile
-from tileserver.encoding import DOUBLE, EXTENSIONS, Encoding
+from tileserver.encoding import DOUBLE, ENCODINGS, EXTENSIONS, Encoding
 from tileserver.errors import BadRequestError, shortened
 from tileserver.settings import MAX_SEED
 
@@ -62,7 +62,7 @@ def match_address(target: bytes) -> TileAddress | None:
     if number is not None and number > MAX_SEED:
         return None
     tile = Tile(zoom, column, last - row if flipped else row)
-    encoding = _ENCODINGS[extension, double]
+    encoding = ENCODINGS[extension.decode(), 2 if double else 1]
     return TileAddress(number, tile, encoding, _version(query) if query else b"")
 
 
@@ -77,7 +77,7 @@ def parse_address(
     seed = parse_seed(params["seed"]) if "seed" in params else None
     row, _, extension = params["y"].partition(".")
     double = row.endswith(DOUBLE)
-    encoding = Encoding.of(extension, 2 if double else 1)
+    encoding = ENCODINGS.get((extension, 2 if double else 1))
     if encoding is None:
         given = f"the extension .{shortened(extension, 40)}" if extension else "no extension"
         known = ", ".join("." + name for name in EXTENSIONS)
@@ -110,16 +110,3 @@ def _parse_whole(name: str, text: str) -> int:
             "of at most 18 digits"
         )
     return int(text)
-
-
-def _encodings() -> dict[tuple[bytes, bytes | None], Encoding]:
-    found: dict[tuple[bytes, bytes | None], Encoding] = {}
-    for extension in EXTENSIONS:
-        for mark, scale in ((None, 1), (DOUBLE.encode(), 2)):
-            encoding = Encoding.of(extension, scale)
-            assert encoding is not None
-            found[extension.encode(), mark] = encoding
-    return found
-
-
-_ENCODINGS = _encodings()

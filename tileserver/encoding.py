@@ -34,10 +34,11 @@ class Encoding(Enum):
         self.media_type = f"image/{format}"
         self.size = TILE_SIZE * scale
 
-    @classmethod
-    def of(cls, extension: str, scale: int = 1) -> Encoding | None:
-        """Return what an address's extension asks for, or None if nothing is written that way."""
-        return _BY_NAME.get((EXTENSIONS.get(extension, ""), scale))
 
-
-_BY_NAME = {(encoding.format, encoding.scale): encoding for encoding in Encoding}
+ENCODINGS = {
+    (extension, encoding.scale): encoding
+    for extension, format in EXTENSIONS.items()
+    for encoding in Encoding
+    if encoding.format == format
+}
+"""Extension in an address and scale to encoding."""

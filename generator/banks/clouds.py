@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from generator.banks.areas import around, grown, shrunk, tiles
 from generator.banks.boxes import Box, parts
-from generator.banks.stageimage import StageImage, reduced
+from generator.banks.stageimage import StageImage
+from generator.grid.averaging import averaged
 from generator.grid.tile import SCALE
 
 Mask = NDArray[np.bool_]
@@ -55,7 +56,7 @@ def broken_clouds(seen: StageImage) -> Mask:
     found = np.zeros(seen.good.shape, bool)
     for box in parts(whole, _FIELD * by, SCALE):
         good = box.cut(seen.good, SCALE).repeat(SCALE // by, 0).repeat(SCALE // by, 1)
-        if is_cloud(reduced(box.cut(seen.child), by), good):
+        if is_cloud(averaged(box.cut(seen.child), by), good):
             box.cut(found, SCALE)[:] = True
     return found
 

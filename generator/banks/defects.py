@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.banks.areas import squares
 from generator.banks.boxes import Box
 from generator.banks.clouds import broken_clouds
 from generator.banks.options import UNIT
@@ -17,6 +16,7 @@ from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.imagery.sources import Decoded, Source
 from generator.memory.config import WINDOW
+from generator.memory.integral import squares
 
 BRIGHT = 225.0
 """Mean in grey levels above which ground counts as cloud; the base map's is ice."""

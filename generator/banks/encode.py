@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from generator.banks.boxes import Box, frames
 from generator.banks.options import UNIT
-from generator.banks.stageimage import Mask, StageImage, mostly, reduced
+from generator.banks.stageimage import Mask, StageImage, mostly
 from generator.banks.survey import CandidateBlock
+from generator.grid.averaging import averaged
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.imagery.sources import Source
 from generator.memory.bank import Scene
 from generator.memory.config import WINDOW
 from generator.memory.descriptor import describe_scene
+from generator.nets.conditioning import to_tensor
 from generator.nets.encoder import Encoder
 
 CONTEXT = 24
@@ -70,7 +71,7 @@ def _codes(
         codes = {toned.zoom: _encoded(toned.child, span, encoder)}
     else:
         # The parent of the finer stage is the child of the coarser one.
-        middle = reduced(toned.child, SCALE)
+        middle = averaged(toned.child, SCALE)
         inner = Box(*(side // SCALE for side in (span.y, span.x, span.height, span.width)))
         codes = {
             toned.zoom: _encoded(middle, inner, encoder),
@@ -100,16 +101,10 @@ def _window(child: Pixels, box: Box, encoder: Encoder) -> NDArray[np.int8]:
     top, left = max(0, box.y - edge), max(0, box.x - edge)
     seen = child[top : box.y + box.height + edge, left : box.x + box.width + edge]
     device = next(encoder.parameters()).device
-    codes = encoder.codes(_tensor(seen, device), _tensor(reduced(seen, SCALE), device))
+    codes = encoder.codes(*(to_tensor(part).to(device) for part in (seen, averaged(seen, SCALE))))
     y, x = (box.y - top) // SCALE, (box.x - left) // SCALE
     part = codes[0, :, y : y + box.height // SCALE, x : x + box.width // SCALE]
     return np.asarray(part.permute(1, 2, 0).cpu().numpy())
-
-
-def _tensor(pixels: Pixels, device: torch.device) -> torch.Tensor:
-    """Turn uint8 [H, W, 3] into [1, 3, H, W] in [-1, 1]."""
-    planes = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
-    return planes.to(device).float() / 127.5 - 1
 
 
 def _span(boxes: Sequence[Box], frame: Box, least: int) -> Box:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -13,7 +12,7 @@ from generator.banks.captioned import WIDTH, CaptionedPicture, Section, compose
 from generator.base.basemap import BaseMap
 from generator.cascade.layoutstage import LayoutStage
 from generator.grid.pixels import Pixels
-from generator.grid.tile import SCALE
+from generator.grid.tile import SCALE, row_of
 from generator.memory.bank import Bank, Scene
 from generator.memory.config import CHOICES, CHOSEN_AT
 from generator.nets.decoder import LayoutDecoder
@@ -126,9 +125,8 @@ def _map(bank: Bank, basemap: BaseMap) -> Pixels:
     for scene in bank.scenes:
         if (place := _place(scene)) is None:
             continue
-        lat = math.radians(max(-85.0, min(85.0, place[0])))
         x = (place[1] + 180) / 360 * side
-        y = (1 - math.asinh(math.tan(lat)) / math.pi) / 2 * side
+        y = row_of(place[0], side)
         box = (x - _DOT, y - _DOT, x + _DOT, y + _DOT)
         draw.ellipse(box, _COLOURS[scene.chosen_at], (0, 0, 0))
     # Without the polar quarters, where nobody has imagery.

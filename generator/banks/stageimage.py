@@ -15,6 +15,7 @@ from PIL import Image
 from generator.banks.nodata import outside_swath
 from generator.banks.options import NOMINAL, UNIT
 from generator.banks.stitching import stitching_lines
+from generator.grid.averaging import averaged
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.imagery.sources import Decoded
@@ -64,8 +65,8 @@ class StageImage:
     @property
     def choosing(self) -> Pixels:
         """Return the pixels of the choosing grid, uint8."""
-        parent = reduced(self.child, SCALE)
-        return reduced(parent, SCALE) if UNIT[self.zoom] == SCALE**2 else parent
+        parent = averaged(self.child, SCALE)
+        return averaged(parent, SCALE) if UNIT[self.zoom] == SCALE**2 else parent
 
     @property
     def valid(self) -> Mask:
@@ -112,7 +113,7 @@ def at_stage(decoded: Decoded, how: Resampling) -> StageImage:
     height, width = decoded.pixels.shape[:2]
     high, wide = size_after(height, width, how)
     child = decoded.pixels[: height // how.shrink * how.shrink, : width // how.shrink * how.shrink]
-    child = reduced(child, how.shrink)
+    child = averaged(child, how.shrink)
     if how.grow != 1:
         size = (round(child.shape[1] * how.grow), round(child.shape[0] * how.grow))
         child = np.asarray(Image.fromarray(child).resize(size, Image.Resampling.BICUBIC))
@@ -128,24 +129,13 @@ def at_stage(decoded: Decoded, how: Resampling) -> StageImage:
         )
         good[:] = np.asarray(small) >= _VALID
     child = np.ascontiguousarray(child[:high, :wide])
-    parent = reduced(child, SCALE)
+    parent = averaged(child, SCALE)
     swath = outside_swath(parent, good)
     if how.zoom <= _WIDE:
         swath |= stitching_lines(parent)
     if not swath.any():
         return StageImage(how.zoom, child, good)
     return StageImage(how.zoom, child, good & ~swath, swath)
-
-
-def reduced(pixels: Pixels, by: int) -> Pixels:
-    """Return averages of by x by pixels, rounded, uint8 [by h, by w, 3] to [h, w, 3]."""
-    if by == 1:
-        return pixels
-    height, width = pixels.shape[0] // by, pixels.shape[1] // by
-    rows = pixels[: height * by, : width * by].reshape(height, by, width * by, 3)
-    sums = rows.sum(1, dtype=np.uint32).reshape(height, width, by, 3).sum(2, dtype=np.uint32)
-    averages: Pixels = ((2 * sums + by * by) // (2 * by * by)).astype(np.uint8)
-    return averages
 
 
 def mostly(mask: Mask, by: int) -> Mask:

@@ -12,14 +12,7 @@ from PIL import Image
 from generator.banks.boxes import Box, centres, frames, parts
 from generator.banks.defects import CLOUDY, find_defects, shows_nothing
 from generator.banks.options import NOMINAL, UNIT, BuildOptions, OfferedImage
-from generator.banks.stageimage import (
-    Resampling,
-    StageImage,
-    at_stage,
-    reduced,
-    resampling_for,
-    size_after,
-)
+from generator.banks.stageimage import Resampling, StageImage, at_stage, resampling_for, size_after
 from generator.banks.tonematch import (
     BaseColours,
     is_base_map,
@@ -28,6 +21,7 @@ from generator.banks.tonematch import (
     rows_repeat,
 )
 from generator.banks.warp import warped
+from generator.grid.averaging import averaged
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.imagery.sources import Decoded, Source
@@ -172,7 +166,7 @@ def _counted(left: Counter[str]) -> tuple[str, ...]:
 def _thumbnail(pixels: Pixels) -> Pixels:
     """Return a picture of at most THUMBNAIL pixels a side."""
     by = max(1, max(pixels.shape[:2]) // (2 * THUMBNAIL))
-    image = Image.fromarray(reduced(pixels, by))
+    image = Image.fromarray(averaged(pixels, by))
     image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
     return np.asarray(image)
 

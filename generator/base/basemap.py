@@ -26,9 +26,12 @@ from generator.base import tone as curves
 from generator.base.bluemarble import blue_marble
 from generator.base.deepmap import DeepMap, deepest_zoom
 from generator.grid import mercator
+from generator.grid.averaging import averaged
 from generator.grid.errors import BaseMapError
 from generator.grid.pixels import Pixels
+from generator.grid.rectangle import Rectangle
 from generator.grid.tile import BASE_ZOOM, TILE_SIZE, Tile
+from generator.grid.window import rows_of
 from generator.planets.planet import Planet
 
 _SIDE = TILE_SIZE << BASE_ZOOM
@@ -96,10 +99,9 @@ class BaseMap:
         if not 0 <= zoom <= self.zoom:
             raise BaseMapError(f"zoom is {zoom}, the base map has 0 to {self.zoom}")
         if self._deep is not None and BASE_ZOOM < zoom < self.zoom:
-            return halve(self.region(zoom + 1, 2 * x0, 2 * y0, 2 * width, 2 * height))
+            return averaged(self.region(zoom + 1, 2 * x0, 2 * y0, 2 * width, 2 * height), 2)
         side = TILE_SIZE << zoom
-        folded = np.arange(y0, y0 + height) % (2 * side)
-        rows = np.minimum(folded, 2 * side - 1 - folded)
+        rows = rows_of(Rectangle(x0, y0, width, height), zoom)
         start = x0 % side
         if self._deep is not None and zoom > BASE_ZOOM:
             return self._deep.pixels(rows, np.arange(start, start + width) % side)
@@ -133,21 +135,11 @@ class BaseMap:
         finest = np.empty((_SIDE // 2, _SIDE // 2, 3), np.uint8)
         for y in range(0, _SIDE, _STRIP):
             strip = self._finest(np.arange(y, y + _STRIP), slice(0, _SIDE))
-            finest[y // 2 : (y + _STRIP) // 2] = halve(strip)
+            finest[y // 2 : (y + _STRIP) // 2] = averaged(strip, 2)
         levels = [finest]
         while len(levels) < BASE_ZOOM:
-            levels.insert(0, halve(levels[0]))
+            levels.insert(0, averaged(levels[0], 2))
         return levels
-
-
-def halve(pixels: Pixels) -> Pixels:
-    """Return the 2 x 2 averages, halves rounded up: uint8 [2h, 2w, 3] to [h, w, 3]."""
-    out = np.empty((len(pixels) // 2, pixels.shape[1] // 2, 3), np.uint8)
-    for y in range(0, len(out), _STRIP):
-        strip = pixels[2 * y : 2 * (y + _STRIP)]
-        rows = strip[0::2].astype(np.uint16) + strip[1::2]
-        out[y : y + _STRIP] = (rows[:, 0::2] + rows[:, 1::2] + 2) >> 2
-    return out
 
 
 def _widen(planet: Pixels) -> Pixels:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,17 +37,19 @@ FORMAT = "elsewhere-1"
 DEFAULT = WEIGHTS
 
 _ENCODER, _MEMORY = "encoder/", "memory/"
+Tensors = dict[str, torch.Tensor]
 Config = TypeVar("Config")
 Made = TypeVar("Made", bound=nn.Module)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Checkpoint:
     """A network ready for inference and what is known about it.
 
     specialists: by zoom, networks of stages that have one of their own; of the same configuration.
-    encoder, bank: of a layout decoder, what makes its codes and its own memory, where it has them.
-    encoder_digest: hexadecimal; memories belong to the encoder that made their codes.
+    bank: of a layout decoder, its own memory, where it has one. encoder_weights: of the network
+    that makes its codes, empty without; encoder_digest: hexadecimal; memories belong to the
+    encoder that made their codes.
     """
 
     network: AnyNetwork
@@ -54,13 +57,24 @@ class Checkpoint:
     record: dict[str, Any]
     digest: str
     specialists: Mapping[int, AnyNetwork] = field(default_factory=dict)
-    encoder: Encoder | None = None
     bank: Bank | None = None
+    encoder_weights: Mapping[str, torch.Tensor] = field(default_factory=dict)
     encoder_digest: str = ""
 
     def network_of(self, zoom: int) -> AnyNetwork:
         """Return the network of a stage."""
         return self.specialists.get(zoom, self.network)
+
+    @cached_property
+    def encoder(self) -> Encoder | None:
+        """The encoder of layout codes, built when first asked for: tiles are made without it.
+
+        Raises WeightsError for tensors of another configuration.
+        """
+        config = self.network.config
+        if not self.encoder_weights or not isinstance(config, LayoutConfig):
+            return None
+        return _network(Encoder, config, self.encoder_weights, "its encoder")
 
 
 def save(
@@ -84,28 +98,59 @@ def save(
         raise ValueError(f"networks of other configurations, expected {network.config}")
     if encoder is not None:
         networks[_ENCODER] = encoder
-    path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         prefix + name: value
         for prefix, own in networks.items()
         for name, value in _rounded(own).items()
     }
-    held: dict[str, str] = {}
+    metadata: dict[str, str] = {}
     if bank is not None:
-        arrays, held["memory"] = to_tensors(bank)
+        arrays, metadata["memory"] = to_tensors(bank)
         tensors |= {_MEMORY + name: torch.tensor(array) for name, array in arrays.items()}
-    metadata = held | {
+    metadata |= {
         "format": FORMAT,
         "network": to_json(network.config),
         "sampler": to_json(sampler),
         "record": json.dumps(record, sort_keys=True),
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, metadata)
 
 
 def load(path: Path | None = None) -> Checkpoint:
     """Read weights; raises WeightsError if they are missing, damaged or of another version."""
     path = path or DEFAULT
+    digest, metadata, tensors = _read(path)
+    config = network_from_json(metadata["network"])
+    parts = _parts(path, tensors)
+    encoder, memory = parts.pop("encoder"), parts.pop("memory")
+    encoder = encoder if isinstance(config, LayoutConfig) else {}
+    networks = {zoom: _network(build, config, own, str(path)) for zoom, own in parts.items()}
+    # The digest is that of the tensors as they are stored, so no encoder is needed for it.
+    named = _digest(encoder) if encoder else ""
+    bank = None
+    if memory:
+        arrays = {name: value.numpy() for name, value in memory.items()}
+        bank = from_tensors(arrays, metadata.get("memory", ""), named)
+    return Checkpoint(
+        network=networks.pop(""),
+        sampler=sampler_from_json(metadata["sampler"]),
+        record=json.loads(metadata.get("record", "{}")),
+        digest=digest,
+        specialists={int(zoom): own for zoom, own in sorted(networks.items())},
+        bank=bank,
+        encoder_weights=encoder,
+        encoder_digest=named,
+    )
+
+
+def digest_of(network: nn.Module) -> str:
+    """Return the hexadecimal digest of a network's weights, as they are stored."""
+    return _digest(_rounded(network))
+
+
+def _read(path: Path) -> tuple[str, dict[str, str], Tensors]:
+    """Return the digest, the metadata and the tensors of a file. Raises WeightsError."""
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         with safe_open(path, "pt") as opened:
@@ -117,48 +162,37 @@ def load(path: Path | None = None) -> Checkpoint:
         raise WeightsError(
             f"{path} holds weights of format {metadata.get('format')!r}, expected {FORMAT!r}"
         )
-    config = network_from_json(metadata["network"])
-    parts: dict[str, dict[str, torch.Tensor]] = {"": {}, "encoder": {}, "memory": {}}
+    return digest, metadata, tensors
+
+
+def _parts(path: Path, tensors: Tensors) -> dict[str, Tensors]:
+    """Sort tensors by the first part of their names: "", a zoom, encoder or memory.
+
+    Raises WeightsError for the zoom of no stage.
+    """
+    parts: dict[str, Tensors] = {"": {}, "encoder": {}, "memory": {}}
     for name, value in tensors.items():
         part, slash, rest = name.partition("/")
         parts.setdefault(part if slash else "", {})[rest if slash else name] = value
-    own_encoder, own_memory = parts.pop("encoder"), parts.pop("memory")
-    if strangers := parts.keys() - {"", *map(str, STAGE_ZOOMS)}:
+    if strangers := parts.keys() - {"", "encoder", "memory", *map(str, STAGE_ZOOMS)}:
         raise WeightsError(
             f"{path} holds weights of the stages {', '.join(sorted(strangers))}, expected some of "
             f"{STAGE_ZOOMS_LISTED}"
         )
-    try:
-        networks = {zoom: _network(build, config, own) for zoom, own in parts.items()}
-        encoder = None
-        if own_encoder and isinstance(config, LayoutConfig):
-            encoder = _network(Encoder, config, own_encoder)
-    except (RuntimeError, ValueError) as error:
-        raise WeightsError(
-            f"the tensors in {path} do not fit its own configuration {config}"
-        ) from error
-    record = json.loads(metadata.get("record", "{}"))
-    network = networks.pop("")
-    specialists = {int(zoom): own for zoom, own in sorted(networks.items())}
-    named = "" if encoder is None else digest_of(encoder)
-    bank = None
-    if own_memory:
-        arrays = {name: value.numpy() for name, value in own_memory.items()}
-        bank = from_tensors(arrays, metadata.get("memory", ""), named)
-    sampler = sampler_from_json(metadata["sampler"])
-    return Checkpoint(network, sampler, record, digest, specialists, encoder, bank, named)
+    return parts
 
 
-def digest_of(network: nn.Module) -> str:
-    """Return the hexadecimal digest of a network's weights, as they are stored."""
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Return the hexadecimal digest of tensors in bfloat16, with their names and shapes."""
     digest = hashlib.sha256()
-    for name, value in sorted(_rounded(network).items()):
+    for name, value in sorted(tensors.items()):
         digest.update(f"{name} {tuple(value.shape)}".encode())
         digest.update(value.view(torch.int16).numpy().astype("<i2").tobytes())
     return digest.hexdigest()
 
 
-def _rounded(network: nn.Module) -> dict[str, torch.Tensor]:
+def _rounded(network: nn.Module) -> Tensors:
+    """Return a network's weights as they are stored, in bfloat16."""
     return {
         name: value.detach().to("cpu", torch.bfloat16).contiguous()
         for name, value in network.state_dict().items()
@@ -166,12 +200,17 @@ def _rounded(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _network(
-    make: Callable[[Config], Made], config: Config, tensors: dict[str, torch.Tensor]
+    make: Callable[[Config], Made], config: Config, tensors: Mapping[str, torch.Tensor], where: str
 ) -> Made:
-    """Build a network for inference. Raises RuntimeError or ValueError for other tensors."""
-    with torch.device("meta"):
-        network = make(config)
-    network.load_state_dict(tensors, assign=True)
+    """Build a network for inference. Raises WeightsError for tensors of another configuration."""
+    try:
+        with torch.device("meta"):
+            network = make(config)
+        network.load_state_dict(dict(tensors), assign=True)
+    except (RuntimeError, ValueError) as error:
+        raise WeightsError(
+            f"the tensors in {where} do not fit its own configuration {config}"
+        ) from error
     return network.float().eval().requires_grad_(False)
 
 

@@ -14,7 +14,8 @@ from generator.grid.tile import SCALE
 from generator.nets.blocks import crop, crop_to
 from generator.nets.conditioning import Conditioner, to_pixels, to_tensor
 from generator.nets.diffusion import RESIDUAL_GAIN
-from generator.nets.unet import ExactUNet, upsample
+from generator.nets.resampling import upsample
+from generator.nets.unet import ExactUNet
 
 
 class DiffusionStage:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from generator.grid.rectangle import Rectangle
-from generator.memory.integral import integral
+from generator.memory.integral import squares
 from generator.nets.conditioning import Conditioner, to_pixels, to_tensor
 from generator.nets.decoder import LayoutDecoder
 
@@ -69,9 +69,7 @@ def code_coverage(codes: NDArray[np.int8], margin: int) -> NDArray[np.float32]:
     m: margin, 4 or more. Whole numbers but for the last division, so that windows agree.
     """
     # Count the parent pixels with codes in the square round each.
-    sums = integral((codes != 0).any(0))
-    count = sums[_AROUND:, _AROUND:] - sums[:-_AROUND, _AROUND:]
-    count = np.minimum(count - sums[_AROUND:, :-_AROUND] + sums[:-_AROUND, :-_AROUND], _WHOLE)
+    count = np.minimum(squares((codes != 0).any(0), _AROUND), _WHOLE)
     # Interpolate linearly by four, in eighths, one axis after the other.
     edge = margin - _AROUND // 2
     for _ in range(2):

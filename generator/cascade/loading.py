@@ -16,15 +16,15 @@ from generator.cascade import checkpoint
 from generator.cascade.cascade import Cascade
 from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.diffusionstage import DiffusionStage
-from generator.cascade.paperstage import PaperStage
+from generator.cascade.identityinputs import SHIPPED
+from generator.cascade.layoutstage import LayoutStage
 from generator.grid.errors import GeneratorError
 from generator.grid.rectangle import Rectangle
+from generator.grid.tile import STAGE_ZOOMS
 from generator.memory import bankfile
 from generator.memory.bank import Bank
 from generator.memory.field import Memory
 
-SHIPPED = "shipped"
-"""Names the weights' own memory among files of banks."""
 MAX_STEPS = 50
 """The paper's; the states of more would take too much memory."""
 
@@ -123,11 +123,11 @@ def _warm(cascade: Cascade) -> None:
 
     Not the paper's network: a window of it takes as long as many tiles.
     """
-    stage = cascade.stage
-    if isinstance(stage, PaperStage):
-        return
+    stage = cascade.stage_at(STAGE_ZOOMS[0])
     if isinstance(stage, DiffusionStage):
         stage = DiffusionStage(stage.network, 1)
+    elif not isinstance(stage, LayoutStage):
+        return
     area = Rectangle(0, 0, 64, 64).grown(stage.margin)
     parent = np.zeros((area.height, area.width, 3), np.uint8)
     latent: NDArray[Any] = stage.latent(0, 7, area)

@@ -43,12 +43,12 @@ def matrix_rate(precision: str = "float32", device: str = "cpu", seconds: float 
 def gflop_per_tile(cascade: Cascade) -> float:
     """Return the billions of floating-point operations that one stage tile takes in its block.
 
-    Where states are kept for the neighbours, of one tile among many.
+    Where intermediate latents are kept for the neighbours, of one tile among many.
     """
-    if cascade.states is not None:
-        states = cascade.states
-        work = sum(window_gflop(states.network, states.side, len(g) - 1) for g in states.groups)
-        return work / (SCALE * states.side // TILE_SIZE) ** 2
+    if cascade.multistep is not None:
+        sampler = cascade.multistep.common
+        work = sum(window_gflop(sampler.network, sampler.side, len(g) - 1) for g in sampler.groups)
+        return work / (SCALE * sampler.side // TILE_SIZE) ** 2
     stage, core = cascade.stage_at(STAGE_ZOOMS[0]), 2 * TILE_SIZE // SCALE
     area = Rectangle(0, 0, core, core).grown(stage.margin)
     blank = np.zeros((area.height, area.width, 3), np.uint8)

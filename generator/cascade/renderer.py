@@ -11,10 +11,9 @@ from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from generator.grid.block import Block
-from generator.grid.pixels import Pixels
+from generator.grid.pixels import Pixels, Read
 from generator.grid.tile import Tile
 
-Read = Callable[[Tile], Pixels]
 Has = Callable[[Tile], bool]
 
 

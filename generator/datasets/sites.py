@@ -22,6 +22,7 @@ from generator.grid.tile import (
     STAGE_ZOOMS_LISTED,
     TILE_SIZE,
     Tile,
+    row_of,
     tiles_in_bbox,
 )
 
@@ -149,9 +150,8 @@ def _numbers(
 
 def _tile(zoom: int, latitude: float, longitude: float) -> Tile:
     size = 1 << zoom
-    row = (0.5 - math.asinh(math.tan(math.radians(latitude))) / (2.0 * math.pi)) * size
     column = (longitude + 180.0) / 360.0 * size
-    x, y = (min(max(math.floor(value), 0), size - 1) for value in (column, row))
+    x, y = (min(max(math.floor(value), 0), size - 1) for value in (column, row_of(latitude, size)))
     return Tile(zoom, x, y)
 
 

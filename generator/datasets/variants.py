@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from generator.grid.averaging import averaged
 from generator.grid.errors import DatasetError, ImageError
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
-from generator.upscaling.parentpicture import InMemory, StageLike, averaged
+from generator.upscaling.parentpicture import InMemory, StageLike
 from generator.upscaling.upscale import CascadeLike, UpscaleSettings, stage_chain, upscale
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ Measured on one core of an x86-64 machine: 500 x 500 x 3 in 2.6 ms, 256 x 256 x 
 """
 
 import math
-from collections.abc import Iterator
 from functools import cache
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.grid.rectangle import pieces
 from generator.grid.tile import TILE_SIZE
 
 _BLOCK = 64
@@ -42,8 +42,8 @@ def field(
     table = _quantiles()
     for plane in range(-(-channels // _LANES)):
         lanes = out[plane * _LANES : (plane + 1) * _LANES]
-        for row, into_y, from_y in _pieces(y0, height):
-            for column, into_x, from_x in _pieces(x0, width):
+        for row, into_y, from_y in pieces(y0, height, _BLOCK):
+            for column, into_x, from_x in pieces(x0, width, _BLOCK):
                 block = _block((seed, level), (column % columns, row, plane))[from_y, from_x]
                 for lane, target in enumerate(lanes):
                     np.take(table, block[..., lane], out=target[into_y, into_x], mode="clip")
@@ -83,16 +83,6 @@ def _check(seed: int, level: int, width: int, height: int, channels: int) -> Non
         raise ValueError(
             f"noise size is {width} x {height} x {channels}, expected nothing negative"
         )
-
-
-def _pieces(start: int, length: int) -> Iterator[tuple[int, slice, slice]]:
-    """Cut [start, start + length) at block edges: (block, place in the result, place in it)."""
-    at = start
-    while at < start + length:
-        block, offset = divmod(at, _BLOCK)
-        count = min(_BLOCK - offset, start + length - at)
-        yield block, slice(at - start, at - start + count), slice(offset, offset + count)
-        at += count
 
 
 def _block(key: tuple[int, int], address: tuple[int, int, int]) -> NDArray[np.uint16]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -23,3 +24,13 @@ class Rectangle:
         x0, y0 = self.x0 // scale, self.y0 // scale
         x1, y1 = -(-(self.x0 + self.width) // scale), -(-(self.y0 + self.height) // scale)
         return Rectangle(x0, y0, x1 - x0, y1 - y0)
+
+
+def pieces(start: int, length: int, side: int) -> Iterator[tuple[int, slice, slice]]:
+    """Cut [start, start + length) at multiples of a side: (cell, place in the result, in it)."""
+    at = start
+    while at < start + length:
+        cell, offset = divmod(at, side)
+        count = min(side - offset, start + length - at)
+        yield cell, slice(at - start, at - start + count), slice(offset, offset + count)
+        at += count

@@ -19,8 +19,8 @@ STAGE_ZOOMS_LISTED = ", ".join(map(str, STAGE_ZOOMS))
 MAX_LATITUDE = math.degrees(math.atan(math.sinh(math.pi)))
 """Latitude of the upper edge of the map in degrees."""
 
-EQUATOR_RESOLUTION = 156543.034
-"""Ground metres per pixel at the equator of zoom 0."""
+EQUATOR_RESOLUTION = 2 * math.pi * 6378137 / TILE_SIZE
+"""Ground metres per pixel at the equator of zoom 0: 156,543.034, on the sphere of Web Mercator."""
 
 Kind = Literal["base map", "stage", "average"]
 

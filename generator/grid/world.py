@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)
 def fingerprint(identity: bytes, seed: int) -> bytes:
     """Return the 16-byte name of a seed's world under a renderer's identity.
 

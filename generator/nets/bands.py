@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from generator.grid.tile import SCALE
-from generator.nets.unet import upsample
+from generator.nets.resampling import separable, upsample
 
 SIGMA = 2.5
 """Standard deviation of the parent's blur at level 1, parent pixels."""
@@ -53,11 +53,10 @@ def blur(x: Tensor, sigmas: Sequence[float], *, padded: bool = False) -> Tensor:
     if max(sigmas) < 0.05:
         return x[..., REACH:-REACH, REACH:-REACH]
     taps = torch.tensor([_taps(float(sigma)) for sigma in sigmas], device=x.device)
-    taps = taps.repeat_interleave(channels, 0)[:, None]
+    # All samples are planes of one, so that each has its own kernel.
     planes = x.reshape(1, -1, *x.shape[-2:])
     with torch.autocast(x.device.type, enabled=False):
-        planes = F.conv2d(planes, taps[..., None], groups=batch * channels)
-        planes = F.conv2d(planes, taps[:, :, None], groups=batch * channels)
+        planes = separable(planes, taps.repeat_interleave(channels, 0))
     return planes.view(batch, channels, *planes.shape[-2:])
 
 

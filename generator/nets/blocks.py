@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def channels_last(network: Network) -> Network:
+    """Lay a network's weights out channels last, which the convolutions prefer."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return network
 
 
 def crop(x: Tensor, margin: int) -> Tensor:
@@ -71,8 +82,33 @@ class ResBlock(nn.Module):
         return total
 
 
-class Embedding(nn.Module):
-    """Time, resolution and augmentation level, each through its own MLP, summed (Eq. 13-17).
+class ScalarEmbedding(nn.Module):
+    """Scalars, each at geometric frequencies and through its own MLP, summed (Eq. 13-17).
+
+    width: of the embedding; scalars: how many; frequencies: numbers that one is spread to.
+    """
+
+    def __init__(self, width: int, scalars: int, frequencies: int = 128) -> None:
+        super().__init__()
+        self.frequencies = frequencies
+        self.parts = nn.ModuleList(
+            nn.Sequential(nn.Linear(frequencies, width), nn.SiLU(), nn.Linear(width, width))
+            for _ in range(scalars)
+        )
+
+    def embed(self, *scalars: Tensor) -> Tensor:
+        """Scalars of about 0 to 1, [B] each -> [B, E]."""
+        dtype = next(self.parameters()).dtype
+        each = [
+            part(frequencies(scalar, self.frequencies // 2).to(dtype))
+            for part, scalar in zip(self.parts, scalars, strict=True)
+        ]
+        total: Tensor = sum(each[1:], start=each[0])
+        return F.silu(total)
+
+
+class Embedding(ScalarEmbedding):
+    """Time, resolution and conditioning-augmentation level of the exact network.
 
     Departs from the paper in two ways. Resolution enters as its logarithm, still continuous in
     metres: the stages are octaves apart, and so the same share of a metre counts alike in all of
@@ -81,23 +117,25 @@ class Embedding(nn.Module):
     """
 
     def __init__(self, width: int, guidance: bool = True) -> None:
-        super().__init__()
+        super().__init__(width, 2 + guidance)
         self.guidance = guidance
-        self.parts = nn.ModuleList(
-            nn.Sequential(nn.Linear(128, width), nn.SiLU(), nn.Linear(width, width))
-            for _ in range(2 + guidance)
-        )
 
     def forward(self, time: Tensor, resolution: Tensor, augmentation: Tensor) -> Tensor:
         """Time and level in [0, 1], metres per child pixel, [B] each -> [B, E]."""
-        scalars = [time, augmentation]
-        if self.guidance:
-            scalars.insert(1, torch.log2(resolution) / 12.0)
-        total = torch.zeros((), device=time.device)
-        dtype = next(self.parameters()).dtype
-        for part, scalar in zip(self.parts, scalars, strict=True):
-            total = total + part(frequencies(scalar).to(dtype))
-        return F.silu(total)
+        if not self.guidance:
+            return self.embed(time, augmentation)
+        return self.embed(time, torch.log2(resolution) / 12.0, augmentation)
+
+
+class ScaleEmbedding(ScalarEmbedding):
+    """Resolution and conditioning-augmentation level of a layout decoder."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, 2)
+
+    def forward(self, resolution: Tensor, augmentation: Tensor) -> Tensor:
+        """Metres per child pixel and level in [0, 1], [B] each -> [B, E]."""
+        return self.embed(torch.log2(resolution) / 12.0, augmentation)
 
 
 def central_rows(modulation: Tensor, height: int, rows: int, step: int = 1) -> Tensor:

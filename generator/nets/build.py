@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeAlias
+
 from generator.grid.errors import GeneratorError
 from generator.nets.config import PRESETS, AnyConfig, LayoutConfig, PaperConfig
 from generator.nets.decoder import LayoutDecoder
-from generator.nets.paper import PaperUNet
 from generator.nets.unet import ExactUNet
 
-AnyNetwork = ExactUNet | PaperUNet | LayoutDecoder
+if TYPE_CHECKING:
+    from generator.nets.paper import PaperUNet
+
+AnyNetwork: TypeAlias = "ExactUNet | PaperUNet | LayoutDecoder"
 
 
 def build(config: AnyConfig) -> AnyNetwork:
     """Return a network of this configuration with random weights."""
     if isinstance(config, LayoutConfig):
         return LayoutDecoder(config)
-    return PaperUNet(config) if isinstance(config, PaperConfig) else ExactUNet(config)
+    if isinstance(config, PaperConfig):
+        # Imported here, so that nothing but its weights needs the paper's network.
+        from generator.nets.paper import PaperUNet
+
+        return PaperUNet(config)
+    return ExactUNet(config)
 
 
 def preset(name: str) -> AnyConfig:

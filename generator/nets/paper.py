@@ -13,13 +13,15 @@ sampling of `generator.cascade.paperstage` hides by half-overlapping windows. Fo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generator.grid.tile import SCALE
 from generator.nets.attention import Attention, GroupNorm
-from generator.nets.blocks import frequencies
+from generator.nets.blocks import ScalarEmbedding
 from generator.nets.config import PaperConfig
 from generator.nets.diffusion import TIMESTEPS
 from generator.nets.rrdb import ConditionEncoder
@@ -62,7 +64,7 @@ class PaperLevel(nn.Module):
         return h
 
 
-class PaperEmbedding(nn.Module):
+class PaperEmbedding(ScalarEmbedding):
     """Time and resolution, each through its own MLP, added (Eq. 13-17).
 
     Both enter as they are, time in steps and resolution in metres, at geometric frequencies from
@@ -70,21 +72,13 @@ class PaperEmbedding(nn.Module):
     """
 
     def __init__(self, base: int, width: int, guidance: bool) -> None:
-        super().__init__()
-        self.base = base
-        self.parts = nn.ModuleList(
-            nn.Sequential(nn.Linear(base, width), nn.SiLU(), nn.Linear(width, width))
-            for _ in range(1 + guidance)
-        )
+        super().__init__(width, 1 + guidance, base)
 
     def forward(self, time: Tensor, resolution: Tensor) -> Tensor:
         """Timesteps 0-1000 and metres per child pixel, [B] each -> [B, E]."""
-        dtype = next(self.parameters()).dtype
-        total = torch.zeros((), device=time.device)
-        for part, value in zip(self.parts, (time, resolution), strict=False):
-            # `frequencies` measures in thousands.
-            total = total + part(frequencies(value / TIMESTEPS, self.base // 2).to(dtype))
-        return F.silu(total)
+        # `frequencies` measures in thousands.
+        scalars = [value / TIMESTEPS for value in (time, resolution)]
+        return self.embed(*scalars[: len(self.parts)])
 
 
 class PaperUNet(nn.Module):
@@ -100,32 +94,44 @@ class PaperUNet(nn.Module):
         channels = config.base * config.multipliers[0]
         self.stem = nn.Conv2d(3 + features, channels, 3, padding=1)
         skips = [channels]
-        self.down = nn.ModuleList()
-        for level, factor in enumerate(config.multipliers):
-            heads = config.heads if level in config.attention else None
-            for _ in range(config.blocks):
-                self.down.append(PaperLevel(channels, config.base * factor, width, heads))
-                channels = config.base * factor
-                skips.append(channels)
-            if level < len(config.multipliers) - 1:
-                self.down.append(nn.Conv2d(channels, channels, 3, 2, padding=1))
-                skips.append(channels)
+        self.down = nn.ModuleList(self._downwards(channels, width, skips))
+        channels = skips[-1]
         self.middle = nn.ModuleList(
             PaperLevel(channels, channels, width, heads) for heads in (config.heads, None)
         )
-        self.up = nn.ModuleList()
-        for level, factor in reversed(list(enumerate(config.multipliers))):
-            heads = config.heads if level in config.attention else None
-            for _ in range(config.blocks + 1):
-                inputs = channels + skips.pop()
-                self.up.append(PaperLevel(inputs, config.base * factor, width, heads))
-                channels = config.base * factor
-            if level:
-                self.up.append(nn.Conv2d(channels, channels, 3, padding=1))
+        self.up = nn.ModuleList(self._upwards(channels, width, skips))
+        channels = config.base * config.multipliers[0]
         self.norm = GroupNorm(channels)
         self.head = nn.Conv2d(channels, 3, 3, padding=1)
         for value in self.head.parameters():
             nn.init.zeros_(value)
+
+    def _heads(self, level: int) -> int | None:
+        """Return the channels of a head of attention, None for a level without."""
+        return self.config.heads if level in self.config.attention else None
+
+    def _downwards(self, channels: int, width: int, skips: list[int]) -> Iterator[nn.Module]:
+        """Yield the layers from the child's grid to the coarsest; adds their channels to skips."""
+        config = self.config
+        for level, factor in enumerate(config.multipliers):
+            for _ in range(config.blocks):
+                yield PaperLevel(channels, config.base * factor, width, self._heads(level))
+                channels = config.base * factor
+                skips.append(channels)
+            if level < len(config.multipliers) - 1:
+                yield nn.Conv2d(channels, channels, 3, 2, padding=1)
+                skips.append(channels)
+
+    def _upwards(self, channels: int, width: int, skips: list[int]) -> Iterator[nn.Module]:
+        """Yield the layers back to the child's grid, each of which takes one of the skips."""
+        config = self.config
+        for level, factor in reversed(list(enumerate(config.multipliers))):
+            for _ in range(config.blocks + 1):
+                inputs = channels + skips.pop()
+                yield PaperLevel(inputs, config.base * factor, width, self._heads(level))
+                channels = config.base * factor
+            if level:
+                yield nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor, features: Tensor, code: Tensor) -> Tensor:
         """One evaluation.
@@ -134,14 +140,17 @@ class PaperUNet(nn.Module):
         features: `encoder(parent)` [B, F, 4H, 4W]; code: `embedding(time, resolution)` [B, E].
         Returns the predicted noise [B, 3, 4H, 4W], float32.
         """
+        # The condition's features lie beside the noisy child (Eq. 12).
         h = torch.cat([x.to(features.dtype), features], 1).to(self.stem.weight.dtype)
         h = self.stem(h)
+        # Down: every layer's result is kept for its skip connection.
         skips = [h]
         for layer in self.down:
             h = layer(h) if isinstance(layer, nn.Conv2d) else layer(h, code)
             skips.append(h)
         for layer in self.middle:
             h = layer(h, code)
+        # Up: a level takes the latest skip, a convolution comes behind each enlargement.
         for layer in self.up:
             if isinstance(layer, nn.Conv2d):
                 h = layer(F.interpolate(h, scale_factor=2, mode="nearest"))

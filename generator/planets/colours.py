@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.planets.spherenoise import Floats
+from generator.planets.spherenoise import Floats, smooth_step
 from generator.planets.style import PlanetStyle
 
 _LAND = np.array([
@@ -48,11 +48,11 @@ def paint(ground: Ground, style: PlanetStyle) -> NDArray[np.uint8]:
     shade = ground["shade"]
     lit = 1 + np.where(shade > 0, np.float32(0.55), np.float32(0.80)) * shade
     picture *= lit[..., None]
-    frost = _step(0.17, 0.10, warm + 0.045 * detail + 0.05 * shade)
+    frost = smooth_step(0.17, 0.10, warm + 0.045 * detail + 0.05 * shade)
     bright = np.clip(1 + 1.3 * np.minimum(shade + 0.08, 0), 0, 1)[..., None]
     snow = _mix(_colour(_SNOW_SHADE), _colour(_SNOW), bright)
     picture = _mix(picture, snow, frost[..., None])
-    sea = _step(0.004, -0.004, height)[..., None]
+    sea = smooth_step(0.004, -0.004, height)[..., None]
     picture = _mix(picture, _sea(ground, height), sea)
     pixels: NDArray[np.uint8] = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
     return pixels
@@ -63,13 +63,13 @@ def _land(ground: Ground, warm: Floats, high: Floats) -> Floats:
     detail = ground["detail"]
     wet = ground["wet"] + 0.20 * detail + 0.06 * ground["shade"] - 0.02
     colours = _table(warm + 0.05 * detail, wet)
-    dry = _step(0.34, 0.14, wet)[..., None]
+    dry = smooth_step(0.34, 0.14, wet)[..., None]
     stone = np.clip(ground["stone"] + 0.25 * detail, 0, 1)
-    red = (_step(0.62, 0.86, stone) * _step(0.55, 0.75, warm))[..., None]
-    gravel = (_step(0.55, 0.25, stone) * 0.75)[..., None]
+    red = (smooth_step(0.62, 0.86, stone) * smooth_step(0.55, 0.75, warm))[..., None]
+    gravel = (smooth_step(0.55, 0.25, stone) * 0.75)[..., None]
     colours = _mix(colours, _colour(_RED), red * dry * 0.85)
     colours = _mix(colours, _colour(_GRAVEL), gravel * dry)
-    rock = _step(0.75, 1.35, high + 0.2 * detail)[..., None]
+    rock = smooth_step(0.75, 1.35, high + 0.2 * detail)[..., None]
     colours = _mix(colours, _colour(_ROCK), 0.75 * rock)
     mottled: Floats = colours * (1 + 0.40 * detail * (1 - 0.6 * dry[..., 0]))[..., None]
     return mottled
@@ -78,14 +78,14 @@ def _land(ground: Ground, warm: Floats, high: Floats) -> Floats:
 def _sea(ground: Ground, height: Floats) -> Floats:
     """Return the sea's colours by its depth, pack ice included."""
     depth = np.maximum(-height, 0)
-    shelf = _step(0.03, 0.13, depth + 0.006 * ground["detail"])[..., None]
-    deep = _step(0.26, 0.85, depth)[..., None]
+    shelf = smooth_step(0.03, 0.13, depth + 0.006 * ground["detail"])[..., None]
+    deep = smooth_step(0.26, 0.85, depth)[..., None]
     colours = _mix(_colour(_SHELF), _colour(_OCEAN), shelf)
     colours = _mix(colours, _colour(_ABYSS), deep)
     colours = colours * (1 + 0.28 * ground["shade"] * shelf[..., 0])[..., None]
-    reef = _step(0.014, 0.0, depth) * _step(0.80, 0.92, ground["warm"]) * 0.6
+    reef = smooth_step(0.014, 0.0, depth) * smooth_step(0.80, 0.92, ground["warm"]) * 0.6
     colours = _mix(colours, _colour(_LAGOON), reef[..., None])
-    pack = _step(0.05, 0.03, ground["warm"] + 0.06 * ground["detail"])[..., None]
+    pack = smooth_step(0.05, 0.03, ground["warm"] + 0.06 * ground["detail"])[..., None]
     return _mix(colours, _colour((238, 243, 247)), pack)
 
 
@@ -100,13 +100,6 @@ def _table(warm: Floats, wet: Floats) -> Floats:
     upper = _mix(_LAND[y0, x0], _LAND[y0, x0 + 1], tx)
     lower = _mix(_LAND[y0 + 1, x0], _LAND[y0 + 1, x0 + 1], tx)
     return _mix(upper, lower, ty).astype(np.float32)
-
-
-def _step(start: float, end: float, values: Floats) -> Floats:
-    """Return 0 before `start`, 1 after `end` (which may be the smaller), smooth between them."""
-    t = np.clip((values - np.float32(start)) / np.float32(end - start), 0, 1)
-    step: Floats = t * t * (3 - 2 * t)
-    return step
 
 
 def _mix(first: Floats, second: Floats, share: Floats) -> Floats:

@@ -15,6 +15,7 @@ from generator.planets.spherenoise import (
     octave,
     points,
     ridged,
+    smooth_step,
     uniform,
 )
 from generator.planets.style import PlanetStyle
@@ -71,11 +72,11 @@ def draw_fields(seed: int, style: PlanetStyle, width: int) -> Fields:
     crust, push, pull = _plates(seed, bent)
     chance = fractal(seed, 1, bent, (style.scale, 0.52), range(3))
     detail = fractal(seed, 1, place, DETAIL, range(3, shown(held, DETAIL[0])))
-    hilly = _smooth(-0.3, 0.5, octave((seed, 77), place, 1.9))
+    hilly = smooth_step(-0.3, 0.5, octave((seed, 77), place, 1.9))
     rough = (0.45 + 0.55 * hilly).astype(np.float32)
     ground = style.mass * 0.42 * crust + chance + detail * rough + 0.22 * push
     ground = ground - _shore(ground, style.sea)
-    land = _smooth(-0.12, 0.22, ground)
+    land = smooth_step(-0.12, 0.22, ground)
     belt = (push * (0.35 + 0.65 * land) + 0.30 * hilly * land * land) * 1.15
     crest = ridged(seed, 2, place, RANGES, range(shown(held, RANGES[0])))
     crest -= np.float32(0.9)
@@ -92,7 +93,7 @@ def draw_fields(seed: int, style: PlanetStyle, width: int) -> Fields:
             "soil": fractal(seed, 3, place, SOIL, range(shown(held, SOIL[0]))),
             "wet": _moisture(seed, place, height, warm, style),
             "warm": warm,
-            "stone": _smooth(-0.5, 0.5, fractal(seed, 4, place, (2.3, 0.6), range(5))),
+            "stone": smooth_step(-0.5, 0.5, fractal(seed, 4, place, (2.3, 0.6), range(5))),
         },
         held,
     )
@@ -120,7 +121,7 @@ def _plates(seed: int, place: Floats) -> tuple[Floats, Floats, Floats]:
         closing = ((drift - drift[other]) * apart).sum(1) / length
         push += weights[other] * closing.astype(np.float32)[nearest]
     sides = (total - 1) / np.maximum(total, 1)
-    push = push / np.maximum(total - 1, 1) * _smooth(0.0, 0.42, sides)
+    push = push / np.maximum(total - 1, 1) * smooth_step(0.0, 0.42, sides)
     return crust.astype(np.float32), np.clip(push, 0, 1), np.clip(-push, 0, 1)
 
 
@@ -146,10 +147,10 @@ def _warmth(seed: int, place: Floats, style: PlanetStyle) -> Floats:
 def _moisture(seed: int, place: Floats, height: Floats, warm: Floats, style: PlanetStyle) -> Floats:
     """Return the moisture, 0 to 1: bands of latitude, and what the wind brings from the sea."""
     up = np.abs(place[2])
-    tropic = _smooth(0.34, 0.05, up)
-    middle = _smooth(0.48, 0.72, up)
+    tropic = smooth_step(0.34, 0.05, up)
+    middle = smooth_step(0.48, 0.72, up)
     bands = 0.16 + 0.66 * tropic + 0.46 * middle
-    wind = _smooth(0.42, 0.58, up[:, :1]) * 2 - 1
+    wind = smooth_step(0.42, 0.58, up[:, :1]) * 2 - 1
     brought = _wind(np.maximum(height, 0), height <= 0, wind[:, 0])
     waver = fractal(seed, 6, place, (3.1, 0.6), range(6))
     wet = 0.60 * bands + 0.75 * brought * (0.28 + bands) + 0.15 * waver + style.wet
@@ -180,13 +181,6 @@ def _wind(rise: Floats, sea: NDArray[np.bool_], wind: Floats) -> Floats:
     share = ((1 + wind) / 2)[:, None]
     mixed: Floats = (both[0] * share + both[1] * (1 - share)).astype(np.float32)
     return mixed
-
-
-def _smooth(low: float, high: float, values: Floats) -> Floats:
-    """Return 0 up to `low`, 1 from `high` on, and a smooth step between them."""
-    t = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
-    step: Floats = t * t * (3 - 2 * t)
-    return step
 
 
 def _enlarge(field: Floats, width: int, rows: NDArray[np.int64]) -> Floats:

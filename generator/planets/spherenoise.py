@@ -103,6 +103,13 @@ def octave(key: tuple[int, int], place: Floats, frequency: float) -> Floats:
     return noise
 
 
+def smooth_step(start: float, end: float, values: Floats) -> Floats:
+    """Return 0 before `start`, 1 after `end` (which may be the smaller), smooth between them."""
+    t = np.clip((values - np.float32(start)) / np.float32(end - start), 0, 1)
+    step: Floats = t * t * (3 - 2 * t)
+    return step
+
+
 def _corner(
     cell: NDArray[np.uint32], inside: list[Floats], corner: tuple[int, int, int], salt: int
 ) -> Floats:

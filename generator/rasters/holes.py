@@ -7,15 +7,11 @@ window that is read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.pixels import Pixels
-
-if TYPE_CHECKING:
-    from generator.rasters.opening import OpenedPicture
+from generator.rasters.picture import OpenedPicture
 
 REACH = 64
 """Pixels from a hole's pixel to the farthest that can fill it; beyond them it is grey."""

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.grid.averaging import averaged
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
+from generator.grid.window import mirrored
 from generator.memory.config import choosing_scale
 from generator.rasters import Georeference, Picture
 
@@ -89,7 +91,7 @@ class ParentPicture:
         level: of the noise, where the stage draws from it; resolution: metres per child pixel.
         """
         area = core.grown(self.stage.margin)
-        parent, latent = mirrored(self.picture, area), self.latent(seed, level, area)
+        parent, latent = read_mirrored(self.picture, area), self.latent(seed, level, area)
         return self.stage(parent, latent, np.full(1, resolution), augmentation)
 
     def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[Any]:
@@ -120,30 +122,17 @@ class ParentPicture:
         """Return a rectangle of the grid by which layouts are chosen."""
         area = Rectangle(x0, y0, width, height)
         if self.coarser == 1:
-            return mirrored(self.picture, area)
+            return read_mirrored(self.picture, area)
         if self.above is not None:
-            return mirrored(self.above, area)
+            return read_mirrored(self.above, area)
         sides = (self.coarser * side for side in (x0, y0, width, height))
-        return averaged(mirrored(self.picture, Rectangle(*sides)), self.coarser)
+        return averaged(read_mirrored(self.picture, Rectangle(*sides)), self.coarser)
 
 
-def mirrored(picture: Picture, area: Rectangle) -> Pixels:
+def read_mirrored(picture: Picture, area: Rectangle) -> Pixels:
     """Read a rectangle that may reach beyond the picture, which is mirrored at its edges."""
-    columns = _mirror(area.x0, area.width, picture.width)
-    rows = _mirror(area.y0, area.height, picture.height)
+    columns = mirrored(np.arange(area.x0, area.x0 + area.width), picture.width)
+    rows = mirrored(np.arange(area.y0, area.y0 + area.height), picture.height)
     left, top = int(columns.min()), int(rows.min())
     held = picture.read(left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top)
     return np.ascontiguousarray(held[rows - top][:, columns - left])
-
-
-def averaged(pixels: Pixels, factor: int) -> Pixels:
-    """Average uint8 [factor * h, factor * w, 3] by squares, rounded half up: uint8 [h, w, 3]."""
-    rows, columns = pixels.shape[0] // factor, pixels.shape[1] // factor
-    total = pixels.reshape(rows, factor, columns, factor, 3).sum((1, 3), dtype=np.uint32)
-    mean: Pixels = ((total + factor**2 // 2) // factor**2).astype(np.uint8)
-    return mean
-
-
-def _mirror(start: int, count: int, size: int) -> NDArray[np.int64]:
-    folded = np.arange(start, start + count) % (2 * size)
-    return np.minimum(folded, 2 * size - 1 - folded)

@@ -20,7 +20,7 @@ import numpy as np
 
 from generator.grid.errors import ImageError
 from generator.grid.pixels import Pixels
-from generator.grid.rectangle import Rectangle
+from generator.grid.rectangle import Rectangle, pieces
 from generator.grid.tile import EQUATOR_RESOLUTION, SCALE, STAGE_ZOOMS
 from generator.memory.config import CHOSEN_AT
 from generator.rasters import Georeference, Picture
@@ -160,8 +160,8 @@ class UpscaledPicture:
         """Return a rectangle inside the picture, keeping some rows of windows for the next."""
         out = np.empty((height, width, 3), np.uint8)
         high, wide = SCALE * self._high, SCALE * self._wide
-        for row, into_y, from_y in _pieces(y0, height, high):
-            for column, into_x, from_x in _pieces(x0, width, wide):
+        for row, into_y, from_y in pieces(y0, height, high):
+            for column, into_x, from_x in pieces(x0, width, wide):
                 out[into_y, into_x] = self._remembered(column, row)[from_y, from_x]
         return out
 
@@ -202,17 +202,6 @@ def windows(
         for column in range(last.columns):
             yield column * side, row * side, last.window(column, row)
             report()
-
-
-def _pieces(start: int, length: int, side: int) -> Iterator[tuple[int, slice, slice]]:
-    """Cut [start, start + length) at windows: (window, place in the result, place in it)."""
-    for window in range(start // side, -(-(start + length) // side)):
-        low, high = max(start, window * side), min(start + length, (window + 1) * side)
-        yield (
-            window,
-            slice(low - start, high - start),
-            slice(low - window * side, high - window * side),
-        )
 
 
 def nearest_stage(resolution: float) -> int:

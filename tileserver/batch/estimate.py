@@ -18,7 +18,8 @@ from tileserver.regions.tileid import first_id, tile_of
 from tileserver.rendering.batch import BatchRenderer, Cost
 
 if TYPE_CHECKING:
-    from generator.cascade.renderer import Read, Renderer
+    from generator.cascade.renderer import Renderer
+    from generator.grid.pixels import Read
 
 SAMPLES = 16
 """Places of the region that are sampled, evenly spread along its curve, each with all above it."""

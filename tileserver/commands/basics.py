@@ -25,8 +25,7 @@ from tileserver.documents.grid import geotransform
 from tileserver.encode import encode_png
 from tileserver.processes.cpupriority import lower_priority
 from tileserver.rendering.batch import BatchRenderer
-from tileserver.rendering.engine.loading import load_renderer
-from tileserver.rendering.models import Models
+from tileserver.rendering.models import Models, load_renderer
 from tileserver.settings import Settings
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tileserver.commands.configtext import read_settings
 from tileserver.commands.confirmation import RegionJob, confirmed
 from tileserver.commands.seed import read_region
 from tileserver.documents.about import abstract, attribution, title
-from tileserver.encoding import Encoding
+from tileserver.encoding import ENCODINGS
 from tileserver.errors import ExportError
 from tileserver.regions.region import Region
 from tileserver.rendering.batch import BatchRenderer
@@ -39,8 +39,7 @@ def export(args: argparse.Namespace) -> int:
             if not confirmed(RegionJob(settings, maker, cache, region), args.yes, kept=False):
                 return 2
         world = stored_world(settings, cache) if maker is None else maker.world
-        encoding = Encoding.of("png" if path.suffix.lower() in GEOTIFF else args.format)
-        assert encoding is not None
+        encoding = ENCODINGS["png" if path.suffix.lower() in GEOTIFF else args.format, 1]
         source = TileSource(cache, world, maker, encoding)
         for gap in gaps(region.zooms):
             say(gap)

@@ -12,8 +12,10 @@ import uvicorn
 from tileserver.cache.tilecache import TileCache
 from tileserver.processes.process import GRACE_SECONDS, ProcessContext, report_failure
 from tileserver.processes.runtimedir import SOCKET
+from tileserver.rendering.client.renderclient import RenderClient
 from tileserver.rendering.client.service import TileService
 from tileserver.rendering.metrics import Metrics
+from tileserver.rendering.models import Models
 from tileserver.serving.app import create_app, protocol_context
 
 
@@ -24,11 +26,11 @@ def run(start: ProcessContext, listener: socket.socket) -> None:
         settings = start.settings
         cache = TileCache.open(settings.cache, settings.cache_limit)
         with contextlib.closing(cache):
-            metrics = Metrics(start.rows, start.row)
-            app = create_app(settings, None, cache, start.directory / SOCKET, metrics)
+            client = RenderClient(start.directory / SOCKET, Models(settings).recall())
+            service = TileService(settings, Metrics(start.rows, start.row), cache, client)
             config = uvicorn.Config(
-                app,
-                http=protocol_context(app.state.service).protocol(),
+                create_app(service),
+                http=protocol_context(service).protocol(),
                 ws="none",
                 lifespan="on",
                 access_log=False,
@@ -38,7 +40,7 @@ def run(start: ProcessContext, listener: socket.socket) -> None:
                 proxy_headers=False,  # the setting trust_proxy decides, not where the proxy stands
                 timeout_graceful_shutdown=int(settings.drain_seconds) + GRACE_SECONDS,
             )
-            DrainingServer(config, app.state.service, start).run(sockets=[listener])
+            DrainingServer(config, service, start).run(sockets=[listener])
 
 
 class DrainingServer(uvicorn.Server):
@@ -78,6 +80,5 @@ class DrainingServer(uvicorn.Server):
 
     async def _complete(self) -> None:
         """Tell once tiles can be made."""
-        assert self.service.backend is not None
-        await self.service.backend.greeted()
+        await self.service.client.greeted()
         self.start.complete()

@@ -23,7 +23,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from generator.grid.tile import MAX_ZOOM
-from tileserver.rendering.engine.jobs import Priority
+from tileserver.rendering.request import Priority
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 

@@ -1,7 +1,8 @@
-"""Which model a server had when it last ran: so stored tiles are served before the model is loaded.
+"""Loading the model, and which one a server had when it last ran.
 
 Only the model's identity names a world, and the model takes seconds to load. So the identity is
-written down in the cache's directory under what decides it (`generator.cascade.identityinputs`).
+written down in the cache's directory under what decides it (`generator.cascade.identityinputs`),
+and stored tiles are served before the model is loaded.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tileserver.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from generator.cascade.cascade import Cascade
     from generator.cascade.renderer import Renderer
 
 FILE = "models.json"
@@ -95,3 +97,17 @@ class Models:
                 part.write_text(json.dumps(known, indent=1), encoding="ascii")
         except OSError as error:
             log.debug("the model cannot be written down: %s", error)
+
+
+def load_renderer(settings: Settings) -> Cascade:
+    """Load the generator with the settings' base map, weights and memory. Raises GeneratorError."""
+    import generator  # importing torch takes seconds, so it happens only where it is needed
+
+    return generator.load(
+        base=settings.base,
+        weights=settings.weights,
+        steps=settings.steps,
+        threads=settings.threads,
+        memory=settings.memory,
+        tone=settings.tone,
+    )

@@ -20,7 +20,7 @@ from generator.grid.tile import Tile
 from tileserver import errors
 from tileserver.cache.tilecache import CachedTile
 from tileserver.errors import GenerationError, LaterError, ServerError
-from tileserver.rendering.engine.jobs import Ask, Priority
+from tileserver.rendering.request import Priority, RequestOptions
 
 HEAD_LIMIT = 1 << 20
 BODY_LIMIT = 1 << 28
@@ -57,7 +57,7 @@ async def receive(reader: asyncio.StreamReader) -> Message | None:
         return None
 
 
-def make(number: int, seed: int, tile: Tile, ask: Ask) -> Message:
+def tile_request(number: int, seed: int, tile: Tile, options: RequestOptions) -> Message:
     """Return the request for a tile."""
     return Message(
         {
@@ -65,17 +65,22 @@ def make(number: int, seed: int, tile: Tile, ask: Ask) -> Message:
             "id": number,
             "seed": seed,
             "tile": [tile.z, tile.x, tile.y],
-            "priority": int(ask.priority),
-            "client": ask.client,
-            "free": ask.free,
+            "priority": int(options.priority),
+            "client": options.client,
+            "free": options.free,
         }
     )
 
 
-def wish(head: dict[str, Any]) -> tuple[int, Tile, Ask]:
-    """Return seed, tile and manner of a request for a tile."""
-    ask = Ask(Priority(head["priority"]), head["client"], head["free"])
-    return head["seed"], Tile(*head["tile"]), ask
+def cancellation(number: int) -> Message:
+    """Return what takes a request back."""
+    return Message({"do": "cancel", "id": number})
+
+
+def read_request(head: dict[str, Any]) -> tuple[int, Tile, RequestOptions]:
+    """Return seed, tile and options of a request for a tile."""
+    options = RequestOptions(Priority(head["priority"]), head["client"], head["free"])
+    return head["seed"], Tile(*head["tile"]), options
 
 
 def tile_answer(number: int, entry: CachedTile) -> Message:
@@ -84,7 +89,7 @@ def tile_answer(number: int, entry: CachedTile) -> Message:
     return Message(head, entry.payload)
 
 
-def entry_of(message: Message) -> CachedTile:
+def read_tile(message: Message) -> CachedTile:
     """Return the tile in an answer."""
     head = message.head
     return CachedTile(message.body, bytes.fromhex(head["digest"]), head["modified"])
@@ -99,7 +104,7 @@ def error_answer(number: int, error: BaseException) -> Message:
     return Message(head)
 
 
-def error_of(head: dict[str, Any]) -> ServerError:
+def read_error(head: dict[str, Any]) -> ServerError:
     """Return the error in an answer."""
     kind = _KINDS[head["kind"]]
     if issubclass(kind, LaterError):

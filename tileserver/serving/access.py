@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Scope
 
 from tileserver.errors import ForbiddenError
-from tileserver.rendering.engine.jobs import Ask, Priority
+from tileserver.rendering.request import Priority, RequestOptions
 from tileserver.settings import Settings
 
 KEY_HEADER = b"x-api-key"
@@ -36,14 +36,15 @@ class Access:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._key = settings.api_key.encode() if settings.api_key else None
+        self._unlimited = settings.budget is None
 
-    def ask(self, scope: Scope) -> Ask:
+    def options(self, scope: Scope) -> RequestOptions:
         """Return how a request that may need a tile made is treated."""
         free = self.has_key(scope)
-        return Ask(
+        return RequestOptions(
             Priority.PREFETCH if is_prefetch(scope) else Priority.INTERACTIVE,
             self.client(scope),
-            free or self.settings.budget is None,
+            free or self._unlimited,
             self.settings.cached_only and not free,
         )
 

@@ -2,7 +2,7 @@
 
 uvicorn waits for ever for the end of a request's head and takes heads of any size. Here whatever a
 client has to do in time has a deadline, and one timer for all connections looks at them. Requests
-whose answer is at hand are answered at once, without a task, a scope and an application.
+whose answer is known are answered at once, without a task, a scope and an application.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tileserver.errors import problem_for
 from tileserver.serving.http import OPEN, Pair, rendered
-from tileserver.serving.tiles import Ready
+from tileserver.serving.tiles import HotResponse
 
-AtHand = Callable[[bytes, bytes, Sequence[Pair]], Ready | None]
+HotPath = Callable[[bytes, bytes, Sequence[Pair]], HotResponse | None]
 """Method, target and headers of a request to its answer, if that needs no waiting."""
 
 
@@ -49,17 +49,17 @@ class Limits:
 class ProtocolContext:
     """What the connections of one server share.
 
-    at_hand: None sends every request through the application. count: is told the status of each
-    refusal.
+    hot_response: None sends every request through the application. count: is told the status of
+    each refusal.
     """
 
     def __init__(
         self,
-        at_hand: AtHand | None = None,
+        hot_response: HotPath | None = None,
         count: Callable[[int], None] | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self.at_hand = at_hand
+        self.hot_response = hot_response
         self.count = count
         self.limits = limits or Limits()
         self.sweeping = False
@@ -170,8 +170,8 @@ class TileProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Answer at once if possible, otherwise have the application answer."""
         self._in_head = False
-        if self.shared.at_hand is not None and self._is_free():
-            ready = self.shared.at_hand(self.parser.get_method(), self.url, self.headers)
+        if self.shared.hot_response is not None and self._is_free():
+            ready = self.shared.hot_response(self.parser.get_method(), self.url, self.headers)
             if ready is not None:
                 return self._answer(ready)
         if not self.flow.write_paused:
@@ -218,7 +218,7 @@ class TileProtocol(HttpToolsProtocol):
             and self.parser.get_http_version() == "1.1"
         )
 
-    def _answer(self, ready: Ready) -> None:
+    def _answer(self, ready: HotResponse) -> None:
         self._short = True
         start = _FIRST_LINE[ready.status] + self.shared.lines(self.server_state.default_headers)
         self.transport.writelines((start + ready.head, ready.body))

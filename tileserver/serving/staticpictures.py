@@ -66,7 +66,8 @@ class StaticPictures:
             if method == "HEAD":
                 return await send_plain(send, 200, unmade(media_type))
             await service.known()
-            work = service.pictures.make(seed, view, format, self._access.ask(scope))
+            options = self._access.options(scope)
+            work = service.pictures.render(seed, view, format, options)
             picture = await unless_left(work, receive)
         except (ServerError, GeneratorError) as error:
             return await send_problem(send, problem(error))

@@ -1,7 +1,8 @@
 """The tiles' endpoint: address to service to answer, as bare ASGI and, for stored tiles, as bytes.
 
-A tile that is in the cache is answered in one go without ASGI when the protocol asks `at_hand`;
-everything else, and every other server, goes through the application. Both say the same.
+A stored tile is answered on the hot-tile path: the protocol calls `hot_response`, and sends the
+bytes without ASGI. All other requests, and those to every other server, go through the application.
+Both say the same.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from it is gone half a second later.
 """
 
 
-class Ready(NamedTuple):
+class HotResponse(NamedTuple):
     """An answer that needs no waiting: its headers as HTTP sends them, with the blank line."""
 
     status: int
@@ -50,12 +51,17 @@ class Ready(NamedTuple):
     body: bytes
 
 
-class _Hot(NamedTuple):
+class _HotTile(NamedTuple):
+    """Both answers about a stored tile, and what decides between them.
+
+    tag: its entity tag; modified: the Unix second when it was stored.
+    """
+
     zoom: int
     tag: bytes
     modified: int
-    whole: Ready
-    unchanged: Ready
+    whole: HotResponse
+    unchanged: HotResponse
 
 
 class TileEndpoint:
@@ -69,7 +75,7 @@ class TileEndpoint:
         self.service = service
         self.flipped = flipped
         self._access = Access(service.settings)
-        self._hot: dict[bytes, _Hot] = {}
+        self._hot: dict[bytes, _HotTile] = {}
         self._hot_bytes, self._hot_until = 0, 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,13 +91,15 @@ class TileEndpoint:
             if entry is None:
                 if method == "HEAD":
                     return await send_plain(send, 200, unmade(address.encoding.media_type))
-                entry = await self._made(address, scope, receive)
+                entry = await self._render(address, scope, receive)
             if entry is not None:
                 await self._send(scope, send, address, entry)
         except (ServerError, GeneratorError) as error:
             await send_problem(send, problem(error))
 
-    def at_hand(self, method: bytes, target: bytes, headers: Sequence[Pair]) -> Ready | None:
+    def hot_response(
+        self, method: bytes, target: bytes, headers: Sequence[Pair]
+    ) -> HotResponse | None:
         """Return the whole answer to a request for a tile in the cache; None for all others.
 
         target: path and query as sent. headers: the request's, names in lower case.
@@ -100,7 +108,7 @@ class TileEndpoint:
             return None
         hot = self._hot.get(target)
         if hot is None or time.monotonic() >= self._hot_until:
-            hot = self._heat(target)
+            hot = self._load_hot(target)
             if hot is None:
                 return None
         metrics = self.service.metrics
@@ -114,15 +122,14 @@ class TileEndpoint:
         metrics.bytes.inc(len(hot.whole.body))
         return hot.whole
 
-    def _heat(self, target: bytes) -> _Hot | None:
+    def _load_hot(self, target: bytes) -> _HotTile | None:
         """Remember the answers about a tile in the cache; None for all else."""
         address = match_address(target)
-        cache = self.service.cache
-        if address is None or cache is None:
+        if address is None:
             return None
         try:
             world = self.service.world(self._seed(address))
-            entry = cache.entry(world, address.tile, address.encoding.variant)
+            entry = self.service.cache.entry(world, address.tile, address.encoding.variant)
         except (ServerError, GeneratorError):
             return None  # the application tells it in full
         if entry is None:
@@ -130,12 +137,12 @@ class TileEndpoint:
         fresh = address.version == version_of(world).encode()
         about = (entry.digest, entry.modified, fresh)
         whole = described(*about, address.encoding.media_type, len(entry.payload))
-        hot = _Hot(
+        hot = _HotTile(
             address.tile.z,
             tag_of(entry.digest),
             entry.modified,
-            Ready(200, _head(whole), entry.payload),
-            Ready(304, _head(described(*about)), b""),
+            HotResponse(200, _head(whole), entry.payload),
+            HotResponse(304, _head(described(*about)), b""),
         )
         now = time.monotonic()
         if now >= self._hot_until or self._hot_bytes > HOT_BYTES:
@@ -157,16 +164,16 @@ class TileEndpoint:
             service.metrics.hits[address.tile.z].inc()
         return entry
 
-    async def _made(
+    async def _render(
         self, address: TileAddress, scope: Scope, receive: Receive
     ) -> CachedTile | None:
         """Have the tile made; None when the client went away meanwhile."""
-        ask = self._access.ask(scope)
+        options = self._access.options(scope)
         service, seed = self.service, self._seed(address)
         if address.encoding is Encoding.PNG:
-            work = service.make(seed, address.tile, ask)
+            work = service.render(seed, address.tile, options)
         else:
-            work = service.variants.make(seed, address.tile, address.encoding, ask)
+            work = service.variants.render(seed, address.tile, address.encoding, options)
         return await unless_left(work, receive)
 
     async def _send(

@@ -20,11 +20,11 @@ from generator.cascade.stages import AnyStage, stage_of
 from generator.grid.errors import GeneratorError
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE, TILE_SIZE
+from generator.nets.blocks import channels_last
 from generator.nets.build import AnyNetwork, build, preset
 from generator.nets.config import PRESETS
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import channels_last
 from training.measure.report import markdown
 
 PAPER_STEPS = 50

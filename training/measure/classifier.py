@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from generator.cascade.loading import pick_precision
 from generator.cascade.stages import StageAt
 from generator.memory.field import Memory
-from generator.nets.unet import channels_last
+from generator.nets.blocks import channels_last
 from training.errors import TrainingError
 from training.measure.metrics import Images
 from training.measure.realparents import draw_real_parents

@@ -15,22 +15,22 @@ import torch
 from torch import Tensor
 
 from generator.banks.options import NOMINAL
-from generator.banks.stageimage import reduced
 from generator.cascade.checkpoint import Checkpoint
+from generator.grid.averaging import averaged
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.memory.bank import Bank, Codes, Scene
 from generator.memory.config import CHOSEN_AT, STEP, WINDOW, choosing_scale
-from generator.nets.decoder import LayoutDecoder, padded
+from generator.nets.body import padded
+from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
+from training.drawing import decoder_and_bank, draw
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid
 from training.measure.copydistance import REGION, SIDE, CopyDistance
 from training.measure.origins import Origin, Origins, of_other_places
 from training.measure.report import markdown
 from training.progress import track
-from training.run.entries import parts
-from training.run.layoutstep import draw
 from training.samples.entrybank import described
 
 ZOOMS = (13, 15)
@@ -102,7 +102,7 @@ class EntryComparison:
         self.real = found
         self.distance = CopyDistance(np.stack([r.child[edge:-edge, edge:-edge] for r in found]))
         self.described = [
-            described(reduced(r.child, SCALE), choosing_scale(self.zoom)) for r in found
+            described(averaged(r.child, SCALE), choosing_scale(self.zoom)) for r in found
         ]
 
     def compare(
@@ -123,7 +123,7 @@ class EntryComparison:
         # Draw the entry, and fresh codes of the window itself, under the parent of another place.
         parent = self._parent(scene, (int(i), int(j)), others)
         child = _middle(own, SCALE * _SIDE)
-        fresh = self.encoder.codes(_tensor(child), _tensor(reduced(child, SCALE)))
+        fresh = self.encoder.codes(_tensor(child), _tensor(averaged(child, SCALE)))
         stored = torch.cat([_stored(codes, y, x), fresh.float()])
         maps = self.distance.maps(self._drawn(stored, parent))
         # Compare both, and the real windows of other places, with what is there.
@@ -149,7 +149,7 @@ class EntryComparison:
             float(((descriptor - wanted)[:_LATITUDE] ** 2).sum()) if other else np.inf
             for (descriptor, _), other in zip(self.described, others, strict=True)
         ]
-        return reduced(self.real[int(np.argmin(gaps))].child, SCALE)
+        return averaged(self.real[int(np.argmin(gaps))].child, SCALE)
 
     def _drawn(self, codes: Tensor, parent: Pixels) -> Pixels:
         """Draw codes [n, D, w, w] under one parent at full strength: uint8 [n, SIDE, SIDE, 3]."""
@@ -188,7 +188,7 @@ def measure_copies(
     loaded: weights with a bank, pyramid: prepared imagery that has the bank's scenes. Raises
     TrainingError where either lacks what is compared.
     """
-    decoder, bank = parts(loaded)
+    decoder, bank = decoder_and_bank(loaded)
     assert loaded.encoder is not None
     origins = Origins(pyramid)
     rows = []

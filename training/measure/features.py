@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from generator.nets.blocks import channels_last
 from generator.nets.conditioning import to_tensor
-from generator.nets.unet import channels_last
 from training.errors import TrainingError
 
 QUARTER = 128

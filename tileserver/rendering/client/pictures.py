@@ -11,7 +11,7 @@ from generator.grid.tile import Tile
 from tileserver.encode import compress, decode_png
 from tileserver.errors import UnavailableError
 from tileserver.regions.view import MapView
-from tileserver.rendering.engine.jobs import Ask
+from tileserver.rendering.request import RequestOptions
 
 if TYPE_CHECKING:
     from tileserver.rendering.client.service import TileService
@@ -29,17 +29,17 @@ class Pictures:
         self._waiting = 0
         self._closed = False
 
-    async def make(self, seed: int, view: MapView, format: str, ask: Ask) -> bytes:
+    async def render(self, seed: int, view: MapView, format: str, options: RequestOptions) -> bytes:
         """Return a view as a picture; the tiles that it lacks are made first.
 
         What was made is kept when the picture as a whole takes longer than a request is held, so
-        that asking again goes on from there. Raises as `TileService.make` does.
+        that asking again goes on from there. Raises as `TileService.render` does.
         """
         hold = self.service.settings.hold_seconds
         tiles = view.window.tiles()
         try:
             async with asyncio.timeout(hold):
-                masters = await self.service.collect(seed, tiles, ask)
+                masters = await self.service.collect(seed, tiles, options)
         except TimeoutError:
             raise UnavailableError(
                 f"the {len(tiles)} tiles of the picture were not made within {hold:g} s; try again "

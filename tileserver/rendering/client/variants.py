@@ -13,7 +13,7 @@ from tileserver.cache.tilecache import CachedTile, CacheError
 from tileserver.encode import decode_png, encode, enlarged, joined
 from tileserver.encoding import Encoding
 from tileserver.errors import UnavailableError
-from tileserver.rendering.engine.jobs import Ask
+from tileserver.rendering.request import RequestOptions
 
 if TYPE_CHECKING:
     from tileserver.rendering.client.service import TileService
@@ -50,13 +50,14 @@ class Variants:
 
     def find(self, world: bytes, tile: Tile, encoding: Encoding) -> CachedTile | None:
         """Return a picture that is made already, or None. Raises CacheError."""
-        assert self.service.cache is not None
         key = (world, tile, encoding.variant)
         return self.pending.get(key) or self.service.cache.entry(*key)
 
-    async def make(self, seed: int, tile: Tile, encoding: Encoding, ask: Ask) -> CachedTile:
+    async def render(
+        self, seed: int, tile: Tile, encoding: Encoding, options: RequestOptions
+    ) -> CachedTile:
         """Make a picture, and the tiles it needs if they are not stored. Raises as they do."""
-        masters = await self.service.collect(seed, sources(tile, encoding), ask)
+        masters = await self.service.collect(seed, sources(tile, encoding), options)
         key = (self.service.world(seed), tile, encoding.variant)
         found = self.find(key[0], tile, encoding)
         if found is not None:
@@ -106,7 +107,7 @@ class Variants:
         """Store what is pending; what cannot be stored is made again when it is asked for."""
         batch = list(self.pending.items())
         try:
-            if batch and self.service.cache is not None:
+            if batch:
                 self.service.cache.put_variants((*key, entry.payload) for key, entry in batch)
         except CacheError as error:
             log.debug("pictures were not stored: %s", error)

@@ -1,321 +1,332 @@
-"""Which block is made next: one job per block, inputs before users, the newest view first.
+"""Which block is made next: a graph of jobs, inputs before users, the newest view first.
 
-A job is one block of one world. It waits for the jobs of its inputs, is computed by the one
-generator thread, handed to `deliver` for encoding and storing, and answers all who wait, tile by
-tile. Who asks for a tile while the job of its block exists joins that job. A block that another
-process has claimed is set aside and looked at again; meanwhile others are made.
+A job is one block of one world. It waits for the jobs of its inputs. A request for a tile joins
+the job of its block if there is one. Nothing here computes, stores or locks: the engine does, and
+calls a `Scheduler` under its lock.
 """
 
 from __future__ import annotations
 
 import heapq
-import logging
-import threading
+import itertools
 import time
+from collections import Counter
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from functools import partial
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TypeAlias
 
-from generator.cascade.renderer import PixelCache
+from generator.cascade.renderer import Renderer, missing_inputs
 from generator.grid.block import Block
 from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
+from tileserver.cache.claims import Claim
 from tileserver.cache.tilecache import CachedTile
-from tileserver.encode import check
-from tileserver.errors import GenerationError, LaterError, UnavailableError
-from tileserver.rendering.engine.admission import Admission
-from tileserver.rendering.engine.jobs import (
-    WAITING,
-    Answer,
-    Ask,
-    Job,
-    Key,
-    State,
-    Store,
-    explained,
-    fail,
-    succeed,
-)
-from tileserver.rendering.engine.plan import Plan
-from tileserver.rendering.metrics import Metrics
+from tileserver.errors import GenerationError
+from tileserver.rendering.engine.policy import Admission, Viewports
+from tileserver.rendering.metrics import PRIORITIES, Metrics
+from tileserver.rendering.request import Priority, RequestOptions
 
-if TYPE_CHECKING:
-    from generator.cascade.renderer import Renderer
+Key = tuple[int, Tile]
+BlockKey = tuple[int, Block]
+Answer: TypeAlias = "Future[CachedTile]"
 
-MAX_ATTEMPTS = 8
-"""How often a block may find an input gone and have it made again before it fails."""
+Rank = tuple[int, int, int]
+"""Smaller goes first: (0 if it has waited for long else 1 + priority, minus the view's number,
+arrival)."""
 
-ASIDE_SECONDS = (0.02, 0.5)
-"""How soon a block that another process makes is looked at again: at first, and at last."""
+LAST: Rank = (9, 0, 0)
 
-RECENT_TILES = 384
-"""Tiles whose pixels are kept for the next blocks: 384 x 192 KiB = 72 MiB."""
-
-PACE_SECONDS = 0.5
-"""What a block is thought to take until one has been made."""
-
-log = logging.getLogger("elsewhere")
+AGE_SECONDS = {Priority.INTERACTIVE: 5.0, Priority.PREFETCH: 12.0, Priority.SEEDING: 60.0}
+"""A block that was requested so long ago goes before all views."""
 
 
-class _InputGoneError(Exception):
-    """An input that was there when the job was planned is there no more."""
+class State(Enum):
+    """Where a job stands; DEFERRED is queued for later, since another process makes the block."""
 
-    def __init__(self, key: Key) -> None:
-        super().__init__(key)
-        self.key = key
+    QUEUED = auto()
+    DEFERRED = auto()
+    RUNNING = auto()
+    STORING = auto()
+    OVER = auto()
+
+
+WAITING = (State.QUEUED, State.DEFERRED)
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One block to make.
+
+    inputs: jobs it waits for; users: jobs that wait for its pixels. answers: who waits for which
+    tile; clients: how many of them are whose. since: when it was requested. attempts: how often an
+    input was gone; refusals: how often another process had the claim.
+    """
+
+    key: BlockKey
+    rank: Rank = LAST
+    priority: Priority = Priority.SEEDING
+    since: float = 0.0
+    state: State = State.QUEUED
+    inputs: set[Job] = field(default_factory=set)
+    users: set[Job] = field(default_factory=set)
+    answers: dict[Answer, Tile] = field(default_factory=dict)
+    clients: Counter[str] = field(default_factory=Counter)
+    claim: Claim | None = None
+    pixels: Mapping[Tile, Pixels] | None = None
+    attempts: int = 0
+    refusals: int = 0
+
+    @property
+    def wanted(self) -> bool:
+        """Say whether anybody waits for this block."""
+        return bool(self.users or self.answers)
+
+    def tiles(self) -> list[Tile]:
+        """Return the block's tiles, those that somebody waits for first."""
+        first = dict.fromkeys(self.answers.values())
+        return list(first | dict.fromkeys(self.key[1].tiles))
 
 
 class Scheduler:
-    """Runs `renderer` in one thread for requests from any thread.
+    """The unfinished jobs of an engine and the order in which they are made.
 
-    max_queue: how many different blocks may be asked for and unfinished at a time. budget: blocks
-    made for one client per minute, None for any number.
+    renderer: says what a block needs; has: says whether a tile is there already.
     """
 
     def __init__(
         self,
         renderer: Renderer,
-        store: Store,
+        has: Callable[[Key], bool],
+        admission: Admission,
         metrics: Metrics,
-        max_queue: int = 256,
-        budget: int | None = None,
     ) -> None:
-        self.renderer = renderer
-        self.store = store
-        self.metrics = metrics
-        self._changed = threading.Condition()
-        self._recent = PixelCache(RECENT_TILES)
-        self._plan = Plan(renderer, self._has, Admission(max_queue, budget), metrics)
-        self._aside: list[tuple[float, int, Job]] = []
-        self._pace = PACE_SECONDS
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="generator", daemon=True)
-        self._thread.start()
-
-    def __len__(self) -> int:
-        """Return how many blocks are unfinished, inputs included."""
-        return len(self._plan.jobs)
+        self.jobs: dict[BlockKey, Job] = {}
+        self._renderer = renderer
+        self._has = has
+        self._admission = admission
+        self._metrics = metrics
+        # Those that somebody requested, in the order of arrival.
+        self._requested: dict[Priority, dict[Job, None]] = {priority: {} for priority in Priority}
+        self._ready: list[tuple[Rank, int, int, Job]] = []
+        self._deferred: list[tuple[float, int, Job]] = []
+        self._numbers = itertools.count(1)
+        self._viewports = Viewports()
 
     @property
-    def alive(self) -> bool:
-        """Say whether the generator thread still works."""
-        return self._thread.is_alive()
+    def requested(self) -> int:
+        """Return how many blocks somebody waits for."""
+        return sum(map(len, self._requested.values()))
 
-    def request(self, key: Key, ask: Ask = Ask()) -> Answer:  # noqa: B008 (immutable)
-        """Ask for a tile; the answer carries its bytes or a ServerError.
+    # Requests.
 
-        Raises UnavailableError when the queue is full or the server stops, BudgetError when the
-        client has had its share, GenerationError when the renderer refuses the tile.
+    def add(self, key: Key, options: RequestOptions, answer: Answer, pace: float) -> None:
+        """Let `answer` wait for a tile; schedule its block if nobody did.
+
+        pace: seconds that a block takes. Raises LaterError if there is no room or budget,
+        GenerationError if the renderer refuses.
         """
-        answer: Answer = Future()
-        with self._changed:
-            entry = self.store.find(key)
-            if entry is not None:
-                answer.set_result(entry)
-                return answer
-            if self._closed:
-                raise stopping()
-            try:
-                self._plan.add(key, ask, answer, self._pace)
-            except LaterError:
-                self.metrics.refused.inc()
-                raise
-            self._changed.notify()
-        return answer
+        seed, tile = key
+        job = self.jobs.get((seed, Block.of(tile)))
+        # Only what adds to the queue needs room in it, and only what is new costs.
+        if job is None or not job.clients:
+            self._admission.check(self.requested, options, pace, job is None)
+        before = len(self.jobs)
+        job = job or self._create((seed, Block.of(tile)))
+        self._admission.charge(options, len(self.jobs) - before)
+        self._admission.join(job.clients, options.client)
+        job.answers[answer] = tile
+        # The newest view goes first; within it, requests keep their order.
+        now = time.monotonic()
+        self._note_requested(job, options.priority, now)
+        view = self._viewports.number(seed, tile, now, answer)
+        self._promote(job, (1 + options.priority, -view, next(self._numbers)))
+        self._count()
 
-    def abandon(self, key: Key, answer: Answer, client: str = "") -> None:
-        """Take a request back; queued jobs that nobody waits for any more are dropped."""
-        with self._changed:
-            self._plan.leave(key, answer, client)
-        answer.cancel()
+    def leave(self, key: Key, answer: Answer, client: str) -> None:
+        """Let an answer wait no more; drop what nobody waits for now."""
+        job = self.jobs.get((key[0], Block.of(key[1])))
+        if job is None or answer not in job.answers:
+            return
+        del job.answers[answer]
+        self._admission.leave(job.clients, client)
+        if not job.answers:
+            self._requested[job.priority].pop(job, None)
+        self._drop_unwanted(job)
+        self._count()
 
-    def refuse(self) -> None:
-        """Turn everybody away, those in the queue and those to come; the running block goes on."""
-        with self._changed:
-            self._closed = True
-            queued = [job for job in self._plan.jobs.values() if job.state in WAITING]
-            answers = [answer for job in queued for answer in self._plan.remove(job)]
-            self._changed.notify_all()
-        fail(answers, stopping())
+    def take_answers(self, job: Job, tile: Tile) -> list[Answer]:
+        """Take out who waits for one tile of a job; a job that nobody waits for takes no room."""
+        answers = [answer for answer, wanted in job.answers.items() if wanted == tile]
+        for answer in answers:
+            del job.answers[answer]
+        if not job.answers:
+            self._requested[job.priority].pop(job, None)
+            self._admission.finish(job.clients)
+        return answers
 
-    def close(self) -> None:
-        """Turn everybody away, finish the running block, and stop."""
-        self.refuse()
-        self._thread.join()
+    # The next job.
 
-    def _has(self, key: Key) -> bool:
-        return key in self._recent or self.store.has(key)
+    def pop(self, now: float) -> Job | None:
+        """Return the best ready job, which is running from now on, or None."""
+        while self._deferred and self._deferred[0][0] <= now:
+            job = heapq.heappop(self._deferred)[2]
+            if job.state is State.DEFERRED:
+                job.state = State.QUEUED
+                self._push(job)
+        self._promote_aged(now)
+        while self._ready:
+            rank, _, _, job = heapq.heappop(self._ready)
+            # A job that was promoted, dropped or got inputs again left an outdated entry behind.
+            if job.state is State.QUEUED and not job.inputs and rank == job.rank:
+                job.state = State.RUNNING
+                if job.since and not job.attempts and not job.refusals:
+                    self._metrics.queue[PRIORITIES[job.priority]].observe(now - job.since)
+                return job
+        return None
 
-    # The generator thread: these take the lock themselves.
+    @property
+    def due(self) -> float | None:
+        """Return when, on the monotonic clock, a deferred job is looked at again, if one is."""
+        return self._deferred[0][0] if self._deferred else None
 
-    def _run(self) -> None:
-        while (job := self._next()) is not None:
-            try:
-                if not self._claimed(job):
-                    continue
-                started = time.perf_counter()
-                pixels = self._compute(job)
-            except _InputGoneError as gone:
-                self._release(job)
-                self._plan_again(job, gone.key)
-            except BaseException as error:
-                log.exception("block %s of seed %d could not be made", job.key[1], job.key[0])
-                self._end(job, explained(job.key, error))
-            else:
-                seconds = time.perf_counter() - started
-                self._pace += 0.2 * (seconds - self._pace)
-                self.metrics.generation[job.key[1].top.z].observe(seconds)
-                self._computed(job, pixels)
+    def defer(self, job: Job, due: float) -> None:
+        """Set a running job aside until `due`."""
+        job.state = State.DEFERRED
+        job.refusals += 1
+        heapq.heappush(self._deferred, (due, next(self._numbers), job))
 
-    def _next(self) -> Job | None:
-        """Wait for the best ready job and start it; None when the scheduler is closed."""
-        with self._changed:
-            while not self._closed:
-                now = time.monotonic()
-                while self._aside and self._aside[0][0] <= now:
-                    self._plan.resume(heapq.heappop(self._aside)[2])
-                job = self._plan.pop(now)
-                if job is not None:
-                    return job
-                self._changed.wait(self._aside[0][0] - now if self._aside else None)
-            return None
+    def retry(self, job: Job) -> None:
+        """Queue a running job again, after those of its inputs that are gone."""
+        job.state = State.QUEUED
+        self._link(job)
 
-    def _claimed(self, job: Job) -> bool:
-        """Claim a started job's block and look again whether it is stored; True to make it."""
-        job.claim = self.store.claim(job.key)
-        if job.claim is None:
-            with self._changed:
-                if job.refusals == 0:
-                    self.metrics.awaited.inc()
-                soon, late = ASIDE_SECONDS
-                due = time.monotonic() + min(late, soon * 1.5 ** min(job.refusals, 20))
-                job.refusals += 1
-                job.state = State.ASIDE
-                if job.wanted and not self._closed:
-                    heapq.heappush(self._aside, (due, id(job), job))
-                    return False
-                answers = self._plan.remove(job)
-            fail(answers, stopping())
-            return False
-        seed, block = job.key
-        if not all(self.store.has((seed, tile)) for tile in block.tiles):
-            return True
-        entries = {tile: self.store.find((seed, tile)) for tile in set(job.answers.values())}
-        if not all(entries.values()):
-            return True
-        for tile, entry in entries.items():
-            if entry is not None:
-                self._made(job, tile, entry)
-        with self._changed:
-            self._plan.free_users(job)
-        self._end(job, None)
-        return False
+    # The ends of jobs.
 
-    def _compute(self, job: Job) -> dict[Tile, Pixels]:
-        seed, block = job.key
-        pixels = self.renderer.compute(seed, block, partial(self._read, seed))
-        if pixels.keys() != set(block.tiles):
-            raise GenerationError(f"block {block} was made as {list(map(str, pixels))}")
-        for tile in pixels:
-            check(pixels[tile])
-        return pixels
+    def free_users(self, job: Job) -> None:
+        """Let those that waited for a job go on."""
+        users, job.users = job.users, set()
+        for user in users:
+            user.inputs.discard(job)
+            if not user.inputs:
+                self._push(user)
 
-    def _read(self, seed: int, tile: Tile) -> Pixels:
-        """Return an input's pixels, read-only uint8 [256, 256, 3]."""
-        key = (seed, tile)
-        with self._changed:
-            pixels = self._recent.get(key)
-            if pixels is not None:
-                return pixels
-            job = self._plan.jobs.get((seed, Block.of(tile)))
-            if job is not None and job.pixels is not None:
-                return job.pixels[tile]
-        pixels = self.store.pixels(key)
-        if pixels is None:
-            raise _InputGoneError(key)
-        with self._changed:
-            self._recent.put(key, pixels)
-        return pixels
+    def remove(self, job: Job) -> dict[Answer, Tile]:
+        """Take a job out of everything, with the inputs that only it waited for."""
+        answers, job.answers = job.answers, {}
+        job.state = State.OVER
+        job.pixels = None
+        self.jobs.pop(job.key, None)
+        self._requested[job.priority].pop(job, None)
+        self._admission.finish(job.clients)
+        sources, job.inputs = job.inputs, set()
+        for source in sources:
+            source.users.discard(job)
+            self._drop_unwanted(source)
+        self._count()
+        return answers
 
-    def _plan_again(self, job: Job, lost: Key) -> None:
-        """Have a lost input made, and the job after it."""
-        error: Exception | None = None
-        with self._changed:
-            job.attempts += 1
-            job.state = State.QUEUED
-            if job.attempts >= MAX_ATTEMPTS:
-                error = GenerationError(
-                    f"tile {lost[1]}, an input of block {job.key[1]}, keeps vanishing"
-                )
-            elif self._closed or not job.wanted:
-                fail(self._plan.remove(job), stopping())
-            else:
-                try:
-                    self._plan.link(job)
-                except Exception as failure:
-                    error = explained(job.key, failure)
-        if error is not None:
-            self._end(job, error)
+    def remove_with_users(self, job: Job) -> dict[Answer, Tile]:
+        """Take a failed job out with every job that cannot be made without it."""
+        users, job.users = job.users, set()
+        answers = self.remove(job)
+        for user in users:
+            if user.state in WAITING:
+                answers |= self.remove_with_users(user)
+        return answers
 
-    def _computed(self, job: Job, pixels: dict[Tile, Pixels]) -> None:
-        seed, block = job.key
-        with self._changed:
-            for tile in block.tiles:
-                if tile.kind != "average":  # an average is nobody's input
-                    self._recent.put((seed, tile), pixels[tile])
-                pixels[tile].setflags(write=False)
-            job.pixels = pixels
-            job.state = State.STORING
-            self._plan.free_users(job)
-            ordered = {tile: pixels[tile] for tile in job.tiles()}
+    def remove_waiting(self) -> list[Answer]:
+        """Take out all jobs that have not begun."""
+        queued = [job for job in self.jobs.values() if job.state in WAITING]
+        return [answer for job in queued for answer in self.remove(job)]
+
+    # The graph.
+
+    def _create(self, key: BlockKey) -> Job:
+        """Make a job and those of its missing inputs; a failing renderer leaves nothing behind."""
+        job = self.jobs[key] = Job(key)
         try:
-            self.store.deliver(seed, ordered, _Receiver(self, job))
+            self._link(job)
         except Exception as error:
-            self._end(job, error)
+            self._drop_unwanted(job)
+            raise explained(key, error) from error
+        return job
 
-    def _made(self, job: Job, tile: Tile, entry: CachedTile) -> None:
-        """Answer those who wait for a tile whose bytes exist."""
-        with self._changed:
-            answers = self._plan.answer(job, tile)
-        succeed(answers, entry)
+    def _link(self, job: Job) -> None:
+        """Let a job wait for those of its inputs that are missing, which are scheduled too."""
+        seed, block = job.key
+        for missing in missing_inputs(
+            self._renderer, block, lambda tile: self._is_there(seed, tile)
+        ):
+            key = (seed, missing)
+            source = self.jobs.get(key)
+            if source is None:
+                source = self.jobs[key] = Job(key, job.rank)
+                self._connect(source, job)
+                self._link(source)
+            else:
+                self._connect(source, job)
+                self._promote(source, job.rank)
+        if not job.inputs:
+            self._push(job)
 
-    def _end(self, job: Job, error: Exception | None) -> None:
-        """Forget a job that is stored or has failed; answer who still waits."""
-        with self._changed:
-            plan = self._plan
-            answers = plan.remove(job) if error is None else plan.remove_with_users(job)
-            self._changed.notify()
-        self._release(job)
-        if error is not None:
-            self.metrics.failures.inc()
-            fail(answers, explained(job.key, error))
-        elif answers:  # asked for between the tile's bytes and the block's end
-            for answer, tile in answers.items():
-                entry = self.store.find((job.key[0], tile))
-                if entry is not None:
-                    succeed([answer], entry)
-                else:
-                    fail([answer], UnavailableError(f"tile {tile} was lost again; try again soon"))
+    def _is_there(self, seed: int, tile: Tile) -> bool:
+        """Say whether a tile's pixels can be read, perhaps from a job that is being stored."""
+        source = self.jobs.get((seed, Block.of(tile)))
+        return (source is not None and source.state is State.STORING) or self._has((seed, tile))
 
-    def _release(self, job: Job) -> None:
-        claim, job.claim = job.claim, None
-        if claim is not None:
-            claim.release()
+    def _connect(self, source: Job, user: Job) -> None:
+        source.users.add(user)
+        user.inputs.add(source)
+
+    def _drop_unwanted(self, job: Job) -> None:
+        if not job.wanted and job.state in WAITING:
+            self.remove(job)
+            self._metrics.dropped.inc()
+
+    # The order.
+
+    def _push(self, job: Job) -> None:
+        """Queue a job whose inputs are there: by rank, then the deepest zoom first."""
+        heapq.heappush(self._ready, (job.rank, -job.key[1].top.z, next(self._numbers), job))
+
+    def _promote(self, job: Job, rank: Rank) -> None:
+        """Move a job and all that it waits for forward, if that is forward."""
+        if job.rank <= rank:
+            return
+        job.rank = rank
+        if job.state is State.QUEUED and not job.inputs:
+            self._push(job)
+        for source in job.inputs:
+            self._promote(source, rank)
+
+    def _promote_aged(self, now: float) -> None:
+        """Put what has waited for long before everything else, the oldest first."""
+        for priority, jobs in self._requested.items():
+            for job in jobs:
+                if job.since > now - AGE_SECONDS[priority]:
+                    break
+                if job.rank[0]:
+                    self._promote(job, (0, 0, next(self._numbers)))
+
+    def _note_requested(self, job: Job, priority: Priority, now: float) -> None:
+        known = job in self._requested[job.priority]
+        if known and job.priority <= priority:
+            return
+        self._requested[job.priority].pop(job, None)
+        job.priority, job.since = priority, now
+        self._requested[priority][job] = None
+
+    def _count(self) -> None:
+        self._metrics.queue_length.set(len(self.jobs))
 
 
-def stopping() -> UnavailableError:
-    """Return what those are told who come while the server stops."""
-    return UnavailableError("the server is stopping, expected to be back soon")
-
-
-class _Receiver:
-    """Passes on what the store tells about one job."""
-
-    def __init__(self, scheduler: Scheduler, job: Job) -> None:
-        self._scheduler, self._job = scheduler, job
-
-    def made(self, tile: Tile, entry: CachedTile) -> None:
-        self._scheduler._made(self._job, tile, entry)
-
-    def over(self, error: Exception | None) -> None:
-        self._scheduler._end(self._job, error)
+def explained(key: BlockKey, error: BaseException) -> GenerationError:
+    """Return the error as a sentence for those who asked."""
+    if isinstance(error, GenerationError):
+        return error
+    seed, block = key
+    return GenerationError(
+        f"block {block} of seed {seed} could not be made: {type(error).__name__}: {error}"
+    )
