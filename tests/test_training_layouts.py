@@ -92,13 +92,13 @@ def test_groups_are_drawn_by_address_and_hold_windows_of_one_stage(imagery):
     assert not torch.equal(first["child"], other["child"])
 
 
-def test_cells_lay_codes_and_blend_details_of_the_same_owners():
+def test_cells_gather_codes_and_blend_details_of_the_same_owners():
     owner = torch.zeros(1, 8, 8, dtype=torch.int64)
     owner[:, :, 4:] = 2
     codes = torch.arange(3).view(3, 1, 1, 1).expand(3, 4, 8, 8).float()
     details = codes[:, :3].repeat_interleave(4, 2).repeat_interleave(4, 3)
     cells = Cells(owner, torch.tensor([[0, 1, 2]]))
-    laid, blended = cells.lay(codes), cells.blend(details)
+    laid, blended = cells.gather(codes), cells.blend(details)
     assert laid.shape == (1, 4, 8, 8)
     assert (laid[..., :4] == 0).all()
     assert (laid[..., 4:] == 2).all()

@@ -39,12 +39,14 @@ def balance(
     by_kind: dict[str, dict[str, Tensor]] = {"sum": {}, "share": {}, "direct": {}}
     for name, loss in scores.items():
         by_kind[term(name).balance][name] = loss
+    # One gradient of the weighted sum.
     summed = [weights[name] * loss for name, loss in by_kind["sum"].items()]
     gradient = torch.zeros_like(context.samples)
     if summed:
         (gradient,) = torch.autograd.grad(
             torch.stack(summed).sum(), context.samples, retain_graph=bool(by_kind["share"])
         )
+    # Each share is brought to its length beside that, and added.
     for name, loss in by_kind["share"].items():
         (other,) = torch.autograd.grad(loss, context.samples, retain_graph=True)
         length = _length(gradient) if summed else 1.0

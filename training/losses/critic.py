@@ -50,6 +50,7 @@ class _Head(nn.Module):
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         h = F.leaky_relu(self.first(x), 0.2)
+        # The resolution scales the channels.
         h = h * (1 + self.code(code).to(h.dtype)[:, :, None, None])
         h = F.leaky_relu(self.second(h), 0.2)
         score: Tensor = self.score(h)
@@ -80,6 +81,7 @@ class Adversary:
         # The real one of a pair should score above the drawn one, without steep scores.
         loss = relativistic([half[1] for half in halves], [half[0] for half in halves])
         total = loss + PENALTY * gradient_penalty(scores, maps)
+        # Update it alone: the maps are cut off from the networks that drew.
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]  # torch
         self.optimiser.step()
@@ -87,6 +89,7 @@ class Adversary:
 
     def judge(self, made: list[Tensor], real: list[Tensor], gsd: Tensor) -> Tensor:
         """Return the loss of the drawn images, a scalar with a gradient at `made` alone."""
+        # The critic itself is not taught by this.
         self.critic.requires_grad_(False)
         with torch.no_grad():
             better = self.critic(real, gsd)

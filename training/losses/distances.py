@@ -45,8 +45,10 @@ def patches(x: Tensor, levels: int = 4) -> list[Tensor]:
     """
     parts = []
     for level in range(levels):
+        # This octave's patches, and the image of the next.
         part = F.pixel_unshuffle(x, 4)
         x = F.avg_pool2d(x, 2)
+        # What the next octave holds is taken away.
         if level < levels - 1:
             part = part - F.avg_pool2d(x, 2).repeat_interleave(16, 1)
         parts.append(part)

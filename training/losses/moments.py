@@ -28,9 +28,11 @@ class RunningMoments(nn.Module):
         """Move the moments towards those of maps [B, C, h, w]."""
         self.updates: Tensor
         self.updates += 1
+        # A plain mean of the first updates, then an exponential one.
         keep = 1 - torch.clamp(1 / self.updates, min=MOMENTUM)
         for level, m in enumerate(maps):
             mean, variance = self._of(level)
+            # The variance is about the mean so far, of the first maps about their own.
             now = m.mean((0, 2, 3))
             spread = (m - mean[:, None, None]).square().mean((0, 2, 3))
             spread = torch.where(self.updates == 1, m.var((0, 2, 3)), spread)

@@ -26,6 +26,7 @@ def set_distance(first: Tensor, second: Tensor, group: int) -> Tensor:
 
     first, second: maps [B, C, h, w], of `group` images one behind the other.
     """
+    # Means and deviations over all regions of a group, not of single ones.
     both = []
     for maps in (first, second):
         regions = maps.reshape(-1, group, *maps.shape[1:]).transpose(1, 2).flatten(2)

@@ -105,6 +105,7 @@ class EntryStep(TrainingStep):
 
     def backward(self, made: list[Tensor], gradients: list[Tensor]) -> None:
         """Move the decoder, then the entries."""
+        # The decoder, by AdamW.
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(made, gradients)
         torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 1.0)
@@ -112,6 +113,7 @@ class EntryStep(TrainingStep):
             each["lr"] = self.options.decoder_rate * self.slowing
         self.optimiser.step()
         self.ema.update(self.decoder)
+        # The entries that were drawn, against the gradient at their codes.
         assert self._codes.grad is not None
         self.entries.move(self._index, self._moves(self._zooms, self._codes.grad))
         self._done += 1

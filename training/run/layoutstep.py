@@ -26,7 +26,7 @@ INVENTED = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class _Laid:
+class _DecoderInputs:
     """Windows as they are drawn: codes [B, D, H, W], parents [B, 3, H, W], what is asked for
     [B, 3, 4H, 4W], and conditioning-augmentation levels, one each."""
 
@@ -35,9 +35,9 @@ class _Laid:
     truth: Tensor
     levels: list[float]
 
-    def joined(self, other: _Laid) -> _Laid:
+    def joined(self, other: _DecoderInputs) -> _DecoderInputs:
         """Return these windows and then those."""
-        return _Laid(
+        return _DecoderInputs(
             torch.cat([self.codes, other.codes]),
             torch.cat([self.parents, other.parents]),
             torch.cat([self.truth, other.truth]),
@@ -65,26 +65,26 @@ class LayoutStep(StateStep):
         with torch.autocast(child.device.type, torch.bfloat16):
             bounded: Tensor = self.pair.encoder(details, parent)
         codes = quantise(bounded)
-        # Lay codes: some windows get their own, the others those of their neighbours in the group.
+        # Arrange codes: some windows keep their own, the others get those of their group.
         own, transplanted = batch["own"], batch["transplanted"]
-        laid = _Laid(
+        inputs = _DecoderInputs(
             codes[own] * ~batch["bare"][:, None, None, None],
             parent[own], child[own], levels["own"],
         )  # fmt: skip
         if len(transplanted):
-            laid = laid.joined(_collages(batch, levels["transplanted"], parent, codes, details))
+            inputs = inputs.joined(_collages(batch, levels["transplanted"], parent, codes, details))
         # Draw them.
         order = torch.cat([own, transplanted])
         gsd, edge = batch["gsd"][order], SCALE * self.state.recipe.edge
-        images = draw(self.pair.decoder, laid.codes, laid.parents, gsd, laid.levels)
-        made, truth, real = (crop(each, edge) for each in (images, laid.truth, child[order]))
+        images = draw(self.pair.decoder, inputs.codes, inputs.parents, gsd, inputs.levels)
+        made, truth, real = (crop(each, edge) for each in (images, inputs.truth, child[order]))
         parts = {"own": slice(0, len(own)), "transplanted": slice(len(own), len(order))}
         return Drawn(made, truth, gsd, real=real, codes=bounded, parts=parts)
 
 
 def _collages(
     batch: Batch, levels: list[float], parent: Tensor, codes: Tensor, details: Tensor
-) -> _Laid:
+) -> _DecoderInputs:
     """Collages of other windows' codes, and what they are asked to look like."""
     cells, rows = Cells(batch["owner"], batch["members"]), batch["transplanted"]
     with torch.no_grad():
@@ -96,4 +96,4 @@ def _collages(
         base = low_band(parents, levels, padded=True)
         detail = high_band(cells.blend(details), levels, padded=True)
         truth = base + contrast_scale(base) * detail
-    return _Laid(cells.lay(codes), parents, truth, levels)
+    return _DecoderInputs(cells.gather(codes), parents, truth, levels)

@@ -141,6 +141,7 @@ def make_bank(recipe: Recipe, folder: Path, imagery: Sequence[str]) -> None:
     if out.exists() and checkpoint.load(out).record == json.loads(json.dumps(state.record())):
         print(f"{out} is there already", flush=True)
         return
+    # Encode the imagery that is chosen, then write networks and bank as one file.
     decoder, encoder = layout_networks(state)
     built = bank_of(recipe.memory, encoder, imagery, out.with_suffix(".work"))
     sampler = SamplerConfig(1, recipe.memory.strengths, recipe.memory.contrast)
@@ -155,6 +156,7 @@ def train_entries(recipe: Recipe, data: Path, folder: Path, machine: Machine) ->
     """Train a bank's entries by each part of the recipe, or go on; returns whether all are done."""
     weights, began, pyramid = folder / BANKED, time.monotonic(), Pyramid(data)
     for number, options in enumerate(recipe.entries, 1):
+        # Go on, or begin with the critic of the networks' training.
         loaded = checkpoint.load(weights)
         step, path = EntryStep(loaded, options, machine.device), folder / f"entries-{number}.pt"
         if step.load(path):
@@ -164,6 +166,7 @@ def train_entries(recipe: Recipe, data: Path, folder: Path, machine: Machine) ->
         weights = path.with_suffix(".safetensors")
         if step.done >= options.steps and weights.exists():
             continue
+        # Train, then write the weights that the next part begins with.
         left, batches = machine.since(began), step.batches(pyramid)
         done = loop.run(step, batches, options.steps, partial(step.save, path), left)
         record = loaded.record | {"entry_steps": loaded.record.get("entry_steps", 0) + step.done}

@@ -37,11 +37,13 @@ class StateStep(TrainingStep):
         state = self.state
         state.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(made, gradients)
+        # Bound the gradient, and set the rate of the phase, of the start, and of a machine's end.
         torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
         rate = state.recipe.phase(state.step).rate * min(1.0, (state.step + 1) / WARM_UP)
         for each in state.optimiser.param_groups:
             each["lr"] = rate * self.slowing
         state.optimiser.step()
+        # Average and count.
         state.ema.update(state.network)
         state.step += 1
         state.seconds += time.monotonic() - self._since

@@ -1,4 +1,4 @@
-"""Collages: layouts of other places under a parent, in cells as the memory lays them.
+"""Collages: layouts of other places under a parent, in cells as the memory has them.
 
 A window's own layout never takes part, and a cell is lent by a window that fits it. The target of
 a collage is what the parent leads plus the detail of the places that the cells were taken from, its
@@ -31,7 +31,7 @@ class Cells:
     owner: Tensor
     members: Tensor
 
-    def lay(self, codes: Tensor) -> Tensor:
+    def gather(self, codes: Tensor) -> Tensor:
         """Take each place's code from its owner: [N, D, H, W] -> [B, D, H, W]."""
         index = self.owner[:, None].expand(-1, codes.shape[1], -1, -1)
         return torch.gather(codes, 0, index)
@@ -52,6 +52,7 @@ def misfits(parents: Tensor) -> Tensor:
     Returns [G, G, H, W], about 1 where mean colour and texture round a place differ as those of
     two kinds of ground do.
     """
+    # Local mean colour and texture, weighed so that both count about 1.
     mean = _around(parents)
     texture = _around((parents - mean).square().mean(1, keepdim=True)).sqrt()
     look = torch.cat([6 * mean, 12 * texture], 1)
@@ -72,14 +73,17 @@ def draw_cells(
     rows = []
     at = torch.arange(side).float()
     for own, cost in zip(owners, costs, strict=True):
+        # Centres of cells on a jittered grid.
         jitter = torch.rand(2, count, count, generator=random)
         y = ((grid[:, None] + jitter[0]) * spacing - spacing / 2).reshape(-1)
         x = ((grid[None] + jitter[1]) * spacing - spacing / 2).reshape(-1)
+        # Each parent pixel belongs to the centre that is nearest, borders warped.
         wave = torch.randn(2, 1, side // 4 + 1, side // 4 + 1, generator=random) * 1.5
         warp = F.interpolate(wave, size=(side, side), mode="bilinear", align_corners=True)[:, 0]
         dy = (at[:, None] + warp[0])[..., None] - y
         dx = (at[None] + warp[1])[..., None] - x
         nearest = (dy.square() + dx.square()).argmin(-1)
+        # A cell is lent by a window whose parent costs little there, with Gumbel noise.
         gumbel = -torch.rand(len(own), count * count, generator=random).log().neg().log()
         inside = (y.long().clamp(0, side - 1), x.long().clamp(0, side - 1))
         lent = torch.tensor(own)[(cost[own][:, inside[0], inside[1]] - NOISE * gumbel).argmin(0)]

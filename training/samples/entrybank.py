@@ -78,12 +78,14 @@ class Entries:
 
     def choose(self, zoom: int, parent: Pixels, random: np.random.Generator) -> EntryWindow:
         """Choose a window for a parent, uint8 [w, w, 3]: the best fit of TRIED random places."""
+        # Compare random places with the parent's middle: kind, and layout where scales agree.
         places, scale = self.places[zoom], choosing_scale(zoom)
         every = np.flatnonzero(places.valid)
         tried = every[random.integers(len(every), size=TRIED)]
         descriptor, gates = described(parent, scale)
         seen = np.delete(np.arange(32), _LATITUDE) if scale == 1 else np.array(_KIND)
         gaps = places.descriptors[tried][:, seen].astype(np.float32) - descriptor[seen]
+        # A place that fails a gate is taken only where all do.
         misfits = (~passes(gates, places.gates[tried])).sum(0)
         first = int(((gaps**2).sum(1) + _MISFIT * misfits).argmin())
         best = int(tried[first])

@@ -42,9 +42,11 @@ class Groups(Dataset[dict[str, Tensor]]):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         """Group `index`: child uint8 [size, 3, 4w, 4w], gsd [size] metres per pixel, band."""
         random = np.random.Generator(np.random.Philox(key=[self.seed, index]))
+        # Draw a stage, then more of its windows than are kept.
         band = int(random.choice(len(BANDS), p=self.samples.shares))
         drawn = [self.samples.child(band, random) for _ in range(DRAWN * self.size)]
         children = [np.clip(np.rint(pixels), 0, 255).astype(np.uint8) for pixels, _ in drawn]
+        # Keep those that are most alike in colour and texture.
         kept = _nearest(np.stack([_look(child) for child in children]), self.size, random)
         pixels = np.stack([children[k].transpose(2, 0, 1) for k in kept])
         return {

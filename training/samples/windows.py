@@ -122,6 +122,7 @@ class Samples(Dataset[dict[str, Tensor]]):
     def draw(self, band: int, random: np.random.Generator, tone: bool = True) -> dict[str, Tensor]:
         """Draw one sample of BANDS[band]."""
         child, gsd = self.child(band, random, tone)
+        # The parent is the child averaged by four, degraded at a level that the network is told.
         w = self.window
         parent = child.reshape(w, SCALE, w, SCALE, 3).mean((1, 3))
         level = 0.0 if random.random() < CLEAN[band] else float(random.random())
@@ -137,6 +138,7 @@ class Samples(Dataset[dict[str, Tensor]]):
         self, band: int, random: np.random.Generator, tone: bool = True
     ) -> tuple[NDArray[np.float32], float]:
         """Draw one window of BANDS[band]: [4w, 4w, 3] in [0, 255], and metres per pixel."""
+        # Draw images until one has a usable window.
         images, weights = self.choices[band]
         for _ in range(TRIES):
             image = images[int(random.choice(len(images), p=weights))]
@@ -146,11 +148,13 @@ class Samples(Dataset[dict[str, Tensor]]):
         else:
             raise TrainingError(f"no usable window after {TRIES} tries at zoom {BANDS[band].zoom}")
         child, gsd = found
+        # Vary tone and contrast.
         if tone:
             child = _jitter(_match_tone(child, image, random), random)
             factor, colour = contrast.draw(np.array([BANDS[band].lowered]), random)
             gsd = conditioning_gsd(BANDS[band], gsd, random)
             child = contrast.apply(child, factor[0], colour[0])
+        # Flip each axis or not.
         if random.random() < 0.5:
             child = child[:, ::-1]
         if random.random() < 0.5:
@@ -160,12 +164,14 @@ class Samples(Dataset[dict[str, Tensor]]):
     def _window(
         self, image: Image, band: Band, random: np.random.Generator
     ) -> tuple[NDArray[np.float32], float] | None:
+        # Draw how many image pixels a child pixel is averaged from, then the place.
         size = SCALE * self.window
         low, high = ratios(image, band, size)
         ratio = float(np.exp(random.uniform(np.log(low), np.log(high))))
         side = min(round(size * ratio), image.height, image.width)
         y = int(random.integers(image.height - side + 1))
         x = int(random.integers(image.width - side + 1))
+        # Leave out what is masked, cloud, or (often) flat.
         mask = self.pyramid.mask(image)
         if mask is not None:
             box = (slice(v // MASK_STEP, (v + side) // MASK_STEP) for v in (y, x))
@@ -177,6 +183,7 @@ class Samples(Dataset[dict[str, Tensor]]):
             return None
         if thin.mean(-1).std() < FLAT and random.random() < self.flat_left_out:
             return None
+        # Average to child pixels; what an image lacks is mirrored.
         pixels, target = toned(image, pixels), min(size, side)
         if side != target:
             resized = Pillow.fromarray(pixels).resize((target, target), Pillow.Resampling.HAMMING)
