@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_layers import ORDER
 from tileserver import cli
 
 ROOT = Path(__file__).parents[1]
@@ -140,6 +141,12 @@ def test_modules_and_names_of_examples_exist(name: str) -> None:
 @pytest.mark.parametrize("name", PRESENT)
 def test_commands_and_their_options_exist(name: str) -> None:
     assert list(unknown_words(cli.parser(), "elsewhere", read(name))) == []
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_the_map_of_folders_has_all_of_them_in_their_order(package: str) -> None:
+    table = read("docs/architecture.md").partition(f"| in `{package}/`")[2].partition("\n\n")[0]
+    assert tuple(re.findall(r"^\| `(\w+)/`", table, re.MULTILINE)) == ORDER[package]
 
 
 def test_what_is_not_there_is_found() -> None:
