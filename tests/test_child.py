@@ -40,7 +40,7 @@ def born(tmp_path: Path, target: object) -> Child:
 def test_a_child_reports_that_it_works_and_how_it_ended(tmp_path: Path) -> None:
     child = born(tmp_path, work)
     child.failures = 3
-    wait_until(lambda: child.receive_report() is None and child.works)
+    wait_until(lambda: child.receive_report() is None and child.ready)
     assert (child.alive, child.failures) == (True, 0)
     wait_until(lambda: child.receive_report() is None and child.complete)
     assert child.process is not None
@@ -49,14 +49,19 @@ def test_a_child_reports_that_it_works_and_how_it_ended(tmp_path: Path) -> None:
     child.process.join(10)
     assert child.exit_reason() == "the process worker-1 was ended by SIGUSR1"
     child.discard()
-    assert (child.alive, child.works, child.complete, child.proven) == (False, False, False, True)
+    assert (child.alive, child.ready, child.complete, child.ever_ready) == (
+        False,
+        False,
+        False,
+        True,
+    )
 
 
 def test_a_child_that_works_ends_when_the_supervisor_says_so_and_by_no_signal_to_all(
     tmp_path: Path,
 ) -> None:
     child = born(tmp_path, work)
-    wait_until(lambda: child.receive_report() is None and child.works)
+    wait_until(lambda: child.receive_report() is None and child.ready)
     assert child.process is not None
     assert child.process.pid is not None
     for kind in (signal.SIGINT, signal.SIGTERM):
@@ -75,7 +80,7 @@ def test_signals_to_all_do_not_reach_a_child_that_begins(tmp_path: Path) -> None
     assert child.process.pid is not None
     for kind in (signal.SIGINT, signal.SIGTERM):
         os.kill(child.process.pid, kind)  # it has not even begun to run
-    wait_until(lambda: child.receive_report() is None and child.works)
+    wait_until(lambda: child.receive_report() is None and child.ready)
     child.process.kill()
     child.discard()
 
@@ -97,7 +102,7 @@ def test_an_expected_error_arrives_as_its_kind_and_sentence(tmp_path: Path) -> N
     assert child.process is not None
     child.process.join(10)
     assert child.exit_reason() == f"the process worker-1 ended with status {EXIT_FAILED}"
-    assert not child.works
+    assert not child.ready
     child.discard()
 
 

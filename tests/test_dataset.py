@@ -10,7 +10,15 @@ from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid, prepare
-from training.samples.windows import BANDS, Samples, _choices, _jitter, _match_tone, told, toned
+from training.samples.windows import (
+    BANDS,
+    Samples,
+    _choices,
+    _jitter,
+    _match_tone,
+    conditioning_gsd,
+    toned,
+)
 
 WINDOW = 60
 
@@ -81,11 +89,11 @@ def test_jitter_is_centred_and_stays_in_range():
         assert jittered.max() <= 255
 
 
-def test_told_resolutions_vary_within_their_band_where_one_asks_for_it():
+def test_conditioning_resolutions_vary_within_their_band_where_one_asks_for_it():
     random = np.random.default_rng(0)
-    for number, band in enumerate(BANDS):
+    for band in BANDS:
         for gsd in (band.finest, (band.finest * band.coarsest) ** 0.5, band.coarsest):
-            seen = told(np.full(500, number), np.full(500, gsd), random)
+            seen = np.array([conditioning_gsd(band, gsd, random) for _ in range(500)])
             if band.varied == 1:
                 assert (seen == gsd).all()
             else:
@@ -102,12 +110,11 @@ def test_masked_ground_is_never_drawn(pyramid, monkeypatch):
         Samples(pyramid, "train", WINDOW).draw(0, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("degradation", ["mild", "high-order"])
 # Python 3.12 warns of forking with threads, torch of more workers than cores; both are meant.
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
-def test_samples_are_the_same_for_every_number_of_workers(pyramid, degradation):
-    samples = Samples(pyramid, "train", WINDOW, 7, degradation)
+def test_samples_are_the_same_for_every_number_of_workers(pyramid):
+    samples = Samples(pyramid, "train", WINDOW, 7)
 
     def load(workers):
         loader = DataLoader(samples, 2, sampler=range(5, 13), num_workers=workers)
@@ -118,13 +125,3 @@ def test_samples_are_the_same_for_every_number_of_workers(pyramid, degradation):
     for workers in (1, 2):
         for ours, theirs in zip(load(workers), expected, strict=True):
             assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
-
-
-def test_degradation_is_chosen_by_name_and_changes_only_the_parent(pyramid):
-    mild, strong = (Samples(pyramid, "train", WINDOW, 3, kind) for kind in ("mild", "high-order"))
-    index = next(i for i in range(20) if mild[i]["augmentation"] > 0.5)
-    one, two = mild[index], strong[index]
-    assert not torch.equal(one["parent"], two["parent"])
-    assert all(torch.equal(one[key], two[key]) for key in one if key != "parent")
-    with pytest.raises(TrainingError, match="mild, high-order"):
-        Samples(pyramid, "train", WINDOW, 3, "other")

@@ -7,7 +7,7 @@ import pytest
 
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
-from training.__main__ import main
+from training.cli import main
 from training.errors import TrainingError
 from training.imagery.prepare import prepare
 from training.imagery.pyramid import Pyramid, describe

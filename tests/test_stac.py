@@ -10,7 +10,7 @@ from generator.grid.errors import ImageryError
 from generator.imagery.folder import find
 from generator.imagery.options import Options
 from tests.staccatalog import item, noise, sent, serving, visual, write_catalogue, write_tiff
-from training.__main__ import main
+from training.cli import main
 from training.imagery.prepare import prepare
 from training.imagery.pyramid import Pyramid
 

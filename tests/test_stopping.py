@@ -140,9 +140,13 @@ def test_errors_without_a_signal_stay_errors(run: Run) -> None:
     assert "ImportError: a bug" in ended.after
 
 
-@pytest.mark.parametrize("kind", [INT, TERM])
-def test_a_signal_while_the_command_line_is_imported(run: Run, kind: signal.Signals) -> None:
-    """`tileserver.cli` is asked for by a program that is stopped there."""
+@pytest.mark.parametrize(("kind", "package"), [
+    (INT, "tileserver"), (TERM, "tileserver"), (INT, "training"),
+])  # fmt: skip
+def test_a_signal_while_the_command_line_is_imported(
+    run: Run, kind: signal.Signals, package: str
+) -> None:
+    """The package's `cli` is asked for by a program that is stopped there."""
     slow = (
         f"import builtins, sys, time\n{WORK}\n"
         "real = builtins.__import__\n"
@@ -152,7 +156,7 @@ def test_a_signal_while_the_command_line_is_imported(run: Run, kind: signal.Sign
         "        work()\n"
         "    return real(name, *rest)\n"
         "builtins.__import__ = load\n"
-        "from tileserver.__main__ import main\n"
+        f"from {package}.__main__ import main\n"
         "sys.exit(main())"
     )
     terminal = run("-c", slow)

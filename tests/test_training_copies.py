@@ -10,7 +10,7 @@ from generator.imagery.sources import read_manifest
 from tests.fakes_imagery import blue_marble_read_once
 from tests.fakes_memory import ground
 from tests.layouts import tiny_encoder, write_layouts
-from training.__main__ import main
+from training.cli import main
 from training.imagery.pyramid import Pyramid, prepare
 from training.measure import copies
 from training.measure.copies import CopyDistances, CopyRow, copies_table

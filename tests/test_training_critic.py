@@ -1,6 +1,7 @@
 import torch
 
-from training.losses.critic import INPUTS, Critic
+from training.losses.critic import Critic
+from training.losses.perceptual import INPUTS
 
 SIDES = (16, 16, 12, 10, 8)
 GSD = torch.tensor([4.0, 64.0])

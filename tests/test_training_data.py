@@ -104,17 +104,14 @@ def test_undegraded_parent_is_the_average_of_its_child(prepared):
     assert (mean - sample["parent"]).abs().max() <= 1.01 / 127.5
 
 
-def test_a_run_for_one_stage_draws_mostly_its_windows(prepared):
-    samples = Samples(Pyramid(prepared), "train", WINDOW, focus=15)
-    assert samples.shares[-1] == pytest.approx(0.9)
-    assert samples.shares.sum() == pytest.approx(1.0)
+def test_stages_are_drawn_by_the_shares_that_are_asked_for(prepared):
+    samples = Samples(Pyramid(prepared), "train", WINDOW, shares=(0, 0, 0, 1, 9))
+    assert samples.shares == pytest.approx([0, 0, 0, 0.1, 0.9])
     drawn = [BANDS[int(samples[index]["band"])].zoom for index in range(40)]
+    assert set(drawn) == {13, 15}
     assert 30 <= drawn.count(15) < 40
-    without = Samples(Pyramid(prepared), "train", WINDOW, omit=15).shares
-    assert without[-1] == 0
-    assert without[:-1] == pytest.approx(np.array([0.12, 0.17, 0.22, 0.19]) / 0.7)
-    with pytest.raises(TrainingError, match="focus is 14, expected one of 7, 9, 11, 13, 15, or 0"):
-        Samples(Pyramid(prepared), "train", WINDOW, focus=14)
+    with pytest.raises(TrainingError, match="no imagery serves zoom 7"):
+        Samples(Pyramid(prepared), "test", WINDOW, shares=(1, 0, 0, 0, 0))
 
 
 def test_only_images_of_the_split_are_drawn(prepared):
@@ -124,7 +121,7 @@ def test_only_images_of_the_split_are_drawn(prepared):
         Samples(Pyramid(prepared), "val", WINDOW)
 
 
-def test_degradation_grows_with_its_strength():
+def test_degradation_grows_with_its_level():
     random = np.random.default_rng(0)
     parent = random.integers(0, 255, (64, 64, 3)).astype(np.float32)
     np.testing.assert_array_equal(degrade(parent, 0.0, random), parent)
@@ -132,3 +129,10 @@ def test_degradation_grows_with_its_strength():
     assert parent.std() > weak.std() > strong.std()
     assert strong.min() >= 0
     assert strong.max() <= 255
+
+
+def test_degraded_parents_keep_their_colour_and_are_8_bits():
+    parent = np.full((64, 64, 3), (60, 120, 180), np.float32)
+    made = degrade(parent, 1.0, np.random.default_rng(3))
+    np.testing.assert_allclose(made.mean((0, 1)), (60, 120, 180), atol=1.5)
+    np.testing.assert_array_equal(made, np.rint(made))

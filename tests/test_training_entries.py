@@ -9,16 +9,21 @@ from generator.grid.tile import SCALE
 from generator.imagery.sources import read_manifest
 from generator.memory import Bank
 from generator.memory.config import CHOSEN_AT
+from generator.nets.config import PRESETS
 from tests.fakes_memory import ENCODER, ground, synthetic_bank, synthetic_scene
 from tests.imagery import write_imagery
 from tests.layouts import tiny_bank, write_layouts
-from training.__main__ import _parser
 from training.errors import TrainingError
-from training.imagery.pyramid import prepare
-from training.losses.style import energies, moments, unlike
-from training.run import entries as command
-from training.run.entries import EntryOptions, EntryTrainer
-from training.samples.entrybank import Entries, Spot
+from training.imagery.prepare import prepare
+from training.imagery.pyramid import Pyramid
+from training.losses.regions import octave_energies, region_moments, set_distance
+from training.run.entrystep import EntryStep
+from training.run.export import BANKED
+from training.run.machine import Machine
+from training.run.recipe import EntriesRecipe, Recipe
+from training.run.stages import train_entries
+from training.run.state import State
+from training.samples.entrybank import Entries, EntryWindow
 
 WINDOW = 48
 
@@ -95,7 +100,7 @@ def test_moved_windows_become_codes_and_nothing_else_changes():
     bank = synthetic_bank(0)
     held = Entries(bank, WINDOW)
     steps = torch.full((1, 4, WINDOW, WINDOW), -0.7)
-    held.move(index_of(held, Spot(13, 2, 10, 20)), steps)
+    held.move(index_of(held, EntryWindow(13, 2, 10, 20)), steps)
     after = held.rounded()
     assert after.encoder == bank.encoder
     pairs = list(zip(bank.scenes, after.scenes, strict=True))
@@ -113,7 +118,7 @@ def test_moved_windows_become_codes_and_nothing_else_changes():
 
 def test_state_comes_back_and_another_bank_is_refused():
     held, other = (Entries(synthetic_bank(0), WINDOW) for _ in range(2))
-    held.move(index_of(held, Spot(15, 0, 0, 0)), torch.ones(1, 4, WINDOW, WINDOW))
+    held.move(index_of(held, EntryWindow(15, 0, 0, 0)), torch.ones(1, 4, WINDOW, WINDOW))
     other.load_state(held.state())
     assert other.rounded().digest == held.rounded().digest != held.bank.digest
     with pytest.raises(ValueError, match=r"\d+ codes, expected \d+"):
@@ -123,65 +128,74 @@ def test_state_comes_back_and_another_bank_is_refused():
 def test_style_sees_what_a_region_is_like_and_not_where_it_is():
     maps = torch.rand(1, 3, 32, 32)
     turned = maps.unflatten(2, (2, 16)).flip(3).flatten(2, 3)
-    assert torch.allclose(moments(maps, 16), moments(turned, 16), atol=1e-5)
-    assert not torch.allclose(moments(maps, 16), moments(maps * 0.5, 16), atol=1e-2)
+    assert torch.allclose(region_moments(maps, 16), region_moments(turned, 16), atol=1e-5)
+    assert not torch.allclose(region_moments(maps, 16), region_moments(maps * 0.5, 16), atol=1e-2)
     # Of a group's images all regions count together, in whatever order.
     pair, half = torch.rand(2, 6, 4, 4), torch.rand(2, 6, 4, 4) * 0.5
-    assert unlike(pair, pair.flip(0).flip(2), 2) < 0.05 < unlike(pair, half, 2)
-    assert unlike(torch.cat([pair, half]), torch.cat([half, pair]), 4) < 0.05
-    assert unlike(torch.cat([pair, half]), torch.cat([half, pair]), 2) > 0.05
+    assert set_distance(pair, pair.flip(0).flip(2), 2) < 0.05 < set_distance(pair, half, 2)
+    assert set_distance(torch.cat([pair, half]), torch.cat([half, pair]), 4) < 0.05
+    assert set_distance(torch.cat([pair, half]), torch.cat([half, pair]), 2) > 0.05
     image = torch.rand(1, 3, 64, 64) - 0.5
-    assert [e.shape[-1] for e in energies(image)] == [2, 2, 2]
-    assert all((a > b).all() for a, b in zip(energies(image), energies(image / 9), strict=True))
+    assert [e.shape[-1] for e in octave_energies(image)] == [2, 2, 2]
+    assert all(
+        (a > b).all()
+        for a, b in zip(octave_energies(image), octave_energies(image / 9), strict=True)
+    )
+
+
+def regional(losses):
+    return losses["region_style"] + losses["region_octaves"]
 
 
 def test_steps_move_entries_and_the_decoder_towards_other_places(weights, data):
     loaded = checkpoint.load(weights)
-    trainer = EntryTrainer(loaded, EntryOptions(group=2, decoder_rate=1e-3))
-    assert sum(trainer.shares) == pytest.approx(1)
-    batches = trainer.batches(data)
+    step = EntryStep(loaded, EntriesRecipe(group=2, decoder_rate=1e-3))
+    assert sum(step.shares) == pytest.approx(1)
+    batches = step.batches(Pyramid(data))
     fitting = (b for b in map(batches.__getitem__, range(99)) if (b["index"] >= 0).any())
     batch = next(fitting)
-    losses = [trainer.step(batch) for _ in range(6)]
-    assert losses[-1]["style"] + losses[-1]["octaves"] < losses[0]["style"] + losses[0]["octaves"]
-    assert trainer.entries.changed() > 0
+    losses = [step.step(batch) for _ in range(6)]
+    assert regional(losses[-1]) < regional(losses[0])
+    assert step.entries.changed() > 0
     before = loaded.network.state_dict()
-    assert any((before[k] != v).any() for k, v in trainer.decoder.state_dict().items())
-    assert all((before[k] == v).all() for k, v in trainer.first.state_dict().items())
+    assert any((before[k] != v).any() for k, v in step.decoder.state_dict().items())
+    assert all((before[k] == v).all() for k, v in step.first.state_dict().items())
 
 
 def test_the_entries_of_some_stages_move_alone_and_the_decoder_may_stay(weights, data):
     loaded = checkpoint.load(weights)
-    trainer = EntryTrainer(loaded, EntryOptions(group=2, decoder_rate=0.0, rate=2.0, zooms=(15,)))
-    assert trainer.shares == (0, 0, 0, 0, 1)
-    batches = trainer.batches(data)
+    step = EntryStep(loaded, EntriesRecipe(group=2, decoder_rate=0.0, rate=2.0, zooms=(15,)))
+    assert step.shares == (0, 0, 0, 0, 1)
+    batches = step.batches(Pyramid(data))
     for number in range(6):
-        trainer.step(batches[number])
-    first, after = loaded.bank.scenes, trainer.entries.rounded().scenes
+        step.step(batches[number])
+    first, after = loaded.bank.scenes, step.entries.rounded().scenes
     moved = {zoom for a, b in zip(first, after, strict=True) for zoom in a.codes
              if (a.codes[zoom] != b.codes[zoom]).any()}  # fmt: skip
     assert moved == {15}
-    kept = trainer.first.state_dict()
-    assert all((kept[k] == v).all() for k, v in trainer.decoder.state_dict().items())
-    asked = EntryTrainer(loaded, EntryOptions(shares=(1, 0, 0, 1, 2)))
+    kept = step.first.state_dict()
+    assert all((kept[k] == v).all() for k, v in step.decoder.state_dict().items())
+    asked = EntryStep(loaded, EntriesRecipe(shares=(1, 0, 0, 1, 2)))
     assert asked.shares == (0.25, 0, 0, 0.25, 0.5)
     only = dataclasses.replace(loaded, bank=Bank(first[:3], loaded.bank.encoder, 4))
     with pytest.raises(TrainingError, match="no entries of zooms 15"):
-        EntryTrainer(only, EntryOptions(zooms=(15,))).shares  # noqa: B018 - it raises
+        EntryStep(only, EntriesRecipe(zooms=(15,))).shares  # noqa: B018 - it raises
 
 
-def options_of(*given):
-    return _parser().parse_args(["entries", *map(str, given)])
+def test_a_training_goes_on_and_ends_as_if_never_stopped(weights, data, tmp_path):
+    def run(folder, steps):
+        made = tmp_path / folder
+        if not made.exists():
+            State(recipe(steps)).save(made)
+            (made / BANKED).write_bytes(weights.read_bytes())
+        assert train_entries(recipe(steps), data, made, Machine())
+        return checkpoint.load(made / "entries-1.safetensors")
 
+    def recipe(steps):
+        return Recipe(PRESETS["layout-tiny"], entries=(EntriesRecipe(steps),))
 
-def test_the_command_goes_on_and_ends_as_if_never_stopped(weights, data, tmp_path):
-    def run(out, steps):
-        given = ("--weights", weights, "--data", data, "--out", tmp_path / out)
-        assert command.run_entries(options_of(*given, "--steps", steps)) == 0
-        return checkpoint.load(tmp_path / out)
-
-    run("a.safetensors", 1)
-    stopped, whole = run("a.safetensors", 2), run("b.safetensors", 2)
+    run("a", 1)
+    stopped, whole = run("a", 2), run("b", 2)
     first = checkpoint.load(weights)
     assert stopped.bank.digest == whole.bank.digest != first.bank.digest
     assert stopped.encoder_digest == first.encoder_digest == stopped.bank.encoder
@@ -192,11 +206,11 @@ def test_the_command_goes_on_and_ends_as_if_never_stopped(weights, data, tmp_pat
 def test_what_cannot_be_trained_is_refused_with_a_sentence(weights, data, tmp_path):
     bare = checkpoint.load(write_layouts(tmp_path / "bare.safetensors"))
     with pytest.raises(TrainingError, match="no bank of layouts"):
-        EntryTrainer(bare, EntryOptions())
+        EntryStep(bare, EntriesRecipe())
     loaded = checkpoint.load(weights)
-    trainer = EntryTrainer(loaded, EntryOptions())
-    trainer.save(tmp_path / "state")
-    other = EntryTrainer(dataclasses.replace(loaded, digest="0" * 64), EntryOptions())
+    step = EntryStep(loaded, EntriesRecipe())
+    step.save(tmp_path / "state")
+    other = EntryStep(dataclasses.replace(loaded, digest="0" * 64), EntriesRecipe())
     with pytest.raises(TrainingError, match="begun with other weights"):
         other.load(tmp_path / "state")
-    assert SCALE * trainer.options.window % 32 == 0
+    assert SCALE * step.options.window % 32 == 0

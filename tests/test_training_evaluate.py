@@ -10,7 +10,7 @@ from generator.imagery.sources import read_manifest
 from generator.nets.config import SamplerConfig
 from tests.imagery import write_imagery
 from tests.networks import tiny_network
-from training import __main__
+from training import cli
 from training.imagery.pyramid import prepare
 from training.measure import classifier, evaluate
 from training.measure.classifier import ClassifierRow
@@ -47,7 +47,7 @@ def command(monkeypatch, folder, *options):
     given += ["--base", folder / "base.png"]
     line = ["training", "evaluate", *map(str, given), *map(str, options)]
     monkeypatch.setattr(sys, "argv", line)
-    return __main__.main()
+    return cli.main()
 
 
 def tiles(seed, spread, count=3):

@@ -18,21 +18,20 @@ from generator.nets.config import SamplerConfig
 from generator.nets.encoder import detail_of
 from tests.fakes_recipe import NETWORK
 from tests.imagery import write_imagery
-from training.__main__ import main
+from training.cli import main
 from training.errors import TrainingError
-from training.imagery.pyramid import Pyramid, prepare
-from training.losses.adversary import Adversary
-from training.losses.critic import Standard
-from training.losses.objective import Objective, opponent
-from training.run.bank import _offer, networks, sources_of
-from training.run.cooldown import cooled
-from training.run.layoutstate import STATE, State
-from training.run.layoutstep import Trainer
-from training.run.loop import Machine, machine_of, train
+from training.imagery.prepare import prepare
+from training.imagery.pyramid import Pyramid
+from training.run.bank import offer_of, sources_of
+from training.run.export import layout_networks
+from training.run.layoutstep import LayoutStep
+from training.run.loop import cooled
+from training.run.machine import Machine, machine_of
 from training.run.recipe import MemoryRecipe, Phase, Recipe, read
+from training.run.stages import batches_of, train_networks
+from training.run.state import STATE, State
 from training.samples.collage import Cells, draw_cells, misfits
 from training.samples.groups import Groups
-from training.samples.layoutbatches import Batches
 
 TINY = (
     NETWORK
@@ -50,6 +49,16 @@ rate = 1e-3
 megapixels = { 7 = 1 }
 licences = []
 warp = true
+
+[[entries]]
+steps = 2
+zooms = [7]
+group = 2
+
+[[entries]]
+steps = 1
+decoder_rate = 0.0
+group = 2
 """
 )
 
@@ -70,7 +79,7 @@ def recipe(tmp_path):
 
 
 def weights(state):
-    return torch.cat([p.detach().flatten() for p in state.pair.parameters()])
+    return torch.cat([p.detach().flatten() for p in state.network.parameters()])
 
 
 def test_groups_are_drawn_by_address_and_hold_windows_of_one_stage(imagery):
@@ -115,28 +124,7 @@ def test_a_cell_is_lent_by_a_window_that_fits_it():
     assert (cells.owner[0, :, 48:] == 2).all()
 
 
-def test_the_critic_learns_and_its_gradient_has_the_length_asked_for():
-    torch.manual_seed(0)
-    sharp = torch.rand(2, 3, 128, 128) - 0.5
-    soft = F.avg_pool2d(sharp, 3, 1, 1)
-    gsd = torch.full((2,), 16.0)
-    standard, adversary = Standard(), Adversary()
-    alone = Objective(objective_weights(), standard, adversary)(soft, sharp, sharp, gsd)[0]
-    both = Objective(objective_weights(adversarial=2.0), standard, adversary)
-    losses, gradient = [], alone
-    for _ in range(12):
-        gradient, parts = both(soft, sharp, sharp, gsd)
-        losses.append(float(parts["critic"]))
-    assert losses[-1] < 0.8 * losses[0]
-    added = (gradient - alone).flatten(1).norm(dim=1).mean()
-    assert added == pytest.approx(2 * float(alone.flatten(1).norm(dim=1).mean()), rel=0.2)
-
-
-def objective_weights(adversarial: float = 0.0) -> dict[str, float]:
-    return {"pixels": 1.0, "features": 1.0, "adversarial": adversarial}
-
-
-def test_a_window_laid_at_home_is_asked_to_come_back():
+def test_a_window_with_its_own_layout_is_asked_to_come_back():
     child = F.interpolate(torch.rand(1, 3, 24, 24), scale_factor=4, mode="bicubic") * 2 - 1
     parent = F.avg_pool2d(child, 4)
     detail = detail_of(child, parent)
@@ -146,51 +134,42 @@ def test_a_window_laid_at_home_is_asked_to_come_back():
     assert (target - child)[inner].abs().mean() < 0.1 * (base - child)[inner].abs().mean()
 
 
-def test_the_objective_is_least_at_the_target_and_sees_colour():
-    objective = Objective(objective_weights(), Standard(), Adversary())
-    target = torch.rand(2, 3, 128, 128) - 0.5
-    grey = target.mean(1, keepdim=True).expand_as(target)
-    gsd = torch.full((2,), 16.0)
-    same, near = objective(target, target, target, gsd)
-    off, parts = objective(grey, target, target, gsd)
-    assert float(same.norm()) < 0.1 * float(off.norm())
-    assert sum(near.values()) < 0.2 < sum(parts.values())
-    assert set(parts) == {"pixels", "features"}
-    assert torch.allclose(opponent(grey)[:, 1:], torch.zeros(()), atol=1e-5)
-
-
 def test_a_step_teaches_encoder_and_decoder_and_is_the_same_again(imagery, recipe):
     made = []
     for _ in range(2):
         state = State(read(recipe))
         before = weights(state)
-        batch = Batches(Pyramid(imagery[1]), state.recipe)[0]
-        losses = Trainer(state).step(batch)
+        batch = batches_of(state.recipe, Pyramid(imagery[1]))[0]
+        losses = LayoutStep(state).step(batch)
         assert not torch.equal(before, weights(state))
         assert all(np.isfinite(list(losses.values())))
         made.append(weights(state))
     assert torch.equal(*made)
-    moved = [not torch.equal(a, b) for a, b in zip(
-        State(read(recipe)).pair.encoder.parameters(), state.pair.encoder.parameters(), strict=True
-    )]  # fmt: skip
-    assert any(moved)
+    first, now = (each.network.encoder.parameters() for each in (State(read(recipe)), state))
+    assert any(not torch.equal(a, b) for a, b in zip(first, now, strict=True))
 
 
 def test_an_interrupted_run_goes_on_to_the_step(imagery, recipe, tmp_path):
     given = read(recipe)
-    whole = train(given, imagery[1], tmp_path / "whole", 3)
-    train(given, imagery[1], tmp_path / "parts", 2)
-    parts = train(given, imagery[1], tmp_path / "parts", 3)
+    whole = train_networks(given, imagery[1], tmp_path / "whole", 3)
+    train_networks(given, imagery[1], tmp_path / "parts", 2)
+    parts = train_networks(given, imagery[1], tmp_path / "parts", 3)
     assert (whole.step, parts.step) == (3, 3)
     assert torch.equal(weights(whole), weights(parts))
 
 
-def test_time_is_refused_without_a_recipe(imagery, tmp_path, monkeypatch, capsys):
-    words = ["train", "--data", imagery[1], "--run", tmp_path / "run", "--steps", 1]
-    monkeypatch.setattr(sys, "argv", ["training", *map(str, words), "--seconds", "5"])
-    assert main() == 2
-    said = capsys.readouterr().err
-    assert said.startswith("training: --seconds and --cool-down need a recipe")
+def test_a_state_of_version_0_2_goes_on(imagery, recipe, tmp_path):
+    """Networks were called a pair, and the critic had moments of its own."""
+    first = train_networks(read(recipe), imagery[1], tmp_path / "run", 2)
+    held = torch.load(tmp_path / "run" / STATE, weights_only=True)
+    held["pair"] = held.pop("network")
+    held["adversary"]["critic"]["standard.mean0"] = torch.zeros(12)
+    del held["lineage"], held["data"]
+    torch.save(held, tmp_path / "run" / STATE)
+    again = State(read(recipe))
+    assert again.load(tmp_path / "run")
+    assert torch.equal(weights(first), weights(again))
+    assert again.lineage == []
 
 
 def test_a_state_of_another_recipe_is_refused_in_one_sentence(recipe, tmp_path):
@@ -200,25 +179,6 @@ def test_a_state_of_another_recipe_is_refused_in_one_sentence(recipe, tmp_path):
         State(other).load(tmp_path / "run")
     (tmp_path / "run" / STATE).unlink()
     assert not State(other).load(tmp_path / "run")
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("[network]\nwidth = 3\n[[phase]]\nuntil = 1", "has the field 'width', expected some of"),
-        ("[train]\nseed = 1", "has no [[phase]], expected at least one"),
-        ("[[phase]]\nrate = 1.0", "lacks a field"),
-        ("[[phase]]\nuntil = 1\ngroups = 0", "asks for 0 groups in a step, expected 1 to 1024"),
-        ("[other]\n[[phase]]\nuntil = 1", "has a part 'other', expected network, train"),
-        ("[[phase]", "cannot be read"),
-    ],
-)
-def test_a_faulty_recipe_is_refused_in_one_sentence(tmp_path, text, words):
-    path = tmp_path / "r.toml"
-    path.write_text(text)
-    with pytest.raises(TrainingError) as caught:
-        read(path)
-    assert words in str(caught.value)
 
 
 def test_phases_follow_each_other_and_the_last_goes_on():
@@ -235,7 +195,7 @@ def test_a_picture_that_two_manifests_name_is_offered_once(imagery):
 
 def test_a_run_stops_when_its_time_is_over_and_slows_down_before(imagery, recipe, tmp_path):
     machine = Machine(seconds=0.0, cool_down=100.0)
-    state = train(read(recipe), imagery[1], tmp_path / "run", 3, machine=machine)
+    state = train_networks(read(recipe), imagery[1], tmp_path / "run", 3, machine=machine)
     assert state.step == 0
     assert (tmp_path / "run" / STATE).exists()
     assert [cooled(left, 100.0) for left in (200, 50, 0)] == [1.0, 0.5, 0.05]
@@ -260,35 +220,62 @@ def test_a_machine_that_is_not_there_is_refused_in_one_sentence(flags, words):
 def test_the_groups_of_a_batch_lend_to_their_own_alone(imagery, recipe):
     given = read(recipe)
     phases = (dataclasses.replace(given.phases[0], groups=2),)
-    batch = Batches(Pyramid(imagery[1]), dataclasses.replace(given, phases=phases))[0]
-    rows = torch.cat([batch["home"], batch["away"]]).sort().values
+    batch = batches_of(dataclasses.replace(given, phases=phases), Pyramid(imagery[1]))[0]
+    rows = torch.cat([batch["own"], batch["transplanted"]]).sort().values
     assert torch.equal(rows, torch.arange(8))
-    for row, members, owner in zip(batch["away"], batch["members"], batch["owner"], strict=True):
+    for row, members, owner in zip(
+        batch["transplanted"], batch["members"], batch["owner"], strict=True
+    ):
         group = set(range(4)) if row < 4 else set(range(4, 8))
         assert set(members.tolist()) == group - {int(row)}
         assert set(owner.unique().tolist()) <= set(members.tolist())
 
 
+def command(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["training", *map(str, words)])
+    return main()
+
+
 def test_from_imagery_to_a_served_tile(imagery, recipe, tmp_path, monkeypatch, capsys):
-    """The whole way by its two commands, the first as a process."""
+    """The whole way by two commands, the first as a process: networks, bank, entries."""
     manifest, data = imagery
     run, out, base = (tmp_path / name for name in ("run", "made.safetensors", "base.png"))
     Image.new("RGB", (64, 32), (90, 80, 60)).save(base)
-    first = ["train", recipe, "--data", data, "--run", run]
-    command = [sys.executable, "-m", "training", *map(str, first)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    words = ["train", recipe, "--data", data, "--run", run, "--imagery", manifest]
+    line = [sys.executable, "-m", "training", *map(str, words), "--device", "cpu"]
+    done = subprocess.run(line, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    second = ["bank", recipe, "--run", run, "--imagery", manifest, "--out", out]
-    monkeypatch.setattr(sys, "argv", ["training", *map(str, second)])
-    assert main() == 0
-    assert "step 3" in capsys.readouterr().out
+    assert "step 3" in done.stdout
+    assert done.stdout.splitlines()[-1] == "done"
+    # Given again, it finds everything done.
+    assert command(monkeypatch, *words, "--device", "cpu") == 0
+    said = capsys.readouterr().out
+    assert "is there already" in said
+    assert "continuing entries 2 at step 1" in said
+    assert command(monkeypatch, "export", "--run", run, "--out", out) == 0
     cascade = generator.load(base, out)
     assert cascade.memory is not None
-    assert cascade.checkpoint.record["steps"] == 3
+    record = cascade.checkpoint.record
+    assert (record["steps"], record["entry_steps"], record["lineage"]) == (3, 3, [])
+    assert [each["steps"] for each in record["recipe"]["entries"]] == [2, 1]
+    assert record["data"] == Pyramid(data).digest
     bare = generator.load(base, out, memory=())
     tile = Tile(7, 60, 40)
     assert cascade.render(0, tile).shape == (256, 256, 3)
     assert cascade.identity != bare.identity
+
+
+def test_a_command_that_lacks_something_says_so_in_a_sentence(
+    imagery, recipe, tmp_path, monkeypatch, capsys
+):
+    words = ["train", recipe, "--data", imagery[1], "--run", tmp_path / "run", "--device", "cpu"]
+    assert command(monkeypatch, *words) == 2
+    assert "--imagery is missing, expected the manifests" in capsys.readouterr().err
+    recipe.write_text(NETWORK + "[[phase]]\nuntil = 1\n")
+    assert command(monkeypatch, *words, "--stage", "entries") == 2
+    assert "has no stage entries, expected [entries] in it" in capsys.readouterr().err
+    assert command(monkeypatch, "export", "--run", tmp_path / "none", "--out", tmp_path / "o") == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_a_run_starts_from_what_fits_of_other_weights(recipe, tmp_path):
@@ -296,17 +283,26 @@ def test_a_run_starts_from_what_fits_of_other_weights(recipe, tmp_path):
     with torch.no_grad():
         for value in first.ema.network.parameters():
             value.normal_()
-    decoder, encoder = networks(first)
+    decoder, encoder = layout_networks(first)
     path = tmp_path / "first.safetensors"
-    checkpoint.save(path, decoder, SamplerConfig(), {}, encoder=encoder)
+    record = {"steps": 7, "lineage": [{"steps": 5}]}
+    checkpoint.save(path, decoder, SamplerConfig(), record, encoder=encoder)
     text = recipe.read_text().replace("[train]", f'[train]\ninit = "{path}"')
     recipe.write_text(text)
     second = State(read(recipe))
     second.start()
-    for ours, theirs in ((second.pair.decoder, decoder), (second.pair.encoder, encoder)):
+    for ours, theirs in (
+        (second.network.decoder, decoder),
+        (second.network.encoder, encoder),
+    ):
         for name, value in theirs.state_dict().items():
             assert torch.equal(ours.state_dict()[name], value)
-    assert second.record()["init"] == checkpoint.load(path).digest
+    digest = checkpoint.load(path).digest
+    assert second.record()["init"] == digest
+    assert second.record()["lineage"] == [{"steps": 5}, {"steps": 7, "digest": digest}]
+    recipe.write_text(text.replace("[train]", "[train]\ninit_digest = 'other'"))
+    with pytest.raises(TrainingError, match="expected init_digest, other"):
+        State(read(recipe)).start()
 
 
 def test_a_bank_takes_pixels_for_what_they_resolve():
@@ -315,4 +311,4 @@ def test_a_bank_takes_pixels_for_what_they_resolve():
         Source("a.jpg", (), 260.0, 60.0, 0.0, source, "train", lambda: None)
         for source in ("blue-marble", "landsat")
     ]
-    assert [_offer(source, memory).zooms for source in named] == [(7,), (7, 9)]
+    assert [offer_of(source, memory).zooms for source in named] == [(7,), (7, 9)]

@@ -1,6 +1,5 @@
 import functools
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -12,12 +11,14 @@ from generator.imagery.sources import read_manifest
 from tests.fakes_imagery import tiny_weights
 from tests.fakes_memory import ground
 from tests.fakes_recipe import NETWORK
-from training.__main__ import _parser, main
+from training.cli import parser
+from training.commands import prepare
 from training.errors import TrainingError
-from training.layouts import sharpen
-from training.run import bank as commands
-from training.run.layoutstate import State
+from training.imagery import sharpen
+from training.run import bank
 from training.run.recipe import read
+from training.run.stages import make_bank
+from training.run.state import State
 
 RECIPE = (
     NETWORK
@@ -73,10 +74,12 @@ def change(imagery, **fields):
     (imagery / "manifest.json").write_text(json.dumps(rows))
 
 
-def go(imagery, weights, *more):
-    out = imagery.parent / "sharp"
-    given = ["sharpen", imagery / "manifest.json", "--out", out, "--weights", weights, *more]
-    return sharpen.run(_parser().parse_args(list(map(str, given)))), out
+def go(imagery, weights, out=None, **keys):
+    recipe, out = imagery.parent / "r.toml", out or imagery.parent / "sharp"
+    said = "\n".join(f"{key} = {value!r}" for key, value in keys.items())
+    recipe.write_text(f"{RECIPE}\n[sharpen]\nweights = '{weights}'\n{said}\n")
+    given = ["prepare", imagery / "manifest.json", "--out", out, "--sharpen", recipe]
+    return prepare.run(parser().parse_args(list(map(str, given)))), out
 
 
 def test_a_picture_in_range_is_written_with_twice_the_pixels_and_half_the_gsd(imagery, weights):
@@ -120,11 +123,11 @@ def test_a_second_run_makes_nothing_anew_and_a_lost_picture_again(imagery, weigh
 
 
 def test_range_and_globs_say_what_is_taken(imagery, weights):
-    _, out = go(imagery, weights, "--coarsest", "60", "--take", "*/b.png", "else*")
+    _, out = go(imagery, weights, coarsest=60, take=["*/b.png", "else*"])
     assert [row["file"] for row in json.loads((out / "manifest.json").read_text())] == [
         "made__b.png"
     ]
-    _, out = go(imagery, weights, "--coarsest", "60", "--take", "made")
+    _, out = go(imagery, weights, coarsest=60, take=["made"])
     files = [row["file"] for row in json.loads((out / "manifest.json").read_text())]
     assert files == ["made__a.png", "made__b.png"]
 
@@ -132,24 +135,24 @@ def test_range_and_globs_say_what_is_taken(imagery, weights):
 @pytest.mark.parametrize(
     ("fields", "more", "words"),
     [
-        ({"gsd_m": 60.0}, [], "has no picture of the split train with 21 to 32 metres per pixel"),
-        ({"split": "test"}, [], "has no picture of the split train"),
-        ({}, ["--take", "landsat*"], r"that matches landsat\*, expected at least one"),
-        ({}, ["--finest", "40"], "--finest is 40 and --coarsest 32, expected"),
-        ({"gsd_m": 30.0, "file": "made/a.jpg"}, [], "would both become made__a.png"),
-        ({"file": "gone.jpg"}, [], "none of the 1 pictures could be used"),
+        ({"gsd_m": 60.0}, {}, "has no picture of the split train with 21 to 32 metres per pixel"),
+        ({"split": "test"}, {}, "has no picture of the split train"),
+        ({}, {"take": ["landsat*"]}, r"that matches landsat\*, expected at least one"),
+        ({}, {"finest": 40}, "finest is 40 and coarsest 32, expected"),
+        ({"gsd_m": 30.0, "file": "made/a.jpg"}, {}, "would both become made__a.png"),
+        ({"file": "gone.jpg"}, {}, "none of the 1 pictures could be used"),
     ],
 )
 def test_what_cannot_be_sharpened_is_refused_in_one_sentence(imagery, weights, fields, more, words):
     change(imagery, **fields)
     with pytest.raises(TrainingError, match=words):
-        go(imagery, weights, *more)
+        go(imagery, weights, **more)
     assert not list((imagery.parent / "sharp").glob("*"))
 
 
 def test_a_damaged_picture_is_left_out_and_the_others_are_made(imagery, weights, capsys):
     (imagery / "made" / "b.png").write_bytes(b"no picture")
-    status, out = go(imagery, weights, "--coarsest", "60")
+    status, out = go(imagery, weights, coarsest=60)
     assert status == 1
     assert "left out: made/b.png cannot be used: " in capsys.readouterr().err
     assert len(read_manifest(out)) == 1
@@ -157,9 +160,8 @@ def test_a_damaged_picture_is_left_out_and_the_others_are_made(imagery, weights,
 
 def test_a_folder_of_other_imagery_or_other_weights_is_refused(imagery, weights, tmp_path):
     given = (imagery / "manifest.json").read_bytes()
-    words = ["sharpen", str(imagery), "--out", str(imagery), "--weights", str(weights)]
     with pytest.raises(TrainingError, match="were not made with these weights, expected another"):
-        sharpen.run(_parser().parse_args(words))
+        go(imagery, weights, imagery)
     assert (imagery / "manifest.json").read_bytes() == given
     go(imagery, weights)
     with pytest.raises(TrainingError, match="were not made with these weights"):
@@ -167,7 +169,7 @@ def test_a_folder_of_other_imagery_or_other_weights_is_refused(imagery, weights,
 
 
 def test_a_bank_is_made_of_several_manifests(tmp_path, monkeypatch, capsys):
-    recipe, run, out = tmp_path / "r.toml", tmp_path / "run", tmp_path / "b.safetensors"
+    recipe, run = tmp_path / "r.toml", tmp_path / "run"
     recipe.write_text(RECIPE)
     state = State(read(recipe))
     run.mkdir()
@@ -181,11 +183,9 @@ def test_a_bank_is_made_of_several_manifests(tmp_path, monkeypatch, capsys):
                "lon": 5.0, "split": "train"}  # fmt: skip
         (folder / "manifest.json").write_text(json.dumps([row]))
         manifests.append(str(folder / "manifest.json"))
-    words = ["training", "bank", recipe, "--run", run, "--imagery", *manifests, "--out", out]
-    monkeypatch.setattr(sys, "argv", list(map(str, words)))
     seen = []
-    real = commands.build
-    monkeypatch.setattr(commands, "build", lambda *a: seen.append(a[0]) or real(*a))
-    assert main() == 0, capsys.readouterr().err
+    real = bank.build
+    monkeypatch.setattr(bank, "build", lambda *a: seen.append(a[0]) or real(*a))
+    make_bank(read(recipe), run, manifests)
     assert [offer.source.source for offer in seen[0]] == ["s0", "s1"]
     assert ", 2 scenes" in capsys.readouterr().out

@@ -5,6 +5,7 @@ import { Flying } from "./fly.js";
 import { listenToKeys } from "./keys.js";
 import { WorldLayer } from "./layer.js";
 import { TileLoader } from "./loader.js";
+import { BASE_ZOOM, MAP_EDGE } from "./mercator.js";
 import { copy, element, foldPanel, narrow, toast } from "./page.js";
 import { Pictures } from "./pictures.js";
 import { PLACES } from "./places.js";
@@ -17,8 +18,6 @@ import { WorldControl } from "./world.js";
 
 const L = window.L;
 const MAX_ZOOM = 17; // two more than the server makes: the last tiles, enlarged
-const BASE_ZOOM = 5;
-const EDGE = 85.0511287798; // Web Mercator's last latitude
 const DEEP = 13; // where the imagery is at its best
 const DIFFERENT = 9; // from this zoom on two worlds are seen to differ
 const EARTH = "NASA Blue Marble";
@@ -51,7 +50,7 @@ function makeMap() {
     inertia: !still,
     minZoom: 0,
     maxZoom: MAX_ZOOM,
-    maxBounds: [[-EDGE, -1e6], [EDGE, 1e6]],
+    maxBounds: [[-MAP_EDGE, -1e6], [MAP_EDGE, 1e6]],
     maxBoundsViscosity: 1,
   });
   for (const name of ["left", "right"]) map.createPane(name).style.zIndex = 200;

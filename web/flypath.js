@@ -1,10 +1,9 @@
 // Where the camera of a flight is at which moment: the same flight as `elsewhere fly` films
 // (tileserver/flying/), in the same words.
 
+import { EARTH_RADIUS, EQUATOR, LAST_ZOOM, latitudeOf } from "./mercator.js";
 import { clamp } from "./numbers.js";
 
-const EARTH_RADIUS = 6_378_137; // metres
-const EQUATOR = 2 * Math.PI * EARTH_RADIUS;
 const MAP_LATITUDE = 84; // a track nearer to a pole than this goes round it on this parallel
 const STEP = 1e-4; // radians between two positions of the table
 const TURN_STEPS = 256;
@@ -13,7 +12,6 @@ const SPEED = 0.25; // frame widths that the picture moves in a second
 const OCTAVES_PER_SECOND = 0.75;
 const RAMP_SECONDS = 2;
 const FADE = 0.5; // octaves over which one zoom gives way to the next
-const LAST_ZOOM = 15;
 
 const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 const cross = (a, b) => [
@@ -116,7 +114,7 @@ function table(parts) {
 }
 
 // Altitudes over the moments 0 to 1 of a flight, and the share of the way behind by then.
-class Climb {
+class AltitudeProfile {
   constructor(altitudes) {
     const all = altitudes.length > 1 ? altitudes : [altitudes[0], altitudes[0]];
     this.knots = all.map(Math.log);
@@ -175,17 +173,17 @@ export class Flight {
     const vectors = points.map(vector);
     const legs = vectors.slice(1).map((b, index) => angle(vectors[index], b));
     const whole = legs.reduce((sum, leg) => sum + leg, 0);
-    this.climb = new Climb(altitudes);
+    this.profile = new AltitudeProfile(altitudes);
     let behind = 0;
     const turns = vectors.map((_, index) => {
       behind += index ? legs[index - 1] : 0;
-      return this.climb.altitudeAfter(behind / whole) / 2 / EARTH_RADIUS;
+      return this.profile.altitudeAfter(behind / whole) / 2 / EARTH_RADIUS;
     });
     this.table = table(pieces(vectors, legs, turns));
     this.length = this.table.lengths.at(-1);
     this.metres = this.length * EARTH_RADIUS;
-    const moving = this.metres / (this.climb.mean * SPEED);
-    this.seconds = Math.max(moving, this.climb.octaves / OCTAVES_PER_SECOND) + RAMP_SECONDS;
+    const moving = this.metres / (this.profile.mean * SPEED);
+    this.seconds = Math.max(moving, this.profile.octaves / OCTAVES_PER_SECOND) + RAMP_SECONDS;
     this.ramp = Math.min(RAMP_SECONDS / this.seconds, 1 / 3);
   }
 
@@ -193,10 +191,10 @@ export class Flight {
   // the pixels that the whole map would be wide, and the altitude in metres.
   camera(seconds, { width, height }) {
     const moment = eased(clamp(seconds / this.seconds, 0, 1), this.ramp);
-    const place = this.climb.share(moment) * this.length;
+    const place = this.profile.share(moment) * this.length;
     const { lengths, columns, rows } = this.table;
     const [x, row] = [columns, rows].map((values) => interpolate(place, lengths, values));
-    const altitude = this.climb.altitude(moment);
+    const altitude = this.profile.altitude(moment);
     const level = 1 / Math.cosh(2 * Math.PI * (0.5 - row));
     const scale = Math.max((EQUATOR * level * Math.max(width, height)) / altitude, height);
     const half = height / scale / 2;
@@ -212,10 +210,6 @@ export class Flight {
       return { lng: (x - 0.5) * 360, lat: latitudeOf(y) };
     });
   }
-}
-
-export function latitudeOf(row) {
-  return (Math.atan(Math.sinh(Math.PI * (1 - 2 * row))) * 180) / Math.PI;
 }
 
 // The zoom, a fraction, whose tiles have pixels as large as the frame's.

@@ -1,13 +1,13 @@
 // Flies: draws the frames of a flight on a canvas over the map, and asks for the tiles ahead first.
 // Where these are not there yet the flight slows down and waits, rather than show a blur.
 
-import { latitudeOf, layers, levelOf, windowOf } from "./flypath.js";
+import { layers, levelOf, windowOf } from "./flypath.js";
+import { BASE_ZOOM, latitudeOf } from "./mercator.js";
 
 const AHEAD = [0, 0.3, 0.6, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12]; // seconds
 const NEAR = 1; // what must be there for full speed
 const ASK_EVERY = 250; // milliseconds
 const KEPT = 500; // decoded tiles
-const BASE_ZOOM = 5; // needs no network, so it is there at once
 const COARSER = 0.5; // octaves by which tiles may be coarser than the window's pixels
 
 const keyOf = ({ z, x, y }) => `${z}/${x}/${y}`;

@@ -1,10 +1,10 @@
 // What the current view is: its scale bar, its ground resolution, and what makes its tiles.
 
-const EQUATOR = 40_075_016.686; // metres round the globe in Web Mercator
+import { EQUATOR, LAST_ZOOM } from "./mercator.js";
+
 const LONGEST_BAR = 112; // pixels; on a narrow screen what the words beside it leave
 const WORDS = 268;
 const SHORTEST_BAR = 24;
-const LAST_ZOOM = 15;
 
 // Metres on the ground per CSS pixel.
 export function metresPerPixel(latitude, zoom) {

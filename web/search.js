@@ -2,9 +2,9 @@
 
 import { formatCoordinates, parseCoordinates } from "./coordinates.js";
 import { fold, loadGazetteer } from "./gazetteer.js";
+import { MAP_EDGE } from "./mercator.js";
 
 const LIMIT = 8;
-const LAST_LATITUDE = 85.05;
 
 const NOTES = {
   earth: "Only the position is Earth’s; what lies there is invented. Names: GeoNames, CC BY 4.0.",
@@ -103,7 +103,7 @@ export class Search {
     let [places, note] = [[], this.#views ? NOTES.earth : NOTES.elsewhere];
     try {
       const point = parseCoordinates(query);
-      if (point && Math.abs(point.lat) > LAST_LATITUDE) note = NOTES.edge;
+      if (point && Math.abs(point.lat) > MAP_EDGE) note = NOTES.edge;
       if (point) places = [{ name: formatCoordinates(point), detail: "Coordinates", ...point, zoom: null }];
       else if (this.#views) [places, note] = await this.#named(query, note);
     } catch (error) {

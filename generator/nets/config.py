@@ -119,7 +119,7 @@ PRESETS: dict[str, AnyConfig] = {
         window=8,
     ),
 }  # fmt: skip
-"""What `--preset` names; `python -m training presets` prints their costs."""
+"""What a recipe's `preset` names; `python -m training bench` prints their costs."""
 
 
 @dataclass(frozen=True, slots=True)

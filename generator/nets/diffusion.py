@@ -1,7 +1,7 @@
 """The noise schedule, the P2 weight and the variable that is diffused.
 
-What is diffused is x_0 = RESIDUAL_GAIN * pin(child - upsample(parent)), images in [-1, 1]; the
-gain brings its standard deviation near one.
+What is diffused is x_0 = RESIDUAL_GAIN * low_frequency_consistency(child - upsample(parent)),
+images in [-1, 1]; the gain brings its standard deviation near one.
 """
 
 from __future__ import annotations

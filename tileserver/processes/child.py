@@ -1,4 +1,4 @@
-"""One process of the server, through all its lives, as its supervisor sees it."""
+"""One process of the server, which its supervisor starts and starts again."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Child:
     """A process that may die and be started again.
 
     role: generator or worker. row: its row of the metrics. target: called with a ProcessContext in
-    the new process. works, complete: whether it has reported so in this life. proven: whether it
-    has worked in any. failures: lives in a row that never worked. due: when, on the monotonic
-    clock, the next life begins.
+    the new process. ready, complete: whether this run of it has reported so. ever_ready: whether
+    any run has. failures: runs in a row that were never ready. due: when, on the monotonic clock,
+    it is started again.
     """
 
     name: str
@@ -36,9 +36,9 @@ class Child:
     target: Callable[[ProcessContext], None]
     process: SpawnProcess | None = None
     report: Connection | None = None
-    works: bool = False
+    ready: bool = False
     complete: bool = False
-    proven: bool = False
+    ever_ready: bool = False
     failures: int = 0
     due: float = 0.0
 
@@ -50,9 +50,9 @@ class Child:
     def start(
         self, context: SpawnContext, settings: Settings, rows: Sequence[Cells], directory: Path
     ) -> None:
-        """Begin a life. directory: what the server's processes share while they run."""
+        """Start the process. directory: what the server's processes share while they run."""
         self.report, theirs = context.Pipe()
-        self.works = self.complete = False
+        self.ready = self.complete = False
         start = ProcessContext(self.name, settings, rows, self.row, directory, theirs)
         # Ctrl-C, or a SIGTERM to all, is for the supervisor. The new process has them blocked until
         # it ignores them. Python's tracker is started before: its start would lift the block.
@@ -68,16 +68,16 @@ class Child:
             theirs.close()
 
     def stop(self) -> None:
-        """Tell the process to finish and end; one that does not work yet has nothing to finish."""
+        """Tell the process to finish and end; one that is not ready has nothing to finish."""
         if self.process is None:
             return
-        if self.report is None or not self.works:
+        if self.report is None or not self.ready:
             return self.process.kill()
         with contextlib.suppress(OSError):
             self.report.send(STOP)
 
     def receive_report(self) -> tuple[str, str] | None:
-        """Take in a report; return it if it is an error's kind and sentence."""
+        """Read a report; return it if it is an error's kind and sentence."""
         try:
             if self.report is None or not self.report.poll():
                 return None
@@ -90,7 +90,7 @@ class Child:
             return None
         if kind != READY:
             return kind, sentence
-        self.works = self.proven = True
+        self.ready = self.ever_ready = True
         self.failures = 0
         return None
 
@@ -102,7 +102,7 @@ class Child:
         if self.report is not None:
             self.report.close()
         self.process = self.report = None
-        self.works = self.complete = False
+        self.ready = self.complete = False
 
     def exit_reason(self) -> str:
         """Say how the process ended."""

@@ -117,18 +117,18 @@ class Supervisor:
         for child in self.children:
             if child.process is None:
                 self._spawn(child)
-        return self._reached(lambda child: child.proven)
+        return self._wait_for(lambda child: child.ever_ready)
 
     def complete(self) -> bool:
         """Wait until nothing is missing any more; False when told to stop. Raises as `start`."""
-        return self._reached(lambda child: child.complete)
+        return self._wait_for(lambda child: child.complete)
 
     def watch(self) -> None:
         """Start again what dies, until a signal comes."""
         while not self._signals:
             self._wait(self._pause())
             for child in self.children:
-                self._look_after(child)
+                self._check_running(child)
 
     def stop(self) -> None:
         """Let the web processes finish, then the generator; a second signal ends all at once."""
@@ -181,11 +181,11 @@ class Supervisor:
         with contextlib.suppress(BlockingIOError):
             self._wake.recv(64)
 
-    def _reached(self, reached: Callable[[Child], bool]) -> bool:
+    def _wait_for(self, reached: Callable[[Child], bool]) -> bool:
         while not all(map(reached, self.children)) and not self._signals:
             self._wait(self._pause())
             for child in self.children:
-                self._attend(child)
+                self._check_start(child)
         return not self._signals
 
     def _pause(self) -> float | None:
@@ -193,17 +193,17 @@ class Supervisor:
         due = [child.due for child in self.children if child.process is None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
-    def _attend(self, child: Child) -> None:
+    def _check_start(self, child: Child) -> None:
         """Look after a child during the start. Raises StartError if it ends before it worked."""
-        if child.proven or child.process is None:
-            return self._look_after(child)
+        if child.ever_ready or child.process is None:
+            return self._check_running(child)
         told = child.receive_report()
-        if told is not None or not (child.proven or child.alive):
+        if told is not None or not (child.ever_ready or child.alive):
             sentence = told[1] if told else child.exit_reason() + " before it worked"
             self.kill()
             raise StartError(sentence)
 
-    def _look_after(self, child: Child) -> None:
+    def _check_running(self, child: Child) -> None:
         if child.process is None:
             if time.monotonic() >= child.due:
                 self._spawn(child)
@@ -214,15 +214,15 @@ class Supervisor:
         if child.alive:
             return
         log.error("%s; it is started again", child.exit_reason(), extra=fields(child=child.name))
-        everybody = child.process.exitcode == -signal.SIGBUS
-        everybody |= told is not None and told[0] == CacheDamagedError.__name__
+        all_affected = child.process.exitcode == -signal.SIGBUS
+        all_affected |= told is not None and told[0] == CacheDamagedError.__name__
         soon, later, most = PAUSES
-        pause = soon if child.works else min(most, later * 2.0 ** min(child.failures, 10))
+        pause = soon if child.ready else min(most, later * 2.0 ** min(child.failures, 10))
         child.failures += 1
         child.discard()
         child.due = time.monotonic() + pause
         self._metrics.restarts[child.role].inc()
-        if everybody:
+        if all_affected:
             log.error("the cache's file was changed under its users: all processes start again")
             self.kill()
 

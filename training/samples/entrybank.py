@@ -30,7 +30,7 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class EntryWindow:
     """A window of a scene's codes: number of the scene among its stage's, corner in parent pixels.
 
     Part of it may lie outside the scene. fits: whether it passes the gates of its parent.
@@ -76,7 +76,7 @@ class Entries:
         """Return the parent pixels that have codes at a zoom."""
         return sum(height * width for height, width in self._shapes.get(zoom, ()))
 
-    def choose(self, zoom: int, parent: Pixels, random: np.random.Generator) -> Spot:
+    def choose(self, zoom: int, parent: Pixels, random: np.random.Generator) -> EntryWindow:
         """Choose a window for a parent, uint8 [w, w, 3]: the best fit of TRIED random places."""
         places, scale = self.places[zoom], choosing_scale(zoom)
         every = np.flatnonzero(places.valid)
@@ -96,14 +96,14 @@ class Entries:
                 (places.ys, places.xs), to_and_fro, self._shapes[zoom][number], strict=True
             )
         ]
-        return Spot(zoom, number, corner[0], corner[1], not misfits[first])
+        return EntryWindow(zoom, number, corner[0], corner[1], not misfits[first])
 
-    def index(self, spot: Spot) -> Integers:
+    def index(self, window: EntryWindow) -> Integers:
         """Return where a window's codes lie in `values`, [w, w]; -1 outside its scene."""
-        height, width = self._shapes[spot.zoom][spot.scene]
-        y, x = (np.arange(at, at + self.window) for at in (spot.y, spot.x))
+        height, width = self._shapes[window.zoom][window.scene]
+        y, x = (np.arange(at, at + self.window) for at in (window.y, window.x))
         inside = ((y >= 0) & (y < height))[:, None] & ((x >= 0) & (x < width))
-        rows: Integers = self._starts[spot.zoom][spot.scene] + y[:, None] * width + x
+        rows: Integers = self._starts[window.zoom][window.scene] + y[:, None] * width + x
         return np.where(inside, rows, -1)
 
     def read(self, index: Tensor) -> Tensor:

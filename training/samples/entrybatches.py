@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from generator.grid.tile import SCALE
-from training.run.layoutstep import rounded
+from training.drawing import rounded
 from training.samples.entrybank import Entries
 from training.samples.groups import Groups, joined, numbers
 from training.samples.windows import BANDS
 
-LEAST_STRENGTH = 0.6
-"""Windows are drawn at strengths from here to 1: the entries lead, as in chains."""
+LEAST_LEVEL = 0.6
+"""Windows are drawn at levels from here to 1: the entries lead, as in a cascade."""
 
 
 class EntryBatches(Dataset[dict[str, Tensor]]):
@@ -36,7 +36,7 @@ class EntryBatches(Dataset[dict[str, Tensor]]):
     def __getitem__(self, step: int) -> dict[str, Tensor]:
         """Batch of a step, its N windows group by group.
 
-        child: uint8 [N, 3, 4w, 4w]; gsd [N], metres per child pixel; zoom: int64 [N]; strength [N];
+        child: uint8 [N, 3, 4w, 4w]; gsd [N], metres per child pixel; zoom: int64 [N]; level [N];
         index: int64 [N, w, w], rows of the entries' values.
         """
         return joined([self._group(number) for number in numbers(step, self.count)])
@@ -47,15 +47,15 @@ class EntryBatches(Dataset[dict[str, Tensor]]):
         zoom = BANDS[int(group["band"])].zoom
         parent = rounded(F.avg_pool2d(group["child"].float() / 127.5 - 1, SCALE))
         pixels = ((parent + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-        spots = [self.entries.choose(zoom, each, random) for each in pixels]
+        chosen = [self.entries.choose(zoom, each, random) for each in pixels]
         # A parent that nothing fits would only teach its entry to fade.
-        index = [self.entries.index(spot) if spot.fits else np.full(each.shape[:2], -1)
-                 for spot, each in zip(spots, pixels, strict=True)]  # fmt: skip
-        strengths = [math.ceil(16 * random.uniform(LEAST_STRENGTH - 1 / 16, 1)) / 16 for _ in spots]
+        index = [self.entries.index(window) if window.fits else np.full(each.shape[:2], -1)
+                 for window, each in zip(chosen, pixels, strict=True)]  # fmt: skip
+        levels = [math.ceil(16 * random.uniform(LEAST_LEVEL - 1 / 16, 1)) / 16 for _ in chosen]
         return {
             "child": group["child"],
             "gsd": group["gsd"],
-            "zoom": torch.full((len(spots),), zoom),
-            "strength": torch.tensor(strengths, dtype=torch.float32),
+            "zoom": torch.full((len(chosen),), zoom),
+            "level": torch.tensor(levels, dtype=torch.float32),
             "index": torch.from_numpy(np.stack(index)),
         }

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.samples.windows import BANDS, Samples
 
@@ -33,12 +32,8 @@ class Groups(Dataset[dict[str, Tensor]]):
     def __init__(
         self, pyramid: Pyramid, window: int, size: int, shares: tuple[float, ...], seed: int = 0
     ) -> None:
-        self.samples = Samples(pyramid, "train", window, seed)
+        self.samples = Samples(pyramid, "train", window, seed, shares)
         self.size, self.seed = size, seed
-        for band, share in zip(range(len(BANDS)), shares, strict=True):
-            if share and not self.samples.choices[band][0]:
-                raise TrainingError(f"no imagery serves zoom {BANDS[band].zoom}")
-        self.shares = np.array(shares) / sum(shares)
 
     def __len__(self) -> int:
         """Return a practically endless length."""
@@ -47,7 +42,7 @@ class Groups(Dataset[dict[str, Tensor]]):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         """Group `index`: child uint8 [size, 3, 4w, 4w], gsd [size] metres per pixel, band."""
         random = np.random.Generator(np.random.Philox(key=[self.seed, index]))
-        band = int(random.choice(len(BANDS), p=self.shares))
+        band = int(random.choice(len(BANDS), p=self.samples.shares))
         drawn = [self.samples.child(band, random) for _ in range(DRAWN * self.size)]
         children = [np.clip(np.rint(pixels), 0, 255).astype(np.uint8) for pixels, _ in drawn]
         kept = _nearest(np.stack([_look(child) for child in children]), self.size, random)

@@ -5,6 +5,7 @@ Sample i of a seed is always the same, so a run resumes exactly where it stopped
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,19 +20,15 @@ from generator.grid.tile import SCALE
 from training.errors import TrainingError
 from training.imagery.pyramid import MASK_STEP, Image, Pyramid
 from training.samples import contrast
-from training.samples.degradation import KINDS, degrade
-from training.state import RunConfig
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from training.samples.degradation import degrade
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
     """Child resolutions of one stage, metres per pixel, and its share of the samples.
 
-    faint: share of its windows that become fainter (`contrast`). varied: largest factor
-    by which the resolution that the network is told differs from the window's own, within the
+    lowered: share of its windows whose contrast is lowered (`contrast`). varied: largest factor
+    by which the resolution that conditions the network differs from the window's own, within the
     band: where a source alone has a resolution, its contrast would pass for the resolution's.
     """
 
@@ -39,21 +36,19 @@ class Band:
     finest: float
     coarsest: float
     share: float
-    faint: float = 0.0
+    lowered: float = 0.0
     varied: float = 1.0
 
 
 BANDS = (
     Band(7, 330.0, 1250.0, 0.12),
-    Band(9, 90.0, 620.0, 0.17, faint=0.6, varied=2.0),
+    Band(9, 90.0, 620.0, 0.17, lowered=0.6, varied=2.0),
     Band(11, 26.0, 90.0, 0.22),
     Band(13, 8.0, 24.0, 0.19),
     Band(15, 2.0, 6.0, 0.30),
 )
 BLUE_MARBLE = "blue-marble"
 """The source whose pixels are the base map's own, as NASA publishes them."""
-FOCUS = 0.9
-"""Share of the samples that a stage has in a run for it alone."""
 _FOLDED_ROWS_LATITUDE = 45.0
 _RESOLVED = 460.0
 """Metres that the Blue Marble resolves: pixels of its Mercator map are finer towards the poles."""
@@ -74,20 +69,20 @@ FLAT_LEFT_OUT = {"train": 0.7}
 FLAT_LEFT_OUT_ELSE = 0.2
 
 
-def told(band: Integers, gsd: Floats, random: np.random.Generator) -> Floats:
-    """Resolutions that the network is told of windows of `gsd`, in training; all arrays [B]."""
-    varied, finest, coarsest = np.array([(b.varied, b.finest, b.coarsest) for b in BANDS])[band].T
-    factor = varied ** random.uniform(-1, 1, len(band))
-    within: Floats = np.where(varied > 1, np.clip(gsd * factor, finest, coarsest), gsd)
-    return within
+def conditioning_gsd(band: Band, gsd: float, random: np.random.Generator) -> float:
+    """Return the metres per pixel that condition the network on a window of `gsd`, in training."""
+    factor = band.varied ** random.uniform(-1, 1)
+    if band.varied == 1:
+        return gsd
+    return float(np.clip(gsd * factor, band.finest, band.coarsest))
 
 
 class Samples(Dataset[dict[str, Tensor]]):
     """Windows of `window` parent pixels with their children, balanced by band and source.
 
-    degradation: one of degradation.KINDS. focus: zoom whose stage gets FOCUS of the
-    samples, or 0; omit: zoom whose stage gets none, or 0. Raises TrainingError for others, and when
-    no image of the split serves any band.
+    shares: of the samples, for each of BANDS; None for the bands' own, of those that have imagery.
+    Raises TrainingError when a band that was given a share has no image of the split, and when no
+    band has any.
     """
 
     def __init__(
@@ -96,28 +91,23 @@ class Samples(Dataset[dict[str, Tensor]]):
         split: str,
         window: int,
         seed: int = 0,
-        degradation: str = "mild",
-        focus: int = 0,
-        omit: int = 0,
+        shares: Sequence[float] | None = None,
     ) -> None:
         self.pyramid, self.window, self.seed = pyramid, window, seed
-        if degradation not in KINDS:
-            raise TrainingError(
-                f"degradation is {degradation!r}, expected one of {', '.join(KINDS)}"
-            )
-        self.degradation = degradation
         self.flat_left_out = FLAT_LEFT_OUT.get(split, FLAT_LEFT_OUT_ELSE)
         images = [image for image in pyramid.images if image.split == split]
         self.choices = [_choices(images, band, SCALE * window) for band in BANDS]
-        shares = [
-            share if chosen else 0.0
-            for share, (chosen, _) in zip(_shares(focus, omit), self.choices, strict=True)
-        ]
-        if not sum(shares):
+        wanted = [band.share for band in BANDS] if shares is None else shares
+        served = [bool(chosen) for chosen, _ in self.choices]
+        for band, share, serves in zip(BANDS, wanted, served, strict=True):
+            if shares is not None and share and not serves:
+                raise TrainingError(f"no imagery serves zoom {band.zoom}")
+        held = [share * serves for share, serves in zip(wanted, served, strict=True)]
+        if not sum(held):
             raise TrainingError(
                 f"no {split} image is {SCALE * window} px wide at a stage's resolution"
             )
-        self.shares = np.array(shares) / sum(shares)
+        self.shares = np.array(held) / sum(held)
 
     def __len__(self) -> int:
         """Return a practically endless length."""
@@ -134,12 +124,12 @@ class Samples(Dataset[dict[str, Tensor]]):
         child, gsd = self.child(band, random, tone)
         w = self.window
         parent = child.reshape(w, SCALE, w, SCALE, 3).mean((1, 3))
-        strength = 0.0 if random.random() < CLEAN[band] else float(random.random())
+        level = 0.0 if random.random() < CLEAN[band] else float(random.random())
         return {
             "child": _tensor(np.clip(np.rint(child), 0, 255)),
-            "parent": _tensor(degrade(parent, strength, random, self.degradation)),
+            "parent": _tensor(degrade(parent, level, random)),
             "gsd": torch.tensor(gsd),
-            "augmentation": torch.tensor(strength),
+            "augmentation": torch.tensor(level),
             "band": torch.tensor(band),
         }
 
@@ -158,8 +148,8 @@ class Samples(Dataset[dict[str, Tensor]]):
         child, gsd = found
         if tone:
             child = _jitter(_match_tone(child, image, random), random)
-            factor, colour = contrast.draw(np.array([BANDS[band].faint]), random)
-            gsd = float(told(np.array([band]), np.array([gsd]), random)[0])
+            factor, colour = contrast.draw(np.array([BANDS[band].lowered]), random)
+            gsd = conditioning_gsd(BANDS[band], gsd, random)
             child = contrast.apply(child, factor[0], colour[0])
         if random.random() < 0.5:
             child = child[:, ::-1]
@@ -220,34 +210,6 @@ def _choices(images: list[Image], band: Band, size: int) -> tuple[list[Image], N
         area[image.source] = area.get(image.source, 0.0) + image.height * image.width
     weights = np.array([im.height * im.width / area[im.source] ** 0.5 for im in chosen])
     return chosen, weights / weights.sum() if chosen else weights
-
-
-def samples_for(config: RunConfig, pyramid: Pyramid, split: str) -> Samples:
-    """Return the samples that a run trains on; raises TrainingError."""
-    return Samples(
-        pyramid,
-        split,
-        config.window,
-        config.seed,
-        config.degradation,
-        config.focus,
-        config.omit,
-    )
-
-
-def _shares(focus: int, omit: int) -> list[float]:
-    """Return each band's part of the samples; raises TrainingError for a zoom of no stage."""
-    zooms = [band.zoom for band in BANDS]
-    for name, zoom in (("focus", focus), ("omit", omit)):
-        if zoom and zoom not in zooms:
-            raise TrainingError(
-                f"{name} is {zoom}, expected one of {', '.join(map(str, zooms))}, or 0"
-            )
-    parts = {band.zoom: 0.0 if band.zoom == omit else band.share for band in BANDS}
-    if focus:
-        rest = sum(part for zoom, part in parts.items() if zoom != focus)
-        parts[focus] = rest * FOCUS / (1 - FOCUS)
-    return list(parts.values())
 
 
 def _folded(image: Image) -> bool:

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+
+from generator.grid.errors import GeneratorError
+from generator.nets.config import PRESETS, LayoutConfig
+from training.errors import TrainingError
+from training.losses import terms
+from training.run.recipe import Recipe, read
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+def recipe(folder, text):
+    path = folder / "r.toml"
+    path.write_text(text)
+    return read(path)
+
+
+@pytest.mark.parametrize(("name", "family"), [
+    ("shipped", "layout"), ("diffusion", "unet"), ("paper", "paper"),
+])  # fmt: skip
+def test_the_recipes_of_the_repository_can_be_read(name, family):
+    made = read(RECIPES / f"{name}.toml")
+    assert made.family == family
+    assert made.terms(0).keys() <= set(terms.names())
+    assert made.as_json()["network"]["family"] == family
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[network]\nwidth = 3\n[[phase]]\nuntil = 1", "[network] has the key 'width', expected"),
+        ("[network]\nfamily = 'x'\n[[phase]]\nuntil = 1", "family is 'x', expected one of layout"),
+        ("[network]\nwidths = [3]\n[[phase]]\nuntil = 1", "widths is [3], expected a list of 2"),
+        ("[network]\npreset = 'layout'\nlevels = 5\n[[phase]]\nuntil = 1", "preset and other keys"),
+        ("[train]\nseed = 1", "has no [[phase]], expected at least one"),
+        ("[train]\nseed = 1.5\n[[phase]]\nuntil = 1", "seed is 1.5, expected a whole number"),
+        ("[train]\nshares = [1]\n[[phase]]\nuntil = 1", "[train] shares is [1], expected 5"),
+        ("train = 3\n[[phase]]\nuntil = 1", "[train] is 3, expected a table of keys"),
+        ("[[phase]]\nrate = 1.0", "[phase] lacks the key 'until', expected a whole number"),
+        ("[[phase]]\nuntil = 1\ngroups = 0", "groups is 0, expected 1 to 1024"),
+        (
+            "[[phase]]\nuntil = 1\nterms = { other = 1.0 }",
+            "terms has 'other', expected some of",
+        ),
+        ("[[phase]]\nuntil = 1\nterms = 4", "terms is 4, expected a table, each value a number"),
+        ("[[phase]]\nuntil = 1\n[[entries]]\nzooms = [8]", "zooms has 8, expected some of 7, 9"),
+        ("[other]\n[[phase]]\nuntil = 1", "has a part 'other', expected some of network, train"),
+        ("[[phase]", "cannot be read"),
+    ],
+)
+def test_a_faulty_recipe_is_refused_in_one_sentence(tmp_path, text, words):
+    with pytest.raises(TrainingError) as caught:
+        recipe(tmp_path, text)
+    assert words in str(caught.value)
+    assert str(tmp_path / "r.toml") in str(caught.value)
+
+
+def test_what_a_recipe_leaves_out_has_defaults_and_entries_may_follow_each_other(tmp_path):
+    made = recipe(tmp_path, "[[phase]]\nuntil = 1\n[entries]\nsteps = 4")
+    assert made.network == LayoutConfig()
+    assert made.terms(0) == Recipe().terms(0)
+    assert [each.steps for each in made.entries] == [4]
+    assert made.entries[0].terms["anchor"] == 0.3
+    twice = recipe(tmp_path, "[[phase]]\nuntil = 1\n[[entries]]\nsteps = 4\n[[entries]]\nsteps = 5")
+    assert [each.steps for each in twice.entries] == [4, 5]
+
+
+def test_a_network_may_be_named_by_its_preset(tmp_path):
+    made = recipe(tmp_path, "[network]\npreset = 'exact-m'\n[[phase]]\nuntil = 1")
+    assert made.network == PRESETS["exact-m"]
+    assert made.terms(0) == {"denoising": 1.0}
+    with pytest.raises(GeneratorError, match="expected one of"):
+        recipe(tmp_path, "[network]\npreset = 'none'\n[[phase]]\nuntil = 1")

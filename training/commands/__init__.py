@@ -1,0 +1,1 @@
+"""The commands of `python -m training`: each declares its flags and runs."""

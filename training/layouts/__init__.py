@@ -1,1 +1,0 @@
-"""What measures and prepares the memory of layouts."""

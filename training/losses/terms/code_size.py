@@ -1,0 +1,14 @@
+"""Code size: the mean size of a layout code, which keeps codes of smooth ground at zero."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from training.losses.context import Context
+
+BALANCE = "direct"
+
+
+def loss(samples: Tensor, truth: Tensor, context: Context) -> Tensor:
+    """Return the mean absolute value of the bounded codes, a scalar."""
+    return context.needed("layout codes", context.drawn.codes).abs().mean()

@@ -1,0 +1,13 @@
+"""Pixels: the mean length of the differences of 4x4 patches at four octaves."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from training.losses.context import Context
+from training.losses.distances import distance, opponent, patches
+
+
+def loss(samples: Tensor, truth: Tensor, context: Context) -> Tensor:
+    """Return the distance of images [B, 3, H, W], a scalar; colour counts more than brightness."""
+    return distance(patches(opponent(samples)), patches(opponent(truth)))

@@ -1,0 +1,177 @@
+"""The stages of a recipe, each of which goes on where it was stopped: networks, bank, entries.
+
+What a run's folder holds: `recipe.toml`, `state.pt` and `log.jsonl` of the networks,
+`banked.safetensors` with the memory, and of each training of entries its state, `entries-N.pt`,
+and `entries-N.safetensors`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from generator.cascade import checkpoint
+from generator.nets.config import SamplerConfig
+from training.errors import TrainingError
+from training.imagery.pyramid import Pyramid
+from training.run import loop
+from training.run.bank import bank_of, described
+from training.run.diffusionstep import ExactUNetStep, PaperStep
+from training.run.entrystep import EntryStep
+from training.run.export import BANKED, RECIPE, layout_networks
+from training.run.layoutstep import LayoutStep
+from training.run.machine import Machine
+from training.run.recipe import Recipe, read
+from training.run.state import State, judges_of, load_judges
+from training.run.statestep import StateStep
+from training.samples.diffusionbatches import DiffusionBatches
+from training.samples.groups import Groups
+from training.samples.layoutbatches import LayoutBatches
+from training.samples.windows import Samples
+
+STAGES = ("networks", "bank", "entries")
+_STEPS: dict[str, type[StateStep]] = {
+    "layout": LayoutStep,
+    "unet": ExactUNetStep,
+    "paper": PaperStep,
+}
+
+
+def train(
+    path: Path,
+    data: Path,
+    folder: Path,
+    stages: Sequence[str] = (),
+    imagery: Sequence[str] = (),
+    machine: Machine | None = None,
+) -> bool:
+    """Run the stages of a recipe, or go on with them; returns whether they are done.
+
+    path: of the recipe. stages: of STAGES, none for all that the recipe has. imagery: manifests,
+    folders and catalogues that the bank is made of. Raises TrainingError and GeneratorError.
+    """
+    recipe, machine, began = read(path), machine or Machine(), time.monotonic()
+    chosen = stages_of(recipe, stages)
+    if "bank" in chosen and not imagery:
+        raise TrainingError(
+            "--imagery is missing, expected the manifests that the bank is made of, or "
+            "--stage networks"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    if path.resolve() != (folder / RECIPE).resolve():
+        shutil.copyfile(path, folder / RECIPE)
+    done = True
+    if "networks" in chosen:
+        state = train_networks(recipe, data, folder, machine=machine)
+        done = state.step >= recipe.phases[-1].until
+    if done and "bank" in chosen:
+        make_bank(recipe, folder, imagery)
+    if done and "entries" in chosen:
+        done = train_entries(recipe, data, folder, machine.since(began))
+    return done
+
+
+def stages_of(recipe: Recipe, asked: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the stages that are asked for, in their order; raises TrainingError for others."""
+    has = {
+        "networks": True,
+        "bank": bool(recipe.memory.megapixels),
+        "entries": bool(recipe.entries),
+    }
+    if recipe.family != "layout":
+        has["bank"] = has["entries"] = False
+    if lacking := [name for name in asked if not has[name]]:
+        part = {"bank": "[memory] megapixels", "entries": "[entries]"}[lacking[0]]
+        raise TrainingError(f"the recipe has no stage {lacking[0]}, expected {part} in it")
+    return tuple(name for name in STAGES if has[name] and (not asked or name in asked))
+
+
+def train_networks(
+    recipe: Recipe,
+    data: Path,
+    folder: Path,
+    steps: int | None = None,
+    *,
+    save_every: float = 180,
+    machine: Machine | None = None,
+) -> State:
+    """Train until `steps`, by default the last phase's, or go on with the run in `folder`.
+
+    Prints rate and ETA; saves every `save_every` seconds and when it is stopped.
+    """
+    machine, pyramid = machine or Machine(), Pyramid(data)
+    state = State(recipe, machine.device)
+    if state.load(folder):
+        print(f"continuing {folder} at step {state.step}", flush=True)
+    else:
+        state.start()
+    state.data = pyramid.digest
+    folder.mkdir(parents=True, exist_ok=True)
+    step, batches = _STEPS[recipe.family](state), batches_of(recipe, pyramid)
+    until = recipe.phases[-1].until if steps is None else steps
+    with (folder / "log.jsonl").open("a", buffering=1) as log:
+
+        def write(means: dict[str, float]) -> None:
+            row = {"step": state.step, "seconds": state.seconds, **means}
+            log.write(json.dumps(row) + "\n")
+
+        loop.run(step, batches, until, lambda: state.save(folder), machine, save_every, write)
+    return state
+
+
+def batches_of(recipe: Recipe, pyramid: Pyramid) -> LayoutBatches | DiffusionBatches:
+    """Return the batches of a recipe's networks; raises TrainingError where imagery is lacking."""
+    if recipe.family == "layout":
+        groups = Groups(pyramid, recipe.window, recipe.group, recipe.shares, recipe.seed)
+        return LayoutBatches(groups, recipe, recipe.empty)
+    samples = Samples(pyramid, "train", recipe.window, recipe.seed, recipe.shares)
+    return DiffusionBatches(samples, recipe, recipe.group)
+
+
+def make_bank(recipe: Recipe, folder: Path, imagery: Sequence[str]) -> None:
+    """Build the bank of a run and write it with its networks, unless that is there."""
+    state, out = State(recipe), folder / BANKED
+    if not state.load(folder):
+        raise TrainingError(f"{folder} holds no run, expected the stage networks to be done")
+    if out.exists() and checkpoint.load(out).record == json.loads(json.dumps(state.record())):
+        print(f"{out} is there already", flush=True)
+        return
+    decoder, encoder = layout_networks(state)
+    built = bank_of(recipe.memory, encoder, imagery, out.with_suffix(".work"))
+    sampler = SamplerConfig(1, recipe.memory.strengths, recipe.memory.contrast)
+    part = out.with_name(f"{out.name}.part")
+    checkpoint.save(part, decoder, sampler, state.record(), None, encoder, built.bank)
+    part.replace(out)
+    size = out.stat().st_size / 1e6
+    print(f"wrote {out} ({size:.1f} MB), step {state.step}, {described(built)}", flush=True)
+
+
+def train_entries(recipe: Recipe, data: Path, folder: Path, machine: Machine) -> bool:
+    """Train a bank's entries by each part of the recipe, or go on; returns whether all are done."""
+    weights, began, pyramid = folder / BANKED, time.monotonic(), Pyramid(data)
+    for number, options in enumerate(recipe.entries, 1):
+        loaded = checkpoint.load(weights)
+        step, path = EntryStep(loaded, options, machine.device), folder / f"entries-{number}.pt"
+        if step.load(path):
+            print(f"continuing entries {number} at step {step.done}", flush=True)
+        else:
+            load_judges(step.judges, judges_of(folder))
+        weights = path.with_suffix(".safetensors")
+        if step.done >= options.steps and weights.exists():
+            continue
+        left, batches = machine.since(began), step.batches(pyramid)
+        done = loop.run(step, batches, options.steps, partial(step.save, path), left)
+        record = loaded.record | {"entry_steps": loaded.record.get("entry_steps", 0) + step.done}
+        bank, decoder = step.entries.rounded(), step.ema.network.cpu()
+        part = weights.with_name(f"{weights.name}.part")
+        checkpoint.save(part, decoder, loaded.sampler, record, None, loaded.encoder, bank)
+        part.replace(weights)
+        share = 100 * step.entries.changed()
+        print(f"wrote {weights}: {share:.1f} % of the numbers are others than before", flush=True)
+        if not done:
+            return False
+    return True

@@ -1,0 +1,12 @@
+// The grid of the tiles: Web Mercator's numbers, and the zooms that the server makes.
+
+export const EARTH_RADIUS = 6_378_137; // metres
+export const EQUATOR = 2 * Math.PI * EARTH_RADIUS;
+export const MAP_EDGE = 85.0511287798; // degrees of latitude, north and south
+export const BASE_ZOOM = 5; // the last zoom that needs no network
+export const LAST_ZOOM = 15;
+
+// The latitude of a row, a share of the map from its northern edge.
+export function latitudeOf(row) {
+  return (Math.atan(Math.sinh(Math.PI * (1 - 2 * row))) * 180) / Math.PI;
+}
