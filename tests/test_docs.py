@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.test_layers import ORDER
-from tileserver import cli
+from tileserver import cli as server
+from training import cli as training
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("docs", "experiments", "generator", "recipes", "tests", "tileserver", "training", "web")
@@ -140,7 +141,8 @@ def test_modules_and_names_of_examples_exist(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRESENT)
 def test_commands_and_their_options_exist(name: str) -> None:
-    assert list(unknown_words(cli.parser(), "elsewhere", read(name))) == []
+    assert list(unknown_words(server.parser(), "elsewhere", read(name))) == []
+    assert list(unknown_words(training.parser(), "python -m training", read(name))) == []
 
 
 @pytest.mark.parametrize("package", ORDER)
@@ -162,5 +164,5 @@ from generator.grid.tile import Tile, Gone
     assert list(missing_files(text)) == ["gone.py", "tests/test_docs.py::test_gone"]
     assert list(missing_modules(text)) == ["generator.gone"]
     assert list(missing_names(text)) == ["generator.grid.tile.Gone"]
-    found = list(unknown_words(cli.parser(), "elsewhere", text))
+    found = list(unknown_words(server.parser(), "elsewhere", text))
     assert found == ["elsewhere gone", "serve --gone"]
