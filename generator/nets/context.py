@@ -23,7 +23,7 @@ from generator.nets.config import CONTEXT_STEP
 _PLANES = 6
 
 
-class WideBranch(nn.Module):
+class Context(nn.Module):
     """Unpadded ResBlocks on cells of CONTEXT_STEP parent pixels, equal on every aligned window.
 
     width, count: channels and ResBlocks; deep: channels of the half-resolution level.

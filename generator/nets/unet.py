@@ -13,7 +13,7 @@ from generator.grid.tile import SCALE
 from generator.nets.blocks import Embedding, crop
 from generator.nets.body import UNetBody, modulations_of
 from generator.nets.config import CONTEXT_STEP, NetworkConfig
-from generator.nets.context import WideBranch
+from generator.nets.context import Context
 from generator.nets.resampling import BINOMIAL, blur_evenly, upsample_linearly
 
 CONSISTENCY_MARGIN = len(BINOMIAL) // 2 + 1
@@ -27,7 +27,7 @@ class ExactUNet(UNetBody):
     centre of the window only, and are then exactly the network without it, shifted by a pixel.
     """
 
-    context: WideBranch | None
+    context: Context | None
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class ExactUNet(UNetBody):
         self._add_body(config.widths, config.blocks, config.embedding)
         self.context = None
         if config.context[1]:
-            self.context = WideBranch(*config.context, config.widths[1], config.embedding)
+            self.context = Context(*config.context, config.widths[1], config.embedding)
 
     @property
     def margin(self) -> int:

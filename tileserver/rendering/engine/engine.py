@@ -23,7 +23,7 @@ from tileserver.encode import check
 from tileserver.errors import GenerationError, LaterError, UnavailableError
 from tileserver.rendering.engine.policy import Admission
 from tileserver.rendering.engine.results import ResultStore
-from tileserver.rendering.engine.scheduler import Answer, Job, JobState, Key, Scheduler, explained
+from tileserver.rendering.engine.scheduler import Answer, Job, Key, Scheduler, State, explained
 from tileserver.rendering.metrics import Metrics
 from tileserver.rendering.request import RequestOptions, stopping
 from tileserver.settings import Settings
@@ -270,7 +270,7 @@ class RenderEngine:
                     self._recent.put((seed, tile), pixels[tile])
                 pixels[tile].setflags(write=False)
             job.pixels = pixels
-            job.state = JobState.STORING
+            job.state = State.STORING
             self._scheduler.free_users(job)
             ordered = {tile: pixels[tile] for tile in job.tiles()}
         try:

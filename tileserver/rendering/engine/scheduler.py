@@ -42,7 +42,7 @@ AGE_SECONDS = {Priority.INTERACTIVE: 5.0, Priority.PREFETCH: 12.0, Priority.SEED
 """A block that was requested so long ago goes before all views."""
 
 
-class JobState(Enum):
+class State(Enum):
     """Where a job stands; DEFERRED is queued for later, since another process makes the block."""
 
     QUEUED = auto()
@@ -52,7 +52,7 @@ class JobState(Enum):
     OVER = auto()
 
 
-WAITING = (JobState.QUEUED, JobState.DEFERRED)
+WAITING = (State.QUEUED, State.DEFERRED)
 
 
 @dataclass(eq=False, slots=True)
@@ -68,7 +68,7 @@ class Job:
     rank: Rank = LAST
     priority: Priority = Priority.SEEDING
     since: float = 0.0
-    state: JobState = JobState.QUEUED
+    state: State = State.QUEUED
     inputs: set[Job] = field(default_factory=set)
     users: set[Job] = field(default_factory=set)
     answers: dict[Answer, Tile] = field(default_factory=dict)
@@ -172,15 +172,15 @@ class Scheduler:
         """Return the best ready job, which is running from now on, or None."""
         while self._deferred and self._deferred[0][0] <= now:
             job = heapq.heappop(self._deferred)[2]
-            if job.state is JobState.DEFERRED:
-                job.state = JobState.QUEUED
+            if job.state is State.DEFERRED:
+                job.state = State.QUEUED
                 self._push(job)
         self._promote_aged(now)
         while self._ready:
             rank, _, _, job = heapq.heappop(self._ready)
             # A job that was promoted, dropped or got inputs again left an outdated entry behind.
-            if job.state is JobState.QUEUED and not job.inputs and rank == job.rank:
-                job.state = JobState.RUNNING
+            if job.state is State.QUEUED and not job.inputs and rank == job.rank:
+                job.state = State.RUNNING
                 if job.since and not job.attempts and not job.refusals:
                     self._metrics.queue[PRIORITIES[job.priority]].observe(now - job.since)
                 return job
@@ -193,13 +193,13 @@ class Scheduler:
 
     def defer(self, job: Job, due: float) -> None:
         """Set a running job aside until `due`."""
-        job.state = JobState.DEFERRED
+        job.state = State.DEFERRED
         job.refusals += 1
         heapq.heappush(self._deferred, (due, next(self._numbers), job))
 
     def retry(self, job: Job) -> None:
         """Queue a running job again, after those of its inputs that are gone."""
-        job.state = JobState.QUEUED
+        job.state = State.QUEUED
         self._link(job)
 
     # The ends of jobs.
@@ -215,7 +215,7 @@ class Scheduler:
     def remove(self, job: Job) -> dict[Answer, Tile]:
         """Take a job out of everything, with the inputs that only it waited for."""
         answers, job.answers = job.answers, {}
-        job.state = JobState.OVER
+        job.state = State.OVER
         job.pixels = None
         self.jobs.pop(job.key, None)
         self._requested[job.priority].pop(job, None)
@@ -274,7 +274,7 @@ class Scheduler:
     def _is_there(self, seed: int, tile: Tile) -> bool:
         """Say whether a tile's pixels can be read, perhaps from a job that is being stored."""
         source = self.jobs.get((seed, Block.of(tile)))
-        return (source is not None and source.state is JobState.STORING) or self._has((seed, tile))
+        return (source is not None and source.state is State.STORING) or self._has((seed, tile))
 
     def _connect(self, source: Job, user: Job) -> None:
         source.users.add(user)
@@ -296,7 +296,7 @@ class Scheduler:
         if job.rank <= rank:
             return
         job.rank = rank
-        if job.state is JobState.QUEUED and not job.inputs:
+        if job.state is State.QUEUED and not job.inputs:
             self._push(job)
         for source in job.inputs:
             self._promote(source, rank)
