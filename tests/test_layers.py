@@ -37,7 +37,13 @@ ORDER = {
     ),
     "training": ("imagery", "samples", "losses", "measure", "run", "commands"),
 }  # fmt: skip
-ENTRANCES = {"generator", "tileserver.cli", "tileserver.__main__", "training.__main__"}
+ENTRANCES = {
+    "generator",
+    "tileserver.cli",
+    "tileserver.__main__",
+    "training.cli",
+    "training.__main__",
+}
 """Modules beside the folders that may import from all of them."""
 
 # library -> the packages, folders of them, or single modules, that may import it
