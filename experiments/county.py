@@ -159,6 +159,7 @@ def compose(
 
     own, shipped: uint8 [256, 256, 3] for each place and zoom. Returns uint8 [H, W, 3].
     """
+    # Lay out a column of pictures and a block of columns for either world, under titles.
     step = _CELL + _GAP
     starts = (0, step + _WIDE, step * (1 + len(ZOOMS)) + 2 * _WIDE)
     width = starts[2] + step * len(ZOOMS) - _GAP
@@ -173,6 +174,7 @@ def compose(
     for start, title in zip(starts, titles, strict=True):
         draw.text((start, 2), title, _INK, ImageFont.load_default(_SIZE + 2))
     for row, place in enumerate(places):
+        # A real part of the image, with its width on the ground.
         top = _LINE + 8 + row * (step + _LINE)
         x, y, side = REAL[row % len(REAL)]
         part = Image.fromarray(image[y : y + side, x : x + side])
@@ -180,6 +182,7 @@ def compose(
             part.resize((_CELL, _CELL), Image.Resampling.LANCZOS), (starts[0], top + _LINE)
         )
         draw.text((starts[0], top + 2), f"{side / 100:.1f} km", _FAINT, font)
+        # The place in both worlds.
         for start, world in zip(starts[1:], (own, shipped), strict=True):
             for column, (zoom, pixels) in enumerate(zip(ZOOMS, world[row], strict=True)):
                 left, edge = start + column * step, (pixels.shape[0] - _CELL) // 2

@@ -85,11 +85,13 @@ def compare(
     """Compare the tiles of each place, one per seed, pair by pair."""
     found: list[tuple[float, ...]] = []
     for tiles in places:
+        # Luminance and features of every world's tile of the place.
         grey = np.stack(tiles).astype(np.float64).mean(-1)
         features = None if network is None else _features(network, np.stack(tiles))
         for i, j in itertools.combinations(range(len(tiles)), 2):
             seen = 0.0 if features is None else 1 - float(features[i] @ features[j])
             found.append((*_distances(grey[i], grey[j]), seen))
+    # One array for each distance.
     columns = np.array(found, np.float64).reshape(-1, 6).T
     feature = columns[5] if network is not None else np.empty(0)
     rms, share, correlation, coarse, coarse_share, _ = columns

@@ -111,7 +111,7 @@ def labelled_windows(
     band = next(band for band in BANDS if band.zoom == zoom)
     splits = (("train",), ("val", "test"))
     drawn = [draw_windows(pyramid, names, band, POOL, 0) for names in splits]
-    seen = [statistics(drawn.windows) for drawn in drawn]
+    seen = [statistics(part.windows) for part in drawn]
     labels = stand_in_labels(seen[0], seen[1], plan.classes, 0)
     return LabelledWindows(drawn[0], labels[0]), LabelledWindows(drawn[1], labels[1])
 
@@ -126,6 +126,7 @@ def training_sets(
     random = np.random.default_rng(seed)
     few, many = chosen(known.labels, plan, random)
     windows, labels = known.drawn.windows[few], known.labels[few]
+    # Each labelled window has as many additions of every kind.
     made, soft, toned = [], [], []
     for number in few:
         window, gsd = known.drawn.windows[number], float(known.drawn.gsd[number])
@@ -134,6 +135,7 @@ def training_sets(
             made.append(vary(cascade, window, recipe, seed_of(seed, str(number), variant)))
             soft.append(bicubic(window))
             toned.append(tones(window, random))
+    # All arms but the last add to the same real windows.
     again = np.repeat(labels, plan.per_image)
     sets: list[tuple[Images, NDArray[np.int64]]] = [(windows, labels)]
     for extra in (toned, soft, made):
@@ -174,6 +176,7 @@ def tones(window: Images, random: np.random.Generator) -> Images:
 
 def train(windows: Images, labels: NDArray[np.int64], plan: LandcoverPlan, seed: int) -> nn.Module:
     """Train a small network; every arm takes equally many steps, flipped and turned at random."""
+    # Strided convolutions, then one layer over their means.
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
     layers: list[nn.Module] = []
@@ -190,6 +193,7 @@ def train(windows: Images, labels: NDArray[np.int64], plan: LandcoverPlan, seed:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, plan.steps)
     inputs, targets = _inputs(windows), torch.from_numpy(labels)
     for _ in range(plan.steps):
+        # Draw a batch, flipped and turned as one.
         picked = torch.randint(len(inputs), (BATCH,), generator=random)
         batch = inputs[picked]
         if torch.randint(2, (), generator=random):

@@ -8,6 +8,7 @@ statistics, an augmentation that loses it is at a disadvantage by construction.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,7 @@ def draw_windows(
     Windows lie on a grid of 64 px; cloudy, flat and masked ones are left out. Raises TrainingError
     where there are none.
     """
+    # List all windows of the grid.
     random = np.random.default_rng([seed, band.zoom, len(splits)])
     cells = [
         (image, y, x)
@@ -57,11 +59,11 @@ def draw_windows(
         raise TrainingError(
             f"no {' or '.join(splits)} image has {band.finest:g} to {band.coarsest:g} m per pixel"
         )
-    held: dict[str, int] = {}
-    for image, _, _ in cells:
-        held[image.source] = held.get(image.source, 0) + 1
+    # Order them at random; a source's weight is the root of its area.
+    held = Counter(image.source for image, _, _ in cells)
     weights = np.array([held[image.source] ** -0.5 for image, _, _ in cells])
     order = random.choice(len(cells), len(cells), replace=False, p=weights / weights.sum())
+    # Take the first ones that show ground.
     windows, gsd, sources = [], [], []
     for number in order:
         image, y, x = cells[number]
@@ -77,6 +79,7 @@ def draw_windows(
 
 
 def _window(pyramid: Pyramid, image: Image, y: int, x: int) -> Images | None:
+    """Cut a window; None where it is masked, flat or cloudy."""
     mask = pyramid.mask(image)
     if mask is not None:
         rows, columns = (slice(v // MASK_STEP, (v + SIDE) // MASK_STEP) for v in (y, x))
@@ -93,11 +96,13 @@ def statistics(windows: Images) -> NDArray[np.float64]:
     Brightness, shares of green and blue, share of bluish pixels, logarithms of the contrast in
     four octaves and of what is left.
     """
+    # Colour.
     pixels = windows.astype(np.float64)
     mean = pixels.mean((1, 2))
     total = mean.sum(-1) + 3.0
     bluish = (pixels[..., 2] > pixels[..., 0] + 4).mean((1, 2))
     columns = [np.log(total), mean[:, 1] / total, mean[:, 2] / total, bluish]
+    # Texture: the contrast of each octave, from the finest on.
     level = pixels.mean(-1)
     for _ in range(OCTAVES):
         n, side = len(level), level.shape[1] // 2
@@ -121,6 +126,7 @@ def stand_in_labels(
             f"{len(known)} training windows are too few for {classes} classes, expected at least "
             f"{10 * classes}"
         )
+    # Standardise both by the training windows, and cluster these.
     mean, scale = known.mean(0), known.std(0) + 1e-6
     ours, theirs = (known - mean) / scale, (held_out - mean) / scale
     starts = [

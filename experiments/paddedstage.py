@@ -34,7 +34,7 @@ class PaddedStage(DiffusionStage):
     def __init__(self, network: ExactUNet, steps: int, margin: int) -> None:
         super().__init__(padded(network), steps)
         self.margin = margin
-        self._told = Conditioner(network)
+        self._conditioner = Conditioner(network)
 
     def __call__(
         self,
@@ -51,7 +51,9 @@ class PaddedStage(DiffusionStage):
         least = self.network.least_margin
 
         def denoise(x: Tensor, time: int) -> Tensor:
-            clean: Tensor = self.network(x, image, self._told(resolution, augmentation, time))
+            clean: Tensor = self.network(
+                x, image, self._conditioner(resolution, augmentation, time)
+            )
             return F.pad(clean, (SCALE * least,) * 4)
 
         with torch.inference_mode():

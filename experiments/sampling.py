@@ -148,6 +148,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure the rows and print both tables; returns the exit status. Raises TrainingError."""
     if args.threads:
         torch.set_num_threads(args.threads)
+    # What is measured, and with what.
     rows = [row for text in args.rows for row in parse(text, args.count)]
     weights = {row.weights: checkpoint.load(row.weights) for row in rows}
     pyramid = Pyramid(args.data)
@@ -157,6 +158,7 @@ def run(args: argparse.Namespace) -> int:
     features = Lite2(pick_device("auto"))
     first, second = list[list[str]](), list[list[str]]()
     for row in rows:
+        # Measure a row that the file does not hold yet.
         loaded = weights[row.weights]
         key = f"{loaded.digest[:16]}:{row.steps}@{row.count}"
         if key not in results.parts:
@@ -169,6 +171,7 @@ def run(args: argparse.Namespace) -> int:
             cost = cost_of(_ready(loaded, row), row.steps)
             cells = {"summary": summary(row, found, cost), "zooms": by_zoom(found)}
             results.add(key, {"rows": found, "cost": cost, **cells}, "")
+        # Add it to both tables.
         numbers = results.parts[key]["numbers"]
         first.append([row.name, *numbers["summary"]])
         second.append([row.name, str(row.steps), *numbers["zooms"]])

@@ -15,6 +15,7 @@ from generator.base.basemap import BaseMap
 from generator.grid.pixels import Pixels
 from generator.grid.tile import BASE_ZOOM, TILE_SIZE, Tile
 from training.errors import TrainingError
+from training.measure.localtiles import water_share
 
 KINDS = ("land", "coast", "desert", "sea")
 _LEAST = {"land": 0.9, "coast": 0.5, "desert": 0.4, "sea": 0.99}
@@ -85,12 +86,12 @@ def share(kind: str, pixels: Pixels) -> float:
     and greener than blue. land: all that is neither. coast: 1 where half is sea, 0 where none or
     all is.
     """
-    red, green, blue = (pixels[..., k].astype(np.int16) for k in range(3))
-    sea = float((blue > np.maximum(red, green) + 10).mean())
+    sea = water_share(pixels)
     if kind == "sea":
         return sea
     if kind == "coast":
         return 4 * sea * (1 - sea)
+    red, green, blue = (pixels[..., k].astype(np.int16) for k in range(3))
     sand = (red > green) & (green > blue) & (red > blue + 40) & (red + green + blue > 360)
     desert = float(sand.mean())
     return desert if kind == "desert" else 1 - sea - desert
@@ -103,6 +104,7 @@ def draw(basemap: BaseMap, kinds: tuple[str, ...], count: int, seed: int) -> lis
     never comes twice. Returns them with the kinds taking turns. Raises TrainingError where the
     base map has too few tiles of a kind.
     """
+    # Try the tiles in random order until each kind has its share.
     wanted = {kind: len(range(i, count, len(kinds))) for i, kind in enumerate(kinds)}
     found: dict[str, list[ParentTile]] = {kind: [] for kind in kinds}
     size = 1 << BASE_ZOOM

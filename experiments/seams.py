@@ -64,6 +64,7 @@ def steps(picture: Pixels) -> Floats:
     picture: uint8 [256, 256, 3]. Returns [2, 3]: between horizontal and vertical neighbours, each
     across the border, inside the blocks at the border's phase, and inside at all phases.
     """
+    # Distances of steps from the border; those inside are compared at the border's phase too.
     values = picture.astype(np.float32)
     middle = picture.shape[0] // 2
     distance = np.arange(1, picture.shape[0]) - middle
@@ -101,9 +102,11 @@ def summarise(found: Floats) -> list[SeamRow]:
     for stage, zoom in enumerate((0, *STAGE_ZOOMS)):
         part = found if zoom == 0 else found[:, stage - 1 : stage]
         for number, method in enumerate(METHODS):
+            # Average over the zooms of each place: places alone are independent.
             by_place = part[:, :, number].mean(1)
             # Third entry: the mean of both directions.
             by_place = np.concatenate([by_place, by_place.mean(1, keepdims=True)], 1)
+            # Means over the places, and their standard errors.
             border, interior, anywhere = (_three(by_place[..., k].mean(0)) for k in range(3))
             ratio, error = _ratio(by_place[..., 0], by_place[..., 1])
             border_error = by_place[..., 0].std(0, ddof=1) / np.sqrt(len(by_place))

@@ -121,12 +121,13 @@ class SamplingBench:
         """Ways of taking `steps`, for a region of `tiles` x `tiles` tiles."""
         ways = [self._in_windows(steps, side, tiles) for side in (SIDES[0], SIDES[-1])]
         if steps > evaluations_at_once(self.network):
-            ways.append(self._by_states(steps, tiles))
+            ways.append(self._by_kept_latents(steps, tiles))
             if max(ways[0].cold_ms, ways[-1].cold_ms) < 1000 * self.seconds:
                 self._compare(steps)
         return ways
 
     def _in_windows(self, steps: int, side: int, tiles: int) -> SamplingCost:
+        """Cost of all steps in windows of `side` parent pixels, each with all its margins."""
         work, spent, timed = self._window(side, steps)
         across = side // _TILE
         name = f"window of {across} x {across} tiles"
@@ -137,12 +138,14 @@ class SamplingBench:
             steps, name, margin, widest, work, work * share, spent, spent * share, timed, 0
         )
 
-    def _by_states(self, steps: int, tiles: int) -> SamplingCost:
+    def _by_kept_latents(self, steps: int, tiles: int) -> SamplingCost:
+        """Cost of groups of steps whose intermediate latents are kept for the neighbours."""
         side = side_for(self.network, steps)
         across = side // _TILE
         blocks = -(-tiles // across)
         cold, _ = count(self.network, steps, 1)
         region, memory = count(self.network, steps, blocks)
+        # Time one window for each number of steps that a group has.
         states = BlockSampler(self.network, steps, side=side)
         lengths = [len(times) - 1 for times in states.groups]
         window = {n: self._window(side, n) for n in sorted(set(lengths))}
@@ -164,21 +167,22 @@ class SamplingBench:
         if self._rate and work / self._rate > 1000 * self.seconds:
             return work, work / self._rate, False
         stage = DiffusionStage(self.network, steps)
-        scene = _scene(side, stage.margin)
+        block = _block(side, stage.margin)
         spent: list[float] = []
         while len(spent) < _TRIES and sum(spent) < 1000 * self.seconds / 3:
             began = time.perf_counter()
-            _stateless(stage, scene)
+            _in_one_window(stage, block)
             spent.append(1000 * (time.perf_counter() - began))
         self._rate = work / min(spent)
         return work, min(spent), True
 
     def _compare(self, steps: int) -> None:
+        """Make a block in both ways and note how many pixels differ."""
         stage = DiffusionStage(self.network, steps)
         side = side_for(self.network, steps)
         states = BlockSampler(self.network, steps, side=side)
-        ours = states(_scene(side, states.margin))
-        theirs = _stateless(stage, _scene(side, stage.margin))
+        ours = states(_block(side, states.margin))
+        theirs = _in_one_window(stage, _block(side, stage.margin))
         different = int((ours != theirs).any(-1).sum())
         self.compared.append(
             f"{steps} steps: {different} of {ours[..., 0].size:,} pixels differ between states "
@@ -192,7 +196,7 @@ class _Counting(BlockSampler):
     counts: Counter[int]
 
     def _advance(
-        self, scene: BlockInputs, group: int, place: Offset, before: dict[Offset, Tensor]
+        self, block: BlockInputs, group: int, place: Offset, before: dict[Offset, Tensor]
     ) -> tuple[Tensor, Tensor]:
         self.counts[group] += 1
         return torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 16, 16)
@@ -230,7 +234,7 @@ def table(ways: list[SamplingCost], tiles: int) -> str:
     return markdown(heads, rows)
 
 
-def _scene(side: int, margin: int) -> BlockInputs:
+def _block(side: int, margin: int) -> BlockInputs:
     """Return a block of a smooth, colourful parent."""
     at = np.arange(_CORNER - margin, _CORNER + side + margin)
     waves = [np.sin(at / 7 + k)[:, None] + np.cos(at / (9 + k))[None] for k in range(3)]
@@ -239,10 +243,11 @@ def _scene(side: int, margin: int) -> BlockInputs:
     return BlockInputs(0, _ZOOM, _CORNER, _CORNER, _WIDTH, parent, resolution, _STRENGTH)
 
 
-def _stateless(stage: DiffusionStage, scene: BlockInputs) -> NDArray[np.uint8]:
-    size, corner = SCALE * len(scene.parent), SCALE * (_CORNER - stage.margin)
-    noise = field(scene.seed, scene.level, corner, corner, size, size)
-    return stage(scene.parent, noise, scene.resolution, scene.augmentation)
+def _in_one_window(stage: DiffusionStage, block: BlockInputs) -> NDArray[np.uint8]:
+    """Make a block in one window, without intermediate latents."""
+    size, corner = SCALE * len(block.parent), SCALE * (_CORNER - stage.margin)
+    noise = field(block.seed, block.level, corner, corner, size, size)
+    return stage(block.parent, noise, block.resolution, block.augmentation)
 
 
 EXPERIMENT = Experiment(

@@ -98,18 +98,20 @@ class Stitcher:
         stage = self._padded[tile.z + 2]
         x, y = TILE_SIZE * tile.x + x0, TILE_SIZE * tile.y + y0
         latent = self._latent(method, parent, Rectangle(x, y, WINDOW, WINDOW))
+        # What lies beyond the window is its mirror image, in the parent and in what is drawn from.
         edge = _edge(stage)
         pixels = parent.pixels[y0 : y0 + WINDOW, x0 : x0 + WINDOW]
         mirrored = np.pad(pixels, ((edge, edge), (edge, edge), (0, 0)), "symmetric")
         wide = edge * (latent.shape[1] // WINDOW)
         latent = np.pad(latent, ((0, 0), (wide, wide), (wide, wide)), "symmetric")
-        # As the paper's: one resolution for the whole window, that of its middle row.
+        # As in the paper: one resolution for the whole window, that of its middle row.
         mercator = math.pi * (1 - 2 * (y + WINDOW // 2) / (TILE_SIZE << tile.z))
         metres = EQUATOR_RESOLUTION / math.cosh(mercator) / (1 << (tile.z + 2))
         level = self.cascade.sampler.augmentation[STAGE_ZOOMS.index(tile.z + 2)]
         return centre(stage(mirrored, latent, np.full(1, metres), level))
 
     def _latent(self, method: str, parent: ParentTile, area: Rectangle) -> NDArray[Any]:
+        """Return noise or codes of a window: its own, shared with neighbours, or repeated."""
         cascade = self._repeating if method == SHARED else self.cascade
         seed = own_seed(self.seed, area) if method == OVERLAP else self.seed
         return cascade.latent(seed, parent.tile.z + 2, area, reader(self.cascade, parent))
@@ -154,22 +156,19 @@ class RepeatedMemory(Memory):
         self,
         seed: int,
         zoom: int,
-        x0: int,
-        y0: int,
-        width: int,
-        height: int,
-        pixels: Callable[[int, int, int, int], Pixels],
+        area: Rectangle,
+        pixels: Callable[[Rectangle], Pixels],
         *,
         world: MapSize | None = EARTH,
         latitude: float | None = None,
     ) -> NDArray[np.int8]:
         """Return codes as `Memory.field` does."""
         side = PERIOD // SCALE
-        first, top = (at // TILE_SIZE * TILE_SIZE + 3 * side for at in (x0, y0))
-        tile = super().field(
-            seed, zoom, first, top, side, side, pixels, world=world, latitude=latitude
-        )
-        rows, columns = np.arange(y0, y0 + height) % side, np.arange(x0, x0 + width) % side
+        first, top = (at // TILE_SIZE * TILE_SIZE + 3 * side for at in (area.x0, area.y0))
+        middle = Rectangle(first, top, side, side)
+        tile = super().field(seed, zoom, middle, pixels, world=world, latitude=latitude)
+        rows = np.arange(area.y0, area.y0 + area.height) % side
+        columns = np.arange(area.x0, area.x0 + area.width) % side
         return np.ascontiguousarray(tile[:, rows[:, None], columns])
 
 

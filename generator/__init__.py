@@ -24,6 +24,33 @@ image pixel (column, row)
     Pixel of a user's own picture, which has edges and no place on the grid. See
     `generator.rasters`.
 
+Terms of the networks and of the layout memory:
+
+stage, cascade
+    A network that makes the child of a parent, at zooms 7, 9, 11, 13 and 15; all of them in turn.
+    The zooms between are averages. See `generator.cascade`.
+core, margin
+    What a window is computed for, and the pixels round it that are read and consumed on the way.
+conditioning augmentation (level, 0 to 1)
+    How degraded a network takes its parent to be, as in cascaded diffusion models. A layout decoder
+    draws what is coarser than its level from the parent, the low band, and the rest from codes.
+low-frequency consistency
+    What a parent decides, colour and coarse shape, is taken off what a network puts out.
+noise, latent
+    What a stage draws from: Gaussian noise, or layout codes. An intermediate latent is what is left
+    of the noise after some of several DDIM steps; see `generator.cascade.blocksampler`.
+layout code
+    A vector of small integers for a parent pixel, by finite scalar quantisation (`nets.codes`).
+scene, patch, bank, memory
+    Codes of one place; a described window of them; many scenes in a file; banks ready to be asked.
+descriptor, gate
+    Whole numbers that say what kind of ground a window is; bounds that a patch has to keep.
+cell, site, label
+    A jittered cell chooses a patch to show; its cost is known at sites, and each pixel is labelled
+    with the cell whose cost is least there. See `generator.memory`.
+choosing grid
+    Parent pixels of the stage whose cells choose: zoom 13 goes on with the choice of zoom 11.
+
 Arrays of pixels are uint8 [height, width, 3], RGB, north up. A world is (seed, base map digest,
 model digest); a seed is an integer in [0, 2**64).
 """

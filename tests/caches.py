@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from generator.grid.tile import Tile
 from tileserver.cache.store import HEAD
 from tileserver.cache.tilecache import TileCache
-from tileserver.regions.tileid import tile_id
+from tileserver.cache.verification import check_all
+from tileserver.regions.tileid import tile_id, tile_of
 
 WORLD = b"w" * 16
 OTHER = b"x" * 16
@@ -28,6 +29,16 @@ def fill(
         batch = stored[place : place + 16]
         cache.put_many(world, [(tile, payload(tile, size)) for tile in batch])
     return stored
+
+
+def damaged(cache: TileCache) -> list[tuple[bytes, Tile]]:
+    """Read every stored tile; return the (world, tile) of those that are damaged."""
+    return check_all(cache.store).tiles
+
+
+def tiles_of(cache: TileCache, world: bytes) -> Iterator[Tile]:
+    """Yield the stored tiles of a world, zoom by zoom."""
+    return map(tile_of, cache.scan(world))
 
 
 def row(zoom: int, count: int, y: int = 0) -> list[Tile]:

@@ -119,7 +119,7 @@ def trace(tile: Tile, fake: bool, warm: bool) -> dict[str, set[str]]:
             server.get(beside)
             for parent in renderer.needs(Block.of(tile)):
                 server.get(parent)
-            wait_until(lambda: len(engine) == 0)
+            wait_until(lambda: engine.metrics.queue_length.value == 0)
         traced.on = True
         server.get(tile)
         traced.on = False

@@ -13,7 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.caches import WORLD, fill, payload, row
+from tests.caches import WORLD, fill, payload, row, tiles_of
 from tileserver.cache.tilecache import TileCache
 from tileserver.cache.verification import check_all, repair
 from tileserver.errors import CacheError
@@ -78,10 +78,10 @@ def survive(directory: Path) -> bool:
         assert found is None or found.payload == payload(tile, size), f"wrong bytes of {tile}"
         made = cache.entry(WORLD, tile, 1)
         assert made is None or made.payload == payload(tile, 300), f"wrong bytes of {tile} @1"
-    list(cache.tiles(WORLD)), cache.worlds(), cache.pins()
+    list(tiles_of(cache, WORLD)), cache.worlds(), cache.pins()
     repair(cache.store, check_all(cache.store))
     fill(cache, TILES)
-    cache.evict(0.01)
+    cache.evictor.make_room(0.01)
     fill(cache, TILES)
     assert all(cache.get(WORLD, tile) == payload(tile) for tile in TILES)
     cache.close()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from generator.grid.pixels import Pixels
+from generator.grid.rectangle import Rectangle
 from generator.memory import Bank, Scene, describe_scene
 from generator.memory.config import CHOSEN_AT, choosing_scale
 
@@ -55,13 +56,13 @@ def synthetic_bank(seed: int, dimensions: int = 4, scenes: int = 3, side: int = 
     return Bank(tuple(made), ENCODER, dimensions)
 
 
-def endless(seed: int, width: int, height: int) -> Callable[[int, int, int, int], Pixels]:
+def endless(seed: int, width: int, height: int) -> Callable[[Rectangle], Pixels]:
     """Return a reader of a map of ground whose x wraps and whose y is mirrored."""
     tile = ground(seed, 256, 256)
 
-    def read(x0: int, y0: int, columns: int, rows: int) -> Pixels:
-        x = np.arange(x0, x0 + columns) % width % 256
-        y = np.arange(y0, y0 + rows)
+    def read(area: Rectangle) -> Pixels:
+        x = np.arange(area.x0, area.x0 + area.width) % width % 256
+        y = np.arange(area.y0, area.y0 + area.height)
         y = np.where(y < 0, -1 - y, y)
         y = np.where(y >= height, 2 * height - 1 - y, y) % 256
         return tile[y[:, None], x]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from generator.grid.tile import Tile
-from tests.caches import WORLD, age, fill, payload, row
+from tests.caches import WORLD, age, damaged, fill, payload, row, tiles_of
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import CacheError, CacheFullError
 
@@ -44,15 +44,15 @@ def rehearse(directory: Path, fill_up: Callable[[], None], make_room: Callable[[
     for _ in range(20):
         assert not stores(cache, more)
         assert all(cache.get(WORLD, tile) == payload(tile) for tile in stored)
-    cache.evict()
+    cache.evictor.make_room()
     assert all(cache.get(WORLD, tile) == payload(tile) for tile in stored)
     make_room()
     stored += fill(cache, row(9, 64, 300))
     assert all(cache.get(WORLD, tile) == payload(tile) for tile in stored)
-    assert cache.verify() == []
+    assert damaged(cache) == []
     cache.close()
     cache = TileCache.open(directory, 64 << 20)
-    assert sorted(cache.tiles(WORLD)) == sorted(stored)
+    assert sorted(tiles_of(cache, WORLD)) == sorted(stored)
     assert cache.damaged == 0
     cache.close()
     assert not list(directory.glob("data.mdb.*"))

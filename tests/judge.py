@@ -9,6 +9,7 @@ import numpy as np
 from generator.grid.block import Block
 from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
+from tests.caches import damaged, tiles_of
 from tests.fakes import FakeRenderer
 from tileserver.cache.tilecache import TileCache
 
@@ -28,8 +29,8 @@ def judge(directory: Path) -> tuple[int, list[Tile]]:
 
     try:
         assert list(cache.worlds()) == [world]
-        stored = set(cache.tiles(world))
-        bad = {tile for damaged, tile in cache.verify() if damaged == world}
+        stored = set(tiles_of(cache, world))
+        bad = {tile for damaged, tile in damaged(cache) if damaged == world}
         for block in {Block.of(tile) for tile in stored}:
             for tile, pixels in fake.compute(0, block, read).items():
                 if tile in stored and not np.array_equal(read(tile), pixels):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from generator.grid.tile import Tile
-from tests.caches import OTHER, WORLD
+from tests.caches import OTHER, WORLD, tiles_of
 from tileserver.cache.store import digest_of
 from tileserver.cache.tilecache import TileCache
 from tileserver.cache.verification import check_all
@@ -67,7 +67,7 @@ class CacheMachine(RuleBasedStateMachine):
 
     @rule()
     def evict_everything(self) -> None:
-        self.cache.evict(0.0)
+        self.cache.evictor.make_room(0.0)
         self.model.clear()
 
     @rule(number=payloads)
@@ -92,7 +92,7 @@ class CacheMachine(RuleBasedStateMachine):
     def nothing_else_is_there(self) -> None:
         for world in (WORLD, OTHER):
             masters = {key[1] for key in self.model if key[0] == world and key[2] == 0}
-            assert set(self.cache.tiles(world)) == masters
+            assert set(tiles_of(self.cache, world)) == masters
         for (world, tile, variant), payload in self.model.items():
             entry = self.cache.entry(world, tile, variant)
             assert entry is not None

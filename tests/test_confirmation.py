@@ -1,4 +1,4 @@
-"""Long work: begun only with the user's consent, who is told what it takes."""
+"""Long work: begun only when the user, who sees what it takes, confirms it."""
 
 from __future__ import annotations
 

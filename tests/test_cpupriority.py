@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.servers import ROOT, server
-from tileserver.processes.cpupriority import BUSY, CALM_SECONDS, ProcessorPartition, web_processes
+from tileserver.processes.cpupriority import BUSY, QUIET_SECONDS, ProcessorPartition, web_processes
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux places threads")
 
@@ -19,7 +19,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux places th
 class Placed:
     def __init__(self, processors: int) -> None:
         self.moves: list[tuple[set[int], set[int]]] = []
-        self.room = ProcessorPartition(
+        self.partition = ProcessorPartition(
             set(range(processors)), lambda *moved: self.moves.append(moved)
         )
         self.answers, self.now = 0.0, 0.0
@@ -29,7 +29,7 @@ class Placed:
         for _ in range(round(10 * seconds)):
             self.now += 0.1
             self.answers += rate / 10
-            self.room.look(self.answers, lambda: list(taken), self.now)
+            self.partition.update(self.answers, lambda: list(taken), self.now)
         return list(self.moves)
 
 
@@ -37,10 +37,10 @@ def test_making_and_answering_get_processors_of_their_own_while_many_are_answere
     placed, both = Placed(4), {0, 1, 2, 3}
     assert placed.after(3, BUSY / 2, 2) == []
     assert placed.after(3, 2 * BUSY, 2) == [({0, 1, 3}, {2})]
-    assert placed.after(CALM_SECONDS - 0.2, 0, 2) == []
+    assert placed.after(QUIET_SECONDS - 0.2, 0, 2) == []
     assert placed.after(3, 0, 2) == [(both, both)]
     assert placed.after(1, 2 * BUSY, 3, 3) == [({1, 2}, {0, 3})]
-    placed.room.end()
+    placed.partition.end()
     assert placed.moves[-1] == (both, both)
 
 

@@ -68,7 +68,7 @@ def test_a_failure_answers_everybody_and_the_next_request_works(setup: Setup) ->
         with pytest.raises(GenerationError, match=f"of seed 0 .* {parent} is broken"):
             answer.result(TIMEOUT)
     unrelated.result(TIMEOUT)
-    assert len(setup.engine) == 0
+    wait_until(lambda: setup.metrics.queue_length.value == 0)
     setup.renderer.broken.clear()
     assert setup.ask(DEEP).result(TIMEOUT).payload
 
@@ -138,7 +138,7 @@ def test_a_block_whose_maker_elsewhere_died_is_made_here(setup: Setup) -> None:
     wait_until(lambda: setup.metrics.awaited.value == 1)
     elsewhere.close()
     assert held.result(TIMEOUT)
-    wait_until(lambda: len(setup.engine) == 0)
+    wait_until(lambda: setup.metrics.queue_length.value == 0)
     assert setup.store.claim(0, Block(Tile(6, 2, 2))), "the claim was not given back"
 
 
@@ -147,7 +147,7 @@ def test_a_held_block_that_nobody_wants_any_more_is_forgotten(setup: Setup) -> N
     assert elsewhere.take((0).to_bytes(16, "big"), Block(Tile(5, 4, 4)))
     held = setup.ask(Tile(5, 4, 4))
     setup.engine.abandon((0, Tile(5, 4, 4)), held)
-    wait_until(lambda: len(setup.engine) == 0)
+    wait_until(lambda: setup.metrics.queue_length.value == 0)
     elsewhere.close()
 
 
@@ -197,7 +197,7 @@ def test_many_threads_asking_and_leaving_at_random_leave_nothing_behind(setup: S
     for tile, answer in answers:
         by_tile.setdefault(tile, set()).add(answer.result(TIMEOUT).payload)
     assert {len(found) for found in by_tile.values()} == {1}
-    wait_until(lambda: len(setup.engine) == 0)
+    wait_until(lambda: setup.metrics.queue_length.value == 0)
     assert setup.engine._scheduler.requested == 0
     assert not setup.engine._scheduler._admission._waiting
     assert len(setup.order()) == len(set(setup.order()))

@@ -22,7 +22,7 @@ from tests.house import (
 ROOT = Path(__file__).parents[1]
 
 # Names that more than one class has. This list only shrinks.
-SHARED_NAMES = {"Context", "State"}
+SHARED_NAMES: set[str] = set()
 
 
 @lru_cache

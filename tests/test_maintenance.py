@@ -1,4 +1,4 @@
-"""The maintenance: makes room when asked, writes down marks at the end, survives trouble."""
+"""Maintenance: makes room when asked, writes down marks at the end, survives trouble."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ def test_marks_are_written_when_the_cache_is_closed(tmp_path: Path) -> None:
         cache.get(WORLD, tile)
     cache.close()
     cache = TileCache.open(tmp_path, 8 << 20)
-    cache.evict(0.0001)
+    cache.evictor.make_room(0.0001)
     cache.close()
     cache = TileCache.open(tmp_path, 8 << 20)
     assert cache.recency.flush() == 0
@@ -83,7 +83,7 @@ def test_trouble_is_said_once_and_does_not_end_it(
             cache._maintenance.wake()
             assert eventually(lambda number=number: len(calls) == number)
     cache._maintenance.close()
-    assert caplog.text.count("the disk is full; the cache is tended again later") == 1
+    assert caplog.text.count("the disk is full; it is tried again later") == 1
 
 
 def test_it_runs_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from generator.grid.errors import BankError
+from generator.grid.rectangle import Rectangle
 from generator.memory import CHOSEN_AT, Bank, MapSize, Memory, Scene, describe_scene
 from generator.memory.config import CHOICES, choosing_scale
 from generator.memory.field import VERSION
@@ -37,7 +38,7 @@ def width_of(zoom: int) -> int:
 def field(zoom: int, x0: int, y0: int, width: int, height: int, seed: int = 7) -> NDArray[np.int8]:
     """Return a field of MEMORY over a map of ground."""
     read = endless(3, width_of(zoom), width_of(zoom))
-    return MEMORY.field(seed, zoom, x0, y0, width, height, read)
+    return MEMORY.field(seed, zoom, Rectangle(x0, y0, width, height), read)
 
 
 @settings(max_examples=40, deadline=None)
@@ -64,9 +65,11 @@ def test_rectangles_agree_where_they_overlap(zoom: int, seed: int, data: st.Data
 @given(zooms, st.integers(-500, 500), st.integers(-500, 500), st.data())
 def test_pictures_are_planes_without_end(zoom: int, x0: int, y0: int, data: st.DataObject) -> None:
     read = endless(4, 1 << 40, 1 << 40)
-    whole = MEMORY.field(1, zoom, x0, y0, 70, 60, read, world=None, latitude=47.0)
+    whole = MEMORY.field(1, zoom, Rectangle(x0, y0, 70, 60), read, world=None, latitude=47.0)
     left, top = data.draw(st.integers(0, 60)), data.draw(st.integers(0, 50))
-    part = MEMORY.field(1, zoom, x0 + left, y0 + top, 10, 10, read, world=None, latitude=47.0)
+    part = MEMORY.field(
+        1, zoom, Rectangle(x0 + left, y0 + top, 10, 10), read, world=None, latitude=47.0
+    )
     assert np.array_equal(whole[:, top : top + 10, left : left + 10], part)
 
 
@@ -94,9 +97,11 @@ def test_digests_are_the_same_for_ever() -> None:
 def test_threads_do_not_matter() -> None:
     program = """
 import hashlib
+from generator.grid.rectangle import Rectangle
 from generator.memory import Memory
 from tests.fakes_memory import endless, synthetic_bank
-made = Memory([synthetic_bank(1)]).field(7, 11, -40, 1000, 120, 110, endless(3, 131072, 131072))
+read, area = endless(3, 131072, 131072), Rectangle(-40, 1000, 120, 110)
+made = Memory([synthetic_bank(1)]).field(7, 11, area, read)
 print(hashlib.sha256(made.tobytes()).hexdigest()[:16])
 """
     for threads in ("1", "2"):
@@ -110,17 +115,15 @@ print(hashlib.sha256(made.tobytes()).hexdigest()[:16])
 
 def test_field_reads_what_it_says_and_no_more() -> None:
     for zoom in ZOOMS:
-        asked: list[tuple[int, int, int, int]] = []
+        asked: list[Rectangle] = []
 
-        def watched(
-            x0: int, y0: int, width: int, height: int, zoom: int = zoom
-        ) -> NDArray[np.uint8]:
-            asked.append((x0, y0, width, height))  # noqa: B023 - called in the same turn
-            return endless(3, width_of(zoom), width_of(zoom))(x0, y0, width, height)
+        def watched(area: Rectangle, zoom: int = zoom) -> NDArray[np.uint8]:
+            asked.append(area)  # noqa: B023 - called in the same turn
+            return endless(3, width_of(zoom), width_of(zoom))(area)
 
-        MEMORY.field(7, zoom, 400, 401, 50, 30, watched)
-        area = MEMORY.reads(zoom, 400, 401, 50, 30)
-        assert asked == [(area.x0, area.y0, area.width, area.height)]
+        MEMORY.field(7, zoom, Rectangle(400, 401, 50, 30), watched)
+        area = MEMORY.reads(zoom, Rectangle(400, 401, 50, 30))
+        assert asked == [area]
         assert MEMORY.reach(zoom) % 2 == 0
         assert area.x0 == 400 // choosing_scale(zoom) - MEMORY.reach(zoom)
 
@@ -148,7 +151,7 @@ def test_codes_come_from_scenes_in_one_piece() -> None:
     described = describe_scene(ground(5, side, side))
     memory = Memory([Bank((Scene("spelt", {15: digits}, *described),), ENCODER, 6)])
     read = endless(3, width_of(15), width_of(15))
-    made = memory.field(1, 15, 3000, 3000, 100, 100, read).astype(int) + 3
+    made = memory.field(1, 15, Rectangle(3000, 3000, 100, 100), read).astype(int) + 3
     y = made[0] * 49 + made[2] * 7 + made[4]
     x = made[1] * 49 + made[3] * 7 + made[5]
     # Where neither coordinate jumps the field shows a scene as it is; so does most of it.
@@ -172,8 +175,8 @@ def test_zoom_13_goes_on_with_what_11_shows() -> None:
         )  # fmt: skip
     memory = Memory([Bank(tuple(scenes), ENCODER, 4)])
     read = endless(3, width_of(11), width_of(11))
-    coarse = memory.field(5, 11, 700, 700, 60, 60, read)
-    fine = memory.field(5, 13, 2800, 2800, 240, 240, read)
+    coarse = memory.field(5, 11, Rectangle(700, 700, 60, 60), read)
+    fine = memory.field(5, 13, Rectangle(2800, 2800, 240, 240), read)
     same = (fine == coarse.repeat(4, 1).repeat(4, 2)).all(0)
     # Joints run between pixels of 11; all else is the same.
     assert same.mean() > 0.97
@@ -182,11 +185,11 @@ def test_zoom_13_goes_on_with_what_11_shows() -> None:
 def test_stages_without_scenes_know_nothing_and_read_nothing() -> None:
     memory = Memory([Bank((synthetic_scene(1, 15),), ENCODER, 4)])
 
-    def never(x0: int, y0: int, width: int, height: int) -> NDArray[np.uint8]:
+    def never(area: Rectangle) -> NDArray[np.uint8]:
         raise AssertionError("nothing is to be read")
 
-    assert not memory.field(1, 11, 0, 0, 20, 10, never).any()
-    assert memory.field(1, 11, 0, 0, 20, 10, never).shape == (4, 10, 20)
+    assert not memory.field(1, 11, Rectangle(0, 0, 20, 10), never).any()
+    assert memory.field(1, 11, Rectangle(0, 0, 20, 10), never).shape == (4, 10, 20)
     assert memory.reach(11) == memory.reach(13) == 0
     assert memory.reach(15) > 0
 
@@ -195,9 +198,9 @@ def test_banks_are_mixed() -> None:
     one, two = synthetic_bank(1), synthetic_bank(2)
     both = Memory([one, two])
     read = endless(3, width_of(9), width_of(9))
-    mixed = both.field(1, 9, 0, 0, 90, 90, read)
-    assert (mixed != Memory([one]).field(1, 9, 0, 0, 90, 90, read)).any()
-    assert (mixed != Memory([two]).field(1, 9, 0, 0, 90, 90, read)).any()
+    mixed = both.field(1, 9, Rectangle(0, 0, 90, 90), read)
+    assert (mixed != Memory([one]).field(1, 9, Rectangle(0, 0, 90, 90), read)).any()
+    assert (mixed != Memory([two]).field(1, 9, Rectangle(0, 0, 90, 90), read)).any()
     assert len({both.digest, Memory([one]).digest, Memory([two, one]).digest}) == 3
     assert both.credits == ["made up, CC0-1.0, nobody"]
 
@@ -209,7 +212,7 @@ def test_a_bank_behind_serves_only_the_stages_that_the_others_leave() -> None:
     memory = Memory([own], behind)
     read = endless(3, width_of(9), width_of(9))
     for zoom, like in ((9, Memory([behind])), (11, Memory([own])), (13, Memory([own]))):
-        asked = (1, zoom, 0, 0, 40, 40, read)
+        asked = (1, zoom, Rectangle(0, 0, 40, 40), read)
         np.testing.assert_array_equal(memory.field(*asked), like.field(*asked))
     assert memory.scenes == {7: 3, 9: 3, 11: 3}
     # What serves nothing is no part of the world, nor credited.
@@ -228,12 +231,12 @@ def test_banks_of_other_encoders_are_refused() -> None:
 
 def test_wrong_requests_are_refused() -> None:
     with pytest.raises(ValueError, match="zoom is 8, expected one of 7, 9, 11, 13, 15"):
-        MEMORY.field(1, 8, 0, 0, 1, 1, endless(3, 64, 64))
+        MEMORY.field(1, 8, Rectangle(0, 0, 1, 1), endless(3, 64, 64))
     with pytest.raises(ValueError, match="at least 1 x 1"):
         field(9, 0, 0, 0, 5)
     read = endless(3, 64, 64)
     with pytest.raises(ValueError, match="a world of 128 pixels"):
-        MEMORY.field(1, 7, 0, 0, 5, 5, read, world=MapSize(4, 4))
+        MEMORY.field(1, 7, Rectangle(0, 0, 5, 5), read, world=MapSize(4, 4))
 
 
 def test_every_choosing_stage_has_its_settings() -> None:
@@ -241,8 +244,8 @@ def test_every_choosing_stage_has_its_settings() -> None:
 
 
 def test_snow_brighter_than_all_scenes_shows_nothing() -> None:
-    def read(level: int) -> Callable[[int, int, int, int], NDArray[np.uint8]]:
-        return lambda x0, y0, width, height: np.full((height, width, 3), level, np.uint8)
+    def read(level: int) -> Callable[[Rectangle], NDArray[np.uint8]]:
+        return lambda area: np.full((area.height, area.width, 3), level, np.uint8)
 
-    assert not MEMORY.field(0, 15, 500, 700, 40, 40, read(255)).any()
-    assert MEMORY.field(0, 15, 500, 700, 40, 40, read(120)).any()
+    assert not MEMORY.field(0, 15, Rectangle(500, 700, 40, 40), read(255)).any()
+    assert MEMORY.field(0, 15, Rectangle(500, 700, 40, 40), read(120)).any()

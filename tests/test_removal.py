@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from generator.grid.tile import Tile, tiles_in_bbox
-from tests.caches import OTHER, WORLD, fill, payload, row
+from tests.caches import OTHER, WORLD, fill, payload, row, tiles_of
 from tileserver.cache.tilecache import TileCache
 
 ALPS = (5.9, 45.8, 10.5, 47.8)
@@ -40,7 +40,7 @@ def test_just_what_was_named_goes(
         if tile.z == zoom
     }
     assert cache.remove(WORLD, box, zooms) == len(named)
-    assert set(cache.tiles(WORLD)) == set(tiles) - named
+    assert set(tiles_of(cache, WORLD)) == set(tiles) - named
     assert cache.count(OTHER) == len(tiles)
     assert cache.remove(WORLD, box, zooms) == 0
 

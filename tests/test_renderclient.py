@@ -108,9 +108,9 @@ def test_who_leaves_takes_the_queued_work_along(tmp_path: Path) -> None:
             first = asyncio.create_task(client.render(0, Tile(0, 0, 0), RequestOptions()))
             await until(lambda: len(generator.fake.calls) == 1)
             second = asyncio.create_task(client.render(0, DEEP, RequestOptions()))
-            await until(lambda: len(generator.engine) > 1)
+            await until(lambda: generator.engine.metrics.queue_length.value > 1)
             second.cancel()
-            await until(lambda: len(generator.engine) == 1)
+            await until(lambda: generator.engine.metrics.queue_length.value == 1)
             generator.fake.gate.set()
             assert await first
 
@@ -125,7 +125,7 @@ def test_a_web_process_that_dies_takes_its_queued_work_along(tmp_path: Path) -> 
             await until(lambda: len(generator.fake.calls) == 1)
             client.close()
             generator.connections[0].transport.abort()
-            await until(lambda: len(generator.engine) == 1)
+            await until(lambda: generator.engine.metrics.queue_length.value == 1)
             asking.cancel()
 
     asyncio.run(run())
@@ -146,7 +146,7 @@ def test_errors_come_as_they_are(tmp_path: Path) -> None:
                 asyncio.create_task(client.render(0, Tile(2, n, 0), RequestOptions()))
                 for n in (0, 1)
             ]
-            await until(lambda: len(generator.engine) == 2)
+            await until(lambda: generator.engine.metrics.queue_length.value == 2)
             with pytest.raises(UnavailableError, match="2 blocks of tiles are waiting"):
                 await client.render(0, Tile(2, 2, 0), RequestOptions())
             generator.fake.gate.set()
@@ -210,7 +210,7 @@ def test_refusing_answers_all_and_lets_nobody_in(tmp_path: Path) -> None:
         async with running(tmp_path) as (generator, client):
             generator.fake.gate.clear()
             asking = asyncio.create_task(client.render(0, DEEP, RequestOptions()))
-            await until(lambda: len(generator.engine) > 0)
+            await until(lambda: generator.engine.metrics.queue_length.value > 0)
             client.refuse()
             for waiting in (asking, client.render(0, DEEP, RequestOptions())):
                 with pytest.raises(UnavailableError, match="is stopping"):

@@ -36,7 +36,7 @@ def test_inputs_are_made_before_users_and_each_once(setup: Setup) -> None:
     for position, top in enumerate(order):
         assert {Block.of(need).top for need in needs(setup, top)} <= set(order[:position])
     assert entry.payload == expected(0, DEEP).tobytes()
-    assert len(setup.engine) == 0
+    wait_until(lambda: setup.metrics.queue_length.value == 0)
 
 
 def test_the_newest_view_is_made_first_and_in_its_own_order(setup: Setup) -> None:
@@ -110,7 +110,7 @@ def test_a_renderer_that_refuses_leaves_no_job_behind(setup: Setup) -> None:
     setup.renderer.needs = refuse  # type: ignore[method-assign]
     with pytest.raises(GenerationError, match="refused"):
         setup.ask(Tile(11, 17, 17))
-    assert len(setup.engine) == 0
+    assert setup.metrics.queue_length.value == 0
 
 
 def test_a_full_queue_turns_new_tiles_away_but_not_known_ones(tmp_path: Path) -> None:
@@ -189,10 +189,10 @@ def test_what_nobody_waits_for_is_dropped_with_its_inputs(setup: Setup) -> None:
     setup.busy()
     gone, kept = setup.ask(DEEP), setup.ask(Tile(5, 3, 3))
     setup.engine.abandon((0, DEEP), gone)
-    assert len(setup.engine) == 2
+    assert setup.metrics.queue_length.value == 2
     setup.renderer.gate.set()
     kept.result(TIMEOUT)
-    wait_until(lambda: len(setup.engine) == 0)
+    wait_until(lambda: setup.metrics.queue_length.value == 0)
     assert setup.order() == [Tile(5, 3, 3)]
 
 

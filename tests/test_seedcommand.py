@@ -9,6 +9,7 @@ import pytest
 
 from generator.grid.block import Block
 from generator.grid.tile import Tile
+from tests.caches import tiles_of
 from tests.fakes import FakeRenderer
 from tileserver.batch import seed
 from tileserver.cache.claims import Claims
@@ -83,7 +84,7 @@ def test_a_polygon_is_seeded_and_no_more(renderer: FakeRenderer, tmp_path: Path)
     assert main(["seed", "--polygon", "alps.geojson", "--zooms", "10"]) == 0
     whole = len(Region((6.0, 45.5, 12.0, 47.5), [10]))
     stored = sum(
-        t.z == 10 for t in TileCache.open(tmp_path / "tiles").tiles(renderer.fingerprint(0))
+        t.z == 10 for t in tiles_of(TileCache.open(tmp_path / "tiles"), renderer.fingerprint(0))
     )
     assert whole / 2 < stored < whole
 

@@ -11,11 +11,15 @@ import pytest
 
 from generator.grid.block import Block
 from generator.grid.tile import Tile
+from tests.caches import damaged
 from tests.fakes import FakeRenderer
 from tests.local import LocalService, local_service
 from tests.waiting import until
 from tileserver.cache.tilecache import TileCache
 from tileserver.errors import GenerationError, UnavailableError
+from tileserver.rendering.client.renderclient import RenderClient
+from tileserver.rendering.client.service import TileService
+from tileserver.rendering.metrics import Metrics
 from tileserver.settings import Settings
 
 DEEP = Tile(13, 4000, 4001)
@@ -35,8 +39,8 @@ async def running(
         await asyncio.to_thread(service.close)
 
 
-def queued(service: LocalService) -> int:
-    return len(service.client.engine)
+def queued(service: LocalService) -> float:
+    return service.client.engine.metrics.queue_length.value
 
 
 def test_a_thousand_requests_for_one_cold_tile_make_it_once(tmp_path: Path) -> None:
@@ -65,7 +69,7 @@ def test_any_order_and_company_gives_the_same_bytes(tmp_path: Path) -> None:
                 entries = await asyncio.gather(*(service.get(5, tile) for tile in part))
                 found |= {tile: entry.payload for tile, entry in zip(part, entries, strict=True)}
         stored = TileCache.open(tmp_path / name)
-        assert stored.verify() == []
+        assert damaged(stored) == []
         assert found == {tile: stored.get(FakeRenderer().fingerprint(5), tile) for tile in tiles}
         stored.close()
         return found
@@ -143,6 +147,23 @@ def test_a_request_that_is_given_up_drops_its_work(tmp_path: Path) -> None:
             fake.gate.set()
             assert await first
             assert fake.calls == [(0, Block(Tile(0, 0, 0)))]
+
+    asyncio.run(run())
+
+
+def test_until_worlds_can_be_named_a_request_is_held_and_turned_away(tmp_path: Path) -> None:
+    async def run() -> None:
+        settings, metrics = Settings(cache=tmp_path, hold_seconds=0.05), Metrics()
+        client = RenderClient(tmp_path / "nobody-listens-here")
+        service = TileService(settings, metrics, TileCache.open(tmp_path), client)
+        service.start()
+        with pytest.raises(UnavailableError, match="still being loaded"):
+            await service.known()
+        with pytest.raises(UnavailableError, match="is being started"):
+            service.lookup(0, DEEP)
+        assert service.problem() == "the process that makes tiles is being started"
+        assert b"elsewhere_ready 0.0" in metrics.text()
+        await asyncio.to_thread(service.close)
 
     asyncio.run(run())
 

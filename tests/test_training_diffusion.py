@@ -22,12 +22,12 @@ from training.errors import TrainingError
 from training.imagery.prepare import prepare
 from training.imagery.pyramid import Pyramid
 from training.losses.balance import score
-from training.losses.context import Context
+from training.losses.context import ScoreContext
 from training.run.diffusionstep import ExactUNetStep, PaperStep, consistent_residual
 from training.run.export import export
 from training.run.recipe import Phase, Recipe
 from training.run.stages import batches_of, train_networks
-from training.run.state import State
+from training.run.state import TrainingState
 
 EXACT = Recipe(
     PRESETS["exact-tiny"], window=56, edge=12, group=1, phases=(Phase(3, groups=2, rate=1e-3),)
@@ -64,11 +64,11 @@ def test_residual_and_parent_give_the_child_back_up_to_what_is_pinned(data):
 
 
 def test_the_paper_s_loss_is_the_noise_s_squared_error_weighted_by_p2(data):
-    step, time = PaperStep(State(PAPER)), torch.tensor([1, 400, 700, 1000])
+    step, time = PaperStep(TrainingState(PAPER)), torch.tensor([1, 400, 700, 1000])
     # A new network predicts no noise at all, so the error is the noise's own square.
     step.random.manual_seed(5)
     drawn = step.predict(batch_of(PAPER, data), time)
-    loss = score(Context(drawn, step.judges), {"denoising": 1.0})["denoising"]
+    loss = score(ScoreContext(drawn, step.judges), {"denoising": 1.0})["denoising"]
     step.random.manual_seed(5)
     noise, abar = step.noise_like(drawn.truth), alpha_bar()[time]
     expected = (noise.square().mean((1, 2, 3)) / (1 + abar / (1 - abar))).mean()
@@ -76,11 +76,11 @@ def test_the_paper_s_loss_is_the_noise_s_squared_error_weighted_by_p2(data):
 
 
 def test_the_exact_network_s_loss_is_the_residual_s_squared_error_weighted_by_p2(data):
-    step, time = ExactUNetStep(State(EXACT)), torch.tensor([100, 900])
+    step, time = ExactUNetStep(TrainingState(EXACT)), torch.tensor([100, 900])
     batch = batch_of(EXACT, data)
     step.random.manual_seed(5)
     drawn = step.predict(batch, time)
-    loss = score(Context(drawn, step.judges), {"denoising": 1.0})["denoising"]
+    loss = score(ScoreContext(drawn, step.judges), {"denoising": 1.0})["denoising"]
     # A new network predicts no residual at all.
     residual = crop(consistent_residual(batch["child"], batch["parent"]), 4 * EXACT.edge)
     expected = (alpha_bar()[time] * residual.square().mean((1, 2, 3))).mean()
@@ -88,7 +88,7 @@ def test_the_exact_network_s_loss_is_the_residual_s_squared_error_weighted_by_p2
 
 
 def test_training_lowers_the_loss_of_one_batch(data):
-    step = PaperStep(State(PAPER))
+    step = PaperStep(TrainingState(PAPER))
     batch = batch_of(PAPER, data)
     losses = [float(step.step(dict(batch))["denoising"]) for _ in range(15)]
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
@@ -99,7 +99,7 @@ def test_training_lowers_the_loss_of_one_batch(data):
 ])  # fmt: skip
 def test_a_step_moves_the_network_by_the_terms_of_the_recipe(data, terms):
     phases = (dataclasses.replace(EXACT.phases[0], terms=terms),)
-    state = State(dataclasses.replace(EXACT, phases=phases))
+    state = TrainingState(dataclasses.replace(EXACT, phases=phases))
     before = weights(state)
     losses = ExactUNetStep(state).step(batch_of(EXACT, data))
     assert terms.keys() <= losses.keys()
@@ -116,7 +116,7 @@ def test_an_interrupted_run_goes_on_to_the_step(data, tmp_path, recipe):
     parts = train_networks(recipe, data, tmp_path / "parts", 2)
     assert torch.equal(weights(whole), weights(parts))
     with pytest.raises(TrainingError, match="is no state of this recipe"):
-        State(PAPER if recipe is EXACT else EXACT).load(tmp_path / "whole")
+        TrainingState(PAPER if recipe is EXACT else EXACT).load(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(("name", "window", "edge"), [("exact-tiny", 56, 12), ("paper-tiny", 8, 0)])
@@ -152,12 +152,12 @@ def test_a_run_starts_from_weights_of_its_family(data, tmp_path):
     )
     path = tmp_path / "first.safetensors"
     export(tmp_path / "run", path)
-    second = State(dataclasses.replace(EXACT, init=str(path), seed=5))
+    second = TrainingState(dataclasses.replace(EXACT, init=str(path), seed=5))
     second.start()
     held = torch.cat([p.flatten() for p in checkpoint.load(path).network.parameters()])
     assert torch.equal(weights(second), held)
     with pytest.raises(TrainingError, match="expected weights of the family paper"):
-        State(dataclasses.replace(PAPER, init=str(path))).start()
+        TrainingState(dataclasses.replace(PAPER, init=str(path))).start()
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_run_starts_from_weights_of_its_family(data, tmp_path):
 )
 def test_a_faulty_window_is_one_sentence(recipe, step, words):
     with pytest.raises(TrainingError, match=words):
-        step(State(recipe))
+        step(TrainingState(recipe))
 
 
 def test_command_line_explains_a_mistake(tmp_path, monkeypatch, capsys):

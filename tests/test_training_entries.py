@@ -22,7 +22,7 @@ from training.run.export import BANKED
 from training.run.machine import Machine
 from training.run.recipe import EntriesRecipe, Recipe
 from training.run.stages import train_entries
-from training.run.state import State
+from training.run.state import TrainingState
 from training.samples.entrybank import Entries, EntryWindow
 
 WINDOW = 48
@@ -186,7 +186,7 @@ def test_a_training_goes_on_and_ends_as_if_never_stopped(weights, data, tmp_path
     def run(folder, steps):
         made = tmp_path / folder
         if not made.exists():
-            State(recipe(steps)).save(made)
+            TrainingState(recipe(steps)).save(made)
             (made / BANKED).write_bytes(weights.read_bytes())
         assert train_entries(recipe(steps), data, made, Machine())
         return checkpoint.load(made / "entries-1.safetensors")

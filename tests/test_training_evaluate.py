@@ -13,7 +13,7 @@ from tests.networks import tiny_network
 from training import cli
 from training.imagery.pyramid import prepare
 from training.measure import classifier, evaluate
-from training.measure.classifier import ClassifierRow
+from training.measure.classifier import ClassifierRow, classifier_table
 from training.measure.figures import draw_rollouts, save_small
 from training.measure.metrics import (
     absolute_error,
@@ -22,12 +22,8 @@ from training.measure.metrics import (
     octave_errors,
     spectrum,
 )
-from training.measure.report import (
-    classifier_table,
-    markdown,
-    rollouts_table,
-)
-from training.measure.rollouts import Rollouts, compare
+from training.measure.report import markdown
+from training.measure.rollouts import Rollouts, compare, rollouts_table
 
 
 @pytest.fixture(scope="module")

@@ -27,9 +27,10 @@ from training.run.export import layout_networks
 from training.run.layoutstep import LayoutStep
 from training.run.loop import cooled
 from training.run.machine import Machine, machine_of
-from training.run.recipe import MemoryRecipe, Phase, Recipe, read
+from training.run.recipe import MemoryRecipe, Phase, Recipe
+from training.run.recipefile import read
 from training.run.stages import batches_of, train_networks
-from training.run.state import STATE, State
+from training.run.state import STATE, TrainingState
 from training.samples.collage import Cells, draw_cells, misfits
 from training.samples.groups import Groups
 
@@ -137,7 +138,7 @@ def test_a_window_with_its_own_layout_is_asked_to_come_back():
 def test_a_step_teaches_encoder_and_decoder_and_is_the_same_again(imagery, recipe):
     made = []
     for _ in range(2):
-        state = State(read(recipe))
+        state = TrainingState(read(recipe))
         before = weights(state)
         batch = batches_of(state.recipe, Pyramid(imagery[1]))[0]
         losses = LayoutStep(state).step(batch)
@@ -145,7 +146,9 @@ def test_a_step_teaches_encoder_and_decoder_and_is_the_same_again(imagery, recip
         assert all(np.isfinite(list(losses.values())))
         made.append(weights(state))
     assert torch.equal(*made)
-    first, now = (each.network.encoder.parameters() for each in (State(read(recipe)), state))
+    first, now = (
+        each.network.encoder.parameters() for each in (TrainingState(read(recipe)), state)
+    )
     assert any(not torch.equal(a, b) for a, b in zip(first, now, strict=True))
 
 
@@ -158,7 +161,7 @@ def test_an_interrupted_run_goes_on_to_the_step(imagery, recipe, tmp_path):
     assert torch.equal(weights(whole), weights(parts))
 
 
-def test_a_state_of_version_0_2_goes_on(imagery, recipe, tmp_path):
+def test_an_older_state_goes_on(imagery, recipe, tmp_path):
     """Networks were called a pair, and the critic had moments of its own."""
     first = train_networks(read(recipe), imagery[1], tmp_path / "run", 2)
     held = torch.load(tmp_path / "run" / STATE, weights_only=True)
@@ -166,19 +169,19 @@ def test_a_state_of_version_0_2_goes_on(imagery, recipe, tmp_path):
     held["adversary"]["critic"]["standard.mean0"] = torch.zeros(12)
     del held["lineage"], held["data"]
     torch.save(held, tmp_path / "run" / STATE)
-    again = State(read(recipe))
+    again = TrainingState(read(recipe))
     assert again.load(tmp_path / "run")
     assert torch.equal(weights(first), weights(again))
     assert again.lineage == []
 
 
 def test_a_state_of_another_recipe_is_refused_in_one_sentence(recipe, tmp_path):
-    State(read(recipe)).save(tmp_path / "run")
+    TrainingState(read(recipe)).save(tmp_path / "run")
     other = Recipe(phases=(Phase(until=1),))
     with pytest.raises(TrainingError, match=r"is no state of this recipe"):
-        State(other).load(tmp_path / "run")
+        TrainingState(other).load(tmp_path / "run")
     (tmp_path / "run" / STATE).unlink()
-    assert not State(other).load(tmp_path / "run")
+    assert not TrainingState(other).load(tmp_path / "run")
 
 
 def test_phases_follow_each_other_and_the_last_goes_on():
@@ -279,7 +282,7 @@ def test_a_command_that_lacks_something_says_so_in_a_sentence(
 
 
 def test_a_run_starts_from_what_fits_of_other_weights(recipe, tmp_path):
-    first = State(read(recipe))
+    first = TrainingState(read(recipe))
     with torch.no_grad():
         for value in first.ema.network.parameters():
             value.normal_()
@@ -289,7 +292,7 @@ def test_a_run_starts_from_what_fits_of_other_weights(recipe, tmp_path):
     checkpoint.save(path, decoder, SamplerConfig(), record, encoder=encoder)
     text = recipe.read_text().replace("[train]", f'[train]\ninit = "{path}"')
     recipe.write_text(text)
-    second = State(read(recipe))
+    second = TrainingState(read(recipe))
     second.start()
     for ours, theirs in (
         (second.network.decoder, decoder),
@@ -302,7 +305,7 @@ def test_a_run_starts_from_what_fits_of_other_weights(recipe, tmp_path):
     assert second.record()["lineage"] == [{"steps": 5}, {"steps": 7, "digest": digest}]
     recipe.write_text(text.replace("[train]", "[train]\ninit_digest = 'other'"))
     with pytest.raises(TrainingError, match="expected init_digest, other"):
-        State(read(recipe)).start()
+        TrainingState(read(recipe)).start()
 
 
 def test_a_bank_takes_pixels_for_what_they_resolve():

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from training.errors import TrainingError
 from training.losses import terms
 from training.losses.balance import balance, equal_say, score
-from training.losses.context import Context, Drawn, Judges
+from training.losses.context import Drawn, Judges, ScoreContext
 from training.losses.critic import relativistic
 from training.losses.distances import opponent, patches
 from training.losses.moments import RunningMoments
@@ -15,7 +15,7 @@ GSD = torch.full((2,), 16.0)
 
 def scored(judges, samples, truth, **weights):
     """Gradient at samples and losses, of the terms that have weights."""
-    context = Context(Drawn(samples, truth, GSD), judges)
+    context = ScoreContext(Drawn(samples, truth, GSD), judges)
     scores = score(context, weights)
     return balance(context, scores, weights)[0], scores | context.log
 

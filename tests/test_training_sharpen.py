@@ -16,9 +16,9 @@ from training.commands import prepare
 from training.errors import TrainingError
 from training.imagery import sharpen
 from training.run import bank
-from training.run.recipe import read
+from training.run.recipefile import read
 from training.run.stages import make_bank
-from training.run.state import State
+from training.run.state import TrainingState
 
 RECIPE = (
     NETWORK
@@ -171,7 +171,7 @@ def test_a_folder_of_other_imagery_or_other_weights_is_refused(imagery, weights,
 def test_a_bank_is_made_of_several_manifests(tmp_path, monkeypatch, capsys):
     recipe, run = tmp_path / "r.toml", tmp_path / "run"
     recipe.write_text(RECIPE)
-    state = State(read(recipe))
+    state = TrainingState(read(recipe))
     run.mkdir()
     state.save(run)
     manifests = []

@@ -40,10 +40,10 @@ class TextFormatter(logging.Formatter):
         """Return the line (with a traceback below it if there is one)."""
         record.process_name = self.process
         given = getattr(record, "fields", None)
-        if given and not hasattr(record, "told"):
-            told = " ".join(f"{name}={_shown(value)}" for name, value in given.items())
-            record.msg, record.args = f"{record.getMessage()} {told}".strip(), ()
-            record.told = True
+        if given and not hasattr(record, "has_fields"):
+            shown = " ".join(f"{name}={_shown(value)}" for name, value in given.items())
+            record.msg, record.args = f"{record.getMessage()} {shown}".strip(), ()
+            record.has_fields = True
         return super().format(record)
 
 

@@ -88,6 +88,7 @@ class _BankBuild:
 
     def run(self, progress: Progress | None) -> BuildResult:
         """Look at all images, choose among their blocks, encode what is chosen."""
+        # Every image is looked at, and blocks are chosen among all of them.
         numbers = range(len(self.sources))
         seen = [self._seen(n) for n in _with_progress(progress, "looking at images", numbers)]
         chosen = self._chosen(seen)
@@ -96,6 +97,7 @@ class _BankBuild:
             for source, each in zip(self.sources, seen, strict=True)
             if not each.candidates
         ]
+        # What was chosen is encoded.
         scenes: list[Scene] = []
         for number in _with_progress(progress, "encoding", sorted(chosen)):
             try:
@@ -106,6 +108,7 @@ class _BankBuild:
         if not scenes:
             reasons = "; ".join(each.sentence for each in refused[:3])
             raise BankError(f"none of the {len(seen)} images can be used: {reasons}")
+        # One bank, and what became of every image.
         scenes.sort(key=lambda scene: scene.chosen_at)
         config = self.maker.encoder.config
         bank = Bank(tuple(scenes), self.maker.digest, config.dimensions, config.levels)

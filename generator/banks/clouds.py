@@ -85,6 +85,7 @@ def is_cloud(pixels: NDArray[np.uint8], good: Mask) -> bool:
 
 def _is_veil(grey: Levels, colour: Levels, most: Levels, patches: Mask, good: Mask) -> bool:
     """Say whether white is rough, and the ground round it colourless."""
+    # The ground round the white must be grey, and the white itself rough.
     ring = grown(patches, 13) & ~grown(patches, 9) & good
     inner = shrunk(patches, 3)
     pairs = inner[:, 1:] & inner[:, :-1]
@@ -102,6 +103,7 @@ def _has_shadows(grey: Levels, patches: Mask, good: Mask) -> bool:
     # Dark against the mean of the ground round it.
     light = around(np.where(clear, grey, 0), _ROUND)
     dark = clear & (10 * grey * around(clear, _ROUND) < _DARK * light)
+    # Tiles with white vote on each direction and distance.
     own = tiles(patches, _TILE)
     some = 100 * own >= _TILE * _TILE
     if some.sum() < _TILES:

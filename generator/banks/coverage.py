@@ -49,6 +49,7 @@ def choose(blocks: Blocks, budget: float, spread: float, calm: float) -> NDArray
     count = len(blocks.area)
     if not count:
         return np.empty(0, np.int64)
+    # Nothing is taken yet: all blocks are equally new.
     distance = np.full(count, _SATED, np.float32)
     free = np.ones(count, bool)
     worth = (calm + (1 - calm) * blocks.texture) * blocks.sharpness * _dryness(blocks.water)
@@ -61,6 +62,7 @@ def choose(blocks: Blocks, budget: float, spread: float, calm: float) -> NDArray
         # Sources and images that have much give way.
         share = by_source[blocks.source] / budget + by_image[blocks.image] * 0.02
         score = np.where(free, (distance + _ROOM) * worth / (1 + spread * share), -1.0)
+        # The best is taken.
         best = int(score.argmax())
         taken.append(best)
         free[best] = False
@@ -71,6 +73,7 @@ def choose(blocks: Blocks, budget: float, spread: float, calm: float) -> NDArray
             at_sea += float(blocks.area[best])
             if at_sea >= _SEA * budget:
                 free &= ~sea
+        # Blocks like it have become less new.
         away = np.sqrt(((blocks.descriptors - blocks.descriptors[best]) ** 2).sum(1))
         np.minimum(distance, away, out=distance)
     return np.array(taken, np.int64)

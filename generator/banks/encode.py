@@ -39,12 +39,14 @@ def scenes(
         boxes = [block.box for block in blocks if block.frame == number]
         if not boxes:
             continue
+        # Only what was chosen, and is valid, gives codes.
         chosen = np.zeros(toned.good.shape, bool)
         for box in boxes:
             box.cut(chosen, SCALE)[:] = True
         span = _span(boxes, frame, WINDOW * unit)
         good = span.cut(toned.good & chosen, SCALE)
         part = StageImage(toned.zoom, span.cut(toned.child), good)
+        # Descriptors of the rectangle on the choosing grid.
         descriptors, gates, _ = describe_scene(part.choosing, None, source.lat)
         valid = part.valid
         if not valid.any():
@@ -97,6 +99,7 @@ def _encoded(child: Pixels, span: Box, encoder: Encoder) -> NDArray[np.int8]:
 
 def _window(child: Pixels, box: Box, encoder: Encoder) -> NDArray[np.int8]:
     """Encode a window with CONTEXT round it, as far as the child goes; int8 [h, w, D]."""
+    # The window with its surroundings, of which only its own codes are kept.
     edge = SCALE * CONTEXT
     top, left = max(0, box.y - edge), max(0, box.x - edge)
     seen = child[top : box.y + box.height + edge, left : box.x + box.width + edge]

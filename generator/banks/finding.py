@@ -35,6 +35,7 @@ def gather(address: Path | str, options: Options, zooms: Sequence[int]) -> Found
 
     Raises ImageryError as `generator.imagery.folder.find` does.
     """
+    # Cut for the finest stage first.
     order = sorted(zooms, reverse=True)
     first = find(address, dataclasses.replace(options, finest=NOMINAL[order[0]]))
     found = FoundImagery(failed=list(first.failed), notes=list(first.notes))
@@ -50,6 +51,7 @@ def gather(address: Path | str, options: Options, zooms: Sequence[int]) -> Found
             OfferedImage(source, (zoom,)) for source in second.sources if _image(source) in again
         )
     for source in first.sources:
+        # Everything that was found at first serves the stages that it is not cut again for.
         own = tuple(zoom for zoom in left if not _cut_finer(source, zoom))
         served = tuple(zoom for zoom in own if resampling_for(source.gsd, zoom) is not None)
         if served or own == left:

@@ -39,6 +39,7 @@ def outside_swath(parent: NDArray[np.uint8], good: Mask) -> Mask:
 def _from_left(empty: Mask) -> Mask:
     """Return what is empty from the left edge up to a straight line, bool [H, W]."""
     width = empty.shape[1]
+    # How far each row is empty, and which runs end on one line.
     run = np.where(empty.all(1), width, empty.argmin(1))
     rows = np.flatnonzero((run > 0) & (run < width))
     straight = np.zeros(len(run), bool)

@@ -112,6 +112,7 @@ def at_stage(decoded: Decoded, how: Resampling) -> StageImage:
     """Bring an image to a stage's resolution, cut to whole units at its lower and right edge."""
     height, width = decoded.pixels.shape[:2]
     high, wide = size_after(height, width, how)
+    # Averaged by whole numbers, then resized by what is left.
     child = decoded.pixels[: height // how.shrink * how.shrink, : width // how.shrink * how.shrink]
     child = averaged(child, how.shrink)
     if how.grow != 1:
@@ -129,6 +130,7 @@ def at_stage(decoded: Decoded, how: Resampling) -> StageImage:
         )
         good[:] = np.asarray(small) >= _VALID
     child = np.ascontiguousarray(child[:high, :wide])
+    # What lies outside of a swath, or where two meet, is not good.
     parent = averaged(child, SCALE)
     swath = outside_swath(parent, good)
     if how.zoom <= _WIDE:

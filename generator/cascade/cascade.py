@@ -99,7 +99,7 @@ class Cascade:
         needed = tiles_of(area, block.stage - 2)
         if self.memory is not None:
             # The choice of layouts sees further, at 13 two zooms above the parent.
-            read = self.memory.reads(block.stage, area.x0, area.y0, area.width, area.height)
+            read = self.memory.reads(block.stage, area)
             needed |= tiles_of(read, self.memory.chosen_at(block.stage) - 2)
         return tuple(needed)
 
@@ -142,11 +142,7 @@ class Cascade:
         if self.memory is None:
             return self.stage_at(zoom).latent(seed, zoom, area)
         level = self.memory.chosen_at(zoom) - 2
-
-        def pixels(x: int, y: int, width: int, height: int) -> Pixels:
-            return gather(Rectangle(x, y, width, height), level, read)
-
-        return self.memory.field(seed, zoom, area.x0, area.y0, area.width, area.height, pixels)
+        return self.memory.field(seed, zoom, area, lambda part: gather(part, level, read))
 
     def chosen(self, seed: int, block: Block, read: Read) -> NDArray[Any]:
         """Noise or layout codes of a stage's block with its margin, from the tiles it needs."""

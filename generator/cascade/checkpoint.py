@@ -92,6 +92,7 @@ def save(
     names begin with the zoom, as in 15/stem.weight. Raises ValueError for other networks.
     encoder, bank: of a layout decoder; names begin with encoder/ and memory/.
     """
+    # Names of tensors: none before the common network's, a prefix before the others'.
     networks: dict[str, nn.Module] = {"": network}
     networks |= {f"{zoom}/": own for zoom, own in (specialists or {}).items()}
     if any(own.config != network.config for own in networks.values()):
@@ -103,6 +104,7 @@ def save(
         for prefix, own in networks.items()
         for name, value in _rounded(own).items()
     }
+    # The memory is tensors of bytes and a text.
     metadata: dict[str, str] = {}
     if bank is not None:
         arrays, metadata["memory"] = to_tensors(bank)
@@ -120,15 +122,18 @@ def save(
 def load(path: Path | None = None) -> Checkpoint:
     """Read weights; raises WeightsError if they are missing, damaged or of another version."""
     path = path or DEFAULT
+    # What the file holds, sorted by network.
     digest, metadata, tensors = _read(path)
     config = network_from_json(metadata["network"])
     parts = _parts(path, tensors)
     encoder, memory = parts.pop("encoder"), parts.pop("memory")
     encoder = encoder if isinstance(config, LayoutConfig) else {}
+    # Networks, ready for inference.
     networks = {zoom: _network(build, config, own, str(path)) for zoom, own in parts.items()}
     # The digest is that of the tensors as they are stored, so no encoder is needed for it.
     named = _digest(encoder) if encoder else ""
     bank = None
+    # The bank, which must be of this encoder.
     if memory:
         arrays = {name: value.numpy() for name, value in memory.items()}
         bank = from_tensors(arrays, metadata.get("memory", ""), named)

@@ -60,9 +60,11 @@ class DiffusionStage:
         Returns uint8 [4h, 4w, 3].
         """
         device = self.network.stem.weight.device
+        # Parent and noise as tensors.
         image = to_tensor(parent).to(device)
         start = torch.from_numpy(noise)[None].to(device)
         with torch.inference_mode():
+            # From noise to the residual, which is added to the upsampled parent.
             denoise = denoiser(self._condition, image, resolution, augmentation)
             return finish(image, sample(denoise, start, self.steps))
 
@@ -78,6 +80,7 @@ def denoiser(
     network = condition.network
 
     def denoise(x: Tensor, time: int) -> Tensor:
+        # The margins that earlier evaluations consumed are cut off.
         spent = (image.shape[-1] - x.shape[-1] // SCALE) // 2
         rows = resolution[spent : len(resolution) - spent] if len(resolution) > 1 else resolution
         clean: Tensor = network(x, crop(image, spent), condition(rows, augmentation, time))

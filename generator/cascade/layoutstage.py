@@ -50,11 +50,13 @@ class LayoutStage:
         is known; resolution: metres per child pixel of each parent row, [h+2m], or [1];
         augmentation: level in [0, 1], how far the codes lead. Returns uint8 [4h, 4w, 3].
         """
+        # Parent and codes as tensors.
         weight = self.network.stem.weight
         image = to_tensor(parent).to(weight.device)
         laid = torch.from_numpy(codes)[None].to(weight.device, weight.dtype)
         with torch.inference_mode():
             modulations = self._condition(resolution, augmentation)
+            # Where codes lead, detail has the contrast of the stage and fades where there are none.
             contrast: float | torch.Tensor = self.contrast if augmentation else 1.0
             if augmentation and self.fading:
                 contrast = contrast * torch.from_numpy(code_coverage(codes, self.margin)).to(

@@ -26,7 +26,7 @@ from generator.memory.bank import Bank
 from generator.memory.field import Memory
 
 MAX_STEPS = 50
-"""The paper's; the states of more would take too much memory."""
+"""The paper's; the intermediate latents of more would take too much memory."""
 
 
 def load(
@@ -50,6 +50,7 @@ def load(
     without any; None for the weights' own;
     tone: natural or none of the base map, or None for its own default (`generator.base.tone`).
     """
+    # Refuse what cannot be meant before anything is read.
     if steps is not None and not 1 <= steps <= MAX_STEPS:
         raise GeneratorError(f"steps is {steps}, expected 1 to {MAX_STEPS}")
     if threads is not None:
@@ -57,12 +58,14 @@ def load(
             raise GeneratorError(f"threads is {threads}, expected 1 or more")
         torch.set_num_threads(threads)
     chosen = pick_device(device)
+    # Weights, the memory that goes with them, and the base map.
     loaded = checkpoint.load(weights)
     sampler = loaded.sampler
     if steps is not None:
         sampler = dataclasses.replace(sampler, steps=steps)
     opened = open_memory(memory, loaded)
     planet = BaseMap.open(base, tone)
+    # One cascade of all, which has made its first window.
     cascade = Cascade(planet, loaded, sampler, chosen, pick_precision(chosen), opened)
     _warm(cascade)
     return cascade

@@ -31,6 +31,7 @@ class MultiStepSampler:
     """
 
     def __init__(self, common: ExactUNet, own: dict[int, ExactUNet], steps: int) -> None:
+        # One size of window for all, and the room for latents shared among the networks.
         side, limit = side_for(common, steps), LIMIT // (1 + len(own))
         self.common = BlockSampler(common, steps, limit, side)
         self._own = {z: BlockSampler(network, steps, limit, side) for z, network in own.items()}

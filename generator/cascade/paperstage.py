@@ -63,6 +63,7 @@ class PaperStage:
         network has no input for the conditioning-augmentation level: `augmentation` has no effect.
         Returns uint8 [4h, 4w, 3].
         """
+        # Windows lie half a window apart; each gives its central half.
         side, half = 4 * self.margin, 2 * self.margin
         height, width = (SCALE * (size - half) for size in parent.shape[:2])
         out = np.empty((height, width, 3), np.uint8)
@@ -81,6 +82,7 @@ class PaperStage:
         network, device = self.network, self.network.stem.weight.device
         resolution = torch.tensor([metres], device=device)
         with torch.inference_mode():
+            # The condition is encoded once for all steps.
             image = to_tensor(parent).to(device, network.stem.weight.dtype)
             features = network.encoder(image)
             start = torch.from_numpy(np.ascontiguousarray(noise))[None].to(device)

@@ -30,6 +30,7 @@ def matrix_rate(precision: str = "float32", device: str = "cpu", seconds: float 
     left = torch.ones((SIZE, SIZE), dtype=dtype, device=device)
     result = left @ left
     best = float("inf")
+    # At least one product, and then as many as there is time for.
     end = time.perf_counter() + seconds
     while best == float("inf") or time.perf_counter() < end:
         started = time.perf_counter()
@@ -69,6 +70,7 @@ def window_gflop(network: ExactUNet | LayoutDecoder, side: int, evaluations: int
         network = ExactUNet(network.config)
         one = torch.ones(1)
     network.requires_grad_(False)
+    # On the meta device: shapes are followed and nothing is computed.
     code = network.modulations(network.embedding(one, one, one))
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         for left in range(evaluations, 0, -1):

@@ -53,6 +53,7 @@ def missing_blocks(renderer: Renderer, tile: Tile, has: Has) -> list[Block]:
     """
     found: dict[Block, None] = {}
     stack = [] if has(tile) else [(Block.of(tile), False)]
+    # Depth first: a block is found when all of its inputs are.
     while stack:
         block, inputs_found = stack.pop()
         if inputs_found:

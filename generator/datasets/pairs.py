@@ -48,8 +48,10 @@ class Pairs:
 
     def make(self, drawn: SampledPair) -> tuple[Pixels, Pixels]:
         """Make one pair: parent uint8 [128, 128, 3] and child uint8 [512, 512, 3]."""
+        # The tiles of the pair, each with all that it needs made before it.
         parent, children = drawn.block.top.parent(), drawn.block.top.children()
         whole, *tiles = (self._tile(drawn.seed, tile) for tile in (parent, *children))
+        # The quarter of the parent tile, and the four tiles of the child.
         y, x = (PARENT * (value % 2) for value in (drawn.block.top.y, drawn.block.top.x))
         rows = [np.concatenate(tiles[:2], 1), np.concatenate(tiles[2:], 1)]
         self._kept.trim(KEPT_TILES)

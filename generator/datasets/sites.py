@@ -96,6 +96,7 @@ class SampledPair:
 def sampling_site(request: PairRequest, number: int) -> tuple[float, float]:
     """Return draw `number` of a box: (latitude, longitude), every area being equally likely."""
     west, south, east, north = request.box
+    # Uniform in the sine of the latitude, which is uniform over the sphere.
     low, high = (
         math.sin(math.radians(max(-MAX_LATITUDE, min(MAX_LATITUDE, edge))))
         for edge in (south, north)
@@ -116,6 +117,7 @@ def sample_pairs(
     found: list[tuple[int, SampledPair]] = []
     land: dict[int, bool] = {}
     for zoom in request.zooms:
+        # Draw after draw, until enough different blocks are found.
         taken: set[tuple[int, Block]] = set()
         for number, at in _numbers(request, taken, zoom):
             if request.land and not land.setdefault(

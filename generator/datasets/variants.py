@@ -88,6 +88,7 @@ def vary(cascade: CascadeLike, image: Pixels, recipe: VariantConfig, seed: int) 
     if recipe.strength is not None:
         cascade = FixedAugmentation(cascade, recipe.strength)
     height, width = image.shape[:2]
+    # Degrade, then let the stages invent the detail again.
     parent = degraded(image, recipe.factor)
     made = regenerated(cascade, parent, recipe.gsd * recipe.factor, recipe.stages, seed)
     return np.ascontiguousarray(made[:height, :width])

@@ -57,12 +57,14 @@ def _fill(kernel: Kernel, index: int, place: float) -> None:
     below = math.floor(place)
     t = place - below
     kernel.taps[index] = [below + k for k in (-1, 0, 1, 2)]
+    # Keys' kernel at the four taps.
     exact = (
         ((2.0 - t) * t - 1.0) * t / 2.0,
         ((3.0 * t - 5.0) * t * t + 2.0) / 2.0,
         ((4.0 - 3.0 * t) * t + 1.0) * t / 2.0,
         (t - 1.0) * t * t / 2.0,
     )
+    # Whole numbers; the larger of the middle taps takes what rounding left.
     weights = [math.floor(w * (1 << BITS) + 0.5) for w in exact]
     weights[1 if t < 0.5 else 2] += (1 << BITS) - sum(weights)
     kernel.weights[index] = weights

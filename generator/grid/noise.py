@@ -42,6 +42,7 @@ def field(
     table = _quantiles()
     for plane in range(-(-channels // _LANES)):
         lanes = out[plane * _LANES : (plane + 1) * _LANES]
+        # Fill the rectangle block by block, four channels at a time.
         for row, into_y, from_y in pieces(y0, height, _BLOCK):
             for column, into_x, from_x in pieces(x0, width, _BLOCK):
                 block = _block((seed, level), (column % columns, row, plane))[from_y, from_x]

@@ -139,6 +139,7 @@ def span_in_bbox(
     if south > MAX_LATITUDE or north < -MAX_LATITUDE:
         return range(0), range(0)
     rows = _cells(row_of(north, size), row_of(south, size), size)
+    # The dateline belongs to the side that the box lies on.
     if west == 180.0 and east < 180.0:
         west = -180.0
     if east == -180.0 and west > -180.0:
@@ -146,6 +147,7 @@ def span_in_bbox(
     left, right = (west + 180.0) / 360.0 * size, (east + 180.0) / 360.0 * size
     if west <= east:
         return _cells(left, right, size), rows
+    # A box across the dateline is two runs of columns.
     before, after = _cells(left, size, size), _cells(0.0, right, size)
     if after.stop >= before.start:
         return range(size), rows

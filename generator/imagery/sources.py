@@ -89,10 +89,17 @@ class Imagery:
 def read_manifest(
     path: Path, splitter: Splitter | None = None, reading: Reading | None = None
 ) -> list[Source]:
-    """Read `manifest.json` (or the folder that holds it); raises ImageryError.
+    """Read the images of `manifest.json` (or the folder that holds it); raises ImageryError.
 
     splitter: decides for rows that name no split [8:1:1 by place]. reading: of the images.
     """
+    return [source for source, _ in read_rows(path, splitter, reading)]
+
+
+def read_rows(
+    path: Path, splitter: Splitter | None = None, reading: Reading | None = None
+) -> list[tuple[Source, dict[str, Any]]]:
+    """Read a manifest as `read_manifest` does, each image with its row; raises ImageryError."""
     path = path / "manifest.json" if path.is_dir() else path
     try:
         rows = json.loads(path.read_text())
@@ -103,7 +110,10 @@ def read_manifest(
     if not isinstance(rows, list) or not rows:
         raise ImageryError(f"{path} lists no image, expected a list with one row per image")
     splitter, reading = splitter or Splitter(), reading or Reading()
-    return [_source(row, path.parent, number, splitter, reading) for number, row in enumerate(rows)]
+    return [
+        (_source(row, path.parent, number, splitter, reading), row)
+        for number, row in enumerate(rows)
+    ]
 
 
 def check_gsd(name: str, gsd: float) -> float:

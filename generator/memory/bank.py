@@ -45,6 +45,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         """Refuse zooms that are not shown together, and shapes that do not fit."""
+        # The zooms of one choice: 7, 9, 11 with 13, or 15.
         expected = [
             tuple(zoom for zoom, chosen in CHOSEN_AT.items() if chosen == at) for at in CHOICES
         ]
@@ -58,6 +59,7 @@ class Scene:
             raise BankError(
                 f"scene {self.name!r} has {width} x {height} pixels, expected at least 24 x 24"
             )
+        # Shapes and types of all arrays follow from the size of the scene.
         grid = grid_shape(height, width)
         shape: tuple[int, ...]
         wanted: list[tuple[str, NDArray[np.generic], tuple[int, ...], str]] = [
@@ -137,6 +139,7 @@ def _digest(bank: Bank) -> str:
     )
     for scene in bank.scenes:
         digest.update(json.dumps([scene.shape, sorted(scene.codes)]).encode())
+        # Shape and zooms, then the bytes of all arrays.
         arrays = [scene.codes[zoom] for zoom in sorted(scene.codes)]
         for array in (*arrays, scene.descriptors, scene.gates, scene.valid):
             digest.update(np.ascontiguousarray(array).tobytes())

@@ -77,12 +77,14 @@ def to_tensors(bank: Bank) -> tuple[dict[str, Bytes], str]:
 
     The text is for a value of the file's metadata; `from_tensors` makes the bank of them again.
     """
+    # Codes, two in a byte, and then all that scenes are chosen by.
     codes = b"".join(
         pack(scene.codes[zoom], bank.levels)
         for scene in bank.scenes
         for zoom in sorted(scene.codes)
     )
     places = b"".join(_place_bytes(scene) for scene in bank.scenes)
+    # The text says what the bytes are.
     described = {
         "format": FORMAT,
         "encoder": bank.encoder,
@@ -108,6 +110,7 @@ def from_tensors(
     encoder: digest of the encoder that must have made the codes, None for any. Raises BankError as
     `load` does.
     """
+    # Version and encoder first: other files may hold anything.
     with _damage(where):
         described: dict[str, Any] = json.loads(text)
         version, made_by = described["format"], described["encoder"]
@@ -119,6 +122,7 @@ def from_tensors(
             "build it again with this network"
         )
     with _damage(where):
+        # Bytes must be those that were written, and give the same bank.
         for name in (CODES, PLACES):
             if _sha256(tensors[name]) != described["sha256"][name]:
                 raise ValueError(f"{name} has another digest than was written")
@@ -150,12 +154,14 @@ def _scenes(described: dict[str, Any], raw: dict[str, bytes]) -> Iterator[Scene]
     codes, places = _Cutter(raw[CODES]), _Cutter(raw[PLACES])
     for entry in described["scenes"]:
         (height, width), zooms = entry["shape"], entry["zooms"]
+        # Codes of each zoom, packed.
         by_zoom = {}
         for zoom in zooms:
             scale = choosing_scale(zoom)
             shape = (scale * height, scale * width, described["dimensions"])
             levels = described["levels"]
             by_zoom[zoom] = unpack(codes(packed_size(*shape, levels)), shape, levels)
+        # Descriptors, gates and validity, plane by plane.
         rows, columns = grid_shape(height, width)
         descriptors = np.moveaxis(places(SIZE, rows, columns).view(np.int8), 0, 2)
         gates = np.moveaxis(places(GATES, rows, columns), 0, 2)

@@ -45,7 +45,7 @@ class ChoiceGrid:
     """A rectangle of cells that choose; arrays are [rows, columns], flat ones [rows * columns].
 
     row, column: of the first cell; ys, xs: centres; needed: the cells that choose; slot: int64,
-    the patch of each in the flat queries and shortlists.
+    the place of each in the flat queries and shortlists.
     """
 
     row: int
@@ -99,6 +99,7 @@ def choose_in_phases(
     phase = phase_of(
         (np.arange(height) + grid.row)[:, None], (np.arange(width) + grid.column)[None, :]
     )
+    # Phase by phase, each in view of what was chosen before.
     for now in range(4):
         rows, columns = np.nonzero(grid.needed & (phase == now))
         if len(rows):
@@ -174,6 +175,7 @@ def _repeats(
     scene, ys, xs = (
         values[candidates][:, None, :] for values in (patches.scene, patches.ys, patches.xs)
     )
+    # The same scene, near the same patch, but not where the neighbour goes on with it.
     near = 2 * config.spacing
     same = scene == shown.scene[:, :, None]
     same &= np.abs(ys - shown.ys[:, :, None]) < near
@@ -185,8 +187,10 @@ def _repeats(
 
 def _continued(patches: Patches, own: Queries, moved: Choices) -> Integers:
     """Return the squared distances [n, 8] of scenes continued; huge where that is impossible."""
+    # The patch of the neighbour's scene that lies at the cell.
     scene = np.maximum(moved.scene, 0)
     patch = patches.nearest(scene, moved.ys, moved.xs)
+    # It must be valid, far enough inside its scene, and pass the gates.
     possible = (moved.scene >= 0) & patches.valid[patch]
     possible &= patches.depth(scene, moved.ys, moved.xs) >= _DEPTH
     possible &= passes(own.gates[:, None], patches.gates[patch]).all(0)

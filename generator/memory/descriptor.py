@@ -91,6 +91,7 @@ class DescribedPicture:
             raise ValueError(
                 f"a window lies outside the picture of {self.width} x {self.height} pixels"
             )
+        # Flat indices of the 8 x 8 cells of every window.
         stride = self._sums.shape[2]
         steps = CELL * np.arange(CELLS)
         inside = (steps[:, None] * stride + steps).ravel()
@@ -120,6 +121,7 @@ def describe_scene(
     if min(height, width) < WINDOW:
         raise ValueError(f"a scene of {width} x {height} pixels, expected at least 24 x 24")
     rows, columns = grid_shape(height, width)
+    # All windows of the grid, and those that hold no bad pixel.
     ys, xs = (axis.ravel() for axis in np.mgrid[0:rows, 0:columns] * STEP)
     descriptors, gates = describe(pixels, ys, xs, latitude)
     valid = np.ones((rows, columns), bool)

@@ -44,6 +44,7 @@ def planes(pixels: NDArray[np.uint8]) -> NDArray[np.int16]:
     """
     height, width = pixels.shape[:2]
     out = np.empty((6, height - 2, width - 2), np.int16)
+    # Each plane on the tone curve; luminance has its own sums.
     red, green, blue = (np.ascontiguousarray(pixels[..., k]) for k in range(3))
     r, g, b = (TONE[plane] for plane in (red, green, blue))
     luminance = (r + 2 * g + b) >> 2
@@ -120,6 +121,7 @@ def _latitude_edges() -> NDArray[np.int64]:
 
 def _waves(waves: tuple[tuple[int, int], ...], scale: float) -> NDArray[np.float32]:
     """Products of orthonormal cosines times `scale`, each rounded to a whole number."""
+    # Orthonormal cosines, as in the discrete cosine transform.
     wave = [
         [math.cos((2 * i + 1) * u * math.pi / 16) * math.sqrt((1 if u == 0 else 2) / CELLS)
          for i in range(CELLS)]
@@ -145,6 +147,7 @@ def _box(plane: NDArray[np.int16], out: NDArray[np.int16]) -> None:
 
 def _texture(plane: NDArray[np.int16]) -> NDArray[np.int16]:
     """Sums of the 6 horizontal and 6 vertical differences inside every 3 x 3."""
+    # Differences along rows, then down columns, summed over 3 x 3 pixels.
     across = np.abs(plane[:, 1:] - plane[:, :-1])
     across = across[:, :-1] + across[:, 1:]
     down = np.abs(plane[1:] - plane[:-1])

@@ -21,7 +21,7 @@ from generator.memory.choice import (
     needed_cells,
     phase_of,
 )
-from generator.memory.config import CHOICES, CHOSEN_AT, SITE, WINDOW, choosing_scale
+from generator.memory.config import CHOICES, CHOSEN_AT, SITE, WINDOW, ChoiceConfig, choosing_scale
 from generator.memory.descriptor import DescribedPicture
 from generator.memory.flatcodes import FlatCodes
 from generator.memory.hashing import keys
@@ -30,6 +30,8 @@ from generator.memory.labels import LabelWindow, PlacedPatches, first_site, labe
 from generator.memory.patches import Patches, collect_patches, compared_gates
 from generator.memory.search import Queries, shortlist
 from generator.memory.view import ParentView, Plane, ReadParent
+
+Mask = NDArray[np.bool_]
 
 VERSION = 5
 """Raised whenever the same banks would give another field."""
@@ -70,7 +72,7 @@ class Memory:
         self.credits = sorted({line for bank in banks for line in bank.credits})
         self._digests = [bank.digest for bank in banks]
         self.scenes: dict[int, int] = {}
-        self._places: dict[int, Patches] = {}
+        self._patches: dict[int, Patches] = {}
         self._codes: dict[int, FlatCodes] = {}
         for zoom in CHOICES:
             if self._take(zoom, banks) or behind is None or not self._take(zoom, [behind]):
@@ -81,11 +83,12 @@ class Memory:
 
     def _take(self, zoom: int, banks: Sequence[Bank]) -> bool:
         """Take the scenes chosen at a zoom from banks; returns whether there are any."""
+        # Patches of all scenes to choose among, and the codes that they show.
         scenes = [s for bank in banks for s in bank.scenes if s.chosen_at == zoom]
         patches = collect_patches(scenes)
         if not patches.valid.any():
             return False
-        self.scenes[zoom], self._places[zoom] = len(scenes), patches
+        self.scenes[zoom], self._patches[zoom] = len(scenes), patches
         for shown, chosen in CHOSEN_AT.items():
             if chosen == zoom:
                 self._codes[shown] = FlatCodes.of([s.codes[shown] for s in scenes])
@@ -104,7 +107,7 @@ class Memory:
 
     def reach(self, zoom: int) -> int:
         """Return how many pixels of the choosing grid are read on each side; even, 0 for none."""
-        if CHOSEN_AT[zoom] not in self._places:
+        if CHOSEN_AT[zoom] not in self._patches:
             return 0
         config = CHOICES[CHOSEN_AT[zoom]]
         # A cell rules up to SITE pixels beyond its reach; its window is centred on it. In phases it
@@ -113,19 +116,15 @@ class Memory:
         needed += (SIGHT + 1) * (config.spacing + 1) if config.phased else 0
         return needed + needed % 2
 
-    def reads(self, zoom: int, x0: int, y0: int, width: int, height: int) -> Rectangle:
+    def reads(self, zoom: int, area: Rectangle) -> Rectangle:
         """Return the rectangle of the choosing grid that `field` reads for one of parent pixels."""
-        area = Rectangle(x0, y0, width, height)
         return area.coarser(choosing_scale(zoom)).grown(self.reach(zoom))
 
     def field(
         self,
         seed: int,
         zoom: int,
-        x0: int,
-        y0: int,
-        width: int,
-        height: int,
+        area: Rectangle,
         pixels: ReadParent,
         *,
         world: MapSize | None = EARTH,
@@ -133,26 +132,28 @@ class Memory:
     ) -> Codes:
         """Return the codes of a rectangle of parent pixels: int8 [D, height, width], 0 for none.
 
-        seed: 0 to 2**64 - 1; zoom: of the stage, 7, 9, 11, 13 or 15; (x0, y0): its first pixel, in
-        world pixels of zoom - 2; pixels: reads a rectangle of the choosing grid, uint8 [h, w, 3],
-        x wrapped and y mirrored by the caller; it is asked once, for what `reads` says. world: the
-        map, whose rows are mirrored at its edges; None for a picture, a plane without end, whose
-        latitude in degrees may be given. Raises ValueError for another zoom or an empty rectangle.
+        seed: 0 to 2**64 - 1; zoom: of the stage, 7, 9, 11, 13 or 15; area: in world pixels of
+        zoom - 2; pixels: reads a rectangle of the choosing grid, x wrapped and y mirrored by the
+        caller; it is asked once, for what `reads` says. world: the map, whose rows are mirrored at
+        its edges; None for a picture, a plane without end, whose latitude in degrees may be given.
+        Raises ValueError for another zoom or an empty rectangle.
         """
         if zoom not in CHOSEN_AT:
             raise ValueError(f"zoom is {zoom}, expected one of {', '.join(map(str, CHOSEN_AT))}")
-        if width < 1 or height < 1:
-            raise ValueError(f"a rectangle of {width} x {height} pixels, expected at least 1 x 1")
-        asked = Rectangle(x0, y0, width, height)
-        if CHOSEN_AT[zoom] not in self._places:
-            return np.zeros((self.dimensions, height, width), np.int8)
-        rows = np.arange(y0, y0 + height)
+        if area.width < 1 or area.height < 1:
+            raise ValueError(
+                f"a rectangle of {area.width} x {area.height} pixels, expected at least 1 x 1"
+            )
+        if CHOSEN_AT[zoom] not in self._patches:
+            return np.zeros((self.dimensions, area.height, area.width), np.int8)
+        asked, rows = area, np.arange(area.y0, area.y0 + area.height)
         if world is not None:
             # Beyond the map's upper and lower edge the field is mirrored, as parents are.
             length = world.height << (zoom - 2)
             rows = np.where(rows < 0, -1 - rows, rows)
             rows = np.where(rows >= length, 2 * length - 1 - rows, rows)
-            asked = Rectangle(x0, int(rows.min()), width, int(rows.max() - rows.min()) + 1)
+            height = int(rows.max() - rows.min()) + 1
+            asked = Rectangle(area.x0, int(rows.min()), area.width, height)
         codes = self._inside(seed, zoom, asked, self._view(zoom, asked, pixels, world, latitude))
         mirrored = codes[rows - asked.y0]
         return np.ascontiguousarray(np.moveaxis(mirrored, 2, 0))
@@ -173,19 +174,22 @@ class Memory:
             sizes = (world.height << (chosen - 2), world.width << (chosen - 2))
             gain = CHOICES[chosen].gain
         plane = Plane(Axis(spacing, sizes[0]), Axis(spacing, sizes[1]), latitude)
-        area = self.reads(zoom, asked.x0, asked.y0, asked.width, asked.height)
-        picture = DescribedPicture(pixels(area.x0, area.y0, area.width, area.height))
+        area = self.reads(zoom, asked)
+        picture = DescribedPicture(pixels(area))
         return ParentView(area, picture, plane, gain)
 
     def _inside(self, seed: int, zoom: int, asked: Rectangle, view: ParentView) -> Codes:
         """Return the codes of a rectangle of the map, [height, width, D]."""
+        # The cells round the rectangle choose their patches.
         chosen, scale = CHOSEN_AT[zoom], choosing_scale(zoom)
-        patches, config = self._places[chosen], CHOICES[chosen]
+        patches, config = self._patches[chosen], CHOICES[chosen]
         core = asked.coarser(scale)
         shown, blank = _shown(patches, _lay(seed, chosen, core, view.plane), core, view, chosen)
+        # Every pixel is given to the cell whose patch costs least there.
         window = LabelWindow(asked.x0, asked.y0, asked.width, asked.height, scale)
         labels = label(patches, shown, view.sites(core), window, config)
         labels = np.where(np.append(blank, True)[labels], -1, labels)
+        # It shows the code of that patch.
         return self._codes[zoom].gather(shown, labels, window)
 
 
@@ -209,22 +213,21 @@ def _lay(seed: int, zoom: int, core: Rectangle, plane: Plane) -> JitteredCells:
 
 def _shown(
     patches: Patches, laid: JitteredCells, core: Rectangle, view: ParentView, zoom: int
-) -> tuple[PlacedPatches, NDArray[np.bool_]]:
+) -> tuple[PlacedPatches, Mask]:
     """Let the cells choose; returns those that may rule in the rectangle, and which stay blank."""
     config = CHOICES[zoom]
-    size = SITE * (config.sites - 1)
-    tops, lefts = (SITE * first_site(at, config) for at in (laid.ys, laid.xs))
-    ruling = (tops < core.y0 + core.height) & (tops + size > core.y0)
-    ruling &= (lefts < core.x0 + core.width) & (lefts + size > core.x0)
-    rows = (np.arange(ruling.shape[0]) + laid.row)[:, None]
-    columns = (np.arange(ruling.shape[1]) + laid.column)[None, :]
-    needed = needed_cells(ruling, phase_of(rows, columns)) if config.phased else ruling
-    # One flat list of all cells that choose.
+    rows = (np.arange(laid.ys.shape[0]) + laid.row)[:, None]
+    columns = (np.arange(laid.ys.shape[1]) + laid.column)[None, :]
+    ruling = needed = _ruling(laid, core, config)
+    if config.phased:
+        needed = needed_cells(ruling, phase_of(rows, columns))
+    # One flat list of all cells that choose, and the shortlist of each.
     descriptors, gates = view.described(laid.ys[needed], laid.xs[needed])
     words = keys(laid.keys[needed], 2).astype(np.uint32)
     queries = Queries(descriptors, compared_gates(gates), words)
     colours = (rows % 3 * 3 + columns % 3)[needed]
     found = shortlist(patches.classes, colours, queries, config)
+    # The choice, for which neighbours matter where it is in phases.
     if config.phased:
         slot = np.zeros(needed.shape, np.int64)
         slot[needed] = np.arange(len(colours))
@@ -233,14 +236,29 @@ def _shown(
         made = Choices(whole.scene[ruling], whole.ys[ruling], whole.xs[ruling])
     else:
         made = choose_alone(patches, found)
-    # On open sea, and on ground much brighter than all that a cell found, snow and ice, nothing is
-    # shown.
     own = np.zeros((*needed.shape, 3), np.int64)
     own[needed] = queries.gates
-    wet, tones = own[ruling][:, 0], own[ruling][:, 2]
-    patch = patches.nearest(made.scene, made.ys, made.xs)
-    gap = np.where(tones < SNOW, BRIGHTER, SNOW_BRIGHTER)
-    blank = (tones - patches.gates[patch, 2].astype(np.int64) > gap) | (wet >= SEA)
     ys, xs = laid.ys[ruling], laid.xs[ruling]
     shown = PlacedPatches(made.scene, made.ys - ys, made.xs - xs, ys, xs, laid.keys[ruling])
-    return shown, blank
+    return shown, _blank(patches, made, own[ruling])
+
+
+def _ruling(laid: JitteredCells, core: Rectangle, config: ChoiceConfig) -> Mask:
+    """Say which cells may own pixels of a rectangle of the choosing grid: bool [rows, columns]."""
+    size = SITE * (config.sites - 1)
+    tops, lefts = (SITE * first_site(at, config) for at in (laid.ys, laid.xs))
+    ruling = (tops < core.y0 + core.height) & (tops + size > core.y0)
+    ruling &= (lefts < core.x0 + core.width) & (lefts + size > core.x0)
+    return ruling
+
+
+def _blank(patches: Patches, made: Choices, gates: NDArray[np.int64]) -> Mask:
+    """Say which cells [n] show nothing, by their own gates int64 [n, 3].
+
+    On open sea, and on ground much brighter than all that a cell found: snow and ice.
+    """
+    wet, tones = gates[:, 0], gates[:, 2]
+    patch = patches.nearest(made.scene, made.ys, made.xs)
+    gap = np.where(tones < SNOW, BRIGHTER, SNOW_BRIGHTER)
+    blank: Mask = (tones - patches.gates[patch, 2].astype(np.int64) > gap) | (wet >= SEA)
+    return blank

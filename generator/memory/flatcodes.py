@@ -26,6 +26,7 @@ class FlatCodes:
     def of(cls, scenes: Sequence[Codes]) -> FlatCodes:
         """Lay the codes of scenes out flat; the last of all is 0."""
         dimensions = scenes[0].shape[2]
+        # Scene after scene, row after row, and one zero code for pixels without.
         flat = [codes.reshape(-1, dimensions) for codes in scenes]
         sizes = np.array([len(codes) for codes in flat], np.int64)
         nothing = np.zeros((1, dimensions), np.int8)

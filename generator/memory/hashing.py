@@ -63,6 +63,7 @@ def _words(part: int | Integers | Words) -> Words:
 
 
 def _mix(key: Words) -> Words:
+    # The finalizer of SplitMix64.
     key = (key ^ (key >> np.uint64(30))) * _FIRST
     key = (key ^ (key >> np.uint64(27))) * _SECOND
     mixed: Words = key ^ (key >> np.uint64(31))

@@ -22,6 +22,7 @@ def squares(array: NDArray[Any], side: int) -> Sums:
     """Return sums over all squares inside [h, w], int64 [h - side + 1, w - side + 1]."""
     if min(array.shape) < side:
         return np.zeros((max(0, array.shape[0] - side + 1), 0), np.int64)
+    # Four corners of the integral image for each square.
     sums = integral(array)
     total: Sums = sums[side:, side:] - sums[:-side, side:]
     total -= sums[side:, :-side]

@@ -103,6 +103,7 @@ def jittered_cells(
     """
     (vertical, i), (horizontal, j) = rows, columns
     down, across = np.arange(i.start, i.stop + 1), np.arange(j.start, j.stop + 1)
+    # A key for each cell, by its number in the world.
     key = keys(
         seed, zoom, vertical.number(down[:-1])[:, None], horizontal.number(across[:-1])[None, :]
     )

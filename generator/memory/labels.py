@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.grid.rectangle import Rectangle
 from generator.memory.config import SITE, ChoiceConfig
 from generator.memory.descriptor import WATER
 from generator.memory.hashing import keys
@@ -86,13 +87,9 @@ class SiteDescriptors:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelWindow:
+class LabelWindow(Rectangle):
     """A rectangle of pixels, `scale` of which lie along a pixel of the choosing grid."""
 
-    x0: int
-    y0: int
-    width: int
-    height: int
     scale: int
 
 
@@ -107,6 +104,7 @@ def label(
 
     The sites must reach round the window. Ties go to the first cell.
     """
+    # The type that costs fit into together with the number of a cell.
     factor = SITE * window.scale
     bits = max(len(shown.scene) - 1, 1).bit_length()
     kind = np.int64 if (_FORBIDDEN + 1) * 128 * factor << bits > 1 << 31 else np.int32
@@ -118,6 +116,7 @@ def label(
         costs = _interpolated(_site_costs(patches, some, sites, config), factor, bits, kind)
         costs += 2 * factor * first
         _lower(least, costs, _corners(some, window, config), _ends(patches, some, window))
+    # The number of the cell is in the low bits of the least cost.
     ranks = least // (2 * factor) & ((1 << bits) - 1)
     labels: Integers = np.where(least == unruled, -1, ranks).astype(np.int64)
     return labels
@@ -177,6 +176,7 @@ def _site_costs(
     asked = sites.descriptors.reshape(height * width, -1)
     asked = asked.take(i[cell, down] * width + j[cell, across], 0)
     shown_there = patches.descriptors.take(patch, 0)
+    # Cost: unlike descriptors, land on open sea, distance, noise, the scene's edge.
     misfit = squared_gaps(asked, shown_there)
     dry = (asked[:, WATER] >= _OPEN) & (shown_there[:, WATER] <= _LAND)
     away = (y - shown.ys[cell]) ** 2 + (x - shown.xs[cell]) ** 2
@@ -190,6 +190,7 @@ def _site_costs(
         + DRY * dry
     )
     cost[(depth < 0) | ~patches.valid[patch]] = _FORBIDDEN
+    # Sites beyond the window stay 0 and are never read.
     out = np.zeros(known.shape, np.int32)
     out[cell, down, across] = np.minimum(cost, _FORBIDDEN)
     return out

@@ -30,6 +30,7 @@ def pack(codes: NDArray[np.int8], levels: int) -> bytes:
     planes = np.moveaxis(codes, 2, 0)
     if levels > PAIRED:
         return np.ascontiguousarray(planes).tobytes()
+    # Levels from 0, two rows in a byte.
     values = (planes + np.int8(levels // 2)).view(np.uint8)
     if values.shape[1] % 2:
         values = np.pad(values, ((0, 0), (0, 1), (0, 0)))

@@ -1,4 +1,4 @@
-"""Places of all scenes that one stage may choose, as flat arrays, and as candidates by colour."""
+"""Patches of all scenes that one stage may choose, as flat arrays, and as candidates by colour."""
 
 from __future__ import annotations
 
@@ -98,12 +98,14 @@ def compared_gates(gates: Gates) -> Gates:
 
 def collect_patches(scenes: Sequence[Scene]) -> Patches:
     """Lay the windows of scenes out flat, and the valid ones as candidates in nine colours."""
+    # Sizes of the scenes' grids, and each patch's place in its own.
     grids = np.array([scene.valid.shape for scene in scenes], np.int64).reshape(-1, 2)
     sizes = grids.prod(1)
     rows, columns = grids.T
     scene = np.repeat(np.arange(len(scenes)), sizes)
     first = sizes.cumsum() - sizes
     row, column = np.divmod(np.arange(len(scene)) - first[scene], columns[scene])
+    # Descriptors, gates and validity of all scenes, one after the other.
     shapes = np.array([scene.shape for scene in scenes], np.int64).reshape(-1, 2)
     descriptors = [scene.descriptors.reshape(-1, SIZE) for scene in scenes]
     gates = [scene.gates.reshape(-1, GATES) for scene in scenes]
@@ -133,6 +135,7 @@ def _classes(
     flat: _FlatPatches, scene: Integers, ys: Integers, xs: Integers
 ) -> tuple[PatchClass, ...]:
     """Sort the valid patches by colour; a colour without any is given all of them."""
+    # Colours lie in squares of a scene, moved by chance from scene to scene.
     shift = keys(scene, 1).astype(np.int64) & 0xFFFF
     colour = (ys // _BLOCK + shift % 3) % 3 * 3 + (xs // _BLOCK + shift // 3 % 3) % 3
     words = keys(scene, ys, xs).astype(np.uint32)
@@ -140,6 +143,7 @@ def _classes(
     every = np.flatnonzero(flat.valid)
     found = []
     for patches in (part if len(part) else every for part in chosen):
+        # Descriptors beside their squared lengths, so that one product gives all distances.
         wide = flat.descriptors[patches].astype(np.float32)
         lengths = (wide * wide).sum(1, keepdims=True)
         matrix = np.ascontiguousarray(np.concatenate([wide, lengths], 1).T)

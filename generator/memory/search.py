@@ -74,6 +74,7 @@ def shortlist(
     found = Shortlists(
         np.full(shape, -1), np.full(shape, _NEVER), np.full(shape, _NEVER), np.zeros(count, int)
     )
+    # Cells of one colour search among its candidates alone.
     for colour in np.unique(colours):
         rows = np.flatnonzero(colours == colour)
         part = _search(classes[colour], queries.part(rows), config)
@@ -186,6 +187,7 @@ def _cheapest(
 ) -> Shortlists:
     """Sort each cell's candidates by distance less noise, ties by patch, and keep the first."""
     count = len(found.best)
+    # Gumbel noise makes cheaper candidates likelier, as in sampling by a softmax.
     weight = (found.best >> 2) + config.floor
     noise = weight[found.row] * gumbel()[lanes] >> (GUMBEL_UNIT.bit_length() - 1)
     costs = found.distances - noise
@@ -195,6 +197,7 @@ def _cheapest(
     row, patches, costs, distances = (
         values[near] for values in (found.row, found.patches, costs, found.distances)
     )
+    # The cheapest of each cell, in order.
     order = np.lexsort((patches, costs, row))
     row = row[order]
     rank = np.arange(len(row)) - np.searchsorted(row, np.arange(count))[row]

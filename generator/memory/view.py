@@ -15,8 +15,8 @@ from generator.memory.features import latitudes
 from generator.memory.jitteredgrid import Axis
 from generator.memory.labels import SiteDescriptors
 
-ReadParent = Callable[[int, int, int, int], NDArray[np.uint8]]
-"""(x0, y0, width, height) of the choosing grid to uint8 [height, width, 3]."""
+ReadParent = Callable[[Rectangle], NDArray[np.uint8]]
+"""Returns the pixels of a rectangle of the choosing grid, uint8 [height, width, 3]."""
 
 Integers = NDArray[np.int64]
 
@@ -59,6 +59,7 @@ class ParentView:
 
     def sites(self, core: Rectangle) -> SiteDescriptors:
         """Describe the picture at the sites in and round a rectangle of the choosing grid."""
+        # Sites from the last before the rectangle to the first behind it.
         row, column = core.y0 // SITE, core.x0 // SITE
         rows = np.arange(row, (core.y0 + core.height - 1) // SITE + 2)
         columns = np.arange(column, (core.x0 + core.width - 1) // SITE + 2)

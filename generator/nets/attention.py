@@ -37,8 +37,10 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> the same shape."""
         b, c, height, width = x.shape
+        # Queries, keys and values of all pixels, head by head: [B, heads, pixels, width] each.
         heads = self.queries(self.norm(x)).view(b, 3, c // self.width, self.width, height * width)
         query, key, value = heads.transpose(-1, -2).contiguous().unbind(1)
+        # Every pixel takes from all others; the result is added to the input.
         h = F.scaled_dot_product_attention(query, key, value)
         total: Tensor = x + self.out(h.transpose(-1, -2).reshape(b, c, height, width))
         return total

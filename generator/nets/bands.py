@@ -52,6 +52,7 @@ def blur(x: Tensor, sigmas: Sequence[float], *, padded: bool = False) -> Tensor:
         x = F.pad(x, (REACH,) * 4, "replicate")
     if max(sigmas) < 0.05:
         return x[..., REACH:-REACH, REACH:-REACH]
+    # A kernel for each sample and channel.
     taps = torch.tensor([_taps(float(sigma)) for sigma in sigmas], device=x.device)
     # All samples are planes of one, so that each has its own kernel.
     planes = x.reshape(1, -1, *x.shape[-2:])
@@ -78,8 +79,10 @@ def high_band(child: Tensor, augmentations: Sequence[float], *, padded: bool = F
     child: [B, 3, 4 H, 4 W] -> [B, 3, 4 (H - 16), 4 (W - 16)], or all if padded.
     """
     sigmas = [max(CONSISTENCY_SIGMA, SIGMA * augmentation) for augmentation in augmentations]
+    # What is coarse in the child itself, on its own grid.
     coarse = blur(F.avg_pool2d(child, SCALE), sigmas, padded=padded)
     coarse = enlarge(coarse, padded=padded)
+    # The rest is fine.
     edge = (child.shape[-1] - coarse.shape[-1]) // 2
     whole = child[..., edge:-edge, edge:-edge] if edge else child
     return whole - coarse
@@ -91,5 +94,6 @@ def contrast_scale(base: Tensor) -> Tensor:
     Codes hold contrast beside this, so that a layout of a bright place fits a dark one. The square
     root lies between none and that of a change of illumination.
     """
+    # Brightness, 0 to 1; black ground keeps a little contrast.
     level = (base.mean(1, keepdim=True) + 1) / 2
     return ((level.clamp(0, 1) + _DARK) / (_MIDDLE + _DARK)).sqrt()

@@ -32,6 +32,7 @@ def crop_to(x: Tensor, like: Tensor) -> Tensor:
 
 def frequencies(value: Tensor, count: int = 64) -> Tensor:
     """Sine and cosine of a scalar at geometric frequencies: [B] -> [B, 2*count] (Eq. 13-14)."""
+    # Rates fall geometrically from 1 to about 1/10000.
     rates = torch.exp(torch.arange(count, device=value.device) * (-math.log(1e4) / count))
     angle = value.float()[:, None] * 1000.0 * rates
     return torch.cat([angle.cos(), angle.sin()], 1)
@@ -48,6 +49,7 @@ class PixelNorm(nn.Module):
         self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None
     ) -> Tensor:
         """[B, C, H, W] -> the same shape, times (1 + scale), plus shift, where they are given."""
+        # The root of the mean square, summed up in float32.
         length = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)
         inverse = torch.rsqrt(length.square() / x.shape[1] + 1e-5)
         h = x * inverse.to(x.dtype)
@@ -74,9 +76,12 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
         """[B, C, H, W] with [B, 2C', H or 1, 1] -> [B, C', H-4, W-4]."""
+        # The first convolution.
         h = self.conv1(F.silu(self.norm1(x)))
+        # Modulations of single rows lose the two rows that it consumed.
         rows = modulation if modulation.shape[2] == 1 else modulation[:, :, 1:-1]
         scale, shift = rows.chunk(2, 1)
+        # The second, modulated, and the skip connection.
         h = self.conv2(F.silu(self.norm2(h, scale, shift)))
         total: Tensor = crop_to(self.skip(x), h) + h
         return total

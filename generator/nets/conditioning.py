@@ -61,6 +61,7 @@ class Conditioner:
         Returns one tensor [1, 2C, H, 1] per ResBlock.
         """
         keys = [quantise_resolution(float(value)) for value in rows]
+        # One entry serves all rows where they are alike.
         if len(set(keys)) == 1:
             return self._entry(time, keys[0], augmentation)
         entries = [self._entry(time, key, augmentation) for key in keys]
@@ -68,6 +69,7 @@ class Conditioner:
 
     def _compute(self, time: int, step: int, augmentation: float) -> list[Tensor]:
         weight = self.network.stem.weight
+        # The scalars as batches of one.
         scalars = (2 ** (step / RESOLUTION_STEPS), augmentation)
         resolution, level = (torch.tensor([value], device=weight.device) for value in scalars)
         with torch.inference_mode():

@@ -184,6 +184,7 @@ def _object(text: str, name: str) -> dict[str, Any]:
 
 def _checked(given: dict[str, Any], kind: type[Any], optional: set[str]) -> dict[str, Any]:
     """Return the fields of `kind` with lists as tuples and each of the default's type."""
+    # The fields must be those of the class, but for the optional ones.
     defaults = {field.name: field.default for field in dataclasses.fields(kind)}
     if not defaults.keys() - optional <= given.keys() <= defaults.keys():
         raise WeightsError(

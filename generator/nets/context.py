@@ -23,7 +23,7 @@ from generator.nets.config import CONTEXT_STEP
 _PLANES = 6
 
 
-class Context(nn.Module):
+class ContextBranch(nn.Module):
     """Unpadded ResBlocks on cells of CONTEXT_STEP parent pixels, equal on every aligned window.
 
     width, count: channels and ResBlocks; deep: channels of the half-resolution level.
@@ -51,11 +51,14 @@ class Context(nn.Module):
         """
         height = parent.shape[-2]
         scale = x.shape[-1] // parent.shape[-1]
+        # Noise and parent side by side, on cells of CONTEXT_STEP parent pixels.
         noise = scale * F.avg_pool2d(x, scale)
         cells = F.pixel_unshuffle(torch.cat([noise, parent], 1), CONTEXT_STEP)
         cells = cells.to(self.stem.weight.dtype).contiguous(memory_format=torch.channels_last)
+        # ResBlocks over the cells, each with the modulations of its rows.
         h = self.stem(cells)
         for block, modulation in zip(self.blocks, modulations, strict=True):
             rows = central_rows(modulation, height, CONTEXT_STEP * h.shape[-2], CONTEXT_STEP)
             h = block(h, rows)
+        # From cells to the half-resolution grid, two of its pixels to a cell.
         return F.pixel_shuffle(self.up(F.silu(self.norm(h))), 2)

@@ -19,6 +19,7 @@ def alpha_bar() -> Tensor:
     beta rises linearly from 0.0015 to 0.0155 over 1000 steps, as in the paper.
     """
     beta = torch.linspace(0.0015, 0.0155, TIMESTEPS, dtype=torch.float64)
+    # In float64, so that a thousand factors lose nothing.
     products = torch.cumprod(1 - beta, 0)
     return torch.cat([torch.ones(1, dtype=torch.float64), products]).float()
 

@@ -22,6 +22,7 @@ def detail_of(child: Tensor, parent: Tensor) -> Tensor:
     child: [B, 3, 4 H, 4 W]; parent: [B, 3, H, W]; edges are repeated. Returns the child's size.
     """
     full = [1.0] * len(child)
+    # The base that the decoder will have, and what the child has beyond it.
     base = low_band(parent, full, padded=True)
     return high_band(child, full, padded=True) / contrast_scale(base)
 
@@ -43,9 +44,11 @@ class Encoder(nn.Module):
 
         They are rounded by `generator.nets.codes.quantise`.
         """
+        # Detail as 48 channels on the grid of its parent, which is seen too.
         seen = F.pixel_unshuffle(detail * DETAIL_GAIN, SCALE)
         h = torch.cat([seen, parent], 1).contiguous(memory_format=torch.channels_last)
         h = self.stem(h.to(self.stem.weight.dtype))
+        # Residual blocks, and a bounded number for each dimension of the code.
         for block in self.blocks:
             h = block(h)
         return bound(self.head(F.silu(self.norm(h))).float(), self.config.most)

@@ -69,6 +69,7 @@ def _offsets() -> list[float]:
 
 
 def _linear_kernel(device: torch.device) -> Tensor:
+    # Weights of three and five parent pixels for each of the four child pixels along an axis.
     rows = [[max(0.0, 1 - abs(tap - at)) for tap in (-1, 0, 1)] for at in _offsets()]
     return _kernel(1, rows, device)
 

@@ -28,6 +28,7 @@ class DenseBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, F, H, W] -> the same shape."""
+        # Every convolution sees the input and all results before its own.
         seen = x
         for conv in self.convs[:-1]:
             seen = torch.cat([seen, F.leaky_relu(conv(seen), _SLOPE)], 1)
@@ -64,8 +65,10 @@ class ConditionEncoder(nn.Module):
 
     def forward(self, parent: Tensor) -> Tensor:
         """[B, 3, H, W] in [-1, 1] -> [B, F, 4H, 4W]."""
+        # Features on the grid of the parent.
         h = self.first(parent)
         h = h + self.last(self.trunk(h))
+        # Twice enlarged by two, to the grid of the child.
         for conv in self.up:
             h = F.leaky_relu(conv(F.interpolate(h, scale_factor=2, mode="nearest")), _SLOPE)
         features: Tensor = F.leaky_relu(self.out(h), _SLOPE)

@@ -13,7 +13,7 @@ from generator.grid.tile import SCALE
 from generator.nets.blocks import Embedding, crop
 from generator.nets.body import UNetBody, modulations_of
 from generator.nets.config import CONTEXT_STEP, NetworkConfig
-from generator.nets.context import Context
+from generator.nets.context import ContextBranch
 from generator.nets.resampling import BINOMIAL, blur_evenly, upsample_linearly
 
 CONSISTENCY_MARGIN = len(BINOMIAL) // 2 + 1
@@ -27,7 +27,7 @@ class ExactUNet(UNetBody):
     centre of the window only, and are then exactly the network without it, shifted by a pixel.
     """
 
-    context: Context | None
+    context: ContextBranch | None
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class ExactUNet(UNetBody):
         self._add_body(config.widths, config.blocks, config.embedding)
         self.context = None
         if config.context[1]:
-            self.context = Context(*config.context, config.widths[1], config.embedding)
+            self.context = ContextBranch(*config.context, config.widths[1], config.embedding)
 
     @property
     def margin(self) -> int:
@@ -85,6 +85,7 @@ def low_frequency_consistency(residual: Tensor) -> Tensor:
     interpolated linearly. Only what is coarser than about 16 child pixels is held to the parent.
     """
     b, _, height, width = residual.shape
+    # The means of the child pixels of each parent pixel, smooth in between, are taken off.
     mean = residual.view(b, 3, SCALE**2, height, width).mean(2)
     coarse = upsample_linearly(blur_evenly(mean))
     return F.pixel_shuffle(crop(residual, CONSISTENCY_MARGIN), SCALE) - coarse

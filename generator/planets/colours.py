@@ -42,16 +42,20 @@ def paint(ground: Ground, style: PlanetStyle) -> NDArray[np.uint8]:
     (about -1 to 1) added, each [h, w].
     """
     height, detail = ground["height"], ground["detail"]
+    # Land by temperature, which falls with height, and by moisture.
     high = np.maximum(height, 0)
     warm = ground["warm"] - (0.42 + 0.10 * high) * high
     picture = _land(ground, warm.astype(np.float32), high)
     shade = ground["shade"]
+    # Light from the north-west.
     lit = 1 + np.where(shade > 0, np.float32(0.55), np.float32(0.80)) * shade
     picture *= lit[..., None]
+    # Snow above its line, bluish in the shade.
     frost = smooth_step(0.17, 0.10, warm + 0.045 * detail + 0.05 * shade)
     bright = np.clip(1 + 1.3 * np.minimum(shade + 0.08, 0), 0, 1)[..., None]
     snow = _mix(_colour(_SNOW_SHADE), _colour(_SNOW), bright)
     picture = _mix(picture, snow, frost[..., None])
+    # The sea covers what lies below it.
     sea = smooth_step(0.004, -0.004, height)[..., None]
     picture = _mix(picture, _sea(ground, height), sea)
     pixels: NDArray[np.uint8] = np.clip(picture + 0.5, 0, 255).astype(np.uint8)

@@ -65,10 +65,12 @@ def draw_fields(seed: int, style: PlanetStyle, width: int) -> Fields:
     rows = np.arange(across // 2)
     # Enlarging blurs, so the finest octave that they could hold is left to the picture.
     held = across // 2
+    # Positions on the sphere, bent so that plates have no straight edges.
     place = points(across, rows)
     wander = [fractal(seed, 8 + k, place, (1.7, 0.5), range(4)) for k in range(3)]
     bent = place + np.float32(0.30) * np.stack(wander)
     bent /= np.sqrt(bent[0] ** 2 + bent[1] ** 2 + bent[2] ** 2)
+    # Continents: plates, chance and detail, cut at the height of the sea.
     crust, push, pull = _plates(seed, bent)
     chance = fractal(seed, 1, bent, (style.scale, 0.52), range(3))
     detail = fractal(seed, 1, place, DETAIL, range(3, shown(held, DETAIL[0])))
@@ -76,6 +78,7 @@ def draw_fields(seed: int, style: PlanetStyle, width: int) -> Fields:
     rough = (0.45 + 0.55 * hilly).astype(np.float32)
     ground = style.mass * 0.42 * crust + chance + detail * rough + 0.22 * push
     ground = ground - _shore(ground, style.sea)
+    # Mountains where plates push together and on hilly land.
     land = smooth_step(-0.12, 0.22, ground)
     belt = (push * (0.35 + 0.65 * land) + 0.30 * hilly * land * land) * 1.15
     crest = ridged(seed, 2, place, RANGES, range(shown(held, RANGES[0])))
@@ -83,6 +86,7 @@ def draw_fields(seed: int, style: PlanetStyle, width: int) -> Fields:
     # Ridges part the deep sea where plates part.
     base = ground + 0.16 * pull * (1 - land) * (0.5 + crest)
     height = base + belt * crest
+    # Climate follows from latitude, height and the way of the wind.
     warm = _warmth(seed, place, style)
     return Fields(
         {
@@ -101,6 +105,7 @@ def draw_fields(seed: int, style: PlanetStyle, width: int) -> Fields:
 
 def _plates(seed: int, place: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the plates' crust, -1 to 1, and where they push together and pull apart, 0 to 1."""
+    # Plates with a centre, a drift and a crust each.
     centres = directions((seed, 1 << 20), _PLATES)
     spins = directions((seed, 2 << 20), _PLATES)
     crusts = np.where(uniform((seed, 3 << 20), _PLATES) < 0.42, 1.0, -0.8)
@@ -114,6 +119,7 @@ def _plates(seed: int, place: Floats) -> tuple[Floats, Floats, Floats]:
     weights = np.maximum(1 - (top - near) / np.float32(0.10), 0) ** 2
     total = weights.sum(0)
     crust = sum(w * np.float32(c) for w, c in zip(weights, crusts, strict=True)) / total
+    # How fast neighbouring plates close in on each other.
     push = np.zeros_like(top)
     for other in range(_PLATES):
         apart = centres[other] - centres

@@ -108,11 +108,13 @@ def _strip(
     rows = np.arange(span[0] - _HALO, span[1] + _HALO)
     place = points(width, rows)
     coarse = fields.at(width, rows)
+    # Octaves that the coarse fields do not hold are added at full size.
     fine = [finer(fields.width, width, spread[0]) for spread in (DETAIL, RANGES)]
     base = coarse["base"] + fractal(seed, 1, place, DETAIL, fine[0]) * coarse["rough"]
     crest = coarse["crest"] + ridged(seed, 2, place, RANGES, fine[1])
     height = base + coarse["belt"] * crest
     soil = coarse["soil"] + fractal(seed, 3, place, SOIL, finer(fields.width, width, SOIL[0]))
+    # Light needs the rows above and below.
     shade = _shade(height, rows, width)
     inner = slice(_HALO, -_HALO)
     ground = {name: values[inner] for name, values in coarse.items()}

@@ -78,16 +78,19 @@ def ridged(
 def octave(key: tuple[int, int], place: Floats, frequency: float) -> Floats:
     """Return gradient noise of one frequency at points [3, ...], about -1 to 1."""
     axes, offset = _lattice(key)
+    # The cell of the lattice that each point lies in, and where in it.
     cells, inside = [], []
     for axis, shift in zip(axes * np.float32(frequency), offset, strict=True):
         along = place[0] * axis[0] + place[1] * axis[1] + place[2] * axis[2] + shift
         floor = np.floor(along)
         cells.append(floor.astype(np.int32).astype(np.uint32))
         inside.append(along - floor)
+    # A hash for the lower and the upper side of the cell along each axis.
     hashes = [
         (cell * np.uint32(prime), (cell + np.uint32(1)) * np.uint32(prime))
         for cell, prime in zip(cells, _PRIMES, strict=True)
     ]
+    # The ramps of the eight corners, blended along x, y and z.
     fades = [t * t * t * (t * (t * 6 - 15) + 10) for t in inside]
     planes = []
     for dz in (0, 1):

@@ -10,7 +10,7 @@ from generator.rasters.content import is_picture
 from generator.rasters.files import Files, is_url
 from generator.rasters.georeference import Georeference, find_rasterio
 from generator.rasters.holes import Filled, filled
-from generator.rasters.opening import open_files, open_picture, read_picture, read_whole
+from generator.rasters.opening import open_files, open_picture, read_picture, read_whole, whole_of
 from generator.rasters.picture import OpenedPicture, Picture, WholePicture
 from generator.rasters.plain import MAX_PIXELS
 from generator.rasters.samples import Reading, parse_bands, parse_stretch
@@ -40,4 +40,5 @@ __all__ = [
     "parse_stretch",
     "read_picture",
     "read_whole",
+    "whole_of",
 ]

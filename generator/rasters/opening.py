@@ -59,12 +59,17 @@ def open_files(files: Files, reading: Reading) -> Iterator[OpenedPicture]:
 def read_whole(path: Path, reading: Reading = _AS_READ, name: str | None = None) -> WholePicture:
     """Return a whole picture with its mask, holes as the file has them. Raises ImageError."""
     with open_picture(path, reading, name) as picture:
-        refuse_bomb(name or f"image {path}", picture.width, picture.height)
-        box = (0, 0, picture.width, picture.height)
-        pixels, mask = picture.read(*box), picture.mask(*box)
-        if mask is not None and mask.min() == 255:
-            mask = None
-        return WholePicture(pixels, mask, picture.place, picture.notes, picture.grey, picture.bands)
+        return whole_of(name or f"image {path}", picture)
+
+
+def whole_of(name: str, picture: OpenedPicture) -> WholePicture:
+    """Read all of an opened picture; name: what messages call it. Raises ImageError."""
+    refuse_bomb(name, picture.width, picture.height)
+    box = (0, 0, picture.width, picture.height)
+    pixels, mask = picture.read(*box), picture.mask(*box)
+    if mask is not None and mask.min() == 255:
+        mask = None
+    return WholePicture(pixels, mask, picture.place, picture.notes, picture.grey, picture.bands)
 
 
 def read_picture(path: Path, reading: Reading = _AS_READ) -> Pixels:

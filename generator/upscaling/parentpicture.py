@@ -99,8 +99,7 @@ class ParentPicture:
         if self.memory is None:
             return self.stage.latent(seed, level, area)
         return self.memory.field(
-            seed, self.zoom, area.x0, area.y0, area.width, area.height, self._choosing,
-            world=None, latitude=self.latitude,
+            seed, self.zoom, area, self._choosing, world=None, latitude=self.latitude
         )  # fmt: skip
 
     @property
@@ -113,19 +112,18 @@ class ParentPicture:
         area = Rectangle(0, 0, core, core).grown(self.stage.margin)
         if self.memory is None:
             return area.height, 0
-        chosen = self.memory.reads(self.zoom, area.x0, area.y0, area.width, area.height).height
+        chosen = self.memory.reads(self.zoom, area).height
         if self.above is not None:
             return area.height, chosen
         return max(area.height, self.coarser * chosen), 0
 
-    def _choosing(self, x0: int, y0: int, width: int, height: int) -> Pixels:
+    def _choosing(self, area: Rectangle) -> Pixels:
         """Return a rectangle of the grid by which layouts are chosen."""
-        area = Rectangle(x0, y0, width, height)
         if self.coarser == 1:
             return read_mirrored(self.picture, area)
         if self.above is not None:
             return read_mirrored(self.above, area)
-        sides = (self.coarser * side for side in (x0, y0, width, height))
+        sides = (self.coarser * side for side in (area.x0, area.y0, area.width, area.height))
         return averaged(read_mirrored(self.picture, Rectangle(*sides)), self.coarser)
 
 
@@ -133,6 +131,7 @@ def read_mirrored(picture: Picture, area: Rectangle) -> Pixels:
     """Read a rectangle that may reach beyond the picture, which is mirrored at its edges."""
     columns = mirrored(np.arange(area.x0, area.x0 + area.width), picture.width)
     rows = mirrored(np.arange(area.y0, area.y0 + area.height), picture.height)
+    # Read once what the mirror images need too.
     left, top = int(columns.min()), int(rows.min())
     held = picture.read(left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top)
     return np.ascontiguousarray(held[rows - top][:, columns - left])

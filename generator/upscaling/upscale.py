@@ -117,6 +117,7 @@ class UpscaledPicture:
     ) -> None:
         self._number, self._settings = number, settings
         self._resolution = settings.gsd / SCALE ** (number + 1)
+        # The stage whose resolution is nearest.
         nearest = nearest_stage(self._resolution)
         zoom = STAGE_ZOOMS[nearest]
         stage = cascade.stage_at(zoom)
@@ -129,6 +130,7 @@ class UpscaledPicture:
             above = parent.parent.picture
         self.parent = ParentPicture(stage, zoom, parent, cascade.memory, above, settings.latitude)
         self.width, self.height = SCALE * parent.width, SCALE * parent.height
+        # Windows of one size, or one window for all.
         self._high = self._wide = CORE
         if settings.whole:
             self._high, self._wide = (

@@ -50,6 +50,7 @@ class Upscaling:
 
         progress: called with windows (done, in all) before the first and after each.
         """
+        # The chain of stages, nothing of which is computed yet.
         source, factor = self.picture, SCALE**self.settings.stages
         parent: Picture = Filled(source) if self.masked else source
         made = stage_chain(cascade, parent, self.settings)

@@ -1,4 +1,4 @@
-"""Claims: who makes a block, agreed between all processes that share a cache directory.
+"""Claims: which of the processes that share a cache directory makes a block.
 
 A claim is a lock on one byte of a file, at an offset that stands for (world, block). The kernel
 keeps it, so it ends with the process that holds it, however that dies. Take a claim after the block

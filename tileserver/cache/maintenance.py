@@ -1,4 +1,4 @@
-"""The thread that tends an open cache: marks of use, stale readers, room when it gets scarce."""
+"""The thread that maintains an open cache: marks of use, stale readers, room when it is scarce."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Maintenance:
                 self._problem = ""
             except CacheError as error:
                 if str(error) != self._problem:
-                    log.warning("%s; the cache is tended again later", error)
+                    log.warning("%s; it is tried again later", error)
                 self._problem = str(error)
             except Exception:
-                log.exception("tending the cache failed")
+                log.exception("the cache's maintenance failed")

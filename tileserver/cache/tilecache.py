@@ -33,13 +33,12 @@ from tileserver.cache.recency import Recency
 from tileserver.cache.removal import remove_tiles
 from tileserver.cache.store import BLOB, HEAD, WORLD_BYTES, TileStore, digest_of
 from tileserver.cache.uniform import COLOUR_BYTES
-from tileserver.cache.verification import check_all
 from tileserver.cache.worlds import Worlds
 from tileserver.encode import decode_png
 from tileserver.errors import CacheError, CacheFullError
 from tileserver.regions.idranges import END, id_ranges
 from tileserver.regions.region import Box
-from tileserver.regions.tileid import tile_id, tile_of
+from tileserver.regions.tileid import tile_id
 from tileserver.settings import DEFAULT_LIMIT
 
 __all__ = ["CacheError", "CacheFullError", "CachedTile", "TileCache", "digest_of"]
@@ -174,19 +173,6 @@ class TileCache:
         for rows in self.store.walk(self.store.tiles, start, end):
             yield from (int.from_bytes(key[WORLD_BYTES:], "big") for key, _ in rows)
 
-    def missing(self, world: bytes, bbox: Box | None, zooms: Iterable[int]) -> Iterator[int]:
-        """Yield the numbers of the tiles of a box (None: the map) that are not stored, rising."""
-        for first, end in id_ranges(bbox, zooms).ranges:
-            wanted = first
-            for stored in self.scan(world, first, end - 1):
-                yield from range(wanted, stored)
-                wanted = stored + 1
-            yield from range(wanted, end)
-
-    def tiles(self, world: bytes) -> Iterator[Tile]:
-        """Yield the stored tiles of a world, zoom by zoom."""
-        return map(tile_of, self.scan(world))
-
     def count(self, world: bytes | None = None) -> int:
         """Return how many tiles are stored, of one world or (at once) of all."""
         if world is not None:
@@ -238,13 +224,6 @@ class TileCache:
             report(removed)
         return removed
 
-    def evict(self, target: float | None = None) -> int:
-        """Remove what was not read for longest until `target` of the limit is in use.
-
-        None: until storing can go on for a while. Returns how many went. Raises CacheError.
-        """
-        return self.evictor.make_room() if target is None else self.evictor.make_room(target)
-
     # Worlds and pinned regions.
 
     def record(self, world: bytes, about: dict[str, Any]) -> None:
@@ -287,10 +266,6 @@ class TileCache:
         return self._pins.all()
 
     # Care.
-
-    def verify(self) -> list[tuple[bytes, Tile]]:
-        """Read every stored tile and return the (world, tile) of those that are damaged."""
-        return check_all(self.store).tiles
 
     def prove(self) -> None:
         """See that tiles can be stored, as far as the disk goes. Raises CacheError."""

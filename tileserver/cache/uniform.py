@@ -1,4 +1,4 @@
-"""Tiles of one colour: told by their PNG, kept as three bytes, and encoded again when read."""
+"""Tiles of one colour: recognised by their PNG, stored as three bytes, encoded when read."""
 
 from __future__ import annotations
 

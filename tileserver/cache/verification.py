@@ -65,7 +65,7 @@ def check_all(
 
 
 def repair(store: TileStore, found: DamageReport) -> None:
-    """Remove the damaged rows and the payloads that no row needs; mend counts. Raises CacheError.
+    """Remove damaged rows and payloads that no row needs; correct counts. Raises CacheError.
 
     Others may write meanwhile, though they wait a second per million tiles in the end.
     """

@@ -32,13 +32,13 @@ def stats(args: argparse.Namespace) -> int:
 
 
 def verify(args: argparse.Namespace) -> int:
-    """Read everything; 0 when all is sound, 1 when damage was found, mended or not."""
+    """Read everything; 0 when all is sound, 1 when damage was found, repaired or not."""
     with _opened(args) as cache:
         return _verify(cache, args.repair)
 
 
 def clear(args: argparse.Namespace) -> int:
-    """Remove tiles; 0 when done, 2 when not agreed to. Raises CacheError, TileError."""
+    """Remove tiles; 0 when done, 2 when not confirmed. Raises CacheError, TileError."""
     with _opened(args) as cache:
         return _clear(cache, args)
 
@@ -71,7 +71,7 @@ def _opened(args: argparse.Namespace) -> contextlib.closing[TileCache]:
     return contextlib.closing(TileCache.open(settings.cache, settings.cache_limit))
 
 
-def _verify(cache: TileCache, mend: bool) -> int:
+def _verify(cache: TileCache, repairing: bool) -> int:
     total = cache.rows
     with progress() as report:
         found = check_all(cache.store, lambda done: report("Reading", done, total, done))
@@ -84,7 +84,7 @@ def _verify(cache: TileCache, mend: bool) -> int:
         f"{len(found.keys) - len(found.tiles):,} other damaged rows, "
         f"{found.orphans:,} payloads kept or counted wrongly."
     )
-    if found and mend:
+    if found and repairing:
         repair(cache.store, found)
         print("The damage was removed; tiles are made again when they are asked for.")
     elif found:

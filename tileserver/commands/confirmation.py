@@ -25,7 +25,7 @@ UNASKED_TILES = 15_000
 
 ASK_SECONDS = 3600.0
 ASK_BYTES = 10e9
-"""RegionJob that takes longer, or more room in the cache, is begun only with the user's consent."""
+"""Work that takes longer, or more room in the cache, begins only when the user confirms it."""
 
 TYPICAL_BYTES = 75_000
 """Bytes of a tile where none was measured yet."""

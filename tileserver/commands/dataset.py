@@ -40,11 +40,11 @@ def pairs(args: argparse.Namespace) -> int:
     """Write pairs of parent and child of generated worlds."""
     settings = read_settings(args)
     DatasetFolder.known(Path(args.output))
-    wish = PairRequest(args.zooms, args.count, args.seeds, args.bbox, args.land, args.places)
+    request = PairRequest(args.zooms, args.count, args.seeds, args.bbox, args.land, args.places)
     world = commands.load_world(settings)
     from generator.datasets.pairs import Pairs  # torch takes seconds to import
 
-    wanted = Pairs(world, wish)
+    wanted = Pairs(world, request)
     notice = f"{NOTICE} {attribution(settings)}."
     folder = DatasetFolder(Path(args.output), wanted.settings(), notice, args.format)
     folder.check()

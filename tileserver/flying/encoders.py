@@ -20,8 +20,6 @@ from generator.rasters import notice
 from tileserver.errors import FlightError
 from tileserver.flying.flight import Flight
 
-ENDINGS = (".mp4", ".webp")
-
 _EXPECTED = "expected .mp4, .webp, or a folder's name without an ending"
 
 _X264 = {

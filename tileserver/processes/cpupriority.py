@@ -1,4 +1,4 @@
-"""How making tiles yields the processor to answering.
+"""How making tiles leaves the processor to answering requests.
 
 A low priority alone leaves the making its turns, each of which lasts until the kernel's next tick:
 4 ms in which whoever waits for a stored tile waits on. So making asks for long and rare turns,
@@ -24,9 +24,9 @@ from tileserver.rendering.metrics import FAMILIES, Metrics, position
 
 BUSY = 500.0
 """Answers per second from which on making and answering get processors of their own."""
-LOOK_SECONDS = (0.2, 0.02)
+CHECK_SECONDS = (0.2, 0.02)
 """How often that is looked at while nothing is being made, and while something is."""
-CALM_SECONDS = 1.0
+QUIET_SECONDS = 1.0
 """How long answers have to be fewer before both have all processors again."""
 SLICE_SECONDS = 0.1
 """Length of a turn that making asks for: the longest that Linux grants."""
@@ -52,10 +52,12 @@ def lower_priority(nice: int) -> None:
         return
     level = os.getpriority(os.PRIO_PROCESS, 0)
     # struct sched_attr: size, policy, flags, nice, priority, runtime, deadline, period.
-    wish = struct.pack("=IIQiIQQQ", 48, _SCHED_BATCH, 0, level, 0, int(SLICE_SECONDS * 1e9), 0, 0)
+    attributes = struct.pack(
+        "=IIQiIQQQ", 48, _SCHED_BATCH, 0, level, 0, int(SLICE_SECONDS * 1e9), 0, 0
+    )
     system = ctypes.CDLL(None)
     for thread in _threads(os.getpid()):
-        system.syscall(number, thread, wish, 0)
+        system.syscall(number, thread, attributes, 0)
 
 
 class ProcessorPartition:
@@ -71,7 +73,7 @@ class ProcessorPartition:
         self._answers: float | None = None
         self._looked = self._busy = float("-inf")
 
-    def look(self, answers: float, taken: Callable[[], list[int]], now: float) -> None:
+    def update(self, answers: float, taken: Callable[[], list[int]], now: float) -> None:
         """Place both if need be.
 
         answers: given by all web processes so far; taken: says which processor each of them is
@@ -81,7 +83,7 @@ class ProcessorPartition:
         passed, self._looked = now - self._looked, now
         if before is not None and answers - before >= BUSY * passed:
             self._busy = now
-        if now - self._busy >= CALM_SECONDS:
+        if now - self._busy >= QUIET_SECONDS:
             self.end()
         elif self._now == (self._all, self._all):
             places = taken()
@@ -100,37 +102,39 @@ class ProcessorPartition:
 
 @contextlib.contextmanager
 def separate_processors(metrics: Metrics) -> Iterator[None]:
-    """Make room for the web processes meanwhile; they count in the rows of `metrics`.
+    """Keep processors free for the web processes meanwhile, while they answer much.
+
+    metrics: in whose rows they count their answers.
 
     Does nothing where the system cannot place threads.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
-    room = ProcessorPartition(os.sched_getaffinity(0), _place)
+    partition = ProcessorPartition(os.sched_getaffinity(0), _place)
     first = position("http_requests")
     last = first + len(FAMILIES["http_requests"].values)
     ending = threading.Event()
 
     def watch() -> None:
-        while not ending.wait(LOOK_SECONDS[metrics.queue_length.value > 0]):
+        while not ending.wait(CHECK_SECONDS[metrics.queue_length.value > 0]):
             answers = sum(sum(row[first:last]) for row in metrics.rows)
-            room.look(answers, lambda: list(web_processes().values()), time.monotonic())
+            partition.update(answers, lambda: list(web_processes().values()), time.monotonic())
 
-    watcher = threading.Thread(target=watch, daemon=True, name="room")
+    watcher = threading.Thread(target=watch, daemon=True, name="partition")
     watcher.start()
     try:
         yield
     finally:
         ending.set()
         watcher.join()
-        room.end()
+        partition.end()
 
 
 def web_processes(supervisor: int | None = None) -> dict[int, int]:
     """Return the web processes of a server, and which processor each last ran on (on Linux).
 
-    supervisor: whose children they are, this process's own parent unless told; they are known by
+    supervisor: whose children they are, this process's own parent unless given; they are known by
     the names that they show.
     """
     parent, found = supervisor or os.getppid(), dict[int, int]()

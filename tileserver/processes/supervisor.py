@@ -197,9 +197,9 @@ class Supervisor:
         """Look after a child during the start. Raises StartError if it ends before it worked."""
         if child.ever_ready or child.process is None:
             return self._check_running(child)
-        told = child.receive_report()
-        if told is not None or not (child.ever_ready or child.alive):
-            sentence = told[1] if told else child.exit_reason() + " before it worked"
+        report = child.receive_report()
+        if report is not None or not (child.ever_ready or child.alive):
+            sentence = report[1] if report else child.exit_reason() + " before it worked"
             self.kill()
             raise StartError(sentence)
 
@@ -208,14 +208,14 @@ class Supervisor:
             if time.monotonic() >= child.due:
                 self._spawn(child)
             return
-        told = child.receive_report()
-        if told is not None:
-            log.error("%s", told[1], extra=fields(child=child.name))
+        report = child.receive_report()
+        if report is not None:
+            log.error("%s", report[1], extra=fields(child=child.name))
         if child.alive:
             return
         log.error("%s; it is started again", child.exit_reason(), extra=fields(child=child.name))
         all_affected = child.process.exitcode == -signal.SIGBUS
-        all_affected |= told is not None and told[0] == CacheDamagedError.__name__
+        all_affected |= report is not None and report[0] == CacheDamagedError.__name__
         soon, later, most = PAUSES
         pause = soon if child.ready else min(most, later * 2.0 ** min(child.failures, 10))
         child.failures += 1

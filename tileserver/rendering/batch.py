@@ -100,8 +100,6 @@ class BatchRenderer:
         now; False raises BlockTakenError instead, unless the block is of the base map and soon
         there. Raises CacheError if a block cannot be stored at the second try either.
         """
-        if self.has(tile):
-            return
         for block in missing_blocks(self.renderer, tile, self.has):
             for made in self._obtain(block, wait or block.stage is None):
                 count(made)

@@ -75,7 +75,7 @@ class AccessLogMiddleware:
         try:
             await self.app(scope, receive, sending)
         finally:
-            told = fields(
+            details = fields(
                 method=scope["method"],
                 path=scope["path"],
                 status=status,
@@ -83,4 +83,4 @@ class AccessLogMiddleware:
                 ms=round((time.perf_counter() - started) * 1e3, 2),
                 client=self.access.address(scope),
             )
-            access_log.info("request", extra=told)
+            access_log.info("request", extra=details)

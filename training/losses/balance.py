@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.losses.context import Context
+from training.losses.context import ScoreContext
 from training.losses.terms import term
 
 _TINY = 1e-9
 
 
-def score(context: Context, weights: Mapping[str, float]) -> dict[str, Tensor]:
+def score(context: ScoreContext, weights: Mapping[str, float]) -> dict[str, Tensor]:
     """Return the loss of every term that has a weight, scalars; raises TrainingError."""
     drawn = context.drawn
     return {
@@ -29,7 +29,7 @@ def score(context: Context, weights: Mapping[str, float]) -> dict[str, Tensor]:
 
 
 def balance(
-    context: Context, scores: Mapping[str, Tensor], weights: Mapping[str, float]
+    context: ScoreContext, scores: Mapping[str, Tensor], weights: Mapping[str, float]
 ) -> tuple[Tensor, list[Tensor]]:
     """Return the gradient at the samples [B, 3, H, W], and weighted losses that have none there.
 

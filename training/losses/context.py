@@ -63,7 +63,7 @@ class Judges:
         return [detail(images), *self.perceptual(images)]
 
 
-class Context:
+class ScoreContext:
     """Everything that the terms of one step share.
 
     samples: the drawn ones, cut off from the network: a leaf at which gradients are formed.

@@ -20,6 +20,7 @@ from generator.nets.blocks import channels_last
 from training.errors import TrainingError
 from training.measure.metrics import Images
 from training.measure.realparents import draw_real_parents
+from training.measure.report import markdown
 from training.progress import track
 from training.samples.windows import BANDS, Samples
 
@@ -188,3 +189,13 @@ def _turned(crops: Tensor, random: torch.Generator) -> Tensor:
     if torch.randint(2, (), generator=random):
         crops = crops.flip(2)
     return crops.rot90(int(torch.randint(4, (), generator=random)), (1, 2))
+
+
+def classifier_table(rows: list[ClassifierRow]) -> str:
+    """Two-sample accuracies with their spread over the seeds."""
+    lines = [
+        [str(r.zoom), f"{np.mean(r.made):.2f}", f"{min(r.made):.2f} to {max(r.made):.2f}",
+         f"{np.mean(r.bicubic):.2f}"]
+        for r in rows
+    ]  # fmt: skip
+    return markdown(["zoom", "classifier accuracy", "over seeds", "bicubic's"], lines)

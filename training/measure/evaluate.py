@@ -11,15 +11,15 @@ import generator
 from generator.cascade.cascade import Cascade
 from generator.memory.config import CHOSEN_AT
 from training.imagery.pyramid import Pyramid
-from training.measure.classifier import measure_classifier
+from training.measure.classifier import classifier_table, measure_classifier
 from training.measure.copies import ZOOMS as COPIES_AT
 from training.measure.copies import copies_table, measure_copies
 from training.measure.features import Lite2
 from training.measure.figures import draw_rollouts, draw_stages
 from training.measure.realparents import evaluation_windows
-from training.measure.report import Results, classifier_table, rollouts_table, stages_table
-from training.measure.rollouts import measure_rollouts
-from training.measure.stages import measure_stages
+from training.measure.report import Results
+from training.measure.rollouts import measure_rollouts, rollouts_table
+from training.measure.stages import measure_stages, stages_table
 from training.samples.windows import Samples
 
 PARTS = ("stages", "classifier", "rollouts", "copies")

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from generator.grid.pixels import Pixels
 from generator.grid.tile import EQUATOR_RESOLUTION, TILE_SIZE
 from training.imagery.pyramid import MASK_STEP, Image, Pyramid
 from training.measure.sites import Site
@@ -30,7 +30,7 @@ class LocalTile:
     """A real window, uint8 [256, 256, 3], and the site of its centre."""
 
     site: Site
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
 
 
 def local_tiles(pyramid: Pyramid, band: int, count: int, seed: int = 0) -> list[LocalTile]:
@@ -54,15 +54,19 @@ def local_tiles(pyramid: Pyramid, band: int, count: int, seed: int = 0) -> list[
     return found
 
 
-def is_land(pixels: NDArray[np.uint8]) -> bool:
+def is_land(pixels: Pixels) -> bool:
     """Whether a tile is neither mostly water nor ice.
 
-    Water: over half of it bluer by 10 levels than red and green. Ice: a mean above 200.
+    Water: over half of it, by `water_share`. Ice: a mean above 200.
     Rollouts and imagery hold different shares of sea and ice; both are sorted by this.
     """
+    return bool(water_share(pixels) <= 0.5 and pixels.mean() <= _BRIGHTEST)
+
+
+def water_share(pixels: Pixels) -> float:
+    """Return the share of pixels, from 0 to 1, that are bluer by 10 levels than red and green."""
     red, green, blue = (pixels[..., k].astype(np.int16) for k in range(3))
-    water = (blue > np.maximum(red, green) + 10).mean()
-    return bool(water <= 0.5 and pixels.mean() <= _BRIGHTEST)
+    return float((blue > np.maximum(red, green) + 10).mean())
 
 
 def _by_source(pyramid: Pyramid, band: Band, random: np.random.Generator) -> dict[str, list[Image]]:

@@ -25,6 +25,7 @@ from training.measure.metrics import (
     spectral_slope,
 )
 from training.measure.realparents import CORE, draw_real_windows
+from training.measure.report import markdown, signed
 from training.measure.sites import Site, evenly_spread
 from training.progress import track
 from training.samples.windows import Samples
@@ -177,3 +178,37 @@ def _local(cascade: Cascade, pyramid: Pyramid, count: int, seed: int) -> list[Ro
         ]
         rows.append(compare(zoom, made, [tile.pixels for tile in found]))
     return rows
+
+
+def rollouts_table(rollouts: Rollouts) -> str:
+    """Tabulate rollouts against real imagery, at the imagery's own places, and over low texture."""
+    headers = [
+        "zoom", "tiles / real", "contrast", "real's", "ratio", "spectrum dB", "dB by octave",
+        "of mean power", "spectral slope, dB", "real's", "gradient / real's", "kurtosis", "real's",
+    ]  # fmt: skip
+    parts = []
+    for title, rows in (
+        ("Land over the globe against real imagery of the zoom's resolution", rollouts.land),
+        ("At the imagery's own places", rollouts.local),
+        (
+            "Yardstick: imagery of held-out places against that of training places",
+            rollouts.yardstick,
+        ),
+    ):
+        lines = [
+            [
+                str(r.zoom), f"{r.tiles} / {r.real_tiles}", f"{r.contrast:.0f}",
+                f"{r.real_contrast:.0f}", f"{r.contrast / r.real_contrast:.2f}",
+                f"{r.spectrum:.1f}", signed(r.octaves), signed(r.mean_octaves),
+                signed(r.slope), signed(r.real_slope),
+                f"{r.gradient / r.real_gradient:.2f}", f"{r.kurtosis:.1f}",
+                f"{r.real_kurtosis:.1f}",
+            ]
+            for r in rows
+        ]  # fmt: skip
+        parts.append(f"{title}:\n\n{markdown(headers, lines)}")
+    low_texture = [[str(r.zoom), str(r.tiles), f"{r.grain:.1f}", f"{r.repetition:+.2f}"]
+            for r in rollouts.low_texture]  # fmt: skip
+    names = ["zoom", "tiles", "grain, grey levels", "autocorrelation at 64 and 128 px"]
+    parts.append(f"Sea, ice and sand:\n\n{markdown(names, low_texture)}")
+    return "\n\n".join(parts)

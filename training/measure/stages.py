@@ -19,6 +19,7 @@ from training.measure.metrics import (
     spectrum,
 )
 from training.measure.realparents import RealParentSamples, draw_real_parents, draw_real_windows
+from training.measure.report import markdown, signed
 from training.samples.windows import BANDS, Samples
 
 
@@ -115,3 +116,30 @@ def measure_stages(
     if not rows:
         raise TrainingError("the data hold no image of this split at any stage's resolution")
     return rows, shown
+
+
+def stages_table(rows: list[StageRow]) -> str:
+    """Single stages; the kernel distance is left out where no row has it."""
+    headers = [
+        "zoom", "windows", "sliced Wasserstein / bicubic's", "real's", "spectrum dB", "bicubic's",
+        "real's", "dB by octave", "real's", "of colour", "real's", "contrast / real's",
+    ]  # fmt: skip
+    lines = [
+        [
+            str(r.zoom), str(r.count), f"{r.made.sw / r.bicubic.sw:.2f}",
+            f"{r.real.sw / r.bicubic.sw:.2f}", f"{r.made.spectrum:.1f}",
+            f"{r.bicubic.spectrum:.1f}", f"{r.real.spectrum:.1f}", signed(r.made.octaves),
+            signed(r.real.octaves), signed(r.made.colours), signed(r.real.colours),
+            f"{r.made.contrast:.2f}",
+        ]
+        for r in rows
+    ]  # fmt: skip
+    if any(r.made.kid is not None for r in rows):
+        headers += ["KID-Lite2 x 1000", "bicubic's", "real's"]
+        for line, r in zip(lines, rows, strict=True):
+            line += [_number(f.kid) for f in (r.made, r.bicubic, r.real)]
+    return markdown(headers, lines)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"

@@ -21,7 +21,7 @@ from generator.nets.resampling import upsample
 from generator.nets.unet import ExactUNet, low_frequency_consistency
 from training.errors import TrainingError
 from training.losses.context import Drawn
-from training.run.state import State
+from training.run.state import TrainingState
 from training.run.statestep import StateStep
 from training.run.step import Batch
 
@@ -29,7 +29,7 @@ from training.run.step import Batch
 class DiffusionStep(StateStep):
     """Takes steps of a diffusion network's state on `DiffusionBatches`."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: TrainingState) -> None:
         super().__init__(state)
         self.alpha_bar = alpha_bar().to(state.device)
         self.random = torch.Generator(state.device)
@@ -55,7 +55,7 @@ class DiffusionStep(StateStep):
 class ExactUNetStep(DiffusionStep):
     """Steps of the exact U-Net; raises TrainingError for a window that it cannot be trained on."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: TrainingState) -> None:
         super().__init__(state)
         assert isinstance(state.network, ExactUNet)
         self.network, recipe = state.network, state.recipe
@@ -88,7 +88,7 @@ class ExactUNetStep(DiffusionStep):
 class PaperStep(DiffusionStep):
     """Steps of the paper's network; raises TrainingError for a window that is not its own."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: TrainingState) -> None:
         super().__init__(state)
         assert isinstance(state.network, PaperUNet)
         self.network, recipe = state.network, state.recipe

@@ -19,15 +19,15 @@ from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from training.errors import TrainingError
 from training.run.networks import LayoutPair
-from training.run.recipe import read
-from training.run.state import State
+from training.run.recipefile import read
+from training.run.state import TrainingState
 
 RECIPE = "recipe.toml"
 BANKED = "banked.safetensors"
 """What a run's folder holds: the recipe, and the weights with their memory."""
 
 
-def layout_networks(state: State) -> tuple[LayoutDecoder, Encoder]:
+def layout_networks(state: TrainingState) -> tuple[LayoutDecoder, Encoder]:
     """Return a run's averaged networks, rounded as weights are stored, for use."""
     average, config = state.ema.network, state.recipe.network
     assert isinstance(average, LayoutPair)
@@ -51,7 +51,7 @@ def export(run: Path, out: Path) -> None:
         shutil.copyfile(path, out)
         return
     recipe = read(run / RECIPE)
-    state = State(recipe)
+    state = TrainingState(recipe)
     if not state.load(run):
         raise TrainingError(f"{run} holds no run, expected the --run of a training")
     if recipe.family == "layout":

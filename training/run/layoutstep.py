@@ -16,7 +16,7 @@ from generator.nets.encoder import detail_of
 from training.drawing import draw, rounded
 from training.losses.context import Drawn
 from training.run.networks import LayoutPair
-from training.run.state import State
+from training.run.state import TrainingState
 from training.run.statestep import StateStep
 from training.run.step import Batch
 from training.samples.collage import Cells
@@ -48,7 +48,7 @@ class _Laid:
 class LayoutStep(StateStep):
     """Takes steps of a layout memory's state on `LayoutBatches`."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: TrainingState) -> None:
         super().__init__(state)
         assert isinstance(state.network, LayoutPair)
         self.pair = state.network

@@ -50,6 +50,7 @@ def run(
             # Ends the processes that make batches, whatever is raised.
             del drawn
         save()
+    print(f"saved at step {step.done} of {steps}", flush=True)
     return step.done >= steps
 
 

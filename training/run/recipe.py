@@ -1,21 +1,18 @@
-"""A recipe: everything that decides a training, read from a TOML file.
+"""A recipe: everything that decides a training.
 
-Parts: network, train, phase, sampler, memory, sharpen and entries. Each is a dataclass here, whose
-fields are the keys that the part may have.
+Each part of a recipe's file is a dataclass here, whose fields are the keys that it may have: the
+network's configuration, Recipe for [train], Phase, SamplerConfig, MemoryRecipe, SharpenRecipe and
+EntriesRecipe.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import tomllib
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from generator.grid.tile import STAGE_ZOOMS, STAGE_ZOOMS_LISTED
-from generator.nets.build import preset
+from generator.grid.tile import STAGE_ZOOMS
 from generator.nets.config import (
     AnyConfig,
     LayoutConfig,
@@ -23,9 +20,6 @@ from generator.nets.config import (
     PaperConfig,
     SamplerConfig,
 )
-from training.errors import TrainingError
-from training.losses import terms
-from training.samples.groups import MOST_GROUPS
 
 FAMILIES: dict[str, type[AnyConfig]] = {
     "layout": LayoutConfig,
@@ -174,154 +168,3 @@ _DEFAULT_TERMS: dict[str, Mapping[str, float]] = {
     "unet": _DENOISING,
     "paper": _DENOISING,
 }
-_PARTS = ("network", "train", "phase", "sampler", "memory", "sharpen", "entries")
-
-
-def read(path: Path) -> Recipe:
-    """Read a recipe; raises TrainingError with one sentence for what is no recipe."""
-    try:
-        given = tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainingError(f"the recipe {path} cannot be read: {error}") from error
-    if strangers := given.keys() - set(_PARTS):
-        raise TrainingError(
-            f"{path} has a part {sorted(strangers)[0]!r}, expected some of {', '.join(_PARTS)}"
-        )
-    reader = _Reader(path)
-    made: dict[str, Any] = {"network": reader.network(given.get("network", {}))}
-    made |= {
-        name: reader.part(name, kind, given.get(name, {}))
-        for name, kind in (
-            ("sampler", SamplerConfig), ("memory", MemoryRecipe), ("sharpen", SharpenRecipe)
-        )
-    }  # fmt: skip
-    made["entries"] = reader.several("entries", EntriesRecipe, given.get("entries", []))
-    made["phases"] = reader.several("phase", Phase, given.get("phase", []))
-    recipe: Recipe = reader.part("train", Recipe, given.get("train", {}), made)
-    _check(recipe, path)
-    return recipe
-
-
-def _check(recipe: Recipe, path: Path) -> None:
-    """Raise TrainingError for values that no training can have."""
-    if not recipe.phases:
-        raise TrainingError(f"{path} has no [[phase]], expected at least one")
-    for name, parts in (("phase", recipe.phases), ("entries", recipe.entries)):
-        for part in parts:
-            if not 1 <= part.groups <= MOST_GROUPS:
-                raise TrainingError(
-                    f"{path}: [{name}] groups is {part.groups}, expected 1 to {MOST_GROUPS}"
-                )
-    known = terms.names()
-    for phase in recipe.phases:
-        if strangers := phase.terms.keys() - set(known):
-            raise TrainingError(
-                f"{path}: [[phase]] terms has {sorted(strangers)[0]!r}, expected some of "
-                f"{', '.join(known)}"
-            )
-    for name, shares in (
-        ("train", recipe.shares), *(("entries", each.shares) for each in recipe.entries)
-    ):  # fmt: skip
-        right = len(shares) == len(STAGE_ZOOMS) and min(shares) >= 0 and sum(shares) > 0
-        if not right and (shares or name == "train"):
-            raise TrainingError(
-                f"{path}: [{name}] shares is {list(shares)}, expected {len(STAGE_ZOOMS)} numbers "
-                "from 0, not all of them 0"
-            )
-    if wrong := {zoom for each in recipe.entries for zoom in each.zooms} - set(STAGE_ZOOMS):
-        raise TrainingError(
-            f"{path}: [entries] zooms has {min(wrong)}, expected some of {STAGE_ZOOMS_LISTED}"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads the parts of one file into dataclasses; raises TrainingError, which names the key."""
-
-    path: Path
-
-    def network(self, given: Any) -> AnyConfig:
-        """Read [network]: a preset, or a family and its sizes."""
-        given = dict(self._table("network", given))
-        if "preset" in given:
-            if len(given) > 1:
-                raise self._error("network", "has a preset and other keys, expected one of both")
-            return preset(str(given["preset"]))
-        family = given.pop("family", "layout")
-        if family not in FAMILIES:
-            raise self._error(
-                "network", f"family is {family!r}, expected one of {', '.join(FAMILIES)}"
-            )
-        made: AnyConfig = self.part("network", FAMILIES[family], given)
-        return made
-
-    def several(self, name: str, kind: type[Any], given: Any) -> tuple[Any, ...]:
-        """Read a part that may be there once or several times."""
-        return tuple(
-            self.part(name, kind, each) for each in (given if isinstance(given, list) else [given])
-        )
-
-    def part(
-        self, name: str, kind: type[Any], given: Any, made: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Read a part as a dataclass; made: its fields that other parts say."""
-        given, made = self._table(name, given), dict(made or {})
-        fields = {each.name: each for each in dataclasses.fields(kind) if each.name not in made}
-        if strangers := given.keys() - fields.keys():
-            raise self._error(
-                name, f"has the key {sorted(strangers)[0]!r}, expected some of {', '.join(fields)}"
-            )
-        hints = typing.get_type_hints(kind)
-        for key, value in given.items():
-            made[key] = self._value(name, key, value, hints[key])
-        for key, each in fields.items():
-            lacks = each.default is each.default_factory is dataclasses.MISSING
-            if lacks and key not in made:
-                raise self._error(name, f"lacks the key {key!r}, expected {_said(hints[key])}")
-        return kind(**made)
-
-    def _value(self, name: str, key: str, value: Any, hint: Any) -> Any:
-        """Return a value as its field has it."""
-        made = _as(value, hint)
-        if made is None:
-            raise self._error(name, f"{key} is {value!r}, expected {_said(hint)}")
-        return made
-
-    def _table(self, name: str, given: Any) -> dict[str, Any]:
-        if not isinstance(given, dict):
-            raise self._error(name, f"is {given!r}, expected a table of keys")
-        return given
-
-    def _error(self, name: str, said: str) -> TrainingError:
-        return TrainingError(f"{self.path}: [{name}] {said}")
-
-
-def _as(value: Any, hint: Any) -> Any:
-    """Return a value of TOML as a type has it; None where it is of another."""
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin is tuple:
-        if not isinstance(value, list) or (inner[-1] is not ... and len(value) != len(inner)):
-            return None
-        kinds = [inner[0]] * len(value) if inner[-1] is ... else inner
-        made = tuple(_as(each, kind) for each, kind in zip(value, kinds, strict=True))
-        return None if None in made else made
-    if origin is not None:  # a mapping
-        if not isinstance(value, dict):
-            return None
-        held = {key: _as(each, inner[1]) for key, each in value.items()}
-        return None if None in held.values() else held
-    if hint is float and type(value) is int:
-        return value
-    return value if type(value) is hint else None
-
-
-def _said(hint: Any) -> str:
-    """Return in words what a type is in TOML."""
-    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-    if hint in names:
-        return names[hint]
-    inner = typing.get_args(hint)
-    if typing.get_origin(hint) is tuple:
-        many = "a list" if inner[-1] is ... else f"a list of {len(inner)}"
-        return f"{many}, each {names[inner[0]]}"
-    return f"a table, each value {names[inner[1]]}"

@@ -25,8 +25,9 @@ from training.run.entrystep import EntryStep
 from training.run.export import BANKED, RECIPE, layout_networks
 from training.run.layoutstep import LayoutStep
 from training.run.machine import Machine
-from training.run.recipe import Recipe, read
-from training.run.state import State, judges_of, load_judges
+from training.run.recipe import Recipe
+from training.run.recipefile import read
+from training.run.state import TrainingState, judges_of, load_judges
 from training.run.statestep import StateStep
 from training.samples.diffusionbatches import DiffusionBatches
 from training.samples.groups import Groups
@@ -98,13 +99,13 @@ def train_networks(
     *,
     save_every: float = 180,
     machine: Machine | None = None,
-) -> State:
+) -> TrainingState:
     """Train until `steps`, by default the last phase's, or go on with the run in `folder`.
 
     Prints rate and ETA; saves every `save_every` seconds and when it is stopped.
     """
     machine, pyramid = machine or Machine(), Pyramid(data)
-    state = State(recipe, machine.device)
+    state = TrainingState(recipe, machine.device)
     if state.load(folder):
         print(f"continuing {folder} at step {state.step}", flush=True)
     else:
@@ -134,7 +135,7 @@ def batches_of(recipe: Recipe, pyramid: Pyramid) -> LayoutBatches | DiffusionBat
 
 def make_bank(recipe: Recipe, folder: Path, imagery: Sequence[str]) -> None:
     """Build the bank of a run and write it with its networks, unless that is there."""
-    state, out = State(recipe), folder / BANKED
+    state, out = TrainingState(recipe), folder / BANKED
     if not state.load(folder):
         raise TrainingError(f"{folder} holds no run, expected the stage networks to be done")
     if out.exists() and checkpoint.load(out).record == json.loads(json.dumps(state.record())):

@@ -23,7 +23,7 @@ STATE = "state.pt"
 _FIRST_RATE = 4e-4
 
 
-class State:
+class TrainingState:
     """Networks, their average, optimiser, features' moments, critic and counters of a run.
 
     data: digest of the imagery. init: digest of the initial weights, or ""; lineage: records of the
@@ -113,7 +113,7 @@ class State:
             return False
         try:
             data = torch.load(folder / STATE, map_location="cpu", weights_only=True)
-            # Layout trainings of version 0.2 called their networks a pair.
+            # Older states call their networks a pair.
             self.network.load_state_dict(data["network"] if "network" in data else data["pair"])
             self.ema.network.load_state_dict(data["ema"])
             self.optimiser.load_state_dict(data["optimiser"])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from training.run.state import State
+from training.run.state import TrainingState
 from training.run.step import TrainingStep
 
 WARM_UP = 100
@@ -18,7 +18,7 @@ WARM_UP = 100
 class StateStep(TrainingStep):
     """Takes steps of a state, at the rate and with the terms of the recipe's phase."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: TrainingState) -> None:
         super().__init__(state.judges)
         self.state, self._since = state, time.monotonic()
 

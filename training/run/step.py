@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from training.losses.balance import balance, score
-from training.losses.context import Context, Drawn, Judges
+from training.losses.context import Drawn, Judges, ScoreContext
 
 Batch = dict[str, Tensor]
 
@@ -47,7 +47,7 @@ class TrainingStep(ABC):
         # Draw: the networks make samples of what the batch describes.
         drawn = self.draw(batch)
         # Score: each term says how far the samples are from their truth.
-        context = Context(drawn, self.judges)
+        context = ScoreContext(drawn, self.judges)
         scores = score(context, weights)
         # Balance: the terms' gradients at the samples become one.
         gradient, direct = balance(context, scores, weights)
@@ -64,9 +64,10 @@ class TrainingStep(ABC):
 
 def _log(drawn: Drawn, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the losses, and the mean error of each part of the samples in grey levels."""
+    difference = drawn.samples.detach() - drawn.truth
     errors = {
-        f"error_{name}": (drawn.samples - drawn.truth)[rows].abs().mean() * 127.5
+        f"error_{name}": difference[rows].abs().mean() * 127.5
         for name, rows in drawn.parts.items()
-        if len(drawn.samples[rows])
+        if len(difference[rows])
     }
     return {name: value.detach() for name, value in (*losses.items(), *errors.items())}

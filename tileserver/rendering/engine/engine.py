@@ -15,7 +15,6 @@ from concurrent.futures import Future
 from functools import partial
 
 from generator.cascade.renderer import PixelCache, Renderer
-from generator.grid.block import Block
 from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.cache.tilecache import CachedTile, TileCache
@@ -23,7 +22,7 @@ from tileserver.encode import check
 from tileserver.errors import GenerationError, LaterError, UnavailableError
 from tileserver.rendering.engine.policy import Admission
 from tileserver.rendering.engine.results import ResultStore
-from tileserver.rendering.engine.scheduler import Answer, Job, Key, Scheduler, State, explained
+from tileserver.rendering.engine.scheduler import Answer, Job, Key, Scheduler, explained
 from tileserver.rendering.metrics import Metrics
 from tileserver.rendering.request import RequestOptions, stopping
 from tileserver.settings import Settings
@@ -87,10 +86,6 @@ class RenderEngine:
         """
         store = ResultStore(cache, metrics, renderer)
         return cls(renderer, store, metrics, settings.max_queue, settings.budget)
-
-    def __len__(self) -> int:
-        """Return how many blocks are unfinished, inputs included."""
-        return len(self._scheduler.jobs)
 
     def problem(self) -> str | None:
         """Return why tiles cannot be made and stored, or None."""
@@ -230,11 +225,10 @@ class RenderEngine:
         key = (seed, tile)
         with self._changed:
             pixels = self._recent.get(key)
+            if pixels is None:
+                pixels = self._scheduler.pixels(seed, tile)
             if pixels is not None:
                 return pixels
-            job = self._scheduler.jobs.get((seed, Block.of(tile)))
-            if job is not None and job.pixels is not None:
-                return job.pixels[tile]
         pixels = self.store.pixels(seed, tile)
         if pixels is None:
             raise _InputGoneError(key)
@@ -269,9 +263,7 @@ class RenderEngine:
                 if tile.kind != "average":  # an average is nobody's input
                     self._recent.put((seed, tile), pixels[tile])
                 pixels[tile].setflags(write=False)
-            job.pixels = pixels
-            job.state = State.STORING
-            self._scheduler.free_users(job)
+            self._scheduler.start_storing(job, pixels)
             ordered = {tile: pixels[tile] for tile in job.tiles()}
         try:
             self.store.put(seed, ordered, partial(self._answer, job), partial(self._end, job))

@@ -42,7 +42,7 @@ AGE_SECONDS = {Priority.INTERACTIVE: 5.0, Priority.PREFETCH: 12.0, Priority.SEED
 """A block that was requested so long ago goes before all views."""
 
 
-class State(Enum):
+class JobState(Enum):
     """Where a job stands; DEFERRED is queued for later, since another process makes the block."""
 
     QUEUED = auto()
@@ -52,7 +52,7 @@ class State(Enum):
     OVER = auto()
 
 
-WAITING = (State.QUEUED, State.DEFERRED)
+WAITING = (JobState.QUEUED, JobState.DEFERRED)
 
 
 @dataclass(eq=False, slots=True)
@@ -68,7 +68,7 @@ class Job:
     rank: Rank = LAST
     priority: Priority = Priority.SEEDING
     since: float = 0.0
-    state: State = State.QUEUED
+    state: JobState = JobState.QUEUED
     inputs: set[Job] = field(default_factory=set)
     users: set[Job] = field(default_factory=set)
     answers: dict[Answer, Tile] = field(default_factory=dict)
@@ -172,15 +172,15 @@ class Scheduler:
         """Return the best ready job, which is running from now on, or None."""
         while self._deferred and self._deferred[0][0] <= now:
             job = heapq.heappop(self._deferred)[2]
-            if job.state is State.DEFERRED:
-                job.state = State.QUEUED
+            if job.state is JobState.DEFERRED:
+                job.state = JobState.QUEUED
                 self._push(job)
         self._promote_aged(now)
         while self._ready:
             rank, _, _, job = heapq.heappop(self._ready)
             # A job that was promoted, dropped or got inputs again left an outdated entry behind.
-            if job.state is State.QUEUED and not job.inputs and rank == job.rank:
-                job.state = State.RUNNING
+            if job.state is JobState.QUEUED and not job.inputs and rank == job.rank:
+                job.state = JobState.RUNNING
                 if job.since and not job.attempts and not job.refusals:
                     self._metrics.queue[PRIORITIES[job.priority]].observe(now - job.since)
                 return job
@@ -193,16 +193,27 @@ class Scheduler:
 
     def defer(self, job: Job, due: float) -> None:
         """Set a running job aside until `due`."""
-        job.state = State.DEFERRED
+        job.state = JobState.DEFERRED
         job.refusals += 1
         heapq.heappush(self._deferred, (due, next(self._numbers), job))
 
     def retry(self, job: Job) -> None:
         """Queue a running job again, after those of its inputs that are gone."""
-        job.state = State.QUEUED
+        job.state = JobState.QUEUED
         self._link(job)
 
     # The ends of jobs.
+
+    def start_storing(self, job: Job, pixels: Mapping[Tile, Pixels]) -> None:
+        """Note that a job is computed; its users may read its pixels while they are stored."""
+        job.pixels = pixels
+        job.state = JobState.STORING
+        self.free_users(job)
+
+    def pixels(self, seed: int, tile: Tile) -> Pixels | None:
+        """Return a tile's pixels if its job is being stored."""
+        job = self.jobs.get((seed, Block.of(tile)))
+        return None if job is None or job.pixels is None else job.pixels[tile]
 
     def free_users(self, job: Job) -> None:
         """Let those that waited for a job go on."""
@@ -215,7 +226,7 @@ class Scheduler:
     def remove(self, job: Job) -> dict[Answer, Tile]:
         """Take a job out of everything, with the inputs that only it waited for."""
         answers, job.answers = job.answers, {}
-        job.state = State.OVER
+        job.state = JobState.OVER
         job.pixels = None
         self.jobs.pop(job.key, None)
         self._requested[job.priority].pop(job, None)
@@ -273,8 +284,7 @@ class Scheduler:
 
     def _is_there(self, seed: int, tile: Tile) -> bool:
         """Say whether a tile's pixels can be read, perhaps from a job that is being stored."""
-        source = self.jobs.get((seed, Block.of(tile)))
-        return (source is not None and source.state is State.STORING) or self._has((seed, tile))
+        return self.pixels(seed, tile) is not None or self._has((seed, tile))
 
     def _connect(self, source: Job, user: Job) -> None:
         source.users.add(user)
@@ -296,7 +306,7 @@ class Scheduler:
         if job.rank <= rank:
             return
         job.rank = rank
-        if job.state is State.QUEUED and not job.inputs:
+        if job.state is JobState.QUEUED and not job.inputs:
             self._push(job)
         for source in job.inputs:
             self._promote(source, rank)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from training.losses.context import Context
+    from training.losses.context import ScoreContext
 
 Balance = Literal["sum", "share", "direct"]
 
@@ -26,7 +26,7 @@ Balance = Literal["sum", "share", "direct"]
 class Term:
     """How far samples are from their truth, a scalar, and how its gradient is balanced."""
 
-    loss: Callable[[Tensor, Tensor, Context], Tensor]
+    loss: Callable[[Tensor, Tensor, ScoreContext], Tensor]
     balance: Balance
 
 

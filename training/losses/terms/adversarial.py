@@ -10,13 +10,13 @@ from __future__ import annotations
 from torch import Tensor
 
 from training.losses.balance import equal_say
-from training.losses.context import Context
+from training.losses.context import ScoreContext
 from training.losses.perceptual import GAINS
 
 BALANCE = "share"
 
 
-def loss(samples: Tensor, truth: Tensor, context: Context) -> Tensor:
+def loss(samples: Tensor, truth: Tensor, context: ScoreContext) -> Tensor:
     """Return how far samples score below real images, a scalar; updates the critic once."""
     adversary, gsd = context.judges.adversary, context.drawn.gsd
     made, real = context.maps, context.real_maps

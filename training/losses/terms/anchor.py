@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.losses.context import Context
+from training.losses.context import ScoreContext
 from training.losses.distances import distance
 from training.losses.perceptual import GAINS
 
 
-def loss(samples: Tensor, truth: Tensor, context: Context) -> Tensor:
+def loss(samples: Tensor, truth: Tensor, context: ScoreContext) -> Tensor:
     """Return the sum over the levels of features, a scalar; it keeps layouts from dissolving."""
     total = torch.zeros((), device=samples.device)
     for made, first, gain in zip(context.maps, context.first_maps, GAINS, strict=True):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from training.losses.context import Context
+from training.losses.context import ScoreContext
 
 BALANCE = "direct"
 
 
-def loss(samples: Tensor, truth: Tensor, context: Context) -> Tensor:
+def loss(samples: Tensor, truth: Tensor, context: ScoreContext) -> Tensor:
     """Return the mean absolute value of the bounded codes, a scalar."""
     return context.needed("layout codes", context.drawn.codes).abs().mean()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from generator.nets.diffusion import p2_weight
-from training.losses.context import Context
+from training.losses.context import ScoreContext
 
 
-def loss(samples: Tensor, truth: Tensor, context: Context) -> Tensor:
+def loss(samples: Tensor, truth: Tensor, context: ScoreContext) -> Tensor:
     """Return the weighted mean of the squared errors of what was diffused, a scalar.
 
     On the clean image the weight is alpha_bar; it equals the paper's on the noise.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.losses.context import Context
+from training.losses.context import ScoreContext
 from training.losses.distances import distance
 from training.losses.perceptual import GAINS
 
 
-def loss(samples: Tensor, truth: Tensor, context: Context) -> Tensor:
+def loss(samples: Tensor, truth: Tensor, context: ScoreContext) -> Tensor:
     """Return the sum over the levels of features, a scalar.
 
     Levels weigh by how little their gradient is at the image, so that each says the same.

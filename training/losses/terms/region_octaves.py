@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.losses.context import Context
+from training.losses.context import ScoreContext
 from training.losses.regions import octave_energies, set_distance
 
 
-def loss(samples: Tensor, truth: Tensor, context: Context) -> Tensor:
+def loss(samples: Tensor, truth: Tensor, context: ScoreContext) -> Tensor:
     """Return the mean distance over the octaves, a scalar."""
     pairs = zip(octave_energies(samples), octave_energies(truth), strict=True)
     group = context.drawn.group

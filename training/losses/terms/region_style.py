@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.losses.context import Context
+from training.losses.context import ScoreContext
 from training.losses.perceptual import GAINS
 from training.losses.regions import REGION, STRIDES, region_moments, set_distance
 
 
-def loss(samples: Tensor, truth: Tensor, context: Context) -> Tensor:
+def loss(samples: Tensor, truth: Tensor, context: ScoreContext) -> Tensor:
     """Return the distance of the samples' regions from the truth's, a scalar."""
     wanted = context.truth_maps
     total = torch.zeros((), device=samples.device)
