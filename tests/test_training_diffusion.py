@@ -15,7 +15,7 @@ from generator.imagery.sources import read_manifest
 from generator.nets.blocks import crop
 from generator.nets.config import PRESETS, SamplerConfig
 from generator.nets.diffusion import alpha_bar
-from generator.nets.unet import upsample
+from generator.nets.resampling import upsample
 from tests.imagery import write_imagery
 from training.cli import main
 from training.errors import TrainingError
