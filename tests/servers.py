@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import httpx
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -71,3 +73,39 @@ def server(
         finally:
             if process.poll() is None:
                 process.kill()
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+
+
+class Asking(threading.Thread):
+    """Asks for one path in the background; the server may die of something else meanwhile."""
+
+    def __init__(self, running: Server, path: str) -> None:
+        super().__init__(daemon=True)
+        self.running, self.path = running, path
+        self.answer: httpx.Response | None = None
+        self.start()
+
+    def run(self) -> None:
+        with contextlib.suppress(httpx.HTTPError):
+            self.answer = self.running.get(self.path)
+
+    def result(self) -> httpx.Response:
+        self.join(20)
+        assert self.answer is not None
+        return self.answer
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def answers(running: Server, path: str) -> bool:
+    try:
+        return running.get(path).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.site import site
 from tests.test_documents import WORLDLY
-from tests.test_endpoints import site
 from tileserver.documents.about import abstract, attribution
 from tileserver.settings import Settings
 

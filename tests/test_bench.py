@@ -13,7 +13,7 @@ from generator.cascade.cascade import Cascade
 from generator.grid.block import Block
 from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
-from tests.test_upscale import FakeStage
+from tests.fakes_cascade import FakeStage
 from tileserver.commands import bench as module
 from tileserver.commands.bench import (
     bench,
@@ -30,7 +30,7 @@ from tileserver.rendering.batch import BatchRenderer
 
 
 class _OneStep(FakeRenderer):
-    states = None
+    multistep = None
     memory: object = None
 
     def stage_at(self, zoom: int) -> FakeStage:

@@ -13,7 +13,7 @@ from PIL import Image
 from generator.grid.tile import Tile
 from generator.upscaling.upscale import upscale
 from tests.fakes import FakeRenderer
-from tests.test_upscale import FakeCascade, picture
+from tests.fakes_cascade import FakeCascade, picture
 from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
 from tileserver.commands import basics as commands

@@ -9,7 +9,8 @@ from generator.base import tone
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training.errors import TrainingError
-from training.imagery.pyramid import Image, Pyramid, prepare
+from training.imagery.prepare import prepare
+from training.imagery.pyramid import Image, Pyramid
 from training.samples.windows import (
     BANDS,
     Samples,

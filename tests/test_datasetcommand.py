@@ -13,7 +13,7 @@ from PIL import Image
 
 from generator.grid.tile import STAGE_ZOOMS
 from tests.fakes import FakeRenderer
-from tests.test_upscale import FakeSampler, FakeStage, picture
+from tests.fakes_cascade import FakeSampler, FakeStage, picture
 from tileserver.cli import main
 from tileserver.commands import basics as commands
 from tileserver.commands.datasetflags import parse_count, parse_seeds, parse_strength

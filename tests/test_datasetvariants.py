@@ -15,8 +15,8 @@ from generator.datasets.variants import VariantConfig, degraded, regenerated, va
 from generator.grid.errors import DatasetError, ImageError
 from generator.rasters import Reading
 from generator.upscaling.upscale import upscale
+from tests.fakes_cascade import FakeCascade, FakeStage, picture
 from tests.test_datasetpairs import quiet, tree
-from tests.test_upscale import FakeCascade, FakeStage, picture
 
 
 @pytest.mark.parametrize("size", [(64, 64), (256, 256), (65, 250), (16, 40), (1100, 70)])

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tileserver import cli
+from tests.test_layers import ORDER
+from tileserver import cli as server
+from training import cli as training
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("docs", "experiments", "generator", "recipes", "tests", "tileserver", "training", "web")
@@ -139,7 +141,14 @@ def test_modules_and_names_of_examples_exist(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRESENT)
 def test_commands_and_their_options_exist(name: str) -> None:
-    assert list(unknown_words(cli.parser(), "elsewhere", read(name))) == []
+    assert list(unknown_words(server.parser(), "elsewhere", read(name))) == []
+    assert list(unknown_words(training.parser(), "python -m training", read(name))) == []
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_the_map_of_folders_has_all_of_them_in_their_order(package: str) -> None:
+    table = read("docs/architecture.md").partition(f"| in `{package}/`")[2].partition("\n\n")[0]
+    assert tuple(re.findall(r"^\| `(\w+)/`", table, re.MULTILINE)) == ORDER[package]
 
 
 def test_what_is_not_there_is_found() -> None:
@@ -155,5 +164,5 @@ from generator.grid.tile import Tile, Gone
     assert list(missing_files(text)) == ["gone.py", "tests/test_docs.py::test_gone"]
     assert list(missing_modules(text)) == ["generator.gone"]
     assert list(missing_names(text)) == ["generator.grid.tile.Gone"]
-    found = list(unknown_words(cli.parser(), "elsewhere", text))
+    found = list(unknown_words(server.parser(), "elsewhere", text))
     assert found == ["elsewhere gone", "serve --gone"]

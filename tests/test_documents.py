@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.test_endpoints import Site, fetch, on_site
+from tests.site import Site, fetch, on_site
 
 WORLDLY = (
     "/tilejson.json",

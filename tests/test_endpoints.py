@@ -1,13 +1,9 @@
 """The HTTP interface in one process: addresses, conditions, methods, errors and documents."""
 
 import asyncio
-import functools
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -16,70 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from starlette.applications import Starlette
 
 from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer, draw
-from tests.local import local_service
+from tests.site import BASE, Site, fetch, on_site, site
 from tileserver.errors import CacheError
-from tileserver.rendering.client.service import TileService
 from tileserver.serving import endpoints
-from tileserver.serving.app import create_app
-from tileserver.settings import Settings
-
-BASE = "http://tiles.example"
-
-
-class Site:
-    """A client of an application in this process, and what stands behind it."""
-
-    def __init__(self, app: Starlette, client: httpx.AsyncClient, fake: FakeRenderer) -> None:
-        self.app, self.client, self.fake = app, client, fake
-        self.get, self.head, self.request = client.get, client.head, client.request
-        self.service: TileService = app.state.service
-
-
-@asynccontextmanager
-async def site(directory: Path, **values: Any) -> AsyncIterator[Site]:
-    fake = FakeRenderer()
-    app = create_app(local_service(Settings(cache=directory, **values), fake))
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url=BASE) as client,
-    ):
-        try:
-            yield Site(app, client, fake)
-        finally:
-            fake.gate.set()
-
-
-Check = Callable[[Site], Coroutine[Any, Any, None]]
-
-
-def on_site(check: Check) -> Callable[[Path], None]:
-    """Run a coroutine test against a fresh site."""
-
-    @functools.wraps(check)
-    def run(tmp_path: Path) -> None:
-        async def inside() -> None:
-            async with site(tmp_path) as made:
-                await check(made)
-
-        asyncio.run(inside())
-
-    del run.__wrapped__  # pytest would read its parameters
-    return run
-
-
-def fetch(directory: Path, path: str, method: str = "GET", **kwargs: Any) -> httpx.Response:
-    """Send one request to a fresh site."""
-
-    async def inside() -> httpx.Response:
-        async with site(directory) as made:
-            return await made.request(method, path, **kwargs)
-
-    return asyncio.run(inside())
 
 
 @on_site

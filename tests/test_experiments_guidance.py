@@ -10,7 +10,8 @@ from generator.imagery.sources import read_manifest
 from generator.nets.config import SamplerConfig
 from tests.imagery import write_imagery
 from tests.networks import tiny_network
-from training.imagery.pyramid import Image, prepare
+from training.imagery.prepare import prepare
+from training.imagery.pyramid import Image
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,10 @@ from generator.datasets.labelled import seed_of
 from generator.datasets.variants import VariantConfig, vary
 from generator.imagery.sources import read_manifest
 from generator.nets.config import SamplerConfig
+from tests.fakes_cascade import FakeCascade
 from tests.imagery import write_imagery
 from tests.networks import tiny_network
-from tests.test_upscale import FakeCascade
-from training.imagery.pyramid import prepare
+from training.imagery.prepare import prepare
 
 PLAN = LandcoverPlan(classes=2, labelled=3, per_image=2, steps=40)
 

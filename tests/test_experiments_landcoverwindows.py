@@ -7,7 +7,8 @@ from experiments.landcoverwindows import draw_windows, stand_in_labels, statisti
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training.errors import TrainingError
-from training.imagery.pyramid import Pyramid, prepare
+from training.imagery.prepare import prepare
+from training.imagery.pyramid import Pyramid
 from training.samples.windows import BANDS
 
 FINE, FINEST = BANDS[3], BANDS[4]

@@ -18,7 +18,7 @@ from tests.imagery import write_imagery
 from tests.layouts import tiny_bank, tiny_decoder, write_layouts
 from tests.networks import assert_same_pixels, tiny_network
 from training.errors import TrainingError
-from training.imagery.pyramid import prepare
+from training.imagery.prepare import prepare
 from training.measure.bench import cost
 
 

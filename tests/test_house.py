@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,9 +22,6 @@ from tests.house import (
 
 ROOT = Path(__file__).parents[1]
 
-# Names that more than one class has. This list only shrinks.
-SHARED_NAMES: set[str] = set()
-
 
 @lru_cache
 def project() -> list[Source]:
@@ -42,8 +40,12 @@ def test_no_file_is_longer_than_it_may_be() -> None:
 
 
 def test_one_name_belongs_to_one_class() -> None:
-    shared = homonyms(project())
-    assert {name: places for name, places in shared.items() if name not in SHARED_NAMES} == {}
+    assert homonyms(project()) == {}
+
+
+def test_pixels_are_declared_once() -> None:
+    declared = [file.name for file in project() if re.search(r"^Pixels\b.*=", file.text, re.M)]
+    assert declared == ["generator/grid/pixels.py"]
 
 
 @pytest.mark.parametrize("package", PACKAGES)

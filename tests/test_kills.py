@@ -20,8 +20,7 @@ import pytest
 
 from generator.grid.tile import Tile
 from tests.judge import judge
-from tests.servers import ROOT, Server, server
-from tests.test_supervisor import alive, needs_proc
+from tests.servers import ROOT, Server, alive, needs_proc, server
 from tests.waiting import wait_until
 from tileserver.encode import decode_png
 

@@ -16,7 +16,7 @@ from generator.rasters.notice import DETAIL_NOTICE, NOTICE, save_options
 from generator.rasters.writing import create_picture
 from generator.upscaling.upscalefile import open_upscaling
 from tests.fakes import FakeRenderer
-from tests.test_upscale import FakeCascade
+from tests.fakes_cascade import FakeCascade
 from tileserver.cli import main
 from tileserver.commands import basics as commands
 

@@ -12,7 +12,7 @@ from owslib.ogcapi import API
 from generator.grid.tile import MAX_ZOOM
 from tests.live import live
 from tests.ogcapi import find_gdal
-from tests.test_endpoints import Site, fetch, on_site
+from tests.site import Site, fetch, on_site
 from tileserver.documents.grid import EDGE
 from tileserver.encode import decode_png
 

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from starlette.routing import Route
 
 from tests.live import Live, live
-from tests.test_endpoints import BASE, Site, on_site
+from tests.site import BASE, Site, on_site
 from tileserver.documents.links import Links
 from tileserver.documents.openapi import description
 from tileserver.settings import Settings

@@ -13,7 +13,7 @@ from PIL import Image
 from generator.grid.tile import MAX_ZOOM, Tile
 from generator.rasters.notice import NOTICE
 from tests.fakes import draw as pattern
-from tests.test_endpoints import Site, on_site, site
+from tests.site import Site, on_site, site
 from tileserver.encode import encode_png
 from tileserver.errors import UnavailableError
 from tileserver.regions.view import MapView

@@ -17,7 +17,7 @@ from rasterio.transform import Affine
 from rasterio.warp import reproject
 
 from tests.live import Live, live
-from tests.test_endpoints import BASE, Site, on_site
+from tests.site import BASE, Site, on_site
 from tileserver.documents.grid import EDGE
 from tileserver.encode import decode_png
 

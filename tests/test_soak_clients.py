@@ -19,10 +19,9 @@ from hypothesis import strategies as st
 
 from generator.grid.tile import Tile
 from tests.full_server import until
-from tests.servers import Server, server
+from tests.servers import Server, needs_proc, server
 from tests.sockets import until_closed
 from tests.test_kills import load
-from tests.test_supervisor import needs_proc
 from tests.test_tiles import REQUESTS, Request
 
 FUZZ = int(os.environ.get("ELSEWHERE_SOAK_FUZZ", "20000"))

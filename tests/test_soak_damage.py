@@ -18,8 +18,7 @@ import lmdb
 import pytest
 
 from tests.damage import spoil
-from tests.servers import ROOT, Server, server
-from tests.test_supervisor import needs_proc
+from tests.servers import ROOT, Server, needs_proc, server
 from tests.waiting import wait_until
 
 TIMES = int(os.environ.get("ELSEWHERE_SOAK_DAMAGED_SERVERS", "60"))

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import ROOT
-from tests.test_supervisor import needs_proc
+from tests.servers import ROOT, needs_proc
 
 
 @needs_proc

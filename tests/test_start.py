@@ -13,8 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.servers import ROOT, Server, server
-from tests.test_supervisor import Asking, answers, needs_proc
+from tests.servers import ROOT, Asking, Server, answers, needs_proc, server
 from tests.waiting import wait_until
 
 PATH = "/7/3/3.png"

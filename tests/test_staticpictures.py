@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.test_endpoints import Site, fetch, on_site
+from tests.site import Site, fetch, on_site
 from tests.test_public import KEY, run
 from tileserver.encode import decode_png
 

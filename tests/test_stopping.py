@@ -12,8 +12,8 @@ from PIL import Image
 
 from generator.grid.tile import Tile
 from tests.fakes import draw
+from tests.servers import needs_proc
 from tests.terminal import Terminal
-from tests.test_supervisor import needs_proc
 
 INT, TERM = signal.SIGINT, signal.SIGTERM
 STOPPED = "Stopped.\n"

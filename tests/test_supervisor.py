@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from generator.grid.errors import WeightsError
 from generator.grid.tile import Tile
 from tests.caches import damaged, tiles_of
 from tests.fakes import FakeRenderer
-from tests.servers import ROOT, Server, server
+from tests.servers import ROOT, Asking, alive, answers, needs_proc, server
 from tests.waiting import wait_until
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
@@ -27,34 +26,6 @@ from tileserver.processes.supervisor import serve
 from tileserver.serving import listener
 from tileserver.serving.listener import listen
 from tileserver.settings import Settings
-
-needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
-
-
-class Asking(threading.Thread):
-    """Asks for one path in the background; the server may die of something else meanwhile."""
-
-    def __init__(self, running: Server, path: str) -> None:
-        super().__init__(daemon=True)
-        self.running, self.path = running, path
-        self.answer: httpx.Response | None = None
-        self.start()
-
-    def run(self) -> None:
-        with contextlib.suppress(httpx.HTTPError):
-            self.answer = self.running.get(self.path)
-
-    def result(self) -> httpx.Response:
-        self.join(20)
-        assert self.answer is not None
-        return self.answer
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_a_client_that_leaves_takes_its_queued_work_along(tmp_path: Path) -> None:
@@ -177,13 +148,6 @@ def test_a_cache_cut_off_under_its_users_is_rebuilt(tmp_path: Path) -> None:
         assert (again.status_code, again.content) == (200, first.content)
         assert set(running.children().values()).isdisjoint(before.values())
     assert list(tmp_path.glob("*damaged*"))
-
-
-def answers(running: Server, path: str) -> bool:
-    try:
-        return running.get(path).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def test_kills_during_writes_leave_only_whole_tiles(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import httpx
 import jsonschema
 import pytest
 
-from tests.test_endpoints import Site, fetch, on_site
+from tests.site import Site, fetch, on_site
 
 # What TileJSON 3.0.0 requires of the members that are used here, after its prose and its schema.
 SEMVER = r"^\d+\.\d+\.\d+(\+[0-9a-f]+)?$"

@@ -17,7 +17,7 @@ from PIL import Image
 
 from generator.grid.tile import Tile
 from tests.fakes import draw
-from tests.test_endpoints import Site, on_site, site
+from tests.site import Site, on_site, site
 from tileserver.address import version_of
 from tileserver.errors import CacheError
 from tileserver.serving.http import OPEN

@@ -11,7 +11,8 @@ from tests.fakes_imagery import blue_marble_read_once
 from tests.fakes_memory import ground
 from tests.layouts import tiny_encoder, write_layouts
 from training.cli import main
-from training.imagery.pyramid import Pyramid, prepare
+from training.imagery.prepare import prepare
+from training.imagery.pyramid import Pyramid
 from training.measure import copies
 from training.measure.copies import CopyDistances, CopyRow, copies_table
 from training.measure.copydistance import REGION, SIDE, CopyDistance

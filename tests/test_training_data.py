@@ -9,7 +9,8 @@ from generator.grid.errors import ImageryError
 from generator.imagery.sources import read_manifest
 from tests.imagery import write_imagery
 from training.errors import TrainingError
-from training.imagery.pyramid import LEVELS, Pyramid, prepare
+from training.imagery.prepare import LEVELS, prepare
+from training.imagery.pyramid import Pyramid
 from training.samples.degradation import degrade
 from training.samples.windows import BANDS, Samples
 

@@ -11,7 +11,7 @@ from generator.nets.config import SamplerConfig
 from tests.imagery import write_imagery
 from tests.networks import tiny_network
 from training import cli
-from training.imagery.pyramid import prepare
+from training.imagery.prepare import prepare
 from training.measure import classifier, evaluate
 from training.measure.classifier import ClassifierRow, classifier_table
 from training.measure.figures import draw_rollouts, save_small

@@ -12,7 +12,8 @@ from generator.memory import Memory
 from tests.layouts import tiny_bank, tiny_decoder
 from tests.networks import tiny_network
 from training.errors import TrainingError
-from training.imagery.pyramid import Pyramid, prepare
+from training.imagery.prepare import prepare
+from training.imagery.pyramid import Pyramid
 from training.measure.localtiles import is_land, local_tiles
 from training.measure.realparents import (
     CORE,

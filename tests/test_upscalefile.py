@@ -16,8 +16,8 @@ from generator.grid.pixels import Pixels
 from generator.rasters import Filled, Reading
 from generator.upscaling.upscale import upscale
 from generator.upscaling.upscalefile import open_upscaling
+from tests.fakes_cascade import FakeCascade, expected, picture
 from tests.rasterfiles import TRANSFORM, save_geotiff
-from tests.test_upscale import FakeCascade, expected, picture
 
 
 def enlarge(

@@ -8,7 +8,7 @@ import pytest
 
 from generator.grid.tile import MAX_ZOOM, Tile
 from tests.fakes import draw
-from tests.test_endpoints import Site, on_site
+from tests.site import Site, on_site
 from tileserver.encode import encode, encode_png, enlarged, joined
 from tileserver.encoding import Encoding
 from tileserver.errors import CacheError, GenerationError, UnavailableError

@@ -13,7 +13,7 @@ from rasterio.windows import Window
 from generator.grid.tile import Tile
 from tests.live import Live, live
 from tests.schemas import OWS_EXCEPTION, WMTS_CAPABILITIES, assert_valid
-from tests.test_endpoints import Site, fetch, on_site
+from tests.site import Site, fetch, on_site
 from tileserver.encode import decode_png
 
 CAPABILITIES = "wmts/1.0.0/WMTSCapabilities.xml"

@@ -19,12 +19,11 @@ from generator.base import planetfile
 from generator.grid.errors import GeneratorError
 from generator.imagery.sources import Decoded, Source
 from training.errors import TrainingError
+from training.imagery.pyramid import INDEX, mask_shape
 from training.imagery.shards import Journal, ShardWriter, refuse_foreign
 from training.progress import track
 
-INDEX = "index.json"
 LEVELS = (1, 2, 4, 8)
-MASK_STEP = 4
 SMALLEST = 96
 """Shorter side of the smallest level that is kept, in pixels."""
 SHARD_SIZE = 1 << 30
@@ -71,11 +70,6 @@ def prepare(
         journal.add({"key": keys[number], **_entry(writer, sources[number], base)})
     _write_index(out, journal, writer)
     return _failures(journal)
-
-
-def mask_shape(height: int, width: int) -> tuple[int, int]:
-    """Return the size of the mask of an image."""
-    return -(-height // MASK_STEP), -(-width // MASK_STEP)
 
 
 def _entry(writer: ShardWriter, source: Source, base: NDArray[np.uint8] | None) -> dict[str, Any]:

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 
 from generator.imagery.split import SPLITS
 from training.errors import TrainingError
-from training.imagery.prepare import INDEX, LEVELS, MASK_STEP, mask_shape, prepare
 from training.imagery.shards import Shard
 
+INDEX = "index.json"
 PIXELS = "pixels.bin"
-__all__ = ["INDEX", "LEVELS", "MASK_STEP", "PIXELS", "Image", "Pyramid", "prepare"]
+MASK_STEP = 4
+"""Pixels along a cell of a mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +148,8 @@ def _line(name: str, images: list[Image]) -> str:
     area = sum(image.height * image.width for image in images) / 1e6
     low, high = (pick(image.gsd for image in images) for pick in (min, max))
     return f"  {name}: {len(images)} images, {area:.1f} Mpx, {low:.3g} to {high:.3g} m per pixel"
+
+
+def mask_shape(height: int, width: int) -> tuple[int, int]:
+    """Return the size of the mask of an image."""
+    return -(-height // MASK_STEP), -(-width // MASK_STEP)

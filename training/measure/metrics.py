@@ -116,20 +116,9 @@ def spectral_slope(power: Floats) -> tuple[float, float]:
     return float(np.median(lower - guide)), float(np.median(upper - guide))
 
 
-def spectrum_error(first: Images, second: Images) -> float:
-    """Mean absolute difference in dB over the two octaves that a parent lacks (H/8 to H/2)."""
-    return absolute_error(decibels(spectrum(first), spectrum(second)))
-
-
-def contrasts(images: Images) -> Floats:
-    """Standard deviation of luminance of each image, in grey levels, [N]."""
-    spread: Floats = luminance(images).std((1, 2))
-    return spread
-
-
 def contrast(images: Images) -> float:
     """Median over the images of the standard deviation of luminance, in grey levels."""
-    return float(np.median(contrasts(images)))
+    return float(np.median(luminance(images).std((1, 2))))
 
 
 def gradient_magnitude(images: Images) -> float:
