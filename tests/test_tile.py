@@ -83,7 +83,7 @@ def test_bounds_match_mercantile(tile: Tile) -> None:
 
 @given(tiles(least=1))
 def test_ground_resolution_is_the_size_of_the_tile_in_metres(tile: Tile) -> None:
-    equator = 156543.034 / 2**tile.z
+    equator = 2 * math.pi * 6378137 / 256 / 2**tile.z
     assert tile.ground_resolution == pytest.approx(
         equator * math.cos(math.radians(tile.latitude)), rel=1e-12
     )
