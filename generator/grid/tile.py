@@ -124,12 +124,6 @@ def tiles_in_bbox(
     return (Tile(zoom, x, y) for y in rows for x in columns)
 
 
-def count_in_bbox(west: float, south: float, east: float, north: float, zoom: int) -> int:
-    """Return how many tiles `tiles_in_bbox` yields, without making them. Raises TileError."""
-    columns, rows = span_in_bbox(west, south, east, north, zoom)
-    return len(columns) * len(rows)
-
-
 def span_in_bbox(
     west: float, south: float, east: float, north: float, zoom: int
 ) -> tuple[Sequence[int], range]:
