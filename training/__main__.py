@@ -10,6 +10,11 @@ def main() -> int:
     from generator import stopping
 
     def run() -> int:
+        from training.packages import missing_packages
+
+        if (missing := missing_packages()) is not None:
+            print(f"training: {missing}", file=sys.stderr)
+            return 2
         from training.cli import main as cli
 
         return cli()
