@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +20,18 @@ def tiny_network(seed: int = 0, preset: str | AnyConfig = "exact-tiny") -> AnyNe
         if not parameter.detach().any():
             torch.nn.init.normal_(parameter, std=0.05)
     return network.eval().requires_grad_(False)
+
+
+def by_threads(draw: Callable[[], NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Return what is drawn with one thread and with two; the number is given back."""
+    before, results = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            results.append(draw())
+    finally:
+        torch.set_num_threads(before)
+    return results
 
 
 def assert_same_pixels(

@@ -7,7 +7,7 @@ import torch
 from generator.cascade.diffusionstage import DiffusionStage
 from generator.grid.noise import field
 from generator.nets.config import PRESETS
-from tests.networks import assert_same_pixels, tiny_network
+from tests.networks import assert_same_pixels, by_threads, tiny_network
 
 
 @pytest.fixture
@@ -66,12 +66,5 @@ def test_another_seed_gives_another_child(parent):
 def test_threads_do_not_change_a_pixel(parent, steps):
     stage = DiffusionStage(tiny_network(), steps)
     noise = field(3, 9, 0, 0, 640, 640)
-    before = torch.get_num_threads()
-    try:
-        results = []
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            results.append(stage(parent, noise, np.array([50.0]), 0.1))
-    finally:
-        torch.set_num_threads(before)
+    results = by_threads(lambda: stage(parent, noise, np.array([50.0]), 0.1))
     np.testing.assert_array_equal(*results)

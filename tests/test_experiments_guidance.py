@@ -1,27 +1,16 @@
 import json
 
-import numpy as np
 import pytest
-from PIL import Image as Pillow
 
 from experiments.guidance import CELLS, COLUMNS, EXPERIMENT, RegionScore, regions_table
-from generator.cascade import checkpoint
-from generator.imagery.sources import read_manifest
-from generator.nets.config import SamplerConfig
-from tests.imagery import write_imagery
-from tests.networks import tiny_network
-from training.imagery.prepare import prepare
+from tests.evaluation import write_evaluation
 from training.imagery.pyramid import Image
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("guidance")
-    prepare(read_manifest(write_imagery(path / "in")), None, path / "data")
-    waves = (127 + 90 * np.sin(np.mgrid[0:128, 0:256].sum(0) / 7)).astype(np.uint8)
-    Pillow.fromarray(waves).convert("RGB").save(path / "base.png")
-    for name, seed in (("tiny", 0), ("other", 1)):
-        checkpoint.save(path / f"{name}.safetensors", tiny_network(seed), SamplerConfig(), {})
+    write_evaluation(path)
     return path
 
 

@@ -8,7 +8,7 @@ from generator.cascade.layoutstage import LayoutStage, code_coverage
 from generator.grid.averaging import averaged
 from generator.grid.rectangle import Rectangle
 from tests.layouts import tiny_decoder
-from tests.networks import assert_same_pixels
+from tests.networks import assert_same_pixels, by_threads
 
 
 @pytest.fixture
@@ -69,14 +69,7 @@ def test_without_a_memory_all_codes_are_zero(parent, codes):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_threads_do_not_change_a_pixel(parent, codes, dtype):
     stage = LayoutStage(tiny_decoder().to(dtype))
-    before = torch.get_num_threads()
-    try:
-        results = []
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            results.append(stage(parent, codes, np.array([50.0]), 0.6))
-    finally:
-        torch.set_num_threads(before)
+    results = by_threads(lambda: stage(parent, codes, np.array([50.0]), 0.6))
     assert_same_pixels(*results, dtype)
 
 

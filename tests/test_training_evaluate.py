@@ -5,13 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from generator.cascade import checkpoint
-from generator.imagery.sources import read_manifest
-from generator.nets.config import SamplerConfig
-from tests.imagery import write_imagery
-from tests.networks import tiny_network
+from tests.evaluation import write_evaluation
 from training import cli
-from training.imagery.prepare import prepare
 from training.measure import classifier, evaluate
 from training.measure.classifier import ClassifierRow, classifier_table
 from training.measure.figures import draw_rollouts, save_small
@@ -29,11 +24,7 @@ from training.measure.rollouts import Rollouts, compare, rollouts_table
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("evaluate")
-    prepare(read_manifest(write_imagery(path / "in")), None, path / "data")
-    waves = (127 + 90 * np.sin(np.mgrid[0:128, 0:256].sum(0) / 7)).astype(np.uint8)
-    Pillow.fromarray(waves).convert("RGB").save(path / "base.png")
-    for name, seed in (("tiny", 0), ("other", 1)):
-        checkpoint.save(path / f"{name}.safetensors", tiny_network(seed), SamplerConfig(), {})
+    write_evaluation(path)
     return path
 
 

@@ -15,10 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import generator
-from generator.grid.tile import Tile
+from generator.grid.tile import Tile, tiles_in_bbox
 
 PLACES = (
     (46.5, 7.6), (48.9, 2.3), (51.5, -0.1), (40.7, -74.0), (35.7, 139.7),
@@ -55,9 +53,7 @@ def tiles() -> Iterator[tuple[int, Tile]]:
 
 
 def _at(latitude: float, longitude: float, zoom: int) -> Tile:
-    y = np.arctanh(np.sin(np.radians(latitude))) / np.pi
-    size = 1 << zoom
-    return Tile(zoom, int((longitude + 180) / 360 * size), int((1 - y) / 2 * size))
+    return next(iter(tiles_in_bbox(longitude, latitude, longitude, latitude, zoom)))
 
 
 def digests(show: bool = False) -> dict[str, str]:
