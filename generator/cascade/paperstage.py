@@ -44,10 +44,8 @@ class PaperStage:
 
     def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[np.float32]:
         """Return the noise of a rectangle of parent pixels, [3, 4h, 4w]; level: its zoom."""
-        x0, y0, width, height = (
-            SCALE * side for side in (area.x0, area.y0, area.width, area.height)
-        )
-        return self.noise(seed, level, x0, y0, width, height)
+        child = area.finer(SCALE)
+        return self.noise(seed, level, child.x0, child.y0, child.width, child.height)
 
     def __call__(
         self,

@@ -19,6 +19,11 @@ class Rectangle:
         """Return the rectangle with a margin of `by` pixels on each side."""
         return Rectangle(self.x0 - by, self.y0 - by, self.width + 2 * by, self.height + 2 * by)
 
+    def finer(self, scale: int) -> Rectangle:
+        """Return the same ground in pixels of which `scale` lie along one of these."""
+        sides = (self.x0, self.y0, self.width, self.height)
+        return Rectangle(*(scale * side for side in sides))
+
     def coarser(self, scale: int) -> Rectangle:
         """Return the pixels `scale` times as long that it touches."""
         x0, y0 = self.x0 // scale, self.y0 // scale

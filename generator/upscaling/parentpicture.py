@@ -123,8 +123,7 @@ class ParentPicture:
             return read_mirrored(self.picture, area)
         if self.above is not None:
             return read_mirrored(self.above, area)
-        sides = (self.coarser * side for side in (area.x0, area.y0, area.width, area.height))
-        return averaged(read_mirrored(self.picture, Rectangle(*sides)), self.coarser)
+        return averaged(read_mirrored(self.picture, area.finer(self.coarser)), self.coarser)
 
 
 def read_mirrored(picture: Picture, area: Rectangle) -> Pixels:
