@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from generator.atomicfile import atomic_replace
 from generator.cascade.identityinputs import WEIGHTS
 from generator.grid.errors import WeightsError
 from generator.grid.tile import STAGE_ZOOMS, STAGE_ZOOMS_LISTED
@@ -116,7 +117,8 @@ def save(
         "record": json.dumps(record, sort_keys=True),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata)
+    with atomic_replace(path) as part:
+        save_file(tensors, part, metadata)
 
 
 def load(path: Path | None = None) -> Checkpoint:

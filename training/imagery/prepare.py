@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import lru_cache
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from generator.atomicfile import atomic_replace
 from generator.base import planetfile
 from generator.grid.errors import GeneratorError
 from generator.imagery.sources import Decoded, Source
@@ -164,9 +164,8 @@ def _write_index(out: Path, journal: Journal, writer: ShardWriter) -> None:
     digest = hashlib.sha256("".join(e["digest"] or "" for e in journal.entries).encode())
     shards = [asdict(shard) for shard in writer.shards]
     index = {"digest": digest.hexdigest(), "shards": shards, "images": rows}
-    unfinished = out / (INDEX + ".part")
-    unfinished.write_text(json.dumps(index))
-    os.replace(unfinished, out / INDEX)
+    with atomic_replace(out / INDEX) as part:
+        part.write_text(json.dumps(index))
 
 
 def _failures(journal: Journal) -> list[str]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from generator.atomicfile import atomic_replace
 from generator.grid.averaging import averaged
 from generator.grid.errors import GeneratorError
 from generator.grid.pixels import Pixels
@@ -117,7 +117,8 @@ def sharpen(
     def write() -> None:
         rows = [_row(p, sizes[p.target], mark) for p in plans if p.target in sizes]
         text = json.dumps(rows, indent=1)
-        _replace(folder / MANIFEST, lambda part: part.write_text(text))
+        with atomic_replace(folder / MANIFEST) as part:
+            part.write_text(text)
 
     todo = [each for each in plans if each.target not in sizes]
     for each in track(todo, "pictures", len(todo)) if todo else ():
@@ -200,14 +201,5 @@ def _size(picture: Path) -> tuple[int, int] | None:
 
 
 def _save(pixels: Pixels, target: Path) -> None:
-    _replace(target, lambda part: Image.fromarray(pixels).save(part, "PNG"))
-
-
-def _replace(target: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` write a file beside the target, then put it in its place."""
-    part = target.with_name(f"{target.name}.part")
-    try:
-        write(part)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic_replace(target) as part:
+        Image.fromarray(pixels).save(part, "PNG")

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from generator.atomicfile import atomic_replace
 from training.errors import TrainingError
 
 
@@ -37,9 +38,8 @@ class Results:
         text = json.dumps({"settings": self.settings, "parts": self.parts}, indent=1)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            partial = self.path.with_suffix(".partial")
-            partial.write_text(text)
-            partial.replace(self.path)
+            with atomic_replace(self.path) as part:
+                part.write_text(text)
         except OSError as error:
             raise TrainingError(f"cannot write {self.path}: {error}") from error
 

@@ -7,7 +7,6 @@ Descriptors, gates and the encoder stay.
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from generator.atomicfile import atomic_replace
 from generator.cascade.checkpoint import Checkpoint
 from generator.grid.tile import SCALE
 from generator.nets.blocks import channels_last, crop
@@ -132,7 +132,6 @@ class EntryStep(TrainingStep):
 
     def save(self, path: Path) -> None:
         """Write what a later call goes on from, atomically."""
-        part = path.with_name(f"{path.name}.part")
         state = {
             "weights": self.digest, "done": self.done, "slopes": self.slopes,
             "entries": self.entries.state(), "decoder": self.decoder.state_dict(),
@@ -141,8 +140,8 @@ class EntryStep(TrainingStep):
             "standard": self.judges.moments.state_dict(),
             "adversary": self.judges.adversary.state_dict(),
         }  # fmt: skip
-        torch.save(state, part)
-        os.replace(part, path)
+        with atomic_replace(path) as part:
+            torch.save(state, part)
 
     def load(self, path: Path) -> bool:
         """Go on from what `save` wrote; returns False where there is nothing.

@@ -14,7 +14,7 @@ from generator.cascade import checkpoint
 from generator.cascade.checkpoint import Checkpoint
 from generator.grid.tile import STAGE_ZOOMS
 from generator.nets.build import build
-from generator.nets.config import SamplerConfig
+from generator.nets.config import LayoutConfig, SamplerConfig
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from training.errors import TrainingError
@@ -31,8 +31,8 @@ def layout_networks(state: TrainingState) -> tuple[LayoutDecoder, Encoder]:
     """Return a run's averaged networks, rounded as weights are stored, for use."""
     average, config = state.ema.network, state.recipe.network
     assert isinstance(average, LayoutPair)
-    decoder, encoder = LayoutDecoder(average.decoder.config), Encoder(average.decoder.config)
-    assert decoder.config == config
+    assert isinstance(config, LayoutConfig)
+    decoder, encoder = LayoutDecoder(config), Encoder(config)
     for ours, theirs in ((decoder, average.decoder), (encoder, average.encoder)):
         rounded = {k: v.to(torch.bfloat16).float() for k, v in theirs.state_dict().items()}
         ours.load_state_dict(rounded)

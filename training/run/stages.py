@@ -145,9 +145,7 @@ def make_bank(recipe: Recipe, folder: Path, imagery: Sequence[str]) -> None:
     decoder, encoder = layout_networks(state)
     built = bank_of(recipe.memory, encoder, imagery, out.with_suffix(".work"))
     sampler = SamplerConfig(1, recipe.memory.strengths, recipe.memory.contrast)
-    part = out.with_name(f"{out.name}.part")
-    checkpoint.save(part, decoder, sampler, state.record(), None, encoder, built.bank)
-    part.replace(out)
+    checkpoint.save(out, decoder, sampler, state.record(), None, encoder, built.bank)
     size = out.stat().st_size / 1e6
     print(f"wrote {out} ({size:.1f} MB), step {state.step}, {described(built)}", flush=True)
 
@@ -171,9 +169,7 @@ def train_entries(recipe: Recipe, data: Path, folder: Path, machine: Machine) ->
         done = loop.run(step, batches, options.steps, partial(step.save, path), left)
         record = loaded.record | {"entry_steps": loaded.record.get("entry_steps", 0) + step.done}
         bank, decoder = step.entries.rounded(), step.ema.network.cpu()
-        part = weights.with_name(f"{weights.name}.part")
-        checkpoint.save(part, decoder, loaded.sampler, record, None, loaded.encoder, bank)
-        part.replace(weights)
+        checkpoint.save(weights, decoder, loaded.sampler, record, None, loaded.encoder, bank)
         share = 100 * step.entries.changed()
         print(f"wrote {weights}: {share:.1f} % of the numbers are others than before", flush=True)
         if not done:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from generator.atomicfile import atomic_replace
 from generator.cascade import checkpoint
 from generator.nets.blocks import channels_last
 from generator.nets.config import LayoutConfig
@@ -100,9 +100,8 @@ class TrainingState:
             "lineage": self.lineage,
             "data": self.data,
         }
-        partial = folder / (STATE + ".part")
-        torch.save(data, partial)
-        os.replace(partial, folder / STATE)
+        with atomic_replace(folder / STATE) as part:
+            torch.save(data, part)
 
     def load(self, folder: Path) -> bool:
         """Continue from `folder`; returns False where there is nothing to continue.
