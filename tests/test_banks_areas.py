@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from generator.banks.areas import around, grown, shrunk, tiles
-from generator.memory.integral import integral, squares
+from generator.grid.integral import integral, squares
 
 NUMBERS = np.random.default_rng(0).integers(0, 9, (13, 17))
 

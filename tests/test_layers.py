@@ -28,8 +28,8 @@ LAYERS = {
 # package -> its folders: each may import itself, those before it, and the modules beside them
 ORDER = {
     "generator": (
-        "grid", "nets", "rasters", "imagery", "planets", "base", "memory", "cascade", "upscaling",
-        "banks", "datasets",
+        "grid", "nets", "rasters", "imagery", "planets", "base", "geography", "memory", "cascade",
+        "upscaling", "banks", "datasets",
     ),
     "tileserver": (
         "regions", "cache", "rendering", "documents", "serving", "processes", "batch", "flying",

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from generator.grid.hashing import gumbel, keys, spread
 from generator.memory import Scene
 from generator.memory.choice import (
     ChoiceGrid,
@@ -17,7 +18,6 @@ from generator.memory.choice import (
     phase_of,
 )
 from generator.memory.config import CHOICES
-from generator.memory.hashing import gumbel, keys, spread
 from generator.memory.jitteredgrid import Axis, jittered_cells
 from generator.memory.patches import Patches, collect_patches, compared_gates
 from generator.memory.search import LAND, Queries, Shortlists, passes, shortlist

@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from generator.grid.hashing import keys
 from generator.memory.config import CHOICES
-from generator.memory.hashing import keys
 from generator.memory.labels import (
     LabelWindow,
     PlacedPatches,

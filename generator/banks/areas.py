@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.memory.integral import Sums, squares
+from generator.grid.integral import Sums, squares
 
 Mask = NDArray[np.bool_]
 

@@ -12,11 +12,11 @@ from generator.banks.clouds import broken_clouds
 from generator.banks.options import UNIT
 from generator.banks.stageimage import SPECKS, Mask, StageImage
 from generator.banks.tonematch import BaseColours, is_base_map
+from generator.grid.integral import squares
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.imagery.sources import Decoded, Source
 from generator.memory.config import WINDOW
-from generator.memory.integral import squares
 
 BRIGHT = 225.0
 """Mean in grey levels above which ground counts as cloud; the base map's is ice."""

@@ -16,12 +16,12 @@ from generator.banks.nodata import outside_swath
 from generator.banks.options import NOMINAL, UNIT
 from generator.banks.stitching import stitching_lines
 from generator.grid.averaging import averaged
+from generator.grid.integral import integral
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 from generator.imagery.sources import Decoded
 from generator.memory.config import STEP, WINDOW
 from generator.memory.descriptor import grid_shape
-from generator.memory.integral import integral
 
 Mask = NDArray[np.bool_]
 

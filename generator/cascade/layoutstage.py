@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from generator.grid.integral import squares
 from generator.grid.rectangle import Rectangle
-from generator.memory.integral import squares
 from generator.nets.conditioning import Conditioner, to_pixels, to_tensor
 from generator.nets.decoder import LayoutDecoder
 

@@ -31,3 +31,7 @@ class DatasetError(GeneratorError):
 
 class BankError(GeneratorError):
     """A bank of layouts that is missing, damaged, of another version or of another encoder."""
+
+
+class GeographyError(GeneratorError):
+    """A layer of geography that is missing, damaged, of another version or no such layer."""

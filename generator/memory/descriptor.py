@@ -20,6 +20,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.grid.integral import integral
 from generator.memory.config import STEP, WINDOW
 from generator.memory.features import (
     CELL,
@@ -32,7 +33,6 @@ from generator.memory.features import (
     planes,
     quadrants,
 )
-from generator.memory.integral import integral
 
 SIZE = 32
 """Numbers of a descriptor."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.errors import BankError
+from generator.grid.hashing import keys
 from generator.grid.rectangle import Rectangle
 from generator.memory.bank import Bank, Codes
 from generator.memory.choice import (
@@ -24,7 +25,6 @@ from generator.memory.choice import (
 from generator.memory.config import CHOICES, CHOSEN_AT, SITE, WINDOW, ChoiceConfig, choosing_scale
 from generator.memory.descriptor import DescribedPicture
 from generator.memory.flatcodes import FlatCodes
-from generator.memory.hashing import keys
 from generator.memory.jitteredgrid import EARTH, Axis, JitteredCells, MapSize, jittered_cells
 from generator.memory.labels import LabelWindow, PlacedPatches, first_site, label
 from generator.memory.patches import Patches, collect_patches, compared_gates

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.grid.hashing import keys
 from generator.grid.tile import TILE_SIZE
-from generator.memory.hashing import keys
 
 Integers = NDArray[np.int64]
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.grid.hashing import keys
 from generator.grid.rectangle import Rectangle
 from generator.memory.config import SITE, ChoiceConfig
 from generator.memory.descriptor import WATER
-from generator.memory.hashing import keys
 from generator.memory.patches import Patches, squared_gaps
 
 DISTANCE = 512

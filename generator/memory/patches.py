@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.grid.hashing import keys
 from generator.memory.bank import Scene
 from generator.memory.config import STEP, WINDOW
 from generator.memory.descriptor import GATES, SIZE
-from generator.memory.hashing import keys
 
 COLOURS = 9
 """Cells (i, j) choose among candidates of colour 3 (i mod 3) + j mod 3 alone."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.grid.hashing import GUMBEL_UNIT, gumbel, spread
 from generator.memory.config import ChoiceConfig
-from generator.memory.hashing import GUMBEL_UNIT, gumbel, spread
 from generator.memory.patches import PatchClass
 
 DRIER = 51
