@@ -1,0 +1,56 @@
+"""The water of a made-up planet: the sea of its own heights, as sharp as the pixels asked for."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.geography.layers import Shares
+from generator.geography.planetrelief import PlanetRelief
+from generator.grid.rectangle import Rectangle
+from generator.planets.planet import Planet
+
+VERSION = 1
+"""Changes with all that decides shares and is no part of the planet's name."""
+RAMP = 1.5
+"""Pixels over which the share goes from 0 to 1."""
+
+
+class PlanetWater:
+    """Shares of sea in pixels, where the planet's height is below 0. Thread-safe."""
+
+    def __init__(self, planet: Planet) -> None:
+        """Prepare a planet; its coarse fields are drawn when shares are first asked for."""
+        self._relief = PlanetRelief(planet)
+        self.digest = hashlib.sha256(f"planet water {VERSION} {planet}".encode()).hexdigest()
+
+    def shares(self, zoom: int, area: Rectangle) -> Shares | None:
+        """Return 255ths of sea, uint8 [height, width], None where there is none."""
+        grown = area.grown(1)
+        low, high = self._relief.bounds(zoom, grown)
+        # A slope cannot be steeper than the whole range from one pixel to the one after the next.
+        reach = RAMP / 2 * 0.75 * (high - low)
+        if low > reach:
+            return None
+        if high < -reach:
+            return np.full((area.height, area.width), 255, np.uint8)
+        shares = _ramp(self._relief.heights(zoom, grown))
+        return shares if shares.any() else None
+
+
+def _ramp(heights: NDArray[np.float64]) -> Shares:
+    """Return the shares of all but the outermost pixels: the shore cuts them as its slope says.
+
+    heights: whole numbers [h + 2, w + 2]. Only sums, products, quotients and roots, each rounded as
+    IEEE 754 says, so that they are equal on every machine.
+    """
+    inner = heights[1:-1, 1:-1]
+    across = heights[1:-1, 2:] - heights[1:-1, :-2]
+    down = heights[2:, 1:-1] - heights[:-2, 1:-1]
+    # How much the height changes over the ramp's length; a flat is all sea or none.
+    change = np.maximum(np.sqrt(across * across + down * down) * (RAMP / 2), 1)
+    share = np.clip(0.5 - inner / change, 0, 1)
+    exact: Shares = np.floor(share * 255 + 0.5).astype(np.uint8)
+    return exact
