@@ -18,6 +18,7 @@ from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.identityinputs import SHIPPED
 from generator.cascade.layoutstage import LayoutStage
+from generator.geography.opening import open_geography
 from generator.grid.errors import GeneratorError
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import STAGE_ZOOMS
@@ -66,9 +67,10 @@ def load(
     if steps is not None:
         sampler = dataclasses.replace(sampler, steps=steps)
     opened = open_memory(memory, loaded)
+    layers = open_geography(geography, base)
     planet = BaseMap.open(base, tone)
     # One cascade of all, which has made its first window.
-    cascade = Cascade(planet, loaded, sampler, chosen, pick_precision(chosen), opened)
+    cascade = Cascade(planet, loaded, sampler, chosen, pick_precision(chosen), opened, layers)
     _warm(cascade)
     return cascade
 

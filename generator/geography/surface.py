@@ -40,7 +40,14 @@ _ISLAND = np.array([104, 108, 72], np.int64)
 """Colour of land of which the parent shows none: small islands."""
 
 _DEEP = np.array([26, 48, 52], np.int64)
-"""Colour of water of which the parent shows none, where the land is black."""
+_TINT = 6
+"""Colour of water of which the parent shows none, and sixteenths of the land's colour in it."""
+
+_FEW = 1 << 16
+"""Weight of that colour beside the water that the parent shows."""
+
+_BLACK, _COLOURED = 192, 24
+"""Sum of R, G and B below which a base map's lakes are black, and by how much B then passes R."""
 
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -57,8 +64,9 @@ class Grounds:
 def taken_apart(parent: Pixels, water: Shares, blur: int = 0) -> Grounds:
     """Take a parent's land and water apart.
 
-    parent: uint8 [h, w, 3]; water: its share of each pixel; blur: pixels by which colours of one side
-    have run over the parent's shores, 2 or less. Pixels REACH from an edge are as in larger windows.
+    parent: uint8 [h, w, 3]; water: its share of each pixel; blur: pixels, 2 or less, by which
+    colours of one side have run over the parent's shores. What lies REACH or more from an edge is
+    as in larger windows.
     """
     wide = parent.astype(np.int64)
     # Pixels of land that are as blue as water say nothing of land's colour.
@@ -74,10 +82,11 @@ def taken_apart(parent: Pixels, water: Shares, blur: int = 0) -> Grounds:
     # Water goes over into a colour made of the land's where the parent shows none.
     own = pure[1] if blur else water >= 255 - _EDGE
     total, weight = means[1]
-    few = 1 << 16
-    guess = (5 * dry * 2 + 11 * _DEEP) // 16
-    mixed = (total + few * guess) // (weight + few)[..., None]
+    guess = (_TINT * dry + (16 - _TINT) * _DEEP) // 16
+    mixed = (total + _FEW * guess) // (weight + _FEW)[..., None]
     wet = np.where(own[..., None], wide, mixed)
+    if blur:
+        wet = _bluer(wet)
     return Grounds(dry.astype(np.uint8), wet.astype(np.uint8))
 
 
@@ -110,8 +119,8 @@ def _mean(
 ) -> tuple[tuple[Integers, Integers], Mask]:
     """Sum the colours of one kind of ground round each pixel, near ones counting most.
 
-    other: 255ths of each pixel that are of the other kind; blind: pixels left out. Returns sums [h, w, 3] with their
-    weights [h, w], and where all of the neighbourhood is of the kind.
+    other: 255ths of each pixel that are of the other kind; blind: pixels left out. Returns sums
+    [h, w, 3] with their weights [h, w], and where all of the neighbourhood is of the kind.
     """
     reach = 1 + blur
     beside = squares(np.pad(other > _EDGE, reach, mode="edge"), 2 * reach + 1)
@@ -124,6 +133,16 @@ def _mean(
             padded = np.pad(planes[..., plane], radius)
             total[..., plane] += factor * squares(padded, 2 * radius + 1)
     return (total[..., :3], total[..., 3]), pure
+
+
+def _bluer(water: Integers) -> Integers:
+    """Give black lakes of a base map, which are as dark as forests, half of water's colour."""
+    dark = np.clip(_BLACK - water.sum(2), 0, 64)
+    grey = np.clip(_COLOURED - (water[..., 2] - water[..., 0]), 0, _COLOURED)
+    share = (dark * grey)[..., None]
+    whole = 2 * 64 * _COLOURED
+    coloured: Integers = (water * (whole - share) + _DEEP * share) // whole
+    return coloured
 
 
 def _is_blue(pixels: Integers) -> Mask:
