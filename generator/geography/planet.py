@@ -29,9 +29,9 @@ class PlanetWater:
     def shares(self, zoom: int, area: Rectangle) -> Shares | None:
         """Return 255ths of sea, uint8 [height, width], None where there is none."""
         grown = area.grown(1)
-        low, high = self._relief.bounds(zoom, grown)
-        # A slope cannot be steeper than the whole range from one pixel to the one after the next.
-        reach = RAMP / 2 * 0.75 * (high - low)
+        low, high, steepest = self._relief.bounds(zoom, grown)
+        # The ramp of the steepest slope, which goes up along both axes.
+        reach = RAMP / 2 * 1.42 * steepest
         if low > reach:
             return None
         if high < -reach:
