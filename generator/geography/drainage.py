@@ -19,6 +19,7 @@ Integers = NDArray[np.int64]
 NO_CELL = -1
 _STEPS = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
 """Down and across to the eight neighbours, nearer ones first."""
+_DOWN, _ACROSS = (np.array(axis)[:, None] for axis in zip(*_STEPS, strict=True))
 _SPAN = 1 << 10
 _SLOPE_BITS = 20
 
@@ -38,11 +39,19 @@ class Drainage:
 
     def accumulated(self, rain: Integers) -> Integers:
         """Return the sum of rain, int64 [cells], on all that drains through each cell."""
-        total: list[int] = rain.ravel().tolist()
-        receivers: list[int] = self.receivers.tolist()
-        for cell in reversed(self.order.tolist()):
-            total[receivers[cell]] += total[cell]
-        return np.array(total)
+        cells, below = self.order, self.receivers[self.order]
+        total = rain.ravel().copy()
+        # Land by its place in the order, so that each cell comes before its receiver in reverse.
+        place = np.full(len(total), len(cells))
+        place[cells] = np.arange(len(cells))
+        sums: list[int] = [*total[cells].tolist(), 0]
+        down: list[int] = place[below].tolist()
+        for k in range(len(down) - 1, -1, -1):
+            sums[down[k]] += sums[k]
+        total[cells] = sums[:-1]
+        mouths = place[below] == len(cells)
+        np.add.at(total, below[mouths], total[cells[mouths]])
+        return total
 
 
 def drain(heights: Integers, sea: NDArray[np.bool_], spans: Integers) -> Drainage:
@@ -106,8 +115,7 @@ def _steepest(filled: Integers, land: Integers, spans: Integers) -> Integers:
     receivers = np.full(len(flat), NO_CELL)
     best = np.zeros(len(land), np.int64)
     rows = land // filled.shape[1]
-    for down, across in _STEPS:
-        there = _neighbours(land, filled.shape, down, across)
+    for (down, across), there in zip(_STEPS, _around(land, filled.shape), strict=True):
         drop = np.where(there == NO_CELL, 0, flat[land] - flat[there])
         length = np.sqrt((across * spans[rows]) ** 2 + (down * _SPAN) ** 2).astype(np.int64)
         slope = (drop << _SLOPE_BITS) // np.maximum(length, 1)
@@ -128,14 +136,11 @@ def _ways_out(
     flat, height, width = filled.ravel(), filled.shape[0], filled.shape[1]
     inside = set(level.tolist())
     # The rims: neighbours at the same height that drain further down.
-    rims = [_neighbours(level, filled.shape, *step) for step in _STEPS]
-    spills = np.concatenate([
-        there[(there != NO_CELL) & (flat[there] == flat[level]) & (receivers[there] != NO_CELL)]
-        for there in rims
-    ])  # fmt: skip
+    rims = _around(level, filled.shape)
+    lower = (rims != NO_CELL) & (flat[rims] == flat[level]) & (receivers[rims] != NO_CELL)
     ground: list[int] = heights.ravel().tolist()
     raised: list[int] = flat.tolist()
-    pending = [(ground[cell], cell) for cell in np.unique(spills).tolist()]
+    pending = [(ground[cell], cell) for cell in np.unique(rims[lower]).tolist()]
     heapq.heapify(pending)
     ways: dict[int, int] = {}
     while pending:
@@ -153,17 +158,21 @@ def _ways_out(
 
 def _reached(batch: Integers, known: NDArray[np.bool_], shape: tuple[int, ...]) -> Integers:
     """Return the cells beside a batch that are not known, rising, each once."""
-    there = np.concatenate([_neighbours(batch, shape, *step) for step in _STEPS])
-    return np.unique(there[(there != NO_CELL) & ~known[there]])
+    there = _around(batch, shape)
+    fresh = there[(there != NO_CELL) & ~known[there]]
+    fresh.sort()
+    once: Integers = fresh[np.flatnonzero(np.diff(fresh, prepend=NO_CELL))]
+    return once
 
 
-def _neighbours(cells: Integers, shape: tuple[int, ...], down: int, across: int) -> Integers:
-    """Return a neighbour of each cell, NO_CELL beyond a pole."""
+def _around(cells: Integers, shape: tuple[int, ...]) -> Integers:
+    """Return the eight neighbours of each cell, int64 [8, cells], NO_CELL beyond a pole."""
     height, width = shape
     row, column = np.divmod(cells, width)
-    row = row + down
-    there = row * width + (column + across) % width
-    return np.where((row >= 0) & (row < height), there, NO_CELL)
+    rows, columns = row + _DOWN, (column + _ACROSS) % width
+    there: Integers = rows * width + columns
+    there[(rows < 0) | (rows >= height)] = NO_CELL
+    return there
 
 
 def _beside_land(sea: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from generator.geography.drainage import drain, grown
 from generator.geography.riverlines import NO_RIVER, RiverGrid, Rivers, river_lines
+from generator.grid.hashing import keys
 from generator.planets.fields import relief
 from generator.planets.planet import WIDTH, Planet
 from generator.planets.spherenoise import Floats, points, smooth_step
@@ -28,6 +29,9 @@ _STRIP = 16
 _HEIGHT_UNIT = 1 << 10
 _DEEP = -_HEIGHT_UNIT // 10
 """The sea is what is connected with water as deep as this."""
+_ROUGH = 8
+"""Heights vary by chance by as much either way."""
+_STREAM = 0x726F7567
 _RAIN_UNIT = 1 << 12
 _LEAST = (1500, 400, 90, 26, 8)
 """Cells at the equator, of 20 km, under steady rain whose water makes a river of rank 0, 1, ..."""
@@ -43,7 +47,7 @@ def planet_rivers(planet: Planet, grid: int = GRID) -> Rivers:
     """Return the rivers of a planet, from heights at a grid of so many cells round the equator."""
     heights, rain = _ground(planet, grid)
     sea = _sea(heights)
-    drainage = drain(heights, sea, _spans(grid))
+    drainage = drain(_rougher(planet.seed, heights), sea, _spans(grid))
     flow = drainage.accumulated(rain)
     area = drainage.accumulated(np.repeat(_areas(grid), grid))
     ranks = _ranks(flow, area, sea)
@@ -84,6 +88,13 @@ def _sea(heights: Integers) -> NDArray[np.bool_]:
     low = heights <= 0
     deep = heights <= _DEEP
     return grown(deep, low) if deep.any() else low
+
+
+def _rougher(seed: int, heights: Integers) -> Integers:
+    """Return heights with chance added on land, as even slopes have rivers in straight rows."""
+    lots = keys(seed, _STREAM, np.arange(heights.size)).reshape(heights.shape)
+    moved = heights + (lots % np.uint64(2 * _ROUGH + 1)).astype(np.int64) - _ROUGH
+    return np.where(heights > 0, np.maximum(moved, 1), heights)
 
 
 def _ranks(flow: Integers, area: Integers, sea: NDArray[np.bool_]) -> Integers:
