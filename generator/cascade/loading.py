@@ -38,6 +38,7 @@ def load(
     memory: Sequence[str] | None = None,
     *,
     tone: str | None = None,
+    geography: str | None = None,
 ) -> Cascade:
     """Load a cascade ready to compute; raises GeneratorError with one clear sentence.
 
@@ -48,7 +49,8 @@ def load(
     memory: files of banks whose layouts are drawn instead of the weights' own, which SHIPPED names
     among them and which serve the stages of which the files have nothing; empty for a network
     without any; None for the weights' own;
-    tone: natural or none of the base map, or None for its own default (`generator.base.tone`).
+    tone: natural or none of the base map, or None for its own default (`generator.base.tone`);
+    geography: folder of layers, none, or None for the base map's (`generator.geography.choice`).
     """
     # Refuse what cannot be meant before anything is read.
     if steps is not None and not 1 <= steps <= MAX_STEPS:

@@ -1,0 +1,133 @@
+"""Water and roads drawn into a stage's child, at the child's own resolution.
+
+A parent's pixels at a shore are mixtures, so each kind of ground is looked at alone. `dry` is the
+parent as if its water were land: a network that is given it draws land up to the shore and beyond.
+Where water is, `drawn` then lays the water's own colour over the child, by its share of each child
+pixel: a shore is as sharp as the child, and no colour of one side bleeds to the other.
+
+Colours come from weighted means over squares of growing size, near pixels counting most: integer
+arithmetic, equal in every window that sees REACH pixels round a place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.geography.layers import Shares
+from generator.grid.integral import squares
+from generator.grid.pixels import Pixels
+from generator.grid.tile import SCALE
+
+REACH = 18
+"""Parent pixels round a place that its colours depend on."""
+
+_RADII = ((1, 1 << 18), (2, 1 << 13), (4, 1 << 8), (8, 1 << 3), (16, 1))
+"""Half the sides of the squares that means are taken over, and the weights of their pixels."""
+
+_PURE, _MIXED = 64, 1
+"""Weights of pixels whose neighbourhood is of one kind, and of other pixels of one kind."""
+
+_SHORE = 2
+"""Pixels round land in which ground goes on under water even where no land's colour is known."""
+
+_EDGE = 8
+"""Shares up to this, in 255ths, count as none."""
+
+_ISLAND = np.array([104, 108, 72], np.int64)
+"""Colour of land of which the parent shows none: small islands."""
+
+_DEEP = np.array([26, 48, 52], np.int64)
+"""Colour of water of which the parent shows none, where the land is black."""
+
+Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """A parent taken apart: dry, uint8 [h, w, 3], without its water; wet, the water's colour."""
+
+    dry: Pixels
+    wet: Pixels
+
+
+def taken_apart(parent: Pixels, water: Shares, blur: int = 0) -> Grounds:
+    """Take a parent's land and water apart.
+
+    parent: uint8 [h, w, 3]; water: its share of each pixel; blur: pixels by which colours of one side
+    have run over the parent's shores, 2 or less. Pixels REACH from an edge are as in larger windows.
+    """
+    wide = parent.astype(np.int64)
+    # Pixels of land that are as blue as water say nothing of land's colour.
+    share, none = water.astype(np.int64), np.zeros(water.shape, bool)
+    sides = ((share, _is_blue(wide)), (255 - share, none))
+    means, pure = zip(*(_mean(wide, other, blind, blur) for other, blind in sides), strict=True)
+    # Land keeps its own pixels where no water is near; far out at sea there is none.
+    own = pure[0] if blur else water <= _EDGE
+    total, weight = means[0]
+    land = (total + _ISLAND) // (weight + 1)[..., None]
+    beside = squares(np.pad(water < 255, _SHORE), 2 * _SHORE + 1) > 0
+    dry = np.where((own | (weight == 0) & ~beside)[..., None], wide, land)
+    # Water goes over into a colour made of the land's where the parent shows none.
+    own = pure[1] if blur else water >= 255 - _EDGE
+    total, weight = means[1]
+    few = 1 << 16
+    guess = (5 * dry * 2 + 11 * _DEEP) // 16
+    mixed = (total + few * guess) // (weight + few)[..., None]
+    wet = np.where(own[..., None], wide, mixed)
+    return Grounds(dry.astype(np.uint8), wet.astype(np.uint8))
+
+
+def drawn(child: Pixels, wet: Pixels, water: Shares) -> Pixels:
+    """Lay water over a child: uint8 [4h, 4w, 3].
+
+    wet: its colour at parent pixels, one more on each side, uint8 [h + 2, w + 2, 3]; water: its
+    share of each child pixel.
+    """
+    share = water[..., None].astype(np.int32)
+    colour = enlarged(wet)
+    mixed: Pixels = ((child * (255 - share) + colour * share + 127) // 255).astype(np.uint8)
+    return mixed
+
+
+def enlarged(coarse: Pixels) -> NDArray[np.int32]:
+    """Interpolate linearly by four: uint8 [h + 2, w + 2, 3] to int32 [4h, 4w, 3]."""
+    values = coarse.astype(np.int32)
+    for _ in range(2):
+        before, middle, after = values[:-2], values[1:-1], values[2:]
+        parts = [3 * before + 5 * middle, before + 7 * middle, 7 * middle + after]
+        parts.append(5 * middle + 3 * after)
+        values = np.stack(parts, 1).reshape(SCALE * len(middle), *values.shape[1:])
+        values = values.swapaxes(0, 1)
+    return (values + 32) >> 6
+
+
+def _mean(
+    pixels: Integers, other: Integers, blind: Mask, blur: int
+) -> tuple[tuple[Integers, Integers], Mask]:
+    """Sum the colours of one kind of ground round each pixel, near ones counting most.
+
+    other: 255ths of each pixel that are of the other kind; blind: pixels left out. Returns sums [h, w, 3] with their
+    weights [h, w], and where all of the neighbourhood is of the kind.
+    """
+    reach = 1 + blur
+    beside = squares(np.pad(other > _EDGE, reach, mode="edge"), 2 * reach + 1)
+    pure = beside == 0
+    weight = np.where(pure, _PURE, (other <= _EDGE) * _MIXED) * ~blind
+    planes = np.concatenate([pixels * weight[..., None], weight[..., None]], 2)
+    total = np.zeros_like(planes)
+    for radius, factor in _RADII:
+        for plane in range(planes.shape[2]):
+            padded = np.pad(planes[..., plane], radius)
+            total[..., plane] += factor * squares(padded, 2 * radius + 1)
+    return (total[..., :3], total[..., 3]), pure
+
+
+def _is_blue(pixels: Integers) -> Mask:
+    """Say which pixels may be water: bluer than red by 8 %, and dark."""
+    red, green, blue = (pixels[..., k] for k in range(3))
+    water: Mask = (25 * blue > 27 * red) & (red + green + blue < 400)
+    return water
