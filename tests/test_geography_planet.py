@@ -8,16 +8,14 @@ from functools import cache
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from generator.geography import drainage, mercatornoise, planetrelief, riverlines
-from generator.geography.drainage import NO_CELL, drain, grown
+from generator.geography import mercatornoise, planetrelief
 from generator.geography.layers import Shares
+from generator.geography.linefile import Polylines
 from generator.geography.mercatornoise import UNIT_BITS, MercatorNoise
-from generator.geography.planet import PlanetWater
+from generator.geography.planet import PlanetRivers, PlanetWater
 from generator.geography.planetrelief import PlanetRelief
 from generator.geography.planetrivers import planet_rivers
-from generator.geography.riverlines import Rivers
 from generator.grid.rectangle import Rectangle
 from generator.planets import fields, planet
 from generator.planets.planet import WIDTH, Planet
@@ -44,7 +42,7 @@ def water(name: str = "planet:3") -> PlanetWater:
 
 
 @cache
-def rivers(name: str = "planet:3") -> Rivers:
+def rivers(name: str = "planet:3") -> Polylines:
     return planet_rivers(named(name), GRID)
 
 
@@ -213,8 +211,8 @@ def test_tables_lie_far_from_where_they_would_be_rounded_otherwise() -> None:
 @pytest.mark.parametrize(
     ("name", "place", "expected"),
     [
-        ("planet:3", (0.566255509853363, 0.47635024785995483), "200a8bf25061dfef"),
-        ("planet:12:islands", (0.5035409331321716, 0.4828612208366394), "ea4f2f398eb0e78e"),
+        ("planet:3", (0.566255509853363, 0.47635024785995483), "ba0352b664be39de"),
+        ("planet:12:islands", (0.5035409331321716, 0.4828612208366394), "74d2130b890bad1e"),
     ],
 )
 def test_shares_and_rivers_are_the_same_everywhere(
@@ -226,7 +224,8 @@ def test_shares_and_rivers_are_the_same_everywhere(
         found = shares(zoom, Rectangle(x, y, 200, 90), name)
         assert 3 < found.mean() < 252
         digest.update(found.tobytes())
-    for part in rivers(name):
+    lines = rivers(name)
+    for part in (lines.points, lines.offsets, lines.ranks):
         digest.update(np.ascontiguousarray(part.astype("<i8")).tobytes())
     assert digest.hexdigest()[:16] == expected
 
@@ -257,6 +256,8 @@ def test_a_planet_of_land_or_sea_only_is_no_error(
     planet._fields.cache_clear()
     found = planet_rivers(Planet(1, "only"), 64)
     assert len(found.points) == found.offsets[-1] == 0
+    monkeypatch.setattr("generator.geography.planet.planet_rivers", lambda planet: found)
+    assert PlanetRivers(Planet(1, "only")).shares(7, Rectangle(0, 0, 256, 256)) is None
     drawn = PlanetWater(Planet(1, "only")).shares(7, Rectangle(-3, -3, 20, 20))
     assert drawn is None if sea == 0 else (drawn == 255).all()
     planet._fields.cache_clear()
@@ -297,81 +298,23 @@ def test_every_river_ends_in_water_or_in_another_river() -> None:
     assert mouths > 20
 
 
-def hills(seed: int) -> tuple[drainage.Integers, NDArray[np.bool_]]:
-    random = np.random.default_rng(seed)
-    heights = random.integers(1, 60, (24, 48))
-    heights[10:13, 5:30] -= 80
-    heights[3, 40] = -5
-    heights[18:21, 40:44] = 3
-    return heights, grown(heights <= -20, heights <= 0)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_water_runs_down_filled_ground_to_the_sea(seed: int) -> None:
-    heights, sea = hills(seed)
-    found = drain(heights, sea, np.full(24, 1024))
-    filled, land = found.filled.ravel(), ~sea.ravel()
-    assert (filled[land] >= heights.ravel()[land]).all()
-    assert sorted(found.order.tolist()) == np.flatnonzero(land).tolist()
-    seen = set(np.flatnonzero(sea).tolist())
-    for cell in found.order.tolist():
-        below = int(found.receivers[cell])
-        assert filled[below] <= filled[cell]
-        assert below in seen
-        down, across = abs(below // 48 - cell // 48), abs(below % 48 - cell % 48)
-        assert down <= 1
-        assert across in (0, 1, 47)
-        seen.add(cell)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_depressions_are_filled_no_higher_than_they_must(seed: int) -> None:
-    heights, sea = hills(seed)
-    filled = drain(heights, sea, np.full(24, 1024)).filled
-    # The definition, by relaxation: the lowest of all ways to the sea's highest point.
-    level = np.where(sea, heights, 10**6)
-    for _ in range(400):
-        ways = [np.roll(level, k, 1) for k in (-1, 0, 1)]
-        rows = [np.pad(way, ((1, 1), (0, 0)), constant_values=10**6) for way in ways]
-        lowest = np.min([row[k : k + 24] for row in rows for k in (0, 1, 2)], axis=0)
-        level = np.where(
-            sea, heights, np.minimum(level, np.maximum(heights, np.maximum(lowest, 0)))
-        )
-    assert np.array_equal(filled, level)
-
-
-def test_flow_adds_up_at_the_sea() -> None:
-    heights, sea = hills(1)
-    found = drain(heights, sea, np.full(24, 1024))
-    flow = found.accumulated(np.ones((24, 48), np.int64)).reshape(24, 48)
-    assert flow[sea].sum() == 24 * 48
-    assert (found.receivers[sea.ravel()] == NO_CELL).all()
-
-
-def test_a_sea_grows_from_its_deep_part_and_not_into_ponds() -> None:
-    low = np.zeros((4, 9), bool)
-    low[1, 7:] = low[1, :2] = low[3, 4] = True
-    seeds = np.zeros_like(low)
-    seeds[1, 8] = True
-    expected = low.copy()
-    expected[3, 4] = False
-    assert np.array_equal(grown(seeds, low), expected)
-
-
-def test_tributaries_end_at_the_larger_river() -> None:
-    receivers = np.array([1, 2, 3, NO_CELL, 2, 4])
-    flow = np.array([3, 3, 9, 9, 5, 4])
-    ranks = np.array([4, 4, 4, riverlines.NO_RIVER, 4, 4])
-    heights = np.array([[9, 8, 3, 0, 4, 5], [50] * 6, [50] * 6])
-    pad = np.full(12, NO_CELL)
-    grid = riverlines.RiverGrid(
-        1,
-        heights,
-        np.concatenate([receivers, pad]),
-        np.concatenate([flow, np.zeros(12, int)]),
-        np.concatenate([ranks, np.full(12, riverlines.NO_RIVER)]),
+def test_rivers_are_a_layer_that_is_found_when_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layer = PlanetRivers(Planet(3))
+    assert layer.digest == PlanetRivers(Planet(3)).digest
+    assert layer.digest != PlanetRivers(Planet(4)).digest
+    asked: list[Planet] = []
+    monkeypatch.setattr(
+        "generator.geography.planet.planet_rivers", lambda p: asked.append(p) or rivers()
     )
-    found = riverlines.river_lines(grid)
-    assert np.diff(found.offsets).tolist() == [3, 4]
-    ends = found.points[found.offsets[1:] - 1]
-    assert ends[0].tolist() == found.points[found.offsets[1] + 2].tolist()
+    found = rivers()
+    largest = int(found.ranks.argmin())
+    x, y = found.points[found.offsets[largest]].tolist()
+    area = Rectangle((x >> 13) - 40, (y >> 13) - 40, 80, 80)
+    shares = layer.shares(9, area)
+    assert shares is not None
+    part = layer.shares(9, Rectangle(area.x0 + 20, area.y0 + 30, 40, 25))
+    assert part is not None
+    assert np.array_equal(part, shares[30:55, 20:60])
+    assert asked == [Planet(3)]

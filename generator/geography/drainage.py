@@ -74,7 +74,7 @@ def drain(heights: Integers, sea: NDArray[np.bool_], spans: Integers) -> Drainag
 def grown(seeds: NDArray[np.bool_], within: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return all cells of `within` that are connected with a seed inside it, bool [h, w]."""
     closed = ~(within & ~seeds).ravel()
-    batch = np.flatnonzero(seeds & within)
+    batch = np.flatnonzero(seeds & within & _beside(within & ~seeds))
     while len(batch):
         batch = _reached(batch, closed, seeds.shape)
         closed[batch] = True
@@ -87,7 +87,7 @@ def _flood(heights: Integers, sea: NDArray[np.bool_]) -> tuple[Integers, Integer
     filled = flat.copy()
     known = sea.ravel().copy()
     # The shore: sea with land beside it.
-    waiting = np.flatnonzero(_beside_land(known, heights.shape) & known)
+    waiting = np.flatnonzero(_beside(~sea) & sea)
     levels = np.zeros(len(waiting), np.int64)
     land = [np.zeros(0, np.int64)]
     while len(waiting):
@@ -175,11 +175,10 @@ def _around(cells: Integers, shape: tuple[int, ...]) -> Integers:
     return there
 
 
-def _beside_land(sea: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return which cells have land beside them."""
-    land = ~sea.reshape(shape)
-    near = land | np.roll(land, 1, 1) | np.roll(land, -1, 1)
+def _beside(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which cells are among some or beside them, bool [h, w]."""
+    near = cells | np.roll(cells, 1, 1) | np.roll(cells, -1, 1)
     beside = near.copy()
     beside[1:] |= near[:-1]
     beside[:-1] |= near[1:]
-    return beside.ravel()
+    return beside

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.geography.drainage import drain, grown
-from generator.geography.riverlines import NO_RIVER, RiverGrid, Rivers, river_lines
+from generator.geography.linefile import Polylines
+from generator.geography.riverlines import NO_RIVER, RiverGrid, river_lines
 from generator.grid.hashing import keys
 from generator.planets.fields import relief
 from generator.planets.planet import WIDTH, Planet
@@ -43,7 +44,7 @@ _EDGE = 0.94
 """Share of the way from the equator to a pole beyond which no rivers are: the map ends there."""
 
 
-def planet_rivers(planet: Planet, grid: int = GRID) -> Rivers:
+def planet_rivers(planet: Planet, grid: int = GRID) -> Polylines:
     """Return the rivers of a planet, from heights at a grid of so many cells round the equator."""
     heights, rain = _ground(planet, grid)
     sea = _sea(heights)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generator.geography.drainage import NO_CELL
+from generator.geography.linefile import WORLD_BITS, Polylines
 from generator.grid.hashing import keys
 
 Integers = NDArray[np.int64]
 
 NO_RIVER = -1
-WORLD_BITS = 30
 _CELL_BITS = 16
 _JITTER = 614
 """Range of a point's place in its cell, in 1024ths of the cell."""
@@ -25,25 +24,13 @@ _FARTHEST = 0.9999
 """Sines of latitude beyond this lie beyond the map's edges anyway."""
 
 
-class Rivers(NamedTuple):
-    """Rivers from source to mouth; x and y in units of 2**-30 of the world's width (Web Mercator).
-
-    points: int64 [n, 2], x of a river going on beyond the dateline; offsets: int64 [rivers + 1],
-    where each begins, and n; ranks: uint8 [rivers], as GSHHG has them: 0 the largest, 1 to 4
-    permanent, 5 to 7 intermittent ones.
-    """
-
-    points: Integers
-    offsets: Integers
-    ranks: NDArray[np.uint8]
-
-
 @dataclass(frozen=True, slots=True)
 class RiverGrid:
     """Rivers as cells of a grid round the planet, numbered row by row.
 
     seed: of the places in cells; heights: int64 [h, w]; receivers: int64 [cells], where each
-    drains to; flow: int64 [cells], how much; ranks: int64 [cells], NO_RIVER where there is none.
+    drains to; flow: int64 [cells], how much; ranks: int64 [cells], as
+    GSHHG has them: 0 the largest, 1 to 4 permanent, 5 to 7 intermittent; NO_RIVER for no river.
     """
 
     seed: int
@@ -53,8 +40,11 @@ class RiverGrid:
     ranks: Integers
 
 
-def river_lines(grid: RiverGrid) -> Rivers:
-    """Follow every river from its source to the sea or to a larger river, one line for a rank."""
+def river_lines(grid: RiverGrid) -> Polylines:
+    """Follow every river from its source to the sea or to a larger river, one line for a rank.
+
+    A line ends at a point of the larger river, or in the deepest cell beside the first of the sea.
+    """
     (river,) = np.nonzero(grid.ranks != NO_RIVER)
     above = _main_stems(grid, river)
     receivers, rank_of, stem = grid.receivers.tolist(), grid.ranks.tolist(), above.tolist()
@@ -78,7 +68,7 @@ def river_lines(grid: RiverGrid) -> Rivers:
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     cells = np.array([cell for line in lines for cell in line], np.int64)
     ranks = np.array([rank_of[line[0]] for line in lines], np.uint8)
-    return Rivers(_unwrapped(_places(grid, river, above)[cells], offsets), offsets, ranks)
+    return Polylines(_unwrapped(_smoothed(grid, cells, above), offsets), offsets, ranks)
 
 
 def _main_stems(grid: RiverGrid, river: Integers) -> Integers:
@@ -101,27 +91,29 @@ def _seawards(cell: int, heights: Integers) -> list[int]:
     return [] if deepest == (row, column) else [deepest[0] * width + deepest[1]]
 
 
-def _places(grid: RiverGrid, river: Integers, above: Integers) -> Integers:
-    """Return where a river passes through each cell, int64 [cells, 2].
+def _smoothed(grid: RiverGrid, cells: Integers, above: Integers) -> Integers:
+    """Return where rivers pass through cells, int64 [n, 2]: between the neighbours along them."""
+    place = _places(grid, cells)
+    inner = np.flatnonzero((grid.ranks[cells] != NO_RIVER) & (above[cells] != NO_CELL))
+    here, middle = cells[inner], place[inner]
+    before, after = _places(grid, above[here]), _places(grid, grid.receivers[here])
+    # The weighted mean of a cell's place and those above and below it.
+    place[inner] += (_way(middle, before) + _way(middle, after)) >> 2
+    return place
 
-    Moved by chance inside the cell, and then towards the neighbours along the river.
-    """
+
+def _places(grid: RiverGrid, cells: Integers) -> Integers:
+    """Return a place in each cell that chance decides, int64 [n, 2]."""
     width = grid.heights.shape[1]
-    row, column = np.divmod(np.arange(grid.heights.size), width)
-    chance = keys(grid.seed, _STREAM, np.arange(grid.heights.size))
+    row, column = np.divmod(cells, width)
+    chance = keys(grid.seed, _STREAM, cells)
     half, mask = 1 << (_CELL_BITS - 1), np.uint64((1 << _CELL_BITS) - 1)
     lots = [((chance >> np.uint64(k)) & mask).astype(np.int64) for k in (0, _CELL_BITS)]
     across, down = (half + ((lot - half) * _JITTER >> 10) for lot in lots)
     edges = _row_edges(width)
     y = edges[row] + ((edges[row + 1] - edges[row]) * down >> _CELL_BITS)
     x = ((column << _CELL_BITS) + across << (WORLD_BITS - _CELL_BITS)) // width
-    place = np.stack([x, y], axis=1)
-    # The weighted mean of a cell's place and those above and below it.
-    inner = river[above[river] != NO_CELL]
-    before, after = place[above[inner]], place[grid.receivers[inner]]
-    bend = (_way(place[inner], before) + _way(place[inner], after)) >> 2
-    place[inner] += bend
-    return place
+    return np.stack([x, y], axis=1)
 
 
 def _way(start: Integers, end: Integers) -> Integers:
