@@ -27,8 +27,11 @@ UNIT_BITS = 30
 
 _FADE_BITS, _SLOPE_BITS, _AMPLITUDE_BITS = 12, 7, 34
 _STRETCH = 1.6
+_PEAK = 0.72
+"""Noise of unit slopes stays below the root of a half, and a bit for rounding."""
 _KNOTS = 256
 """Amplitudes are known at this many rows and the map's lower edge, linear between them."""
+_KNOT_BITS = WORLD_BITS - _KNOTS.bit_length() + 1
 _OFFSET_STREAM, _SLOPE_STREAM = 0x6F666673, 0x736C6F70
 
 
@@ -52,10 +55,11 @@ class MercatorNoise:
             for m in octaves
         }
 
-    def bound(self, octaves: range) -> int:
-        """Return what no sum of the octaves exceeds, either way."""
-        peaks = (int(self._amplitudes[m].max()) for m in octaves)
-        return sum(peaks) >> (_AMPLITUDE_BITS - UNIT_BITS)
+    def bound(self, octaves: range, ys: Integers) -> int:
+        """Return what no sum of the octaves at rows exceeds, either way, in 2**-30."""
+        first, last = (int(y) >> _KNOT_BITS for y in (ys[0], ys[-1]))
+        peaks = sum(int(self._amplitudes[m][first : last + 2].max()) for m in octaves)
+        return math.ceil(peaks * _PEAK * 2.0 ** (UNIT_BITS - _AMPLITUDE_BITS))
 
     def sums(self, octaves: range, ys: Integers, xs: Integers) -> Doubles:
         """Return the sum of octaves at rows and columns, whole numbers [rows, columns].
@@ -113,9 +117,8 @@ def _lattice(positions: Integers, m: int) -> tuple[int, Doubles, Doubles]:
 
 def _between(table: Integers, ys: Integers) -> Doubles:
     """Return a table of `_KNOTS` + 1 rows at positions in [0, 2**30), linear between them."""
-    bits = WORLD_BITS - _KNOTS.bit_length() + 1
-    knot, rest = ys >> bits, ys & ((1 << bits) - 1)
-    between: Doubles = (table[knot] + ((table[knot + 1] - table[knot]) * rest >> bits)) * 1.0
+    knot, rest = ys >> _KNOT_BITS, ys & ((1 << _KNOT_BITS) - 1)
+    between: Doubles = (table[knot] + ((table[knot + 1] - table[knot]) * rest >> _KNOT_BITS)) * 1.0
     return between
 
 

@@ -38,6 +38,8 @@ _SHARE_BITS = 18
 """Roughness is a multiple of 2**-18 once it is interpolated."""
 _OVERSHOOT = 0.29
 """Of their range, by how much interpolated heights can leave it: 1/8 + 1/8 * 5/4, and a bit."""
+_STEEPNESS = 1.9
+"""How steep interpolated heights can be where neighbours differ by 1: 3/2 * 5/4, and a bit."""
 
 
 class PlanetRelief:
@@ -54,14 +56,20 @@ class PlanetRelief:
         self._noise = MercatorNoise(planet.seed, octaves, (first, gain), known)
         self._chunk = lru_cache(maxsize=_CHUNKS)(self._draw)
 
-    def bounds(self, zoom: int, area: Rectangle) -> tuple[float, float]:
-        """Return what no height in a rectangle of world pixels is below, and above, in 2**-30."""
+    def bounds(self, zoom: int, area: Rectangle) -> tuple[float, float, float]:
+        """Return what no height in a rectangle is below, none above, and no slope steeper than.
+
+        In 2**-30; slopes are between the pixels beside one, halved, along one axis.
+        """
         height = self._pictured(*self._places(zoom, area))[0]
         low, high = float(height.min()), float(height.max())
+        steps = max(float(np.abs(np.diff(height, axis=axis)).max()) for axis in (0, 1))
         # Between the picture's pixels the kernel's negative taps, and finer octaves on top.
         unit = 2.0 ** (UNIT_BITS - _HEIGHT_BITS)
-        over = (high - low) * _OVERSHOOT * unit + self._noise.bound(self._octaves(zoom))
-        return low * unit - over, high * unit + over
+        noise = self._noise.bound(self._octaves(zoom), _positions(zoom, area)[0])
+        over = (high - low) * _OVERSHOOT * unit + noise
+        steepest = steps * unit * _STEEPNESS * WIDTH / (TILE_SIZE << zoom) + noise
+        return low * unit - over, high * unit + over, steepest
 
     def heights(self, zoom: int, area: Rectangle) -> Doubles:
         """Return the height at each pixel of a rectangle, whole numbers of 2**-30 [h, w].
