@@ -1,0 +1,1 @@
+"""Scripts that make the layer files of geography from packages; nothing at run time needs them."""
