@@ -142,7 +142,9 @@ class Cascade:
             child = stage(parent, latent, resolutions, self._augmentation(tile.z))
         if self.geography is None:
             return child
-        return self.geography.completed(tile.z, core, child, grounds)
+        return self.geography.completed(
+            tile.z, core, child, grounds, lambda part: gather(part, tile.z - 2, read)
+        )
 
     def _grounds(self, area: Rectangle, zoom: int, read: Read) -> Grounds | None:
         """Take land and water of a rectangle apart; None where geography knows no water."""

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from generator.geography.choice import INDEX, MADE_UP, NONE, chosen, layers_folder
 from generator.geography.credits import credits
 from generator.geography.geography import Geography
-from generator.geography.layers import CoverageLayer
-from generator.geography.planet import PlanetWater
+from generator.geography.linekinds import KINDS
+from generator.geography.lines import LineLayer
+from generator.geography.planet import PlanetRivers, PlanetWater
 from generator.geography.water import WaterLayer
 from generator.grid.errors import GeographyError
 from generator.planets.planet import Planet
 
-WATER: dict[str, Callable[[Path], CoverageLayer]] = {"water": WaterLayer.open}
-"""Layers of water by their names in an index."""
+LAYERS = ("water", "rivers", "roads", "rail")
+"""Names of layers in an index."""
 
 
 def open_geography(geography: str | None, base: Path | None) -> Geography | None:
@@ -36,15 +36,20 @@ def open_geography(geography: str | None, base: Path | None) -> Geography | None
     folder = layers_folder(choice)
     assert folder is not None
     paths = _checked(folder)
-    water = tuple(opened(paths[name]) for name, opened in WATER.items() if name in paths)
-    return Geography(water, credits=tuple(credits(folder=folder)))
+    lines = {name: LineLayer.open(path, name) for name, path in paths.items() if name in KINDS}
+    return Geography(
+        WaterLayer.open(paths["water"]) if "water" in paths else None,
+        lines.get("rivers"),
+        tuple(lines[name] for name in ("roads", "rail") if name in lines),
+        credits=tuple(credits(folder=folder)),
+    )
 
 
 def _made_up(base: Path | None) -> Geography:
     planet = Planet.named(base)
     if planet is None:
         raise GeographyError(f"base map is {base}, expected planet:N such as planet:3")
-    return Geography((PlanetWater(planet),))
+    return Geography(PlanetWater(planet), PlanetRivers(planet))
 
 
 def _checked(folder: Path) -> dict[str, Path]:
@@ -63,8 +68,8 @@ def _checked(folder: Path) -> dict[str, Path]:
         ) from None
     found = {}
     for name, (file, expected) in listed.items():
-        if name not in WATER:
-            raise GeographyError(f"{path} names a layer {name!r}, expected: {', '.join(WATER)}")
+        if name not in LAYERS:
+            raise GeographyError(f"{path} names a layer {name!r}, expected: {', '.join(LAYERS)}")
         found[name] = folder / file
         try:
             digest = hashlib.sha256(found[name].read_bytes()).hexdigest()

@@ -2,8 +2,8 @@
 
 A parent's pixels at a shore are mixtures, so each kind of ground is looked at alone. `dry` is the
 parent as if its water were land: a network that is given it draws land up to the shore and beyond.
-Where water is, `drawn` then lays the water's own colour over the child, by its share of each child
-pixel: a shore is as sharp as the child, and no colour of one side bleeds to the other.
+Where water is, `water_over` then lays the water's own colour over the child, by its share of each
+child pixel: a shore is as sharp as the child, and no colour of one side bleeds to the other.
 
 Colours come from weighted means over squares of growing size, near pixels counting most: integer
 arithmetic, equal in every window that sees REACH pixels round a place.
@@ -21,7 +21,7 @@ from generator.grid.integral import squares
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 
-REACH = 18
+REACH = 20
 """Parent pixels round a place that its colours depend on."""
 
 _RADII = ((1, 1 << 18), (2, 1 << 13), (4, 1 << 8), (8, 1 << 3), (16, 1))
@@ -45,6 +45,9 @@ _TINT = 6
 
 _FEW = 1 << 16
 """Weight of that colour beside the water that the parent shows."""
+
+_ROAD = 44
+"""Grey levels by which roads are brighter than the ground."""
 
 _BLACK, _COLOURED = 192, 24
 """Sum of R, G and B below which a base map's lakes are black, and by how much B then passes R."""
@@ -90,14 +93,34 @@ def taken_apart(parent: Pixels, water: Shares, blur: int = 0) -> Grounds:
     return Grounds(dry.astype(np.uint8), wet.astype(np.uint8))
 
 
-def drawn(child: Pixels, wet: Pixels, water: Shares) -> Pixels:
+def water_over(child: Pixels, wet: Pixels, water: Shares) -> Pixels:
     """Lay water over a child: uint8 [4h, 4w, 3].
 
     wet: its colour at parent pixels, one more on each side, uint8 [h + 2, w + 2, 3]; water: its
     share of each child pixel.
     """
-    share = water[..., None].astype(np.int32)
-    colour = enlarged(wet)
+    return _blended(child, enlarged(wet), water)
+
+
+def roads_over(child: Pixels, dry: Pixels, roads: Shares) -> Pixels:
+    """Lay roads over a child, greyer and brighter than the ground round them.
+
+    dry: the ground's colour at parent pixels as `water_over` has the water's; roads: their share.
+    """
+    ground = enlarged(dry)
+    grey = (5 * ground[..., 0] + 9 * ground[..., 1] + 2 * ground[..., 2]) // 16
+    colour = (ground + 3 * grey[..., None]) // 4 + _ROAD
+    return _blended(child, np.minimum(colour, 235), roads)
+
+
+def product(one: Shares, other: Shares) -> Shares:
+    """Multiply shares, rounded to the nearest 255th."""
+    found: Shares = ((one.astype(np.int32) * other + 127) // 255).astype(np.uint8)
+    return found
+
+
+def _blended(child: Pixels, colour: NDArray[np.int32], shares: Shares) -> Pixels:
+    share = shares[..., None].astype(np.int32)
     mixed: Pixels = ((child * (255 - share) + colour * share + 127) // 255).astype(np.uint8)
     return mixed
 
