@@ -27,8 +27,11 @@ REACH = 20
 _RADII = ((1, 1 << 18), (2, 1 << 13), (4, 1 << 8), (8, 1 << 3), (16, 1))
 """Half the sides of the squares that means are taken over, and the weights of their pixels."""
 
-_PURE, _MIXED = 64, 1
-"""Weights of pixels whose neighbourhood is of one kind, and of other pixels of one kind."""
+_PURE = 64
+"""Weight of pixels whose neighbourhood is of one kind beside other pixels of it."""
+
+_MIXED = 4
+"""Half the side of the square in which the others count where shores are blurred."""
 
 _SHORE = 2
 """Pixels round land in which ground goes on under water even where no land's colour is known."""
@@ -44,7 +47,7 @@ _TINT = 6
 """Colour of water of which the parent shows none, and sixteenths of the land's colour in it."""
 
 _FEW = 1 << 16
-"""Weight of that colour beside the water that the parent shows."""
+"""Weight of that colour beside the water that the parent shows; where shores are blurred, 1."""
 
 _ROAD = 44
 """Grey levels by which roads are brighter than the ground."""
@@ -86,7 +89,8 @@ def taken_apart(parent: Pixels, water: Shares, blur: int = 0) -> Grounds:
     own = pure[1] if blur else water >= 255 - _EDGE
     total, weight = means[1]
     guess = (_TINT * dry + (16 - _TINT) * _DEEP) // 16
-    mixed = (total + _FEW * guess) // (weight + _FEW)[..., None]
+    few = 1 if blur else _FEW
+    mixed = (total + few * guess) // (weight + few)[..., None]
     wet = np.where(own[..., None], wide, mixed)
     if blur:
         wet = _bluer(wet)
@@ -148,14 +152,23 @@ def _mean(
     reach = 1 + blur
     beside = squares(np.pad(other > _EDGE, reach, mode="edge"), 2 * reach + 1)
     pure = beside == 0
-    weight = np.where(pure, _PURE, (other <= _EDGE) * _MIXED) * ~blind
-    planes = np.concatenate([pixels * weight[..., None], weight[..., None]], 2)
-    total = np.zeros_like(planes)
+    mixed = (other <= _EDGE) & ~pure & ~blind
+    weight = pure * ~blind * np.int64(_PURE) + (mixed & (blur == 0))
+    total = np.zeros((*weight.shape, 4), np.int64)
     for radius, factor in _RADII:
-        for plane in range(planes.shape[2]):
-            padded = np.pad(planes[..., plane], radius)
-            total[..., plane] += factor * squares(padded, 2 * radius + 1)
+        total += factor * _summed(pixels, weight, radius)
+    # Over blurred shores colours have run together: such pixels count where there are no others.
+    if blur:
+        total += _summed(pixels, mixed.astype(np.int64), _MIXED)
     return (total[..., :3], total[..., 3]), pure
+
+
+def _summed(pixels: Integers, weight: Integers, radius: int) -> Integers:
+    """Sum weighted colours and weights over the square round each pixel: int64 [h, w, 4]."""
+    planes = np.concatenate([pixels * weight[..., None], weight[..., None]], 2)
+    padded = np.pad(planes, ((radius, radius), (radius, radius), (0, 0)))
+    side = 2 * radius + 1
+    return np.stack([squares(padded[..., k], side) for k in range(4)], 2)
 
 
 def _bluer(water: Integers) -> Integers:
