@@ -1,4 +1,8 @@
-"""Draws straight pieces of lines with round ends as shares of pixels, antialiased."""
+"""Draws straight pieces of lines with round ends as shares of pixels, antialiased.
+
+Whole numbers are held in float64 where they are divided or rooted. Each operation stands alone and
+is rounded correctly, so that every machine, and every window, gets the same.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.geography.layers import Shares
-from generator.geography.linecourse import root
-from generator.geography.linekinds import PIXEL
 
 Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
-_SMALL = 24
+PIXEL = 256
+"""Widths and distances are 1 / PIXEL of a pixel."""
+
+_SMALL = 40
 """Pieces that touch wider squares of pixels are drawn one at a time."""
 
 
@@ -22,63 +28,72 @@ def drawn(start: Integers, end: Integers, halves: Integers, shape: tuple[int, in
     int64 [n], half the widths. A pixel's share is the largest of any piece.
     """
     # Each piece touches a square of pixels round its middle.
-    reach = (np.abs(end - start).max(axis=0) >> 1) + halves + PIXEL // 2
+    apart = np.abs(end - start)
+    reach = (np.maximum(apart[0], apart[1]) >> 1) + halves + PIXEL // 2
     sides = 2 * ((reach + PIXEL - 1) // PIXEL) + 1
-    corner = ((start + end) // (2 * PIXEL)) - (sides >> 1)
+    corner = (start + end) // (2 * PIXEL) - (sides >> 1)
     height, width = shape
-    margin = _SMALL
-    canvas = np.zeros((height + 2 * margin, width + 2 * margin), np.uint8)
-    small = sides <= _SMALL
-    inside = small & (corner > -margin).all(axis=0)
-    inside &= (corner[0] < width) & (corner[1] < height)
+    canvas = np.zeros((height + 2 * _SMALL, width + 2 * _SMALL), np.uint8)
+    inside = (corner > -_SMALL).all(axis=0) & (corner[0] < width) & (corner[1] < height)
+    inside &= sides <= _SMALL
+    # Offsets from the corner's pixel centre, and where the corner is on the canvas.
+    centre = corner * PIXEL + PIXEL // 2
+    offset, chord = (centre - start).astype(np.float64), (end - start).astype(np.float64)
+    places = (corner[1] + _SMALL) * canvas.shape[1] + corner[0] + _SMALL
     for side in np.unique(sides[inside]).tolist():
-        (index,) = np.nonzero(inside & (sides == side))
+        index = np.flatnonzero(inside & (sides == side))
         square = np.arange(side)
+        x, y = offset[:, index, None, None]
         shares = _covered(
-            (corner[0, index, None, None] + square) * PIXEL + PIXEL // 2,
-            (corner[1, index, None, None] + square[:, None]) * PIXEL + PIXEL // 2,
-            start[:, index, None, None],
-            end[:, index, None, None],
+            x + square * float(PIXEL),
+            y + square[:, None] * float(PIXEL),
+            chord[:, index, None, None],
             halves[index, None, None],
         )
-        places = (corner[1, index] + margin) * canvas.shape[1] + corner[0, index] + margin
-        offsets = square + square[:, None] * canvas.shape[1]
-        at = places[:, None, None] + offsets
+        at = places[index, None, None] + (square + square[:, None] * canvas.shape[1])
         np.maximum.at(canvas.reshape(-1), at.reshape(-1), shares.reshape(-1))
-    result = canvas[margin : margin + height, margin : margin + width]
-    for one in np.flatnonzero(~small).tolist():
-        _draw_wide(result, start[:, one], end[:, one], halves[one], int(reach[one]))
-    return np.ascontiguousarray(result)
+    result = np.ascontiguousarray(canvas[_SMALL : _SMALL + height, _SMALL : _SMALL + width])
+    for one in np.flatnonzero(sides > _SMALL).tolist():
+        _draw_wide(result, start[:, one], end[:, one], halves[one])
+    return result
 
 
-def _draw_wide(canvas: Shares, start: Integers, end: Integers, half: np.int64, reach: int) -> None:
+def _draw_wide(canvas: Shares, start: Integers, end: Integers, half: np.int64) -> None:
     """Draw one piece where it touches the canvas."""
-    height, width = canvas.shape
-    edge = int(half) + PIXEL
-    (x0, y0), (x1, y1) = start.tolist(), end.tolist()
-    left, right = max(0, (min(x0, x1) - edge) // PIXEL), (max(x0, x1) + edge) // PIXEL + 1
-    top, bottom = max(0, (min(y0, y1) - edge) // PIXEL), (max(y0, y1) + edge) // PIXEL + 1
-    part = canvas[top : min(bottom, height), left : min(right, width)]
-    if part.size == 0 or right <= 0 or bottom <= 0:
+    edge = half + PIXEL
+    low = np.maximum((np.minimum(start, end) - edge) // PIXEL, 0)
+    high = np.maximum((np.maximum(start, end) + edge) // PIXEL + 1, 0)
+    part = canvas[low[1] : high[1], low[0] : high[0]]
+    if not part.size:
         return
-    xs = (left + np.arange(part.shape[1])) * PIXEL + PIXEL // 2
-    ys = (top + np.arange(part.shape[0]))[:, None] * PIXEL + PIXEL // 2
-    np.maximum(part, _covered(xs, ys, start, end, half), out=part)
+    x, y = (low * PIXEL + PIXEL // 2 - start).astype(np.float64)
+    xs = x + np.arange(part.shape[1]) * float(PIXEL)
+    ys = y + np.arange(part.shape[0])[:, None] * float(PIXEL)
+    np.maximum(part, _covered(xs, ys, (end - start).astype(np.float64), half), out=part)
 
 
-def _covered(
-    xs: Integers, ys: Integers, start: Integers, end: Integers, half: Integers | np.int64
-) -> Shares:
-    """Return the shares of pixels with centres (xs, ys) that lie inside lines: all broadcast."""
+def _covered(xs: Floats, ys: Floats, chord: Floats, half: Integers | np.int64) -> Shares:
+    """Return the shares of pixels inside lines whose centres lie (xs, ys) off the lines' starts."""
     # The nearest point of the piece, in 1 / PIXEL of its length from the start.
-    dx, dy = xs - start[0], ys - start[1]
-    ex, ey = end[0] - start[0], end[1] - start[1]
-    length = np.maximum(ex * ex + ey * ey, 1)
-    along = np.clip((dx * ex + dy * ey) * PIXEL // length, 0, PIXEL)
-    dx = dx - along * ex // PIXEL
-    dy = dy - along * ey // PIXEL
+    ex, ey = chord
+    along = xs * ex + ys * ey
+    along *= PIXEL
+    along /= np.maximum(ex * ex + ey * ey, 1.0)
+    np.floor(along, out=along)
+    np.clip(along, 0, PIXEL, out=along)
+    # Distance from it in 1 / PIXEL of a pixel, with PIXEL squared under the root for whole numbers.
+    dx = along * ex
+    np.subtract(xs * PIXEL, dx, out=dx)
+    np.multiply(dx, dx, out=dx)
+    along *= ey
+    np.subtract(ys * PIXEL, along, out=along)
+    np.multiply(along, along, out=along)
+    dx += along
+    np.sqrt(dx, out=dx)
+    dx /= PIXEL
     # A pixel is a box across the line: of a thin line it sees no more than the line's width.
-    inside = half + PIXEL // 2 - root(dx * dx + dy * dy)
-    inside = np.clip(inside, 0, np.minimum(2 * half, PIXEL))
-    shares: Shares = (inside * 255 // PIXEL).astype(np.uint8)
+    np.subtract(half + float(PIXEL // 2), dx, out=dx)
+    np.clip(dx, 0.0, np.minimum(2.0 * half, PIXEL), out=dx)
+    dx *= 255 / PIXEL
+    shares: Shares = dx.astype(np.uint8)
     return shares

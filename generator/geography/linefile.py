@@ -31,7 +31,7 @@ LONGEST = 1 << 19
 
 Integers = NDArray[np.int64]
 
-_HEADER = struct.Struct("<BIII")
+_HEADER = struct.Struct("<BII")
 _START = len(MAGIC) + 8 + hashlib.sha256().digest_size
 _GROUP_POINTS = 3000
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}]
@@ -53,10 +53,11 @@ class Polylines:
 
 @dataclass(frozen=True, slots=True)
 class Chains:
-    """The lines of a cell: points int64 [n, 2] of units, and their segments.
+    """The lines of a group of cells: points int64 [n, 2] of units, and their segments.
 
     firsts: int64 [m], each segment's first point. before, after: int64 [m], the points before it
-    and behind it, themselves an end of the segment where the line ends. ranks: uint8 [m].
+    and behind it, themselves an end of the segment where the line ends. ranks: uint8 [m]. bounds:
+    int64 [cells + 1], each cell's first segment, and m.
     """
 
     points: Integers
@@ -64,6 +65,7 @@ class Chains:
     firsts: Integers
     after: Integers
     ranks: NDArray[np.uint8]
+    bounds: Integers
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,8 @@ class LineFile:
     cells: dict[int, tuple[int, int]]
     """Index y * 2**CELL_ZOOM + x of a cell to (group, place in it)."""
 
-    def group(self, number: int) -> list[Chains]:
-        """Decode a group's cells in order."""
+    def group(self, number: int) -> Chains:
+        """Decode a group of cells."""
         begin, end = self.groups[number : number + 2].tolist()
         raw = lzma.decompress(self.data[begin:end], lzma.FORMAT_RAW, filters=_FILTERS)
         inside = [cell for cell, (group, _) in self.cells.items() if group == number]
@@ -107,7 +109,7 @@ def encode(lines: Polylines, kind: str, shift: int) -> bytes:
     ]
     rest = b"".join(
         (
-            _HEADER.pack(shift, len(cells), len(groups), 0),
+            _HEADER.pack(shift, len(cells), len(groups)),
             np.array(list(cells), "<u2").tobytes(),
             np.array([len(group) for group in groups], "<u2").tobytes(),
             np.array([len(group) for group in packed], "<u4").tobytes(),
@@ -128,7 +130,7 @@ def parse(data: bytes, kind: str, name: str) -> LineFile:
     rest = data[_START:]
     if hashlib.sha256(rest).digest() != data[len(MAGIC) + 8 : _START]:
         raise GeographyError(f"{name} is damaged or cut short, expected a whole layer of {kind}")
-    shift, cells, groups, _ = _HEADER.unpack_from(rest)
+    shift, cells, groups = _HEADER.unpack_from(rest)
     at = _HEADER.size
     ids = np.frombuffer(rest, "<u2", cells, at).tolist()
     counts = np.frombuffer(rest, "<u2", groups, at + 2 * cells)
@@ -216,7 +218,7 @@ def _encode(cells: Sequence[Sequence[_Chain]]) -> bytes:
     )
 
 
-def _decode(raw: NDArray[np.uint8], cells: Sequence[int], shift: int) -> list[Chains]:
+def _decode(raw: NDArray[np.uint8], cells: Sequence[int], shift: int) -> Chains:
     counts, at = _read(raw, 0, 1 + len(cells))
     counts = counts[1:]
     total = int(counts.sum())
@@ -235,27 +237,25 @@ def _decode(raw: NDArray[np.uint8], cells: Sequence[int], shift: int) -> list[Ch
     index = np.repeat(np.array(cells), counts)
     origin = np.stack((index % (1 << CELL_ZOOM), index >> CELL_ZOOM), axis=1)
     points[heads] = starts + (origin << (CELL_BITS - shift))
-    points = _restarted(points, heads) << shift
-    return [
-        _cell(points, heads[a:b], lengths[a:b], flags[a:b])
-        for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-    ]
+    return _segments(_restarted(points, heads) << shift, lengths, flags, edges)
 
 
-def _cell(points: Integers, heads: Integers, lengths: Integers, flags: NDArray[np.uint8]) -> Chains:
-    """Cut a cell's chains out of its group's points."""
-    base = int(heads[0])
-    points = points[base : int(heads[-1] + lengths[-1])]
+def _segments(
+    points: Integers, lengths: Integers, flags: NDArray[np.uint8], edges: Integers
+) -> Chains:
+    """Find the segments of chains; edges: each cell's first chain, and the number of chains."""
+    heads = np.cumsum(lengths) - lengths
     before, after = (flags & _BEFORE).astype(np.int64), (flags & _AFTER).astype(np.int64) >> 1
     # All steps of a chain but those to the points before and after are segments.
     counts = lengths - 1 - before - after
+    sums = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
     chain = np.repeat(np.arange(len(counts)), counts)
-    place = np.arange(len(chain)) - (np.cumsum(counts) - counts)[chain]
-    firsts = (heads - base + before)[chain] + place
+    place = np.arange(len(chain)) - sums[chain]
+    firsts = (heads + before)[chain] + place
     at_head = (place == 0) & (before[chain] == 0)
     at_tail = (place == counts[chain] - 1) & (after[chain] == 0)
     ranks: NDArray[np.uint8] = (flags >> np.uint8(_RANK_SHIFT))[chain]
-    return Chains(points, firsts - ~at_head, firsts, firsts + 1 + ~at_tail, ranks)
+    return Chains(points, firsts - ~at_head, firsts, firsts + 1 + ~at_tail, ranks, sums[edges])
 
 
 def _restarted(steps: Integers, heads: Integers) -> Integers:

@@ -1,7 +1,8 @@
 """How wide lines of each kind and rank are, from which zoom on they are drawn, and how they bend.
 
-Ranks count from 0, the largest. Rivers have the ranks of GSHHG: 0 double-lined rivers, 1 to 4
-permanent ones from major to minor, 5 to 7 intermittent ones, 8 to 10 canals.
+Ranks count from 0, the largest. Rivers have the ranks of GSHHG: 1 to 4 permanent ones from major to
+minor, 5 to 7 intermittent ones, 8 to 10 canals. Its rank 0 is the banks of the widest rivers, which
+are water there; made-up rivers of rank 0 are lines like others.
 """
 
 from __future__ import annotations
@@ -9,9 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from generator.grid.errors import GeographyError
-
-PIXEL = 256
-"""Widths and distances are drawn in 1 / PIXEL of a pixel."""
 
 SHARE = 1024
 """Bends are multiples of 1 / SHARE of a piece's length."""
@@ -31,7 +29,7 @@ class LineKind:
     """Metres by rank."""
 
     least: tuple[int, ...]
-    """Narrowest drawn width by rank, in 1 / PIXEL of a pixel."""
+    """Narrowest drawn width by rank, in 256ths of a pixel."""
 
     zooms: tuple[int, ...]
     """Coarsest zoom at which a rank is drawn."""
@@ -63,10 +61,10 @@ RIVERS = LineKind(
     widths=(500, 350, 150, 80, 45, 60, 40, 25, 50, 30, 20),
     least=(140, 140, 100, 60, 0, 40, 0, 0, 0, 0, 0),
     zooms=(5, 5, 5, 7, 9, 9, 10, 11, 9, 10, 11),
-    bend=150,
-    scale=60,
+    bend=190,
+    scale=150,
     per_width=5,
-    swing=5,
+    swing=4,
     varies=256,
 )
 ROADS = LineKind(
@@ -75,7 +73,7 @@ ROADS = LineKind(
     widths=(22, 18, 14, 10),
     least=(30, 26, 0, 0),
     zooms=(9, 10, 11, 12),
-    bend=36,
+    bend=26,
     scale=500,
     per_width=0,
     swing=3,

@@ -14,21 +14,19 @@ from numpy.typing import NDArray
 
 from generator.geography import linecourse
 from generator.geography.layers import Shares
-from generator.geography.linecourse import Pieces
-from generator.geography.linedrawing import drawn
+from generator.geography.linedrawing import PIXEL, drawn
 from generator.geography.linefile import (
     CELL_BITS,
     CELL_ZOOM,
     LONGEST,
     WORLD_BITS,
-    Chains,
     Integers,
     LineFile,
     Polylines,
     encode,
     parse,
 )
-from generator.geography.linekinds import PIXEL, LineKind, kind_of
+from generator.geography.linekinds import LineKind, kind_of
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import TILE_SIZE
@@ -36,17 +34,25 @@ from generator.grid.window import rows_of
 
 _TILE_BITS = TILE_SIZE.bit_length() - 1
 _DEEPEST = WORLD_BITS - _TILE_BITS
-_KEPT_GROUPS = 48
+_CELLS = 1 << CELL_ZOOM
+_KEPT_PIECES = 50_000
+"""Decoded segments kept in memory, 152 bytes each, unless one group has more."""
+
 _VERSION = 1
 """Part of the digest; changes whenever the same file gives other shares."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
-    """A cell's lines, and the corners of the boxes that its segments may reach."""
+class _Group:
+    """Segments of cells as pieces, the corners of the boxes that they may reach, each cell's first.
 
-    chains: Chains
-    boxes: tuple[Integers, Integers]
+    pieces: int64 [ROWS, m]. low, high: int64 [2, m]. bounds: int64 [cells + 1].
+    """
+
+    pieces: Integers
+    low: Integers
+    high: Integers
+    bounds: Integers
 
 
 class LineLayer:
@@ -55,7 +61,7 @@ class LineLayer:
     def __init__(self, data: bytes, kind: LineKind, name: str) -> None:
         self._kind = kind
         self._file: LineFile = parse(data, kind.name, name)
-        self._groups: OrderedDict[int, list[_Cell]] = OrderedDict()
+        self._groups: OrderedDict[int, _Group] = OrderedDict()
         self._lock = threading.Lock()
         told = repr((_VERSION, kind)).encode()
         self._digest = hashlib.sha256(told + hashlib.sha256(data).digest()).hexdigest()
@@ -74,8 +80,17 @@ class LineLayer:
 
     @classmethod
     def of(cls, lines: Polylines, kind: str, shift: int = 4) -> LineLayer:
-        """Make a layer of lines in memory; their points are rounded to 2**shift units."""
-        return cls(encode(lines, kind, shift), kind_of(kind), f"the {kind}")
+        """Make a layer of lines in memory; their points are rounded to 2**shift units.
+
+        shift: 2 to 16. Raises GeographyError for ranks that the kind does not have.
+        """
+        found = kind_of(kind)
+        ranks = len(found.widths)
+        if lines.ranks.max(initial=0) >= ranks:
+            raise GeographyError(
+                f"a line of {kind} has rank {lines.ranks.max()}, expected 0 to {ranks - 1}"
+            )
+        return cls(encode(lines, kind, shift), found, f"the {kind}")
 
     @property
     def digest(self) -> str:
@@ -97,78 +112,66 @@ class LineLayer:
         return None if found is None else found[rows - first]
 
     def _inside(self, zoom: int, area: Rectangle) -> Shares | None:
+        """Return shares of a rectangle whose rows lie on the map."""
         pixel = 1 << (_DEEPEST - zoom)
-        ranks = np.array([zoom >= first for first in self._kind.zooms])
         corner = np.array([[area.x0], [area.y0]]) * pixel
-        sides = np.array([[area.width], [area.height]]) * pixel
-        window = (corner, corner + sides)
-        parts = [
-            linecourse.refined(pieces, self._kind, window, pixel)
-            for pieces in self._near(window, ranks, pixel)
-        ]
-        parts = [part for part in parts if part.depths.size]
-        if not parts:
+        window = (corner, corner + np.array([[area.width], [area.height]]) * pixel)
+        ranks = np.array([zoom >= first for first in self._kind.zooms])
+        near = list(self._near(window, ranks, 2 * pixel))
+        if not near:
+            return None
+        pieces = linecourse.prepared(np.concatenate(near, axis=1), self._kind, pixel)
+        pieces = linecourse.refined(pieces, self._kind, window, pixel)
+        if not pieces.size:
             return None
         # From units to parts of a pixel of the window.
-        pieces = linecourse.joined(parts)
-        start, end = (_scaled(point - corner, pixel) for point in (pieces.start, pieces.end))
-        halves = _scaled(pieces.halves.sum(axis=0, dtype=np.int64) >> 1, pixel)
+        ends = (pieces[linecourse.START], pieces[linecourse.END])
+        start, end = ((point - corner) * PIXEL // pixel for point in ends)
+        halves = pieces[linecourse.HALVES].sum(axis=0) * PIXEL // (2 * pixel)
         found = drawn(start, end, halves, (area.height, area.width))
         return found if found.any() else None
 
     def _near(
-        self, window: tuple[Integers, Integers], ranks: NDArray[np.bool_], pixel: int
-    ) -> Iterator[Pieces]:
-        """Yield the segments that may cover pixels of a window, moved beside it at the dateline."""
+        self, window: tuple[Integers, Integers], ranks: NDArray[np.bool_], margin: int
+    ) -> Iterator[Integers]:
+        """Yield pieces of drawn ranks that may come within a margin of a window, by cells."""
         reach = 2 * LONGEST
-        low, high = ((corner[:, 0] + by) >> CELL_BITS for corner, by in
-                     zip(window, (-reach, reach), strict=True))  # fmt: skip
-        last = (1 << CELL_ZOOM) - 1
-        for y in range(max(0, int(low[1])), min(last, int(high[1])) + 1):
-            for x in range(int(low[0]), int(high[0]) + 1):
-                turn, column = divmod(x, 1 << CELL_ZOOM)
-                place = self._file.cells.get((y << CELL_ZOOM) + column)
+        left, top = (((window[0] - reach) >> CELL_BITS)[:, 0]).tolist()
+        right, bottom = (((window[1] + reach) >> CELL_BITS)[:, 0]).tolist()
+        for y in range(max(0, top), min(_CELLS - 1, bottom) + 1):
+            for x in range(left, right + 1):
+                turn, column = divmod(x, _CELLS)
+                place = self._file.cells.get(y * _CELLS + column)
                 if place is None:
                     continue
-                cell = self._group(place[0])[place[1]]
+                group = self._group(place[0])
+                cell = slice(*group.bounds[place[1] : place[1] + 2].tolist())
+                # Beyond the dateline the same lines lie a world's width farther on.
                 aside = np.array([[turn << WORLD_BITS], [0]])
-                moved = (window[0] - aside, window[1] - aside)
-                pieces = self._chosen(cell, moved, ranks, pixel)
-                if pieces is not None:
-                    yield pieces.moved(aside)
+                near = (group.low[:, cell] <= window[1] - aside + margin).all(axis=0)
+                near &= (group.high[:, cell] >= window[0] - aside - margin).all(axis=0)
+                near &= ranks[group.pieces[linecourse.RANK, cell]]
+                chosen = np.flatnonzero(near)
+                if chosen.size:
+                    pieces = np.take(group.pieces, chosen + cell.start, axis=1)
+                    pieces[linecourse.START] += aside
+                    pieces[linecourse.END] += aside
+                    yield pieces
 
-    def _chosen(
-        self,
-        cell: _Cell,
-        window: tuple[Integers, Integers],
-        ranks: NDArray[np.bool_],
-        pixel: int,
-    ) -> Pieces | None:
-        low, high = cell.boxes
-        near = (low <= window[1] + 2 * pixel).all(axis=0)
-        near &= (high >= window[0] - 2 * pixel).all(axis=0)
-        near &= ranks[cell.chains.ranks]
-        (chosen,) = np.nonzero(near)
-        if not chosen.size:
-            return None
-        return linecourse.pieces_of(cell.chains, chosen, self._kind, pixel)
-
-    def _group(self, number: int) -> list[_Cell]:
-        """Return a group's cells, decoded now or a short while ago."""
+    def _group(self, number: int) -> _Group:
+        """Return a group of cells, decoded now or a short while ago."""
         with self._lock:
             found = self._groups.get(number)
             if found is not None:
                 self._groups.move_to_end(number)
                 return found
-        decoded = self._file.group(number)
-        found = [_Cell(chains, linecourse.boxes_of(chains, self._kind)) for chains in decoded]
+        chains = self._file.group(number)
+        pieces = linecourse.pieces_of(chains, self._kind)
+        found = _Group(pieces, *linecourse.boxes_of(pieces, self._kind), chains.bounds)
         with self._lock:
             self._groups[number] = found
-            while len(self._groups) > _KEPT_GROUPS:
-                self._groups.popitem(last=False)
+            held = sum(group.pieces.shape[1] for group in self._groups.values())
+            while held > _KEPT_PIECES and len(self._groups) > 1:
+                _, dropped = self._groups.popitem(last=False)
+                held -= dropped.pieces.shape[1]
         return found
-
-
-def _scaled(units: Integers, pixel: int) -> Integers:
-    """Turn units into 1 / PIXEL of a pixel, rounded down."""
-    return units * PIXEL // pixel

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from generator.atomicfile import atomic_replace
 from generator.geography.linefile import WORLD_BITS, Polylines, encode
+from generator.grid.errors import GeographyError
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -29,6 +30,14 @@ def parser_of(name: str, text: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, required=True, help="file to write")
     return parser
+
+
+def input_file(folder: Path, name: str, package: str) -> Path:
+    """Return a package's file; raises GeographyError if the folder does not hold it."""
+    path = folder / name
+    if not path.is_file():
+        raise GeographyError(f"{path} is missing, expected {package} unpacked in {folder}")
+    return path
 
 
 def told(text: str) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from generator.geography.derive.linework import (
     Integers,
+    input_file,
     mercator,
     parser_of,
     simplified,
@@ -27,13 +28,17 @@ from generator.geography.derive.linework import (
     unwrapped,
     write,
 )
+from generator.grid.errors import GeographyError
 
 _FILE = "usr/share/gmt-gshhg/binned_river_f.nc"
 _SHIFT = 11
 """Points are multiples of 2**11 units: 76 m at the equator."""
 
-_TOLERANCE = 200
-"""Metres that the simplified course may lie off."""
+_DOUBLE_LINED = 0
+"""The rank of both banks of wide rivers, which the layer of water has as lakes."""
+
+_TOLERANCES = (200, 200, *(320,) * 9)
+"""Metres by rank that the simplified course may lie off."""
 
 _NEAR_BITS = 7
 """Ends less than about 2**7 units apart are one place."""
@@ -91,11 +96,11 @@ def joined(lines: list[Line]) -> list[Line]:
 
 
 def cleaned(lines: list[Line]) -> list[Line]:
-    """Leave out lines of no length and repeated ones."""
+    """Leave out banks, lines of no length and repeated ones."""
     seen = set()
     result = []
     for rank, points in lines:
-        if (points == points[0]).all():
+        if rank == _DOUBLE_LINED or (points == points[0]).all():
             continue
         key = min(points.tobytes(), np.ascontiguousarray(points[::-1]).tobytes())
         if key not in seen:
@@ -119,7 +124,8 @@ def derive(path: Path) -> list[Line]:
             continue
         near = points % (1 << 30) >> _NEAR_BITS
         kept = np.array([(0, x, y) in ends for x, y in near.tolist()])
-        result.append((rank, points[simplified(points, kept, units(_TOLERANCE, points))]))
+        tolerance = units(_TOLERANCES[rank], points)
+        result.append((rank, points[simplified(points, kept, tolerance)]))
     return result
 
 
@@ -142,7 +148,11 @@ def _variable(path: Path, name: str) -> NDArray[np.int64]:
 def main(arguments: list[str] | None = None) -> int:
     """Derive the layer; returns the exit status."""
     options = parser_of("rivers", "Make the layer of rivers from GSHHG.").parse_args(arguments)
-    lines = derive(options.source / _FILE)
+    try:
+        lines = derive(input_file(options.source, _FILE, "gmt-gshhg-full"))
+    except GeographyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     write([points for _, points in lines], [rank for rank, _ in lines], "rivers", _SHIFT,
           options.out)  # fmt: skip
     return 0

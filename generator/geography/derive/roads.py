@@ -22,6 +22,7 @@ import numpy as np
 
 from generator.geography.derive.linework import (
     Integers,
+    input_file,
     mercator,
     parser_of,
     simplified,
@@ -30,13 +31,20 @@ from generator.geography.derive.linework import (
     unwrapped,
     write,
 )
-from generator.geography.derive.strokes import Network, merged, strokes
+from generator.geography.derive.strokes import Network, merged, smoothed, strokes
+from generator.grid.errors import GeographyError
 
-_FILES = {"roads": "world_highways.py", "rail": "world_railways.py"}
+_FILES = {
+    "roads": "scgraph_data/world_highways.py",
+    "rail": "scgraph_data/world_railways.py",
+}
 _SHIFT = 11
 """Points are multiples of 2**11 units, 76 m at the equator; the package rounds to 0.001 degrees."""
 
-_TOLERANCE = 90
+_ROUNDED_METRES = 80
+"""How far the package's rounded coordinates may lie off."""
+
+_TOLERANCE = 60
 """Metres that the simplified course may lie off."""
 
 _LONGEST = 80
@@ -75,8 +83,10 @@ def derive(path: Path, ranked: bool) -> tuple[list[Integers], list[int]]:
     network = merged(network)
     told(f"{len(network.edges):,} edges between merged junctions")
     degree = np.bincount(network.edges.reshape(-1), minlength=len(network.points))
+    runs = strokes(network)
+    network = smoothed(network, runs, _ROUNDED_METRES, 6)
     lines, ranks = [], []
-    for stroke in strokes(network):
+    for stroke in runs:
         points = unwrapped(network.points[stroke])
         length = float(np.sqrt(np.square(np.diff(points, axis=0)).sum(axis=1)).sum())
         kilometres = length / units(1000, points)
@@ -93,8 +103,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = parser_of("roads", "Make the layer of roads or railways from scgraph-data.")
     parser.add_argument("--kind", choices=list(_FILES), default="roads", help="which of the two")
     options = parser.parse_args(arguments)
-    folder: Path = options.source
-    lines, ranks = derive(folder / "scgraph_data" / _FILES[options.kind], options.kind == "roads")
+    try:
+        path = input_file(options.source, _FILES[options.kind], "scgraph-data")
+    except GeographyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    lines, ranks = derive(path, options.kind == "roads")
     for rank in sorted(set(ranks)):
         told(f"rank {rank}: {ranks.count(rank):,} lines")
     write(lines, ranks, options.kind, _SHIFT, options.out)

@@ -16,7 +16,7 @@ _MERGED_METRES = 260
 """Junctions joined by short edges become one if they all lie in a square of this side."""
 
 _STRAIGHT = -0.6
-"""Two edges may belong to one stroke if the cosine between them is below: bends up to 53 degrees."""
+"""A stroke goes on where the cosine between two edges is below: it bends by 53 degrees or less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,7 @@ class Network:
 def merged(network: Network) -> Network:
     """Merge junctions that short edges join: dual carriageways, roundabouts, crossings."""
     points, edges = network.points, network.edges
-    stretch = np.cosh(np.pi * (1 - 2 * points[:, 1] / (1 << WORLD_BITS)))
-    side = _MERGED_METRES / 40_075_016.7 * (1 << WORLD_BITS) * stretch
+    side = _units(_MERGED_METRES, points)
     lengths = np.abs(points[edges[:, 0]] - points[edges[:, 1]]).max(axis=1)
     short = np.flatnonzero(lengths < side[edges[:, 0]])
     parent = list(range(len(points)))
@@ -61,6 +60,32 @@ def merged(network: Network) -> Network:
     return Network(np.rint(np.stack(means, axis=1)).astype(np.int64), ends)
 
 
+def smoothed(network: Network, lines: list[Integers], metres: float, times: int) -> Network:
+    """Move junctions inside strokes, by less than a length, towards the line of their neighbours.
+
+    It takes back the steps of coordinates that were rounded.
+    """
+    before = np.concatenate([line[:-2] for line in lines])
+    inner = np.concatenate([line[1:-1] for line in lines])
+    after = np.concatenate([line[2:] for line in lines])
+    through = np.maximum(np.bincount(inner, minlength=len(network.points)), 1)[:, None]
+    original = network.points.astype(np.float64)
+    most = _units(metres, network.points)[:, None]
+    points = original.copy()
+    for _ in range(times):
+        # The foot of the perpendicular on the neighbours' line, if it is near.
+        chord = points[after] - points[before]
+        offset = points[inner] - points[before]
+        square = np.maximum(np.square(chord).sum(axis=1), 1)
+        along = np.clip((offset * chord).sum(axis=1) / square, 0, 1)[:, None]
+        step = along * chord - offset
+        step[np.sqrt(np.square(step).sum(axis=1)) > 2 * most[inner, 0]] = 0
+        moves = np.stack([np.bincount(inner, step[:, k], len(points)) for k in (0, 1)], axis=1)
+        points += moves / through / 2
+        points = original + np.clip(points - original, -most, most)
+    return Network(np.rint(points).astype(np.int64), network.edges)
+
+
 def strokes(network: Network) -> list[Integers]:
     """Return all edges once, in runs of junctions that go on as straight as they can."""
     ends = network.edges.tolist()
@@ -84,6 +109,13 @@ def strokes(network: Network) -> list[Integers]:
                 chain.append(sum(ends[last]) - chain[-1])
             chain.reverse()
         found.append(np.array(chain))
+    return found
+
+
+def _units(metres: float, points: Integers) -> NDArray[np.float64]:
+    """Return how many units a length on the ground has at each point, float64 [n]."""
+    stretch = np.cosh(np.pi * (1 - 2 * points[:, 1] / (1 << WORLD_BITS)))
+    found: NDArray[np.float64] = metres / 40_075_016.7 * (1 << WORLD_BITS) * stretch
     return found
 
 
