@@ -1,4 +1,4 @@
-"""The course of a river in a tile, from the shares of its layer, and colours on it and beside it."""
+"""The course of a river in a tile, from its layer's shares, and colours on it and beside it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from generator.grid.pixels import Pixels
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-NEAREST, FARTHEST = 3, 6
-"""Widths from the axis between which colours are taken beside it."""
+_SHARE = 4
+"""Part of the largest share, as a divisor, from which on a pixel is of a river."""
 
 _DRY = 8
 """Share in 255ths up to which a place beside a river is none and no water."""
@@ -43,10 +43,10 @@ class Course:
 def course(lines: Shares, wet: Shares, near: tuple[int, int]) -> Course:
     """Follow the river that passes nearest to a pixel through a tile.
 
-    lines: shares of rivers, of which the pixels above half the largest are looked at; wet: shares
-    of all water. The course is the longest way through connected pixels, along their middle.
+    lines: shares of rivers, of which pixels above a quarter of the largest are looked at; wet:
+    shares of all water. The course is the longest way through connected pixels, along their middle.
     """
-    pieces, _ = ndimage.label(lines > max(int(lines.max()) // 2, _DRY), np.ones((3, 3)))
+    pieces, _ = ndimage.label(lines > max(int(lines.max()) // _SHARE, _DRY), np.ones((3, 3)))
     at = np.argwhere(pieces > 0)
     nearest = at[np.argmin(((at - np.array(near)) ** 2).sum(1))] if len(at) else None
     if nearest is None:
@@ -59,7 +59,10 @@ def course(lines: Shares, wet: Shares, near: tuple[int, int]) -> Course:
     first = _farthest(plain, 0)
     last = _farthest(plain, first)
     _, before = dijkstra(
-        _graph(river, 1 / depth**2), directed=False, indices=first, return_predecessors=True
+        _graph(river, 1 / np.maximum(depth, 1) ** 2),
+        directed=False,
+        indices=first,
+        return_predecessors=True,
     )
     way = [last]
     while way[-1] != first:
@@ -69,29 +72,22 @@ def course(lines: Shares, wet: Shares, near: tuple[int, int]) -> Course:
     return Course(path, max(1.0, 2 * middle - 1), wet <= _DRY)
 
 
-def profiles(picture: Pixels, at: Course) -> tuple[Floats, Floats, Floats]:
-    """Return colours on the axis [n, 3], and on both sides of it [n, d, 3] at d distances.
+def beside(picture: Pixels, at: Course, offset: float) -> Floats:
+    """Return the colours on a line beside the axis, [n, 3]: NaN where it is off the tile or wet.
 
-    Distances go from 3 to 6 widths, a pixel apart; NaN where either side is off the tile or wet.
+    offset: pixels to the left, negative ones to the right; at 0 a river's own colours.
     """
     count = len(at.path)
     index = np.arange(count)
     ahead, behind = np.minimum(index + _AROUND, count - 1), np.maximum(index - _AROUND, 0)
     along = (at.path[ahead] - at.path[behind]).astype(np.float64)
     along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
-    across = np.stack([-along[:, 1], along[:, 0]], 1)
-    distances = np.arange(np.ceil(NEAREST * at.width), np.floor(FARTHEST * at.width) + 1)
-    sides, known = [], np.ones((count, len(distances)), bool)
-    for sign in (-1, 1):
-        places = at.path[:, None] + sign * across[:, None] * distances[None, :, None]
-        places = np.rint(places).astype(np.int64)
-        inside = ((places >= 0) & (places < len(picture))).all(2)
-        y, x = np.clip(places, 0, len(picture) - 1).transpose(2, 0, 1)
-        known &= inside & at.dry[y, x]
-        sides.append(picture[y, x].astype(np.float64))
-    for side in sides:
-        side[~known] = np.nan
-    return picture[at.path[:, 0], at.path[:, 1]].astype(np.float64), sides[0], sides[1]
+    places = np.rint(at.path + offset * np.stack([-along[:, 1], along[:, 0]], 1)).astype(np.int64)
+    inside = ((places >= 0) & (places < len(picture))).all(1)
+    y, x = np.clip(places, 0, len(picture) - 1).T
+    colours: Floats = picture[y, x].astype(np.float64)
+    colours[~inside | (~at.dry[y, x] & (offset != 0))] = np.nan
+    return colours
 
 
 def _graph(river: NDArray[np.bool_], cost: Floats) -> coo_array:

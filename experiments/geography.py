@@ -1,4 +1,4 @@
-"""Geography in figures: where shores lie and how steep they are, whether rivers go on, what it costs.
+"""Geography in figures: where shores lie, how steep they are, whether rivers go on, what it costs.
 
 The parts `coasts` and `rivers` compare a world with its geography with the same without; `cost`
 times the layers and what draws them; `figure` puts tiles of both side by side.
@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cascade(parser)
     parser.add_argument("--places", type=at_least(1), help="[30 coasts, 20 rivers, 200 tiles]")
     parser.add_argument("--real", type=Path, metavar="MANIFEST", help="coasts: of real imagery too")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write table, numbers or figure here")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write table, numbers or figure here"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,17 +1,17 @@
-"""Where invented shores lie at coasts all over the Earth, and how steep they are beside real ones."""
+"""Where invented shores lie at coasts all over the Earth, and how steep they are."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from experiments.geographyplaces import (
-    COAST_ZOOM,
     WITH,
     WITHOUT,
     Worlds,
@@ -40,7 +40,11 @@ _SEA = 128
 _SHIFT = 4
 """Pixels by which real pictures may lie off the mask."""
 
-_REAL = {"blue-marble": (8, 1, 45.0), "landsat-tokyo": (12, 2, 60.0), "sentinel2-tokyo": (13, 4, 60.0)}
+_REAL = {
+    "blue-marble": (8, 1, 45.0),
+    "landsat-tokyo": (12, 2, 60.0),
+    "sentinel2-tokyo": (13, 4, 60.0),
+}
 """Sources in Web Mercator: their zoom, how many pixels are averaged, and farthest latitude."""
 
 _COLUMNS = (
@@ -76,13 +80,9 @@ def real(water: CoverageLayer, manifest: Path, count: int, seed: int) -> list[Co
     """Look at up to `count` coasts of each source of real imagery in a manifest."""
     found = []
     for source, (zoom, by, _) in _REAL.items():
-        number = 0
-        for place, pixels, mask in _real_coasts(water, manifest, source, seed):
-            shown = zoom - by.bit_length() + 1
-            found.append(Coast(source, shown, place, figures(pixels, mask)))
-            number += 1
-            if number == count:
-                break
+        shown = zoom - by.bit_length() + 1
+        several = islice(_real_coasts(water, manifest, source, seed), count)
+        found += [Coast(source, shown, at, figures(pixels, mask)) for at, pixels, mask in several]
     return found
 
 

@@ -146,7 +146,7 @@ def deeper(water: CoverageLayer, tile: Tile) -> Tile | None:
 def parted(shares: Shares) -> bool:
     """Say whether a tile has enough of land and of water away from the shore to learn from."""
     distance = signed_distance(shares >= 128)
-    return min((distance > AWAY).sum(), (distance < -AWAY).sum()) >= _PIXELS
+    return bool(min((distance > AWAY).sum(), (distance < -AWAY).sum()) >= _PIXELS)
 
 
 def rivers(
@@ -190,11 +190,13 @@ def _river_points() -> NDArray[np.int64]:
 
 
 def _shown(layer: CoverageLayer, water: CoverageLayer, place: RiverPlace) -> bool:
-    """Say whether a river crosses its zoom-13 tile, with little other water."""
+    """Say whether a river crosses its zoom-13 tile, without other water, near others' middles."""
+    if any(not 48 <= at < TILE_SIZE - 48 for zoom in (7, 9, 11) for at in place.pixel(zoom)):
+        return False
     tile = place.tile(RIVER_ZOOM)
     lines = shares_of(layer, tile) >= 128
     sides = (lines[0], lines[-1], lines[:, 0], lines[:, -1])
-    return sum(side.any() for side in sides) >= 2 and not shares_of(water, tile).any()
+    return sum(map(np.any, sides)) >= 2 and not bool(shares_of(water, tile).any())
 
 
 def _usable(tile: Tile, others: list[Tile], basemap: BaseMap) -> bool:

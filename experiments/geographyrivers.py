@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from experiments.courses import Course, course, profiles
+from experiments.courses import Course, Floats, beside, course
 from experiments.geographyplaces import WITHOUT, Worlds, rivers, shares_of
 from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS
@@ -22,16 +21,23 @@ ASKED = 1.5
 LONG, SHORT = 15, 5
 """Pixels along the course over which colours are averaged: for the ratio, and for gaps."""
 
-_ABSENT = 0.5
-"""Part of the mean difference between both sides, below which a river is absent."""
+_FLANK = 2.0
+"""Pixels from a river's edge at which its flanks are."""
+
+_BESIDE = (2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
+"""Where lines beside a river run, as multiples of the distance of its flanks."""
+
+_WIDTHS = (3.0, 6.0)
+"""Widths from the axis between which both sides are compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class River:
     """One river in one tile.
 
-    length, width: pixels of its course. ratio: of line integrals; single: the same of single
-    pixels. gap: pixels of the longest piece in which the river is absent.
+    length, width: pixels of its course. ratio: of its line's contrast and that of lines beside it;
+    sides: of its difference from both sides and theirs from each other; gap: pixels of the longest
+    piece in which it is absent.
     """
 
     whose: str
@@ -41,7 +47,7 @@ class River:
     length: int
     width: float
     ratio: float
-    single: float
+    sides: float
     gap: int
 
 
@@ -65,75 +71,99 @@ def measure(worlds: Worlds, count: int, seed: int) -> list[River]:
 
 
 def _river(whose: str, zoom: int, place: str, continent: str, at: Course, pixels: Pixels) -> River:
-    along = profiles(pixels, at)
     return River(
         whose, zoom, place, continent, len(at.path), at.width,
-        ratio(*along, LONG), ratio(*along, 1), gap(*along, SHORT),
+        line_ratio(pixels, at), side_ratio(pixels, at), gap(pixels, at),
     )  # fmt: skip
 
 
-Floats = NDArray[np.float64]
+def line_ratio(picture: Pixels, at: Course) -> float:
+    """Return the line integral of contrast along the axis, over that of lines beside it.
 
-
-def ratio(axis: Floats, left: Floats, right: Floats, over: int) -> float:
-    """Return how much more a river differs from both sides than these from each other.
-
-    axis: colours along the course [n, 3]; left, right: beside it [n, d, 3], NaN where unknown;
-    over: pixels along the course over which colours are averaged first, each on its own line. 1 is
-    what a line without a river gives, or less, as both sides lie farther apart than the axis.
+    The contrast of a line is its colour less the mean of its flanks', 2 px off the river's edges,
+    averaged over 15 px along the course; its length in RGB is averaged over the course. Lines
+    beside run in parallel, at 2.5 to 5 times the flanks' distance. 1 is what no river gives.
     """
-    axis, left, right = _integrals(axis, left, right, over)
-    across = np.linalg.norm(left - right, axis=2)
-    away = (_apart(axis, left) + _apart(axis, right)) / 2
-    known = ~np.isnan(across)
-    return float(away[known].mean() / max(across[known].mean(), 1e-9)) if known.any() else np.nan
+    apart = at.width / 2 + _FLANK
+    own = _lengths(contrast(picture, at, 0, apart), LONG)
+    others = [
+        _lengths(contrast(picture, at, sign * far * apart, apart), LONG)
+        for far in _BESIDE
+        for sign in (-1, 1)
+    ]
+    return _mean(own) / max(_mean(np.concatenate(others)), 1e-9)
 
 
-def gap(axis: Floats, left: Floats, right: Floats, over: int) -> int:
+def side_ratio(picture: Pixels, at: Course) -> float:
+    """Return how much a river differs from both sides, over how much these differ.
+
+    Sides are 3 to 6 widths away and averaged over 15 px along the course, like the axis. Less than
+    1 is what no river gives, as both sides lie farther apart than the axis from either.
+    """
+    axis = averages(beside(picture, at, 0), LONG)
+    away, across = [], []
+    for offset in np.arange(*(np.ceil(part * at.width) for part in _WIDTHS)).tolist():
+        left, right = (averages(beside(picture, at, sign * offset), LONG) for sign in (-1, 1))
+        across.append(np.linalg.norm(left - right, axis=1))
+        away.append(np.linalg.norm(axis - left, axis=1) + np.linalg.norm(axis - right, axis=1))
+    known = ~np.isnan(np.concatenate(across))
+    apart = _mean(np.concatenate(away)[known]) / 2
+    return apart / max(_mean(np.concatenate(across)[known]), 1e-9)
+
+
+def gap(picture: Pixels, at: Course) -> int:
     """Return the longest piece, in pixels, in which a river is not told from its sides.
 
-    There its colour differs from the mean of both sides, in the direction in which it differs on
-    the whole, by less than half of what the two sides differ from each other on average.
+    There its contrast over 5 px, in the direction in which it differs on the whole, is less than
+    the mean contrast of lines beside it. Pieces without a known flank do not count.
     """
-    axis, left, right = _integrals(axis, left, right, over)
-    known = ~np.isnan(left[..., 0] + right[..., 0])
-    rows = known.any(1)
-    if not rows.any():
+    apart = at.width / 2 + _FLANK
+    own = averages(contrast(picture, at, 0, apart), SHORT)
+    known = ~np.isnan(own[:, 0])
+    if not known.any():
         return 0
-    limit = _ABSENT * float(np.linalg.norm((left - right)[known], axis=1).mean())
-    middle = np.nanmean(((left + right) / 2)[rows], axis=1)
-    contrast = axis[rows] - middle
-    way = contrast.mean(0)
-    signed = contrast @ way / max(float(np.linalg.norm(way)), 1e-9)
-    # The longest run; what has no known sides, such as a lake on the way, does not count.
+    others = [
+        _lengths(contrast(picture, at, sign * far * apart, apart), SHORT)
+        for far in _BESIDE
+        for sign in (-1, 1)
+    ]
+    way = own[known].mean(0)
+    signed = own @ way / max(float(np.linalg.norm(way)), 1e-9)
     longest = run = 0
-    for absent in (signed < limit).tolist():
+    for absent in (signed[known] < _mean(np.concatenate(others))).tolist():
         run = run + 1 if absent else 0
         longest = max(longest, run)
     return longest
 
 
-def _apart(axis: Floats, side: Floats) -> Floats:
-    apart: Floats = np.linalg.norm(axis[:, None] - side, axis=2)
-    return apart
+def contrast(picture: Pixels, at: Course, offset: float, apart: float) -> Floats:
+    """Return the colours of a line less the mean of two lines `apart` pixels from it: [n, 3]."""
+    left, right = (beside(picture, at, offset + sign * apart) for sign in (-1, 1))
+    return beside(picture, at, offset) - (left + right) / 2
 
 
-def _integrals(axis: Floats, left: Floats, right: Floats, over: int) -> tuple[Floats, ...]:
-    """Average colours along the course over `over` pixels, without those that are unknown."""
-    known = ~np.isnan(left[..., :1] + right[..., :1])
-    found = []
-    for values in (np.broadcast_to(axis[:, None], left.shape), left, right):
-        total = _running(np.where(known, values, 0.0), over)
-        count = _running(np.broadcast_to(known, values.shape).astype(np.float64), over)
-        with np.errstate(invalid="ignore"):
-            found.append(np.where(known & (count > 0), total / count, np.nan))
-    return _running(axis, over) / _running(np.ones_like(axis), over), found[1], found[2]
+def averages(values: Floats, over: int) -> Floats:
+    """Average along the course over `over` pixels, cut at its ends, of what is known: [n, 3]."""
+    known = ~np.isnan(values)
+    count = np.maximum(_running(known.astype(np.float64), over), 1)
+    return np.where(known, _running(np.where(known, values, 0.0), over) / count, np.nan)
+
+
+def _lengths(values: Floats, over: int) -> Floats:
+    lengths: Floats = np.linalg.norm(averages(values, over), axis=1)
+    return lengths
+
+
+def _mean(values: Floats) -> float:
+    """Return the mean of what is known, NaN of nothing."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")
 
 
 def _running(values: Floats, over: int) -> Floats:
     """Sum over windows along the first axis, cut at both ends."""
     before = over // 2
-    padded = np.pad(values, ((before + 1, over - 1 - before), *((0, 0),) * (values.ndim - 1)))
+    padded = np.pad(values, ((before + 1, over - 1 - before), (0, 0)))
     sums = padded.cumsum(0)
     running: Floats = sums[over:] - sums[:-over]
     return running
@@ -149,7 +179,7 @@ def table(rows: list[River]) -> str:
                 continue
             values = {
                 name: np.array([getattr(row, name) for row in some], np.float64)
-                for name in ("length", "width", "ratio", "single", "gap")
+                for name in ("length", "width", "ratio", "sides", "gap")
             }
             ratios = values["ratio"]
             lines.append([
@@ -157,11 +187,11 @@ def table(rows: list[River]) -> str:
                 f"{np.median(values['length']):.0f}", f"{np.median(values['width']):.1f}",
                 f"{np.nanmedian(ratios):.2f}", f"{np.nanmin(ratios):.2f}",
                 f"{int((ratios >= ASKED).sum())} of {len(some)}",
-                f"{np.nanmedian(values['single']):.2f}",
+                f"{np.nanmedian(values['sides']):.2f}",
                 f"{np.median(values['gap']):.0f}", f"{values['gap'].max():.0f}",
             ])  # fmt: skip
     columns = ["rivers of", "zoom", "tiles", "length, px", "width, px", "ratio", "least",
-               f">= {ASKED}", "of single pixels", "gap, px", "longest gap, px"]  # fmt: skip
+               f">= {ASKED}", "sides, ratio", "gap, px", "longest gap, px"]  # fmt: skip
     return markdown(columns, lines)
 
 

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.geography.layers import Shares
-from generator.grid.integral import squares
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 
@@ -26,6 +25,8 @@ REACH = 20
 
 _RADII = ((1, 1 << 18), (2, 1 << 13), (4, 1 << 8), (8, 1 << 3), (16, 1))
 """Half the sides of the squares that means are taken over, and the weights of their pixels."""
+
+_FAR = _RADII[-1][0]
 
 _PURE = 64
 """Weight of pixels whose neighbourhood is of one kind beside other pixels of it."""
@@ -39,10 +40,10 @@ _SHORE = 2
 _EDGE = 8
 """Shares up to this, in 255ths, count as none."""
 
-_ISLAND = np.array([104, 108, 72], np.int64)
+_ISLAND = np.array([104, 108, 72], np.int32)
 """Colour of land of which the parent shows none: small islands."""
 
-_DEEP = np.array([26, 48, 52], np.int64)
+_DEEP = np.array([26, 48, 52], np.int32)
 _TINT = 6
 """Colour of water of which the parent shows none, and sixteenths of the land's colour in it."""
 
@@ -56,6 +57,7 @@ _BLACK, _COLOURED = 192, 24
 """Sum of R, G and B below which a base map's lakes are black, and by how much B then passes R."""
 
 Integers = NDArray[np.int64]
+Signed = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
 
@@ -74,24 +76,24 @@ def taken_apart(parent: Pixels, water: Shares, blur: int = 0) -> Grounds:
     colours of one side have run over the parent's shores. What lies REACH or more from an edge is
     as in larger windows.
     """
-    wide = parent.astype(np.int64)
+    wide = parent.astype(np.int32)
     # Pixels of land that are as blue as water say nothing of land's colour.
-    share, none = water.astype(np.int64), np.zeros(water.shape, bool)
-    sides = ((share, _is_blue(wide)), (255 - share, none))
-    means, pure = zip(*(_mean(wide, other, blind, blur) for other, blind in sides), strict=True)
+    land = _weighed(water, _is_blue(wide), blur)
+    sea = _weighed(255 - water, np.zeros(water.shape, bool), blur)
     # Land keeps its own pixels where no water is near; far out at sea there is none.
-    own = pure[0] if blur else water <= _EDGE
-    total, weight = means[0]
-    land = (total + _ISLAND) // (weight + 1)[..., None]
-    beside = squares(np.pad(water < 255, _SHORE), 2 * _SHORE + 1) > 0
-    dry = np.where((own | (weight == 0) & ~beside)[..., None], wide, land)
+    lost = ~land.pure if blur else water > _EDGE
+    at, total, weight = _means(wide, land, lost)
+    dry = wide.copy()
+    dry[lost & spread(water < 255, _SHORE)] = _ISLAND
+    dry.reshape(-1, 3)[at] = (total + _ISLAND) // (weight + 1)[:, None]
     # Water goes over into a colour made of the land's where the parent shows none.
-    own = pure[1] if blur else water >= 255 - _EDGE
-    total, weight = means[1]
-    guess = (_TINT * dry + (16 - _TINT) * _DEEP) // 16
+    lost = ~sea.pure if blur else water < 255 - _EDGE
+    at, total, weight = _means(wide, sea, lost)
+    guess = (_TINT * dry + (16 - _TINT) * _DEEP) >> 4
     few = 1 if blur else _FEW
-    mixed = (total + few * guess) // (weight + few)[..., None]
-    wet = np.where(own[..., None], wide, mixed)
+    wet = np.where(lost[..., None], guess, wide)
+    mixed = total + few * guess.reshape(-1, 3)[at]
+    wet.reshape(-1, 3)[at] = mixed // (weight + few)[:, None]
     if blur:
         wet = _bluer(wet)
     return Grounds(dry.astype(np.uint8), wet.astype(np.uint8))
@@ -141,47 +143,127 @@ def enlarged(coarse: Pixels) -> NDArray[np.int32]:
     return (values + 32) >> 6
 
 
-def _mean(
-    pixels: Integers, other: Integers, blind: Mask, blur: int
-) -> tuple[tuple[Integers, Integers], Mask]:
-    """Sum the colours of one kind of ground round each pixel, near ones counting most.
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """Pixels of one kind of ground that tell its colour.
 
-    other: 255ths of each pixel that are of the other kind; blind: pixels left out. Returns sums
-    [h, w, 3] with their weights [h, w], and where all of the neighbourhood is of the kind.
+    pure: where all of the neighbourhood is of the kind; weights: int32 [h, w]; mixed: the others of
+    the kind that count where shores are blurred, bool [h, w], or None.
     """
-    reach = 1 + blur
-    beside = squares(np.pad(other > _EDGE, reach, mode="edge"), 2 * reach + 1)
-    pure = beside == 0
+
+    pure: Mask
+    weights: Signed
+    mixed: Mask | None
+
+
+def _weighed(other: Shares, blind: Mask, blur: int) -> _Weights:
+    """Weigh the pixels of one kind of ground.
+
+    other: 255ths of each pixel that are of the other kind; blind: pixels left out.
+    """
+    pure = ~spread(other > _EDGE, 1 + blur)
     mixed = (other <= _EDGE) & ~pure & ~blind
-    weight = pure * ~blind * np.int64(_PURE) + (mixed & (blur == 0))
-    total = np.zeros((*weight.shape, 4), np.int64)
-    for radius, factor in _RADII:
-        total += factor * _summed(pixels, weight, radius)
-    # Over blurred shores colours have run together: such pixels count where there are no others.
+    weights = (pure & ~blind) * np.int32(_PURE)
     if blur:
-        total += _summed(pixels, mixed.astype(np.int64), _MIXED)
-    return (total[..., :3], total[..., 3]), pure
+        return _Weights(pure, weights, mixed)
+    return _Weights(pure, weights + mixed, None)
 
 
-def _summed(pixels: Integers, weight: Integers, radius: int) -> Integers:
-    """Sum weighted colours and weights over the square round each pixel: int64 [h, w, 4]."""
-    planes = np.concatenate([pixels * weight[..., None], weight[..., None]], 2)
-    padded = np.pad(planes, ((radius, radius), (radius, radius), (0, 0)))
-    side = 2 * radius + 1
-    return np.stack([squares(padded[..., k], side) for k in range(4)], 2)
+def _means(pixels: Signed, kind: _Weights, wanted: Mask) -> tuple[Integers, Integers, Integers]:
+    """Sum the colours of one kind of ground round wanted pixels, near ones counting most.
+
+    Returns the n pixels that have any of the kind within reach, by number, with int64 sums [n, 3]
+    and weights [n].
+    """
+    told = kind.weights > 0 if kind.mixed is None else (kind.weights > 0) | kind.mixed
+    found = wanted & spread(told, _FAR)
+    total = np.zeros((int(found.sum()), 4), np.int64)
+    if len(total):
+        part = _around(found)
+        sums = _integral(pixels[part], kind.weights[part])
+        y, x = np.nonzero(found[part])
+        at = y * sums.shape[1] + x
+        for radius, factor in _RADII:
+            total += _squares(sums, at, radius) * np.int64(factor)
+        # Over blurred shores colours have run together: they count where there are no others.
+        if kind.mixed is not None:
+            sums = _integral(pixels[part], kind.mixed[part].astype(np.int32))
+            total += _squares(sums, at, _MIXED)
+    known = total[:, 3] > 0
+    return np.flatnonzero(found)[known], total[known, :3], total[known, 3]
 
 
-def _bluer(water: Integers) -> Integers:
+def _around(found: Mask) -> tuple[slice, slice]:
+    """Return the part of a picture that squares round some of its pixels lie in."""
+    spans = []
+    for axis in (1, 0):
+        places = np.flatnonzero(found.any(axis))
+        spans.append(slice(max(int(places[0]) - _FAR, 0), int(places[-1]) + _FAR + 1))
+    return spans[0], spans[1]
+
+
+def _integral(pixels: Signed, weights: Signed) -> Signed:
+    """Sum weighted colours and weights above and left of each corner: int32 [h + 33, w + 33, 4].
+
+    Zeros of the largest radius lie round the pixels. Sums are modulo 2**32; those over squares are
+    below 2**31.
+    """
+    height, width = weights.shape
+    sums = np.zeros((height + 2 * _FAR + 1, 4, width + 2 * _FAR + 1), np.int32)
+    inner = sums[_FAR + 1 : _FAR + 1 + height, :, _FAR + 1 : _FAR + 1 + width]
+    np.multiply(pixels.transpose(0, 2, 1), weights[:, None], out=inner[:, :3])
+    inner[:, 3] = weights
+    # Along rows at once, then row by row, which is faster than a sum along columns.
+    np.cumsum(sums, axis=2, dtype=np.int32, out=sums)
+    for above, row in zip(sums[:-1], sums[1:], strict=True):
+        row += above
+    return np.ascontiguousarray(sums.transpose(0, 2, 1))
+
+
+def _squares(sums: Signed, at: Integers, radius: int) -> Signed:
+    """Return sums over squares from an integral image: int32 [n, 4].
+
+    at: corners of the image 16 pixels above and left of the squares' middles, by number.
+    """
+    side, along = sums.shape[1], 2 * radius + 1
+    # The corner above and left of each square, and the others from it on.
+    flat = sums.reshape(-1, 4)[(_FAR - radius) * (side + 1) :]
+    total: Signed = np.take(flat[along * side + along :], at, axis=0)
+    total -= np.take(flat[along * side :], at, axis=0)
+    total -= np.take(flat[along:], at, axis=0)
+    total += np.take(flat, at, axis=0)
+    return total
+
+
+def spread(mask: Mask, reach: int) -> Mask:
+    """Say where a square round a pixel, `reach` pixels to each side, holds any of a mask."""
+    found = mask
+    for axis in (0, 1):
+        padded = np.zeros(
+            [size + 2 * reach * (k == axis) for k, size in enumerate(mask.shape)], bool
+        )
+        np.moveaxis(padded, axis, 0)[reach : reach + mask.shape[axis]] = np.moveaxis(found, axis, 0)
+        # Windows of twice the length until the last, which two of them make.
+        lines, length = np.moveaxis(padded, axis, 0), 1
+        while length < 2 * reach + 1:
+            step = min(length, 2 * reach + 1 - length)
+            lines = lines[:-step] | lines[step:]
+            length += step
+        found = np.moveaxis(lines, 0, axis)
+    return found
+
+
+def _bluer(water: Signed) -> Signed:
     """Give black lakes of a base map, which are as dark as forests, half of water's colour."""
     dark = np.clip(_BLACK - water.sum(2), 0, 64)
     grey = np.clip(_COLOURED - (water[..., 2] - water[..., 0]), 0, _COLOURED)
     share = (dark * grey)[..., None]
     whole = 2 * 64 * _COLOURED
-    coloured: Integers = (water * (whole - share) + _DEEP * share) // whole
+    coloured: Signed = (water * (whole - share) + _DEEP * share) // whole
     return coloured
 
 
-def _is_blue(pixels: Integers) -> Mask:
+def _is_blue(pixels: Signed) -> Mask:
     """Say which pixels may be water: bluer than red by 8 %, and dark."""
     red, green, blue = (pixels[..., k] for k in range(3))
     water: Mask = (25 * blue > 27 * red) & (red + green + blue < 400)
