@@ -13,7 +13,7 @@ from pathlib import Path
 
 from experiments import geographycoasts, geographyrivers
 from experiments.command import Experiment, add_cascade, at_least, identity, load_cascade
-from experiments.geographyplaces import Worlds
+from experiments.geographyplaces import WorldPair
 from generator import stopping
 from generator.atomicfile import atomic_replace
 from training.errors import TrainingError
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure one part and print its table; returns the exit status."""
     count = args.places or _COUNTS.get(args.part, 0)
     cascade = load_cascade(args)
-    worlds = Worlds(cascade, args.seed)
+    worlds = WorldPair(cascade, args.seed)
     if args.part == "coasts":
         coasts = geographycoasts.measure(worlds, count, args.seed)
         if args.real is not None:

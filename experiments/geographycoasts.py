@@ -14,7 +14,7 @@ from PIL import Image
 from experiments.geographyplaces import (
     WITH,
     WITHOUT,
-    Worlds,
+    WorldPair,
     coasts,
     deeper,
     parted,
@@ -63,7 +63,7 @@ class Coast:
     figures: ShoreFigures
 
 
-def measure(worlds: Worlds, count: int, seed: int) -> list[Coast]:
+def measure(worlds: WorldPair, count: int, seed: int) -> list[Coast]:
     """Look at `count` coasts at zooms 9 and 11 in both worlds."""
     found = []
     basemap = worlds.cascades[WITH].basemap

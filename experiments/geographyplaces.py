@@ -76,7 +76,7 @@ class RiverPlace:
         return (self.y >> shift) % TILE_SIZE, (self.x >> shift) % TILE_SIZE
 
 
-class Worlds:
+class WorldPair:
     """The same world with geography and without, and the tiles of a place in both."""
 
     def __init__(self, cascade: Cascade, seed: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from experiments.courses import Course, Floats, beside, course
-from experiments.geographyplaces import WITHOUT, Worlds, rivers, shares_of
+from experiments.geographyplaces import WITHOUT, WorldPair, rivers, shares_of
 from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS
 from training.errors import TrainingError
@@ -51,7 +51,7 @@ class River:
     gap: int
 
 
-def measure(worlds: Worlds, count: int, seed: int) -> list[River]:
+def measure(worlds: WorldPair, count: int, seed: int) -> list[River]:
     """Follow `count` rivers at zooms 7, 9, 11 and 13 in both worlds."""
     layer = worlds.geography.rivers
     if layer is None:
