@@ -42,8 +42,8 @@ _EDGE = 8
 _ISLAND = np.array([104, 108, 72], np.int64)
 """Colour of land of which the parent shows none: small islands."""
 
-_DEEP = np.array([26, 48, 52], np.int64)
-_TINT = 6
+_DEEP = np.array([20, 47, 66], np.int64)
+_TINT = 4
 """Colour of water of which the parent shows none, and sixteenths of the land's colour in it."""
 
 _FEW = 1 << 16
