@@ -257,7 +257,7 @@ SHIPPED = {
     "rail": [(11, 1818, 806), (13, 7276, 3225)],
 }
 SHARES = {
-    "rivers": "b7658adb9d22d230",
+    "rivers": "addf449543ebec6a",
     "roads": "2294f0a801ce4c76",
     "rail": "e0a2f9a7bf54c8c8",
 }

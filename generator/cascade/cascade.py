@@ -150,7 +150,8 @@ class Cascade:
         """Take land and water of a rectangle apart; None where geography knows no water."""
         if self.geography is None:
             return None
-        return self.geography.grounds(zoom, area, lambda part: gather(part, zoom, read))
+        base = zoom <= self.basemap.zoom
+        return self.geography.grounds(zoom, area, lambda part: gather(part, zoom, read), base)
 
     def _ground(self, area: Rectangle, zoom: int, read: Read) -> Pixels:
         """Put a rectangle of world pixels together, as if its water were land."""

@@ -14,7 +14,7 @@ from generator.geography import surface
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
-from generator.grid.tile import BASE_ZOOM, SCALE
+from generator.grid.tile import SCALE
 
 ReadParent = Callable[[Rectangle], Pixels]
 """Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
@@ -23,7 +23,7 @@ VERSION = 1
 """Raised whenever the same layers would give other pixels."""
 
 _BLUR = 2
-"""Pixels of zoom 5 by which a base map's colours run over its shores."""
+"""Pixels by which a base map's colours run over its shores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +51,26 @@ class Geography:
         digests = [None if layer is None else layer.digest for layer in layers]
         return hashlib.sha256(json.dumps([VERSION, digests]).encode()).hexdigest()
 
-    def grounds(self, zoom: int, area: Rectangle, pixels: ReadParent) -> surface.Grounds | None:
+    def grounds(
+        self, zoom: int, area: Rectangle, pixels: ReadParent, base: bool
+    ) -> surface.Grounds | None:
         """Take the land and water of a rectangle of parent pixels apart, None where it is all land.
 
-        zoom: of the parent; pixels: reads any rectangle of it, x wrapped and y mirrored.
+        zoom: of the parent; pixels: reads any rectangle of it, x wrapped and y mirrored; base:
+        whether it is a base map, over whose shores colours run, and which has no rivers drawn in.
         """
         around = area.grown(self.reach)
-        water = _covered((self.water, self.rivers), zoom, around)
-        if water is None:
+        water, rivers = (_covered((one,), zoom, around) for one in (self.water, self.rivers))
+        if water is None and rivers is None:
             return None
-        taken = surface.taken_apart(pixels(around), water, blur=_BLUR if zoom <= BASE_ZOOM else 0)
+        if not base:
+            water = _together(water, rivers)
+        elif water is None:
+            water = np.zeros((around.height, around.width), np.uint8)
+        assert water is not None
+        taken = surface.taken_apart(pixels(around), water, _BLUR if base else 0)
         inner = np.s_[self.reach : -self.reach, self.reach : -self.reach]
         return surface.Grounds(taken.dry[inner], taken.wet[inner])
-
-    def dry(self, zoom: int, area: Rectangle, pixels: ReadParent) -> Pixels:
-        """Return a rectangle of parent pixels without its water."""
-        taken = self.grounds(zoom, area, pixels)
-        return pixels(area) if taken is None else taken.dry
 
     def completed(
         self,

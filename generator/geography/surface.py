@@ -31,8 +31,8 @@ _SHORE = 2
 _ISLAND = np.array([104, 108, 72], np.int32)
 """Colour of land of which the parent shows none: small islands."""
 
-_DEEP = np.array([26, 48, 52], np.int32)
-_TINT = 6
+_DEEP = np.array([20, 47, 66], np.int32)
+_TINT = 4
 """Colour of water of which the parent shows none, and sixteenths of the land's colour in it."""
 
 _FEW = 1 << 16
