@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
-from experiments import geographycoasts, geographyrivers
+from experiments import geographycoasts, geographycost, geographyrivers
 from experiments.command import Experiment, add_cascade, at_least, identity, load_cascade
 from experiments.geographyplaces import WorldPair
 from generator import stopping
@@ -46,6 +47,12 @@ def run(args: argparse.Namespace) -> int:
     elif args.part == "rivers":
         found = geographyrivers.measure(worlds, min(count, 20), args.seed)
         shown, rows = geographyrivers.table(found), geographyrivers.plain(found)
+    elif args.part == "cost":
+        costs, held = (
+            geographycost.measure(worlds, count, args.seed),
+            geographycost.memory(args.seed),
+        )
+        shown, rows = geographycost.table(costs, held), [*map(asdict, costs), asdict(held)]
     print(shown)
     if args.out is not None:
         _write(args.out, args.part, {"settings": identity(cascade, args.seed), "rows": rows}, shown)
