@@ -11,8 +11,9 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from experiments import geographycoasts, geographycost, geographyrivers
+from experiments import geographycoasts, geographycost, geographyfigure, geographyrivers
 from experiments.command import Experiment, add_cascade, at_least, identity, load_cascade
 from experiments.geographyplaces import WorldPair
 from generator import stopping
@@ -20,14 +21,14 @@ from generator.atomicfile import atomic_replace
 from training.errors import TrainingError
 
 PARTS = ("coasts", "rivers", "cost", "figure")
-_COUNTS = {"coasts": 30, "rivers": 20, "cost": 200}
+_COUNTS = {"coasts": 30, "rivers": 20, "cost": 216}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.add_argument("part", choices=PARTS, help="what is measured or drawn")
     add_cascade(parser)
-    parser.add_argument("--places", type=at_least(1), help="[30 coasts, 20 rivers, 200 tiles]")
+    parser.add_argument("--places", type=at_least(1), help="[30 coasts, 20 rivers, 216 tiles]")
     parser.add_argument("--real", type=Path, metavar="MANIFEST", help="coasts: of real imagery too")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="write table, numbers or figure here"
@@ -35,31 +36,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure one part and print its table; returns the exit status."""
-    count = args.places or _COUNTS.get(args.part, 0)
+    """Measure one part and print its table, or draw the figure; returns the exit status."""
     cascade = load_cascade(args)
     worlds = WorldPair(cascade, args.seed)
+    if args.part == "figure":
+        print(geographyfigure.draw(worlds, (args.out or Path()) / "geography.webp"))
+        return 0
+    count = args.places or _COUNTS[args.part]
+    rows: list[Any]
     if args.part == "coasts":
-        coasts = geographycoasts.measure(worlds, count, args.seed)
+        rows = geographycoasts.measure(worlds, count, args.seed)
         if args.real is not None:
-            coasts += geographycoasts.real(worlds.water, args.real, count, args.seed)
-        shown, rows = geographycoasts.table(coasts), geographycoasts.plain(coasts)
+            rows += geographycoasts.real(worlds.water, args.real, count, args.seed)
+        shown = geographycoasts.table(rows)
     elif args.part == "rivers":
-        found = geographyrivers.measure(worlds, min(count, 20), args.seed)
-        shown, rows = geographyrivers.table(found), geographyrivers.plain(found)
-    elif args.part == "cost":
-        costs, held = (
-            geographycost.measure(worlds, count, args.seed),
-            geographycost.memory(args.seed),
-        )
-        shown, rows = geographycost.table(costs, held), [*map(asdict, costs), asdict(held)]
+        rows = geographyrivers.measure(worlds, count, args.seed)
+        shown = geographyrivers.table(rows)
+    else:
+        costs = geographycost.measure(worlds, count, args.seed)
+        held = geographycost.memory(args.seed)
+        shown, rows = geographycost.table(costs, held), [*costs, held]
     print(shown)
     if args.out is not None:
-        _write(args.out, args.part, {"settings": identity(cascade, args.seed), "rows": rows}, shown)
+        plain = [asdict(row) for row in rows]
+        numbers = {"settings": identity(cascade, args.seed), "rows": plain}
+        _write(args.out, args.part, numbers, shown)
     return 0
 
 
-def _write(folder: Path, part: str, numbers: dict[str, object], shown: str) -> None:
+def _write(folder: Path, part: str, numbers: dict[str, Any], shown: str) -> None:
     """Write PART.json and PART.md. Raises TrainingError where that is not possible."""
     texts = {f"{part}.json": json.dumps(numbers, indent=1), f"{part}.md": shown}
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 
@@ -104,11 +104,6 @@ def table(rows: list[Coast]) -> str:
             + [f"{middle[name]:+.1f}" for name in ("near", "inland", "sea")]
         )
     return markdown(["shore of", "zoom", *_COLUMNS], lines)
-
-
-def plain(rows: list[Coast]) -> list[dict[str, object]]:
-    """Return rows as JSON objects."""
-    return [asdict(row) for row in rows]
 
 
 def _order(group: tuple[int, str]) -> tuple[bool, int, bool, str]:

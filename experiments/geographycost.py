@@ -234,9 +234,9 @@ def table(rows: list[Cost], held: Held) -> str:
     columns = ["ms per tile", "tiles", *names, "all layers", "all, first time", *steps]
     return (
         f"{markdown(columns, lines)}\n\n"
-        f"Median (95th percentile) of the processor's time; {ASKED_MS:.0f} ms are asked of all layers. "
-        f"They hold {held.opened:.1f} MiB when opened, {held.used:.1f} after {held.tiles} tiles and "
-        f"{held.peak:.1f} at most; {ASKED_MIB:.0f} MiB are asked."
+        f"Median (95th percentile) of the processor's time; {ASKED_MS:.0f} ms are asked of all "
+        f"layers. They hold {held.opened:.1f} MiB when opened, {held.used:.1f} after {held.tiles} "
+        f"tiles and {held.peak:.1f} at most; {ASKED_MIB:.0f} MiB are asked."
     )
 
 

@@ -118,21 +118,26 @@ def signed_distance(water: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 def coasts(water: CoverageLayer, basemap: BaseMap, count: int, seed: int) -> list[Tile]:
     """Draw zoom-9 tiles with a coast. Raises TrainingError where there are too few."""
-    side = 1 << COAST_ZOOM
-    # A pixel of a zoom eight coarser is a tile.
-    whole = water.shares(COAST_ZOOM - 8, Rectangle(0, 0, side, side))
+    # A pixel of a zoom nine coarser is four tiles, whose bits were counted when the file was made.
+    side = 1 << (COAST_ZOOM - 1)
+    whole = water.shares(0, Rectangle(0, 0, side, side))
     if whole is None:
         raise TrainingError("the layer of water is empty, expected coasts")
-    share = whole / 255
-    numbers = np.flatnonzero((share >= _LEAST) & (share <= _MOST))
+    numbers = np.flatnonzero((whole > _LEAST * 255 / 4) & (whole < 255 - _LEAST * 255 / 4))
     found: list[Tile] = []
     for number in np.random.default_rng([seed, 16]).permutation(numbers).tolist():
-        tile = Tile(COAST_ZOOM, number % side, number // side)
-        if _usable(tile, found, basemap) and parted(shares_of(water, tile)):
-            found.append(tile)
+        above = Tile(COAST_ZOOM - 1, number % side, number // side)
+        if not _usable(above, found, basemap):
+            continue
+        even = [tile for tile in above.children() if _is_coast(shares_of(water, tile))]
+        found += even[:1]
         if len(found) == count:
             return found
     raise TrainingError(f"there are {len(found)} coasts apart, expected {count}; ask for fewer")
+
+
+def _is_coast(shares: Shares) -> bool:
+    return _LEAST <= shares.mean() / 255 <= _MOST and parted(shares)
 
 
 def deeper(water: CoverageLayer, tile: Tile) -> Tile | None:
@@ -152,7 +157,7 @@ def parted(shares: Shares) -> bool:
 def rivers(
     layer: CoverageLayer, water: CoverageLayer, basemap: BaseMap, count: int, seed: int
 ) -> list[RiverPlace]:
-    """Draw points on rivers of all continents that a zoom-13 tile shows, `count` of 20 or fewer.
+    """Draw points on rivers of all continents that a zoom-13 tile shows, 20 of them at most.
 
     Raises TrainingError where there are too few.
     """

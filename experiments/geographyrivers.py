@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -186,15 +186,10 @@ def table(rows: list[River]) -> str:
                 whose, str(zoom), str(len(some)),
                 f"{np.median(values['length']):.0f}", f"{np.median(values['width']):.1f}",
                 f"{np.nanmedian(ratios):.2f}", f"{np.nanmin(ratios):.2f}",
-                f"{int((ratios >= ASKED).sum())} of {len(some)}",
+                f"{int((ratios >= ASKED).sum())} of {int((~np.isnan(ratios)).sum())}",
                 f"{np.nanmedian(values['sides']):.2f}",
                 f"{np.median(values['gap']):.0f}", f"{values['gap'].max():.0f}",
             ])  # fmt: skip
     columns = ["rivers of", "zoom", "tiles", "length, px", "width, px", "ratio", "least",
                f">= {ASKED}", "sides, ratio", "gap, px", "longest gap, px"]  # fmt: skip
     return markdown(columns, lines)
-
-
-def plain(rows: list[River]) -> list[dict[str, object]]:
-    """Return rows as JSON objects."""
-    return [asdict(row) for row in rows]
