@@ -1,0 +1,1 @@
+"""Derivation of the layers of geography from packages; nothing here runs when tiles are made."""
