@@ -83,6 +83,7 @@ def load(
     memory: Sequence[str] | None = None,
     *,
     tone: str | None = None,
+    geography: str | None = None,
 ) -> Cascade:
     """Load a cascade ready to compute: see `generator.cascade.loading.load`."""
     from generator.base.basemap import BaseMap
@@ -92,4 +93,6 @@ def load(
     # Imported here, so that addresses and errors can be used without loading torch.
     from generator.cascade.loading import load as load_cascade
 
-    return load_cascade(base, weights, steps, threads, device, memory, tone=tone)
+    return load_cascade(
+        base, weights, steps, threads, device, memory, tone=tone, geography=geography
+    )

@@ -77,6 +77,37 @@ def test_the_tone_counts_and_its_default_by_its_name_does_not() -> None:
     assert identity_inputs(planet) != identity_inputs(planet, tone="none")
 
 
+def test_geography_counts_and_its_default_by_its_name_does_not() -> None:
+    picture, planet = Path("mars.png"), Path("planet:3")
+    assert identity_inputs(geography="none") != identity_inputs()
+    assert identity_inputs(planet, geography="none") != identity_inputs(planet)
+    assert identity_inputs(picture, geography="none") == identity_inputs(picture)
+
+
+def test_layers_count_by_their_names_and_content_and_their_place_does_not(tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    missing = identity_inputs(geography=str(first))
+    for folder in (first, second):
+        folder.mkdir()
+        (folder / "water.bin").write_bytes(b"coast")
+        (folder / "layers.json").write_bytes(b"{}")
+    before = identity_inputs(geography=str(first))
+    assert before == identity_inputs(geography=str(second))
+    (first / "water.bin").write_bytes(b"COAST")
+    (second / "water.bin").rename(second / "rivers.bin")
+    changed = {identity_inputs(geography=str(folder)) for folder in (first, second)}
+    assert len({missing, before, *changed}) == 4
+
+
+def test_the_earths_layers_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("generator.geography.choice.EARTH_FOLDER", tmp_path)
+    before = identity_inputs()
+    other = [identity_inputs(base) for base in (Path("planet:3"), Path("mars.png"))]
+    (tmp_path / "water.bin").write_bytes(b"coast")
+    assert identity_inputs() != before
+    assert other == [identity_inputs(base) for base in (Path("planet:3"), Path("mars.png"))]
+
+
 def test_a_missing_file_is_a_circumstance_too(tmp_path: Path) -> None:
     assert identity_inputs(weights=tmp_path / "none") != identity_inputs()
 

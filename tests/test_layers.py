@@ -56,6 +56,7 @@ CONFINED = {
     "aiofiles": {"tileserver"},
     "prometheus_client": {"tileserver"},
     "rasterio": {
+        "generator.geography.derive",
         "generator.imagery",
         "generator.rasters",
         "tileserver.batch.geotiff",

@@ -71,6 +71,8 @@ def test_the_default_cache_follows_the_platform(monkeypatch: pytest.MonkeyPatch)
         ("log_format", "xml", "one of: text, json"),
         ("log_level", "loud", "one of: debug, info, warning, error"),
         ("tone", "warm", "one of: natural, none"),
+        ("geography", "", "a folder of layers, or none"),
+        ("geography", 5, "a folder of layers, or none"),
         ("memory", "", "files of banks"),
         ("memory", "a.bank,none", "files of banks"),
         ("memory", "a.bank,,b.bank", "files of banks"),
@@ -158,3 +160,16 @@ def test_memory_is_files_shipped_or_none(value: object, read: tuple[str, ...]) -
     assert Settings.load({}, {}).memory is None
     if isinstance(value, str):
         assert Settings.load({}, {"ELSEWHERE_MEMORY": value}).memory == read
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [("none", "none"), ("layers", "layers"), ("~/layers", str(Path("~/layers").expanduser()))],
+)
+def test_geography_is_a_folder_or_none(value: str, read: str, tmp_path: Path) -> None:
+    assert Settings.load({"geography": value}, {}).geography == read
+    assert Settings.load({}, {"ELSEWHERE_GEOGRAPHY": value}).geography == read
+    file = tmp_path / "my.toml"
+    file.write_text(f'geography = "{value}"')
+    assert Settings.load({}, {}, file).geography == read
+    assert Settings.load({}, {}).geography is None

@@ -34,7 +34,8 @@ EXAMPLES = {
   elsewhere serve
   elsewhere serve --host 0.0.0.0 --port 9000 --seed 7 --cache /var/tmp/tiles
   elsewhere serve --base mars.jpg            the generated surface of another planet
-  elsewhere serve --base planet:3            a planet that is made up too""",
+  elsewhere serve --base planet:3            a planet that is made up too
+  elsewhere serve --geography none           coasts and rivers as the base map alone has them""",
     "seed": """\
   elsewhere seed --bbox 5.9,45.8,10.5,47.8 --zooms 0-13
   elsewhere seed --bbox -180,-85,180,85 --zooms 0-7 --dry-run
@@ -142,6 +143,11 @@ SHARED = {
         "of the base map: natural, as satellite imagery has it, or none, as the picture is "
         "(default: natural, none for a picture of your own)",
     ),
+    "geography": (
+        "none|DIR",
+        "folder with layers of coasts, rivers, towns and roads to draw after, or none "
+        "(default: the base map's own, none for a picture of your own)",
+    ),
     "weights": ("FILE", "weights of the network, safetensors (default: the shipped ones)"),
     "memory": (
         "FILE,...|none",
@@ -241,12 +247,13 @@ def parser() -> Parser:
     flyflags.fly(fly)
     _cache(commands)
     flags.render(_command(commands, "render", "write one tile to a file", *SHARED))
+    world = ("base", "tone", "geography")
     model = ("seed", "weights", "memory", "steps", "threads")
     flags.upscale(_command(commands, "upscale", "add detail to a picture of your own", *model))
     _memory(commands)
     _dataset(commands)
     _planet(commands)
-    flags.bench(_command(commands, "bench", "measure this machine", "base", "tone", *model))
+    flags.bench(_command(commands, "bench", "measure this machine", *world, *model))
     return top
 
 
@@ -279,7 +286,7 @@ def _memory(commands: argparse._SubParsersAction[Parser]) -> None:
 def _dataset(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add `dataset` and what it can do."""
     actions = _group(commands, "dataset", "write pictures to train other networks with")
-    shared = {"pairs": ("base", "tone"), "variants": ("seed",)}
+    shared = {"pairs": ("base", "tone", "geography"), "variants": ("seed",)}
     for action, help in DATASET_ACTIONS.items():
         model = ("weights", "memory", "steps", "threads")
         parser = _command(actions, action, help, *shared[action], *model)

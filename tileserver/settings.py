@@ -12,6 +12,7 @@ from typing import Any
 
 from generator.base.tone import TONES
 from generator.cascade.identityinputs import SHIPPED
+from generator.geography.choice import NONE
 from tileserver.errors import SettingsError, shortened
 
 PREFIX = "ELSEWHERE_"
@@ -45,7 +46,8 @@ class Settings:
     seed: world of the addresses that name none. base, weights: files of the user's own, None for
     the shipped ones. tone: of the base map, natural or none, None for its own default. memory:
     files of banks of layouts, `shipped` among them for the weights' own, () for no memory at all,
-    None for the weights' own. steps: sampler steps, None for the shipped choice. threads: of the
+    None for the weights' own. geography: a folder of layers, none, or None for the base map's own.
+    steps: sampler steps, None for the shipped choice. threads: of the
     generator, None for all cores. max_queue: blocks of tiles asked for and not made yet, above
     which requests are turned away. hold_seconds: how long a request waits for its tile.
     drain_seconds: how long tiles are still made once the server is told to stop. cache_limit: bytes
@@ -64,6 +66,7 @@ class Settings:
     cache: Path = field(default_factory=default_cache)
     base: Path | None = None
     tone: str | None = None
+    geography: str | None = None
     weights: Path | None = None
     memory: tuple[str, ...] | None = None
     steps: int | None = None
@@ -186,6 +189,18 @@ def _path(value: object, name: str) -> Path:
     return Path(value).expanduser()
 
 
+def _geography(value: object, name: str) -> str:
+    """Read the path of a folder, or 'none'."""
+    if value == NONE:
+        return NONE
+    try:
+        return str(_path(value, name))
+    except SettingsError:
+        raise SettingsError(
+            f"{name} is {_shown(value)}, expected a folder of layers, or {NONE}"
+        ) from None
+
+
 def _memory(value: object, name: str) -> tuple[str, ...]:
     """Read 'FILE,FILE', 'shipped' or 'none', or a list of such names."""
     named = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
@@ -254,6 +269,7 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "cache": _path,
     "base": _path,
     "tone": _choice(*TONES),
+    "geography": _geography,
     "weights": _path,
     "memory": _memory,
     "steps": _whole(1, 1000),

@@ -60,7 +60,7 @@ function makeMap() {
 class Viewer {
   // `info` is what /api/info says.
   constructor(view, info) {
-    this.base = /base map: (.+)$/.exec(info.attribution ?? "")?.[1];
+    this.base = info.base_map;
     this.baseZoom = BASE_ZOOM;
     this.places = this.base && this.base !== EARTH ? null : PLACES;
     const urlOf = (seed, { z, x, y }) => new URL(`${seed}/${z}/${x}/${y}.webp`, root).href;

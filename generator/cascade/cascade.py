@@ -17,6 +17,8 @@ from generator.cascade.checkpoint import Checkpoint, describe_config
 from generator.cascade.multistep import MultiStepSampler
 from generator.cascade.renderer import missing_blocks
 from generator.cascade.stages import AnyStage, stages_of
+from generator.geography.geography import Geography
+from generator.geography.surface import Grounds
 from generator.grid.averaging import averaged
 from generator.grid.block import Block
 from generator.grid.pixels import Pixels, Read
@@ -56,9 +58,10 @@ class Cascade:
         device: torch.device,
         precision: torch.dtype,
         memory: Memory | None = None,
+        geography: Geography | None = None,
     ) -> None:
         self.basemap, self.checkpoint, self.sampler = basemap, checkpoint, sampler
-        self.memory = memory
+        self.memory, self.geography = memory, geography
         self.device, self.precision = device, precision
         for network in (checkpoint.network, *checkpoint.specialists.values()):
             channels_last(network.to(device, precision))
@@ -85,6 +88,8 @@ class Cascade:
             parts.append("states")
         if isinstance(self.checkpoint.network, LayoutDecoder):
             parts.append("" if self.memory is None else self.memory.digest)
+        if self.geography is not None:
+            parts.append(self.geography.digest)
         return hashlib.sha256(json.dumps(parts).encode()).digest()
 
     def fingerprint(self, seed: int) -> bytes:
@@ -96,11 +101,12 @@ class Cascade:
         if block.stage is None or block.stage <= self.basemap.zoom:
             return ()
         area = self._sampled_with(block).grown(self.margin)
-        needed = tiles_of(area, block.stage - 2)
+        needed = tiles_of(area.grown(self._sight), block.stage - 2)
         if self.memory is not None:
             # The choice of layouts sees further, at 13 two zooms above the parent.
             read = self.memory.reads(block.stage, area)
-            needed |= tiles_of(read, self.memory.chosen_at(block.stage) - 2)
+            level = self.memory.chosen_at(block.stage) - 2
+            needed |= tiles_of(read.grown(self._sight), level)
         return tuple(needed)
 
     def compute(self, seed: int, block: Block, read: Read) -> dict[Tile, Pixels]:
@@ -126,13 +132,35 @@ class Cascade:
         Returns uint8 [256*tiles, 256*tiles, 3]: the same pixels as the single tiles. All steps
         are in one window, without intermediate latents.
         """
-        stage = self.stage_at(tile.z)
-        area = _core(tile, tiles).grown(stage.margin)
-        parent = gather(area, tile.z - 2, read)
+        stage, core = self.stage_at(tile.z), _core(tile, tiles)
+        area = core.grown(stage.margin)
+        grounds = self._grounds(area, tile.z - 2, read)
+        parent = gather(area, tile.z - 2, read) if grounds is None else grounds.dry
         latent = self.latent(seed, tile.z, area, read)
         resolutions = child_resolutions(area, tile.z - 2)
         with self._lock:
-            return stage(parent, latent, resolutions, self._augmentation(tile.z))
+            child = stage(parent, latent, resolutions, self._augmentation(tile.z))
+        if self.geography is None:
+            return child
+        return self.geography.completed(
+            tile.z, core, child, grounds, lambda part: gather(part, tile.z - 2, read)
+        )
+
+    def _grounds(self, area: Rectangle, zoom: int, read: Read) -> Grounds | None:
+        """Take land and water of a rectangle apart; None where geography knows no water."""
+        if self.geography is None:
+            return None
+        return self.geography.grounds(zoom, area, lambda part: gather(part, zoom, read))
+
+    def _ground(self, area: Rectangle, zoom: int, read: Read) -> Pixels:
+        """Put a rectangle of world pixels together, as if its water were land."""
+        grounds = self._grounds(area, zoom, read)
+        return gather(area, zoom, read) if grounds is None else grounds.dry
+
+    @property
+    def _sight(self) -> int:
+        """Return how many parent pixels the ground of a rectangle depends on, on each side."""
+        return 0 if self.geography is None else self.geography.reach
 
     def latent(self, seed: int, zoom: int, area: Rectangle, read: Read) -> NDArray[Any]:
         """Noise or layout codes of a rectangle of parent pixels of a stage: what it draws from.
@@ -142,7 +170,7 @@ class Cascade:
         if self.memory is None:
             return self.stage_at(zoom).latent(seed, zoom, area)
         level = self.memory.chosen_at(zoom) - 2
-        return self.memory.field(seed, zoom, area, lambda part: gather(part, level, read))
+        return self.memory.field(seed, zoom, area, lambda part: self._ground(part, level, read))
 
     def chosen(self, seed: int, block: Block, read: Read) -> NDArray[Any]:
         """Noise or layout codes of a stage's block with its margin, from the tiles it needs."""

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from generator.base.tone import is_natural
+from generator.geography.choice import chosen, layers_folder
 from generator.grid.errors import GeneratorError
 from generator.planets.planet import Planet
 
@@ -45,6 +46,7 @@ def identity_inputs(
     tone: str | None = None,
     *,
     memory: Sequence[str] | None = None,
+    geography: str | None = None,
 ) -> bytes:
     """Return 32 bytes that change with all that may change the identity of what `load` returns.
 
@@ -58,6 +60,7 @@ def identity_inputs(
         _natural(tone, base),
         steps,
         None if memory is None else [_bank(name) for name in memory],
+        _geography(geography, base),
         [_version(name) for name in LIBRARIES],
         [os.environ.get(name) for name in VARIABLES],
         platform.system(),
@@ -91,6 +94,22 @@ def _natural(tone: str | None, base: Path | None) -> bool | None:
     with contextlib.suppress(GeneratorError):
         return is_natural(tone, base)
     return None
+
+
+def _geography(geography: str | None, base: Path | None) -> object:
+    """Return what stands for layers: of a folder, its files' names and content, not its place."""
+    try:
+        choice = chosen(geography, base)
+    except GeneratorError:  # refused later
+        return None
+    folder = layers_folder(choice)
+    if folder is None:
+        return choice
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError as error:
+        return f"unreadable: {error.errno}"
+    return [(path.name, _file(path)) for path in files]
 
 
 def _file(path: Path | None) -> str:

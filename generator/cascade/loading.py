@@ -18,12 +18,16 @@ from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.identityinputs import SHIPPED
 from generator.cascade.layoutstage import LayoutStage
+from generator.geography.layers import GroundLayer
+from generator.geography.opening import open_geography
 from generator.grid.errors import GeneratorError
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import STAGE_ZOOMS
 from generator.memory import bankfile
 from generator.memory.bank import Bank
+from generator.memory.builtupprobe import PROBE, BuiltUpProbe
 from generator.memory.field import Memory
+from generator.memory.groundterm import GroundTerm
 
 MAX_STEPS = 50
 """The paper's; the intermediate latents of more would take too much memory."""
@@ -38,6 +42,7 @@ def load(
     memory: Sequence[str] | None = None,
     *,
     tone: str | None = None,
+    geography: str | None = None,
 ) -> Cascade:
     """Load a cascade ready to compute; raises GeneratorError with one clear sentence.
 
@@ -48,7 +53,8 @@ def load(
     memory: files of banks whose layouts are drawn instead of the weights' own, which SHIPPED names
     among them and which serve the stages of which the files have nothing; empty for a network
     without any; None for the weights' own;
-    tone: natural or none of the base map, or None for its own default (`generator.base.tone`).
+    tone: natural or none of the base map, or None for its own default (`generator.base.tone`);
+    geography: folder of layers, none, or None for the base map's (`generator.geography.choice`).
     """
     # Refuse what cannot be meant before anything is read.
     if steps is not None and not 1 <= steps <= MAX_STEPS:
@@ -63,23 +69,28 @@ def load(
     sampler = loaded.sampler
     if steps is not None:
         sampler = dataclasses.replace(sampler, steps=steps)
-    opened = open_memory(memory, loaded)
+    layers = open_geography(geography, base)
+    opened = open_memory(memory, loaded, None if layers is None else layers.ground)
     planet = BaseMap.open(base, tone)
     # One cascade of all, which has made its first window.
-    cascade = Cascade(planet, loaded, sampler, chosen, pick_precision(chosen), opened)
+    cascade = Cascade(planet, loaded, sampler, chosen, pick_precision(chosen), opened, layers)
     _warm(cascade)
     return cascade
 
 
-def open_memory(names: Sequence[str] | None, loaded: Checkpoint) -> Memory | None:
+def open_memory(
+    names: Sequence[str] | None, loaded: Checkpoint, ground: GroundLayer | None = None
+) -> Memory | None:
     """Open the banks named on a command line, or the weights' own for None.
 
-    Stages for which the named ones have no scene draw from the weights' own.
+    Stages for which the named ones have no scene draw from the weights' own. ground: what the
+    choice follows of the Earth's towns.
     Raises GeneratorError for a bank that is unreadable or of another encoder, and where the
     weights have no use for one.
     """
+    term = None if ground is None else GroundTerm(ground, BuiltUpProbe.open(PROBE))
     if names is None:
-        return None if loaded.bank is None else Memory([loaded.bank])
+        return None if loaded.bank is None else Memory([loaded.bank], ground=term)
     if not names:
         return None
     if not loaded.encoder_digest:
@@ -95,7 +106,7 @@ def open_memory(names: Sequence[str] | None, loaded: Checkpoint) -> Memory | Non
             banks.append(loaded.bank)
         else:
             raise GeneratorError(f"memory is {SHIPPED!r}, but these weights hold none of their own")
-    return Memory(banks, loaded.bank)
+    return Memory(banks, loaded.bank, term)
 
 
 def pick_device(name: str) -> torch.device:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.geography.choice import EARTH_FOLDER
 from generator.grid.errors import GeographyError
 from generator.grid.integral import integral
 from generator.memory.bank import Codes, Scene
@@ -26,6 +27,9 @@ UNIT_BITS = 8
 """Statistics are in 2**-UNIT_BITS of a level of a code, weights in 2**-UNIT_BITS of a degree."""
 
 FORMAT = "elsewhere-probe-1"
+
+PROBE = EARTH_FOLDER / "builtup.json"
+"""The probe of the shipped encoder."""
 
 Integers = NDArray[np.int64]
 

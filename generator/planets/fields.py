@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,9 +45,20 @@ class Fields:
     maps: dict[str, Floats]
     width: int
 
-    def at(self, width: int, rows: NDArray[np.int64]) -> dict[str, Floats]:
-        """Return each field at rows of a picture `width` wide, cubically: [rows, width]."""
-        return {name: _enlarge(field, width, rows) for name, field in self.maps.items()}
+    def at(
+        self,
+        width: int,
+        rows: NDArray[np.int64],
+        columns: NDArray[np.int64] | None = None,
+        names: Iterable[str] | None = None,
+    ) -> dict[str, Floats]:
+        """Return fields at rows and columns of a picture `width` wide, cubically.
+
+        columns: in [0, width), None for all; names: None for all. Each is [rows, columns].
+        """
+        across = np.arange(width) if columns is None else columns
+        chosen = self.maps if names is None else names
+        return {name: _enlarge(self.maps[name], width, rows, across) for name in chosen}
 
 
 def shown(width: int, frequency: float) -> int:
@@ -57,6 +69,21 @@ def shown(width: int, frequency: float) -> int:
 def finer(than: int, width: int, frequency: float) -> range:
     """Return the octaves that a picture `width` wide shows and one `than` wide does not."""
     return range(shown(than, frequency), shown(width, frequency))
+
+
+def relief(seed: int, held: int, width: int, ground: tuple[Floats, dict[str, Floats]]) -> Floats:
+    """Return heights of a picture `width` wide: 0 at the shore, about 1 at the highest plains.
+
+    held: the width that the coarse fields show; ground: points [3, ...], and at them the coarse
+    fields base, rough, belt and crest.
+    """
+    place, coarse = ground
+    # Octaves that the coarse fields do not hold are added at full size.
+    fine = [finer(held, width, spread[0]) for spread in (DETAIL, RANGES)]
+    base = coarse["base"] + fractal(seed, 1, place, DETAIL, fine[0]) * coarse["rough"]
+    crest = coarse["crest"] + ridged(seed, 2, place, RANGES, fine[1])
+    height: Floats = base + coarse["belt"] * crest
+    return height
 
 
 def draw_fields(seed: int, style: PlanetStyle, width: int) -> Fields:
@@ -189,8 +216,10 @@ def _wind(rise: Floats, sea: NDArray[np.bool_], wind: Floats) -> Floats:
     return mixed
 
 
-def _enlarge(field: Floats, width: int, rows: NDArray[np.int64]) -> Floats:
-    """Return rows of a field enlarged cubically; beyond a pole is the far meridian."""
+def _enlarge(
+    field: Floats, width: int, rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> Floats:
+    """Return rows and columns of a field enlarged cubically; beyond a pole is the far meridian."""
     height, across = field.shape
     scale = across / width
     taps, weights = _cubic((rows + 0.5) * scale - 0.5)
@@ -200,8 +229,8 @@ def _enlarge(field: Floats, width: int, rows: NDArray[np.int64]) -> Floats:
         line = field[np.where(tap < 0, -1 - tap, np.where(over, 2 * height - 1 - tap, tap))]
         line = np.where(over[:, None], np.roll(line, across // 2, 1), line)
         tall += line * weight[:, None]
-    taps, weights = _cubic((np.arange(width) + 0.5) * scale - 0.5)
-    wide: Floats = np.zeros((len(rows), width), np.float32)
+    taps, weights = _cubic((columns + 0.5) * scale - 0.5)
+    wide: Floats = np.zeros((len(rows), len(columns)), np.float32)
     for tap, weight in zip(taps, weights, strict=True):
         wide += tall[:, tap % across] * weight
     return wide

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,8 @@ from numpy.typing import NDArray
 from generator.grid.errors import BaseMapError
 from generator.grid.pixels import Pixels
 from generator.planets.colours import paint
-from generator.planets.fields import DETAIL, RANGES, SOIL, Fields, draw_fields, finer
-from generator.planets.spherenoise import Floats, fractal, points, ridged
+from generator.planets.fields import SOIL, Fields, draw_fields, finer, relief
+from generator.planets.spherenoise import Floats, fractal, points
 from generator.planets.style import STYLES, PlanetStyle
 
 WIDTH = 4096
@@ -74,6 +75,10 @@ class Planet:
         """Return the name that `named` reads."""
         return f"planet:{self.seed}" + ("" if self.style == "terra" else f":{self.style}")
 
+    def fields(self, width: int = WIDTH) -> Fields:
+        """Return the coarse fields of the picture of a width; the last are remembered."""
+        return _fields(self.seed, STYLES[self.style], width)
+
     def picture(self, width: int = WIDTH, report: Report | None = None) -> Pixels:
         """Draw the planet, uint8 [width/2, width, 3], west edge at 180 degrees W.
 
@@ -85,7 +90,7 @@ class Planet:
                 f"the planet's width is {width}, expected an even number, {MIN_WIDTH} to "
                 f"{MAX_WIDTH}"
             )
-        fields = draw_fields(self.seed, STYLES[self.style], width)
+        fields = self.fields(width)
         out = np.empty((width // 2, width, 3), np.uint8)
         starts = range(0, len(out), _ROWS)
 
@@ -101,6 +106,9 @@ class Planet:
         return out
 
 
+_fields = lru_cache(maxsize=1)(draw_fields)
+
+
 def _strip(
     seed: int, style: PlanetStyle, fields: Fields, span: tuple[int, int], width: int
 ) -> Pixels:
@@ -108,11 +116,7 @@ def _strip(
     rows = np.arange(span[0] - _HALO, span[1] + _HALO)
     place = points(width, rows)
     coarse = fields.at(width, rows)
-    # Octaves that the coarse fields do not hold are added at full size.
-    fine = [finer(fields.width, width, spread[0]) for spread in (DETAIL, RANGES)]
-    base = coarse["base"] + fractal(seed, 1, place, DETAIL, fine[0]) * coarse["rough"]
-    crest = coarse["crest"] + ridged(seed, 2, place, RANGES, fine[1])
-    height = base + coarse["belt"] * crest
+    height = relief(seed, fields.width, width, (place, coarse))
     soil = coarse["soil"] + fractal(seed, 3, place, SOIL, finer(fields.width, width, SOIL[0]))
     # Light needs the rows above and below.
     shade = _shade(height, rows, width)

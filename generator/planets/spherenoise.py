@@ -21,16 +21,18 @@ _STRETCH = 1.6
 """Brings an octave's values to about -1 to 1."""
 
 
-def points(width: int, rows: NDArray[np.int64]) -> Floats:
-    """Return where pixels of an equirectangular map lie on the unit sphere: [3, rows, width].
+def points(width: int, rows: NDArray[np.int64], columns: NDArray[np.int64] | None = None) -> Floats:
+    """Return where pixels of an equirectangular map lie on the unit sphere: [3, rows, columns].
 
     z points north; rows may lie beyond the poles, where the map goes on along the far meridian.
+    columns: in [0, width), None for all.
     """
-    longitude = (np.arange(width) + 0.5) * (2 * math.pi / width)
+    across_all = np.arange(width) if columns is None else columns
+    longitude = (across_all + 0.5) * (2 * math.pi / width)
     latitude = math.pi / 2 - (rows + 0.5) * (2 * math.pi / width)
     across, up = _exact(np.cos(latitude)), _exact(np.sin(latitude))
     east, north = _exact(np.cos(longitude)), _exact(np.sin(longitude))
-    flat = [across[:, None] * east, across[:, None] * north, np.repeat(up[:, None], width, 1)]
+    flat = [across[:, None] * east, across[:, None] * north, np.repeat(up[:, None], len(east), 1)]
     return np.stack(flat).astype(np.float32)
 
 

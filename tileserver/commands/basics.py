@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from generator.cascade.renderer import Renderer
 
 
-SERVED = ("seed", "base", "tone", "weights", "memory", "steps", "threads")
+SERVED = ("seed", "base", "tone", "geography", "weights", "memory", "steps", "threads")
 """Settings that `bench --http` and `--views` hand on to the server they measure."""
 
 

@@ -24,7 +24,7 @@ from tileserver.rendering.batch import BatchRenderer
 from tileserver.rendering.models import Models
 from tileserver.settings import Settings
 
-DECIDING = ("base", "tone", "weights", "memory", "steps")
+DECIDING = ("base", "tone", "geography", "weights", "memory", "steps")
 """Settings that decide which world a seed names."""
 
 

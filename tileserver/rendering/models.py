@@ -53,7 +53,12 @@ class Models:
         """Return what a model is written down under: it changes with all that decides pixels."""
         given = self._settings
         found = identity_inputs(
-            given.base, given.weights, given.steps, given.tone, memory=given.memory
+            given.base,
+            given.weights,
+            given.steps,
+            given.tone,
+            memory=given.memory,
+            geography=given.geography,
         )
         return found.hex()
 
@@ -110,4 +115,5 @@ def load_renderer(settings: Settings) -> Cascade:
         threads=settings.threads,
         memory=settings.memory,
         tone=settings.tone,
+        geography=settings.geography,
     )

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from generator.grid.tile import BASE_ZOOM, EQUATOR_RESOLUTION, MAX_ZOOM, TILE_SIZE, kind_at
-from tileserver.documents.about import attribution, version
+from tileserver.documents.about import attribution, base_map, geography_credits, version
 from tileserver.documents.routes import PAGES, Documents, wanted
 from tileserver.documents.routes import routes as document_routes
 from tileserver.errors import UnavailableError
@@ -80,7 +80,7 @@ class Pages:
 
     async def info(self, request: Request) -> Response:
         """Describe the server, its model and its zooms. Seeds are text: JSON rounds large ones."""
-        model = self.service.model()
+        settings, model = self.service.settings, self.service.model()
         # Until the model is known, as it is with the shipped base map.
         base_zoom = int(model.get("base_zoom", BASE_ZOOM))
         zooms = [
@@ -95,11 +95,14 @@ class Pages:
             {
                 "name": "Elsewhere",
                 "version": version(),
-                "seed": str(self.service.settings.seed),
+                "seed": str(settings.seed),
                 "max_zoom": MAX_ZOOM,
                 "tile_size": TILE_SIZE,
                 "tiles": "/{seed}/{z}/{x}/{y}.png",
-                "attribution": attribution(self.service.settings),
+                "attribution": attribution(settings),
+                "base_map": base_map(settings),
+                "earth": settings.base is None,
+                "credits": geography_credits(settings),
                 "ready": self.service.problem() is None,
                 "model": model,
                 "stages": zooms,

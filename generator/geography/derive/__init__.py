@@ -1,1 +1,1 @@
-"""Derivation of the layers of geography from packages; nothing here runs when tiles are made."""
+"""Scripts that make the layer files of geography from packages; nothing at run time needs them."""

@@ -1,0 +1,127 @@
+"""The geography of a world, as the cascade uses it: parents taken apart, children completed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from generator.geography import surface
+from generator.geography.layers import CoverageLayer, GroundLayer, Shares
+from generator.grid.pixels import Pixels
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import BASE_ZOOM, SCALE
+
+ReadParent = Callable[[Rectangle], Pixels]
+"""Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
+
+VERSION = 1
+"""Raised whenever the same layers would give other pixels."""
+
+_BLUR = 2
+"""Pixels of zoom 5 by which a base map's colours run over its shores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Geography:
+    """Layers of one planet, each None or empty where there are none.
+
+    water: sea and lakes; rivers: their lines; roads: what is built, drawn over rivers but not over
+    sea and lakes; ground: figures that the choice of layouts follows; credits: one line for each
+    source.
+    """
+
+    water: CoverageLayer | None = None
+    rivers: CoverageLayer | None = None
+    roads: tuple[CoverageLayer, ...] = ()
+    ground: GroundLayer | None = None
+    credits: tuple[str, ...] = ()
+
+    reach: ClassVar[int] = surface.REACH
+    """Parent pixels round a rectangle that what is drawn in it depends on."""
+
+    @property
+    def digest(self) -> str:
+        """Return 64 hexadecimal digits that change with all that decides pixels."""
+        layers = (self.water, self.rivers, *self.roads, self.ground)
+        digests = [None if layer is None else layer.digest for layer in layers]
+        return hashlib.sha256(json.dumps([VERSION, digests]).encode()).hexdigest()
+
+    def grounds(self, zoom: int, area: Rectangle, pixels: ReadParent) -> surface.Grounds | None:
+        """Take the land and water of a rectangle of parent pixels apart, None where it is all land.
+
+        zoom: of the parent; pixels: reads any rectangle of it, x wrapped and y mirrored.
+        """
+        around = area.grown(self.reach)
+        water = _covered((self.water, self.rivers), zoom, around)
+        if water is None:
+            return None
+        taken = surface.taken_apart(pixels(around), water, blur=_BLUR if zoom <= BASE_ZOOM else 0)
+        inner = np.s_[self.reach : -self.reach, self.reach : -self.reach]
+        return surface.Grounds(taken.dry[inner], taken.wet[inner])
+
+    def dry(self, zoom: int, area: Rectangle, pixels: ReadParent) -> Pixels:
+        """Return a rectangle of parent pixels without its water."""
+        taken = self.grounds(zoom, area, pixels)
+        return pixels(area) if taken is None else taken.dry
+
+    def completed(
+        self,
+        zoom: int,
+        core: Rectangle,
+        child: Pixels,
+        grounds: surface.Grounds | None,
+        pixels: ReadParent,
+    ) -> Pixels:
+        """Draw water and roads into a child.
+
+        zoom: of the child; core: its parent pixels; child: uint8 [4h, 4w, 3]; grounds: of the
+        core with some margin on each side, 1 or more, or None; pixels: reads parents.
+        """
+        area = core.finer(SCALE)
+        water = rivers = None
+        # Water in its own colour.
+        if grounds is not None:
+            inner = _inner(grounds.wet, core)
+            water, rivers = (_covered((one,), zoom, area) for one in (self.water, self.rivers))
+            both = _together(water, rivers)
+            if both is not None:
+                child = surface.water_over(child, grounds.wet[inner], both)
+        # Roads, which bridge rivers.
+        roads = _covered(self.roads, zoom, area)
+        if roads is None:
+            return child
+        if water is not None:
+            roads = surface.product(roads, 255 - water)
+        dry = pixels(core.grown(1)) if grounds is None else grounds.dry[_inner(grounds.dry, core)]
+        return surface.roads_over(child, dry, roads)
+
+
+def _inner(pixels: Pixels, core: Rectangle) -> tuple[slice, slice]:
+    """Return the slices of a core with one pixel on each side, in pixels with a wider margin."""
+    margin = (len(pixels) - core.height) // 2 - 1
+    return (
+        slice(margin, len(pixels) - margin),
+        slice(margin, pixels.shape[1] - margin),
+    )
+
+
+def _covered(layers: Sequence[CoverageLayer | None], zoom: int, area: Rectangle) -> Shares | None:
+    """Return what layers cover together of each pixel of a rectangle, None for nothing."""
+    covered = None
+    for layer in layers:
+        if layer is not None:
+            covered = _together(covered, layer.shares(zoom, area))
+    return covered
+
+
+def _together(one: Shares | None, other: Shares | None) -> Shares | None:
+    """Return what two things cover together, as if their places in a pixel were unrelated."""
+    if one is None or other is None:
+        return other if one is None else one
+    together: Shares = 255 - surface.product(255 - one, 255 - other)
+    return together

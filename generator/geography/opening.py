@@ -1,0 +1,94 @@
+"""Opens the geography of a world: files of layers with their index, or a made-up planet's own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from generator.geography.choice import INDEX, MADE_UP, NONE, chosen, layers_folder
+from generator.geography.credits import credits
+from generator.geography.geography import Geography
+from generator.geography.ground import GroundFigures
+from generator.geography.linekinds import KINDS
+from generator.geography.lines import LineLayer
+from generator.geography.planet import PlanetRivers, PlanetWater
+from generator.geography.water import WaterLayer
+from generator.grid.errors import GeographyError
+from generator.planets.planet import Planet
+
+LAYERS = ("water", "rivers", "roads", "rail", "towns", "landcover")
+"""Names of layers in an index."""
+
+
+def open_geography(geography: str | None, base: Path | None) -> Geography | None:
+    """Open the layers of a world, None for a world without any.
+
+    geography: none, a folder, or None for the base map's own (`generator.geography.choice`).
+    Raises GeographyError with one sentence for a folder without an index, for a layer that is not
+    known, missing, damaged or of another kind, and BaseMapError for a name of no planet.
+    """
+    choice = chosen(geography, base)
+    if choice == NONE:
+        return None
+    if choice == MADE_UP:
+        return _made_up(base)
+    folder = layers_folder(choice)
+    assert folder is not None
+    paths = _checked(folder)
+    lines = {name: LineLayer.open(path, name) for name, path in paths.items() if name in KINDS}
+    return Geography(
+        WaterLayer.open(paths["water"]) if "water" in paths else None,
+        lines.get("rivers"),
+        tuple(lines[name] for name in ("roads", "rail") if name in lines),
+        _ground(paths, folder),
+        credits=tuple(credits(folder=folder)),
+    )
+
+
+def _ground(paths: dict[str, Path], folder: Path) -> GroundFigures | None:
+    """Return the figures of towns and land cover, None where a folder has neither."""
+    if not {"towns", "landcover"} & paths.keys():
+        return None
+    if lacking := {"towns", "landcover"} - paths.keys():
+        raise GeographyError(f"{folder / INDEX} names no {min(lacking)}, expected both or neither")
+    return GroundFigures.open(paths["towns"], paths["landcover"])
+
+
+def _made_up(base: Path | None) -> Geography:
+    planet = Planet.named(base)
+    if planet is None:
+        raise GeographyError(f"base map is {base}, expected planet:N such as planet:3")
+    return Geography(PlanetWater(planet), PlanetRivers(planet))
+
+
+def _checked(folder: Path) -> dict[str, Path]:
+    """Return the files that an index lists, by layer, each with the content that it names."""
+    path = folder / INDEX
+    try:
+        index: Any = json.loads(path.read_bytes())
+        listed = {str(name): (str(one["file"]), str(one["sha256"])) for name, one in index.items()}
+    except OSError as error:
+        raise GeographyError(
+            f"geography is {folder}, expected a folder with {INDEX}: {error.strerror}"
+        ) from error
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise GeographyError(
+            f"{path} is no index of layers, expected a JSON object with file and sha256 of each"
+        ) from None
+    found = {}
+    for name, (file, expected) in listed.items():
+        if name not in LAYERS:
+            raise GeographyError(f"{path} names a layer {name!r}, expected: {', '.join(LAYERS)}")
+        found[name] = folder / file
+        try:
+            digest = hashlib.sha256(found[name].read_bytes()).hexdigest()
+        except OSError as error:
+            raise GeographyError(f"layer {found[name]} cannot be read: {error.strerror}") from error
+        if digest != expected:
+            raise GeographyError(
+                f"layer {found[name]} is damaged: its SHA-256 begins {digest[:8]}, "
+                f"expected {expected[:8]}"
+            )
+    return found

@@ -1,0 +1,124 @@
+"""Deriving rivers and roads: joining, simplifying, strokes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from generator.geography.derive import rivers, roads
+from generator.geography.derive.linework import mercator, simplified, unwrapped
+from generator.geography.derive.strokes import Network, merged, smoothed, strokes
+from generator.geography.lines import LineLayer
+from generator.grid.rectangle import Rectangle
+
+WORLD = 1 << 30
+
+
+def test_mercator_has_its_origin_in_the_upper_left_corner() -> None:
+    points = mercator(np.array([-180.0, 0.0, 90.0]), np.array([85.0, 0.0, -85.0]))
+    assert points[0, 0] == 0
+    assert 0 < points[0, 1] < WORLD // 256
+    assert points[1].tolist() == [WORLD // 2, WORLD // 2]
+    assert points[2, 0] == 3 * WORLD // 4
+    assert points[2, 1] == WORLD - points[0, 1]
+
+
+def test_simplifying_keeps_corners_and_what_it_is_told() -> None:
+    points = np.array([[0, 0], [100, 3], [200, -2], [300, 0], [300, 200], [300, 400]])
+    kept = np.zeros(6, bool)
+    assert simplified(points, kept, 10).tolist() == [True, False, False, True, False, True]
+    kept[4] = True
+    assert simplified(points, kept, 10)[4]
+
+
+def test_lines_of_a_rank_are_joined_where_two_of_them_meet() -> None:
+    lines = [
+        (1, np.array([[0, 0], [900, 0], [900, 900]])),
+        (1, np.array([[900, 2500], [900, 901]])),
+        (2, np.array([[900, 2500], [5000, 2500]])),
+    ]
+    first, second = rivers.joined(lines)
+    assert first[0] == 1
+    assert sorted(map(tuple, first[1].tolist())) == [
+        (0, 0),
+        (900, 0),
+        (900, 900),
+        (900, 2500),
+    ]
+    assert second[0] == 2
+
+
+def test_repeated_lines_and_points_go() -> None:
+    line = np.array([[0, 0], [900, 0]])
+    lines = [(1, line), (1, line[::-1]), (1, line[[0, 0]]), (0, line + 5)]
+    assert [rank for rank, _ in rivers.cleaned(lines)] == [1]
+
+
+def test_a_line_across_the_dateline_stays_short() -> None:
+    points = unwrapped(np.array([[WORLD - 10, 5], [10, 5], [WORLD - 5, 5]]))
+    assert points[:, 0].tolist() == [WORLD - 10, WORLD + 10, WORLD - 5]
+
+
+def crossing() -> Network:
+    """Return a cross of four edges and a side road off its middle."""
+    middle = WORLD // 2
+    moves = [(0, 0), (-90_000, 0), (90_000, 1000), (0, -90_000), (0, 90_000), (70_000, 70_000)]
+    points = np.array([(middle + x, middle + y) for x, y in moves])
+    return Network(points, np.array([(0, k) for k in range(1, 6)]))
+
+
+def test_strokes_go_straight_on() -> None:
+    found = {frozenset(line.tolist()) for line in strokes(crossing())}
+    assert found == {frozenset({1, 0, 2}), frozenset({3, 0, 4}), frozenset({0, 5})}
+
+
+def test_close_junctions_become_one() -> None:
+    network = crossing()
+    points = np.concatenate((network.points, network.points[:1] + 3000))
+    edges = np.concatenate((network.edges[:-1], [[0, 6], [5, 6]]))
+    found = merged(Network(points, edges))
+    assert len(found.edges) == 5
+    assert found.points[0].tolist() == (network.points[0] + 1500).tolist()
+
+
+def test_smoothing_takes_back_small_steps_only() -> None:
+    middle = WORLD // 2
+    line = [np.arange(9)]
+    points = np.array([(middle + 40_000 * k, middle + 900 * (k % 2)) for k in range(9)])
+    points[4, 1] += 30_000
+    found = smoothed(Network(points, np.zeros((0, 2), np.int64)), line, 80, 4).points
+    assert np.abs(np.diff(found[:3, 1])).max() < 600
+    assert found[4, 1] - middle > 27_000
+    assert found[0].tolist() == points[0].tolist()
+
+
+def test_a_package_of_roads_becomes_a_layer(tmp_path: Path) -> None:
+    (tmp_path / "scgraph_data").mkdir()
+    nodes = [[0.0, 0.01 * k] for k in range(5)] + [[0.01, 0.02]]
+    graph = [{1: 1.1}, {0: 1.1, 2: 1.1}, {1: 1.1, 3: 1.1, 5: 1.1}, {2: 1.1, 4: 1.1}, {3: 1.1}]
+    graph.append({2: 1.1})
+    text = f"\nfrom scgraph.core import GeoGraph\ngraph={graph}\nnodes={nodes}\n"
+    (tmp_path / "scgraph_data" / "world_railways.py").write_text(text)
+    out = tmp_path / "rail.bin"
+    arguments = ["--kind", "rail", "--from", str(tmp_path), "--out", str(out)]
+    assert roads.main(arguments) == 0
+    first = out.read_bytes()
+    assert roads.main(arguments) == 0
+    assert out.read_bytes() == first
+    # The railway runs along the equator; the branch ends a little north of it.
+    middle = 256 << 12
+    shares = LineLayer.open(out, "rail").shares(13, Rectangle(middle, middle - 150, 250, 300))
+    assert shares is not None
+    assert shares[120:180].any(axis=0)[:230].all()
+    assert shares[:100].any()
+    assert not shares[200:].any()
+
+
+def test_a_missing_package_is_named_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module, package in ((rivers, "gmt-gshhg-full"), (roads, "scgraph-data")):
+        assert module.main(["--from", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+        assert f"is missing, expected {package} unpacked in" in capsys.readouterr().err

@@ -1,0 +1,109 @@
+"""Land and water of a parent looked at alone, and water and roads laid over a child."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from generator.geography import surface
+from generator.geography.surface import REACH, roads_over, taken_apart, water_over
+
+LAND, SEA = (120, 100, 60), (40, 70, 130)
+
+
+def shore(blur: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a parent of land on the left and sea on the right, and the sea's share."""
+    share = np.zeros((60, 80))
+    share[:, 40:] = 1
+    share[:, 39] = 0.5
+    spread = share.copy()
+    for _ in range(blur):
+        spread[:, 1:-1] = (spread[:, :-2] + spread[:, 1:-1] + spread[:, 2:]) / 3
+    parent = np.array(LAND) * (1 - spread[..., None]) + np.array(SEA) * spread[..., None]
+    return np.round(parent).astype(np.uint8), np.round(255 * share).astype(np.uint8)
+
+
+@pytest.mark.parametrize("blur", [0, 2])
+def test_no_colour_of_one_side_is_left_on_the_other(blur: int) -> None:
+    parent, water = shore(blur)
+    taken = taken_apart(parent, water, blur)
+    inner = np.s_[REACH:-REACH, 24:50]
+    assert np.abs(taken.dry[inner].astype(int) - LAND).max() <= 3
+    assert np.abs(taken.wet[inner].astype(int)[:, 17:] - SEA).max() <= 3
+
+
+def test_land_without_water_and_the_open_sea_stay_as_they_are() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (50, 50, 3)).astype(np.uint8)
+    dry = np.zeros((50, 50), np.uint8)
+    np.testing.assert_array_equal(taken_apart(pixels, dry).dry, pixels)
+    np.testing.assert_array_equal(taken_apart(pixels, 255 - dry).wet, pixels)
+    np.testing.assert_array_equal(taken_apart(pixels, 255 - dry).dry, pixels)
+
+
+def test_pixels_are_as_in_larger_windows() -> None:
+    rng = np.random.default_rng(1)
+    parent = rng.integers(0, 255, (120, 130, 3)).astype(np.uint8)
+    water = np.repeat(np.repeat(rng.integers(0, 2, (12, 13)) * 255, 10, 0), 10, 1).astype(np.uint8)
+    for blur in (0, 2):
+        whole = taken_apart(parent, water, blur)
+        for _ in range(10):
+            y, x = (int(rng.integers(0, size - 60)) for size in water.shape)
+            part = taken_apart(parent[y : y + 60, x : x + 60], water[y : y + 60, x : x + 60], blur)
+            inside = np.s_[REACH : 60 - REACH, REACH : 60 - REACH]
+            for name in ("dry", "wet"):
+                np.testing.assert_array_equal(
+                    getattr(part, name)[inside],
+                    getattr(whole, name)[y : y + 60, x : x + 60][inside],
+                )
+
+
+def test_islands_without_a_colour_of_their_own_are_not_sea() -> None:
+    parent = np.full((60, 60, 3), SEA, np.uint8)
+    water = np.full((60, 60), 255, np.uint8)
+    water[30, 30] = 120
+    red, _, blue = taken_apart(parent, water).dry[30, 30].astype(int)
+    assert red > blue
+    np.testing.assert_array_equal(taken_apart(parent, water).dry[10, 10], SEA)
+
+
+def test_lakes_that_the_parent_does_not_show_are_darker_than_its_land() -> None:
+    parent = np.full((60, 60, 3), (150, 140, 110), np.uint8)
+    water = np.zeros((60, 60), np.uint8)
+    water[28:32, 28:32] = 200
+    wet = taken_apart(parent, water).wet[30, 30].astype(int)
+    assert wet.sum() < 0.6 * 400
+    assert wet[2] > wet[0]
+
+
+def test_black_lakes_of_a_base_map_are_bluer_and_snow_is_not() -> None:
+    for colour, changes in (((14, 22, 10), True), ((220, 225, 228), False), (SEA, False)):
+        parent = np.full((50, 50, 3), colour, np.uint8)
+        wet = taken_apart(parent, np.full((50, 50), 255, np.uint8), 2).wet[25, 25]
+        assert np.array_equal(wet, colour) != changes
+
+
+def test_water_is_laid_over_by_its_share() -> None:
+    child = np.full((8, 8, 3), 200, np.uint8)
+    wet = np.full((4, 4, 3), 50, np.uint8)
+    water = np.zeros((8, 8), np.uint8)
+    water[0, 0], water[0, 1] = 255, 51
+    drawn = water_over(child, wet, water)
+    assert drawn[0, 0].tolist() == [50] * 3
+    assert drawn[0, 1].tolist() == [170] * 3
+    np.testing.assert_array_equal(drawn[1:], child[1:])
+
+
+def test_colours_are_interpolated_from_parent_pixels_centres() -> None:
+    ramp = np.repeat(np.arange(0, 160, 16, np.uint8)[None, :, None], 10, 0).repeat(3, 2)
+    fine = surface.enlarged(ramp)
+    assert fine.shape == (32, 32, 3)
+    # A parent pixel's centre lies between its second and third child, 1.5 children from its edge.
+    np.testing.assert_array_equal(fine[0, :8, 0], [10, 14, 18, 22, 26, 30, 34, 38])
+
+
+def test_roads_are_brighter_and_greyer_than_their_ground() -> None:
+    ground = np.full((4, 4, 3), (60, 90, 30), np.uint8)
+    child = np.full((8, 8, 3), (60, 90, 30), np.uint8)
+    drawn = roads_over(child, ground, np.full((8, 8), 255, np.uint8)).astype(int)
+    assert drawn.mean() > child.mean() + 20
+    assert np.ptp(drawn[0, 0]) < 30
