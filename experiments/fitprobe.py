@@ -2,9 +2,10 @@
 
     python -m experiments.fitprobe --labels experiments/builtup.json --out builtup.json
 
-Labels are degrees from 0 to 255 of windows of scenes, by the scene's name, judged by eye from the
-scenes as the network draws them. A bank that is encoded again keeps its scenes' names, so that new
-weights need no new labels. Printed is how well scenes are told that were left out of the fit.
+Labels are degrees from 0 to 255 by the scene's name, a number or rows of numbers that are spread
+out over the scene's windows, judged by eye from the scenes as the network draws them. A bank that
+is encoded again keeps its scenes' names, so that new weights need no new labels. Printed is how
+well scenes are told that were left out of the fit.
 """
 
 from __future__ import annotations
@@ -37,11 +38,18 @@ def samples(bank: Bank, labels: Mapping[str, Any], zoom: int) -> tuple[Reals, Re
     for number, scene in enumerate(bank.scenes):
         if scene.chosen_at != zoom or scene.name not in labels:
             continue
-        degrees = np.broadcast_to(np.array(labels[scene.name], float), scene.valid.shape)
+        degrees = spread_out(labels[scene.name], scene.valid.shape)
         rows.append(statistics(scene)[scene.valid].astype(float))
         wanted.append(degrees[scene.valid])
         scenes.append(np.full(len(wanted[-1]), number, float))
     return np.concatenate(rows), np.concatenate(wanted), np.concatenate(scenes)
+
+
+def spread_out(label: Any, shape: tuple[int, ...]) -> Reals:
+    """Return labels of all windows [rows, columns] from a number, or from rows of fewer."""
+    given = np.atleast_2d(np.array(label, float))
+    rows, columns = (np.arange(n) * m // n for n, m in zip(shape, given.shape, strict=True))
+    return given[np.ix_(rows, columns)]
 
 
 def fit(x: Reals, y: Reals, scenes: Reals) -> Reals:

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from generator.geography.choice import EARTH_FOLDER
 from generator.grid.errors import GeographyError
-from generator.grid.integral import integral
 from generator.memory.bank import Codes, Scene
 from generator.memory.config import STEP, WINDOW, choosing_scale
 
@@ -100,17 +99,18 @@ def statistics(scene: Scene) -> Integers:
 
 def _of_zoom(codes: Codes, scale: int, grid: tuple[int, ...]) -> Integers:
     """Return the four statistics of every number of a code in windows: [rows, columns, 4 D]."""
-    wide = codes.astype(np.int64)
-    down, across = np.zeros_like(wide), np.zeros_like(wide)
-    down[1:] = np.abs(np.diff(wide, axis=0))
-    across[:, 1:] = np.abs(np.diff(wide, axis=1))
-    # Sums over every window by integral images.
-    side = WINDOW * scale
-    ys, xs = (STEP * scale * np.arange(count) for count in grid)
+    across, down = np.zeros_like(codes), np.zeros_like(codes)
+    down[1:] = np.abs(np.diff(codes, axis=0))
+    across[:, 1:] = np.abs(np.diff(codes, axis=1))
+    # A window is a square of blocks, each as long as windows are apart.
+    side, blocks = STEP * scale, WINDOW // STEP
+    rows, columns = (count + blocks - 1 for count in grid)
     means = []
-    for plane in np.moveaxis(np.concatenate([wide, np.abs(wide), down, across], 2), 2, 0):
-        sums = integral(plane)
-        total = sums[np.ix_(ys + side, xs + side)] - sums[np.ix_(ys, xs + side)]
-        total += sums[np.ix_(ys, xs)] - sums[np.ix_(ys + side, xs)]
-        means.append((total << UNIT_BITS) // (side * side))
-    return np.stack(means, -1)
+    for plane in (codes, np.abs(codes), down, across):
+        covered = plane[: rows * side, : columns * side].reshape(rows, side, columns, side, -1)
+        sums = covered.sum(1, dtype=np.int16).sum(2, dtype=np.int64)
+        total = sum(
+            sums[i : i + grid[0], j : j + grid[1]] for i in range(blocks) for j in range(blocks)
+        )
+        means.append((total << UNIT_BITS) // (side * blocks) ** 2)
+    return np.concatenate(means, -1)

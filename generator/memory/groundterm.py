@@ -19,7 +19,7 @@ from generator.memory.builtupprobe import BuiltUpProbe
 VERSION = 1
 """Raised whenever the same layer and probe would give another field."""
 
-STRENGTH = 80
+STRENGTH = 110
 """Number of ground that is wholly built-up; open country has 0."""
 
 SLACK = 48
