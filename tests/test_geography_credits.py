@@ -37,10 +37,10 @@ def test_a_planet_that_cannot_be_is_told() -> None:
 
 
 def test_credits_are_those_of_the_layers_named(tmp_path: Path) -> None:
-    lines = {"water": "A", "roads": "A", "towns": "B", "relief": ""}
+    lines = {"water": ["A", "C"], "roads": "A", "towns": "B", "relief": ""}
     index = {name: {"credit": line} for name, line in lines.items()}
     (tmp_path / "layers.json").write_text(json.dumps(index))
-    assert credits(folder=tmp_path) == ["A", "B"]
+    assert credits(folder=tmp_path) == ["A", "C", "B"]
     assert credits(["towns"], tmp_path) == ["B"]
     assert credits([], tmp_path) == []
     with pytest.raises(GeographyError, match="a credit for each layer"):

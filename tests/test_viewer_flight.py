@@ -104,7 +104,7 @@ def test_points_are_tapped_and_searched_and_give_the_command(page: Page, viewer:
     plan = read_flight_plan(args)
     assert plan.altitudes == (400_000, 5_000)
     assert plan.points[0] == pytest.approx((12.49, 41.9), abs=1e-4)
-    assert plan.points[2] == pytest.approx((7.45, 46.95), abs=1e-4)
+    assert plan.points[2] == pytest.approx((7.447, 46.948), abs=1e-4)
     page.key("n")
     page.until("!location.hash.endsWith('seed=7')")
     seed = page.run("document.querySelector('#seed').value")

@@ -1,5 +1,5 @@
 // The view in the URL: "#13/41.90000/12.49000/seed=7" and, while two worlds are compared,
-// "/vs=8/split=0.35" after it.
+// "/vs=8/split=0.35" after it, and "/names=on" while places have their names.
 
 import { clamp, wrapLongitude } from "./numbers.js";
 import { parseSeed } from "./seed.js";
@@ -17,6 +17,7 @@ function formatView(view) {
   const [lat, lng] = [view.lat, wrapLongitude(view.lng)].map((angle) => angle.toFixed(digits));
   const parts = [view.zoom, lat, lng, `seed=${view.seed}`];
   if (view.other !== null) parts.push(`vs=${view.other}`, `split=${view.split.toFixed(3)}`);
+  if (view.names) parts.push("names=on");
   return `#${parts.join("/")}`;
 }
 
@@ -31,7 +32,7 @@ function readSeed(text, problems) {
 
 // What a hash says; null for what it leaves out, `problems` for what it says wrongly.
 export function parseView(hash, maxZoom) {
-  const view = { zoom: null, lat: null, lng: null, seed: null, other: null, split: 0.5 };
+  const view = { zoom: null, lat: null, lng: null, seed: null, other: null, split: 0.5, names: false };
   const problems = [];
   const parts = hash.replace(/^#/, "").split("/").filter(Boolean);
   const place = parts.filter((part) => !part.includes("="));
@@ -46,6 +47,7 @@ export function parseView(hash, maxZoom) {
   for (const part of parts) {
     const [name, value] = part.split("=", 2);
     if (name === "seed") view.seed = readSeed(value, problems);
+    if (name === "names") view.names = value === "on";
     if (name === "vs") view.other = readSeed(value, problems);
     if (name === "split" && value) {
       const split = Number(value);

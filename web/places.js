@@ -1,5 +1,5 @@
 // Views worth a first look, in every world: what each is called is what is to be seen there. Only
-// the positions are Earth's, so that no town is named: towns lie elsewhere in every world.
+// the positions are Earth's; fields, streets and hills are other ones in every world.
 
 export const PLACES = [
   { name: "Farmland", detail: "Iowa", lat: 42.03, lng: -93.6, zoom: 13 },

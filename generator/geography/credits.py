@@ -20,11 +20,13 @@ def credits(names: Iterable[str] | None = None, folder: Path = EARTH_FOLDER) -> 
     try:
         layers = json.loads(path.read_bytes())
         wanted = layers if names is None else list(names)
-        lines = [str(layers[name]["credit"]) for name in wanted]
+        given = [layers[name]["credit"] for name in wanted]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, LookupError, TypeError):
         raise GeographyError(
             f"{path} cannot be read, expected a JSON object with a credit for each layer"
         ) from None
+    # A layer made of several sources credits each in a line of its own.
+    lines = (str(line) for one in given for line in (one if isinstance(one, list) else [one]))
     return list(dict.fromkeys(line for line in lines if line))
