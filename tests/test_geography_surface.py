@@ -107,3 +107,22 @@ def test_roads_are_brighter_and_greyer_than_their_ground() -> None:
     drawn = roads_over(child, ground, np.full((8, 8), 255, np.uint8)).astype(int)
     assert drawn.mean() > child.mean() + 20
     assert np.ptp(drawn[0, 0]) < 30
+
+
+def test_what_covers_little_is_drawn_as_what_covers_much() -> None:
+    rng = np.random.default_rng(5)
+    coarse = rng.integers(0, 256, (12, 17, 3)).astype(np.uint8)
+    child = rng.integers(0, 256, (40, 60, 3)).astype(np.uint8)
+    shares = rng.integers(0, 256, (40, 60)).astype(np.uint8)
+    few = np.where(rng.random((40, 60)) < 0.05, shares, 0).astype(np.uint8)
+    for draw in (water_over, roads_over):
+        much = np.where((few > 0)[..., None], draw(child, coarse, shares), child)
+        np.testing.assert_array_equal(draw(child, coarse, few), much)
+
+
+def test_the_brightest_colours_do_not_overflow() -> None:
+    coarse, child = (np.full((side, side, 3), 255, np.uint8) for side in (10, 32))
+    for share in (1, 128, 255):
+        shares = np.full((32, 32), share, np.uint8)
+        assert (water_over(child, coarse, shares) == 255).all()
+        assert (roads_over(child, coarse, shares) >= 235).all()

@@ -11,43 +11,38 @@ arithmetic, equal in every window that sees REACH pixels round a place.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.geography.colourmeans import EDGE, Integers, Mask, Signed, means, spread, weighed
 from generator.geography.layers import Shares
-from generator.grid.integral import squares
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
 
 REACH = 20
 """Parent pixels round a place that its colours depend on."""
 
-_RADII = ((1, 1 << 18), (2, 1 << 13), (4, 1 << 8), (8, 1 << 3), (16, 1))
-"""Half the sides of the squares that means are taken over, and the weights of their pixels."""
-
-_PURE = 64
-"""Weight of pixels whose neighbourhood is of one kind beside other pixels of it."""
-
-_MIXED = 4
-"""Half the side of the square in which the others count where shores are blurred."""
-
 _SHORE = 2
 """Pixels round land in which ground goes on under water even where no land's colour is known."""
 
-_EDGE = 8
-"""Shares up to this, in 255ths, count as none."""
-
-_ISLAND = np.array([104, 108, 72], np.int64)
+_ISLAND = np.array([104, 108, 72], np.int32)
 """Colour of land of which the parent shows none: small islands."""
 
-_DEEP = np.array([20, 47, 66], np.int64)
+_DEEP = np.array([20, 47, 66], np.int32)
 _TINT = 4
 """Colour of water of which the parent shows none, and sixteenths of the land's colour in it."""
 
 _FEW = 1 << 16
 """Weight of that colour beside the water that the parent shows; where shores are blurred, 1."""
+
+_TAPS = ((3, 5), (1, 7), (7, 1), (5, 3))
+"""Eighths of the two nearest parent pixels in each of the four children along an axis."""
+
+_SPARSE = 6
+"""What covers less than one in so many pixels is drawn pixel by pixel."""
 
 _ROAD = 44
 """Grey levels by which roads are brighter than the ground."""
@@ -55,8 +50,7 @@ _ROAD = 44
 _BLACK, _COLOURED = 192, 24
 """Sum of R, G and B below which a base map's lakes are black, and by how much B then passes R."""
 
-Integers = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+Short = NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +68,24 @@ def taken_apart(parent: Pixels, water: Shares, blur: int = 0) -> Grounds:
     colours of one side have run over the parent's shores. What lies REACH or more from an edge is
     as in larger windows.
     """
-    wide = parent.astype(np.int64)
+    wide = parent.astype(np.int32)
     # Pixels of land that are as blue as water say nothing of land's colour.
-    share, none = water.astype(np.int64), np.zeros(water.shape, bool)
-    sides = ((share, _is_blue(wide)), (255 - share, none))
-    means, pure = zip(*(_mean(wide, other, blind, blur) for other, blind in sides), strict=True)
+    land = weighed(water, _is_blue(wide), blur)
+    sea = weighed(255 - water, np.zeros(water.shape, bool), blur)
     # Land keeps its own pixels where no water is near; far out at sea there is none.
-    own = pure[0] if blur else water <= _EDGE
-    total, weight = means[0]
-    land = (total + _ISLAND) // (weight + 1)[..., None]
-    beside = squares(np.pad(water < 255, _SHORE), 2 * _SHORE + 1) > 0
-    dry = np.where((own | (weight == 0) & ~beside)[..., None], wide, land)
+    lost = ~land.pure if blur else water > EDGE
+    at, total, weight = means(wide, land, lost)
+    dry = wide.copy()
+    dry[lost & spread(water < 255, _SHORE)] = _ISLAND
+    dry.reshape(-1, 3)[at] = (total + _ISLAND) // (weight + 1)[:, None]
     # Water goes over into a colour made of the land's where the parent shows none.
-    own = pure[1] if blur else water >= 255 - _EDGE
-    total, weight = means[1]
-    guess = (_TINT * dry + (16 - _TINT) * _DEEP) // 16
+    lost = ~sea.pure if blur else water < 255 - EDGE
+    at, total, weight = means(wide, sea, lost)
+    guess = (_TINT * dry + (16 - _TINT) * _DEEP) >> 4
     few = 1 if blur else _FEW
-    mixed = (total + few * guess) // (weight + few)[..., None]
-    wet = np.where(own[..., None], wide, mixed)
+    wet = np.where(lost[..., None], guess, wide)
+    mixed = total + few * guess.reshape(-1, 3)[at]
+    wet.reshape(-1, 3)[at] = mixed // (weight + few)[:, None]
     if blur:
         wet = _bluer(wet)
     return Grounds(dry.astype(np.uint8), wet.astype(np.uint8))
@@ -103,7 +97,7 @@ def water_over(child: Pixels, wet: Pixels, water: Shares) -> Pixels:
     wet: its colour at parent pixels, one more on each side, uint8 [h + 2, w + 2, 3]; water: its
     share of each child pixel.
     """
-    return _blended(child, enlarged(wet), water)
+    return _laid_over(child, wet, water, lambda colour: colour)
 
 
 def roads_over(child: Pixels, dry: Pixels, roads: Shares) -> Pixels:
@@ -111,10 +105,13 @@ def roads_over(child: Pixels, dry: Pixels, roads: Shares) -> Pixels:
 
     dry: the ground's colour at parent pixels as `water_over` has the water's; roads: their share.
     """
-    ground = enlarged(dry)
-    grey = (5 * ground[..., 0] + 9 * ground[..., 1] + 2 * ground[..., 2]) // 16
-    colour = (ground + 3 * grey[..., None]) // 4 + _ROAD
-    return _blended(child, np.minimum(colour, 235), roads)
+    return _laid_over(child, dry, roads, _paved)
+
+
+def _paved(ground: Short) -> Short:
+    grey = (5 * ground[..., 0] + 9 * ground[..., 1] + 2 * ground[..., 2]) >> 4
+    colour: Short = ((ground + 3 * grey[..., None]) >> 2) + np.int16(_ROAD)
+    return np.minimum(colour, np.int16(235))
 
 
 def product(one: Shares, other: Shares) -> Shares:
@@ -123,65 +120,80 @@ def product(one: Shares, other: Shares) -> Shares:
     return found
 
 
-def _blended(child: Pixels, colour: NDArray[np.int32], shares: Shares) -> Pixels:
-    share = shares[..., None].astype(np.int32)
-    mixed: Pixels = ((child * (255 - share) + colour * share + 127) // 255).astype(np.uint8)
-    return mixed
+def _laid_over(
+    child: Pixels, coarse: Pixels, shares: Shares, coloured: Callable[[Short], Short]
+) -> Pixels:
+    """Lay something over a child by its shares; coloured: its colour from the coarse pixels'."""
+    at = np.flatnonzero(shares)
+    # Where it covers little, only those pixels are looked at.
+    if _SPARSE * len(at) >= shares.size:
+        return _blended(child, coloured(enlarged(coarse)), shares)
+    laid = child.copy()
+    pixels = laid.reshape(-1, 3)
+    colour = coloured(_enlarged_at(coarse, at))
+    pixels[at] = _blended(pixels[at], colour, shares.reshape(-1)[at])
+    return laid
 
 
-def enlarged(coarse: Pixels) -> NDArray[np.int32]:
-    """Interpolate linearly by four: uint8 [h + 2, w + 2, 3] to int32 [4h, 4w, 3]."""
-    values = coarse.astype(np.int32)
-    for _ in range(2):
-        before, middle, after = values[:-2], values[1:-1], values[2:]
-        parts = [3 * before + 5 * middle, before + 7 * middle, 7 * middle + after]
-        parts.append(5 * middle + 3 * after)
-        values = np.stack(parts, 1).reshape(SCALE * len(middle), *values.shape[1:])
-        values = values.swapaxes(0, 1)
-    return (values + 32) >> 6
+def _blended(below: Pixels, colour: Short, shares: Shares) -> Pixels:
+    # Whole rows of numbers are faster than threes of them.
+    share = shares.reshape(-1).repeat(3).astype(np.uint16).reshape(below.shape)
+    mixed = below * (255 - share)
+    share *= colour.view(np.uint16)
+    mixed += share
+    mixed += np.uint16(127)
+    mixed //= np.uint16(255)
+    return mixed.astype(np.uint8)
 
 
-def _mean(
-    pixels: Integers, other: Integers, blind: Mask, blur: int
-) -> tuple[tuple[Integers, Integers], Mask]:
-    """Sum the colours of one kind of ground round each pixel, near ones counting most.
-
-    other: 255ths of each pixel that are of the other kind; blind: pixels left out. Returns sums
-    [h, w, 3] with their weights [h, w], and where all of the neighbourhood is of the kind.
-    """
-    reach = 1 + blur
-    beside = squares(np.pad(other > _EDGE, reach, mode="edge"), 2 * reach + 1)
-    pure = beside == 0
-    mixed = (other <= _EDGE) & ~pure & ~blind
-    weight = pure * ~blind * np.int64(_PURE) + (mixed & (blur == 0))
-    total = np.zeros((*weight.shape, 4), np.int64)
-    for radius, factor in _RADII:
-        total += factor * _summed(pixels, weight, radius)
-    # Over blurred shores colours have run together: such pixels count where there are no others.
-    if blur:
-        total += _summed(pixels, mixed.astype(np.int64), _MIXED)
-    return (total[..., :3], total[..., 3]), pure
+def enlarged(coarse: Pixels) -> Short:
+    """Interpolate linearly by four: uint8 [h + 2, w + 2, 3] to int16 [4h, 4w, 3]."""
+    values = coarse.astype(np.int16)
+    # Across while there are few rows, then down by whole rows.
+    across = _interpolated(values.swapaxes(0, 1)).swapaxes(0, 1)
+    fine = _interpolated(np.ascontiguousarray(across).reshape(len(values), -1))
+    fine += np.int16(32)
+    fine >>= 6
+    return fine.reshape(len(fine), -1, 3)
 
 
-def _summed(pixels: Integers, weight: Integers, radius: int) -> Integers:
-    """Sum weighted colours and weights over the square round each pixel: int64 [h, w, 4]."""
-    planes = np.concatenate([pixels * weight[..., None], weight[..., None]], 2)
-    padded = np.pad(planes, ((radius, radius), (radius, radius), (0, 0)))
-    side = 2 * radius + 1
-    return np.stack([squares(padded[..., k], side) for k in range(4)], 2)
+def _interpolated(values: Short) -> Short:
+    """Interpolate along the first axis by four, in eighths: int16 [h + 2, ...] to [4h, ...]."""
+    before, middle, after = values[:-2], values[1:-1], values[2:]
+    fine = np.empty((len(middle), SCALE, *values.shape[1:]), np.int16)
+    for phase, (first, second) in enumerate(_TAPS):
+        one, other = (before, middle) if phase < 2 else (middle, after)
+        np.multiply(one, np.int16(first), out=fine[:, phase])
+        fine[:, phase] += np.int16(second) * other
+    return fine.reshape(SCALE * len(middle), *values.shape[1:])
 
 
-def _bluer(water: Integers) -> Integers:
+def _enlarged_at(coarse: Pixels, at: Integers) -> Short:
+    """Interpolate at some child pixels, by their numbers: int16 [n, 3]."""
+    side = coarse.shape[1]
+    y, x = np.divmod(at, SCALE * (side - 2))
+    corner = ((y >> 1) + 1 >> 1) * side + ((x >> 1) + 1 >> 1)
+    flat, taps = coarse.reshape(-1, 3), np.array(_TAPS, np.int16)
+    down, across = taps[y & 3], taps[x & 3]
+    total = np.full((len(at), 3), 32, np.int16)
+    for row in range(2):
+        for column in range(2):
+            weight = down[:, row] * across[:, column]
+            total += weight[:, None] * flat[corner + row * side + column]
+    return total >> 6
+
+
+def _bluer(water: Signed) -> Signed:
     """Give black lakes of a base map, which are as dark as forests, half of water's colour."""
     dark = np.clip(_BLACK - water.sum(2), 0, 64)
     grey = np.clip(_COLOURED - (water[..., 2] - water[..., 0]), 0, _COLOURED)
     share = (dark * grey)[..., None]
     whole = 2 * 64 * _COLOURED
-    coloured: Integers = (water * (whole - share) + _DEEP * share) // whole
+    coloured: Signed = (water * (whole - share) + _DEEP * share) // whole
     return coloured
 
 
-def _is_blue(pixels: Integers) -> Mask:
+def _is_blue(pixels: Signed) -> Mask:
     """Say which pixels may be water: bluer than red by 8 %, and dark."""
     red, green, blue = (pixels[..., k] for k in range(3))
     water: Mask = (25 * blue > 27 * red) & (red + green + blue < 400)
