@@ -12,6 +12,7 @@ import numpy as np
 
 from generator.geography import surface
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
+from generator.geography.towncolour import greyed
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import BASE_ZOOM, SCALE
@@ -21,6 +22,9 @@ ReadParent = Callable[[Rectangle], Pixels]
 
 VERSION = 1
 """Raised whenever the same layers would give other pixels."""
+
+TOWNS_COLOURED = 7
+"""Zoom of the parents in which towns take the grey of roofs; what is below inherits it."""
 
 _BLUR = 2
 """Pixels of zoom 5 by which a base map's colours run over its shores."""
@@ -54,15 +58,22 @@ class Geography:
     def grounds(self, zoom: int, area: Rectangle, pixels: ReadParent) -> surface.Grounds | None:
         """Take the land and water of a rectangle of parent pixels apart, None where it is all land.
 
-        zoom: of the parent; pixels: reads any rectangle of it, x wrapped and y mirrored.
+        At zoom TOWNS_COLOURED towns take their colour, whether there is water or not. zoom: of the
+        parent; pixels: reads any rectangle of it, x wrapped and y mirrored.
         """
         around = area.grown(self.reach)
         water = _covered((self.water, self.rivers), zoom, around)
+        built = None
+        if self.ground is not None and zoom == TOWNS_COLOURED:
+            built = self.ground.built_up(zoom, area)
         if water is None:
-            return None
+            if built is None:
+                return None
+            parent = pixels(area)
+            return surface.Grounds(greyed(parent, built), parent)
         taken = surface.taken_apart(pixels(around), water, blur=_BLUR if zoom <= BASE_ZOOM else 0)
         inner = np.s_[self.reach : -self.reach, self.reach : -self.reach]
-        return surface.Grounds(taken.dry[inner], taken.wet[inner])
+        return surface.Grounds(greyed(taken.dry[inner], built), taken.wet[inner])
 
     def dry(self, zoom: int, area: Rectangle, pixels: ReadParent) -> Pixels:
         """Return a rectangle of parent pixels without its water."""
