@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from generator.geography.builtup import BuiltUp, radii_of
 from generator.geography.derive.landcover import GROUPS, grouped
 from generator.geography.derive.towns import towns_of
+from generator.geography.geography import TOWNS_COLOURED, Geography
 from generator.geography.ground import WINDOW, GroundFigures
 from generator.geography.landcover import HEIGHT, WIDTH, Cover, LandCover, row_middles
+from generator.geography.towncolour import greyed
 from generator.geography.towns import TownTable
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
@@ -208,3 +210,30 @@ def test_the_shipped_figures_are_fixed() -> None:
     # Round Paris.
     ys, xs = (axis.ravel() for axis in np.mgrid[44_900:45_300:40, 66_100:66_700:40])
     assert SHIPPED.figures(9, ys, xs).sum(0).tolist() == FIXED
+
+
+def test_towns_take_a_grey_of_their_surroundings_brightness() -> None:
+    green = np.full((2, 3, 3), (40, 80, 30), np.uint8)
+    built = np.array([[0, 128, 255], [0, 0, 0]], np.uint8)
+    made = greyed(green, built).astype(int)
+    assert np.array_equal(made[0, 0], green[0, 0])
+    assert np.array_equal(made[1], green[1])
+    spread = np.ptp(made, axis=2)[0]
+    assert spread[0] > spread[1] > spread[2] < 30
+    assert greyed(green, None) is green
+    assert abs(made[0, 2].mean() - green.mean()) < 15
+
+
+def test_only_one_zoom_takes_the_towns_colour_with_water_or_without() -> None:
+    parent = np.full((400, 400, 3), (40, 80, 30), np.uint8)
+    area = Rectangle(16550, 11130, 300, 300)
+    made = Geography(ground=SHIPPED).grounds(TOWNS_COLOURED, area, lambda part: cut(parent, part))
+    assert made is not None
+    assert (made.dry != made.wet).any()
+    assert (made.wet == parent[0, 0]).all()
+    assert Geography(ground=SHIPPED).grounds(9, area, lambda part: cut(parent, part)) is None
+
+
+def cut(picture: np.ndarray, part: Rectangle) -> np.ndarray:
+    """Return as much of a picture as a rectangle asks for."""
+    return picture[: part.height, : part.width]

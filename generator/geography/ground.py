@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from generator.geography.builtup import BuiltUp
 from generator.geography.landcover import Cover, LandCover
+from generator.geography.layers import Shares
 from generator.geography.towns import TownTable
 from generator.grid.integral import integral
 from generator.grid.rectangle import Rectangle
@@ -51,6 +52,10 @@ class GroundFigures:
         opened = TownTable.open(towns), LandCover.open(cover)
         digest = hashlib.sha256(towns.read_bytes() + cover.read_bytes()).hexdigest()
         return cls(*opened, digest)
+
+    def built_up(self, zoom: int, area: Rectangle) -> Shares | None:
+        """Return how built-up each world pixel of a rectangle is, None where none is at all."""
+        return self.built.shares(zoom, area)
 
     def figures(self, zoom: int, ys: Integers, xs: Integers) -> NDArray[np.uint8]:
         """Return 255ths at pixel corners of `zoom`: built-up, crop, forest, bare: uint8 [n, 4].
