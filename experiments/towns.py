@@ -158,7 +158,8 @@ def _tile_degree(ground: GroundFigures, tile: Tile) -> float:
 def worlds(cascade: Cascade) -> list[tuple[Memory | None, Geography | None]]:
     """Return memory and geography without the towns' layer, and as they were loaded."""
     held, geography = cascade.checkpoint.bank, cascade.geography
-    assert held is not None and geography is not None
+    assert held is not None
+    assert geography is not None
     without = dataclasses.replace(geography, ground=None)
     return [(Memory([held]), without), (cascade.memory, geography)]
 
