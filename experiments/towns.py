@@ -8,6 +8,7 @@ more than 100,000 people and at places without any.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from experiments.command import Experiment
 from generator.cascade.cascade import Cascade
 from generator.cascade.stages import stages_of
 from generator.geography.choice import EARTH_FOLDER
+from generator.geography.geography import Geography
 from generator.geography.ground import GroundFigures
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
@@ -153,16 +155,24 @@ def _tile_degree(ground: GroundFigures, tile: Tile) -> float:
     return _degree(ground, tile.y * SIDE + SIDE // 2, tile.x * SIDE + SIDE // 2, SIDE)
 
 
-def render(cascade: Cascade, memories: list[Memory | None], tile: Tile) -> list[Pixels]:
-    """Return the tile as each memory has it; what lies above zoom 11 is made once."""
-    store: dict[Tile, Pixels] = {}
+def worlds(cascade: Cascade) -> list[tuple[Memory | None, Geography | None]]:
+    """Return memory and geography without the towns' layer, and as they were loaded."""
+    held, geography = cascade.checkpoint.bank, cascade.geography
+    assert held is not None
+    assert geography is not None
+    without = dataclasses.replace(geography, ground=None)
+    return [(Memory([held]), without), (cascade.memory, geography)]
+
+
+def render(
+    cascade: Cascade, variants: list[tuple[Memory | None, Geography | None]], tile: Tile
+) -> list[Pixels]:
+    """Return the tile as each world has it."""
     made = []
-    for memory in memories:
-        cascade.memory = memory
+    for memory, geography in variants:
+        cascade.memory, cascade.geography = memory, geography
         cascade.stages = stages_of(cascade.checkpoint, cascade.sampler, memory)
-        kept = {at: pixels for at, pixels in store.items() if at.z < 10}
-        made.append(cascade.render(0, tile, kept))
-        store = kept
+        made.append(cascade.render(0, tile))
     return made
 
 
@@ -182,18 +192,24 @@ def run(options: argparse.Namespace) -> int:
     )
     judge = Judge.fit(features, towns)
     cascade = generator.load(threads=options.threads)
-    assert cascade.checkpoint.bank is not None
-    memories = [Memory([cascade.checkpoint.bank]), cascade.memory]
-    rows = []
+    variants = worlds(cascade)
+    rows, scores = [], []
     for kind, tiles in zip(("towns", "country"), places(ground, options.count, 1), strict=True):
         told = []
         for number, tile in enumerate(tiles):
-            made = render(cascade, memories, tile)
+            made = render(cascade, variants, tile)
             told.append([float(judge(described(pixels)[None])[0]) for pixels in made])
             rows.append(np.concatenate(made, 1))
             print(f"{kind} {number + 1}/{len(tiles)} {tile} {told[-1]}", flush=True)
         for name, column in zip(("without", "with"), np.array(told).T, strict=True):
-            print(f"{kind} {name}: {(column > 0.5).sum()} of {len(column)} called built-up")
+            print(
+                f"{kind} {name}: {(column > 0.5).sum()} of {len(column)} called built-up, "
+                f"mean {column.mean():.2f}"
+            )
+        scores.append(np.array(told))
+    for name, town, country in zip(("without", "with"), scores[0].T, scores[1].T, strict=True):
+        above = (town[:, None] > country[None]).mean()
+        print(f"{name}: a town is called more built-up than a place in the country in {above:.0%}")
     Image.fromarray(sheet(rows)).save(options.out)
     return 0
 

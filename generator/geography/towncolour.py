@@ -11,13 +11,13 @@ import numpy as np
 from generator.geography.layers import Shares
 from generator.grid.pixels import Pixels
 
-MOST = 150
+MOST = 125
 """256ths of the way to grey of ground that is wholly built-up."""
 
 LIGHTER, DARKEST = 20, 40
 """256ths by which it is lighter than the surroundings, and the least luminance of its grey."""
 
-WARMTH = (6, 0, -5)
+WARMTH = (7, 1, -6)
 """Red, green and blue over the luminance."""
 
 
