@@ -61,8 +61,8 @@ class Geography:
         """Take the land and water of a rectangle of parent pixels apart, None where it is all land.
 
         At zoom TOWNS_COLOURED towns take their colour, whether there is water or not. zoom: of the
-                parent; pixels: reads any rectangle of it, x wrapped and y mirrored; base: whether it is a
-                base map, over whose shores colours run, and which has no rivers drawn in.
+        parent; pixels: reads any rectangle of it, x wrapped and y mirrored; base: whether it is a
+        base map, over whose shores colours run, and which has no rivers drawn in.
         """
         around, built = area.grown(self.reach), None
         if self.ground is not None and zoom == TOWNS_COLOURED:
