@@ -75,8 +75,8 @@ def test_lakes_that_the_parent_does_not_show_are_darker_than_its_land() -> None:
     assert wet[2] > wet[0]
 
 
-def test_black_lakes_of_a_base_map_are_bluer_and_snow_is_not() -> None:
-    for colour, changes in (((14, 22, 10), True), ((220, 225, 228), False), (SEA, False)):
+def test_black_lakes_and_ice_of_a_base_map_take_waters_colour_and_the_sea_keeps_its_own() -> None:
+    for colour, changes in (((14, 22, 10), True), ((220, 225, 228), True), (SEA, False)):
         parent = np.full((50, 50, 3), colour, np.uint8)
         wet = taken_apart(parent, np.full((50, 50), 255, np.uint8), 2).wet[25, 25]
         assert np.array_equal(wet, colour) != changes

@@ -18,13 +18,16 @@ from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.identityinputs import SHIPPED
 from generator.cascade.layoutstage import LayoutStage
+from generator.geography.layers import GroundLayer
 from generator.geography.opening import open_geography
 from generator.grid.errors import GeneratorError
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import STAGE_ZOOMS
 from generator.memory import bankfile
 from generator.memory.bank import Bank
+from generator.memory.builtupprobe import PROBE, BuiltUpProbe
 from generator.memory.field import Memory
+from generator.memory.groundterm import GroundTerm
 
 MAX_STEPS = 50
 """The paper's; the intermediate latents of more would take too much memory."""
@@ -66,8 +69,8 @@ def load(
     sampler = loaded.sampler
     if steps is not None:
         sampler = dataclasses.replace(sampler, steps=steps)
-    opened = open_memory(memory, loaded)
     layers = open_geography(geography, base)
+    opened = open_memory(memory, loaded, None if layers is None else layers.ground)
     planet = BaseMap.open(base, tone)
     # One cascade of all, which has made its first window.
     cascade = Cascade(planet, loaded, sampler, chosen, pick_precision(chosen), opened, layers)
@@ -75,15 +78,19 @@ def load(
     return cascade
 
 
-def open_memory(names: Sequence[str] | None, loaded: Checkpoint) -> Memory | None:
+def open_memory(
+    names: Sequence[str] | None, loaded: Checkpoint, ground: GroundLayer | None = None
+) -> Memory | None:
     """Open the banks named on a command line, or the weights' own for None.
 
-    Stages for which the named ones have no scene draw from the weights' own.
+    Stages for which the named ones have no scene draw from the weights' own. ground: what the
+    choice follows of the Earth's towns.
     Raises GeneratorError for a bank that is unreadable or of another encoder, and where the
     weights have no use for one.
     """
+    term = None if ground is None else GroundTerm(ground, BuiltUpProbe.open(PROBE))
     if names is None:
-        return None if loaded.bank is None else Memory([loaded.bank])
+        return None if loaded.bank is None else Memory([loaded.bank], ground=term)
     if not names:
         return None
     if not loaded.encoder_digest:
@@ -99,7 +106,7 @@ def open_memory(names: Sequence[str] | None, loaded: Checkpoint) -> Memory | Non
             banks.append(loaded.bank)
         else:
             raise GeneratorError(f"memory is {SHIPPED!r}, but these weights hold none of their own")
-    return Memory(banks, loaded.bank)
+    return Memory(banks, loaded.bank, term)
 
 
 def pick_device(name: str) -> torch.device:

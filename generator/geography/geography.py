@@ -12,6 +12,7 @@ import numpy as np
 
 from generator.geography import surface
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
+from generator.geography.towncolour import greyed
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE
@@ -21,6 +22,9 @@ ReadParent = Callable[[Rectangle], Pixels]
 
 VERSION = 1
 """Raised whenever the same layers would give other pixels."""
+
+TOWNS_COLOURED = 7
+"""Zoom of the parents in which towns take the grey of roofs; what is below inherits it."""
 
 _BLUR = 2
 """Pixels by which a base map's colours run over its shores."""
@@ -56,13 +60,19 @@ class Geography:
     ) -> surface.Grounds | None:
         """Take the land and water of a rectangle of parent pixels apart, None where it is all land.
 
-        zoom: of the parent; pixels: reads any rectangle of it, x wrapped and y mirrored; base:
-        whether it is a base map, over whose shores colours run, and which has no rivers drawn in.
+        At zoom TOWNS_COLOURED towns take their colour, whether there is water or not. zoom: of the
+        parent; pixels: reads any rectangle of it, x wrapped and y mirrored; base: whether it is a
+        base map, over whose shores colours run, and which has no rivers drawn in.
         """
-        around = area.grown(self.reach)
+        around, built = area.grown(self.reach), None
+        if self.ground is not None and zoom == TOWNS_COLOURED:
+            built = self.ground.built_up(zoom, area)
         water, rivers = (_covered((one,), zoom, around) for one in (self.water, self.rivers))
         if water is None and rivers is None:
-            return None
+            if built is None:
+                return None
+            parent = pixels(area)
+            return surface.Grounds(greyed(parent, built), parent)
         if not base:
             water = _together(water, rivers)
         elif water is None:
@@ -70,7 +80,7 @@ class Geography:
         assert water is not None
         taken = surface.taken_apart(pixels(around), water, _BLUR if base else 0)
         inner = np.s_[self.reach : -self.reach, self.reach : -self.reach]
-        return surface.Grounds(taken.dry[inner], taken.wet[inner])
+        return surface.Grounds(greyed(taken.dry[inner], built), taken.wet[inner])
 
     def completed(
         self,

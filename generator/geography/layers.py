@@ -43,3 +43,7 @@ class GroundLayer(Protocol):
     def figures(self, zoom: int, ys: Integers, xs: Integers) -> NDArray[np.uint8]:
         """Return figures at pixel corners of `zoom`, uint8 [n, figures of the layer]."""
         ...
+
+    def built_up(self, zoom: int, area: Rectangle) -> Shares | None:
+        """Return how built-up each world pixel of `zoom` is, None where none is at all."""
+        ...

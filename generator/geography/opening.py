@@ -10,6 +10,7 @@ from typing import Any
 from generator.geography.choice import INDEX, MADE_UP, NONE, chosen, layers_folder
 from generator.geography.credits import credits
 from generator.geography.geography import Geography
+from generator.geography.ground import GroundFigures
 from generator.geography.linekinds import KINDS
 from generator.geography.lines import LineLayer
 from generator.geography.planet import PlanetRivers, PlanetWater
@@ -17,7 +18,7 @@ from generator.geography.water import WaterLayer
 from generator.grid.errors import GeographyError
 from generator.planets.planet import Planet
 
-LAYERS = ("water", "rivers", "roads", "rail")
+LAYERS = ("water", "rivers", "roads", "rail", "towns", "landcover")
 """Names of layers in an index."""
 
 
@@ -41,8 +42,18 @@ def open_geography(geography: str | None, base: Path | None) -> Geography | None
         WaterLayer.open(paths["water"]) if "water" in paths else None,
         lines.get("rivers"),
         tuple(lines[name] for name in ("roads", "rail") if name in lines),
+        _ground(paths, folder),
         credits=tuple(credits(folder=folder)),
     )
+
+
+def _ground(paths: dict[str, Path], folder: Path) -> GroundFigures | None:
+    """Return the figures of towns and land cover, None where a folder has neither."""
+    if not {"towns", "landcover"} & paths.keys():
+        return None
+    if lacking := {"towns", "landcover"} - paths.keys():
+        raise GeographyError(f"{folder / INDEX} names no {min(lacking)}, expected both or neither")
+    return GroundFigures.open(paths["towns"], paths["landcover"])
 
 
 def _made_up(base: Path | None) -> Geography:

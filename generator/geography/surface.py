@@ -44,6 +44,9 @@ _TAPS = ((3, 5), (1, 7), (7, 1), (5, 3))
 _SPARSE = 6
 """What covers less than one in so many pixels is drawn pixel by pixel."""
 
+_WHITE = 450
+"""Sum of R, G and B above which a base map's water is ice, which layers know nothing of."""
+
 _ROAD = 44
 """Grey levels by which roads are brighter than the ground."""
 
@@ -69,9 +72,11 @@ def taken_apart(parent: Pixels, water: Shares, blur: int = 0) -> Grounds:
     as in larger windows.
     """
     wide = parent.astype(np.int32)
-    # Pixels of land that are as blue as water say nothing of land's colour.
+    # Pixels of land that are as blue as water say nothing of land's colour, nor a base map's
+    # water that is as white as ice of the water's.
     land = weighed(water, _is_blue(wide), blur)
-    sea = weighed(255 - water, np.zeros(water.shape, bool), blur)
+    ice = wide.sum(2) > _WHITE if blur else np.zeros(water.shape, bool)
+    sea = weighed(255 - water, ice, blur)
     # Land keeps its own pixels where no water is near; far out at sea there is none.
     lost = ~land.pure if blur else water > EDGE
     at, total, weight = means(wide, land, lost)
@@ -79,7 +84,7 @@ def taken_apart(parent: Pixels, water: Shares, blur: int = 0) -> Grounds:
     dry[lost & spread(water < 255, _SHORE)] = _ISLAND
     dry.reshape(-1, 3)[at] = (total + _ISLAND) // (weight + 1)[:, None]
     # Water goes over into a colour made of the land's where the parent shows none.
-    lost = ~sea.pure if blur else water < 255 - EDGE
+    lost = ~sea.pure | ice if blur else water < 255 - EDGE
     at, total, weight = means(wide, sea, lost)
     guess = (_TINT * dry + (16 - _TINT) * _DEEP) >> 4
     few = 1 if blur else _FEW

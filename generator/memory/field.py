@@ -25,9 +25,10 @@ from generator.memory.choice import (
 from generator.memory.config import CHOICES, CHOSEN_AT, SITE, WINDOW, ChoiceConfig, choosing_scale
 from generator.memory.descriptor import DescribedPicture
 from generator.memory.flatcodes import FlatCodes
+from generator.memory.groundterm import GroundTerm
 from generator.memory.jitteredgrid import EARTH, Axis, JitteredCells, MapSize, jittered_cells
 from generator.memory.labels import LabelWindow, PlacedPatches, first_site, label
-from generator.memory.patches import Patches, collect_patches, compared_gates
+from generator.memory.patches import Patches, collect_patches
 from generator.memory.search import Queries, shortlist
 from generator.memory.view import ParentView, Plane, ReadParent
 
@@ -51,11 +52,17 @@ class Memory:
 
     dimensions: D, numbers of a code; encoder: digest of the encoder that made the codes; credits:
     one line for each source of all banks, sorted; scenes: how many there are, by the zoom at which
-    they are chosen. behind: a bank that serves the stages for which `banks` have no scene.
-    Raises BankError for no bank, or for banks of different encoders.
+    they are chosen. behind: a bank that serves the stages for which `banks` have no scene. ground:
+    what is known of the ground of the Earth, for fields of a map; left out where its probe is of
+    another encoder or stage. Raises BankError for no bank, or for banks of different encoders.
     """
 
-    def __init__(self, banks: Sequence[Bank], behind: Bank | None = None) -> None:
+    def __init__(
+        self,
+        banks: Sequence[Bank],
+        behind: Bank | None = None,
+        ground: GroundTerm | None = None,
+    ) -> None:
         if not banks:
             raise BankError("no bank was given, expected at least one")
         first = banks[0]
@@ -73,6 +80,8 @@ class Memory:
         self._digests = [bank.digest for bank in banks]
         self.scenes: dict[int, int] = {}
         self._patches: dict[int, Patches] = {}
+        self._grounded: dict[int, Patches] = {}
+        self._ground = ground
         self._codes: dict[int, FlatCodes] = {}
         for zoom in CHOICES:
             if self._take(zoom, banks) or behind is None or not self._take(zoom, [behind]):
@@ -89,6 +98,8 @@ class Memory:
         if not patches.valid.any():
             return False
         self.scenes[zoom], self._patches[zoom] = len(scenes), patches
+        if self._ground is not None and self._ground.serves(zoom, self.encoder):
+            self._grounded[zoom] = collect_patches(scenes, self._ground)
         for shown, chosen in CHOSEN_AT.items():
             if chosen == zoom:
                 self._codes[shown] = FlatCodes.of([s.codes[shown] for s in scenes])
@@ -98,6 +109,8 @@ class Memory:
     def digest(self) -> str:
         """Return 64 hexadecimal digits that change with all that decides fields."""
         parts = [VERSION, *self._digests]
+        if self._ground is not None and self._grounded:
+            parts += ["ground", self._ground.digest]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @staticmethod
@@ -170,19 +183,22 @@ class Memory:
         chosen = CHOSEN_AT[zoom]
         spacing, gain = CHOICES[chosen].spacing, 0
         sizes: tuple[int | None, int | None] = (None, None)
+        ground = None
         if world is not None:
             sizes = (world.height << (chosen - 2), world.width << (chosen - 2))
             gain = CHOICES[chosen].gain
+            ground = self._ground if chosen in self._grounded else None
         plane = Plane(Axis(spacing, sizes[0]), Axis(spacing, sizes[1]), latitude)
         area = self.reads(zoom, asked)
         picture = DescribedPicture(pixels(area))
-        return ParentView(area, picture, plane, gain)
+        return ParentView(area, picture, plane, gain, ground, chosen - 2)
 
     def _inside(self, seed: int, zoom: int, asked: Rectangle, view: ParentView) -> Codes:
         """Return the codes of a rectangle of the map, [height, width, D]."""
         # The cells round the rectangle choose their patches.
         chosen, scale = CHOSEN_AT[zoom], choosing_scale(zoom)
-        patches, config = self._patches[chosen], CHOICES[chosen]
+        patches = (self._patches if view.ground is None else self._grounded)[chosen]
+        config = CHOICES[chosen]
         core = asked.coarser(scale)
         shown, blank = _shown(patches, _lay(seed, chosen, core, view.plane), core, view, chosen)
         # Every pixel is given to the cell whose patch costs least there.
@@ -224,7 +240,7 @@ def _shown(
     # One flat list of all cells that choose, and the shortlist of each.
     descriptors, gates = view.described(laid.ys[needed], laid.xs[needed])
     words = keys(laid.keys[needed], 2).astype(np.uint32)
-    queries = Queries(descriptors, compared_gates(gates), words)
+    queries = Queries(descriptors, gates, words)
     colours = (rows % 3 * 3 + columns % 3)[needed]
     found = shortlist(patches.classes, colours, queries, config)
     # The choice, for which neighbours matter where it is in phases.
@@ -236,7 +252,7 @@ def _shown(
         made = Choices(whole.scene[ruling], whole.ys[ruling], whole.xs[ruling])
     else:
         made = choose_alone(patches, found)
-    own = np.zeros((*needed.shape, 3), np.int64)
+    own = np.zeros((*needed.shape, gates.shape[1]), np.int64)
     own[needed] = queries.gates
     ys, xs = laid.ys[ruling], laid.xs[ruling]
     shown = PlacedPatches(made.scene, made.ys - ys, made.xs - xs, ys, xs, laid.keys[ruling])
@@ -253,12 +269,12 @@ def _ruling(laid: JitteredCells, core: Rectangle, config: ChoiceConfig) -> Mask:
 
 
 def _blank(patches: Patches, made: Choices, gates: NDArray[np.int64]) -> Mask:
-    """Say which cells [n] show nothing, by their own gates int64 [n, 3].
+    """Say which cells [n] show nothing, by their own gates int64 [n, 3 or 4].
 
     On open sea, and on ground much brighter than all that a cell found: snow and ice.
     """
     wet, tones = gates[:, 0], gates[:, 2]
     patch = patches.nearest(made.scene, made.ys, made.xs)
-    gap = np.where(tones < SNOW, BRIGHTER, SNOW_BRIGHTER)
+    gap = np.where(tones < SNOW, BRIGHTER, SNOW_BRIGHTER) + gates[:, 3:].sum(1)
     blank: Mask = (tones - patches.gates[patch, 2].astype(np.int64) > gap) | (wet >= SEA)
     return blank

@@ -76,7 +76,7 @@ class PlacedPatches:
 
 @dataclass(frozen=True, slots=True)
 class SiteDescriptors:
-    """Descriptors of the picture at a rectangle of sites: int8 [rows, columns, 32].
+    """Descriptors of the picture at a rectangle of sites: int8 [rows, columns, d].
 
     row, column: of the first; site k lies at the pixel corner SITE k.
     """

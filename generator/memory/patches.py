@@ -12,6 +12,7 @@ from generator.grid.hashing import keys
 from generator.memory.bank import Scene
 from generator.memory.config import STEP, WINDOW
 from generator.memory.descriptor import GATES, SIZE
+from generator.memory.groundterm import GroundTerm
 
 COLOURS = 9
 """Cells (i, j) choose among candidates of colour 3 (i mod 3) + j mod 3 alone."""
@@ -27,8 +28,9 @@ Gates = NDArray[np.uint8]
 class PatchClass:
     """Candidates of one colour, in the order of their patches; N of them.
 
-    patches: int64 [N], indices of `Patches`; rows: float32 [33, N], descriptors and their squared
-    length; gates: uint8 [3, N], water, texture, luminance; words: uint32 [N], one random word each.
+    patches: int64 [N], indices of `Patches`; rows: float32 [d + 1, N], descriptors and their
+    squared length; gates: uint8 [3, N], water, texture, luminance; words: uint32 [N], one random
+    word each.
     """
 
     patches: Integers
@@ -41,9 +43,9 @@ class PatchClass:
 class Patches:
     """All windows of S scenes, valid or not, scene by scene and row by row; P of them.
 
-    first, rows, columns, heights, widths: int64 [S]; descriptors: int8 [P, 32]; gates: uint8
+    first, rows, columns, heights, widths: int64 [S]; descriptors: int8 [P, d]; gates: uint8
     [P, 3], water, texture, luminance; valid: bool [P]; scene, ys, xs: int64 [P], the scene and
-    the centre in it.
+    the centre in it. d: 32, and what a ground term adds.
     """
 
     first: Integers
@@ -78,7 +80,7 @@ class Patches:
 
 
 def squared_gaps(asked: NDArray[np.int8], patches: NDArray[np.int8]) -> NDArray[np.int64]:
-    """Return the squared distances of descriptors int8 [..., 32] that broadcast together."""
+    """Return the squared distances of descriptors int8 [..., d] that broadcast together."""
     # Whole numbers below 2**24: exact in float32, in any order.
     gaps = np.subtract(asked, patches, dtype=np.float32)
     squares: NDArray[np.int64] = np.einsum("...d,...d->...", gaps, gaps).astype(np.int64)
@@ -96,8 +98,11 @@ def compared_gates(gates: Gates) -> Gates:
     return np.stack([gates[..., 0], gates[..., 1], mean_luminance(gates)], -1)
 
 
-def collect_patches(scenes: Sequence[Scene]) -> Patches:
-    """Lay the windows of scenes out flat, and the valid ones as candidates in nine colours."""
+def collect_patches(scenes: Sequence[Scene], ground: GroundTerm | None = None) -> Patches:
+    """Lay the windows of scenes out flat, and the valid ones as candidates in nine colours.
+
+    ground: adds its numbers to the descriptors.
+    """
     # Sizes of the scenes' grids, and each patch's place in its own.
     grids = np.array([scene.valid.shape for scene in scenes], np.int64).reshape(-1, 2)
     sizes = grids.prod(1)
@@ -107,12 +112,16 @@ def collect_patches(scenes: Sequence[Scene]) -> Patches:
     row, column = np.divmod(np.arange(len(scene)) - first[scene], columns[scene])
     # Descriptors, gates and validity of all scenes, one after the other.
     shapes = np.array([scene.shape for scene in scenes], np.int64).reshape(-1, 2)
-    descriptors = [scene.descriptors.reshape(-1, SIZE) for scene in scenes]
+    described = [scene.descriptors for scene in scenes]
+    if ground is not None:
+        described = [np.concatenate([s.descriptors, ground.of_scene(s)], 2) for s in scenes]
+    descriptors = [each.reshape(-1, each.shape[2]) for each in described]
+    size = descriptors[0].shape[1] if descriptors else SIZE
     gates = [scene.gates.reshape(-1, GATES) for scene in scenes]
     valid = [scene.valid.ravel() for scene in scenes]
     ys, xs = (WINDOW // 2 + STEP * at for at in (row, column))
     flat = _FlatPatches(
-        np.concatenate([np.empty((0, SIZE), np.int8), *descriptors]),
+        np.concatenate([np.empty((0, size), np.int8), *descriptors]),
         compared_gates(np.concatenate([np.empty((0, GATES), np.uint8), *gates])),
         np.concatenate([np.empty(0, bool), *valid]),
     )
@@ -124,7 +133,7 @@ def collect_patches(scenes: Sequence[Scene]) -> Patches:
 
 @dataclass(frozen=True, slots=True)
 class _FlatPatches:
-    """Descriptors int8 [P, 32], gates uint8 [P, 3] and validity bool [P] of all patches."""
+    """Descriptors int8 [P, d], gates uint8 [P, 3] and validity bool [P] of all patches."""
 
     descriptors: NDArray[np.int8]
     gates: Gates

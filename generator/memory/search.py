@@ -36,11 +36,16 @@ _NEVER = np.int64(1) << 40
 _FAR = np.float32(1 << 23)
 
 Integers = NDArray[np.int64]
+Gates = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """What cells look for: descriptors int8 [n, 32], gates uint8 [n, 3], words uint32 [n]."""
+    """What cells look for: descriptors int8 [n, d], gates uint8 [n, 3 or 4], words uint32 [n].
+
+    d: as of the patches, 32 and what the ground adds. gates: water, texture, luminance and, where
+    the ground is known, by how much those of texture and luminance are wider.
+    """
 
     descriptors: NDArray[np.int8]
     gates: NDArray[np.uint8]
@@ -93,16 +98,18 @@ def charge(best: Integers, config: ChoiceConfig) -> Integers:
 def passes(cells: NDArray[np.uint8], candidates: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Compare gates uint8 [..., 3] that broadcast together: which pass water, texture, tone?
 
-    Returns bool [3, ...].
+    A fourth number of cells is by how much rougher, or of another tone, candidates may be in
+    addition. Returns bool [3, ...].
     """
     water, texture, tone = (cells[..., k] for k in range(3))
+    wider = cells[..., 3] if cells.shape[-1] > 3 else np.zeros((), np.uint8)
     rough = _not_below(candidates[..., 1], texture, TEXTURE_GAP) | (water >= LAND)
     return np.stack(
         [
             _not_below(candidates[..., 0], water, DRIER)
             & _not_above(candidates[..., 0], water, WETTER),
-            rough & _not_above(candidates[..., 1], texture, ROUGHER),
-            _between(candidates[..., 2], tone, TONE_GAP),
+            rough & _not_above(candidates[..., 1], texture, ROUGHER + wider),
+            _between(candidates[..., 2], tone, TONE_GAP + wider),
         ]
     )
 
@@ -112,20 +119,20 @@ def _passes_all(cells: NDArray[np.uint8], candidates: NDArray[np.uint8]) -> NDAr
     return all_three
 
 
-def _between(values: NDArray[np.uint8], middle: NDArray[np.uint8], gap: int) -> NDArray[np.bool_]:
+def _between(values: Gates, middle: Gates, gap: Gates | int) -> NDArray[np.bool_]:
     """Say which uint8 values are within `gap` of the middle."""
     return _not_below(values, middle, gap) & _not_above(values, middle, gap)
 
 
-def _not_below(values: NDArray[np.uint8], of: NDArray[np.uint8], gap: int) -> NDArray[np.bool_]:
+def _not_below(values: Gates, of: Gates, gap: Gates | int) -> NDArray[np.bool_]:
     """Say which values are not more than `gap` below others, without leaving uint8."""
-    enough: NDArray[np.bool_] = values >= of - np.minimum(of, np.uint8(gap))
+    enough: NDArray[np.bool_] = values >= of - np.minimum(of, np.asarray(gap, np.uint8))
     return enough
 
 
-def _not_above(values: NDArray[np.uint8], of: NDArray[np.uint8], gap: int) -> NDArray[np.bool_]:
+def _not_above(values: Gates, of: Gates, gap: Gates | int) -> NDArray[np.bool_]:
     """Say which values are not more than `gap` above others, without leaving uint8."""
-    little: NDArray[np.bool_] = values <= of + np.minimum(255 - of, np.uint8(gap))
+    little: NDArray[np.bool_] = values <= of + np.minimum(255 - of, np.asarray(gap, np.uint8))
     return little
 
 

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from generator.grid.rectangle import Rectangle
 from generator.memory.config import SITE, WINDOW
-from generator.memory.descriptor import SIZE, DescribedPicture, amplified
+from generator.memory.descriptor import DescribedPicture, amplified
 from generator.memory.features import latitudes
+from generator.memory.groundterm import GroundTerm, slack
 from generator.memory.jitteredgrid import Axis
 from generator.memory.labels import SiteDescriptors
+from generator.memory.patches import compared_gates
 
 ReadParent = Callable[[Rectangle], NDArray[np.uint8]]
 """Returns the pixels of a rectangle of the choosing grid, uint8 [height, width, 3]."""
@@ -42,20 +44,33 @@ class Plane:
 class ParentView:
     """The picture of a rectangle of the choosing grid, and the plane that it is of.
 
-    gain: by how much its contrast is taken to be fainter than imagery's, in 1/16 octaves.
+    gain: by how much its contrast is taken to be fainter than imagery's, in 1/16 octaves. ground:
+    what is known of it, None for nothing; zoom: of the grid's pixels.
     """
 
     area: Rectangle
     picture: DescribedPicture
     plane: Plane
     gain: int = 0
+    ground: GroundTerm | None = None
+    zoom: int = 0
 
     def described(self, ys: Integers, xs: Integers) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
-        """Describe the windows centred at pixel corners, int64 [n] each."""
+        """Describe the windows centred at pixel corners, int64 [n] each.
+
+        Returns descriptors int8 [n, d] and gates uint8 [n, 3 or 4], as `Queries` holds them.
+        """
         half = WINDOW // 2
         top, left = self.area.y0 + half, self.area.x0 + half
         described = self.picture.describe(ys - top, xs - left, self.plane.degrees(ys))
-        return amplified(*described, self.gain) if self.gain else described
+        descriptors, gates = amplified(*described, self.gain) if self.gain else described
+        gates = compared_gates(gates)
+        if self.ground is None:
+            return descriptors, gates
+        # What is known of the ground: further numbers, and wider gates in towns.
+        known = self.ground.at(self.zoom, ys, xs)
+        gates = np.concatenate([gates, slack(known)[:, None]], 1)
+        return np.concatenate([descriptors, known], 1), gates
 
     def sites(self, core: Rectangle) -> SiteDescriptors:
         """Describe the picture at the sites in and round a rectangle of the choosing grid."""
@@ -65,4 +80,4 @@ class ParentView:
         columns = np.arange(column, (core.x0 + core.width - 1) // SITE + 2)
         ys, xs = (SITE * at.ravel() for at in np.meshgrid(rows, columns, indexing="ij"))
         descriptors, _ = self.described(ys, xs)
-        return SiteDescriptors(row, column, descriptors.reshape(len(rows), len(columns), SIZE))
+        return SiteDescriptors(row, column, descriptors.reshape(len(rows), len(columns), -1))

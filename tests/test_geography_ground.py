@@ -1,0 +1,239 @@
+"""Towns, land cover and the built-up degree: the same in every window; files that are refused."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from generator.geography.builtup import BuiltUp, radii_of
+from generator.geography.derive.landcover import GROUPS, grouped
+from generator.geography.derive.towns import towns_of
+from generator.geography.geography import TOWNS_COLOURED, Geography
+from generator.geography.ground import WINDOW, GroundFigures
+from generator.geography.landcover import HEIGHT, WIDTH, Cover, LandCover, row_middles
+from generator.geography.towncolour import greyed
+from generator.geography.towns import TownTable
+from generator.grid.errors import GeographyError
+from generator.grid.rectangle import Rectangle
+from tests.fakes_ground import WORLD, cover_bytes, random_cover, random_ground, random_towns
+
+GROUND = random_ground()
+FIXED = [10446, 24497, 3706, 0]
+"""Sums of the four figures."""
+EARTH = Path(__file__).parents[1] / "generator" / "geography" / "earth"
+SHIPPED = GroundFigures.open(EARTH / "towns.bin", EARTH / "landcover.bin")
+
+
+def shares(zoom: int, x0: int, y0: int, width: int, height: int) -> np.ndarray:
+    """Return the degree of GROUND, zeros where there is nothing."""
+    found = GROUND.built.shares(zoom, Rectangle(x0, y0, width, height))
+    return np.zeros((height, width), np.uint8) if found is None else found
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(4, 13), st.data())
+def test_rectangles_agree_where_they_overlap(zoom: int, data: st.DataObject) -> None:
+    world = 256 << zoom
+    starts = st.integers(-300, 300) | st.integers(world - 300, world + 300) | st.integers(0, world)
+    x0, y0 = data.draw(starts), data.draw(starts)
+    whole = shares(zoom, x0, y0, 200, 150)
+    left, top = data.draw(st.integers(0, 199)), data.draw(st.integers(0, 149))
+    width, height = data.draw(st.integers(1, 200 - left)), data.draw(st.integers(1, 150 - top))
+    turns = data.draw(st.integers(-2, 2))
+    part = shares(zoom, x0 + left + turns * world, y0 + top, width, height)
+    assert np.array_equal(part, whole[top : top + height, left : left + width])
+
+
+def test_beyond_the_edges_the_map_is_mirrored() -> None:
+    world = 256 << 6
+    assert shares(6, 0, 0, 400, 90).any()
+    assert np.array_equal(shares(6, 5, -90, 400, 180), shares(6, 5, -90, 400, 180)[::-1])
+    below = shares(6, 5, world - 90, 400, 180)
+    assert below.any()
+    assert np.array_equal(below, below[::-1])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from((5, 7, 9, 13)), st.integers(0, 2**32 - 1))
+def test_figures_of_a_place_do_not_depend_on_the_others(zoom: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    world = 256 << zoom
+    ys = random.integers(-40, world + 40) + random.integers(0, 300, 60)
+    xs = random.integers(-40, world + 40) + random.integers(0, 300, 60)
+    together = GROUND.figures(zoom, ys, xs)
+    some = random.permutation(60)[:9]
+    assert np.array_equal(GROUND.figures(zoom, ys[some], xs[some] + world), together[some])
+    for at in some[:3]:
+        alone = GROUND.figures(zoom, ys[at : at + 1], xs[at : at + 1])
+        assert np.array_equal(alone[0], together[at])
+
+
+def test_figures_of_places_far_apart() -> None:
+    ys, xs = np.array([100, 60000, 100]), np.array([5, 120000, 120000])
+    together = GROUND.figures(9, ys, xs)
+    for at in range(3):
+        alone = GROUND.figures(9, ys[at : at + 1], xs[at : at + 1])
+        assert np.array_equal(alone[0], together[at])
+
+
+def test_the_built_up_figure_is_the_mean_of_its_window() -> None:
+    # Windows that begin at even pixels are whole pixels of twice the size.
+    ys, xs = np.array([40000, 41000]), np.array([2, 70000])
+    found = GROUND.figures(9, ys, xs)[:, 0]
+    for y, x, figure in zip(ys, xs, found, strict=True):
+        half = WINDOW // 2
+        degree = shares(8, (x - half) // 2, (y - half) // 2, half, half)
+        assert abs(int(figure) - degree.mean()) <= 0.5
+
+
+def test_no_place_at_all() -> None:
+    nothing = np.zeros(0, np.int64)
+    assert GROUND.figures(9, nothing, nothing).shape == (0, 4)
+
+
+def test_a_town_covers_the_ground_that_its_people_fill() -> None:
+    empty = LandCover.of(np.zeros((HEIGHT, WIDTH), np.uint8))
+    for people in (10_000, 1_000_000):
+        built = BuiltUp(towns_of([(50.0, 10.0, people)]), empty)
+        x, y = int(190 / 360 * (256 << 10)), int(rows_at(50.0) * (256 << 10))
+        degree = built.shares(10, Rectangle(x - 300, y - 300, 600, 600))
+        assert degree is not None
+        metres = 40075016.686 / (256 << 10) * math.cos(math.radians(50))
+        area = degree.sum() / 255 * metres**2 / 1e6
+        assert 0.5 < area / (people / 4000) < 2
+
+
+def rows_at(latitude: float) -> float:
+    """Return the part of the map's height at which a latitude lies."""
+    return 0.5 - math.asinh(math.tan(math.radians(latitude))) / (2 * math.pi)
+
+
+def test_radii_double_with_every_octave() -> None:
+    radii = radii_of(np.arange(64, 128, dtype=np.uint8))
+    assert np.array_equal(radii[8:], radii[:-8] * 2) or np.abs(radii[8:] - 2 * radii[:-8]).max() < 2
+    assert (np.diff(radii) > 0).all()
+
+
+def test_towns_and_land_cover_come_back_from_their_files(tmp_path: Path) -> None:
+    towns, cover = random_towns(512), random_cover()
+    (tmp_path / "towns").write_bytes(towns.to_bytes())
+    (tmp_path / "cover").write_bytes(cover_bytes())
+    opened = TownTable.open(tmp_path / "towns")
+    for name in ("x", "y", "classes", "first"):
+        assert np.array_equal(getattr(opened, name), getattr(towns, name))
+    assert np.array_equal(LandCover.open(tmp_path / "cover").packed, cover.packed)
+
+
+@pytest.mark.parametrize("change", ["missing", "foreign", "short", "damaged"])
+@pytest.mark.parametrize("kind", ["towns", "cover"])
+def test_other_files_are_refused_in_one_sentence(tmp_path: Path, kind: str, change: str) -> None:
+    path = tmp_path / "layer.bin"
+    data = random_towns(200).to_bytes() if kind == "towns" else cover_bytes()
+    changed = {
+        "foreign": b"ELSWGEO1other   " + data[16:],
+        "short": data[: len(data) // 2],
+        "damaged": data[:40] + b"damage" + data[46:],
+    }
+    if change in changed:
+        path.write_bytes(changed[change])
+    opener = TownTable.open if kind == "towns" else LandCover.open
+    with pytest.raises(GeographyError, match=r"layer\.bin") as error:
+        opener(path)
+    assert "\n" not in str(error.value)
+
+
+def test_rows_lie_far_from_rounding_boundaries() -> None:
+    for row in (0, 1, 900, 1799, 3599):
+        latitude = 90 - (row + 0.5) * 180 / HEIGHT
+        assert row_middles()[row] == math.floor(rows_at(latitude) * WORLD + 0.5)
+    exact = [rows_at(90 - (row + 0.5) * 180 / HEIGHT) * WORLD + 0.5 for row in range(HEIGHT)]
+    assert min(abs(value - round(value)) for value in exact) > 1e-5
+    assert (np.diff(row_middles()) > 0).all()
+
+
+def test_shares_of_land_cover_add_up_and_are_those_of_a_cell_in_its_middle() -> None:
+    cover = random_cover()
+    ys = np.random.default_rng(3).integers(0, WORLD, 500)
+    xs = np.random.default_rng(4).integers(0, WORLD, 500)
+    found = cover.shares(ys, xs, tuple(Cover))
+    assert np.abs(found.sum(1) - 255).max() <= 4
+    middle = row_middles()[1234], np.array([1000 * WORLD // WIDTH + WORLD // WIDTH // 2])
+    group = cover.groups(np.array([1234]), np.array([1000]))[0]
+    assert cover.shares(np.array([middle[0]]), middle[1], (Cover(group),))[0, 0] >= 253
+
+
+def test_shares_on_a_grid_are_those_of_its_places() -> None:
+    cover = random_cover()
+    ys, xs = np.arange(20) * 300_000 + 400_000_000, np.arange(30) * 200_000 - 800_000
+    grid = cover.grid_shares(ys, xs, Cover.URBAN)
+    assert grid is not None
+    down, across = (axis.ravel() for axis in np.meshgrid(ys, xs, indexing="ij"))
+    assert np.array_equal(grid.ravel(), cover.shares(down, across, (Cover.URBAN,))[:, 0])
+    none = LandCover.of(np.zeros((HEIGHT, WIDTH), np.uint8))
+    assert none.grid_shares(ys, xs, Cover.URBAN) is None
+
+
+def test_igbp_classes_are_brought_together() -> None:
+    classes = np.full((HEIGHT, WIDTH), 12, np.uint8)
+    classes[0, :2] = 13, 16
+    found = grouped(classes).groups(np.zeros(3, np.int64), np.arange(3))
+    assert found.tolist() == [Cover.URBAN, Cover.BARE, Cover.CROP]
+    assert len(GROUPS) == 17
+    with pytest.raises(ValueError, match="MCD12C1"):
+        grouped(classes[:5])
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "built", "cover"),
+    [
+        (48.86, 2.35, (200, 255), None),  # Paris
+        (42.2, -94.2, (0, 10), Cover.CROP),  # Iowa
+        (23.0, 10.0, (0, 0), Cover.BARE),  # Sahara
+        (-5.0, -63.0, (0, 0), Cover.FOREST),  # Amazon
+    ],
+)
+def test_the_shipped_layers_know_the_earth(
+    latitude: float, longitude: float, built: tuple[int, int], cover: Cover | None
+) -> None:
+    side = 256 << 9
+    ys, xs = np.array([rows_at(latitude) * side]), np.array([(longitude + 180) / 360 * side])
+    figures = SHIPPED.figures(9, ys.astype(np.int64), xs.astype(np.int64))[0]
+    assert built[0] <= figures[0] <= built[1]
+    if cover is not None:
+        assert figures[1 + (Cover.CROP, Cover.FOREST, Cover.BARE).index(cover)] > 150
+
+
+def test_the_shipped_figures_are_fixed() -> None:
+    # Round Paris.
+    ys, xs = (axis.ravel() for axis in np.mgrid[44_900:45_300:40, 66_100:66_700:40])
+    assert SHIPPED.figures(9, ys, xs).sum(0).tolist() == FIXED
+
+
+def test_towns_take_a_grey_of_their_surroundings_brightness() -> None:
+    green = np.full((2, 3, 3), (40, 80, 30), np.uint8)
+    built = np.array([[0, 128, 255], [0, 0, 0]], np.uint8)
+    made = greyed(green, built).astype(int)
+    assert np.array_equal(made[0, 0], green[0, 0])
+    assert np.array_equal(made[1], green[1])
+    spread = np.ptp(made, axis=2)[0]
+    assert spread[0] > spread[1] > spread[2] < 30
+    assert greyed(green, None) is green
+    assert abs(made[0, 2].mean() - green.mean()) < 15
+
+
+def test_only_one_zoom_takes_the_towns_colour_with_water_or_without() -> None:
+    parent = np.full((400, 400, 3), (40, 80, 30), np.uint8)
+    area = Rectangle(16550, 11130, 300, 300)
+    made = Geography(ground=SHIPPED).grounds(TOWNS_COLOURED, area, lambda part: cut(parent, part))
+    assert made is not None
+    assert (made.dry != made.wet).any()
+    assert (made.wet == parent[0, 0]).all()
+    assert Geography(ground=SHIPPED).grounds(9, area, lambda part: cut(parent, part)) is None
+
+
+def cut(picture: np.ndarray, part: Rectangle) -> np.ndarray:
+    """Return as much of a picture as a rectangle asks for."""
+    return picture[: part.height, : part.width]

@@ -1,0 +1,188 @@
+"""The ground's term of the choice: off it changes nothing, on it puts towns where towns are."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from generator.geography.ground import GroundFigures
+from generator.grid.errors import GeographyError
+from generator.grid.rectangle import Rectangle
+from generator.memory import CHOSEN_AT, Bank, Memory, Scene
+from generator.memory.builtupprobe import BuiltUpProbe, statistics
+from generator.memory.config import STEP, WINDOW
+from generator.memory.groundterm import STRENGTH, GroundTerm, scaled
+from generator.memory.search import ROUGHER, TONE_GAP, passes
+from tests.fakes_ground import random_ground
+from tests.fakes_memory import ENCODER, endless, synthetic_bank
+
+BANK = synthetic_bank(1)
+GROUND = random_ground()
+
+
+def probe(encoder: str = ENCODER, zooms: tuple[int, ...] = (11, 15)) -> BuiltUpProbe:
+    """Return a probe that calls windows built-up by the mean of the first number of a code."""
+    weights = {}
+    for zoom in zooms:
+        count = 16 * (2 if zoom == 11 else 1)
+        weights[zoom] = np.array([60 << 8, *[0] * (count - 1), 128 << 8], np.int64)
+    return BuiltUpProbe(encoder, weights)
+
+
+@dataclasses.dataclass(frozen=True)
+class Halves:
+    """A ground that is built-up east of a column, and nowhere west of it."""
+
+    column: int
+    digest: str = "halves"
+
+    def figures(self, zoom: int, ys: NDArray[np.int64], xs: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return 255 in the east."""
+        assert zoom == 9
+        return np.where(xs >= self.column, 255, 0).astype(np.uint8)[:, None]
+
+
+def memory(ground: GroundFigures | Halves = GROUND) -> Memory:
+    """Return a memory with the term."""
+    return Memory([BANK], ground=GroundTerm(ground, probe()))
+
+
+def field(made: Memory, zoom: int, area: Rectangle, world: bool = True) -> NDArray[np.int8]:
+    """Return a field over a map of random ground."""
+    side = 256 << (CHOSEN_AT[zoom] - 2)
+    read = endless(3, side, side)
+    return made.field(7, zoom, area, read) if world else made.field(7, zoom, area, read, world=None)
+
+
+def test_without_a_term_nothing_changes() -> None:
+    area = Rectangle(300, 500, 60, 70)
+    plain = Memory([BANK])
+    for zoom in CHOSEN_AT:
+        same = Memory([BANK], ground=None)
+        assert np.array_equal(field(plain, zoom, area), field(same, zoom, area))
+    assert plain.digest == Memory([BANK], ground=None).digest
+
+
+def test_a_term_of_another_encoder_is_left_out() -> None:
+    area = Rectangle(300, 500, 60, 70)
+    other = Memory([BANK], ground=GroundTerm(GROUND, probe("6" * 64)))
+    assert other.digest == Memory([BANK]).digest
+    assert np.array_equal(field(other, 11, area), field(Memory([BANK]), 11, area))
+
+
+def test_the_digest_follows_layer_and_probe() -> None:
+    digests = {
+        Memory([BANK]).digest,
+        memory().digest,
+        memory(Halves(5)).digest,
+        Memory([BANK], ground=GroundTerm(GROUND, probe(zooms=(11,)))).digest,
+    }
+    assert len(digests) == 4
+
+
+def test_stages_without_weights_and_pictures_are_as_without_the_term() -> None:
+    area = Rectangle(300, 500, 60, 70)
+    made, plain = memory(Halves(500)), Memory([BANK])
+    for zoom in (7, 9):
+        assert np.array_equal(field(made, zoom, area), field(plain, zoom, area))
+    assert not np.array_equal(field(made, 11, area), field(plain, 11, area))
+    assert np.array_equal(field(made, 11, area, False), field(plain, 11, area, False))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from((11, 13, 15)), st.data())
+def test_rectangles_agree_where_they_overlap(zoom: int, data: st.DataObject) -> None:
+    made, world = memory(), 256 << (zoom - 2)
+    starts = st.integers(-60, 20) | st.integers(world - 60, world + 20) | st.integers(0, world)
+    x0, y0 = data.draw(starts), data.draw(starts)
+    whole = field(made, zoom, Rectangle(x0, y0, 80, 60))
+    left, top = data.draw(st.integers(0, 79)), data.draw(st.integers(0, 59))
+    columns, rows = data.draw(st.integers(1, 80 - left)), data.draw(st.integers(1, 60 - top))
+    turns = data.draw(st.integers(-2, 2))
+    part = field(made, zoom, Rectangle(x0 + left + turns * world, y0 + top, columns, rows))
+    assert np.array_equal(part, whole[:, top : top + rows, left : left + columns])
+
+
+def two_kinds() -> Bank:
+    """Return a bank whose scenes look alike, but have codes of towns, 3, or of country, -3."""
+    scenes = [scene for scene in synthetic_bank(1, scenes=1).scenes if scene.chosen_at == 11]
+    made = []
+    for scene in scenes * 2:
+        level = 3 if not made else -3
+        codes = {zoom: np.full_like(array, level) for zoom, array in scene.codes.items()}
+        made.append(dataclasses.replace(scene, name=f"level {level}", codes=codes))
+    return Bank(tuple(made), ENCODER, 4)
+
+
+def test_towns_are_shown_where_the_ground_is_built_up() -> None:
+    made = Memory([two_kinds()], ground=GroundTerm(Halves(2000), probe()))
+    area = Rectangle(1800, 3000, 400, 200)
+    shown = field(made, 11, area)[0]
+    west, east = shown[:, :170], shown[:, 230:]
+    assert (east[east != 0] == 3).mean() > 0.9
+    assert (west[west != 0] == -3).mean() > 0.9
+    assert min((east != 0).mean(), (west != 0).mean()) > 0.3
+
+
+def test_statistics_are_those_of_every_window() -> None:
+    scene: Scene = next(s for s in BANK.scenes if s.chosen_at == 11)
+    found = statistics(scene)
+    assert found.shape == (*scene.valid.shape, 32)
+    codes = scene.codes[13].astype(float)
+    y, x = 4 * STEP * 2, 4 * STEP * 3
+    window = (slice(y, y + 4 * WINDOW), slice(x, x + 4 * WINDOW))
+    down = np.abs(np.diff(codes, axis=0, prepend=codes[:1]))[window].mean((0, 1))
+    wanted = [codes[window].mean((0, 1)), np.abs(codes[window]).mean((0, 1)), down]
+    assert np.abs(found[2, 3, 16:28] / 256 - np.concatenate(wanted)).max() < 1 / 256
+
+
+def test_a_probe_comes_back_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "probe.json"
+    path.write_text(probe().to_json())
+    assert BuiltUpProbe.open(path).digest == probe().digest
+    scene = next(s for s in BANK.scenes if s.chosen_at == 9)
+    assert probe().degrees(scene) is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": "other"}', None])
+def test_other_files_are_no_probe(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "probe.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(GeographyError, match=r"probe\.json"):
+        BuiltUpProbe.open(path)
+
+
+def test_weights_for_codes_of_another_size_are_refused() -> None:
+    wrong = BuiltUpProbe(ENCODER, {11: np.zeros(9, np.int64)})
+    with pytest.raises(GeographyError, match="expected 32"):
+        Memory([BANK], ground=GroundTerm(GROUND, wrong))
+
+
+def test_in_towns_patches_may_be_rougher_and_of_another_tone() -> None:
+    cell = np.array([0, 50, 100], np.uint8)
+    town = np.append(cell, np.uint8(20))
+    edges = np.array([[0, 50 + ROUGHER + k, 100 + TONE_GAP + k] for k in (0, 1, 20, 21)], np.uint8)
+    assert passes(cell, edges).all(0).tolist() == [True, False, False, False]
+    assert passes(town, edges).all(0).tolist() == [True, True, True, False]
+    assert np.array_equal(passes(cell, edges), passes(np.append(cell, np.uint8(0)), edges))
+
+
+def test_degrees_are_scaled_to_numbers_of_a_descriptor() -> None:
+    numbers = scaled(np.arange(256, dtype=np.uint8))
+    assert numbers.dtype == np.int8
+    assert (numbers[0], numbers[255]) == (0, STRENGTH)
+    assert (np.diff(numbers) >= 0).all()
+
+
+def test_the_field_is_fixed() -> None:
+    made = field(memory(), 11, Rectangle(65, 1500, 70, 50))
+    assert hashlib.sha256(made.tobytes()).hexdigest()[:16] == FIXED
+
+
+FIXED = "81da303a28b28caa"
