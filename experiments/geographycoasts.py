@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -39,6 +40,9 @@ _SEA = 128
 
 _SHIFT = 4
 """Pixels by which real pictures may lie off the mask."""
+
+_VALID = 0.95
+"""Part of a real picture that is neither cloud nor without data."""
 
 _REAL = {
     "blue-marble": (8, 1, 45.0),
@@ -117,7 +121,7 @@ def _real_coasts(
     """Yield squares of 256 pixels of a source with a coast, in an order of the seed."""
     try:
         listed = json.loads(manifest.read_text("utf-8"))
-        chunks = [one for one in listed if one["source"] == source and one["mask"] is None]
+        chunks = [one for one in listed if one["source"] == source]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise TrainingError(f"{manifest} is no manifest of imagery: {error}") from error
     zoom, by, poleward = _REAL[source]
@@ -130,17 +134,19 @@ def _real_coasts(
         size = TILE_SIZE << zoom
         x = round((chunk["lon"] + 180) / 360 * size - chunk["width"] / 2)
         y = round(row_of(chunk["lat"], size) - chunk["height"] / 2)
-        picture: Pixels | None = None
-        for down in range(0, chunk["height"] // by - TILE_SIZE + 1, TILE_SIZE):
-            for right in range(0, chunk["width"] // by - TILE_SIZE + 1, TILE_SIZE):
-                area = Rectangle(x // by + right, y // by + down, TILE_SIZE, TILE_SIZE)
+        side, picture, valid = TILE_SIZE, None, None
+        for down in range(0, chunk["height"] // by - side + 1, side):
+            for right in range(0, chunk["width"] // by - side + 1, side):
+                area = Rectangle(x // by + right, y // by + down, side, side)
                 shares = water.shares(shown, area.grown(_SHIFT))
                 if shares is None or not parted(shares[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT]):
                     continue
-                if picture is None:
-                    picture = _read(manifest.parent / chunk["file"], by)
-                part = picture[down : down + TILE_SIZE, right : right + TILE_SIZE]
-                yield f"{chunk['file']} {right} {down}", part, registered(part, shares >= _SEA)
+                if picture is None or valid is None:
+                    picture, valid = _read(manifest.parent, chunk, by)
+                inside = np.s_[down : down + side, right : right + side]
+                if valid[inside].mean() >= _VALID:
+                    mask = registered(picture[inside], shares >= _SEA)
+                    yield f"{chunk['file']} {right} {down}", picture[inside], mask
 
 
 def registered(picture: Pixels, mask: Mask) -> Mask:
@@ -155,8 +161,14 @@ def registered(picture: Pixels, mask: Mask) -> Mask:
     return parts[best]
 
 
-def _read(path: Path, by: int) -> Pixels:
-    with Image.open(path) as image:
+def _read(folder: Path, chunk: dict[str, Any], by: int) -> tuple[Pixels, Mask]:
+    """Read a picture, averaged, and which of its pixels are neither cloud nor without data."""
+    with Image.open(folder / chunk["file"]) as image:
         pixels = np.asarray(image.convert("RGB"))
-    height, width = (length // by * by for length in pixels.shape[:2])
-    return averaged(pixels[:height, :width], by)
+    height, width = (length // by for length in pixels.shape[:2])
+    valid = np.ones((height, width), bool)
+    if chunk["mask"] is not None:
+        with Image.open(folder / chunk["mask"]) as image:
+            large = image.convert("L").resize((width, height), Image.Resampling.NEAREST)
+            valid = np.asarray(large) > 0
+    return averaged(pixels[: height * by, : width * by], by), valid

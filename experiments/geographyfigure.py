@@ -39,10 +39,10 @@ class View:
 
 
 VIEWS = (
-    View("jagged coast: Ria de Arousa", -8.87, 42.53),
-    View("river: Mississippi", -91.13, 33.55),
+    View("jagged coast: Maine", -68.4448, 44.3553),
+    View("river: Mississippi", -91.157, 33.5809),
     View("archipelago: Dalmatia", 15.35, 43.93),
-    View("lakes: Saimaa", 28.4, 61.45),
+    View("lakes: Saimaa", 28.4546, 61.3651),
 )
 
 

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from experiments.courses import course
 from experiments.geographycoasts import Coast, registered
 from experiments.geographycoasts import table as coast_table
-from experiments.geographycost import ZOOMS, TileCost, Held, layers_of
+from experiments.geographycost import ZOOMS, Held, TileCost, layers_of
 from experiments.geographycost import table as cost_table
 from experiments.geographyfigure import View
 from experiments.geographyplaces import RiverPlace, WorldPair, coasts, deeper, parted, shares_of
