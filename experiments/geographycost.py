@@ -48,7 +48,7 @@ _CITIES = (
 
 
 @dataclass(frozen=True, slots=True)
-class TileCost:
+class LayerCost:
     """Milliseconds of one tile at one zoom, by what they go to; kind: land, coast or city.
 
     cold: of all layers, where nothing of the place was read before; warm: by layer, again; drawing:
@@ -72,7 +72,7 @@ class Held:
     peak: float
 
 
-def measure(worlds: WorldPair, count: int, seed: int) -> list[TileCost]:
+def measure(worlds: WorldPair, count: int, seed: int) -> list[LayerCost]:
     """Time `count` tiles of land, coasts and cities, each at a zoom from 7 to 15 in turn."""
     cascade = worlds.cascades["geography"]
     places = list(_places(worlds, cascade.basemap, count, seed))
@@ -162,7 +162,7 @@ def _tile_at(zoom: int, longitude: float, latitude: float) -> Tile:
     return Tile(zoom, int((longitude + 180) / 360 * size) % size, int(row_of(latitude, size)))
 
 
-def _timed(cascade: Cascade, geography: Geography, kind: str, tile: Tile) -> TileCost:
+def _timed(cascade: Cascade, geography: Geography, kind: str, tile: Tile) -> LayerCost:
     """Time one tile."""
     area, layers = square_of(tile), layers_of(geography)
     cold = sum(_milliseconds(ask, tile.z, area) for ask in layers.values())
@@ -174,7 +174,7 @@ def _timed(cascade: Cascade, geography: Geography, kind: str, tile: Tile) -> Til
     if tile.kind == "stage":
         runs = [_drawn(cascade, geography, tile) for _ in range(_AGAIN)]
         drawing = {name: median(run[name] for run in runs) / 4 for name in runs[0]}
-    return TileCost(kind, tile.z, cold, warm, drawing)
+    return LayerCost(kind, tile.z, cold, warm, drawing)
 
 
 def _drawn(cascade: Cascade, geography: Geography, tile: Tile) -> dict[str, float]:
@@ -212,7 +212,7 @@ def _milliseconds(ask: Ask, zoom: int, area: Rectangle) -> float:
     return 1000 * (time.thread_time() - start)
 
 
-def table(rows: list[TileCost], held: Held) -> str:
+def table(rows: list[LayerCost], held: Held) -> str:
     """Return medians and 95th percentiles by zoom and by kind of place, and a line on memory."""
     names = list(rows[0].warm)
     steps = ("taken apart", "laid over")

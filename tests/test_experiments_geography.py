@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from experiments.courses import course
 from experiments.geographycoasts import Coast, registered
 from experiments.geographycoasts import table as coast_table
-from experiments.geographycost import ZOOMS, Held, TileCost, layers_of
+from experiments.geographycost import ZOOMS, Held, LayerCost, layers_of
 from experiments.geographycost import table as cost_table
 from experiments.geographyfigure import View
 from experiments.geographyplaces import RiverPlace, WorldPair, coasts, deeper, parted, shares_of
@@ -190,7 +190,7 @@ def test_tables_have_a_line_for_each_group():
     assert [line.split(" | ")[0] for line in lines] == ["| none", "| geography", "| blue-marble"]
     some = [River(w, z, "", "", 9, 1.0, 2.0, 1.0, 3) for w in ("none", "geography") for z in (7, 9)]
     assert len(river_table(some).splitlines()) == 2 + 4
-    costs = [TileCost("land", zoom, 2.0, {"water": 1.0}, {}) for zoom in ZOOMS]
+    costs = [LayerCost("land", zoom, 2.0, {"water": 1.0}, {}) for zoom in ZOOMS]
     text = cost_table(costs, Held(10, 1.0, 2.0, 3.0))
     assert "| zoom 15 | 1 | 1.00 (1.00) |" in text
     assert "2.0 after 10 tiles" in text
