@@ -195,8 +195,8 @@ def _river_points() -> NDArray[np.int64]:
 
 
 def _shown(layer: CoverageLayer, water: CoverageLayer, place: RiverPlace) -> bool:
-    """Say whether a river crosses its zoom-13 tile, without other water, near others' middles."""
-    if any(not 48 <= at < TILE_SIZE - 48 for zoom in (7, 9, 11) for at in place.pixel(zoom)):
+    """Say whether a river crosses tiles near their middles, that of zoom 13 without other water."""
+    if any(not 48 <= at < TILE_SIZE - 48 for zoom in (7, 9, 11, 13) for at in place.pixel(zoom)):
         return False
     tile = place.tile(RIVER_ZOOM)
     lines = shares_of(layer, tile) >= 128
