@@ -227,11 +227,13 @@ def test_towns_take_a_grey_of_their_surroundings_brightness() -> None:
 def test_only_one_zoom_takes_the_towns_colour_with_water_or_without() -> None:
     parent = np.full((400, 400, 3), (40, 80, 30), np.uint8)
     area = Rectangle(16550, 11130, 300, 300)
-    made = Geography(ground=SHIPPED).grounds(TOWNS_COLOURED, area, lambda part: cut(parent, part))
+    made = Geography(ground=SHIPPED).grounds(
+        TOWNS_COLOURED, area, lambda part: cut(parent, part), False
+    )
     assert made is not None
     assert (made.dry != made.wet).any()
     assert (made.wet == parent[0, 0]).all()
-    assert Geography(ground=SHIPPED).grounds(9, area, lambda part: cut(parent, part)) is None
+    assert Geography(ground=SHIPPED).grounds(9, area, lambda part: cut(parent, part), False) is None
 
 
 def cut(picture: np.ndarray, part: Rectangle) -> np.ndarray:
