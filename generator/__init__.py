@@ -87,9 +87,11 @@ def load(
 ) -> Cascade:
     """Load a cascade ready to compute: see `generator.cascade.loading.load`."""
     from generator.base.basemap import BaseMap
+    from generator.geography.opening import check_geography
 
     # Before torch and the weights are loaded, which takes seconds.
     BaseMap.check(base)
+    check_geography(geography, base)
     # Imported here, so that addresses and errors can be used without loading torch.
     from generator.cascade.loading import load as load_cascade
 

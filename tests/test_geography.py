@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import generator
 from generator.cascade.cascade import Cascade
 from generator.cascade.renderer import missing_blocks
 from generator.geography.geography import Geography
-from generator.geography.opening import open_geography
+from generator.geography.opening import check_geography, open_geography
 from generator.grid.block import Block
 from generator.grid.errors import BaseMapError, GeographyError
 from generator.grid.rectangle import Rectangle
@@ -117,6 +118,16 @@ def test_bad_folders_are_refused_with_one_sentence(tmp_path: Path) -> None:
     digest = hashlib.sha256(b"something else").hexdigest()
     with pytest.raises(GeographyError, match=r"water\.bin"):
         open_geography(str(index(tmp_path, water=("water.bin", digest))), None)
+
+
+def test_folders_are_checked_before_anything_is_loaded(tmp_path: Path) -> None:
+    check_geography("none", None)
+    check_geography(None, Path("planet:3"))
+    check_geography(None, None)
+    with pytest.raises(GeographyError, match="expected a folder with layers"):
+        check_geography(str(tmp_path), None)
+    with pytest.raises(GeographyError, match="expected a folder with layers"):
+        generator.load(geography=str(tmp_path))
 
 
 def test_a_folder_may_hold_any_of_the_layers(tmp_path: Path) -> None:

@@ -47,6 +47,16 @@ def open_geography(geography: str | None, base: Path | None) -> Geography | None
     )
 
 
+def check_geography(geography: str | None, base: Path | None) -> None:
+    """Raise GeographyError where the files of layers show that `open_geography` will refuse them.
+
+    Files are read and their digests compared; what is in them is not looked at.
+    """
+    folder = layers_folder(chosen(geography, base))
+    if folder is not None:
+        _checked(folder)
+
+
 def _ground(paths: dict[str, Path], folder: Path) -> GroundFigures | None:
     """Return the figures of towns and land cover, None where a folder has neither."""
     if not {"towns", "landcover"} & paths.keys():
