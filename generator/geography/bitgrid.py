@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from generator.atomicfile import atomic_replace
+from generator.geography.layerfile import to_layer
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle, pieces
 from generator.grid.tile import TILE_SIZE
@@ -36,7 +36,6 @@ Counts = NDArray[np.uint32]
 Packed = NDArray[np.uint8]
 """A chunk with eight pixels in a byte, the first in its highest bit: uint8 [512, 64]."""
 
-_MAGIC: Final = b"ELSWGEO1"
 _KEPT = 256
 _ONES = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
 
@@ -70,7 +69,7 @@ class BitGrid:
         except OSError as error:
             reason = error.strerror or error
             raise GeographyError(f"{path} cannot be read ({reason}), expected a layer") from None
-        if data[:16] != _start(kind):
+        if data[:16] != to_layer(kind, b""):
             raise GeographyError(f"{path} is not a layer of {kind}, expected one of this version")
         payload = data[48:]
         digest = hashlib.sha256(payload)
@@ -136,11 +135,7 @@ def write(path: Path, kind: str, chunks: Mapping[tuple[int, int], Packed]) -> No
     index = zlib.compress(counts.tobytes() + lengths.tobytes(), 9)
     payload = struct.pack("<I", len(index)) + index + b"".join(strips)
     with atomic_replace(path) as part:
-        part.write_bytes(_start(kind) + hashlib.sha256(payload).digest() + payload)
-
-
-def _start(kind: str) -> bytes:
-    return _MAGIC + kind.encode("ascii").ljust(8)
+        part.write_bytes(to_layer(kind, b"") + hashlib.sha256(payload).digest() + payload)
 
 
 def _summed(packed: Packed, by: int) -> Counts:

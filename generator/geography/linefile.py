@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.geography.layerfile import MAGIC, to_layer
 from generator.grid.errors import GeographyError
 
-MAGIC = b"ELSWGEO1"
 WORLD_BITS = 30
 """The world's width is 2**30 units: 3.7 cm at the equator."""
 
@@ -116,7 +116,7 @@ def encode(lines: Polylines, kind: str, shift: int) -> bytes:
             *packed,
         )
     )
-    return MAGIC + kind.encode().ljust(8) + hashlib.sha256(rest).digest() + rest
+    return to_layer(kind, hashlib.sha256(rest).digest() + rest)
 
 
 def parse(data: bytes, kind: str, name: str) -> LineFile:

