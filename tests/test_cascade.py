@@ -16,6 +16,7 @@ from generator.grid.block import Block
 from generator.grid.errors import GeneratorError, WeightsError
 from generator.grid.tile import Tile
 from generator.nets.config import NetworkConfig, SamplerConfig
+from tests.geographies import striped
 from tests.networks import assert_same_pixels, tiny_network
 
 
@@ -240,3 +241,13 @@ def test_a_stage_with_a_network_of_its_own_changes_its_tiles_alone(folder, steps
     np.testing.assert_array_equal(made[nine], alone[nine])
     assert mixed.describe()["specialists"] == [9]
     assert mixed.describe()["parameters"] == 2 * plain.describe()["parameters"]
+
+
+def test_water_is_drawn_in_several_steps_too(folder):
+    plain, drawn = in_steps(folder, 4), in_steps(folder, 4)
+    assert drawn.multistep is not None
+    drawn.geography = striped()
+    tile = Tile(7, 60, 50)
+    made = drawn.render(0, tile)
+    assert (made != plain.render(0, tile)).mean() > 0.1
+    np.testing.assert_array_equal(drawn.render(0, tile), made)

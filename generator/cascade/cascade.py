@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -140,18 +141,23 @@ class Cascade:
         resolutions = child_resolutions(area, tile.z - 2)
         with self._lock:
             child = stage(parent, latent, resolutions, self._augmentation(tile.z))
+        return self._completed(tile.z, core, child, grounds, read)
+
+    def _completed(
+        self, zoom: int, core: Rectangle, child: Pixels, grounds: Grounds | None, read: Read
+    ) -> Pixels:
+        """Draw water and roads into the child of a core, a stage's pixels."""
         if self.geography is None:
             return child
-        return self.geography.completed(
-            tile.z, core, child, grounds, lambda part: gather(part, tile.z - 2, read)
-        )
+        pixels = partial(gather, zoom=zoom - 2, read=read)
+        return self.geography.completed(zoom, core, child, grounds, pixels)
 
     def _grounds(self, area: Rectangle, zoom: int, read: Read) -> Grounds | None:
         """Take land and water of a rectangle apart; None where geography knows no water."""
         if self.geography is None:
             return None
         base = zoom <= self.basemap.zoom
-        return self.geography.grounds(zoom, area, lambda part: gather(part, zoom, read), base)
+        return self.geography.grounds(zoom, area, partial(gather, zoom=zoom, read=read), base)
 
     def _ground(self, area: Rectangle, zoom: int, read: Read) -> Pixels:
         """Put a rectangle of world pixels together, as if its water were land."""
@@ -193,14 +199,16 @@ class Cascade:
             area, parents = window.grown(sampler.margin), first.z - 2
             inputs = BlockInputs(
                 seed, first.z, window.x0, window.y0, TILE_SIZE << parents,
-                gather(area, parents, read), child_resolutions(area, parents),
+                self._ground(area, parents, read), child_resolutions(area, parents),
                 self._augmentation(first.z),
             )  # fmt: skip
             with self._lock:
                 made = sampler(inputs)
         core = _core(first, _SIDE)
         x, y = SCALE * (core.x0 - window.x0), SCALE * (core.y0 - window.y0)
-        return made[y : y + SCALE * core.height, x : x + SCALE * core.width]
+        child = made[y : y + SCALE * core.height, x : x + SCALE * core.width]
+        grounds = self._grounds(core.grown(1), first.z - 2, read)
+        return self._completed(first.z, core, child, grounds, read)
 
     def _augmentation(self, zoom: int) -> float:
         """Return the conditioning-augmentation level of a stage."""
