@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -67,7 +67,7 @@ class Geography:
         around, built = area.grown(self.reach), None
         if self.ground is not None and zoom == TOWNS_COLOURED:
             built = self.ground.built_up(zoom, area)
-        water, rivers = (_covered((one,), zoom, around) for one in (self.water, self.rivers))
+        water, rivers = self._shares(zoom, around)
         if water is None and rivers is None:
             if built is None:
                 return None
@@ -96,22 +96,30 @@ class Geography:
         core with some margin on each side, 1 or more, or None; pixels: reads parents.
         """
         area = core.finer(SCALE)
-        water = rivers = None
+        water = None
         # Water in its own colour.
         if grounds is not None:
             inner = _inner(grounds.wet, core)
-            water, rivers = (_covered((one,), zoom, area) for one in (self.water, self.rivers))
+            water, rivers = self._shares(zoom, area)
             both = _together(water, rivers)
             if both is not None:
                 child = surface.water_over(child, grounds.wet[inner], both)
         # Roads, which bridge rivers.
-        roads = _covered(self.roads, zoom, area)
+        roads = None
+        for layer in self.roads:
+            roads = _together(roads, layer.shares(zoom, area))
         if roads is None:
             return child
         if water is not None:
             roads = surface.product(roads, 255 - water)
         dry = pixels(core.grown(1)) if grounds is None else grounds.dry[_inner(grounds.dry, core)]
         return surface.roads_over(child, dry, roads)
+
+    def _shares(self, zoom: int, area: Rectangle) -> tuple[Shares | None, Shares | None]:
+        """Return the shares of water and of rivers, each None for nothing."""
+        layers = (self.water, self.rivers)
+        water, rivers = (None if one is None else one.shares(zoom, area) for one in layers)
+        return water, rivers
 
 
 def _inner(pixels: Pixels, core: Rectangle) -> tuple[slice, slice]:
@@ -121,15 +129,6 @@ def _inner(pixels: Pixels, core: Rectangle) -> tuple[slice, slice]:
         slice(margin, len(pixels) - margin),
         slice(margin, pixels.shape[1] - margin),
     )
-
-
-def _covered(layers: Sequence[CoverageLayer | None], zoom: int, area: Rectangle) -> Shares | None:
-    """Return what layers cover together of each pixel of a rectangle, None for nothing."""
-    covered = None
-    for layer in layers:
-        if layer is not None:
-            covered = _together(covered, layer.shares(zoom, area))
-    return covered
 
 
 def _together(one: Shares | None, other: Shares | None) -> Shares | None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from generator.atomicfile import atomic_replace
 from generator.geography.derive.linework import input_file, parser_of, told
 from generator.geography.landcover import HEIGHT, WIDTH, Cover, LandCover
 from generator.grid.errors import GeographyError
@@ -56,7 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
         cover = grouped(np.asarray(picture))
     print("classes grouped; compressing")
     data = cover.to_bytes()
-    options.out.write_bytes(data)
+    with atomic_replace(options.out) as part:
+        part.write_bytes(data)
     print(f"{len(data):,} bytes written to {options.out}")
     return 0
 

@@ -16,6 +16,7 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.atomicfile import atomic_replace
 from generator.geography.derive.linework import input_file, parser_of, told
 from generator.geography.towns import RADII_PER_OCTAVE, TownTable
 from generator.grid.errors import GeographyError
@@ -67,7 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{len(places):,} places read")
     table = towns_of([(p["latitude"], p["longitude"], p["population"]) for p in places])
     data = table.to_bytes()
-    options.out.write_bytes(data)
+    with atomic_replace(options.out) as part:
+        part.write_bytes(data)
     print(f"{len(table.x):,} towns, {len(data):,} bytes, written to {options.out}")
     return 0
 
