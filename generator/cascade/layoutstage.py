@@ -10,6 +10,7 @@ from generator.grid.integral import squares
 from generator.grid.rectangle import Rectangle
 from generator.nets.conditioning import Conditioner, to_pixels, to_tensor
 from generator.nets.decoder import LayoutDecoder
+from generator.nets.kuwahara import REACH, enlarge_sharply
 
 _AROUND = 5
 """Parent pixels along the square in which codes are counted."""
@@ -62,7 +63,15 @@ class LayoutStage:
                 contrast = contrast * torch.from_numpy(code_coverage(codes, self.margin)).to(
                     weight.device
                 )
-            return to_pixels(self.network(laid, image, [augmentation], modulations, contrast))
+            # What is coarse keeps the parent's edges, which the blur of the low band takes away.
+            edges = self._edges(parent).to(weight.device) if augmentation else None
+            drawn = self.network(laid, image, [augmentation], modulations, contrast, edges)
+            return to_pixels(drawn)
+
+    def _edges(self, parent: NDArray[np.uint8]) -> torch.Tensor:
+        """Return the core of a window [h+2m, w+2m, 3], sharply enlarged: [1, 3, 4h, 4w]."""
+        around = self.margin - REACH
+        return to_tensor(enlarge_sharply(parent[around:-around, around:-around]))
 
 
 def code_coverage(codes: NDArray[np.int8], margin: int) -> NDArray[np.float32]:

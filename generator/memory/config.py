@@ -23,6 +23,7 @@ class ChoiceConfig:
     floor: squared distance of descriptors below which fits count as equally good.
     bonus: 1/256 of the best distance that continuing a scene may cost.
     penalty: 1/256 of the best distance that showing a place again nearby costs.
+    unlike: cost of ground whose tone is unlike that of a cell's centre, 0 for none.
     gain: 1/16 octaves by which a world's own parents are fainter than the imagery of the scenes.
     """
 
@@ -32,6 +33,7 @@ class ChoiceConfig:
     floor: int = 96
     bonus: int = 90
     penalty: int = 160
+    unlike: int = 0
     gain: int = 0
 
     @property
@@ -49,7 +51,7 @@ CHOICES = {
     7: ChoiceConfig(spacing=24, reach=36, gain=14),
     9: ChoiceConfig(spacing=24, reach=36, gain=12),
     11: ChoiceConfig(spacing=14, reach=21, phased=True, floor=600, gain=6),
-    15: ChoiceConfig(spacing=36, reach=54, gain=6),
+    15: ChoiceConfig(spacing=36, reach=54, unlike=1500, gain=6),
 }
 """By the zoom at which a scene is chosen."""
 

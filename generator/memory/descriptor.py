@@ -77,6 +77,7 @@ class DescribedPicture:
     """A picture, uint8 [H, W, 3], of which windows are described more than once."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        self.pixels = pixels
         self.height, self.width = pixels.shape[:2]
         self._sums = planes(pixels)
 

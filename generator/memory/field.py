@@ -34,7 +34,7 @@ from generator.memory.view import ParentView, Plane, ReadParent
 
 Mask = NDArray[np.bool_]
 
-VERSION = 5
+VERSION = 6
 """Raised whenever the same banks would give another field."""
 
 BRIGHTER = 40
@@ -203,7 +203,8 @@ class Memory:
         shown, blank = _shown(patches, _lay(seed, chosen, core, view.plane), core, view, chosen)
         # Every pixel is given to the cell whose patch costs least there.
         window = LabelWindow(asked.x0, asked.y0, asked.width, asked.height, scale)
-        labels = label(patches, shown, view.sites(core), window, config)
+        tones = view.tones(config.unlike) if config.unlike and scale == 1 else None
+        labels = label(patches, shown, view.sites(core), window, config, tones)
         labels = np.where(np.append(blank, True)[labels], -1, labels)
         # It shows the code of that patch.
         return self._codes[zoom].gather(shown, labels, window)

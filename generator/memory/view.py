@@ -14,7 +14,7 @@ from generator.memory.descriptor import DescribedPicture, amplified
 from generator.memory.features import latitudes
 from generator.memory.groundterm import GroundTerm, slack
 from generator.memory.jitteredgrid import Axis
-from generator.memory.labels import SiteDescriptors
+from generator.memory.labels import SiteDescriptors, Tones
 from generator.memory.patches import compared_gates
 
 ReadParent = Callable[[Rectangle], NDArray[np.uint8]]
@@ -71,6 +71,12 @@ class ParentView:
         known = self.ground.at(self.zoom, ys, xs)
         gates = np.concatenate([gates, slack(known)[:, None]], 1)
         return np.concatenate([descriptors, known], 1), gates
+
+    def tones(self, cost: int) -> Tones:
+        """Return the tones of the picture, each the mean of 3 x 3 pixels."""
+        edged = np.pad(self.picture.pixels.astype(np.int16), ((1, 1), (1, 1), (0, 0)), "edge")
+        rows = edged[:-2] + edged[1:-1] + edged[2:]
+        return Tones(self.area, (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) // 9, cost)
 
     def sites(self, core: Rectangle) -> SiteDescriptors:
         """Describe the picture at the sites in and round a rectangle of the choosing grid."""

@@ -28,6 +28,8 @@ from generator.nets.config import LayoutConfig
 
 OUTPUT_GAIN = 6.0
 """What the network puts out is this many times the normalised detail."""
+_CALM = 8 / 127.5
+"""Of a difference of eight grey levels from the sharply enlarged parent, half counts."""
 _CODE_WIDTH = 128
 
 
@@ -69,14 +71,16 @@ class LayoutDecoder(UNetBody):
         augmentations: Sequence[float],
         modulations: list[Tensor],
         contrast: float | Tensor = 1.0,
+        edges: Tensor | None = None,
     ) -> Tensor:
         """Draw children.
 
         codes: [B, D, H, W], integers in any dtype; parent: [B, 3, H, W] in [-1, 1]; augmentations:
         levels in [0, 1], one per sample; modulations: [B, 2C, 1, 1] each, or [B, 2C, H, 1] where
         rows differ in resolution; contrast: factor on the codes' detail, one or a map of the
-        child's size. Returns [B, 3, 4 (H - 2m), 4 (W - 2m)], float32, m the margin; of a padded
-        network the whole window.
+        child's size. edges: parents enlarged sharply (`generator.nets.kuwahara`), [B, 3, h, w], no
+        smaller than the child and centred on it, whose steps it is to have. Returns
+        [B, 3, 4 (H - 2m), 4 (W - 2m)], float32, m the margin; of a padded network the whole window.
         """
         padded = not self.exact
         # The network sees the parent blurred by its level, and the codes as 48 channels.
@@ -88,6 +92,8 @@ class LayoutDecoder(UNetBody):
         detail = high_band(F.pixel_shuffle(out, SCALE) / OUTPUT_GAIN, augmentations, padded=padded)
         # Detail was learned beside brightness, which gives it its strength here.
         base = crop_to(base, detail)
+        if edges is not None:
+            base = base + _beyond_calm(crop_to(edges, base) - base.detach())
         return base + contrast * contrast_scale(base) * detail
 
     def _embedded(self, codes: Tensor) -> Tensor:
@@ -95,3 +101,9 @@ class LayoutDecoder(UNetBody):
         shares = codes.to(self.stem.weight.dtype) / self.config.most
         features: Tensor = self.code(shares.contiguous(memory_format=torch.channels_last))
         return features
+
+
+def _beyond_calm(gap: Tensor) -> Tensor:
+    """Keep large differences and let small ones go, which are no edges but facets of a slope."""
+    square = gap * gap
+    return gap * (square / (square + _CALM**2))
