@@ -3,7 +3,7 @@
 import numpy as np
 
 from generator.grid.rectangle import Rectangle
-from generator.memory.labels import UNLIKE, Tones
+from generator.memory.labels import UNLIKE, LabelWindow, Tones
 
 
 def halves():
@@ -13,7 +13,7 @@ def halves():
 
 
 def test_pixels_like_the_centre_cost_nothing_and_others_all():
-    costs = halves().unlike(205, 104, 200, 100, (20, 30))
+    costs = halves().unlike(205, 104, LabelWindow(100, 200, 30, 20, 1))
     assert (costs[:, :15] == 0).all()
     assert (costs[:, 15:] == 1000).all()
 
@@ -21,8 +21,8 @@ def test_pixels_like_the_centre_cost_nothing_and_others_all():
 def test_a_part_costs_what_the_whole_costs():
     rng = np.random.default_rng(0)
     tones = Tones(Rectangle(-7, 3, 30, 20), rng.integers(0, 256, (20, 30, 3)).astype(np.int16), 700)
-    whole = tones.unlike(9, 5, 3, -7, (20, 30))
-    assert np.array_equal(whole[4:9, 6:16], tones.unlike(9, 5, 7, -1, (5, 10)))
+    whole = tones.unlike(9, 5, LabelWindow(-7, 3, 30, 20, 1))
+    assert np.array_equal(whole[4:9, 6:16], tones.unlike(9, 5, LabelWindow(-1, 7, 10, 5, 1)))
     assert whole.min() == 0
     assert whole.max() == 700
 
@@ -30,4 +30,14 @@ def test_a_part_costs_what_the_whole_costs():
 def test_a_difference_of_half_costs_half():
     tones = halves()
     tones.pixels[:, 15:] = 60 + UNLIKE // 6
-    assert (tones.unlike(205, 104, 200, 115, (20, 15)) == 500).all()
+    assert (tones.unlike(205, 104, LabelWindow(115, 200, 15, 20, 1)) == 500).all()
+
+
+def test_four_pixels_of_a_finer_window_lie_along_one():
+    rng = np.random.default_rng(1)
+    tones = Tones(
+        Rectangle(40, 60, 12, 12), rng.integers(0, 256, (12, 12, 3)).astype(np.int16), 700
+    )
+    coarse = tones.unlike(62, 42, LabelWindow(40, 60, 12, 12, 1))
+    fine = tones.unlike(62, 42, LabelWindow(163, 241, 22, 30, 4))
+    assert np.array_equal(fine, coarse.repeat(4, 0).repeat(4, 1)[1:31, 3:25])

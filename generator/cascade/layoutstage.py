@@ -64,14 +64,15 @@ class LayoutStage:
                     weight.device
                 )
             # What is coarse keeps the parent's edges, which the blur of the low band takes away.
-            edges = self._edges(parent).to(weight.device) if augmentation else None
+            edges = self._edges(parent) if augmentation else None
             drawn = self.network(laid, image, [augmentation], modulations, contrast, edges)
             return to_pixels(drawn)
 
     def _edges(self, parent: NDArray[np.uint8]) -> torch.Tensor:
         """Return the core of a window [h+2m, w+2m, 3], sharply enlarged: [1, 3, 4h, 4w]."""
         around = self.margin - REACH
-        return to_tensor(enlarge_sharply(parent[around:-around, around:-around]))
+        edges = to_tensor(enlarge_sharply(parent[around:-around, around:-around]))
+        return edges.to(self.network.stem.weight.device)
 
 
 def code_coverage(codes: NDArray[np.int8], margin: int) -> NDArray[np.float32]:

@@ -203,7 +203,7 @@ class Memory:
         shown, blank = _shown(patches, _lay(seed, chosen, core, view.plane), core, view, chosen)
         # Every pixel is given to the cell whose patch costs least there.
         window = LabelWindow(asked.x0, asked.y0, asked.width, asked.height, scale)
-        tones = view.tones(config.unlike) if config.unlike and scale == 1 else None
+        tones = view.tones(config.unlike) if config.unlike else None
         labels = label(patches, shown, view.sites(core), window, config, tones)
         labels = np.where(np.append(blank, True)[labels], -1, labels)
         # It shows the code of that patch.

@@ -92,6 +92,13 @@ class SiteDescriptors:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelWindow(Rectangle):
+    """A rectangle of pixels, `scale` of which lie along a pixel of the choosing grid."""
+
+    scale: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tones:
     """Tones of the pixels of a rectangle of the choosing grid: int16 [height, width, 3].
 
@@ -103,20 +110,16 @@ class Tones:
     pixels: NDArray[np.int16]
     cost: int
 
-    def unlike(self, y: int, x: int, top: int, left: int, shape: tuple[int, int]) -> Integers:
-        """Return the costs of a rectangle of pixels for a cell centred at a pixel."""
-        top, left = top - self.area.y0, left - self.area.x0
-        part = self.pixels[top : top + shape[0], left : left + shape[1]]
-        gaps = np.abs(part - self.pixels[y - self.area.y0, x - self.area.x0]).sum(2, np.int64)
-        costs: Integers = np.minimum(gaps, UNLIKE) * self.cost // UNLIKE
+    def unlike(self, y: int, x: int, part: LabelWindow) -> Integers:
+        """Return the costs of the pixels of a window for a cell centred at a pixel corner."""
+        rows = np.arange(part.y0, part.y0 + part.height) // part.scale - self.area.y0
+        columns = np.arange(part.x0, part.x0 + part.width) // part.scale - self.area.x0
+        own = self.pixels[y - self.area.y0, x - self.area.x0]
+        first, last = rows[0], columns[0]
+        seen = self.pixels[first : rows[-1] + 1, last : columns[-1] + 1]
+        gaps = np.minimum(np.abs(seen - own).sum(2, np.int64), UNLIKE) * self.cost // UNLIKE
+        costs: Integers = gaps[np.ix_(rows - first, columns - last)]
         return costs
-
-
-@dataclass(frozen=True, slots=True)
-class LabelWindow(Rectangle):
-    """A rectangle of pixels, `scale` of which lie along a pixel of the choosing grid."""
-
-    scale: int
 
 
 def label(
@@ -129,8 +132,7 @@ def label(
 ) -> Integers:
     """Return for each pixel the number of the cell that rules there, -1 for none: [height, width].
 
-    The sites must reach round the window. tones: only where its scale is 1. Ties go to the first
-    cell.
+    The sites must reach round the window. Ties go to the first cell.
     """
     # The type that costs fit into together with the number of a cell.
     factor = SITE * window.scale
@@ -168,8 +170,8 @@ def _add_unlike_tones(
         y0, x0 = max(top, 0), max(left, 0)
         y1, x1 = min(top + size, window.height), min(left + size, window.width)
         if y0 < y1 and x0 < x1:
-            at = (int(y), int(x), window.y0 + y0, window.x0 + x0)
-            added = tones.unlike(*at, (y1 - y0, x1 - x0)) * unit
+            part = LabelWindow(window.x0 + x0, window.y0 + y0, x1 - x0, y1 - y0, window.scale)
+            added = tones.unlike(int(y), int(x), part) * unit
             cell[y0 - top : y1 - top, x0 - left : x1 - left] += added.astype(cell.dtype)
 
 
