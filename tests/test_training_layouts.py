@@ -60,6 +60,14 @@ group = 2
 steps = 1
 decoder_rate = 0.0
 group = 2
+
+[[chains]]
+steps = 2
+places = 1
+pool = 20
+group = 2
+shares = [0, 0, 1]
+window = 32
 """
 )
 
@@ -240,7 +248,7 @@ def command(monkeypatch, *words):
 
 
 def test_from_imagery_to_a_served_tile(imagery, recipe, tmp_path, monkeypatch, capsys):
-    """The whole way by two commands, the first as a process: networks, bank, entries."""
+    """The whole way by two commands, the first as a process: networks, bank, entries, chains."""
     manifest, data = imagery
     run, out, base = (tmp_path / name for name in ("run", "made.safetensors", "base.png"))
     Image.new("RGB", (64, 32), (90, 80, 60)).save(base)
@@ -255,12 +263,14 @@ def test_from_imagery_to_a_served_tile(imagery, recipe, tmp_path, monkeypatch, c
     said = capsys.readouterr().out
     assert "is there already" in said
     assert "continuing entries 2 at step 1" in said
+    assert "continuing chains 1 at step 2" in said
     assert command(monkeypatch, "export", "--run", run, "--out", out) == 0
     cascade = generator.load(base, out)
     assert cascade.memory is not None
     record = cascade.checkpoint.record
     assert (record["steps"], record["entry_steps"], record["lineage"]) == (3, 3, [])
     assert [each["steps"] for each in record["recipe"]["entries"]] == [2, 1]
+    assert (record["chain_steps"], record["recipe"]["chains"][0]["hold"]) == (2, 0.22)
     assert record["data"] == Pyramid(data).digest
     bare = generator.load(base, out, memory=())
     tile = Tile(7, 60, 40)

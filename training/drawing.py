@@ -12,22 +12,33 @@ from training.errors import TrainingError
 
 
 def draw(
-    decoder: LayoutDecoder, codes: Tensor, parent: Tensor, gsd: Tensor, levels: list[float]
+    decoder: LayoutDecoder,
+    codes: Tensor,
+    parent: Tensor,
+    gsd: Tensor,
+    levels: list[float],
+    contrast: float | Tensor = 1.0,
 ) -> Tensor:
     """Return children of a padded decoder, [B, 3, 4w, 4w] in about [-1, 1].
 
     codes: [B, D, w, w]; parent: [B, 3, w, w] in [-1, 1]; gsd: metres per child pixel, [B]; levels:
-    how far codes lead, one in [0, 1] for each.
+    how far codes lead, one in [0, 1] for each; contrast: factor on the codes' detail, one or maps
+    [B, 1, 4w, 4w].
     """
     with torch.autocast(parent.device.type, torch.bfloat16):
         code = decoder.embedding(gsd, torch.tensor(levels, device=gsd.device))
-        image: Tensor = decoder(codes, parent, levels, decoder.modulations(code))
+        image: Tensor = decoder(codes, parent, levels, decoder.modulations(code), contrast)
     return image
 
 
 def rounded(image: Tensor) -> Tensor:
     """Round an image in [-1, 1] to 8 bits."""
     return ((image.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+
+
+def passed_on(image: Tensor) -> Tensor:
+    """Round an image as the next stage reads it; the gradient is that of the identity."""
+    return image + (rounded(image) - image).detach()
 
 
 def decoder_and_bank(loaded: Checkpoint) -> tuple[LayoutDecoder, Bank]:

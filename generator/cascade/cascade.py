@@ -159,8 +159,11 @@ class Cascade:
         base = zoom <= self.basemap.zoom
         return self.geography.grounds(zoom, area, partial(gather, zoom=zoom, read=read), base)
 
-    def _ground(self, area: Rectangle, zoom: int, read: Read) -> Pixels:
-        """Put a rectangle of world pixels together, as if its water were land."""
+    def ground(self, area: Rectangle, zoom: int, read: Read) -> Pixels:
+        """Put a rectangle of world pixels together, as if its water were land.
+
+        What stages draw from: uint8 [height, width, 3]. read: pixels of tiles of `zoom`.
+        """
         grounds = self._grounds(area, zoom, read)
         return gather(area, zoom, read) if grounds is None else grounds.dry
 
@@ -177,7 +180,7 @@ class Cascade:
         if self.memory is None:
             return self.stage_at(zoom).latent(seed, zoom, area)
         level = self.memory.chosen_at(zoom) - 2
-        return self.memory.field(seed, zoom, area, lambda part: self._ground(part, level, read))
+        return self.memory.field(seed, zoom, area, lambda part: self.ground(part, level, read))
 
     def chosen(self, seed: int, block: Block, read: Read) -> NDArray[Any]:
         """Noise or layout codes of a stage's block with its margin, from the tiles it needs."""
@@ -199,7 +202,7 @@ class Cascade:
             area, parents = window.grown(sampler.margin), first.z - 2
             inputs = BlockInputs(
                 seed, first.z, window.x0, window.y0, TILE_SIZE << parents,
-                self._ground(area, parents, read), child_resolutions(area, parents),
+                self.ground(area, parents, read), child_resolutions(area, parents),
                 self._augmentation(first.z),
             )  # fmt: skip
             with self._lock:

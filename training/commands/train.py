@@ -8,7 +8,7 @@ from pathlib import Path
 from training.run.machine import add_machine, machine_of
 from training.run.stages import STAGES, train
 
-HELP = "train a recipe's networks, bank and entries, or go on"
+HELP = "train a recipe's networks, bank, entries and chains, or go on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

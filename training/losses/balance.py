@@ -34,23 +34,30 @@ def balance(
     """Return the gradient at the samples [B, 3, H, W], and weighted losses that have none there.
 
     A summed term's gradient counts by its weight; that of a share is made `weight` times as long as
-    theirs in the mean of the batch.
+    theirs in the mean of the batch. A relative one counts by its weight times the mean length of
+    all of these: what it holds, it holds alike whether the others are strong or weak.
     """
-    by_kind: dict[str, dict[str, Tensor]] = {"sum": {}, "share": {}, "direct": {}}
+    by_kind: dict[str, dict[str, Tensor]] = {"sum": {}, "share": {}, "relative": {}, "direct": {}}
     for name, loss in scores.items():
         by_kind[term(name).balance][name] = loss
     # One gradient of the weighted sum.
     summed = [weights[name] * loss for name, loss in by_kind["sum"].items()]
+    more = bool(by_kind["share"] or by_kind["relative"])
     gradient = torch.zeros_like(context.samples)
     if summed:
         (gradient,) = torch.autograd.grad(
-            torch.stack(summed).sum(), context.samples, retain_graph=bool(by_kind["share"])
+            torch.stack(summed).sum(), context.samples, retain_graph=more
         )
     # Each share is brought to its length beside that, and added.
     for name, loss in by_kind["share"].items():
         (other,) = torch.autograd.grad(loss, context.samples, retain_graph=True)
         length = _length(gradient) if summed else 1.0
         gradient = gradient + other * (weights[name] * length / (_length(other) + 1e-12))
+    # What is relative to all of them.
+    length = _length(gradient)
+    for name, loss in by_kind["relative"].items():
+        (other,) = torch.autograd.grad(loss, context.samples, retain_graph=True)
+        gradient = gradient + other * (weights[name] * length)
     return gradient, [weights[name] * loss for name, loss in by_kind["direct"].items()]
 
 

@@ -6,29 +6,25 @@ Descriptors, gates and the encoder stay.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generator.atomicfile import atomic_replace
 from generator.cascade.checkpoint import Checkpoint
 from generator.grid.tile import SCALE
-from generator.nets.blocks import channels_last, crop
-from generator.nets.body import padded
+from generator.memory.bank import Bank
+from generator.nets.blocks import crop
 from generator.nets.codes import quantise
-from generator.nets.decoder import LayoutDecoder
-from training.drawing import decoder_and_bank, draw, rounded
+from training.drawing import draw, rounded
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
-from training.losses.context import Drawn, Judges
-from training.run.ema import Ema
+from training.losses.context import Drawn
+from training.run.decoderstep import DecoderStep
 from training.run.recipe import EntriesRecipe
-from training.run.state import load_judges
-from training.run.step import Batch, TrainingStep
+from training.run.step import Batch
 from training.samples.entrybank import Entries
 from training.samples.entrybatches import EntryBatches
 from training.samples.groups import Groups
@@ -38,30 +34,33 @@ _MOMENTUM = 0.05
 _AVERAGE = 0.99
 
 
-class EntryStep(TrainingStep):
+class EntryStep(DecoderStep):
     """Moves the entries of weights, and their decoder; raises TrainingError for other weights."""
+
+    name, counter = "entries", "entry_steps"
 
     def __init__(
         self, loaded: Checkpoint, options: EntriesRecipe, device: torch.device | str = "cpu"
     ) -> None:
-        decoder, bank = decoder_and_bank(loaded)
-        torch.manual_seed(options.seed)
-        super().__init__(Judges(device))
-        self.options, self.digest, self.device = options, loaded.digest, torch.device(device)
-        self.entries = Entries(bank, options.window, self.device)
-        self.first = padded(channels_last(decoder.to(self.device)))
-        self.decoder = copy.deepcopy(self.first).requires_grad_(True)
-        self.ema: Ema[LayoutDecoder] = Ema(self.decoder, _AVERAGE)
-        self.optimiser = torch.optim.AdamW(
-            self.decoder.parameters(), options.decoder_rate, betas=(0.85, 0.99), weight_decay=0.0
-        )
+        self.options = options
+        super().__init__(loaded, options.seed, _AVERAGE, device)
+        self.entries = Entries(self._bank, options.window, self.device)
         self.slopes: dict[int, Tensor] = {}
-        self._done = 0
 
     @property
-    def done(self) -> int:
-        """Steps taken."""
-        return self._done
+    def rate(self) -> float:
+        """Learning rate of the decoder."""
+        return self.options.decoder_rate
+
+    @property
+    def bank(self) -> Bank:
+        """The bank with its entries as they are now."""
+        return self.entries.rounded()
+
+    @property
+    def summary(self) -> str:
+        """Say how much of the entries has moved."""
+        return f": {100 * self.entries.changed():.1f} % of the numbers are others than before"
 
     @property
     def weights(self) -> Mapping[str, float]:
@@ -105,18 +104,10 @@ class EntryStep(TrainingStep):
 
     def backward(self, made: list[Tensor], gradients: list[Tensor]) -> None:
         """Move the decoder, then the entries."""
-        # The decoder, by AdamW.
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(made, gradients)
-        torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 1.0)
-        for each in self.optimiser.param_groups:
-            each["lr"] = self.options.decoder_rate * self.slowing
-        self.optimiser.step()
-        self.ema.update(self.decoder)
+        super().backward(made, gradients)
         # The entries that were drawn, against the gradient at their codes.
         assert self._codes.grad is not None
         self.entries.move(self._index, self._moves(self._zooms, self._codes.grad))
-        self._done += 1
 
     def _moves(self, zooms: list[int], slopes: Tensor) -> Tensor:
         """Return steps against slopes [B, D, w, w]: of one size where those are usual or more."""
@@ -130,38 +121,12 @@ class EntryStep(TrainingStep):
         rate = self.options.rate * self.slowing
         return -rate * torch.tanh(slopes / (usual[:, None, None, None] + 1e-12))
 
-    def save(self, path: Path) -> None:
-        """Write what a later call goes on from, atomically."""
-        state = {
-            "weights": self.digest, "done": self.done, "slopes": self.slopes,
-            "entries": self.entries.state(), "decoder": self.decoder.state_dict(),
-            "ema": self.ema.network.state_dict(), "updates": self.ema.updates,
-            "optimiser": self.optimiser.state_dict(),
-            "standard": self.judges.moments.state_dict(),
-            "adversary": self.judges.adversary.state_dict(),
-        }  # fmt: skip
-        with atomic_replace(path) as part:
-            torch.save(state, part)
+    def state(self) -> dict[str, Any]:
+        """Return all that moves, for `take`."""
+        return super().state() | {"slopes": self.slopes, "entries": self.entries.state()}
 
-    def load(self, path: Path) -> bool:
-        """Go on from what `save` wrote; returns False where there is nothing.
-
-        Raises TrainingError for what belongs to other weights.
-        """
-        if not path.exists():
-            return False
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            if state["weights"] != self.digest:
-                raise ValueError("it was begun with other weights")
-            self.entries.load_state(state["entries"])
-            self.decoder.load_state_dict(state["decoder"])
-            self.ema.network.load_state_dict(state["ema"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            load_judges(self.judges, state)
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise TrainingError(f"{path} cannot be continued: {error}") from error
+    def take(self, state: dict[str, Any]) -> None:
+        """Take what `state` returned; raises KeyError, RuntimeError, ValueError for another's."""
+        super().take(state)
+        self.entries.load_state(state["entries"])
         self.slopes = {zoom: size.to(self.device) for zoom, size in state["slopes"].items()}
-        self._done = int(state["done"])
-        self.ema.updates = int(state["updates"])
-        return True

@@ -25,6 +25,8 @@ from training.run.state import TrainingState
 RECIPE = "recipe.toml"
 BANKED = "banked.safetensors"
 """What a run's folder holds: the recipe, and the weights with their memory."""
+PARTS = ("chains", "entries")
+"""Stages whose trainings are numbered, the last one first."""
 
 
 def layout_networks(state: TrainingState) -> tuple[LayoutDecoder, Encoder]:
@@ -41,11 +43,12 @@ def layout_networks(state: TrainingState) -> tuple[LayoutDecoder, Encoder]:
 
 
 def export(run: Path, out: Path) -> None:
-    """Write the weights of a run's last stage: entries, bank or networks.
+    """Write the weights of a run's last stage: chains, entries, bank or networks.
 
     Raises TrainingError where the folder holds no run.
     """
-    made = [*sorted(run.glob("entries-*.safetensors"), key=_number)[-1:], run / BANKED]
+    parts = (sorted(run.glob(f"{name}-*.safetensors"), key=_number) for name in PARTS)
+    made = [*(found[-1] for found in parts if found), run / BANKED]
     if path := next((path for path in made if path.exists()), None):
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, out)
@@ -65,7 +68,7 @@ def export(run: Path, out: Path) -> None:
 
 
 def _number(path: Path) -> int:
-    """Return the number of a training of entries in its file's name."""
+    """Return the number of a training in its file's name."""
     return int(path.stem.rpartition("-")[2])
 
 

@@ -29,7 +29,8 @@ def run(
 ) -> bool:
     """Take steps until `steps` are done, a signal or the machine's time; saves now and at the end.
 
-    Prints rate, ETA and the losses' means, which `log` is given too. Returns whether all are done.
+    Prints rate, ETA and the losses' means, which `log` is given too, with the number of the step.
+    Returns whether all are done.
     """
     torch.backends.cudnn.benchmark = True
     drawn, report = stream(batches, step.done, machine.workers), _Report(step, steps, log)
@@ -72,7 +73,7 @@ class _Report:
             return
         means = _means(self.rows)
         self.rows.clear()
-        self.log(means)
+        self.log({"step": done, **means})
         rate = (done - self.first) / (time.monotonic() - self.began)
         eta = min((self.steps - done) / rate, left) / 60
         text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())

@@ -1,8 +1,8 @@
 """A recipe: everything that decides a training.
 
 Each part of a recipe's file is a dataclass here, whose fields are the keys that it may have: the
-network's configuration, Recipe for [train], Phase, SamplerConfig, MemoryRecipe, SharpenRecipe and
-EntriesRecipe.
+network's configuration, Recipe for [train], Phase, SamplerConfig, MemoryRecipe, SharpenRecipe,
+EntriesRecipe and ChainsRecipe.
 """
 
 from __future__ import annotations
@@ -115,6 +115,42 @@ class EntriesRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainsRecipe:
+    """A training of the decoder in chains of the product's own worlds; several follow each other.
+
+    steps, rate, window, edge, group, groups, anchor, adversarial: as of EntriesRecipe, the rate
+    being the decoder's and the anchor the decoder's first drawing. hold: weight of the distance
+    from its mean colours of 16 x 16 pixels, beside all else: as long at 1 / hold grey levels.
+    ema: decay of the weights' average. places: of the world from which chains are taken; pool: real
+    windows of a zoom among which those that look alike are found. shares: of the groups that begin
+    at zooms 9, 11 and 13, the last of which go on to 15; levels: of zoom 15, one of which a group
+    has. seed: of the world, the places and the groups.
+    """
+
+    steps: int = 0
+    rate: float = 5e-5
+    anchor: float = 0.3
+    adversarial: float = 1.0
+    hold: float = 0.22
+    ema: float = 0.995
+    places: int = 80
+    pool: int = 1000
+    shares: tuple[float, ...] = (0.1, 0.2, 0.7)
+    levels: tuple[float, ...] = (0.35, 0.7)
+    window: int = 48
+    edge: int = 4
+    group: int = 4
+    groups: int = 1
+    seed: int = 0
+
+    @property
+    def terms(self) -> dict[str, float]:
+        """Weight of each term of the loss."""
+        own = {"anchor": self.anchor, "adversarial": self.adversarial, "hold": self.hold}
+        return {"region_style": 1.0, "region_octaves": 1.0, **own}
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """What a training is made from.
 
@@ -141,6 +177,7 @@ class Recipe:
     memory: MemoryRecipe = field(default_factory=MemoryRecipe)
     sharpen: SharpenRecipe = field(default_factory=SharpenRecipe)
     entries: tuple[EntriesRecipe, ...] = ()
+    chains: tuple[ChainsRecipe, ...] = ()
 
     @property
     def family(self) -> str:

@@ -17,19 +17,21 @@ from training.errors import TrainingError
 from training.losses import terms
 from training.run.recipe import (
     FAMILIES,
+    ChainsRecipe,
     EntriesRecipe,
     MemoryRecipe,
     Phase,
     Recipe,
     SharpenRecipe,
 )
+from training.samples.chainbatches import FIRST_ZOOMS
 from training.samples.groups import MOST_GROUPS
 
 _NOW_TERMS = {
     "pixels": "pixels", "features": "features", "adversarial": "adversarial", "calm": "code_size",
 }  # fmt: skip
 """Keys that phases of older recipes have, and the terms that they weigh."""
-_PARTS = ("network", "train", "phase", "sampler", "memory", "sharpen", "entries")
+_PARTS = ("network", "train", "phase", "sampler", "memory", "sharpen", "entries", "chains")
 
 
 def read(path: Path) -> Recipe:
@@ -51,6 +53,7 @@ def read(path: Path) -> Recipe:
         )
     }  # fmt: skip
     made["entries"] = reader.several("entries", EntriesRecipe, given.get("entries", []))
+    made["chains"] = reader.several("chains", ChainsRecipe, given.get("chains", []))
     made["phases"] = reader.several("phase", Phase, given.get("phase", []))
     recipe: Recipe = reader.part("train", Recipe, given.get("train", {}), made)
     _check(recipe, path)
@@ -61,7 +64,7 @@ def _check(recipe: Recipe, path: Path) -> None:
     """Raise TrainingError for values that no training can have."""
     if not recipe.phases:
         raise TrainingError(f"{path} has no [[phase]], expected at least one")
-    _check_shares(path, "train", recipe.shares)
+    _check_shares(path, "train", recipe.shares, len(STAGE_ZOOMS))
     for phase in recipe.phases:
         _check_groups(path, "phase", phase.groups)
         _check_known(path, "phase", "terms", phase.terms, terms.names())
@@ -69,7 +72,29 @@ def _check(recipe: Recipe, path: Path) -> None:
         _check_groups(path, "entries", entries.groups)
         _check_known(path, "entries", "zooms", entries.zooms, STAGE_ZOOMS)
         if entries.shares:
-            _check_shares(path, "entries", entries.shares)
+            _check_shares(path, "entries", entries.shares, len(STAGE_ZOOMS))
+    for chains in recipe.chains:
+        _check_chains(path, chains)
+
+
+def _check_chains(path: Path, chains: ChainsRecipe) -> None:
+    _check_groups(path, "chains", chains.groups)
+    _check_shares(path, "chains", chains.shares, len(FIRST_ZOOMS))
+    for key, right, wanted in (
+        ("window", chains.window >= 32 and not chains.window % 16, "a multiple of 16 from 32"),
+        ("edge", 0 <= 2 * chains.edge <= chains.window - 24 and not chains.edge % 4,
+         "a multiple of 4 that leaves 24 of the window"),
+        ("group", chains.group > 1, "at least 2"),
+        ("places", chains.places > 0, "at least 1"),
+        ("pool", chains.pool > 0, "at least 1"),
+        ("levels", bool(chains.levels) and min(chains.levels) > 0 and max(chains.levels) <= 1,
+         "numbers above 0, up to 1"),
+        ("ema", 0 <= chains.ema < 1, "from 0, under 1"),
+    ):  # fmt: skip
+        if not right:
+            given = getattr(chains, key)
+            said = list(given) if isinstance(given, tuple) else given
+            raise TrainingError(f"{path}: [chains] {key} is {said}, expected {wanted}")
 
 
 def _check_groups(path: Path, part: str, groups: int) -> None:
@@ -88,11 +113,11 @@ def _check_known(
         )
 
 
-def _check_shares(path: Path, part: str, shares: Sequence[float]) -> None:
-    if len(shares) != len(STAGE_ZOOMS) or min(shares) < 0 or not sum(shares):
+def _check_shares(path: Path, part: str, shares: Sequence[float], count: int) -> None:
+    if len(shares) != count or min(shares) < 0 or not sum(shares):
         raise TrainingError(
-            f"{path}: [{part}] shares is {list(shares)}, expected {len(STAGE_ZOOMS)} numbers from "
-            "0, not all of them 0"
+            f"{path}: [{part}] shares is {list(shares)}, expected {count} numbers from 0, not all "
+            "of them 0"
         )
 
 

@@ -1,8 +1,9 @@
-"""The stages of a recipe, each of which goes on where it was stopped: networks, bank, entries.
+"""The stages of a recipe, each going on where it was stopped: networks, bank, entries, chains.
 
 What a run's folder holds: `recipe.toml`, `state.pt` and `log.jsonl` of the networks,
 `banked.safetensors` with the memory, and of each training of entries its state, `entries-N.pt`,
-and `entries-N.safetensors`.
+`entries-N.jsonl` and `entries-N.safetensors`; of each of chains the same, and `chains-N` with what
+was collected for it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any, TextIO
 
 from generator.cascade import checkpoint
 from generator.nets.config import SamplerConfig
@@ -20,6 +22,7 @@ from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.run import loop
 from training.run.bank import bank_of, described
+from training.run.chainstep import ChainStep
 from training.run.diffusionstep import ExactUNetStep, PaperStep
 from training.run.entrystep import EntryStep
 from training.run.export import BANKED, RECIPE, layout_networks
@@ -27,14 +30,14 @@ from training.run.layoutstep import LayoutStep
 from training.run.machine import Machine
 from training.run.recipe import Recipe
 from training.run.recipefile import read
-from training.run.state import TrainingState, judges_of, load_judges
+from training.run.state import STATE, TrainingState, judges_of, load_judges
 from training.run.statestep import StateStep
 from training.samples.diffusionbatches import DiffusionBatches
 from training.samples.groups import Groups
 from training.samples.layoutbatches import LayoutBatches
 from training.samples.windows import Samples
 
-STAGES = ("networks", "bank", "entries")
+STAGES = ("networks", "bank", "entries", "chains")
 _STEPS: dict[str, type[StateStep]] = {
     "layout": LayoutStep,
     "unet": ExactUNetStep,
@@ -73,6 +76,8 @@ def train(
         make_bank(recipe, folder, imagery)
     if done and "entries" in chosen:
         done = train_entries(recipe, data, folder, machine.since(began))
+    if done and "chains" in chosen:
+        done = train_chains(recipe, data, folder, machine.since(began))
     return done
 
 
@@ -82,11 +87,12 @@ def stages_of(recipe: Recipe, asked: Sequence[str] = ()) -> tuple[str, ...]:
         "networks": True,
         "bank": bool(recipe.memory.megapixels),
         "entries": bool(recipe.entries),
+        "chains": bool(recipe.chains),
     }
     if recipe.family != "layout":
-        has["bank"] = has["entries"] = False
+        has = dict.fromkeys(has, False) | {"networks": True}
     if lacking := [name for name in asked if not has[name]]:
-        part = {"bank": "[memory] megapixels", "entries": "[entries]"}[lacking[0]]
+        part = {"bank": "[memory] megapixels"}.get(lacking[0], f"[{lacking[0]}]")
         raise TrainingError(f"the recipe has no stage {lacking[0]}, expected {part} in it")
     return tuple(name for name in STAGES if has[name] and (not asked or name in asked))
 
@@ -117,8 +123,7 @@ def train_networks(
     with (folder / "log.jsonl").open("a", buffering=1) as log:
 
         def write(means: dict[str, float]) -> None:
-            row = {"step": state.step, "seconds": state.seconds, **means}
-            log.write(json.dumps(row) + "\n")
+            _log(log, {**means, "seconds": state.seconds})
 
         loop.run(step, batches, until, lambda: state.save(folder), machine, save_every, write)
     return state
@@ -152,26 +157,62 @@ def make_bank(recipe: Recipe, folder: Path, imagery: Sequence[str]) -> None:
 
 def train_entries(recipe: Recipe, data: Path, folder: Path, machine: Machine) -> bool:
     """Train a bank's entries by each part of the recipe, or go on; returns whether all are done."""
-    weights, began, pyramid = folder / BANKED, time.monotonic(), Pyramid(data)
-    for number, options in enumerate(recipe.entries, 1):
-        # Go on, or begin with the critic of the networks' training.
+    return _train_decoder(EntryStep, recipe.entries, folder / BANKED, data, machine)
+
+
+def train_chains(recipe: Recipe, data: Path, folder: Path, machine: Machine) -> bool:
+    """Train the decoder in chains by each part of the recipe, or go on; returns whether all are.
+
+    Begins with the weights of the last training of entries, without one with those of the bank.
+    """
+    count = len(recipe.entries)
+    weights = folder / (f"entries-{count}.safetensors" if count else BANKED)
+    if not weights.exists():
+        stage = "entries" if count else "bank"
+        raise TrainingError(f"{weights} is missing, expected the stage {stage} to be done")
+    return _train_decoder(ChainStep, recipe.chains, weights, data, machine)
+
+
+def _train_decoder(
+    kind: type[EntryStep | ChainStep],
+    parts: Sequence[Any],
+    weights: Path,
+    data: Path,
+    machine: Machine,
+) -> bool:
+    """Take the steps of each part, from weights on, in their folder; returns whether all are done.
+
+    parts: the options that `kind` takes, each with its number of `steps`.
+    """
+    folder, began, pyramid = weights.parent, time.monotonic(), Pyramid(data)
+    for number, options in enumerate(parts, 1):
+        # Go on, or begin with the critic of the networks' training, where there is one.
         loaded = checkpoint.load(weights)
-        step, path = EntryStep(loaded, options, machine.device), folder / f"entries-{number}.pt"
+        step, path = kind(loaded, options, machine.device), folder / f"{kind.name}-{number}.pt"
         if step.load(path):
-            print(f"continuing entries {number} at step {step.done}", flush=True)
-        else:
+            print(f"continuing {kind.name} {number} at step {step.done}", flush=True)
+        elif (folder / STATE).exists():
             load_judges(step.judges, judges_of(folder))
-        weights = path.with_suffix(".safetensors")
+        begun, weights = weights, path.with_suffix(".safetensors")
         if step.done >= options.steps and weights.exists():
             continue
         # Train, then write the weights that the next part begins with.
-        left, batches = machine.since(began), step.batches(pyramid)
-        done = loop.run(step, batches, options.steps, partial(step.save, path), left)
-        record = loaded.record | {"entry_steps": loaded.record.get("entry_steps", 0) + step.done}
-        bank, decoder = step.entries.rounded(), step.ema.network.cpu()
-        checkpoint.save(weights, decoder, loaded.sampler, record, None, loaded.encoder, bank)
-        share = 100 * step.entries.changed()
-        print(f"wrote {weights}: {share:.1f} % of the numbers are others than before", flush=True)
+        left = machine.since(began)
+        if not step.prepare(begun, pyramid, path.with_suffix(""), left.seconds):
+            return False
+        batches, left = step.batches(pyramid), machine.since(began)
+        with path.with_suffix(".jsonl").open("a", buffering=1) as log:
+            save, write = partial(step.save, path), partial(_log, log)
+            done = loop.run(step, batches, options.steps, save, left, log=write)
+        record = loaded.record | {kind.counter: loaded.record.get(kind.counter, 0) + step.done}
+        decoder = step.ema.network.cpu()
+        checkpoint.save(weights, decoder, loaded.sampler, record, None, loaded.encoder, step.bank)
+        print(f"wrote {weights}{step.summary}", flush=True)
         if not done:
             return False
     return True
+
+
+def _log(file: TextIO, row: dict[str, float]) -> None:
+    """Write a line of a training's log."""
+    file.write(json.dumps(row) + "\n")

@@ -7,6 +7,8 @@ does. They are the nearest of a larger draw in colour and texture, and of differ
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -47,7 +49,7 @@ class Groups(Dataset[dict[str, Tensor]]):
         drawn = [self.samples.child(band, random) for _ in range(DRAWN * self.size)]
         children = [np.clip(np.rint(pixels), 0, 255).astype(np.uint8) for pixels, _ in drawn]
         # Keep those that are most alike in colour and texture.
-        kept = _nearest(np.stack([_look(child) for child in children]), self.size, random)
+        kept = nearest(np.stack([_look(child) for child in children]), self.size, random)
         pixels = np.stack([children[k].transpose(2, 0, 1) for k in kept])
         return {
             "child": torch.from_numpy(pixels),
@@ -74,7 +76,8 @@ def _look(child: NDArray[np.uint8]) -> NDArray[np.float64]:
     return look
 
 
-def _nearest(looks: NDArray[np.float64], size: int, random: np.random.Generator) -> list[int]:
+def nearest(looks: NDArray[np.floating[Any]], size: int, random: np.random.Generator) -> list[int]:
+    """Draw one of looks [N, K] and return the numbers of the `size` nearest, itself first."""
     first = int(random.integers(len(looks)))
     order = np.argsort(((looks - looks[first]) ** 2).sum(1), kind="stable")
     return [int(number) for number in order[:size]]

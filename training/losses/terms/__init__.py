@@ -1,8 +1,8 @@
 """The terms of the loss, a module each: its name is the key of a recipe's table `terms`.
 
 A module defines `loss(samples, truth, context)` and, unless its gradient is summed with its weight,
-`BALANCE`: "share" for a gradient of a length relative to the summed ones, "direct" for a loss that
-has no gradient at the samples.
+`BALANCE`: "share" for a gradient of a length relative to the summed ones, "relative" for one that
+grows with their length and with its own, "direct" for a loss that has no gradient at the samples.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from training.losses.context import ScoreContext
 
-Balance = Literal["sum", "share", "direct"]
+Balance = Literal["sum", "share", "relative", "direct"]
 
 
 @dataclass(frozen=True, slots=True)

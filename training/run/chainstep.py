@@ -1,0 +1,115 @@
+"""The step that trains the decoder in chains of the product's worlds, through two stages.
+
+A window of zoom 13 is drawn, and from its middle that of 15, so that what is wrong at 15 reaches
+the drawing of 13. Both are compared with real windows of the same look, and with what the decoder
+drew there at first. Codes, bank and encoder stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from generator.cascade.checkpoint import Checkpoint
+from generator.cascade.loading import load as load_cascade
+from generator.grid.tile import SCALE, STAGE_ZOOMS
+from generator.nets.blocks import crop
+from generator.nets.decoder import LayoutDecoder
+from training.drawing import draw, passed_on
+from training.imagery.pyramid import Pyramid
+from training.losses.context import Drawn
+from training.run.chaincollect import ChainFolder
+from training.run.decoderstep import DecoderStep
+from training.run.recipe import ChainsRecipe
+from training.run.step import Batch
+from training.samples.chainbatches import FIRST_ZOOMS, ChainBatches
+from training.samples.realwindows import RealWindows
+
+
+class ChainStep(DecoderStep):
+    """Moves the decoder of weights, in chains; raises TrainingError for weights without layouts."""
+
+    name, counter = "chains", "chain_steps"
+
+    def __init__(
+        self, loaded: Checkpoint, options: ChainsRecipe, device: torch.device | str = "cpu"
+    ) -> None:
+        self.options, self.sampler = options, loaded.sampler
+        super().__init__(loaded, options.seed, options.ema, device)
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the decoder."""
+        return self.options.rate
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """Weights of the terms."""
+        return self.options.terms
+
+    def prepare(self, weights: Path, pyramid: Pyramid, folder: Path, seconds: float) -> bool:
+        """Collect the chains, and the looks of real windows; returns whether all is there."""
+        options = self.options
+        key = f"{self.digest} {options.window} {options.seed}"
+        kept = ChainFolder(folder, options.places, key)
+        # In the product's worlds as they are: with the default base map and geography.
+        device = self.device.type
+        if not kept.collect(
+            lambda: load_cascade(weights=weights, device=device),
+            options.window, options.seed, seconds,
+        ):  # fmt: skip
+            return False
+        self.chains = kept.chains()
+        zooms = [zoom for zoom, share in zip(FIRST_ZOOMS, options.shares, strict=True) if share]
+        zooms += [STAGE_ZOOMS[-1]] if FIRST_ZOOMS[-1] in zooms else []
+        self.real = RealWindows(
+            pyramid, zooms, folder / "real.npz",
+            window=options.window, count=options.pool, seed=options.seed,
+        )  # fmt: skip
+        return True
+
+    def batches(self, pyramid: Pyramid) -> ChainBatches:
+        """Return the batches of all steps, of what was prepared; raises TrainingError."""
+        options = self.options
+        return ChainBatches(
+            self.chains, self.real, self.sampler, options.shares, options.levels,
+            size=options.group, count=options.groups, seed=options.seed,
+        )  # fmt: skip
+
+    def draw(self, batch: Batch) -> Drawn:
+        """Draw the windows of chains, as the decoder does now and as it did at first."""
+        levels = batch["level"].tolist()
+        batch = self.on_device(batch)
+        images = chained(self.decoder, batch, levels)
+        with torch.no_grad():
+            before = chained(self.first, batch, levels)
+        edge = SCALE * self.options.edge
+        made, real, first = (
+            crop(each, edge) for each in (images, batch["real"].float() / 127.5 - 1, before)
+        )
+        return Drawn(made, real, batch["gsd"], first=first, group=self.options.group)
+
+
+def chained(decoder: LayoutDecoder, batch: Batch, levels: list[float]) -> Tensor:
+    """Draw a batch of `ChainBatches` with a padded decoder, [N + M, 3, 4w, 4w].
+
+    The windows that go on have for parent what was just drawn above them, rounded as tiles are; a
+    gradient at them passes through both stages.
+    """
+    parent = batch["parent"].float() / 127.5 - 1
+    count, side = len(parent), parent.shape[-1]
+    codes, gsd = batch["codes"].float(), batch["gsd"]
+    contrast = (batch["contrast"][:, None, None] * batch["coverage"] / 255)[:, None]
+    # The windows that begin chains.
+    begun = slice(0, count)
+    made = draw(decoder, codes[begun], parent, gsd[begun], levels[begun], contrast[begun])
+    if not len(batch["above"]):
+        return made
+    # Those in the middle of their children.
+    middle = slice((SCALE - 1) * side // 2, (SCALE - 1) * side // 2 + side)
+    below = passed_on(made[batch["above"]][..., middle, middle])
+    on = slice(count, None)
+    return torch.cat([made, draw(decoder, codes[on], below, gsd[on], levels[on], contrast[on])])
