@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from generator.geography.landcover import Cover, LandCover
 from generator.geography.layers import Shares
 from generator.geography.towns import CELL_BITS, RADII_PER_OCTAVE, TownTable
-from generator.grid.hashing import keys
+from generator.geography.valuenoise import noise
 from generator.grid.rectangle import Rectangle, pieces
 from generator.grid.tile import TILE_SIZE
 
@@ -92,7 +92,7 @@ class BuiltUp:
         if not total.any():
             return None
         # The outline is roughened where it is neither town nor country.
-        total += total * _noise(ys, xs, bits) >> 8
+        total += total * noise(_KEY, _NOISE, ys, xs, bits) >> 8
         chunk: Shares = (total - _FAINTEST).clip(0, 255).astype(np.uint8)
         chunk.setflags(write=False)
         return chunk if chunk.any() else None
@@ -163,24 +163,3 @@ def radii_of(classes: NDArray[np.uint8]) -> Integers:
     octave, eighth = np.divmod(classes.astype(np.int64), RADII_PER_OCTAVE)
     radii: Integers = np.array(_MANTISSAS, np.int64)[eighth] << octave >> 8
     return np.minimum(radii, LARGEST)
-
-
-def _noise(ys: Integers, xs: Integers, bits: int) -> Integers:
-    """Return noise of about -256 to 256 at pixels, smooth over the wave lengths of its octaves."""
-    total = np.zeros((len(ys), len(xs)), np.int64)
-    for length, amplitude in _NOISE:
-        # Shorter than two pixels an octave is below what can be shown.
-        if length <= bits:
-            continue
-        row, column = ys >> length, xs >> length
-        down = (ys - (row << length) << 8) >> length
-        across = (xs - (column << length) << 8) >> length
-        rows = np.arange(row[0], row[-1] + 2)
-        columns = np.arange(column[0], column[-1] + 2) % (1 << (_WORLD_BITS - length))
-        key = keys(_KEY, length, rows[:, None], columns[None, :])
-        values = (key >> np.uint64(56)).astype(np.int64) - 128
-        i, j = row - row[0], column - column[0]
-        left = values[:, j] * (256 - across) + values[:, j + 1] * across
-        both = left[i] * (256 - down)[:, None] + left[i + 1] * down[:, None]
-        total += both * amplitude >> 23
-    return total

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from generator.geography import surface
+from generator.geography import shore, surface
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
 from generator.geography.towncolour import greyed
 from generator.grid.pixels import Pixels
@@ -96,23 +96,28 @@ class Geography:
         core with some margin on each side, 1 or more, or None; pixels: reads parents.
         """
         area = core.finer(SCALE)
-        water = None
-        # Water in its own colour.
-        if grounds is not None:
-            inner = _inner(grounds.wet, core)
-            water, rivers = self._shares(zoom, area)
-            both = _together(water, rivers)
-            if both is not None:
-                child = surface.water_over(child, grounds.wet[inner], both)
+        if grounds is None:
+            parent = pixels(core.grown(1))
+            grounds = surface.Grounds(parent, surface.imagined(parent))
+        dry, wet = (part[_inner(part, core)] for part in (grounds.dry, grounds.wet))
+        # Water in its own colour, and what lies along it.
+        water, rivers = self._shares(zoom, area.grown(shore.MARGIN))
+        both = _together(water, rivers)
+        if both is not None:
+            edge = shore.along(zoom, core, water, both, self.water)
+            if edge is not None:
+                child = edge.banked(child, dry)
+            child = surface.water_over(child, wet, _cut(both, shore.MARGIN))
+            if edge is not None:
+                child = edge.washed(child)
         # Roads, which bridge rivers.
         roads = None
         for layer in self.roads:
-            roads = _together(roads, layer.shares(zoom, area))
+            roads = _together(roads, layer.shares(zoom, area.grown(surface.VERGE)))
         if roads is None:
             return child
         if water is not None:
-            roads = surface.product(roads, 255 - water)
-        dry = pixels(core.grown(1)) if grounds is None else grounds.dry[_inner(grounds.dry, core)]
+            roads = surface.product(roads, 255 - _cut(water, shore.MARGIN - surface.VERGE))
         return surface.roads_over(child, dry, roads)
 
     def _shares(self, zoom: int, area: Rectangle) -> tuple[Shares | None, Shares | None]:
@@ -129,6 +134,11 @@ def _inner(pixels: Pixels, core: Rectangle) -> tuple[slice, slice]:
         slice(margin, len(pixels) - margin),
         slice(margin, pixels.shape[1] - margin),
     )
+
+
+def _cut(shares: Shares, by: int) -> Shares:
+    """Return shares without a margin."""
+    return shares[by:-by, by:-by]
 
 
 def _together(one: Shares | None, other: Shares | None) -> Shares | None:

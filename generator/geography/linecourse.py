@@ -32,8 +32,12 @@ LENGTH, SCALE, RANK, KEY, DEPTH = 10, 11, 12, 13, 14
 """Rows of the nominal length, the length below which bends fade, the rank, the key (as int64) and
 how often the piece is still to be split."""
 
-ROWS = 15
+RANKS = slice(15, 17)
+"""Rows of the ranks whose least widths count at the start and at the end."""
 
+ROWS = 17
+
+_NO_RANK = 64
 _METRE_BITS = 8
 _ROW_BITS = 10
 _SIBLING = 0x5555555555555555
@@ -68,8 +72,10 @@ def pieces_of(chains: Chains, kind: LineKind) -> Integers:
     leaving = _tangent(straight + _direction(start - before), lengths)
     arriving = _tangent(straight + _direction(after - end), lengths)
     # Widths vary from point to point, alike for all segments that meet there.
-    wide = np.array(kind.widths, np.int64)[chains.ranks] * metres(start[1])
-    halves = np.stack([_varied(wide, point, kind) for point in (start, end)])
+    widths, scale = np.array(kind.widths, np.int64), metres(start[1])
+    wide, ranks = widths[chains.ranks] * scale, _ranks_at_ends(chains)
+    points = zip((start, end), ranks, strict=True)
+    halves = np.stack([_varied(widths[rank] * scale, point, kind) for point, rank in points])
     # Both directions of a segment have one key and one course.
     turned = (end[0] < start[0]) | ((end[0] == start[0]) & (end[1] < start[1]))
     pieces = np.zeros((ROWS, len(lengths)), np.int64)
@@ -77,6 +83,7 @@ def pieces_of(chains: Chains, kind: LineKind) -> Integers:
     pieces[LEAVING] = np.where(turned, -arriving, leaving)
     pieces[ARRIVING] = np.where(turned, -leaving, arriving)
     pieces[HALVES] = np.where(turned, halves[::-1], halves)
+    pieces[RANKS] = np.where(turned, ranks[::-1], ranks)
     pieces[LENGTH] = lengths
     pieces[SCALE] = kind.scale * metres(start[1]) + kind.per_width * wide >> _METRE_BITS
     pieces[RANK] = chains.ranks
@@ -84,6 +91,31 @@ def pieces_of(chains: Chains, kind: LineKind) -> Integers:
     key = keys(kind.key, x0, pieces[START][1], x1, pieces[END][1])
     pieces[KEY] = key.view(np.int64)
     return pieces
+
+
+def _ranks_at_ends(chains: Chains) -> Integers:
+    """Return the ranks whose widths segments have at their start and end, int64 [2, m].
+
+    Where lines end at one point the second of them by rank is there as wide as the first, so that
+    a river goes over from one width into the other.
+    """
+    ranks = np.stack([chains.ranks, chains.ranks]).astype(np.int64)
+    side, place = np.nonzero(
+        np.stack([chains.before == chains.firsts, chains.after == chains.firsts + 1])
+    )
+    if not place.size:
+        return ranks
+    # Points by number, and the two best ranks at each.
+    x, y = chains.points[chains.firsts[place] + side].T
+    _, at = np.unique((x % (1 << WORLD_BITS) << WORLD_BITS) + y, return_inverse=True)
+    own = ranks[side, place]
+    first = np.full(int(at.max()) + 1, _NO_RANK)
+    np.minimum.at(first, at, own)
+    second = np.full_like(first, _NO_RANK)
+    lower = own > first[at]
+    np.minimum.at(second, at[lower], own[lower])
+    ranks[side, place] = np.where(own == second[at], first[at], own)
+    return ranks
 
 
 def boxes_of(pieces: Integers, kind: LineKind) -> tuple[Integers, Integers]:
@@ -102,7 +134,7 @@ def prepared(pieces: Integers, kind: LineKind, pixel: int) -> Integers:
     """Set least widths and depths for a zoom with `pixel` units in a pixel, in place."""
     least = np.array(kind.least, np.int64) * pixel >> 9
     halves = pieces[HALVES]
-    np.maximum(halves, least[pieces[RANK]], out=halves)
+    np.maximum(halves, least[pieces[RANKS]], out=halves)
     # Curves of wide lines are smooth over a quarter of their width.
     wide = np.maximum(halves[0], halves[1])
     step = np.maximum(np.maximum(5 * pixel >> 1, wide >> 1), np.minimum(wide, 12 * pixel))

@@ -36,9 +36,9 @@ _TILE_BITS = TILE_SIZE.bit_length() - 1
 _DEEPEST = WORLD_BITS - _TILE_BITS
 _CELLS = 1 << CELL_ZOOM
 _KEPT_PIECES = 50_000
-"""Decoded segments kept in memory, 152 bytes each, unless one group has more."""
+"""Decoded segments kept in memory, 168 bytes each, unless one group has more."""
 
-_VERSION = 1
+_VERSION = 2
 """Part of the digest; changes whenever the same file gives other shares."""
 
 

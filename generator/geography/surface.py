@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +36,14 @@ _DEEP = np.array([20, 47, 66], np.int32)
 _TINT = 4
 """Colour of water of which the parent shows none, and sixteenths of the land's colour in it."""
 
-_FEW = 1 << 16
-"""Weight of that colour beside the water that the parent shows; where shores are blurred, 1."""
+_BRIGHTEST = 270
+"""Sum of R, G and B above which ground tints its water no more."""
+
+_DARKEST = 210
+"""Sum of R, G and B below which ground has water lighter than it."""
+
+_FEW = 1 << 12
+"""Weight of that colour beside the water that the parent shows."""
 
 _TAPS = ((3, 5), (1, 7), (7, 1), (5, 3))
 """Eighths of the two nearest parent pixels in each of the four children along an axis."""
@@ -47,8 +54,14 @@ _SPARSE = 6
 _WHITE = 450
 """Sum of R, G and B above which a base map's water is ice, which layers know nothing of."""
 
-_ROAD = 44
-"""Grey levels by which roads are brighter than the ground."""
+_ASPHALT = np.array([116, 114, 110], np.int16)
+"""Colour that a road has five parts of and its ground three; where that is dry, three and five."""
+
+_DRY = 36
+"""By how much red passes blue in ground of which roads are tracks."""
+
+VERGE = 2
+"""Child pixels beside a road that are its verge."""
 
 _BLACK, _COLOURED = 192, 24
 """Sum of R, G and B below which a base map's lakes are black, and by how much B then passes R."""
@@ -86,14 +99,26 @@ def taken_apart(parent: Pixels, water: Shares, blur: int = 0) -> Grounds:
     # Water goes over into a colour made of the land's where the parent shows none.
     lost = ~sea.pure | ice if blur else water < 255 - EDGE
     at, total, weight = means(wide, sea, lost)
-    guess = (_TINT * dry + (16 - _TINT) * _DEEP) >> 4
-    few = 1 if blur else _FEW
+    guess = imagined(dry)
+    few = _FEW
     wet = np.where(lost[..., None], guess, wide)
     mixed = total + few * guess.reshape(-1, 3)[at]
     wet.reshape(-1, 3)[at] = mixed // (weight + few)[:, None]
     if blur:
         wet = _bluer(wet)
     return Grounds(dry.astype(np.uint8), wet.astype(np.uint8))
+
+
+def imagined(dry: NDArray[Any]) -> NDArray[Any]:
+    """Return the colour of water in ground of a colour, [h, w, 3] of the same kind."""
+    wide = dry.astype(np.int32)
+    # Bright ground, as snow, counts like darker ground of its hue.
+    bright = np.maximum(wide.sum(2, keepdims=True), _BRIGHTEST)
+    guess = (_TINT * _BRIGHTEST * wide // bright + (16 - _TINT) * _DEEP) >> 4
+    # In ground as dark as forest water is lighter, as it is muddy or gleams.
+    guess += np.clip(_DARKEST - wide.sum(2, keepdims=True), 0, _DARKEST) // 6
+    colour: NDArray[Any] = guess.astype(dry.dtype)
+    return colour
 
 
 def water_over(child: Pixels, wet: Pixels, water: Shares) -> Pixels:
@@ -106,17 +131,36 @@ def water_over(child: Pixels, wet: Pixels, water: Shares) -> Pixels:
 
 
 def roads_over(child: Pixels, dry: Pixels, roads: Shares) -> Pixels:
-    """Lay roads over a child, greyer and brighter than the ground round them.
+    """Lay roads with soft verges over a child.
 
-    dry: the ground's colour at parent pixels as `water_over` has the water's; roads: their share.
+    dry: the ground's colour at parent pixels as `water_over` has the water's; roads: their share,
+    with VERGE more pixels on each side.
     """
-    return _laid_over(child, dry, roads, _paved)
+    wide = tent(roads)
+    inner = roads[VERGE:-VERGE, VERGE:-VERGE]
+    # Beside a road the ground is even and a little darker.
+    verge = np.minimum(wide, 64)
+    child = _laid_over(child, dry, verge, lambda ground: ground - (ground >> 3))
+    return _laid_over(child, dry, inner, _paved)
 
 
 def _paved(ground: Short) -> Short:
-    grey = (5 * ground[..., 0] + 9 * ground[..., 1] + 2 * ground[..., 2]) >> 4
-    colour: Short = ((ground + 3 * grey[..., None]) >> 2) + np.int16(_ROAD)
-    return np.minimum(colour, np.int16(235))
+    dry = np.clip((ground[..., :1] - ground[..., 2:]) - _DRY, 0, 16)
+    # Sixteenths of asphalt: ten on green or grey ground, six on dry.
+    part = 10 - (dry >> 2)
+    paved: Short = ((ground * (16 - part) + _ASPHALT * part) >> 4) + np.int16(6)
+    return paved
+
+
+def tent(shares: Shares) -> Shares:
+    """Smooth shares by 1, 2, 3, 2, 1 both ways: uint8 [h + 4, w + 4] to [h, w]."""
+    sums = shares.astype(np.uint16)
+    for _ in range(2):
+        sums = sums[:-2] + sums[1:-1] + sums[2:]
+        sums = sums[:, :-2] + sums[:, 1:-1] + sums[:, 2:]
+    sums += np.uint16(40)
+    sums //= np.uint16(81)
+    return sums.astype(np.uint8)
 
 
 def product(one: Shares, other: Shares) -> Shares:
@@ -135,7 +179,7 @@ def _laid_over(
         return _blended(child, coloured(enlarged(coarse)), shares)
     laid = child.copy()
     pixels = laid.reshape(-1, 3)
-    colour = coloured(_enlarged_at(coarse, at))
+    colour = coloured(enlarged_at(coarse, at))
     pixels[at] = _blended(pixels[at], colour, shares.reshape(-1)[at])
     return laid
 
@@ -173,14 +217,14 @@ def _interpolated(values: Short) -> Short:
     return fine.reshape(SCALE * len(middle), *values.shape[1:])
 
 
-def _enlarged_at(coarse: Pixels, at: Integers) -> Short:
-    """Interpolate at some child pixels, by their numbers: int16 [n, 3]."""
+def enlarged_at(coarse: Pixels, at: Integers) -> Short:
+    """Interpolate uint8 [h + 2, w + 2, k] at some child pixels, by their numbers: int16 [n, k]."""
     side = coarse.shape[1]
     y, x = np.divmod(at, SCALE * (side - 2))
     corner = ((y >> 1) + 1 >> 1) * side + ((x >> 1) + 1 >> 1)
-    flat, taps = coarse.reshape(-1, 3), np.array(_TAPS, np.int16)
+    flat, taps = coarse.reshape(-1, coarse.shape[2]), np.array(_TAPS, np.int16)
     down, across = taps[y & 3], taps[x & 3]
-    total = np.full((len(at), 3), 32, np.int16)
+    total = np.full((len(at), coarse.shape[2]), 32, np.int16)
     for row in range(2):
         for column in range(2):
             weight = down[:, row] * across[:, column]

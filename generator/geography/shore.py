@@ -1,0 +1,210 @@
+"""What imagery shows along water: sand, shallows and surf at open shores, a dark strip at others.
+
+Nearness to a shore is the share of water after smoothing: over 5 x 5 child pixels, `close`, and
+over 5 x 5 parent pixels, `near`. Both are 128 on a straight shore. How open a shore is, how much
+sand it has and where waves break are smooth fields at parent pixels. All are whole numbers, pure
+functions of the address, and the same in all worlds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.geography.layers import CoverageLayer, Shares
+from generator.geography.surface import Short, enlarged_at, tent
+from generator.geography.valuenoise import WORLD_BITS, noise
+from generator.grid.pixels import Pixels
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE, TILE_SIZE
+from generator.grid.window import rows_of
+
+MARGIN = 12
+"""Child pixels round a rectangle whose shares `Shore.along` reads."""
+
+FIRST = 9
+"""Zoom from which on shores are drawn so; coarser pixels hold more than a beach."""
+
+_PARENTS = MARGIN // SCALE
+
+_OPEN_ZOOM = 5
+"""Zoom whose pixels tell open shores from sheltered ones, in squares of 5 x 5: 20 km."""
+
+_SHELTERED, _GAIN = 36, 3
+"""Water in that square, in 255ths, up to which a shore is sheltered, and how openness grows."""
+
+_KEY = 0x53484F52
+_SAND_NOISE = ((17, 300), (15, 220), (13, 120))
+_SURF_NOISE = ((14, 260), (12, 260), (10, 200))
+"""Octaves: wave length in bits of units, 10 being 38 m, and amplitude."""
+
+_MEANS = 210, 60
+"""What is added to three times a noise of sand and of surf."""
+
+_SAND = np.array([188, 170, 137], np.int16)
+_FOAM = 226
+_SHALLOW = np.array([10, 14, -5], np.int16)
+"""By how much water at a sandy shore is lighter than off it, at each zoom again."""
+
+_BEACH = {13: 45, 15: 150}
+"""Widest beach by zoom, in sixteenths of a child pixel; what is narrower covers parts of pixels."""
+
+_BREAKERS = {13: 32, 15: 110}
+"""Widest line of surf by zoom, in sixteenths of a child pixel."""
+
+_BRIGHT = 165
+"""Luminance of ground from which on it is ice, which has no beaches."""
+
+Integers = NDArray[np.int64]
+Signed = NDArray[np.int32]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Shore:
+    """Child pixels near water.
+
+    at: their numbers, int64 [n]. water, close, near: 255ths; sand, surf: 0 to 255: int16 [n].
+    """
+
+    zoom: int
+    at: Integers
+    water: Short
+    close: Short
+    near: Short
+    sand: Short
+    surf: Short
+
+    def banked(self, child: Pixels, dry: Pixels) -> Pixels:
+        """Lay sand and dark strips over the land: uint8 [4h, 4w, 3].
+
+        dry: the ground's colour at parent pixels, one more on each side, uint8 [h + 2, w + 2, 3].
+        """
+        banked = child.copy()
+        pixels = banked.reshape(-1, 3)
+        ground = enlarged_at(dry, self.at)
+        colour = pixels[self.at].astype(np.int16)
+        light = ground @ np.array([1, 2, 1], np.int16) >> 2
+        # Sand where beaches are, less on bright ground.
+        sand = self.close * np.int32(2)
+        if self.zoom in _BEACH:
+            # A pixel of `near` is 12 or 13.
+            width = self.sand * np.int32(_BEACH[self.zoom]) >> 8
+            sand = np.maximum(sand, (self.near - 128) * 10 + 8 * width)
+        sand = np.minimum(np.clip(sand, 0, 255), self.sand)
+        sand = sand * np.clip((_BRIGHT - light) * 6, 0, 216).astype(np.int32) >> 8
+        # Beside rivers, and less beside lakes, it is dark and green, as under trees.
+        damp = np.clip(self.close * 4 - 100, 0, 150 - np.minimum(self.near, 120)).astype(np.int32)
+        damp = damp * (255 - self.sand) >> 8
+        dark = ground * np.array([9, 11, 8], np.int16) >> 4
+        _lay(colour, dark, damp)
+        _lay(colour, (ground * 3 + _SAND * 5) >> 3, sand)
+        pixels[self.at] = colour
+        return banked
+
+    def washed(self, child: Pixels) -> Pixels:
+        """Lay shallows and surf over the water of a child: uint8 [4h, 4w, 3]."""
+        pixels = child.reshape(-1, 3)
+        some = np.flatnonzero(self.water)
+        at, water = self.at[some], self.water[some].astype(np.int32)
+        near = self.near[some].astype(np.int32)
+        colour = pixels[at].astype(np.int16)
+        # Shallows fade over the ten pixels in which `near` goes from 128 to 255.
+        shallow = np.clip(255 - near, 0, 128) * (40 + self.sand[some]) * water >> 15
+        colour += (_SHALLOW * shallow[:, None] >> 8).astype(np.int16)
+        if self.zoom in _BREAKERS:
+            width = self.surf[some] * np.int32(_BREAKERS[self.zoom]) >> 8
+            foam = np.clip(255 - np.maximum(near - 128, 0) * 320 // np.maximum(width, 1), 0, 255)
+            foam = np.minimum(foam, self.surf[some]) * water // 255
+            _lay(colour, np.full_like(colour, _FOAM), foam * 220 >> 8)
+        pixels[at] = colour.clip(0, 255)
+        return child
+
+
+def along(
+    zoom: int, core: Rectangle, water: Shares | None, both: Shares, layer: CoverageLayer | None
+) -> Shore | None:
+    """Find a child's pixels near water, None where there are none.
+
+    zoom: of the child; core: its parent pixels; water, both: shares of sea and lakes, and of these
+    and rivers, MARGIN more on each side; layer: of the water.
+    """
+    if zoom < FIRST:
+        return None
+    cut = MARGIN - 2
+    close = tent(both[cut:-cut, cut:-cut])
+    edge = (close > 0) & (close < 255)
+    fields = _fields(zoom, core, water, layer)
+    near = fields[..., 0]
+    edge |= _spread((near > 0) & (near < 255)).repeat(SCALE, 0).repeat(SCALE, 1)
+    at = np.flatnonzero(edge)
+    if not at.size:
+        return None
+    inner = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    own = np.zeros_like(close) if water is None else water[inner]
+    told = enlarged_at(fields, at)
+    flat = [a.reshape(-1)[at].astype(np.int16) for a in (own, close)]
+    return Shore(zoom, at, *flat, *np.ascontiguousarray(told.T))
+
+
+def _lay(below: Short, colour: Short, share: Signed) -> None:
+    below += ((colour - below) * share[:, None] >> 8).astype(np.int16)
+
+
+def _fields(
+    zoom: int, core: Rectangle, water: Shares | None, layer: CoverageLayer | None
+) -> Pixels:
+    """Return near, sand and surf at parent pixels, one more on each side: uint8."""
+    area = core.grown(1)
+    fields = np.zeros((area.height, area.width, 3), np.uint8)
+    if water is None or layer is None:
+        return fields
+    side = (len(water) // SCALE, SCALE, water.shape[1] // SCALE, SCALE)
+    sums = _fives(water.reshape(side).sum((1, 3), dtype=np.int32))
+    fields[..., 0] = (sums + 200) // 400
+    free = _openness(zoom - 2, area, layer)
+    bits = WORLD_BITS - TILE_SIZE.bit_length() + 1 - (zoom - 2)
+    ys = rows_of(area, zoom - 2) << bits
+    xs = np.arange(area.x0, area.x0 + area.width) << bits
+    for k, octaves in enumerate((_SAND_NOISE, _SURF_NOISE)):
+        wave = noise(_KEY + k, octaves, ys, xs, bits)
+        fields[..., 1 + k] = np.clip(wave * 3 + _MEANS[k], 0, 255) * free >> 8
+    return fields
+
+
+def _openness(zoom: int, area: Rectangle, layer: CoverageLayer) -> Integers:
+    """Return how open shores are at pixels of a zoom, int64 [h, w], 0 to 255."""
+    # Positions in 256ths of a coarse pixel, from the middle of the first.
+    places = []
+    for first, length in ((area.y0, area.height), (area.x0, area.width)):
+        middles = 2 * np.arange(first, first + length) + 1
+        places.append((middles << (_OPEN_ZOOM + 7) >> zoom) - 128)
+    (row, down), (column, across) = ((at >> 8, at & 255) for at in places)
+    top, left = int(row[0]) - 2, int(column[0]) - 2
+    coarse = Rectangle(left, top, int(column[-1]) + 4 - left, int(row[-1]) + 4 - top)
+    shares = layer.shares(_OPEN_ZOOM, coarse)
+    if shares is None:
+        return np.zeros((area.height, area.width), np.int64)
+    sums = _fives(shares.astype(np.int32))
+    means = np.clip((sums // 25 - _SHELTERED) * _GAIN, 0, 255)
+    i, j = row - top - 2, column - left - 2
+    sides = means[:, j] * (256 - across) + means[:, j + 1] * across
+    both = sides[i] * (256 - down)[:, None] + sides[i + 1] * down[:, None]
+    found: Integers = both >> 16
+    return found
+
+
+def _fives(values: Signed) -> Signed:
+    """Sum squares of 5 x 5: [h, w] to [h - 4, w - 4]."""
+    for _ in range(2):
+        values = values[:-4] + values[1:-3] + values[2:-2] + values[3:-1] + values[4:]
+        values = values.T
+    return values
+
+
+def _spread(mask: Bools) -> Bools:
+    """Say where 3 x 3 pixels hold any of a mask: [h + 2, w + 2] to [h, w]."""
+    rows = mask[:-2] | mask[1:-1] | mask[2:]
+    return rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]

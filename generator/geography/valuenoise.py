@@ -1,0 +1,41 @@
+"""Value noise with an address: numbers keyed by lattice points, linear between them, all whole."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.grid.hashing import keys
+
+Integers = NDArray[np.int64]
+
+WORLD_BITS = 30
+"""Positions are in units of 2**-30 of the world's width."""
+
+
+def noise(
+    key: int, octaves: tuple[tuple[int, int], ...], ys: Integers, xs: Integers, bits: int
+) -> Integers:
+    """Return noise at rows and columns, int64 [rows, columns]: half the amplitudes at most.
+
+    octaves: wave length in bits of units, and amplitude, of each; ys, xs: positions in units;
+    bits: of a pixel's units.
+    """
+    total = np.zeros((len(ys), len(xs)), np.int64)
+    for length, amplitude in octaves:
+        # Shorter than two pixels an octave is below what can be shown.
+        if length <= bits:
+            continue
+        row, column = ys >> length, xs >> length
+        down = (ys - (row << length) << 8) >> length
+        across = (xs - (column << length) << 8) >> length
+        rows = np.arange(row.min(), row.max() + 2)
+        columns = np.arange(column.min(), column.max() + 2)
+        wrapped = columns[None, :] % (1 << (WORLD_BITS - length))
+        points = keys(key, length, rows[:, None], wrapped)
+        values = (points >> np.uint64(56)).astype(np.int64) - 128
+        i, j = row - rows[0], column - columns[0]
+        left = values[:, j] * (256 - across) + values[:, j + 1] * across
+        both = left[i] * (256 - down)[:, None] + left[i + 1] * down[:, None]
+        total += both * amplitude >> 23
+    return total
