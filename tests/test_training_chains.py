@@ -8,12 +8,17 @@ from PIL import Image
 
 import generator
 from generator.cascade import checkpoint
+from generator.cascade.layoutstage import LayoutStage
 from generator.grid.tile import EQUATOR_RESOLUTION, TILE_SIZE
 from generator.grid.window import gather
 from generator.imagery.sources import read_manifest
+from generator.nets.bands import low_band
+from generator.nets.body import padded
+from generator.nets.conditioning import to_pixels, to_tensor
 from generator.nets.config import SamplerConfig
 from tests.imagery import write_imagery
 from tests.layouts import tiny_bank, write_layouts
+from training.drawing import draw, edges_of
 from training.errors import TrainingError
 from training.imagery.prepare import prepare
 from training.imagery.pyramid import Pyramid
@@ -173,8 +178,9 @@ def test_the_child_is_drawn_from_the_middle_of_what_was_drawn_above_it(weights, 
     step = ChainStep(checkpoint.load(weights), options())
     batch = batches(real, (0, 0, 1))[0]
     levels = [1e-6] * len(batch["level"])  # the parent leads
+    plain = {"codes": batch["codes"] * 0, "edges": torch.zeros(len(levels), dtype=torch.bool)}
     with torch.no_grad():
-        images = chained(step.first, batch | {"codes": batch["codes"] * 0}, levels)
+        images = chained(step.first, batch | plain, levels)
     upper, lower = images.chunk(2)
     small = torch.nn.functional.avg_pool2d(lower, 4)
 
@@ -311,3 +317,24 @@ def test_places_are_land_far_from_the_sites_and_the_same_again(world):
         )
     assert near_a_site(5.0, -150.0)
     assert near_a_site(35.69, 139.70 - 360 + 360.9)
+
+
+def test_edges_are_those_that_the_cascade_draws(weights):
+    """In the middle of a padded window, edges add what they add in the cascade's stage."""
+    network = checkpoint.load(weights).network
+    side = 2 * LayoutStage(network).margin + 16
+    chain = made_up([15], 3, side)
+    chain.parent[:, side // 2 :] += 80
+    gsd, codes, level = np.array([float(chain.gsd[0])]), chain.codes[0], [1.0]
+    stages = [LayoutStage(network, edges=edges) for edges in (True, False)]
+    sharp, soft = (stage(chain.parent, codes, gsd, 1.0).astype(int) for stage in stages)
+    inner = slice(4 * stages[0].margin, -4 * stages[0].margin)
+    image, laid = to_tensor(chain.parent), torch.from_numpy(codes)[None].float()
+    decoder, metres = padded(network), torch.tensor(gsd, dtype=torch.float32)
+    told = [edges_of(image, level, torch.tensor([keep])) for keep in (True, False)]
+    both = [draw(decoder, laid, image, metres, level, 1.0, edges) for edges in told]
+    first, second = (to_pixels(each)[inner, inner].astype(int) for each in both)
+    assert np.abs(sharp - soft).mean() > 4
+    assert np.abs((first - second) - (sharp - soft)).mean() < 1.5
+    # Without edges to keep, nothing is added.
+    assert torch.equal(told[1], low_band(image, level, padded=True))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from generator.cascade.checkpoint import Checkpoint
 from generator.memory.bank import Bank
+from generator.nets.bands import low_band
 from generator.nets.decoder import LayoutDecoder
+from generator.nets.kuwahara import REACH, enlarge_sharply
 from training.errors import TrainingError
 
 
@@ -18,17 +21,37 @@ def draw(
     gsd: Tensor,
     levels: list[float],
     contrast: float | Tensor = 1.0,
+    edges: Tensor | None = None,
 ) -> Tensor:
     """Return children of a padded decoder, [B, 3, 4w, 4w] in about [-1, 1].
 
     codes: [B, D, w, w]; parent: [B, 3, w, w] in [-1, 1]; gsd: metres per child pixel, [B]; levels:
     how far codes lead, one in [0, 1] for each; contrast: factor on the codes' detail, one or maps
-    [B, 1, 4w, 4w].
+    [B, 1, 4w, 4w]; edges: as `edges_of` returns.
     """
     with torch.autocast(parent.device.type, torch.bfloat16):
         code = decoder.embedding(gsd, torch.tensor(levels, device=gsd.device))
-        image: Tensor = decoder(codes, parent, levels, decoder.modulations(code), contrast)
+        image: Tensor = decoder(codes, parent, levels, decoder.modulations(code), contrast, edges)
     return image
+
+
+def edges_of(parent: Tensor, levels: list[float], sharp: Tensor) -> Tensor:
+    """Enlarge parents as children are to have their edges: [B, 3, w, w] -> [B, 3, 4w, 4w].
+
+    levels: how far codes lead, one for each; sharp: bool [B], whose steps stay sharp; the others
+    have what the parent leads anyway, as if no edges were told.
+    """
+    bytes_of = ((parent.detach().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    around = ((REACH, REACH), (REACH, REACH), (0, 0))
+    enlarged = np.stack(
+        [
+            enlarge_sharply(np.pad(picture, around, "edge"))
+            for picture in bytes_of.permute(0, 2, 3, 1).cpu().numpy()
+        ]
+    )
+    edges = torch.from_numpy(enlarged).permute(0, 3, 1, 2).to(parent.device).float() / 127.5 - 1
+    soft = low_band(parent.detach(), levels, padded=True)
+    return torch.where(sharp[:, None, None, None], edges, soft)
 
 
 def rounded(image: Tensor) -> Tensor:

@@ -25,12 +25,19 @@ class LayoutStage:
     even. faithful_augmentation: see `generator.upscaling.parentpicture.StageLike`. contrast: factor
     on the layouts' detail where codes lead, above augmentation level 0. fading: there, detail fades
     out where a memory shows nothing, on open sea and snow; without, the network draws its own.
+    edges: there, steps of the parent stay sharp, as its layouts do not know of them.
     """
 
     faithful_augmentation: float | None = 0.0
 
-    def __init__(self, network: LayoutDecoder, contrast: float = 1.0, fading: bool = False) -> None:
-        self.network, self.contrast, self.fading = network, contrast, fading
+    def __init__(
+        self,
+        network: LayoutDecoder,
+        contrast: float = 1.0,
+        fading: bool = False,
+        edges: bool = False,
+    ) -> None:
+        self.network, self.contrast, self.fading, self.edges = network, contrast, fading, edges
         self.margin = network.margin
         self._condition = Conditioner(network)
 
@@ -64,11 +71,11 @@ class LayoutStage:
                     weight.device
                 )
             # What is coarse keeps the parent's edges, which the blur of the low band takes away.
-            edges = self._edges(parent) if augmentation else None
+            edges = self._enlarged(parent) if augmentation and self.edges else None
             drawn = self.network(laid, image, [augmentation], modulations, contrast, edges)
             return to_pixels(drawn)
 
-    def _edges(self, parent: NDArray[np.uint8]) -> torch.Tensor:
+    def _enlarged(self, parent: NDArray[np.uint8]) -> torch.Tensor:
         """Return the core of a window [h+2m, w+2m, 3], sharply enlarged: [1, 3, 4h, 4w]."""
         around = self.margin - REACH
         edges = to_tensor(enlarge_sharply(parent[around:-around, around:-around]))

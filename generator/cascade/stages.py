@@ -9,6 +9,7 @@ from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.layoutstage import LayoutStage
 from generator.grid.tile import STAGE_ZOOMS
+from generator.memory.config import chooses
 from generator.memory.field import Memory
 from generator.nets.build import AnyNetwork
 from generator.nets.config import SamplerConfig
@@ -45,7 +46,9 @@ def stages_of(
         network = checkpoint.network_of(zoom)
         if isinstance(network, LayoutDecoder):
             fading = memory is not None and memory.reach(zoom) > 0
-            stages[zoom] = LayoutStage(network, contrast, fading)
+            # A stage that goes on with the scenes of its parent shows its parent's edges by them.
+            edges = fading and chooses(zoom)
+            stages[zoom] = LayoutStage(network, contrast, fading, edges)
         else:
             if network not in shared:
                 shared[network] = stage_of(network, sampler.steps)

@@ -62,3 +62,8 @@ CHOSEN_AT = {7: 7, 9: 9, 11: 11, 13: 11, 15: 15}
 def choosing_scale(zoom: int) -> int:
     """Return how many parent pixels of a stage lie along one pixel of its choosing grid."""
     return 1 << (zoom - CHOSEN_AT[zoom])
+
+
+def chooses(zoom: int) -> bool:
+    """Say whether a stage chooses its scenes, and does not go on with those of its parent."""
+    return CHOSEN_AT[zoom] == zoom

@@ -18,7 +18,7 @@ from generator.cascade.loading import load as load_cascade
 from generator.grid.tile import SCALE, STAGE_ZOOMS
 from generator.nets.blocks import crop
 from generator.nets.decoder import LayoutDecoder
-from training.drawing import draw, passed_on
+from training.drawing import draw, edges_of, passed_on
 from training.imagery.pyramid import Pyramid
 from training.losses.context import Drawn
 from training.run.chaincollect import ChainFolder
@@ -103,13 +103,18 @@ def chained(decoder: LayoutDecoder, batch: Batch, levels: list[float]) -> Tensor
     count, side = len(parent), parent.shape[-1]
     codes, gsd = batch["codes"].float(), batch["gsd"]
     contrast = (batch["contrast"][:, None, None] * batch["coverage"] / 255)[:, None]
+
+    def children(some: slice, parents: Tensor) -> Tensor:
+        return draw(
+            decoder, codes[some], parents, gsd[some], levels[some], contrast[some],
+            edges_of(parents, levels[some], batch["edges"][some]),
+        )  # fmt: skip
+
     # The windows that begin chains.
-    begun = slice(0, count)
-    made = draw(decoder, codes[begun], parent, gsd[begun], levels[begun], contrast[begun])
+    made = children(slice(0, count), parent)
     if not len(batch["above"]):
         return made
     # Those in the middle of their children.
     middle = slice((SCALE - 1) * side // 2, (SCALE - 1) * side // 2 + side)
     below = passed_on(made[batch["above"]][..., middle, middle])
-    on = slice(count, None)
-    return torch.cat([made, draw(decoder, codes[on], below, gsd[on], levels[on], contrast[on])])
+    return torch.cat([made, children(slice(count, None), below)])

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS
+from generator.memory.config import chooses
 from generator.nets.config import SamplerConfig
 from training.errors import TrainingError
 from training.samples.chainfile import Chain
@@ -62,7 +63,8 @@ class ChainBatches(Dataset[dict[str, Tensor]]):
 
         parent: uint8 [N, 3, w, w]; above: int64 [M], whose child has the middle that a window goes
         on from; of all N + M: codes int8 [.., D, w, w]; coverage: uint8 [.., 4w, 4w]; contrast,
-        level, gsd: float32; real: uint8 [.., 3, 4w, 4w].
+        level, gsd: float32; edges: bool, whether steps of the parent stay sharp; real: uint8
+        [.., 3, 4w, 4w].
         """
         parents: list[Tensor] = []
         rows: tuple[list[dict[str, Tensor]], list[dict[str, Tensor]]] = ([], [])
@@ -106,6 +108,7 @@ class ChainBatches(Dataset[dict[str, Tensor]]):
             "coverage": coverage,
             "contrast": torch.full((count,), contrast),
             "level": torch.full((count,), level),
+            "edges": torch.full((count,), bool(level) and chooses(zoom)),
             "gsd": torch.tensor([float(chain.gsd[place]) for chain in group]),
             "real": _images([self.real.like(zoom, look, random) for look in looks]),
         }
