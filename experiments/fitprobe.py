@@ -1,17 +1,19 @@
-"""Fit the probe of built-up ground to labels of a bank's windows.
+"""Fit the probe of built-up ground and land cover to labels of a bank's windows.
 
-    python -m experiments.fitprobe --labels experiments/builtup.json --out builtup.json
+    python -m experiments.fitprobe --out generator/geography/earth/probe.json
 
-Labels are degrees from 0 to 255 by the scene's name, a number or rows of numbers that are spread
-out over the scene's windows, judged by eye from the scenes as the network draws them. A bank that
-is encoded again keeps its scenes' names, so that new weights need no new labels. Printed is how
-well scenes are told that were left out of the fit.
+Labels are by the scene's name and judged by eye from the scenes as the network draws them. Those of
+built-up ground, `builtup.json`, are degrees from 0 to 255, a number or rows of numbers that are
+spread out over the scene's windows; those of cover, `cover.json`, rows of words (see `shares`). A
+bank that is encoded again keeps its scenes' names, so that new weights need no new labels. Printed
+is how well scenes are told that were left out of the fit.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,26 +23,33 @@ from numpy.typing import NDArray
 
 from generator.banks.weights import open_weights
 from generator.memory.bank import Bank
-from generator.memory.builtupprobe import UNIT_BITS, BuiltUpProbe, statistics
+from generator.memory.groundprobe import UNIT_BITS, GroundProbe, statistics
 
 RIDGE = 1.0
 """Weight of the squared weights, of statistics of variance one."""
 
-TOWN, COUNTRY = 120, 60
-"""Labels from which on a window is a town, and below which it is none."""
+MUCH, LITTLE = 120, 60
+"""Labels from which on a window is a town, forest and so on, and below which it is none."""
+
+LETTERS = {"crop": "C", "forest": "F", "bare": "B"}
+"""Letters of the labels of cover, by figure."""
 
 Reals = NDArray[np.float64]
 
 
 def samples(bank: Bank, labels: Mapping[str, Any], zoom: int) -> tuple[Reals, Reals, Reals]:
-    """Return statistics [n, k], labels [n] and scenes' numbers [n] of a stage's valid windows."""
+    """Return statistics [n, k], labels [n] and scenes' numbers [n] of a stage's labelled windows.
+
+    Windows that are not valid, or whose label is NaN, are left out.
+    """
     rows, wanted, scenes = [], [], []
     for number, scene in enumerate(bank.scenes):
         if scene.chosen_at != zoom or scene.name not in labels:
             continue
         degrees = spread_out(labels[scene.name], scene.valid.shape)
-        rows.append(statistics(scene)[scene.valid].astype(float))
-        wanted.append(degrees[scene.valid])
+        known = scene.valid & ~np.isnan(degrees)
+        rows.append(statistics(scene)[known].astype(float))
+        wanted.append(degrees[known])
         scenes.append(np.full(len(wanted[-1]), number, float))
     return np.concatenate(rows), np.concatenate(wanted), np.concatenate(scenes)
 
@@ -50,6 +59,28 @@ def spread_out(label: Any, shape: tuple[int, ...]) -> Reals:
     given = np.atleast_2d(np.array(label, float))
     rows, columns = (np.arange(n) * m // n for n, m in zip(shape, given.shape, strict=True))
     return given[np.ix_(rows, columns)]
+
+
+def shares(rows: list[str], letter: str) -> list[list[float]]:
+    """Return 255ths of one letter's cover from rows of words, NaN where a word is all water.
+
+    Each letter of a word has the same share of its part of a scene: C crops, F forest, B bare
+    ground, G grass and shrubs, U buildings, W water, which does not count.
+    """
+    lands = [[word.replace("W", "") for word in row.split()] for row in rows]
+    return [
+        [255 * word.count(letter) / len(word) if word else math.nan for word in words]
+        for words in lands
+    ]
+
+
+def read_labels(built_up: Path, cover: Path) -> dict[str, dict[str, Any]]:
+    """Return labels by figure and by the scene's name."""
+    labels = {"built-up": json.loads(built_up.read_text(encoding="utf-8"))}
+    covers = json.loads(cover.read_text(encoding="utf-8"))
+    for figure, letter in LETTERS.items():
+        labels[figure] = {name: shares(rows, letter) for name, rows in covers.items()}
+    return labels
 
 
 def fit(x: Reals, y: Reals, scenes: Reals) -> Reals:
@@ -67,7 +98,7 @@ def fit(x: Reals, y: Reals, scenes: Reals) -> Reals:
     solved = np.linalg.solve(heavy.T @ wide + penalty, heavy.T @ y)
     # Stretch: the mean of country to its label, that of towns to theirs.
     told = wide @ solved
-    low, high = y < COUNTRY, y >= TOWN
+    low, high = y < LITTLE, y >= MUCH
     gain = (y[high].mean() - y[low].mean()) / (told[high].mean() - told[low].mean())
     solved *= gain
     solved[-1] += y[low].mean() - gain * told[low].mean()
@@ -83,39 +114,45 @@ def predicted(weights: Reals, x: Reals) -> Reals:
 
 def separation(told: Reals, labels: Reals) -> float:
     """Return how often a town's window is told to be more built-up than one of the country."""
-    return float((told[labels >= TOWN][:, None] > told[labels < COUNTRY][None]).mean())
+    return float((told[labels >= MUCH][:, None] > told[labels < LITTLE][None]).mean())
+
+
+def fitted(bank: Bank, labels: Mapping[str, Mapping[str, Any]]) -> GroundProbe:
+    """Fit the probe of a bank's encoder, and print how well each figure is told."""
+    weights: dict[int, dict[str, NDArray[np.int64]]] = {}
+    for figure, known in labels.items():
+        for zoom in sorted({scene.chosen_at for scene in bank.scenes if scene.name in known}):
+            x, y, scenes = samples(bank, known, zoom)
+            found = fit(x, y, scenes)
+            # Each scene told by a fit to the others.
+            left = np.empty(len(y))
+            for scene in np.unique(scenes):
+                out = scenes == scene
+                left[out] = predicted(fit(x[~out], y[~out], scenes[~out]), x[out])
+            both = separation(predicted(found, x), y), separation(left, y)
+            print(
+                f"{figure}, zoom {zoom}: {len(y):,} windows of {len(np.unique(scenes))} scenes, "
+                f"much told above little {both[0]:.3f}, left out {both[1]:.3f}"
+            )
+            unit = 1 << UNIT_BITS
+            whole = np.append(found[:-1] * unit * unit, found[-1] * unit)
+            weights.setdefault(zoom, {})[figure] = np.round(whole).astype(np.int64)
+    return GroundProbe(bank.encoder, weights)
 
 
 def main() -> None:
     """Fit, print how well it tells, and write the probe."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--labels", type=Path, default=Path(__file__).with_name("builtup.json"))
+    here = Path(__file__)
+    parser.add_argument("--built-up", type=Path, default=here.with_name("builtup.json"))
+    parser.add_argument("--cover", type=Path, default=here.with_name("cover.json"))
     parser.add_argument("--weights", type=Path, help="weights with a bank, or the shipped ones")
     parser.add_argument("--out", type=Path, required=True, help="file of the probe to write")
     options = parser.parse_args()
-    opened = open_weights(options.weights)
-    bank = opened.bank
+    bank = open_weights(options.weights).bank
     if bank is None:
         parser.error("the weights hold no bank")
-    labels = json.loads(options.labels.read_text(encoding="utf-8"))
-    fitted = {}
-    for zoom in sorted({scene.chosen_at for scene in bank.scenes if scene.name in labels}):
-        x, y, scenes = samples(bank, labels, zoom)
-        weights = fit(x, y, scenes)
-        # Each scene told by a fit to the others.
-        left = np.empty(len(y))
-        for scene in np.unique(scenes):
-            out = scenes == scene
-            left[out] = predicted(fit(x[~out], y[~out], scenes[~out]), x[out])
-        both = separation(predicted(weights, x), y), separation(left, y)
-        print(
-            f"zoom {zoom}: {len(y):,} windows of {len(np.unique(scenes))} scenes, "
-            f"town above country {both[0]:.3f}, left out {both[1]:.3f}"
-        )
-        unit = 1 << UNIT_BITS
-        whole = np.append(weights[:-1] * unit * unit, weights[-1] * unit)
-        fitted[zoom] = np.round(whole).astype(np.int64)
-    probe = BuiltUpProbe(bank.encoder, fitted)
+    probe = fitted(bank, read_labels(options.built_up, options.cover))
     options.out.write_text(probe.to_json(), encoding="utf-8")
     print(f"written to {options.out}")
 

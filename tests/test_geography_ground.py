@@ -14,6 +14,7 @@ from generator.geography.derive.towns import towns_of
 from generator.geography.geography import TOWNS_COLOURED, Geography
 from generator.geography.ground import WINDOW, GroundFigures
 from generator.geography.landcover import HEIGHT, WIDTH, Cover, LandCover, row_middles
+from generator.geography.layers import FIGURES
 from generator.geography.towncolour import greyed
 from generator.geography.towns import TownTable
 from generator.grid.errors import GeographyError
@@ -21,7 +22,7 @@ from generator.grid.rectangle import Rectangle
 from tests.fakes_ground import WORLD, cover_bytes, random_cover, random_ground, random_towns
 
 GROUND = random_ground()
-FIXED = [10446, 24497, 3706, 0]
+FIXED = [10446, 24497, 3790, 0]
 """Sums of the four figures."""
 EARTH = Path(__file__).parents[1] / "generator" / "geography" / "earth"
 SHIPPED = GroundFigures.open(EARTH / "towns.bin", EARTH / "landcover.bin")
@@ -186,6 +187,38 @@ def test_igbp_classes_are_brought_together() -> None:
         grouped(classes[:5])
 
 
+def test_savanna_of_cold_countries_is_open_taiga() -> None:
+    classes = np.full((HEIGHT, WIDTH), 9, np.uint8)
+    classes[1800, 0] = 8
+    cover = grouped(classes)
+    rows = np.array([0, 799, 800, 1800, 2799, 2800, 3599])
+    found = cover.groups(rows, np.array([1, 1, 1, 0, 1, 1, 1])).tolist()
+    wood, grass = Cover.WOODLAND, Cover.GRASS
+    assert found == [wood, wood, grass, wood, grass, wood, wood]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        (Cover.WATER, Cover.CROP, [0, 255, 0, 0]),
+        (Cover.WATER, Cover.WATER, [0, 0, 0, 0]),
+        (Cover.WOODLAND, Cover.WOODLAND, [0, 0, 159, 0]),
+        (Cover.BARE, Cover.FOREST, [0, 0, 128, 128]),
+    ],
+)
+def test_cover_is_counted_in_shares_of_the_land(
+    left: Cover, right: Cover, expected: list[int]
+) -> None:
+    groups = np.full((HEIGHT, WIDTH), left, np.uint8)
+    groups[:, 1::2] = right
+    made = GroundFigures(
+        TownTable.of(*np.zeros((2, 0), int), np.zeros(0, np.uint8)), LandCover.of(groups)
+    )
+    # Midway between two cells.
+    ys, xs = np.array([256 << 8]), np.array([round((256 << 9) / WIDTH)])
+    assert np.abs(made.figures(9, ys, xs)[0].astype(int) - expected).max() <= 6
+
+
 @pytest.mark.parametrize(
     ("latitude", "longitude", "built", "cover"),
     [
@@ -203,7 +236,7 @@ def test_the_shipped_layers_know_the_earth(
     figures = SHIPPED.figures(9, ys.astype(np.int64), xs.astype(np.int64))[0]
     assert built[0] <= figures[0] <= built[1]
     if cover is not None:
-        assert figures[1 + (Cover.CROP, Cover.FOREST, Cover.BARE).index(cover)] > 150
+        assert figures[FIGURES.index(cover.name.lower())] > 150
 
 
 def test_the_shipped_figures_are_fixed() -> None:

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from generator.geography.ground import GroundFigures
+from generator.geography.layers import FIGURES
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
 from generator.memory import CHOSEN_AT, Bank, Memory, Scene
-from generator.memory.builtupprobe import BuiltUpProbe, statistics
 from generator.memory.config import STEP, WINDOW
-from generator.memory.groundterm import STRENGTH, GroundTerm, scaled
+from generator.memory.groundprobe import GroundProbe, statistics
+from generator.memory.groundterm import STRENGTHS, GroundTerm, scaled
 from generator.memory.search import ROUGHER, TONE_GAP, passes
 from tests.fakes_ground import random_ground
 from tests.fakes_memory import ENCODER, endless, synthetic_bank
@@ -25,26 +26,33 @@ BANK = synthetic_bank(1)
 GROUND = random_ground()
 
 
-def probe(encoder: str = ENCODER, zooms: tuple[int, ...] = (11, 15)) -> BuiltUpProbe:
-    """Return a probe that calls windows built-up by the mean of the first number of a code."""
+def probe(
+    encoder: str = ENCODER,
+    zooms: tuple[int, ...] = (11, 15),
+    figures: tuple[str, ...] = ("built-up",),
+) -> GroundProbe:
+    """Return a probe that tells figures of windows by the mean of the first number of a code."""
     weights = {}
     for zoom in zooms:
-        count = 16 * (2 if zoom == 11 else 1)
-        weights[zoom] = np.array([60 << 8, *[0] * (count - 1), 128 << 8], np.int64)
-    return BuiltUpProbe(encoder, weights)
+        count = 16 * (2 if zoom == 11 else 1) + 16
+        row = np.array([60 << 8, *[0] * (count - 1), 128 << 8], np.int64)
+        weights[zoom] = dict.fromkeys(figures, row)
+    return GroundProbe(encoder, weights)
 
 
 @dataclasses.dataclass(frozen=True)
 class Halves:
-    """A ground that is built-up east of a column, and nowhere west of it."""
+    """A ground that has all of one figure east of a column, and nothing west of it."""
 
     column: int
+    figure: str = "built-up"
     digest: str = "halves"
 
     def figures(self, zoom: int, ys: NDArray[np.int64], xs: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return 255 in the east."""
         assert zoom == 9
-        return np.where(xs >= self.column, 255, 0).astype(np.uint8)[:, None]
+        is_figure = np.array([name == self.figure for name in FIGURES])
+        return np.where((xs >= self.column)[:, None] & is_figure, 255, 0).astype(np.uint8)
 
 
 def memory(ground: GroundFigures | Halves = GROUND) -> Memory:
@@ -119,20 +127,27 @@ def two_kinds() -> Bank:
     return Bank(tuple(made), ENCODER, 4)
 
 
-def test_towns_are_shown_where_the_ground_is_built_up() -> None:
-    made = Memory([two_kinds()], ground=GroundTerm(Halves(2000), probe()))
+@pytest.mark.parametrize(
+    ("figure", "most"), [("built-up", 0.9), ("crop", 0.85), ("forest", 0.85), ("bare", 0.8)]
+)
+def test_what_the_ground_has_is_shown_there(figure: str, most: float) -> None:
+    # The weaker a figure's term, the more often another cell's scene is continued.
+    told = probe(figures=(figure,))
+    made = Memory([two_kinds()], ground=GroundTerm(Halves(2000, figure), told))
     area = Rectangle(1800, 3000, 400, 200)
     shown = field(made, 11, area)[0]
     west, east = shown[:, :170], shown[:, 230:]
-    assert (east[east != 0] == 3).mean() > 0.9
-    assert (west[west != 0] == -3).mean() > 0.9
+    assert (east[east != 0] == 3).mean() > most
+    assert (west[west != 0] == -3).mean() > most
     assert min((east != 0).mean(), (west != 0).mean()) > 0.3
 
 
 def test_statistics_are_those_of_every_window() -> None:
     scene: Scene = next(s for s in BANK.scenes if s.chosen_at == 11)
     found = statistics(scene)
-    assert found.shape == (*scene.valid.shape, 32)
+    assert found.shape == (*scene.valid.shape, 48)
+    colour = int(scene.descriptors[2, 3, 1])
+    assert found[2, 3, [33, 41]].tolist() == [256 * colour, colour**2]
     codes = scene.codes[13].astype(float)
     y, x = 4 * STEP * 2, 4 * STEP * 3
     window = (slice(y, y + 4 * WINDOW), slice(x, x + 4 * WINDOW))
@@ -144,23 +159,38 @@ def test_statistics_are_those_of_every_window() -> None:
 def test_a_probe_comes_back_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "probe.json"
     path.write_text(probe().to_json())
-    assert BuiltUpProbe.open(path).digest == probe().digest
-    scene = next(s for s in BANK.scenes if s.chosen_at == 9)
-    assert probe().degrees(scene) is None
+    assert GroundProbe.open(path).digest == probe().digest
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": "other"}', None])
+def test_figures_that_a_probe_does_not_tell_are_nought() -> None:
+    scenes = {scene.chosen_at: scene for scene in BANK.scenes}
+    told = probe(figures=("crop",))
+    assert told.tells(11).tolist() == [name == "crop" for name in FIGURES]
+    assert not told.tells(9).any()
+    assert not told.figures(scenes[9]).any()
+    found = told.figures(scenes[11])
+    assert found.shape == (*scenes[11].valid.shape, len(FIGURES))
+    assert found.any((0, 1)).tolist() == [name == "crop" for name in FIGURES]
+    ys = xs = np.array([5])
+    everywhere = GroundTerm(Halves(0), told)
+    assert not everywhere.at(11, ys, xs).any()
+
+
+UNKNOWN = '{"format": "elsewhere-probe-2", "encoder": "", "weights": {"11": {"moss": [1]}}}'
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": "other"}', UNKNOWN, None])
 def test_other_files_are_no_probe(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "probe.json"
     if text is not None:
         path.write_text(text)
     with pytest.raises(GeographyError, match=r"probe\.json"):
-        BuiltUpProbe.open(path)
+        GroundProbe.open(path)
 
 
 def test_weights_for_codes_of_another_size_are_refused() -> None:
-    wrong = BuiltUpProbe(ENCODER, {11: np.zeros(9, np.int64)})
-    with pytest.raises(GeographyError, match="expected 32"):
+    wrong = GroundProbe(ENCODER, {11: {"crop": np.zeros(9, np.int64)}})
+    with pytest.raises(GeographyError, match="expected 48"):
         Memory([BANK], ground=GroundTerm(GROUND, wrong))
 
 
@@ -173,11 +203,20 @@ def test_in_towns_patches_may_be_rougher_and_of_another_tone() -> None:
     assert np.array_equal(passes(cell, edges), passes(np.append(cell, np.uint8(0)), edges))
 
 
-def test_degrees_are_scaled_to_numbers_of_a_descriptor() -> None:
-    numbers = scaled(np.arange(256, dtype=np.uint8))
+def test_figures_are_scaled_to_numbers_of_a_descriptor() -> None:
+    numbers = scaled(np.arange(256, dtype=np.uint8)[:, None].repeat(len(FIGURES), 1))
     assert numbers.dtype == np.int8
-    assert (numbers[0], numbers[255]) == (0, STRENGTH)
-    assert (np.diff(numbers) >= 0).all()
+    assert numbers[0].tolist() == [0] * len(FIGURES)
+    assert numbers[255].tolist() == [STRENGTHS[name] for name in FIGURES]
+    assert (np.diff(numbers, axis=0) >= 0).all()
+
+
+def test_scenes_are_named_where_their_codes_are_shown() -> None:
+    made = Memory([two_kinds()], ground=GroundTerm(Halves(2000), probe()))
+    area, side = Rectangle(1900, 3000, 150, 90), 256 << 9
+    shown = made.scenes_shown(7, 11, area, endless(3, side, side))
+    levels = np.array([3, -3, 0])[shown]
+    assert np.array_equal(levels, field(made, 11, area)[0])
 
 
 def test_the_field_is_fixed() -> None:

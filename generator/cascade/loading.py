@@ -25,8 +25,8 @@ from generator.grid.rectangle import Rectangle
 from generator.grid.tile import STAGE_ZOOMS
 from generator.memory import bankfile
 from generator.memory.bank import Bank
-from generator.memory.builtupprobe import PROBE, BuiltUpProbe
 from generator.memory.field import Memory
+from generator.memory.groundprobe import PROBE, GroundProbe
 from generator.memory.groundterm import GroundTerm
 
 MAX_STEPS = 50
@@ -88,7 +88,7 @@ def open_memory(
     Raises GeneratorError for a bank that is unreadable or of another encoder, and where the
     weights have no use for one.
     """
-    term = None if ground is None else GroundTerm(ground, BuiltUpProbe.open(PROBE))
+    term = None if ground is None else GroundTerm(ground, GroundProbe.open(PROBE))
     if names is None:
         return None if loaded.bank is None else Memory([loaded.bank], ground=term)
     if not names:

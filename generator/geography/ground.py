@@ -13,19 +13,23 @@ from numpy.typing import NDArray
 
 from generator.geography.builtup import BuiltUp
 from generator.geography.landcover import Cover, LandCover
-from generator.geography.layers import Shares
+from generator.geography.layers import FIGURES, Shares
 from generator.geography.towns import TownTable
 from generator.grid.integral import integral
 from generator.grid.rectangle import Rectangle
 from generator.grid.window import mirrored
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same files would give other figures."""
 
 WINDOW = 24
 """Pixels along the window whose mean built-up degree a figure is."""
 
-COVERS = (Cover.CROP, Cover.FOREST, Cover.BARE)
+COVERS = (Cover.WATER, Cover.CROP, Cover.FOREST, Cover.WOODLAND, Cover.BARE)
+"""Land cover that figures are made of."""
+
+WOODED = 160
+"""How much of woodland counts as forest, in 256ths."""
 
 _UNIT_BITS = 22
 _MOST = 1 << 20
@@ -58,16 +62,21 @@ class GroundFigures:
         return self.built.shares(zoom, area)
 
     def figures(self, zoom: int, ys: Integers, xs: Integers) -> NDArray[np.uint8]:
-        """Return 255ths at pixel corners of `zoom`: built-up, crop, forest, bare: uint8 [n, 4].
+        """Return FIGURES at pixel corners of `zoom`, in 255ths: uint8 [n, 4].
 
         ys, xs: int64 [n]; x wraps, y is mirrored at the map's edges. Built-up is the mean of the
-        24 x 24 pixels round the corner, the others lie between 0.05 degrees of the place itself.
+        24 x 24 pixels round the corner, the others are shares of the land within 0.05 degrees of
+        the place itself.
         """
-        found = np.zeros((len(ys), 1 + len(COVERS)), np.uint8)
+        found = np.zeros((len(ys), len(FIGURES)), np.uint8)
         found[:, 0] = self._built(zoom, ys, xs)
         bits = _UNIT_BITS - zoom
         units = mirrored(ys << bits, 1 << (_UNIT_BITS + 8))
-        found[:, 1:] = self.cover.shares(units, (xs << bits) % (1 << (_UNIT_BITS + 8)), COVERS)
+        shares = self.cover.shares(units, (xs << bits) % (1 << (_UNIT_BITS + 8)), COVERS)
+        water, crop, forest, woodland, bare = shares.T
+        land = np.maximum(255 - water, 1)
+        for k, share in enumerate((crop, forest + (woodland * WOODED >> 8), bare), 1):
+            found[:, k] = np.minimum((255 * share + land // 2) // land, 255)
         return found
 
     def _built(self, zoom: int, ys: Integers, xs: Integers) -> Integers:

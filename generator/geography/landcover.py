@@ -39,6 +39,7 @@ class Cover(IntEnum):
     URBAN = 4
     ICE = 5
     BARE = 6
+    WOODLAND = 7
 
 
 @dataclass(frozen=True, slots=True, eq=False)

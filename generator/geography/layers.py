@@ -19,6 +19,10 @@ Shares = NDArray[np.uint8]
 Integers = NDArray[np.int64]
 
 
+FIGURES = ("built-up", "crop", "forest", "bare")
+"""What figures of the ground are, in their order, each in 255ths."""
+
+
 class CoverageLayer(Protocol):
     """Something that covers parts of pixels: water, rivers, roads."""
 
@@ -41,7 +45,7 @@ class GroundLayer(Protocol):
         ...
 
     def figures(self, zoom: int, ys: Integers, xs: Integers) -> NDArray[np.uint8]:
-        """Return figures at pixel corners of `zoom`, uint8 [n, figures of the layer]."""
+        """Return FIGURES at pixel corners of `zoom`, uint8 [n, 4]; of land where there is water."""
         ...
 
     def built_up(self, zoom: int, area: Rectangle) -> Shares | None:

@@ -167,9 +167,23 @@ class Memory:
             rows = np.where(rows >= length, 2 * length - 1 - rows, rows)
             height = int(rows.max() - rows.min()) + 1
             asked = Rectangle(area.x0, int(rows.min()), area.width, height)
-        codes = self._inside(seed, zoom, asked, self._view(zoom, asked, pixels, world, latitude))
+        view = self._view(zoom, asked, pixels, world, latitude)
+        codes = self._codes[zoom].gather(*self._ruled(seed, zoom, asked, view))
         mirrored = codes[rows - asked.y0]
         return np.ascontiguousarray(np.moveaxis(mirrored, 2, 0))
+
+    def scenes_shown(
+        self, seed: int, zoom: int, area: Rectangle, pixels: ReadParent
+    ) -> NDArray[np.int64]:
+        """Return the number of the scene that each parent pixel shows, -1 for none: [h, w].
+
+        Scenes are counted from 0 among those chosen at one zoom, bank by bank. The rectangle lies
+        within the map of the Earth; the rest is as for `field`.
+        """
+        view = self._view(zoom, area, pixels, EARTH, None)
+        shown, labels, _ = self._ruled(seed, zoom, area, view)
+        scenes: NDArray[np.int64] = np.append(shown.scene, -1)[labels]
+        return scenes
 
     def _view(
         self,
@@ -191,10 +205,12 @@ class Memory:
         plane = Plane(Axis(spacing, sizes[0]), Axis(spacing, sizes[1]), latitude)
         area = self.reads(zoom, asked)
         picture = DescribedPicture(pixels(area))
-        return ParentView(area, picture, plane, gain, ground, chosen - 2)
+        return ParentView(area, picture, plane, gain, ground, chosen)
 
-    def _inside(self, seed: int, zoom: int, asked: Rectangle, view: ParentView) -> Codes:
-        """Return the codes of a rectangle of the map, [height, width, D]."""
+    def _ruled(
+        self, seed: int, zoom: int, asked: Rectangle, view: ParentView
+    ) -> tuple[PlacedPatches, NDArray[np.int64], LabelWindow]:
+        """Return what cells show, the cell that rules each pixel, -1 for none, and the window."""
         # The cells round the rectangle choose their patches.
         chosen, scale = CHOSEN_AT[zoom], choosing_scale(zoom)
         patches = (self._patches if view.ground is None else self._grounded)[chosen]
@@ -205,9 +221,7 @@ class Memory:
         window = LabelWindow(asked.x0, asked.y0, asked.width, asked.height, scale)
         tones = view.tones(config.unlike) if config.unlike else None
         labels = label(patches, shown, view.sites(core), window, config, tones)
-        labels = np.where(np.append(blank, True)[labels], -1, labels)
-        # It shows the code of that patch.
-        return self._codes[zoom].gather(shown, labels, window)
+        return shown, np.where(np.append(blank, True)[labels], -1, labels), window
 
 
 def _lay(seed: int, zoom: int, core: Rectangle, plane: Plane) -> JitteredCells:

@@ -1,7 +1,7 @@
-"""The term of the choice that geography gives: how built-up a cell is, and how built-up a patch is.
+"""The term of the choice that geography gives: what ground a cell is, and what a patch shows.
 
-It is one more number behind the 32 of a descriptor, so that search, phases and labels weigh it as
-they weigh colour and texture.
+Its figures are further numbers behind the 32 of a descriptor, so that search, phases and labels
+weigh them as they weigh colour and texture.
 """
 
 from __future__ import annotations
@@ -12,18 +12,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.geography.layers import GroundLayer
+from generator.geography.layers import FIGURES, GroundLayer
 from generator.memory.bank import Scene
-from generator.memory.builtupprobe import BuiltUpProbe
+from generator.memory.groundprobe import GroundProbe
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same layer and probe would give another field."""
 
-STRENGTH = 110
-"""Number of ground that is wholly built-up; open country has 0."""
+STRENGTHS = {"built-up": 110, "crop": 100, "forest": 80, "bare": 60}
+"""Number of a descriptor where a figure is 255; where it is 0 it is 0."""
 
 SLACK = 48
 """By how much more than elsewhere a patch may be rougher, or of another tone, in a town."""
+
+_BUILT_UP = FIGURES.index("built-up")
+_STRENGTHS = np.array([STRENGTHS[name] for name in FIGURES], np.int32)
 
 Integers = NDArray[np.int64]
 
@@ -33,7 +36,7 @@ class GroundTerm:
     """What is known of the ground of cells, and a probe of the patches of one encoder."""
 
     layer: GroundLayer
-    probe: BuiltUpProbe
+    probe: GroundProbe
 
     @property
     def digest(self) -> str:
@@ -43,30 +46,31 @@ class GroundTerm:
 
     def serves(self, zoom: int, encoder: str) -> bool:
         """Say whether patches chosen at a zoom, of an encoder's codes, can be told."""
-        return encoder == self.probe.encoder and zoom in self.probe.weights
+        return encoder == self.probe.encoder and bool(self.probe.tells(zoom).any())
 
     def of_scene(self, scene: Scene) -> NDArray[np.int8]:
-        """Return the further numbers of a scene's descriptors, int8 [rows, columns, 1]."""
-        degrees = self.probe.degrees(scene)
-        if degrees is None:
-            degrees = np.zeros(scene.valid.shape, np.uint8)
-        return scaled(degrees)[..., None]
+        """Return the further numbers of a scene's descriptors, int8 [rows, columns, figures]."""
+        return scaled(self.probe.figures(scene))
 
-    def at(self, zoom: int, ys: Integers, xs: Integers) -> NDArray[np.int8]:
-        """Return the further numbers of windows centred at pixel corners of a grid: int8 [n, 1].
+    def at(self, chosen: int, ys: Integers, xs: Integers) -> NDArray[np.int8]:
+        """Return the further numbers of windows centred at pixel corners: int8 [n, figures].
 
-        zoom: of the grid's pixels.
+        chosen: zoom of the stage that chooses; pixels are those of its parent, two zooms above.
+        Figures that the probe does not tell are 0, as they are of scenes.
         """
-        return scaled(self.layer.figures(zoom, ys, xs)[:, 0])[:, None]
+        figures = self.layer.figures(chosen - 2, ys, xs) * self.probe.tells(chosen)
+        return scaled(figures.astype(np.uint8))
 
 
-def scaled(degrees: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """Return built-up degrees, 255ths, as numbers of a descriptor."""
-    numbers: NDArray[np.int8] = ((degrees.astype(np.int32) * STRENGTH + 127) // 255).astype(np.int8)
+def scaled(figures: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """Return figures in 255ths, uint8 [..., figures], as numbers of a descriptor."""
+    wide = figures.astype(np.int32) * _STRENGTHS
+    numbers: NDArray[np.int8] = ((wide + 127) // 255).astype(np.int8)
     return numbers
 
 
 def slack(numbers: NDArray[np.int8]) -> NDArray[np.uint8]:
-    """Return by how much the gates of cells with these numbers, int8 [n, 1], are wider: [n]."""
-    wider: NDArray[np.uint8] = (numbers[:, 0].astype(np.int32) * SLACK // STRENGTH).astype(np.uint8)
+    """Return by how much the gates of cells with these numbers, int8 [n, figures], are wider."""
+    built = numbers[:, _BUILT_UP].astype(np.int32)
+    wider: NDArray[np.uint8] = (built * SLACK // STRENGTHS["built-up"]).astype(np.uint8)
     return wider

@@ -45,7 +45,7 @@ class ParentView:
     """The picture of a rectangle of the choosing grid, and the plane that it is of.
 
     gain: by how much its contrast is taken to be fainter than imagery's, in 1/16 octaves. ground:
-    what is known of it, None for nothing; zoom: of the grid's pixels.
+    what is known of it, None for nothing; chosen: zoom of the stage that chooses.
     """
 
     area: Rectangle
@@ -53,7 +53,7 @@ class ParentView:
     plane: Plane
     gain: int = 0
     ground: GroundTerm | None = None
-    zoom: int = 0
+    chosen: int = 0
 
     def described(self, ys: Integers, xs: Integers) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
         """Describe the windows centred at pixel corners, int64 [n] each.
@@ -68,7 +68,7 @@ class ParentView:
         if self.ground is None:
             return descriptors, gates
         # What is known of the ground: further numbers, and wider gates in towns.
-        known = self.ground.at(self.zoom, ys, xs)
+        known = self.ground.at(self.chosen, ys, xs)
         gates = np.concatenate([gates, slack(known)[:, None]], 1)
         return np.concatenate([descriptors, known], 1), gates
 

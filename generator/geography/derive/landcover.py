@@ -24,23 +24,34 @@ PICTURE = "MCD12C1.A2019001.006.2020220162300.tif"
 GROUPS = (
     Cover.WATER,
     *[Cover.FOREST] * 5,
-    *[Cover.GRASS] * 5,
-    Cover.GRASS,
+    *[Cover.GRASS] * 2,
+    Cover.WOODLAND,
+    *[Cover.GRASS] * 3,
     Cover.CROP,
     Cover.URBAN,
     Cover.CROP,
     Cover.ICE,
     Cover.BARE,
 )
-"""By IGBP class 0 to 16: water; five forests; shrubland, savanna, grassland and wetland; cropland;
-urban; cropland among natural vegetation; snow and ice; barren."""
+"""By IGBP class 0 to 16: water; five forests; two shrublands; woody savanna; savanna, grassland and
+wetland; cropland; urban; cropland among natural vegetation; snow and ice; barren."""
+
+SAVANNA = 9
+"""IGBP class of ground with 10 to 30 % of trees; poleward of TAIGA it is open taiga."""
+
+TAIGA = 50
+"""Degrees of latitude."""
 
 
 def grouped(classes: NDArray[np.uint8]) -> LandCover:
     """Return the land cover of IGBP classes, uint8 [3600, 7200], north first, from 180 W."""
     if classes.shape != (HEIGHT, WIDTH) or classes.max() >= len(GROUPS):
         raise ValueError(f"classes {classes.shape} to {classes.max()}, expected those of MCD12C1")
-    return LandCover.of(np.array(GROUPS, np.uint8)[classes])
+    groups = np.array(GROUPS, np.uint8)[classes]
+    per_degree = HEIGHT // 180
+    for far in (slice(0, (90 - TAIGA) * per_degree), slice((90 + TAIGA) * per_degree, HEIGHT)):
+        groups[far][classes[far] == SAVANNA] = Cover.WOODLAND
+    return LandCover.of(groups)
 
 
 def main(arguments: list[str] | None = None) -> int:

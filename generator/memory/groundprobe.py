@@ -1,8 +1,9 @@
-"""How built-up the windows of scenes are, told from their layout codes by a linear probe.
+"""What ground the windows of scenes show, told from layout codes and descriptors by linear probes.
 
 For each number of a code its mean, its mean absolute value and its mean absolute differences down
-and across a window are weighted and added. All of it is whole numbers. The weights belong to one
-encoder; `python -m experiments.fitprobe` fits them to labels.
+and across a window are weighted and added, and so are numbers of the window's descriptor for colour
+and texture, and their squares. All of it is whole numbers. The weights belong to one encoder;
+`python -m experiments.fitprobe` fits them to labels.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.geography.choice import EARTH_FOLDER
+from generator.geography.layers import FIGURES
 from generator.grid.errors import GeographyError
 from generator.memory.bank import Codes, Scene
 from generator.memory.config import STEP, WINDOW, choosing_scale
@@ -25,76 +27,98 @@ from generator.memory.config import STEP, WINDOW, choosing_scale
 UNIT_BITS = 8
 """Statistics are in 2**-UNIT_BITS of a level of a code, weights in 2**-UNIT_BITS of a degree."""
 
-FORMAT = "elsewhere-probe-1"
+FORMAT = "elsewhere-probe-2"
 
-PROBE = EARTH_FOLDER / "builtup.json"
+PROBE = EARTH_FOLDER / "probe.json"
 """The probe of the shipped encoder."""
 
+DESCRIBED = (0, 1, 2, 23, 24, 25, 26, 27)
+"""Numbers of a descriptor that are weighted: mean colour and texture."""
+
 Integers = NDArray[np.int64]
+ZoomWeights = Mapping[str, Integers]
+"""Weights of figures by their name: int64 [statistics + 1], the last the bias."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BuiltUpProbe:
-    """Weights by the zoom at which scenes are chosen: int64 [statistics + 1], the last the bias.
+class GroundProbe:
+    """Weights by the zoom at which scenes are chosen, then by figure.
 
     encoder: digest of the encoder whose codes they are for.
     """
 
     encoder: str
-    weights: Mapping[int, Integers]
+    weights: Mapping[int, ZoomWeights]
 
     @classmethod
-    def open(cls, path: Path) -> BuiltUpProbe:
+    def open(cls, path: Path) -> GroundProbe:
         """Read the JSON that `to_json` returns; raises GeographyError for any other file."""
         try:
             described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             if described["format"] != FORMAT:
                 raise ValueError(f"its format is {described['format']!r}, expected {FORMAT!r}")
             weights = {
-                int(zoom): np.array(row, np.int64) for zoom, row in described["weights"].items()
+                int(zoom): {str(name): np.array(row, np.int64) for name, row in rows.items()}
+                for zoom, rows in described["weights"].items()
             }
+            for name in sorted({name for rows in weights.values() for name in rows}):
+                if name not in FIGURES:
+                    raise ValueError(f"a figure is {name!r}, expected: {', '.join(FIGURES)}")
             return cls(str(described["encoder"]), weights)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise GeographyError(f"cannot read the probe {path}: {error}") from error
 
     def to_json(self) -> str:
         """Return the text of a file of this probe."""
-        weights = {str(zoom): row.tolist() for zoom, row in sorted(self.weights.items())}
+        weights = {
+            str(zoom): {name: rows[name].tolist() for name in sorted(rows)}
+            for zoom, rows in sorted(self.weights.items())
+        }
         described = {"format": FORMAT, "encoder": self.encoder, "weights": weights}
         return json.dumps(described, indent=1) + "\n"
 
     @property
     def digest(self) -> str:
-        """Return hexadecimal digits that change with all that decides degrees."""
+        """Return hexadecimal digits that change with all that decides figures."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
-    def degrees(self, scene: Scene) -> NDArray[np.uint8] | None:
-        """Return the built-up degree of a scene's windows, uint8 [rows, columns], None if unknown.
+    def tells(self, zoom: int) -> NDArray[np.bool_]:
+        """Say which figures are told of scenes chosen at a zoom: bool [figures]."""
+        return np.array([name in self.weights.get(zoom, {}) for name in FIGURES])
+
+    def figures(self, scene: Scene) -> NDArray[np.uint8]:
+        """Return figures of a scene's windows, uint8 [rows, columns, figures], 0 where untold.
 
         Raises GeographyError for codes of another size than the weights are for.
         """
-        weights = self.weights.get(scene.chosen_at)
-        if weights is None:
-            return None
+        found = np.zeros((*scene.valid.shape, len(FIGURES)), np.uint8)
+        rows = self.weights.get(scene.chosen_at, {})
+        if not rows:
+            return found
         known = statistics(scene)
-        if known.shape[-1] + 1 != len(weights):
-            raise GeographyError(
-                f"a probe has {len(weights) - 1} weights for zoom {scene.chosen_at}, "
-                f"expected {known.shape[-1]}"
-            )
-        total = known @ weights[:-1] + (weights[-1] << UNIT_BITS)
-        degrees: NDArray[np.uint8] = (total >> 2 * UNIT_BITS).clip(0, 255).astype(np.uint8)
-        return degrees
+        for k, name in enumerate(FIGURES):
+            weights = rows.get(name)
+            if weights is None:
+                continue
+            if known.shape[-1] + 1 != len(weights):
+                raise GeographyError(
+                    f"a probe has {len(weights) - 1} weights for zoom {scene.chosen_at}, "
+                    f"expected {known.shape[-1]}"
+                )
+            total = known @ weights[:-1] + (weights[-1] << UNIT_BITS)
+            found[..., k] = (total >> 2 * UNIT_BITS).clip(0, 255)
+        return found
 
 
 def statistics(scene: Scene) -> Integers:
     """Return statistics of the codes in a scene's windows, int64 [rows, columns, n].
 
-    n: 4 for each number of a code and each zoom of the scene.
+    n: 4 for each number of a code and each zoom of the scene, and two for each of DESCRIBED.
     """
     grid = scene.valid.shape
     parts = [_of_zoom(scene.codes[z], choosing_scale(z), grid) for z in sorted(scene.codes)]
-    return np.concatenate(parts, -1)
+    described = scene.descriptors[..., DESCRIBED].astype(np.int64)
+    return np.concatenate([*parts, described << UNIT_BITS, described * described], -1)
 
 
 def _of_zoom(codes: Codes, scale: int, grid: tuple[int, ...]) -> Integers:
