@@ -15,7 +15,7 @@ from importlib import import_module
 
 from generator import stopping
 from generator.grid.errors import GeneratorError
-from tileserver.commands import datasetflags, flags, flyflags, memoryflags
+from tileserver.commands import datasetflags, flags, flyflags, memoryflags, renderflags
 from tileserver.commands.flags import Parser
 from tileserver.documents.about import version
 from tileserver.errors import ServerError
@@ -28,6 +28,7 @@ EXAMPLES = {
   elsewhere export alps.pmtiles --bbox 5.9,45.8,10.5,47.8 --zooms 0-11
   elsewhere fly "46.5,7.6 47.4,8.5" -o film.mp4 --altitude 400km:5km
   elsewhere render 13/4268/2891 -o tile.png
+  elsewhere render --center 46.8,9.8 --gsd 100 --crs EPSG:3035 -o alps.tif
   elsewhere memory build photos -o mine.bank
   elsewhere upscale photo.tif large.tif --gsd 64 --stages 2""",
     "serve": """\
@@ -57,7 +58,12 @@ EXAMPLES = {
   The same command again continues a film that was stopped, even by kill -9.""",
     "render": """\
   elsewhere render 15/17073/11564 -o tile.png
-  elsewhere render 9/266/180 --seed 7 --no-cache -o - > tile.png""",
+  elsewhere render 9/266/180 --seed 7 --no-cache -o - > tile.png
+  elsewhere render --center -1.29,36.82 --gsd 10 -o nairobi.tif        in its UTM zone
+  elsewhere render --center 46.8,9.8 --gsd 100 --crs EPSG:3035 --size 4096x2048 -o alps.tif
+  elsewhere render --center 90,0 --gsd 5000 --crs EPSG:3995 -o arctic.png
+  Pixels lie on whole multiples of --gsd, so that pictures of one system and size fit together.
+  The same command again takes the tiles that were made before it was stopped from the cache.""",
     "upscale": """\
   elsewhere upscale photo.png large.png --gsd 64              4 times larger, 16 m per pixel
   elsewhere upscale landsat.tif fine.tif --gsd 30 --stages 2  16 times larger, georeferenced
@@ -120,7 +126,7 @@ STOPPED = {
     "seed": "the same command goes on from here",
     "export": "{output} was not written. What was made is stored",
     "fly": "{output} was not written. The same command goes on from here",
-    "render": "{output} was not written",
+    "render": "{output} was not written. What was stored is not made again",
     "upscale": "{output} was not written",
     "planet": "{output} was not written",
     "build": "the same command goes on from here",
@@ -246,7 +252,11 @@ def parser() -> Parser:
     fly.set_defaults(run="tileserver.commands.fly:fly")
     flyflags.fly(fly)
     _cache(commands)
-    flags.render(_command(commands, "render", "write one tile to a file", *SHARED))
+    render = _command(
+        commands, "render", "write a tile, or a picture of any place, to a file", *SHARED
+    )
+    render.set_defaults(run="tileserver.commands.render:render")
+    renderflags.render(render)
     world = ("base", "tone", "geography")
     model = ("seed", "weights", "memory", "steps", "threads")
     flags.upscale(_command(commands, "upscale", "add detail to a picture of your own", *model))

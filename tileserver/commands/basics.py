@@ -10,10 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generator.grid.pixels import Pixels
-from generator.grid.tile import TILE_SIZE, Tile
-from generator.rasters import TIFF_SUFFIXES, Georeference, Reading
-from generator.rasters.writing import create_picture
+from generator.rasters import Reading
 from generator.upscaling.upscalefile import open_upscaling
 from tileserver.batch.progress import bar
 from tileserver.cache.claims import Claims
@@ -21,10 +18,7 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.commands import bench as benchmark
 from tileserver.commands import benchservers, viewbench, webbench
 from tileserver.commands.configtext import read_settings
-from tileserver.documents.grid import geotransform
-from tileserver.encode import encode_png
 from tileserver.processes.cpupriority import lower_priority
-from tileserver.rendering.batch import BatchRenderer
 from tileserver.rendering.models import Models, load_renderer
 from tileserver.settings import Settings
 
@@ -67,44 +61,6 @@ def open_to_make(settings: Settings) -> Iterator[tuple[TileCache, Claims]]:
     lower_priority(settings.nice)
     with open_cache(settings) as cache, contextlib.closing(Claims(settings.cache)) as claims:
         yield cache, claims
-
-
-def render(args: argparse.Namespace) -> int:
-    """Write one tile to a file, or as PNG to standard output."""
-    settings = read_settings(args)
-    if args.output == "-":
-        sys.stdout.buffer.write(encode_png(tile_pixels(args, settings)))
-        return 0
-    path = Path(args.output)
-    place = georeference(args.tile) if path.suffix.lower() in TIFF_SUFFIXES else None
-    with create_picture(path, TILE_SIZE, TILE_SIZE, place) as sink:
-        sink.write(0, 0, tile_pixels(args, settings))
-    say(f"Wrote {path}: {about(args.tile)}")
-    return 0
-
-
-def tile_pixels(args: argparse.Namespace, settings: Settings) -> Pixels:
-    """Make one tile, or read it from the cache, as uint8 [256, 256, 3]."""
-    with contextlib.ExitStack() as stack:
-        cache = None if args.no_cache else stack.enter_context(open_cache(settings))
-        world = load_world(settings) if cache is None else load_for_cache(settings)
-        maker = BatchRenderer(world, settings.seed, cache)
-        maker.make(args.tile)
-        return maker.pixels(args.tile)
-
-
-def georeference(tile: Tile) -> Georeference:
-    """Return where the tile lies in Web Mercator metres."""
-    return Georeference("EPSG:3857", geotransform(tile.z, tile.x, tile.y))
-
-
-def about(tile: Tile) -> str:
-    """Say where a tile lies and how fine it is."""
-    west, south, east, north = tile.bounds
-    return (
-        f"tile {tile}, {south:.4f} to {north:.4f} north, {west:.4f} to {east:.4f} east, "
-        f"{tile.ground_resolution:.4g} m per pixel"
-    )
 
 
 def upscale(args: argparse.Namespace) -> int:

@@ -115,19 +115,6 @@ def nice(sub: Parser) -> None:
     )
 
 
-def render(sub: Parser) -> None:
-    """Add what only `render` can be given."""
-    sub.add_argument("tile", metavar="Z/X/Y", type=read(parse_tile), help="which tile")
-    sub.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        required=True,
-        help="picture to write (.png, .jpg or .tif), or - for PNG on standard output",
-    )
-    sub.add_argument("--no-cache", action="store_true", help="neither read nor store tiles")
-
-
 def upscale(sub: Parser) -> None:
     """Add what only `upscale` can be given."""
     sub.add_argument("input", metavar="IN", help="picture or GeoTIFF of any size")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -25,6 +26,19 @@ class TileWindow:
     columns: range
     rows: range
     box: tuple[float, float, float, float]
+
+    @classmethod
+    def around(cls, zoom: int, box: tuple[float, float, float, float]) -> TileWindow:
+        """Return the tiles that a box meets; box: its edges in pixels of the zoom's map."""
+        left, top, right, low = box
+        columns, rows = _cells(left, right), _cells(top, low)
+        x, y = columns.start * TILE_SIZE, rows.start * TILE_SIZE
+        return cls(zoom, columns, rows, (left - x, top - y, right - x, low - y))
+
+    @property
+    def off_map(self) -> bool:
+        """Whether it reaches above or below the map."""
+        return self.rows.start < 0 or self.rows.stop > 1 << self.zoom
 
     def cells(self) -> Iterator[tuple[int, int, Tile]]:
         """Yield each place on the map, column and row counted in the rectangle, with its tile."""
@@ -64,3 +78,7 @@ class TileWindow:
             return mosaic[int(top) : int(bottom), int(left) : int(right)]
         shown = Image.fromarray(mosaic).resize(size, Image.Resampling.BICUBIC, box=self.box)
         return np.asarray(shown)
+
+
+def _cells(low: float, high: float) -> range:
+    return range(math.floor(low / TILE_SIZE), math.ceil(high / TILE_SIZE))

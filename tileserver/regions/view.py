@@ -102,15 +102,8 @@ class MapView:
     @property
     def window(self) -> TileWindow:
         """Return the tiles that it meets, not wrapped yet, and its place among them."""
-        width, height = self.step * self.width, self.step * self.height
-        columns = _cells(self.left, self.left + width)
-        rows = _cells(self.top, self.top + height)
-        left, top = self.left - columns.start * TILE_SIZE, self.top - rows.start * TILE_SIZE
-        return TileWindow(self.zoom, columns, rows, (left, top, left + width, top + height))
-
-
-def _cells(low: float, high: float) -> range:
-    return range(math.floor(low / TILE_SIZE), math.ceil(high / TILE_SIZE))
+        right, low = self.left + self.step * self.width, self.top + self.step * self.height
+        return TileWindow.around(self.zoom, (self.left, self.top, right, low))
 
 
 def _sides(size: tuple[int, int], scale: int) -> tuple[int, int]:
