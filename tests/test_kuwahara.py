@@ -52,4 +52,4 @@ def test_it_lies_where_the_parent_lies():
     ys, xs = np.nonzero(bright)
     assert abs(ys.mean() - (bright.shape[0] - 1) / 2) < 0.75
     assert abs(xs.mean() - (bright.shape[1] - 1) / 2) < 0.75
-    assert 30 <= np.ptp(ys) + 1 <= 40
+    assert 28 <= np.ptp(ys) + 1 <= 40

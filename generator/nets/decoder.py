@@ -28,8 +28,8 @@ from generator.nets.config import LayoutConfig
 
 OUTPUT_GAIN = 6.0
 """What the network puts out is this many times the normalised detail."""
-_CALM = 8 / 127.5
-"""Of a difference of eight grey levels from the sharply enlarged parent, half counts."""
+_CALM = 14 / 127.5
+"""Of a difference of fourteen grey levels from the sharply enlarged parent, half counts."""
 _CODE_WIDTH = 128
 
 

@@ -1,4 +1,4 @@
-"""Enlargement by four that keeps edges: Kuwahara's filter after each of two doublings.
+"""Enlargement by four that keeps edges: Kuwahara's filter between and after two doublings.
 
 Kuwahara et al., "Processing of RI-angiocardiographic images", 1976: each pixel takes the mean of
 the calmest of several windows beside it, so that a soft step becomes a sharp one and what lies
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from generator.grid.tile import SCALE
 
-REACH = 6
+REACH = 9
 """Parent pixels on each side that an enlarged pixel reads."""
 _BOX = 4
 """Pixels along the box that, twice, is a tent."""
 _OFFSETS = ((0, 3), (0, -3), (3, 0), (-3, 0), (2, 2), (2, -2), (-2, 2), (-2, -2))
 """Where the windows lie round a pixel: rows, columns."""
 _RING = 3
-_LOST = 22
+_LOST = 34
 """Child pixels on each side that both doublings and the last blur read."""
 
 Bytes = NDArray[np.uint8]
@@ -29,7 +29,9 @@ Counts = NDArray[np.uint32]
 
 def enlarge_sharply(parent: Bytes) -> Bytes:
     """Enlarge a picture: uint8 [h, w, 3] -> [4 (h - 2 REACH), 4 (w - 2 REACH), 3]."""
-    whole = _smoothed(_kuwahara(_doubled(_kuwahara(_doubled(parent)))))
+    # Twice on the first doubling, where a window is as wide as three and a half parent pixels.
+    half = _kuwahara(_kuwahara(_doubled(parent)))
+    whole = _smoothed(_kuwahara(_doubled(half)))
     edge = SCALE * REACH - _LOST
     return np.ascontiguousarray(whole[edge:-edge, edge:-edge])
 
