@@ -290,6 +290,9 @@ def test_a_command_that_lacks_something_says_so_in_a_sentence(
     assert "has no stage entries, expected [entries] in it" in capsys.readouterr().err
     assert command(monkeypatch, *words, "--stage", "chains") == 2
     assert "has no stage chains, expected [chains] in it" in capsys.readouterr().err
+    recipe.write_text("[network]\nfamily = 'unet'\n[chains]\n[[phase]]\nuntil = 1\n")
+    assert command(monkeypatch, *words, "--stage", "chains") == 2
+    assert "no stage chains, expected [network] family layout" in capsys.readouterr().err
     assert command(monkeypatch, "export", "--run", tmp_path / "none", "--out", tmp_path / "o") == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 

@@ -95,6 +95,7 @@ def stages_of(recipe: Recipe, asked: Sequence[str] = ()) -> tuple[str, ...]:
         has = dict.fromkeys(has, False) | {"networks": True}
     if lacking := [name for name in asked if not has[name]]:
         part = {"bank": "[memory] megapixels"}.get(lacking[0], f"[{lacking[0]}]")
+        part = part if recipe.family == "layout" else "[network] family layout"
         raise TrainingError(f"the recipe has no stage {lacking[0]}, expected {part} in it")
     return tuple(name for name in STAGES if has[name] and (not asked or name in asked))
 
