@@ -90,12 +90,10 @@ def options(steps=2, **others):
 
 def keep_chains(folder, weights, given):
     """Write what would be collected from a world: made-up chains."""
-    kept = ChainFolder(folder, given.places, "")
     folder.mkdir(parents=True)
     key = f"{checkpoint.load(weights).digest} {given.window} {given.seed}"
     for number in range(given.places):
         chainfile.save(folder / f"{number:05}.npz", some_chains()[number::2], key)
-    return kept
 
 
 def test_a_chain_comes_back_from_its_file_and_another_key_is_not_taken(tmp_path):
@@ -292,7 +290,7 @@ def test_collecting_goes_on_with_what_is_lacking_and_stops_in_time(
         return some_chains()
 
     monkeypatch.setattr(ChainPlace, "chains", chains)
-    kept = ChainFolder(tmp_path / "chains", 3, "key")
+    kept = ChainFolder(tmp_path, 3, "key")
     assert not kept.collect(lambda: world, SIDE, 0, -1.0)
     assert made == [0]
     assert "place 1/3" in capsys.readouterr().out
@@ -300,7 +298,7 @@ def test_collecting_goes_on_with_what_is_lacking_and_stops_in_time(
     assert kept.collect(lambda: world, SIDE, 0, 99.0)
     assert made == [0, 1, 2]
     assert len(kept.chains()) == 3 * len(some_chains())
-    assert ChainFolder(tmp_path / "chains", 3, "other").lacking() == [0, 1, 2]
+    assert ChainFolder(tmp_path, 3, "other").lacking() == [0, 1, 2]
     faint = dataclasses.replace(some_chains()[2], coverage=np.zeros((2, 128, 128), np.uint8))
     assert not chaincollect.shows(faint)
 

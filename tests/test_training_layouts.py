@@ -258,7 +258,8 @@ def test_from_imagery_to_a_served_tile(imagery, recipe, tmp_path, monkeypatch, c
     assert done.returncode == 0, done.stderr
     assert "step 3" in done.stdout
     assert done.stdout.splitlines()[-1] == "done"
-    # Given again, it finds everything done.
+    # Given again it finds everything done, the bank though what follows it has changed.
+    recipe.write_text(TINY.replace("pool = 20", "pool = 30"))
     assert command(monkeypatch, *words, "--device", "cpu") == 0
     said = capsys.readouterr().out
     assert "is there already" in said
@@ -287,6 +288,11 @@ def test_a_command_that_lacks_something_says_so_in_a_sentence(
     recipe.write_text(NETWORK + "[[phase]]\nuntil = 1\n")
     assert command(monkeypatch, *words, "--stage", "entries") == 2
     assert "has no stage entries, expected [entries] in it" in capsys.readouterr().err
+    assert command(monkeypatch, *words, "--stage", "chains") == 2
+    assert "has no stage chains, expected [chains] in it" in capsys.readouterr().err
+    recipe.write_text("[network]\nfamily = 'unet'\n[chains]\n[[phase]]\nuntil = 1\n")
+    assert command(monkeypatch, *words, "--stage", "chains") == 2
+    assert "no stage chains, expected [network] family layout" in capsys.readouterr().err
     assert command(monkeypatch, "export", "--run", tmp_path / "none", "--out", tmp_path / "o") == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 

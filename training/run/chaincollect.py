@@ -41,7 +41,7 @@ _LEAST_COVERAGE = 0.4
 
 
 class ChainFolder:
-    """The chains of `places` places, a file each, all of one `key`, which names their origin."""
+    """The chains of `places` places in a folder, a file each; `key` names their origin."""
 
     def __init__(self, folder: Path, places: int, key: str) -> None:
         self.folder, self.places, self.key = folder, places, key
@@ -64,7 +64,6 @@ class ChainFolder:
         began, lacking = time.monotonic(), self.lacking()
         if not lacking:
             return True
-        self.folder.mkdir(parents=True, exist_ok=True)
         cascade = load()
         drawn = list(islice(places(cascade, seed), self.places))
         for made, number in enumerate(lacking, 1):

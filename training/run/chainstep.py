@@ -8,6 +8,7 @@ drew there at first. Codes, bank and encoder stay.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -51,25 +52,22 @@ class ChainStep(DecoderStep):
         return self.options.terms
 
     def prepare(self, weights: Path, pyramid: Pyramid, folder: Path, seconds: float) -> bool:
-        """Collect the chains, and the looks of real windows; returns whether all is there."""
+        """Find the looks of real windows, and collect chains; returns whether all is there."""
         options = self.options
-        key = f"{self.digest} {options.window} {options.seed}"
-        kept = ChainFolder(folder, options.places, key)
-        # In the product's worlds as they are: with the default base map and geography.
-        device = self.device.type
-        if not kept.collect(
-            lambda: load_cascade(weights=weights, device=device),
-            options.window, options.seed, seconds,
-        ):  # fmt: skip
-            return False
-        self.chains = kept.chains()
+        folder.mkdir(parents=True, exist_ok=True)
+        # First what may lack imagery.
         zooms = [zoom for zoom, share in zip(FIRST_ZOOMS, options.shares, strict=True) if share]
         zooms += [STAGE_ZOOMS[-1]] if FIRST_ZOOMS[-1] in zooms else []
         self.real = RealWindows(
             pyramid, zooms, folder / "real.npz",
             window=options.window, count=options.pool, seed=options.seed,
         )  # fmt: skip
-        return True
+        # The product's worlds as they are: with the default base map and geography.
+        kept = ChainFolder(folder, options.places, f"{self.digest} {options.window} {options.seed}")
+        load = partial(load_cascade, weights=weights, device=self.device.type)
+        done = kept.collect(load, options.window, options.seed, seconds)
+        self.chains = kept.chains()
+        return done
 
     def batches(self, pyramid: Pyramid) -> ChainBatches:
         """Return the batches of all steps, of what was prepared; raises TrainingError."""

@@ -8,6 +8,7 @@ was collected for it.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import time
@@ -23,9 +24,10 @@ from training.imagery.pyramid import Pyramid
 from training.run import loop
 from training.run.bank import bank_of, described
 from training.run.chainstep import ChainStep
+from training.run.decoderstep import DecoderStep
 from training.run.diffusionstep import ExactUNetStep, PaperStep
 from training.run.entrystep import EntryStep
-from training.run.export import BANKED, RECIPE, layout_networks
+from training.run.export import BANKED, PARTS, RECIPE, layout_networks
 from training.run.layoutstep import LayoutStep
 from training.run.machine import Machine
 from training.run.recipe import Recipe
@@ -93,6 +95,7 @@ def stages_of(recipe: Recipe, asked: Sequence[str] = ()) -> tuple[str, ...]:
         has = dict.fromkeys(has, False) | {"networks": True}
     if lacking := [name for name in asked if not has[name]]:
         part = {"bank": "[memory] megapixels"}.get(lacking[0], f"[{lacking[0]}]")
+        part = part if recipe.family == "layout" else "[network] family layout"
         raise TrainingError(f"the recipe has no stage {lacking[0]}, expected {part} in it")
     return tuple(name for name in STAGES if has[name] and (not asked or name in asked))
 
@@ -143,7 +146,8 @@ def make_bank(recipe: Recipe, folder: Path, imagery: Sequence[str]) -> None:
     state, out = TrainingState(recipe), folder / BANKED
     if not state.load(folder):
         raise TrainingError(f"{folder} holds no run, expected the stage networks to be done")
-    if out.exists() and checkpoint.load(out).record == json.loads(json.dumps(state.record())):
+    # What follows a bank may change in the recipe.
+    if out.exists() and _before_parts(checkpoint.load(out).record) == _before_parts(state.record()):
         print(f"{out} is there already", flush=True)
         return
     # Encode the imagery that is chosen, then write networks and bank as one file.
@@ -153,6 +157,13 @@ def make_bank(recipe: Recipe, folder: Path, imagery: Sequence[str]) -> None:
     checkpoint.save(out, decoder, sampler, state.record(), None, encoder, built.bank)
     size = out.stat().st_size / 1e6
     print(f"wrote {out} ({size:.1f} MB), step {state.step}, {described(built)}", flush=True)
+
+
+def _before_parts(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record without the parts of its recipe that follow a bank, as JSON has it."""
+    recipe = {name: part for name, part in record["recipe"].items() if name not in PARTS}
+    made: dict[str, Any] = json.loads(json.dumps(record | {"recipe": recipe}))
+    return made
 
 
 def train_entries(recipe: Recipe, data: Path, folder: Path, machine: Machine) -> bool:
@@ -204,13 +215,19 @@ def _train_decoder(
         with path.with_suffix(".jsonl").open("a", buffering=1) as log:
             save, write = partial(step.save, path), partial(_log, log)
             done = loop.run(step, batches, options.steps, save, left, log=write)
-        record = loaded.record | {kind.counter: loaded.record.get(kind.counter, 0) + step.done}
+        record = _continued(loaded.record, step, parts)
         decoder = step.ema.network.cpu()
         checkpoint.save(weights, decoder, loaded.sampler, record, None, loaded.encoder, step.bank)
         print(f"wrote {weights}{step.summary}", flush=True)
         if not done:
             return False
     return True
+
+
+def _continued(record: dict[str, Any], step: DecoderStep, parts: Sequence[Any]) -> dict[str, Any]:
+    """Return a record with a step's number of steps, and with its parts of the recipe."""
+    recipe = {**record.get("recipe", {}), step.name: [dataclasses.asdict(part) for part in parts]}
+    return record | {"recipe": recipe, step.counter: record.get(step.counter, 0) + step.done}
 
 
 def _log(file: TextIO, row: dict[str, float]) -> None:
