@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from generator.geography import surface
+from generator.geography.enlarging import cells_of, children_of, enlarged, enlarged_at
 from generator.geography.surface import REACH, roads_over, taken_apart, water_over
 
 LAND, SEA = (120, 100, 60), (40, 70, 130)
@@ -95,10 +95,21 @@ def test_water_is_laid_over_by_its_share() -> None:
 
 def test_colours_are_interpolated_from_parent_pixels_centres() -> None:
     ramp = np.repeat(np.arange(0, 160, 16, np.uint8)[None, :, None], 10, 0).repeat(3, 2)
-    fine = surface.enlarged(ramp)
+    fine = enlarged(ramp)
     assert fine.shape == (32, 32, 3)
     # A parent pixel's centre lies between its second and third child, 1.5 children from its edge.
     np.testing.assert_array_equal(fine[0, :8, 0], [10, 14, 18, 22, 26, 30, 34, 38])
+
+
+def test_children_of_some_parent_pixels_are_interpolated_alike() -> None:
+    rng = np.random.default_rng(2)
+    coarse = rng.integers(0, 256, (12, 17, 3)).astype(np.uint8)
+    mask = rng.random((40, 60)) < 0.02
+    cells = cells_of(mask)
+    np.testing.assert_array_equal(cells, np.flatnonzero(mask.reshape(10, 4, 15, 4).any((1, 3))))
+    expected = enlarged(coarse).reshape(-1, 3)[children_of(cells, 60)]
+    found = enlarged_at(coarse, cells).swapaxes(1, 2).reshape(-1, 3)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_roads_are_greyer_than_their_ground_and_never_white() -> None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.geography.enlarging import Short, cells_of, children_of, enlarged_at
 from generator.geography.layers import CoverageLayer, Shares
-from generator.geography.surface import Short, enlarged_at, tent
+from generator.geography.surface import tent
 from generator.geography.valuenoise import WORLD_BITS, noise
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
@@ -27,12 +28,10 @@ MARGIN = 12
 FIRST = 9
 """Zoom from which on shores are drawn so; coarser pixels hold more than a beach."""
 
-_PARENTS = MARGIN // SCALE
-
 _OPEN_ZOOM = 5
 """Zoom whose pixels tell open shores from sheltered ones, in squares of 5 x 5: 20 km."""
 
-_SHELTERED, _GAIN = 36, 3
+_SHELTERED, _GAIN = 70, 5
 """Water in that square, in 255ths, up to which a shore is sheltered, and how openness grows."""
 
 _KEY = 0x53484F52
@@ -44,12 +43,18 @@ _MEANS = 210, 60
 """What is added to three times a noise of sand and of surf."""
 
 _SAND = np.array([188, 170, 137], np.int16)
-_FOAM = 226
-_SHALLOW = np.array([10, 14, -5], np.int16)
-"""By how much water at a sandy shore is lighter than off it, at each zoom again."""
+_FOAM = np.int16(226)
+_DAMP = np.array([9, 11, 8], np.int16)
+"""Sixteenths of the ground's colour that wet ground has."""
+
+_SHALLOW = np.array([92, 122, 128], np.int16)
+"""Colour that water at a sandy shore has a third of, at each zoom again."""
 
 _BEACH = {13: 45, 15: 150}
 """Widest beach by zoom, in sixteenths of a child pixel; what is narrower covers parts of pixels."""
+
+_INLAND = {11: 90, 13: 80, 15: 0}
+"""Nearness by zoom up to which ground is too far inland for sand."""
 
 _BREAKERS = {13: 32, 15: 110}
 """Widest line of surf by zoom, in sixteenths of a child pixel."""
@@ -66,10 +71,12 @@ Bools = NDArray[np.bool_]
 class Shore:
     """Child pixels near water.
 
-    at: their numbers, int64 [n]. water, close, near: 255ths; sand, surf: 0 to 255: int16 [n].
+    cells: numbers of their parent pixels, int64 [m]; at: their own, int64 [n], 16 for each. water,
+    close, near: 255ths; sand, surf: 0 to 255: int16 [n].
     """
 
     zoom: int
+    cells: Integers
     at: Integers
     water: Short
     close: Short
@@ -84,42 +91,49 @@ class Shore:
         """
         banked = child.copy()
         pixels = banked.reshape(-1, 3)
-        ground = enlarged_at(dry, self.at)
-        colour = pixels[self.at].astype(np.int16)
-        light = ground @ np.array([1, 2, 1], np.int16) >> 2
+        ground = enlarged_at(dry, self.cells)
+        light = (ground[:, 0] + 2 * ground[:, 1] + ground[:, 2] >> 2).reshape(-1)
         # Sand where beaches are, less on bright ground.
-        sand = self.close * np.int32(2)
+        sand = 2 * self.close
         if self.zoom in _BEACH:
             # A pixel of `near` is 12 or 13.
-            width = self.sand * np.int32(_BEACH[self.zoom]) >> 8
+            width = (self.sand >> 1) * np.int16(_BEACH[self.zoom]) >> 7
             sand = np.maximum(sand, (self.near - 128) * 10 + 8 * width)
-        sand = np.minimum(np.clip(sand, 0, 255), self.sand)
-        sand = sand * np.clip((_BRIGHT - light) * 6, 0, 216).astype(np.int32) >> 8
+        sand = np.minimum(np.clip(sand, 0, 255), self.sand) >> 1
+        sand = sand * np.clip((_BRIGHT - light) * 6, 0, 216) >> 7
         # Beside rivers, and less beside lakes, it is dark and green, as under trees.
-        damp = np.clip(self.close * 4 - 100, 0, 150 - np.minimum(self.near, 120)).astype(np.int32)
-        damp = damp * (255 - self.sand) >> 8
-        dark = ground * np.array([9, 11, 8], np.int16) >> 4
-        _lay(colour, dark, damp)
-        _lay(colour, (ground * 3 + _SAND * 5) >> 3, sand)
-        pixels[self.at] = colour
+        damp = np.clip(4 * self.close - 100, 0, 150 - np.minimum(self.near, 120)) >> 1
+        damp = damp * (255 - self.sand) >> 7
+        for k in range(3):
+            colour = pixels[self.at, k].astype(np.int16)
+            own = ground[:, k].reshape(-1)
+            _lay(colour, own * _DAMP[k] >> 4, damp)
+            _lay(colour, (own * 3 + _SAND[k] * 5) >> 3, sand)
+            pixels[self.at, k] = colour
         return banked
 
     def washed(self, child: Pixels) -> Pixels:
         """Lay shallows and surf over the water of a child: uint8 [4h, 4w, 3]."""
         pixels = child.reshape(-1, 3)
         some = np.flatnonzero(self.water)
-        at, water = self.at[some], self.water[some].astype(np.int32)
-        near = self.near[some].astype(np.int32)
-        colour = pixels[at].astype(np.int16)
-        # Shallows fade over the ten pixels in which `near` goes from 128 to 255.
-        shallow = np.clip(255 - near, 0, 128) * (40 + self.sand[some]) * water >> 15
-        colour += (_SHALLOW * shallow[:, None] >> 8).astype(np.int16)
+        at, water, sand = self.at[some], self.water[some], self.sand[some]
+        near = (self.close if self.zoom == FIRST else self.near)[some]
+        # Shallows fade over the ten pixels in which `near` goes from 128 to 255, at first over two.
+        shallow = np.clip(255 - near, 0, 128) * (36 + (sand * 5 >> 3)) >> 8
+        shallow = shallow * water >> 8
+        foam = None
         if self.zoom in _BREAKERS:
-            width = self.surf[some] * np.int32(_BREAKERS[self.zoom]) >> 8
-            foam = np.clip(255 - np.maximum(near - 128, 0) * 320 // np.maximum(width, 1), 0, 255)
-            foam = np.minimum(foam, self.surf[some]) * water // 255
-            _lay(colour, np.full_like(colour, _FOAM), foam * 220 >> 8)
-        pixels[at] = colour.clip(0, 255)
+            surf = self.surf[some]
+            width = (surf >> 1) * np.int16(_BREAKERS[self.zoom]) >> 7
+            away = np.maximum(near - 128, 0) * 64 // np.maximum(width, 1)
+            foam = 255 - 5 * np.minimum(away, 51)
+            foam = np.clip(foam, 0, surf) * (water >> 1) // 150
+        for k in range(3):
+            colour = pixels[at, k].astype(np.int16)
+            _lay(colour, _SHALLOW[k], shallow)
+            if foam is not None:
+                _lay(colour, _FOAM, foam)
+            pixels[at, k] = colour
         return child
 
 
@@ -135,22 +149,29 @@ def along(
         return None
     cut = MARGIN - 2
     close = tent(both[cut:-cut, cut:-cut])
-    edge = (close > 0) & (close < 255)
+    edge = np.zeros(core.width * core.height, bool)
+    edge[cells_of((close > 0) & (close < 255 * 81))] = True
+    # Farther off, sand reaches some pixels inland and shallows some out.
     fields = _fields(zoom, core, water, layer)
-    near = fields[..., 0]
-    edge |= _spread((near > 0) & (near < 255)).repeat(SCALE, 0).repeat(SCALE, 1)
-    at = np.flatnonzero(edge)
-    if not at.size:
+    if zoom > FIRST:
+        nearness = fields[..., 0]
+        edge |= _spread((nearness > _INLAND[zoom]) & (nearness < 255)).reshape(-1)
+    cells = np.flatnonzero(edge)
+    if not cells.size:
         return None
-    inner = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
-    own = np.zeros_like(close) if water is None else water[inner]
-    told = enlarged_at(fields, at)
-    flat = [a.reshape(-1)[at].astype(np.int16) for a in (own, close)]
-    return Shore(zoom, at, *flat, *np.ascontiguousarray(told.T))
+    at = children_of(cells, SCALE * core.width)
+    own = np.zeros(len(at), np.int16)
+    if water is not None:
+        own = water[MARGIN:-MARGIN, MARGIN:-MARGIN].reshape(-1)[at].astype(np.int16)
+    told = enlarged_at(fields, cells)
+    near, sand, surf = (np.ascontiguousarray(told[:, k]).reshape(-1) for k in range(3))
+    smooth = (close.reshape(-1)[at] // 81).astype(np.int16)
+    return Shore(zoom, cells, at, own, smooth, near, sand, surf)
 
 
-def _lay(below: Short, colour: Short, share: Signed) -> None:
-    below += ((colour - below) * share[:, None] >> 8).astype(np.int16)
+def _lay(below: Short, colour: Short | np.int16, share: Short) -> None:
+    """Move one channel by shares in 256ths, in place."""
+    below += (colour - below) * (share >> 1) >> 7
 
 
 def _fields(
@@ -161,9 +182,11 @@ def _fields(
     fields = np.zeros((area.height, area.width, 3), np.uint8)
     if water is None or layer is None:
         return fields
-    side = (len(water) // SCALE, SCALE, water.shape[1] // SCALE, SCALE)
-    sums = _fives(water.reshape(side).sum((1, 3), dtype=np.int32))
-    fields[..., 0] = (sums + 200) // 400
+    rows = np.add.reduceat(water, np.arange(0, len(water), SCALE), 0, np.int32)
+    squares = np.add.reduceat(rows, np.arange(0, water.shape[1], SCALE), 1)
+    fields[..., 0] = (_fives(squares) + 200) // 400
+    if not ((fields[..., 0] > 0) & (fields[..., 0] < 255)).any():
+        return fields
     free = _openness(zoom - 2, area, layer)
     bits = WORLD_BITS - TILE_SIZE.bit_length() + 1 - (zoom - 2)
     ys = rows_of(area, zoom - 2) << bits

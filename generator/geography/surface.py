@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.geography.colourmeans import EDGE, Integers, Mask, Signed, means, spread, weighed
+from generator.geography.colourmeans import EDGE, Mask, Signed, means, spread, weighed
+from generator.geography.enlarging import Short, cells_of, children_of, enlarged, enlarged_at
 from generator.geography.layers import Shares
 from generator.grid.pixels import Pixels
 from generator.grid.tile import SCALE
@@ -45,11 +46,8 @@ _DARKEST = 210
 _FEW = 1 << 12
 """Weight of that colour beside the water that the parent shows."""
 
-_TAPS = ((3, 5), (1, 7), (7, 1), (5, 3))
-"""Eighths of the two nearest parent pixels in each of the four children along an axis."""
-
-_SPARSE = 6
-"""What covers less than one in so many pixels is drawn pixel by pixel."""
+_SPARSE = 2
+"""What touches less than one in so many parent pixels is drawn at those alone."""
 
 _WHITE = 450
 """Sum of R, G and B above which a base map's water is ice, which layers know nothing of."""
@@ -63,10 +61,9 @@ _DRY = 36
 VERGE = 2
 """Child pixels beside a road that are its verge."""
 
-_BLACK, _COLOURED = 192, 24
-"""Sum of R, G and B below which a base map's lakes are black, and by how much B then passes R."""
-
-Short = NDArray[np.int16]
+_BLACK, _COLOURED, _BROWN = 192, 24, 8
+"""Sum of R, G and B below which a base map's lakes are black, by how much B then passes R, and by
+how much it passes R in water that is not brown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +134,17 @@ def roads_over(child: Pixels, dry: Pixels, roads: Shares) -> Pixels:
     with VERGE more pixels on each side.
     """
     wide = tent(roads)
-    inner = roads[VERGE:-VERGE, VERGE:-VERGE]
+    cells = cells_of(wide > 0)
+    at = children_of(cells, child.shape[1])
+    laid = child.copy()
+    pixels = laid.reshape(-1, 3)
+    ground = np.ascontiguousarray(enlarged_at(dry, cells).swapaxes(1, 2)).reshape(-1, 3)
     # Beside a road the ground is even and a little darker.
-    verge = np.minimum(wide, 64)
-    child = _laid_over(child, dry, verge, lambda ground: ground - (ground >> 3))
-    return _laid_over(child, dry, inner, _paved)
+    verge = np.minimum(wide.reshape(-1)[at] // 81, 64).astype(np.uint8)
+    below = _blended(pixels[at], ground - (ground >> 3), verge)
+    share = roads[VERGE:-VERGE, VERGE:-VERGE].reshape(-1)[at]
+    pixels[at] = _blended(below, _paved(ground), share)
+    return laid
 
 
 def _paved(ground: Short) -> Short:
@@ -152,15 +155,15 @@ def _paved(ground: Short) -> Short:
     return paved
 
 
-def tent(shares: Shares) -> Shares:
-    """Smooth shares by 1, 2, 3, 2, 1 both ways: uint8 [h + 4, w + 4] to [h, w]."""
+def tent(shares: Shares) -> NDArray[np.uint16]:
+    """Smooth shares by 1, 2, 3, 2, 1 both ways, 81 times: uint8 [h + 4, w + 4] to [h, w]."""
     sums = shares.astype(np.uint16)
     for _ in range(2):
-        sums = sums[:-2] + sums[1:-1] + sums[2:]
-        sums = sums[:, :-2] + sums[:, 1:-1] + sums[:, 2:]
-    sums += np.uint16(40)
-    sums //= np.uint16(81)
-    return sums.astype(np.uint8)
+        rows = sums[:-2] + sums[1:-1]
+        rows += sums[2:]
+        sums = rows[:, :-2] + rows[:, 1:-1]
+        sums += rows[:, 2:]
+    return sums
 
 
 def product(one: Shares, other: Shares) -> Shares:
@@ -173,14 +176,15 @@ def _laid_over(
     child: Pixels, coarse: Pixels, shares: Shares, coloured: Callable[[Short], Short]
 ) -> Pixels:
     """Lay something over a child by its shares; coloured: its colour from the coarse pixels'."""
-    at = np.flatnonzero(shares)
-    # Where it covers little, only those pixels are looked at.
-    if _SPARSE * len(at) >= shares.size:
+    # Where it covers little, only those parent pixels are looked at.
+    cells = cells_of(shares > 0)
+    if _SPARSE * len(cells) * SCALE * SCALE >= shares.size:
         return _blended(child, coloured(enlarged(coarse)), shares)
+    at = children_of(cells, child.shape[1])
     laid = child.copy()
     pixels = laid.reshape(-1, 3)
-    colour = coloured(enlarged_at(coarse, at))
-    pixels[at] = _blended(pixels[at], colour, shares.reshape(-1)[at])
+    fine = np.ascontiguousarray(enlarged_at(coarse, cells).swapaxes(1, 2)).reshape(-1, 3)
+    pixels[at] = _blended(pixels[at], coloured(fine), shares.reshape(-1)[at])
     return laid
 
 
@@ -195,48 +199,13 @@ def _blended(below: Pixels, colour: Short, shares: Shares) -> Pixels:
     return mixed.astype(np.uint8)
 
 
-def enlarged(coarse: Pixels) -> Short:
-    """Interpolate linearly by four: uint8 [h + 2, w + 2, 3] to int16 [4h, 4w, 3]."""
-    values = coarse.astype(np.int16)
-    # Across while there are few rows, then down by whole rows.
-    across = _interpolated(values.swapaxes(0, 1)).swapaxes(0, 1)
-    fine = _interpolated(np.ascontiguousarray(across).reshape(len(values), -1))
-    fine += np.int16(32)
-    fine >>= 6
-    return fine.reshape(len(fine), -1, 3)
-
-
-def _interpolated(values: Short) -> Short:
-    """Interpolate along the first axis by four, in eighths: int16 [h + 2, ...] to [4h, ...]."""
-    before, middle, after = values[:-2], values[1:-1], values[2:]
-    fine = np.empty((len(middle), SCALE, *values.shape[1:]), np.int16)
-    for phase, (first, second) in enumerate(_TAPS):
-        one, other = (before, middle) if phase < 2 else (middle, after)
-        np.multiply(one, np.int16(first), out=fine[:, phase])
-        fine[:, phase] += np.int16(second) * other
-    return fine.reshape(SCALE * len(middle), *values.shape[1:])
-
-
-def enlarged_at(coarse: Pixels, at: Integers) -> Short:
-    """Interpolate uint8 [h + 2, w + 2, k] at some child pixels, by their numbers: int16 [n, k]."""
-    side = coarse.shape[1]
-    y, x = np.divmod(at, SCALE * (side - 2))
-    corner = ((y >> 1) + 1 >> 1) * side + ((x >> 1) + 1 >> 1)
-    flat, taps = coarse.reshape(-1, coarse.shape[2]), np.array(_TAPS, np.int16)
-    down, across = taps[y & 3], taps[x & 3]
-    total = np.full((len(at), coarse.shape[2]), 32, np.int16)
-    for row in range(2):
-        for column in range(2):
-            weight = down[:, row] * across[:, column]
-            total += weight[:, None] * flat[corner + row * side + column]
-    return total >> 6
-
-
 def _bluer(water: Signed) -> Signed:
-    """Give black lakes of a base map, which are as dark as forests, half of water's colour."""
+    """Give a base map's water that is black as forests, or brown, up to half of water's colour."""
     dark = np.clip(_BLACK - water.sum(2), 0, 64)
-    grey = np.clip(_COLOURED - (water[..., 2] - water[..., 0]), 0, _COLOURED)
-    share = (dark * grey)[..., None]
+    over = water[..., 2] - water[..., 0]
+    grey = np.clip(_COLOURED - over, 0, _COLOURED)
+    brown = np.clip(_BROWN - over, 0, _COLOURED) * 64
+    share = np.maximum(dark * grey, brown)[..., None]
     whole = 2 * 64 * _COLOURED
     coloured: Signed = (water * (whole - share) + _DEEP * share) // whole
     return coloured
