@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from generator.grid.integral import squares
 from generator.grid.rectangle import Rectangle
+from generator.nets.bands import CONSISTENCY_SIGMA, SIGMA
 from generator.nets.conditioning import Conditioner, to_pixels, to_tensor
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.kuwahara import REACH, enlarge_sharply
@@ -70,8 +71,9 @@ class LayoutStage:
                 contrast = contrast * torch.from_numpy(code_coverage(codes, self.margin)).to(
                     weight.device
                 )
-            # What is coarse keeps the parent's edges, which the blur of the low band takes away.
-            edges = self._enlarged(parent) if augmentation and self.edges else None
+            # What is coarse keeps the parent's edges, which a wide blur takes away.
+            blurred = augmentation * SIGMA > CONSISTENCY_SIGMA
+            edges = self._enlarged(parent) if blurred and self.edges else None
             drawn = self.network(laid, image, [augmentation], modulations, contrast, edges)
             return to_pixels(drawn)
 
