@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from generator.grid.integral import squares
 from generator.grid.rectangle import Rectangle
-from generator.nets.bands import CONSISTENCY_SIGMA, SIGMA
 from generator.nets.conditioning import Conditioner, to_pixels, to_tensor
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.kuwahara import REACH, enlarge_sharply
@@ -26,7 +25,7 @@ class LayoutStage:
     even. faithful_augmentation: see `generator.upscaling.parentpicture.StageLike`. contrast: factor
     on the layouts' detail where codes lead, above augmentation level 0. fading: there, detail fades
     out where a memory shows nothing, on open sea and snow; without, the network draws its own.
-    edges: there, steps of the parent stay sharp, as its layouts do not know of them.
+    edges: there, steps of the parent stay sharp.
     """
 
     faithful_augmentation: float | None = 0.0
@@ -71,9 +70,8 @@ class LayoutStage:
                 contrast = contrast * torch.from_numpy(code_coverage(codes, self.margin)).to(
                     weight.device
                 )
-            # What is coarse keeps the parent's edges, which a wide blur takes away.
-            blurred = augmentation * SIGMA > CONSISTENCY_SIGMA
-            edges = self._enlarged(parent) if blurred and self.edges else None
+            # What is coarse keeps the parent's edges, which its blur takes away.
+            edges = self._enlarged(parent) if augmentation and self.edges else None
             drawn = self.network(laid, image, [augmentation], modulations, contrast, edges)
             return to_pixels(drawn)
 

@@ -9,7 +9,7 @@ from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.layoutstage import LayoutStage
 from generator.grid.tile import STAGE_ZOOMS
-from generator.memory.config import chooses
+from generator.memory.config import KEEP_EDGES
 from generator.memory.field import Memory
 from generator.nets.build import AnyNetwork
 from generator.nets.config import SamplerConfig
@@ -46,8 +46,7 @@ def stages_of(
         network = checkpoint.network_of(zoom)
         if isinstance(network, LayoutDecoder):
             fading = memory is not None and memory.reach(zoom) > 0
-            # A stage that goes on with the scenes of its parent shows its parent's edges by them.
-            edges = fading and chooses(zoom)
+            edges = fading and zoom in KEEP_EDGES
             stages[zoom] = LayoutStage(network, contrast, fading, edges)
         else:
             if network not in shared:

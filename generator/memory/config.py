@@ -59,11 +59,11 @@ CHOSEN_AT = {7: 7, 9: 9, 11: 11, 13: 11, 15: 15}
 """The zoom at which the scenes that a stage shows were chosen: 13 goes on with those of 11."""
 
 
+KEEP_EDGES = (11, 15)
+"""Stages whose children keep their parents' edges: parents of 7 and 9 are too smooth to have any,
+and 13 goes on with the scenes of 11, which know the edges."""
+
+
 def choosing_scale(zoom: int) -> int:
     """Return how many parent pixels of a stage lie along one pixel of its choosing grid."""
     return 1 << (zoom - CHOSEN_AT[zoom])
-
-
-def chooses(zoom: int) -> bool:
-    """Say whether a stage chooses its scenes, and does not go on with those of its parent."""
-    return CHOSEN_AT[zoom] == zoom

@@ -11,8 +11,7 @@ from torch.utils.data import Dataset
 
 from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS
-from generator.memory.config import chooses
-from generator.nets.bands import CONSISTENCY_SIGMA, SIGMA
+from generator.memory.config import KEEP_EDGES
 from generator.nets.config import SamplerConfig
 from training.errors import TrainingError
 from training.samples.chainfile import Chain
@@ -109,7 +108,7 @@ class ChainBatches(Dataset[dict[str, Tensor]]):
             "coverage": coverage,
             "contrast": torch.full((count,), contrast),
             "level": torch.full((count,), level),
-            "edges": torch.full((count,), level * SIGMA > CONSISTENCY_SIGMA and chooses(zoom)),
+            "edges": torch.full((count,), bool(level) and zoom in KEEP_EDGES),
             "gsd": torch.tensor([float(chain.gsd[place]) for chain in group]),
             "real": _images([self.real.like(zoom, look, random) for look in looks]),
         }
