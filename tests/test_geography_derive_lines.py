@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from generator.geography.derive import rivers, roads
 from generator.geography.derive.linework import mercator, simplified, unwrapped
+from generator.geography.derive.mouths import with_mouths
 from generator.geography.derive.strokes import Network, merged, smoothed, strokes
 from generator.geography.lines import LineLayer
 from generator.grid.rectangle import Rectangle
@@ -122,3 +124,32 @@ def test_a_missing_package_is_named_in_one_sentence(
     for module, package in ((rivers, "gmt-gshhg-full"), (roads, "scgraph-data")):
         assert module.main(["--from", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
         assert f"is missing, expected {package} unpacked in" in capsys.readouterr().err
+
+
+class West:
+    """Water west of a column of zoom 9 (a CoverageLayer)."""
+
+    digest = "west"
+
+    def shares(self, zoom: int, area: Rectangle) -> NDArray[np.uint8] | None:
+        columns = np.arange(area.x0, area.x0 + area.width)
+        row = np.where(columns < 60_000, 255, 0).astype(np.uint8)
+        return np.tile(row, (area.height, 1)) if row.any() else None
+
+
+def test_a_river_that_ends_short_of_the_sea_is_led_there() -> None:
+    def line(first: int, last: int, y: int, rank: int = 1) -> tuple[int, NDArray[np.int64]]:
+        return rank, np.array([[first << 13, y << 13], [last << 13, y << 13]], np.int64)
+
+    short, tributary = line(60_030, 60_200, 65_000), line(60_200, 60_400, 65_000, 4)
+    reaching, source = line(59_990, 60_010, 65_500), line(60_010, 60_040, 65_500)
+    far, small = line(60_300, 60_400, 66_000), line(60_030, 60_200, 66_500, 5)
+    lines = [short, tributary, reaching, source, far, small]
+    found, count = with_mouths(lines, West(), 7)
+    assert count == 1
+    np.testing.assert_array_equal(found[0][1][1:], short[1])
+    x, y = found[0][1][0].tolist()
+    assert 59_990 << 13 < x < 60_000 << 13
+    assert y >> 13 == 65_000
+    for before, after in zip(lines[1:], found[1:], strict=True):
+        np.testing.assert_array_equal(before[1], after[1])
