@@ -20,7 +20,7 @@ from generator.grid.tile import SCALE
 ReadParent = Callable[[Rectangle], Pixels]
 """Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same layers would give other pixels."""
 
 TOWNS_COLOURED = 7
