@@ -211,12 +211,21 @@ def test_figures_are_scaled_to_numbers_of_a_descriptor() -> None:
     assert (np.diff(numbers, axis=0) >= 0).all()
 
 
-def test_scenes_are_named_where_their_codes_are_shown() -> None:
-    made = Memory([two_kinds()], ground=GroundTerm(Halves(2000), probe()))
-    area, side = Rectangle(1900, 3000, 150, 90), 256 << 9
-    shown = made.scenes_shown(7, 11, area, endless(3, side, side))
-    levels = np.array([3, -3, 0])[shown]
-    assert np.array_equal(levels, field(made, 11, area)[0])
+@pytest.mark.parametrize("zoom", [11, 13])
+def test_codes_are_those_of_the_places_that_are_said_to_be_shown(zoom: int) -> None:
+    made, side = memory(), 256 << 9
+    area = Rectangle(1900, 3000, 150, 90)
+    scene, y, x = made.shown(7, zoom, area, endless(3, side, side))
+    codes = np.moveaxis(field(made, zoom, area), 0, 2)
+    scenes = [each for each in BANK.scenes if each.chosen_at == 11]
+    scale = zoom // 13 * 3 + 1
+    within = np.stack(np.mgrid[: area.height, : area.width]) + [[[area.y0]], [[area.x0]]]
+    within = within % scale
+    for number, each in enumerate(scenes):
+        here = scene == number
+        at = (scale * y[here] + within[0][here], scale * x[here] + within[1][here])
+        assert np.array_equal(each.codes[zoom][at], codes[here])
+    assert not codes[scene < 0].any()
 
 
 def test_the_field_is_fixed() -> None:

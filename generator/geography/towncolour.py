@@ -11,10 +11,10 @@ import numpy as np
 from generator.geography.layers import Shares
 from generator.grid.pixels import Pixels
 
-MOST = 125
+MOST = 140
 """256ths of the way to grey of ground that is wholly built-up."""
 
-LIGHTER, DARKEST = 20, 40
+LIGHTER, DARKEST = 24, 72
 """256ths by which it is lighter than the surroundings, and the least luminance of its grey."""
 
 WARMTH = (7, 1, -6)

@@ -172,18 +172,19 @@ class Memory:
         mirrored = codes[rows - asked.y0]
         return np.ascontiguousarray(np.moveaxis(mirrored, 2, 0))
 
-    def scenes_shown(
-        self, seed: int, zoom: int, area: Rectangle, pixels: ReadParent
-    ) -> NDArray[np.int64]:
-        """Return the number of the scene that each parent pixel shows, -1 for none: [h, w].
+    def shown(self, seed: int, zoom: int, area: Rectangle, pixels: ReadParent) -> NDArray[np.int64]:
+        """Return what each parent pixel shows: scene, and row and column in it, int64 [3, h, w].
 
-        Scenes are counted from 0 among those chosen at one zoom, bank by bank. The rectangle lies
-        within the map of the Earth; the rest is as for `field`.
+        Scenes are counted from 0 among those chosen at one zoom, bank by bank, -1 for none; rows
+        and columns are those of the scene's choosing grid. The rectangle lies within the map of the
+        Earth; the rest is as for `field`.
         """
         view = self._view(zoom, area, pixels, EARTH, None)
-        shown, labels, _ = self._ruled(seed, zoom, area, view)
-        scenes: NDArray[np.int64] = np.append(shown.scene, -1)[labels]
-        return scenes
+        cells, labels, window = self._ruled(seed, zoom, area, view)
+        y = (window.y0 + np.arange(window.height)) // window.scale
+        x = (window.x0 + np.arange(window.width)) // window.scale
+        top, left = (np.append(offset, 0)[labels] for offset in (cells.top, cells.left))
+        return np.stack([np.append(cells.scene, -1)[labels], y[:, None] + top, x + left])
 
     def _view(
         self,

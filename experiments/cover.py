@@ -1,0 +1,198 @@
+"""Whether layouts fit the land cover: choices at zoom 11 with the term of land cover and without.
+
+At places of known cover the patches that are shown are compared with labels of the bank's scenes,
+which are judged by eye (`experiments.fitprobe`). Both worlds choose for the same parents.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+import generator
+from experiments.command import Experiment
+from experiments.fitprobe import LITTLE, MUCH, read_labels, spread_out
+from generator.cascade.cascade import Cascade
+from generator.geography.layers import GroundLayer
+from generator.grid.pixels import Pixels
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import TILE_SIZE, Tile, row_of
+from generator.memory.bank import Scene
+from generator.memory.descriptor import grid_shape
+from generator.memory.field import Memory
+from generator.memory.groundprobe import PROBE, GroundProbe
+from generator.memory.groundterm import GroundTerm
+from generator.memory.view import ReadParent
+from training.measure.report import markdown
+from training.progress import track
+
+ZOOM = 11
+
+PLACES = {
+    "cropland": (
+        (42.0, -94.0), (49.5, 3.0), (31.0, 75.5), (10.4, 105.6), (33.5, 117.0),
+        (-34.5, -61.5), (48.5, 36.0), (-31.5, 117.5), (52.0, -107.0), (45.2, 10.6),
+    ),
+    "forest": (
+        (-5.0, -63.0), (0.5, 22.5), (1.0, 114.0), (61.0, 92.0), (51.0, -88.0),
+        (62.5, 26.5), (43.9, -71.8), (-5.3, 141.5), (44.0, -122.5), (47.0, 136.5),
+    ),
+    "savanna and desert": (
+        (-2.3, 34.8), (14.0, 5.0), (24.0, 8.0), (-22.0, 23.5), (-24.5, 126.0),
+        (40.5, 84.0), (37.5, -117.0), (-15.5, -48.0), (9.5, 30.0), (21.0, 51.0),
+    ),
+    "tundra and taiga": (
+        (70.0, 70.0), (72.0, 100.0), (65.0, -100.0), (69.0, -153.0), (63.0, 125.0),
+        (54.0, -72.0), (58.0, -95.0), (66.0, 60.0), (68.5, 23.0), (66.5, 171.0),
+    ),
+}  # fmt: skip
+"""Latitudes and longitudes by what covers the land there."""
+
+Integers = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Parents:
+    """What a memory was asked for: a rectangle of zoom 9, and the pixels that it read."""
+
+    area: Rectangle
+    pixels: Pixels
+
+    def read(self, _: Rectangle) -> Pixels:
+        """Return the pixels, which are those of the one rectangle that is read."""
+        return self.pixels
+
+
+class Recorder:
+    """A memory that keeps what it is asked for at zoom 11; the rest is the memory's."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.asked: list[Parents] = []
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the memory's."""
+        return getattr(self._memory, name)
+
+    def field(self, seed: int, zoom: int, area: Rectangle, pixels: ReadParent) -> NDArray[np.int8]:
+        """Return the memory's field."""
+        if zoom == ZOOM:
+            self.asked.append(Parents(area, pixels(self._memory.reads(zoom, area))))
+        return self._memory.field(seed, zoom, area, pixels)
+
+
+def tile_at(latitude: float, longitude: float) -> Tile:
+    """Return the tile of zoom ZOOM at a place."""
+    side = TILE_SIZE << ZOOM
+    column = int((longitude + 180) / 360 * side)
+    return Tile(ZOOM, column // TILE_SIZE, int(row_of(latitude, side)) // TILE_SIZE)
+
+
+def parents_at(cascade: Cascade, memory: Memory, places: list[Tile]) -> Iterator[Parents]:
+    """Return for each tile what the choice for it reads."""
+    for tile in track(places, "cover: parents"):
+        recorder = Recorder(memory)
+        cascade.memory = cast(Memory, recorder)
+        cascade.render(0, tile)
+        yield recorder.asked[0]
+    cascade.memory = memory
+
+
+def shown_labels(scenes: list[Scene], labels: dict[str, Any], shown: Integers) -> Reals:
+    """Return the label of what pixels show, [n], NaN where a scene or its window has none.
+
+    shown: int64 [3, n], scene, row and column.
+    """
+    found = np.full(shown.shape[1], np.nan)
+    for number, scene in enumerate(scenes):
+        here = shown[0] == number
+        if here.any() and scene.name in labels:
+            rows, columns = grid_shape(*scene.shape)
+            degrees = spread_out(labels[scene.name], (rows, columns))
+            i, j = ((at[here] - 8) // 8 for at in shown[1:])
+            found[here] = degrees[i.clip(0, rows - 1), j.clip(0, columns - 1)]
+    return found
+
+
+def fitting(kind: str, crop: Reals, forest: Reals) -> float:
+    """Return which share of labelled pixels shows what a kind of place should show.
+
+    Cropland half crops or more, forest half forest or more, the others a quarter crops at most.
+    """
+    fits = {"cropland": crop >= MUCH, "forest": forest >= MUCH}.get(kind, crop < LITTLE)
+    known = ~np.isnan(crop)
+    return float(fits[known].mean()) if known.any() else float("nan")
+
+
+def effective(scenes: Integers) -> float:
+    """Return how many equally frequent scenes would be as varied as these: exp of the entropy."""
+    share = np.bincount(scenes[scenes >= 0]) / max((scenes >= 0).sum(), 1)
+    share = share[share > 0]
+    return float(np.exp(-(share * np.log(share)).sum()))
+
+
+def worlds(cascade: Cascade) -> dict[str, Memory]:
+    """Return the memory without the term of land cover, towns alone, and as it was loaded."""
+    held, geography, memory = cascade.checkpoint.bank, cascade.geography, cascade.memory
+    assert held is not None
+    assert geography is not None
+    assert memory is not None
+    probe = GroundProbe.open(PROBE)
+    towns = {
+        zoom: {name: row for name, row in rows.items() if name == "built-up"}
+        for zoom, rows in probe.weights.items()
+    }
+    ground = cast(GroundLayer, geography.ground)
+    alone = GroundTerm(ground, GroundProbe(probe.encoder, towns))
+    return {"without": Memory([held], ground=alone), "with": memory}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Render the parents, choose twice, and print the table."""
+    cascade = generator.load(threads=options.threads)
+    made = worlds(cascade)
+    bank = cascade.checkpoint.bank
+    assert bank is not None
+    scenes = [scene for scene in bank.scenes if scene.chosen_at == ZOOM]
+    here = Path(__file__)
+    labels = read_labels(here.with_name("builtup.json"), here.with_name("cover.json"))
+    tiles = [(kind, tile_at(*at)) for kind, places in PLACES.items() for at in places]
+    asked = list(parents_at(cascade, made["with"], [tile for _, tile in tiles]))
+    rows = {kind: [kind] for kind in [*PLACES, "scenes, as equally frequent ones"]}
+    for memory in made.values():
+        shares: dict[str, list[float]] = {kind: [] for kind in PLACES}
+        every = []
+        for (kind, _), parents in zip(tiles, asked, strict=True):
+            told = memory.shown(0, ZOOM, parents.area, parents.read).reshape(3, -1)
+            every.append(told[0])
+            crop, forest = (shown_labels(scenes, labels[k], told) for k in ("crop", "forest"))
+            shares[kind].append(fitting(kind, crop, forest))
+        for kind, found in shares.items():
+            rows[kind].append(f"{np.nanmean(found):.0%}")
+        rows["scenes, as equally frequent ones"].append(f"{effective(np.concatenate(every)):.1f}")
+    print(markdown(["what is shown fits", *made], list(rows.values())))
+    return 0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the experiment's options."""
+    parser.add_argument("--threads", type=int, help="CPU threads [all]")
+
+
+EXPERIMENT = Experiment(
+    name="cover",
+    summary="Layouts chosen at places of known land cover, with the term of cover and without",
+    examples=("--threads 2",),
+    add_arguments=add_arguments,
+    run=run,
+)
+
+if __name__ == "__main__":
+    raise SystemExit(EXPERIMENT.main())
