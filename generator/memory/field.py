@@ -37,7 +37,7 @@ Mask = NDArray[np.bool_]
 VERSION = 6
 """Raised whenever the same banks would give another field."""
 
-BRIGHTER = 40
+BRIGHTER = 72
 """Difference of mean luminance on the tone curve from which on a cell shows nothing."""
 
 SEA = 250
