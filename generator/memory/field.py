@@ -167,9 +167,30 @@ class Memory:
             rows = np.where(rows >= length, 2 * length - 1 - rows, rows)
             height = int(rows.max() - rows.min()) + 1
             asked = Rectangle(area.x0, int(rows.min()), area.width, height)
-        codes = self._inside(seed, zoom, asked, self._view(zoom, asked, pixels, world, latitude))
+        view = self._view(zoom, asked, pixels, world, latitude)
+        # Every pixel shows the code of the patch that its cell chose.
+        codes = self._codes[zoom].gather(*self._ruled(seed, zoom, asked, view))
         mirrored = codes[rows - asked.y0]
         return np.ascontiguousarray(np.moveaxis(mirrored, 2, 0))
+
+    def layouts(
+        self, seed: int, zoom: int, area: Rectangle, pixels: ReadParent
+    ) -> NDArray[np.int64]:
+        """Return which layouts `field` shows at parent pixels of the Earth: int64 [3, h, w].
+
+        The number of a scene, and the row and column of its codes; -1 where nothing is shown.
+        area, pixels: as for `field`, within the rows of the map. Raises ValueError where no scene
+        serves the zoom.
+        """
+        if CHOSEN_AT.get(zoom) not in self._patches:
+            raise ValueError(f"zoom is {zoom}, expected one that scenes of the memory serve")
+        view = self._view(zoom, area, pixels, EARTH, None)
+        shown, labels, window = self._ruled(seed, zoom, area, view)
+        y, x = np.ogrid[: area.height, : area.width]
+        rows, columns = (np.append(window.scale * at, 0)[labels] for at in (shown.top, shown.left))
+        scene = np.append(shown.scene, -1)[labels]
+        places = np.stack([scene, rows + area.y0 + y, columns + area.x0 + x])
+        return np.where(labels < 0, -1, places)
 
     def _view(
         self,
@@ -193,8 +214,10 @@ class Memory:
         picture = DescribedPicture(pixels(area))
         return ParentView(area, picture, plane, gain, ground, chosen - 2)
 
-    def _inside(self, seed: int, zoom: int, asked: Rectangle, view: ParentView) -> Codes:
-        """Return the codes of a rectangle of the map, [height, width, D]."""
+    def _ruled(
+        self, seed: int, zoom: int, asked: Rectangle, view: ParentView
+    ) -> tuple[PlacedPatches, NDArray[np.int64], LabelWindow]:
+        """Return what cells show in a rectangle of the map, and each pixel's cell, -1 for none."""
         # The cells round the rectangle choose their patches.
         chosen, scale = CHOSEN_AT[zoom], choosing_scale(zoom)
         patches = (self._patches if view.ground is None else self._grounded)[chosen]
@@ -204,9 +227,7 @@ class Memory:
         # Every pixel is given to the cell whose patch costs least there.
         window = LabelWindow(asked.x0, asked.y0, asked.width, asked.height, scale)
         labels = label(patches, shown, view.sites(core), window, config)
-        labels = np.where(np.append(blank, True)[labels], -1, labels)
-        # It shows the code of that patch.
-        return self._codes[zoom].gather(shown, labels, window)
+        return shown, np.where(np.append(blank, True)[labels], -1, labels), window
 
 
 def _lay(seed: int, zoom: int, core: Rectangle, plane: Plane) -> JitteredCells:
