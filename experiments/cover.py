@@ -170,7 +170,7 @@ def run(options: argparse.Namespace) -> int:
         shares: dict[str, list[float]] = {kind: [] for kind in PLACES}
         every = []
         for (kind, _), parents in zip(tiles, asked, strict=True):
-            told = memory.shown(0, ZOOM, parents.area, parents.read).reshape(3, -1)
+            told = memory.layouts(0, ZOOM, parents.area, parents.read).reshape(3, -1)
             every.append(told[0])
             crop, forest = (shown_labels(scenes, labels[k], told) for k in ("crop", "forest"))
             shares[kind].append(fitting(kind, crop, forest))

@@ -215,16 +215,12 @@ def test_figures_are_scaled_to_numbers_of_a_descriptor() -> None:
 def test_codes_are_those_of_the_places_that_are_said_to_be_shown(zoom: int) -> None:
     made, side = memory(), 256 << 9
     area = Rectangle(1900, 3000, 150, 90)
-    scene, y, x = made.shown(7, zoom, area, endless(3, side, side))
+    scene, y, x = made.layouts(7, zoom, area, endless(3, side, side))
     codes = np.moveaxis(field(made, zoom, area), 0, 2)
     scenes = [each for each in BANK.scenes if each.chosen_at == 11]
-    scale = zoom // 13 * 3 + 1
-    within = np.stack(np.mgrid[: area.height, : area.width]) + [[[area.y0]], [[area.x0]]]
-    within = within % scale
     for number, each in enumerate(scenes):
         here = scene == number
-        at = (scale * y[here] + within[0][here], scale * x[here] + within[1][here])
-        assert np.array_equal(each.codes[zoom][at], codes[here])
+        assert np.array_equal(each.codes[zoom][y[here], x[here]], codes[here])
     assert not codes[scene < 0].any()
 
 

@@ -117,10 +117,10 @@ def test_places_are_others_only_where_that_is_sure(imagery):
 def test_the_table_counts_entries_that_are_no_nearer_than_another_place():
     window = CopyDistances(entry=(0.9, 0.5), untrained=(0.4, 0.4), other=(0.8, 0.6))
     lines = copies_table([CopyRow(13, [window, window], 1), CopyRow(15, [], 3)]).splitlines()
-    assert lines[2] == "| 13 | 2 | 1 | whole | entry | 100 % | 0.900 | 0.800 |"
+    assert lines[2] == "| 13 | 2 | 1 | whole | entry | 100 % | 0.900 | 0.800 | 1.12 |"
     assert lines[3].startswith("| 13 | 2 | 1 | whole | untrained | 0 % |")
     assert lines[4].startswith("| 13 | 2 | 1 | tiles | entry | 0 % |")
-    assert lines[6] == "| 15 | 0 | 3 | – | – | – | – | – |"
+    assert lines[6] == "| 15 | 0 | 3 | – | – | – | – | – | – |"
 
 
 def test_the_command_compares_entries_with_their_places(

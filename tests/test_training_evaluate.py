@@ -1,3 +1,4 @@
+import contextlib
 import json
 import sys
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from generator.cascade.cascade import Cascade
 from tests.evaluation import write_evaluation
 from training import cli
 from training.measure import classifier, evaluate
@@ -17,7 +19,7 @@ from training.measure.metrics import (
     octave_errors,
     spectrum,
 )
-from training.measure.report import markdown
+from training.measure.report import Results, markdown
 from training.measure.rollouts import Rollouts, compare, rollouts_table
 
 
@@ -127,9 +129,47 @@ def test_rollouts_are_measured_at_every_zoom(monkeypatch, folder, tmp_path):
     assert all(1 <= row["tiles"] <= 4 and row["real_contrast"] > 0 for row in found["land"])
 
 
+@pytest.mark.slow
+def test_chains_are_compared_with_real_tiles_and_kept(monkeypatch, folder, tmp_path, capsys):
+    numbers, kept = tmp_path / "numbers.json", tmp_path / "chains"
+    options = ("--only", "kid", "--places", 4, "--zooms", 15, "--json", numbers, "--chains", kept)
+    assert command(monkeypatch, folder, *options) == 0
+    (row,) = json.loads(numbers.read_text())["parts"]["kid"]["numbers"]
+    assert (row["zoom"], row["tiles"]) == (15, 4)
+    assert row["kid"] > 0
+    assert len(list(kept.glob("*/*/15.png"))) == 4
+    # The chains are there: nothing is drawn again, and the numbers are the same.
+    monkeypatch.setattr(Cascade, "render", None)
+    again = tmp_path / "again.json"
+    assert command(monkeypatch, folder, *options[:-3], again, *options[-2:]) == 0
+    assert json.loads(again.read_text())["parts"]["kid"]["numbers"] == [row]
+
+
+def test_a_part_goes_on_with_the_rows_that_it_has(tmp_path):
+    asked = []
+
+    def row(zoom):
+        asked.append(zoom)
+        if zoom == 13 and len(asked) == 2:
+            raise KeyboardInterrupt
+        return ClassifierRow(zoom, [0.5], [1.0])
+
+    for _ in range(2):
+        results = Results({"seed": 0}, tmp_path / "numbers.json")
+        with contextlib.suppress(KeyboardInterrupt):
+            rows = results.rows("classifier", ClassifierRow, (11, 13), row)
+            results.add("classifier", rows, "a table")
+    assert asked == [11, 13, 13]
+    held = json.loads((tmp_path / "numbers.json").read_text())
+    assert [row["zoom"] for row in held["parts"]["classifier"]["numbers"]] == [11, 13]
+    assert held["rows"] == {}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--only", "repeats", "--zooms", 13), "hold no layouts of zoom 13"),
+        (("--only", "kid", "--places", 4, "--chains", __file__), "cannot write"),
         (("--data", "nowhere"), "training prepare"),
         (("--weights", "nowhere"), "cannot read the weights"),
         (("--sources", "nowhere"), "there is no source 'nowhere'; the imagery has "),

@@ -182,6 +182,23 @@ class Cascade:
         level = self.memory.chosen_at(zoom) - 2
         return self.memory.field(seed, zoom, area, lambda part: self.ground(part, level, read))
 
+    def layouts(
+        self, seed: int, zoom: int, area: Rectangle, store: dict[Tile, Pixels]
+    ) -> NDArray[np.int64]:
+        """Say which layouts a rectangle of parent pixels of a stage shows, as `Memory.layouts`.
+
+        store: tiles that are made already; those that the choice needs are made and added.
+        Raises ValueError without a memory.
+        """
+        if self.memory is None:
+            raise ValueError("the world has no memory, expected one that chooses layouts")
+        level = self.memory.chosen_at(zoom) - 2
+        read = self.memory.reads(zoom, area).grown(self._sight)
+        for tile in sorted(tiles_of(read, level)):
+            self.render(seed, tile, store)
+        pixels = partial(self._ground, zoom=level, read=store.__getitem__)
+        return self.memory.layouts(seed, zoom, area, pixels)
+
     def chosen(self, seed: int, block: Block, read: Read) -> NDArray[Any]:
         """Noise or layout codes of a stage's block with its margin, from the tiles it needs."""
         area = self._sampled_with(block).grown(self.margin)

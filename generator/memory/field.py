@@ -168,23 +168,29 @@ class Memory:
             height = int(rows.max() - rows.min()) + 1
             asked = Rectangle(area.x0, int(rows.min()), area.width, height)
         view = self._view(zoom, asked, pixels, world, latitude)
+        # Every pixel shows the code of the patch that its cell chose.
         codes = self._codes[zoom].gather(*self._ruled(seed, zoom, asked, view))
         mirrored = codes[rows - asked.y0]
         return np.ascontiguousarray(np.moveaxis(mirrored, 2, 0))
 
-    def shown(self, seed: int, zoom: int, area: Rectangle, pixels: ReadParent) -> NDArray[np.int64]:
-        """Return what each parent pixel shows: scene, and row and column in it, int64 [3, h, w].
+    def layouts(
+        self, seed: int, zoom: int, area: Rectangle, pixels: ReadParent
+    ) -> NDArray[np.int64]:
+        """Return which layouts `field` shows at parent pixels of the Earth: int64 [3, h, w].
 
-        Scenes are counted from 0 among those chosen at one zoom, bank by bank, -1 for none; rows
-        and columns are those of the scene's choosing grid. The rectangle lies within the map of the
-        Earth; the rest is as for `field`.
+        The number of a scene, and the row and column of its codes; -1 where nothing is shown.
+        area, pixels: as for `field`, within the rows of the map. Raises ValueError where no scene
+        serves the zoom.
         """
+        if CHOSEN_AT.get(zoom) not in self._patches:
+            raise ValueError(f"zoom is {zoom}, expected one that scenes of the memory serve")
         view = self._view(zoom, area, pixels, EARTH, None)
-        cells, labels, window = self._ruled(seed, zoom, area, view)
-        y = (window.y0 + np.arange(window.height)) // window.scale
-        x = (window.x0 + np.arange(window.width)) // window.scale
-        top, left = (np.append(offset, 0)[labels] for offset in (cells.top, cells.left))
-        return np.stack([np.append(cells.scene, -1)[labels], y[:, None] + top, x + left])
+        shown, labels, window = self._ruled(seed, zoom, area, view)
+        y, x = np.ogrid[: area.height, : area.width]
+        rows, columns = (np.append(window.scale * at, 0)[labels] for at in (shown.top, shown.left))
+        scene = np.append(shown.scene, -1)[labels]
+        places = np.stack([scene, rows + area.y0 + y, columns + area.x0 + x])
+        return np.where(labels < 0, -1, places)
 
     def _view(
         self,
@@ -211,7 +217,7 @@ class Memory:
     def _ruled(
         self, seed: int, zoom: int, asked: Rectangle, view: ParentView
     ) -> tuple[PlacedPatches, NDArray[np.int64], LabelWindow]:
-        """Return what cells show, the cell that rules each pixel, -1 for none, and the window."""
+        """Return what cells show in a rectangle of the map, and each pixel's cell, -1 for none."""
         # The cells round the rectangle choose their patches.
         chosen, scale = CHOSEN_AT[zoom], choosing_scale(zoom)
         patches = (self._patches if view.ground is None else self._grounded)[chosen]

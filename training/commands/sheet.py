@@ -7,7 +7,7 @@ from pathlib import Path
 
 import generator
 from training.errors import TrainingError
-from training.measure.sheet import PLACES, ZOOMS, read_place, sheet
+from training.measure.sheet import MOST, PLACES, ZOOMS, places_of, read_place, sheet
 
 HELP = "draw places x zooms from the cascade"
 
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--weights", type=Path, help="safetensors [the shipped ones]")
     add("--base", type=Path, help="equirectangular image, or planet:N [Blue Marble]")
     add("--at", action="append", metavar="NAME=LAT,LON", help="a place, may be repeated [sixteen]")
+    add("--places", type=int, metavar="N", help="so many places: the sixteen, then sites on land")
     add("--zooms", type=int, nargs="+", help="across [5 7 9 11 13 15]")
     add("--limit", type=int, help="bytes that the picture (.webp) may have")
     add("--seed", type=int, default=0, help="of the world [0]")
@@ -28,11 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw the sheet; returns the exit status."""
-    cascade = generator.load(args.base, args.weights, args.steps)
+    if args.places is not None and (args.at or not 0 < args.places <= MOST):
+        raise TrainingError(f"--places is {args.places}, expected 1 to {MOST} and no --at")
     try:
-        places = tuple(map(read_place, args.at or ())) or PLACES
+        places = tuple(map(read_place, args.at or ())) or places_of(args.places or len(PLACES))
     except ValueError as error:
         raise TrainingError("--at takes NAME=LATITUDE,LONGITUDE such as peak=46.2,8.3") from error
+    cascade = generator.load(args.base, args.weights, args.steps)
     zooms = tuple(args.zooms or ZOOMS)
     sheet(cascade, args.seed, args.out, places, args.size, zooms=zooms, limit=args.limit)
     print(f"wrote {args.out}")

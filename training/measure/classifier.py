@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generator.cascade.loading import pick_precision
-from generator.cascade.stages import StageAt
+from generator.cascade.stages import AnyStage
 from generator.memory.field import Memory
 from generator.nets.blocks import channels_last
 from training.errors import TrainingError
@@ -63,41 +63,47 @@ class ClassifierRow:
 
 
 def measure_classifier(
-    stage_at: StageAt,
+    stage: AnyStage,
     windows: tuple[Samples, Samples],
+    band: int,
     count: int,
     clean: bool = False,
     *,
     memory: Memory | None,
     device: torch.device,
-) -> list[ClassifierRow]:
-    """Test every stage that has imagery of both training and held-out places.
+) -> ClassifierRow:
+    """Test the stage of BANDS[band].
 
     windows: those of training places and of held-out ones. count: held-out windows; the classifier
     learns on twice as many. clean, memory: as `draw_real_parents` takes them. Raises TrainingError
-    where no stage has both.
+    where the band has none of either.
     """
-    rows = []
-    for band, description in enumerate(BANDS):
-        if not all(samples.choices[band][0] for samples in windows):
-            continue
-        stage = stage_at(description.zoom)
-        known, held_out = (
-            draw_real_parents(stage, samples, band, range(n), clean, memory=memory)
-            for samples, n in zip(windows, (2 * count, count), strict=True)
-        )
-        row = ClassifierRow(description.zoom, [], [])
-        tests = [(row.made, "made", seed) for seed in range(SEEDS)] + [(row.bicubic, "bicubic", 0)]
-        for found, kind, seed in track(tests, f"zoom {description.zoom}: classifiers"):
-            first, second = (
-                ClassifierWindows(x.truth, getattr(x, kind)) for x in (known, held_out)
-            )
-            trial = ClassifierTrial(seed, STEPS)
-            found.append(two_sample_accuracy(first, second, trial, device))
-        rows.append(row)
-    if not rows:
+    zoom = BANDS[band].zoom
+    known, held_out = (
+        draw_real_parents(stage, samples, band, range(n), clean, memory=memory)
+        for samples, n in zip(windows, (2 * count, count), strict=True)
+    )
+    row = ClassifierRow(zoom, [], [])
+    tests = [(row.made, "made", seed) for seed in range(SEEDS)] + [(row.bicubic, "bicubic", 0)]
+    for found, kind, seed in track(tests, f"zoom {zoom}: classifiers"):
+        first, second = (ClassifierWindows(x.truth, getattr(x, kind)) for x in (known, held_out))
+        found.append(two_sample_accuracy(first, second, ClassifierTrial(seed, STEPS), device))
+    return row
+
+
+def tested_bands(windows: tuple[Samples, Samples]) -> dict[int, int]:
+    """Return the bands, by zoom, that have imagery of training places and of held-out ones.
+
+    Raises TrainingError where none has.
+    """
+    bands = {
+        description.zoom: band
+        for band, description in enumerate(BANDS)
+        if all(samples.choices[band][0] for samples in windows)
+    }
+    if not bands:
         raise TrainingError("no stage has imagery of both training and held-out places")
-    return rows
+    return bands
 
 
 def two_sample_accuracy(
@@ -105,15 +111,18 @@ def two_sample_accuracy(
     held_out: ClassifierWindows,
     trial: ClassifierTrial,
     device: torch.device,
+    *,
+    middle: bool = False,
 ) -> float:
     """Share of the held-out crops that the network calls rightly: 0.5 = indistinguishable.
 
-    It sees 32 random crops of either kind in each step, flipped and turned at random.
+    It sees 32 random crops of either kind in each step, flipped and turned at random. middle: it
+    judges by what it sees in the middle of a crop.
     """
     # Train on crops of known places.
     torch.manual_seed(trial.seed)
     random = torch.Generator().manual_seed(trial.seed)
-    network = channels_last(_network().to(device))
+    network = channels_last(_network(middle).to(device))
     optimiser = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, trial.steps)
     real, other = (torch.from_numpy(x) for x in (known.real, known.other))
@@ -147,8 +156,11 @@ def tiled(windows: Images) -> Images:
     return np.ascontiguousarray(cut.reshape(-1, CROP, CROP, 3))
 
 
-def _network() -> nn.Sequential:
-    """Build four convolutions over pixels and detail, six channels, that end in one logit."""
+def _network(middle: bool) -> nn.Sequential:
+    """Build four convolutions over pixels and detail, six channels, that end in one logit.
+
+    middle: of their 8 x 8 results the inner 4 x 4 alone are averaged.
+    """
     layers: list[nn.Module] = []
     before = 6
     for number, width in enumerate(_WIDTHS):
@@ -156,6 +168,8 @@ def _network() -> nn.Sequential:
         layers.append(nn.Conv2d(before, width, 3, stride, 1, bias=False))
         layers += [nn.BatchNorm2d(width, momentum=_MOMENTUM), nn.ReLU()]
         before = width
+    if middle:
+        layers.append(nn.ZeroPad2d(-2))
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 1))
 
 

@@ -223,18 +223,19 @@ def _measured(
 def copies_table(rows: Sequence[CopyRow]) -> str:
     """Tabulate shares and medians: of entries as they are and of untrained ones, by zoom."""
     headers = ["zoom", "windows", "scenes not found", "compared", "codes"]
-    headers += ["no nearer than another place", "median", "of another place"]
+    headers += ["no nearer than another place", "median", "of another place", "ratio"]
     lines = []
     for row in rows:
         first = [str(row.zoom), str(len(row.windows)), str(row.lost)]
         if not row.windows:
-            lines.append([*first, *["–"] * 5])
+            lines.append([*first, *["–"] * 6])
             continue
         for what, at in (("whole", 0), ("tiles", 1)):
             other = np.array([window.other[at] for window in row.windows])
             for name in ("entry", "untrained"):
                 own = np.array([getattr(window, name)[at] for window in row.windows])
                 share = f"{100 * (own >= other).mean():.0f} %"
-                medians = [f"{np.median(own):.3f}", f"{np.median(other):.3f}"]
-                lines.append([*first, what, name, share, *medians])
+                medians = [f"{np.median(x):.3f}" for x in (own, other)]
+                ratio = f"{np.median(own / other):.2f}"
+                lines.append([*first, what, name, share, *medians, ratio])
     return markdown(headers, lines)

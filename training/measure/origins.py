@@ -64,7 +64,7 @@ class Origins:
         """Return where a scene came from, None where no image can be its own."""
         found: Origin | None = None
         for image in self.images:
-            if not _may_be(image, scene) or resampling_for(image.gsd, scene.chosen_at) is None:
+            if not may_be(image, scene) or resampling_for(image.gsd, scene.chosen_at) is None:
                 continue
             for mirrored in (False, True):
                 origin = self._matched(image, mirrored, scene)
@@ -143,7 +143,8 @@ def of_other_places(first: Image, second: Image) -> bool:
     return bool(max(gaps) > _APART)
 
 
-def _may_be(image: Image, scene: Scene) -> bool:
+def may_be(image: Image, scene: Scene) -> bool:
+    """Say whether a scene may have been taken from an image, by source and centre."""
     if image.source != scene.source:
         return False
     pairs = ((image.lat, scene.latitude), (image.lon, scene.longitude))

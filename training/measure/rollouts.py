@@ -8,9 +8,10 @@ import numpy as np
 
 from generator.cascade.cascade import Cascade
 from generator.grid.pixels import Pixels
-from generator.grid.tile import STAGE_ZOOMS, Tile
+from generator.grid.tile import STAGE_ZOOMS
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
+from training.measure.chains import ChainTiles
 from training.measure.localtiles import is_land, local_tiles
 from training.measure.metrics import (
     absolute_error,
@@ -26,7 +27,7 @@ from training.measure.metrics import (
 )
 from training.measure.realparents import CORE, draw_real_windows
 from training.measure.report import markdown, signed
-from training.measure.sites import Site, evenly_spread
+from training.measure.sites import evenly_spread
 from training.progress import track
 from training.samples.windows import Samples
 
@@ -84,17 +85,15 @@ class Rollouts:
     low_texture: list[LowTextureRow]
 
 
-def measure_rollouts(
-    cascade: Cascade, pyramid: Pyramid, count: int, real: int, seed: int
-) -> Rollouts:
-    """Render rollouts at `count` of the sites and at places of imagery, and compare.
+def measure_rollouts(chains: ChainTiles, pyramid: Pyramid, count: int, real: int) -> Rollouts:
+    """Take the chains of `count` of the sites, render places of imagery, and compare.
 
     real: windows of real imagery per zoom, half of them from training places: a rollout has no
     ground truth, so that nothing is gained by holding places out.
     """
-    sites = evenly_spread(count)
-    tiles = rendered(cascade, seed, sites)
-    found = Rollouts([], [], _local(cascade, pyramid, max(4, count // 4), seed), [])
+    sites, seed = evenly_spread(count), chains.seed
+    tiles = {zoom: chains.tiles(sites, zoom) for zoom in STAGE_ZOOMS}
+    found = Rollouts([], [], _local(chains.cascade, pyramid, max(4, count // 4), seed), [])
     for band, zoom in enumerate(STAGE_ZOOMS):
         # Sea, ice and sand have statistics of their own.
         plain = [t for t, site in zip(tiles[zoom], sites, strict=True) if site.low_texture]
@@ -112,16 +111,6 @@ def measure_rollouts(
         if known and held_out:
             found.yardstick.append(compare(zoom, held_out, known))
     return found
-
-
-def rendered(cascade: Cascade, seed: int, sites: tuple[Site, ...]) -> dict[int, list[Pixels]]:
-    """Render the tiles of every stage zoom at each site, by zoom; each site is a rollout."""
-    tiles: dict[int, list[Pixels]] = {zoom: [] for zoom in STAGE_ZOOMS}
-    for site in track(sites, "rollouts"):
-        store: dict[Tile, Pixels] = {}
-        for zoom in STAGE_ZOOMS:
-            tiles[zoom].append(cascade.render(seed, site.tile(zoom), store))
-    return tiles
 
 
 def compare(zoom: int, made_tiles: list[Pixels], real_tiles: list[Pixels]) -> RolloutRow:

@@ -13,6 +13,7 @@ from generator.cascade.cascade import Cascade
 from generator.grid.pixels import Pixels
 from generator.grid.tile import TILE_SIZE, Tile
 from training.measure.figures import save_small
+from training.measure.sites import LAND
 from training.progress import track
 
 ZOOMS = (5, 7, 9, 11, 13, 15)
@@ -45,7 +46,11 @@ PLACES = (
     Place("ice edge: Greenland", 69.20, -50.40),
     Place("tundra: Yamal", 70.00, 70.00),
 )
+MOST = 50
+"""Places of a sheet at most."""
 _LABEL = 18
+_APART = 0.6
+"""Degrees from a named place within which a site is left out."""
 
 
 def read_place(text: str) -> Place:
@@ -55,6 +60,17 @@ def read_place(text: str) -> Place:
     if not (abs(lat) <= 85 and abs(lon) <= 180):
         raise ValueError(text)
     return Place(name, lat, lon)
+
+
+def places_of(count: int) -> tuple[Place, ...]:
+    """Return the named places, then sites on land, named by latitude and longitude."""
+    further = (Place(f"{site.lat:.2f}, {site.lon:.2f}", site.lat, site.lon) for site in LAND)
+    new = [p for p in further if not any(_near(p, known) for known in PLACES)]
+    return (*PLACES, *new)[:count]
+
+
+def _near(first: Place, second: Place) -> bool:
+    return max(abs(first.lat - second.lat), abs(first.lon - second.lon)) < _APART
 
 
 def sheet(

@@ -1,4 +1,4 @@
-"""Fifty sites over the globe where cascade rollouts are measured."""
+"""Sites over the globe where chains are measured: fifty on land, ten of low texture."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ _LAND = (
     (-27.50, 152.90), (-33.00, 148.00), (-43.50, 171.00), (42.00, -93.60), (40.70, -74.00),
     (37.40, -122.10), (54.00, -114.00), (33.50, -91.00), (-5.30, -64.40), (-24.50, -54.00),
 )  # fmt: skip
+_FURTHER_LAND = (
+    (-3.10, -60.00), (12.60, -8.00), (-17.80, 31.00), (33.40, -112.00), (19.40, -99.10),
+    (-34.60, -58.50), (59.90, 10.80), (41.00, 29.00), (-8.80, 13.20), (64.80, -147.70),
+)  # fmt: skip
 _LOW_TEXTURE = (
     (5.00, -150.00), (-30.00, -20.00), (40.00, -40.00), (-15.00, 80.00), (35.50, 18.00),
     (72.30, -42.50), (-78.00, 60.00), (24.50, 9.00), (20.50, 51.00), (-24.00, 133.00),
@@ -43,8 +47,11 @@ SITES = tuple(Site(*point) for point in _LAND) + tuple(
 )
 """Cities, farmland, forest, mountains, steppe and coasts of all continents; then low texture."""
 
+LAND = tuple(Site(*point) for point in (*_LAND, *_FURTHER_LAND))
+"""Fifty places on land."""
 
-def evenly_spread(count: int) -> tuple[Site, ...]:
+
+def evenly_spread(count: int, sites: tuple[Site, ...] = SITES) -> tuple[Site, ...]:
     """Return `count` of the sites (all of them at most), evenly taken from the whole list."""
-    count = min(count, len(SITES))
-    return tuple(SITES[i * len(SITES) // count] for i in range(count))
+    count = min(count, len(sites))
+    return tuple(sites[i * len(sites) // count] for i in range(count))
