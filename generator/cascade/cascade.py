@@ -196,7 +196,7 @@ class Cascade:
         read = self.memory.reads(zoom, area).grown(self._sight)
         for tile in sorted(tiles_of(read, level)):
             self.render(seed, tile, store)
-        pixels = partial(self._ground, zoom=level, read=store.__getitem__)
+        pixels = partial(self.ground, zoom=level, read=store.__getitem__)
         return self.memory.layouts(seed, zoom, area, pixels)
 
     def chosen(self, seed: int, block: Block, read: Read) -> NDArray[Any]:

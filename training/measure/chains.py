@@ -1,4 +1,4 @@
-"""ChainTiles of a world at sites: the blocks of all stages and the layouts they show, drawn once.
+"""Chains of a world at sites: the blocks of all stages and the layouts they show, drawn once.
 
 Measures share them; in a folder they are kept, so that a stopped measurement goes on.
 """

@@ -44,7 +44,7 @@ class TileStatistics(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KidRow:
-    """ChainTiles of one zoom against real tiles.
+    """Chains of one zoom against real tiles.
 
     kid: x 1000; kid_error: its standard error over the chains (jackknife); among_real: the same of
     half of the real sources against the others, None for one source. kurtosis, coherence,
