@@ -39,7 +39,7 @@ _IN_QUICK, _IN_FULL = ("stages", "rollouts"), PARTS[:-1]
 _TITLES = {
     "stages": "Single stages from real parents",
     "classifier": "Classifier two-sample test (0.5 = indistinguishable)",
-    "kid": "ChainTiles over land against real imagery of the resolution",
+    "kid": "chains over land against real imagery of the resolution",
     "repeats": "Pieces of the memory that show twice",
     "joints": "Joints between layouts (0.5 = nobody can tell where they are)",
     "rollouts": "Cascade rollouts",

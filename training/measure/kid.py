@@ -1,4 +1,4 @@
-"""ChainTiles against real imagery: kernel distance of features and statistics of gradients, by zoom.
+"""Chains against real imagery: kernel distance of features and statistics of gradients.
 
 No truth exists for a chain, so its tiles are compared with real ones of the zoom's resolution. The
 tone of every tile is evened out first: sensors and base map differ in tone, which is not realism.
