@@ -31,7 +31,10 @@ RIDGE = 1.0
 MUCH, LITTLE = 120, 60
 """Labels from which on a window is a town, forest and so on, and below which it is none."""
 
-LETTERS = {"crop": "C", "forest": "F", "bare": "B"}
+LEAST = 0.7
+"""How often a figure must be told right of scenes left out of the fit."""
+
+LETTERS = {"crop": "C", "forest": "F", "bare": "B", "sea": "W"}
 """Letters of the labels of cover, by figure."""
 
 Reals = NDArray[np.float64]
@@ -65,9 +68,10 @@ def shares(rows: list[str], letter: str) -> list[list[float]]:
     """Return 255ths of one letter's cover from rows of words, NaN where a word is all water.
 
     Each letter of a word has the same share of its part of a scene: C crops, F forest, B bare
-    ground, G grass and shrubs, U buildings, W water, which does not count.
+    ground, G grass and shrubs, I ice, U buildings, W water, which counts only for itself.
     """
-    lands = [[word.replace("W", "") for word in row.split()] for row in rows]
+    left_out = "" if letter == "W" else "W"
+    lands = [[word.replace(left_out, "") for word in row.split()] for row in rows]
     return [
         [255 * word.count(letter) / len(word) if word else math.nan for word in words]
         for words in lands
@@ -123,6 +127,8 @@ def fitted(bank: Bank, labels: Mapping[str, Mapping[str, Any]]) -> GroundProbe:
     for figure, known in labels.items():
         for zoom in sorted({scene.chosen_at for scene in bank.scenes if scene.name in known}):
             x, y, scenes = samples(bank, known, zoom)
+            if y.max() < MUCH or y.min() >= LITTLE:
+                continue
             found = fit(x, y, scenes)
             # Each scene told by a fit to the others.
             left = np.empty(len(y))
@@ -134,6 +140,9 @@ def fitted(bank: Bank, labels: Mapping[str, Mapping[str, Any]]) -> GroundProbe:
                 f"{figure}, zoom {zoom}: {len(y):,} windows of {len(np.unique(scenes))} scenes, "
                 f"much told above little {both[0]:.3f}, left out {both[1]:.3f}"
             )
+            if both[1] < LEAST:
+                print("which is too little: left out of the probe")
+                continue
             unit = 1 << UNIT_BITS
             whole = np.append(found[:-1] * unit * unit, found[-1] * unit)
             weights.setdefault(zoom, {})[figure] = np.round(whole).astype(np.int64)

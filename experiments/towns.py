@@ -24,6 +24,7 @@ from generator.cascade.stages import stages_of
 from generator.geography.choice import EARTH_FOLDER
 from generator.geography.geography import Geography
 from generator.geography.ground import GroundFigures
+from generator.geography.layers import CoverageLayer
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import TILE_SIZE, Tile, row_of
@@ -35,6 +36,9 @@ SIDE = 256
 
 BUILT, OPEN = 200, 20
 """Mean built-up degree from which on a piece is a town, and up to which it is country."""
+
+WATERY = 0.3
+"""Greatest share of water in a piece."""
 
 _RIDGE = 1e-2
 
@@ -112,7 +116,7 @@ def labelled(manifest: Path, ground: GroundFigures) -> tuple[Reals, NDArray[np.b
                 degree = _degree(ground, int(place[0]), int(place[1]), int(SIDE * scale))
                 flat = float((piece.max(2) < 6).mean() + (piece.min(2) > 249).mean())
                 watery = float((piece[..., 2] > piece[..., 0] * 1.08).mean())
-                if OPEN < degree < BUILT or flat > 0.02 or watery > 0.3:
+                if OPEN < degree < BUILT or flat > 0.02 or watery > WATERY:
                     continue
                 found.append(described(piece))
                 kinds.append(degree >= BUILT)
@@ -126,8 +130,13 @@ def _degree(ground: GroundFigures, y: int, x: int, side: int) -> float:
     return 0.0 if shares is None else float(shares.mean())
 
 
-def places(ground: GroundFigures, count: int, seed: int) -> tuple[list[Tile], list[Tile]]:
-    """Draw tiles in towns of some 100,000 people and more, and tiles far from any on land."""
+def places(
+    ground: GroundFigures, water: CoverageLayer | None, count: int, seed: int
+) -> tuple[list[Tile], list[Tile]]:
+    """Draw tiles in towns of some 100,000 people and more, and tiles far from any on land.
+
+    None has more water than the pieces that the judge learns from.
+    """
     random = np.random.default_rng(seed)
     # Towns by the size of their disc on the ground: 2.8 km in radius and more.
     towns = ground.built.towns
@@ -137,7 +146,9 @@ def places(ground: GroundFigures, count: int, seed: int) -> tuple[list[Tile], li
     large = random.permutation(np.flatnonzero(radius > 2.8))
     drawn = (Tile(ZOOM, int(x[at] * (1 << ZOOM)), int(y[at] * (1 << ZOOM))) for at in large)
     inside = [tile for _, tile in zip(range(20 * count), drawn, strict=False)]
-    inside = [tile for tile in inside if _tile_degree(ground, tile) >= BUILT][:count]
+    inside = [tile for tile in inside if _tile_degree(ground, tile) >= BUILT and _dry(water, tile)][
+        :count
+    ]
     # Country: crops, forest or bare ground by land cover, and nothing built near.
     outside: list[Tile] = []
     while len(outside) < count:
@@ -146,9 +157,15 @@ def places(ground: GroundFigures, count: int, seed: int) -> tuple[list[Tile], li
         corner = np.array([tile.y * SIDE + 128]), np.array([tile.x * SIDE + 128])
         cover = ground.figures(ZOOM, *corner)[0, 1:]
         near = ground.built.shares(10, Rectangle(tile.x * 32 - 64, tile.y * 32 - 64, 160, 160))
-        if cover.max() > 200 and near is None:
+        if cover.max() > 200 and near is None and _dry(water, tile):
             outside.append(tile)
     return inside, outside
+
+
+def _dry(water: CoverageLayer | None, tile: Tile) -> bool:
+    area = Rectangle(tile.x * SIDE, tile.y * SIDE, SIDE, SIDE)
+    shares = None if water is None else water.shares(ZOOM, area)
+    return shares is None or float(shares.mean()) <= WATERY * 255
 
 
 def _tile_degree(ground: GroundFigures, tile: Tile) -> float:
@@ -194,7 +211,9 @@ def run(options: argparse.Namespace) -> int:
     cascade = generator.load(threads=options.threads)
     variants = worlds(cascade)
     rows, scores = [], []
-    for kind, tiles in zip(("towns", "country"), places(ground, options.count, 1), strict=True):
+    assert cascade.geography is not None
+    drawn = places(ground, cascade.geography.water, options.count, 1)
+    for kind, tiles in zip(("towns", "country"), drawn, strict=True):
         told = []
         for number, tile in enumerate(tiles):
             made = render(cascade, variants, tile)

@@ -46,6 +46,7 @@ def test_words_share_a_part_of_a_scene_and_water_does_not_count() -> None:
     assert found[0][0] == 127.5
     assert np.isnan(found[0][1])
     assert found[1] == [255, 0]
+    assert shares(["CF W", "CWW BBF"], "W") == [[0, 255], [170, 0]]
 
 
 def test_the_labels_of_the_repository_are_words_of_known_letters() -> None:

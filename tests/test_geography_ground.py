@@ -22,8 +22,8 @@ from generator.grid.rectangle import Rectangle
 from tests.fakes_ground import WORLD, cover_bytes, random_cover, random_ground, random_towns
 
 GROUND = random_ground()
-FIXED = [10446, 24497, 3790, 0]
-"""Sums of the four figures."""
+FIXED = [10446, 24497, 3790, 0, 0]
+"""Sums of the figures."""
 EARTH = Path(__file__).parents[1] / "generator" / "geography" / "earth"
 SHIPPED = GroundFigures.open(EARTH / "towns.bin", EARTH / "landcover.bin")
 
@@ -92,7 +92,7 @@ def test_the_built_up_figure_is_the_mean_of_its_window() -> None:
 
 def test_no_place_at_all() -> None:
     nothing = np.zeros(0, np.int64)
-    assert GROUND.figures(9, nothing, nothing).shape == (0, 4)
+    assert GROUND.figures(9, nothing, nothing).shape == (0, 5)
 
 
 def test_a_town_covers_the_ground_that_its_people_fill() -> None:
@@ -200,10 +200,10 @@ def test_savanna_of_cold_countries_is_open_taiga() -> None:
 @pytest.mark.parametrize(
     ("left", "right", "expected"),
     [
-        (Cover.WATER, Cover.CROP, [0, 255, 0, 0]),
-        (Cover.WATER, Cover.WATER, [0, 0, 0, 0]),
-        (Cover.WOODLAND, Cover.WOODLAND, [0, 0, 159, 0]),
-        (Cover.BARE, Cover.FOREST, [0, 0, 128, 128]),
+        (Cover.WATER, Cover.CROP, [0, 255, 0, 0, 0]),
+        (Cover.WATER, Cover.WATER, [0, 0, 0, 0, 0]),
+        (Cover.WOODLAND, Cover.WOODLAND, [0, 0, 159, 0, 0]),
+        (Cover.BARE, Cover.FOREST, [0, 0, 128, 128, 0]),
     ],
 )
 def test_cover_is_counted_in_shares_of_the_land(

@@ -62,7 +62,7 @@ class GroundFigures:
         return self.built.shares(zoom, area)
 
     def figures(self, zoom: int, ys: Integers, xs: Integers) -> NDArray[np.uint8]:
-        """Return FIGURES at pixel corners of `zoom`, in 255ths: uint8 [n, 4].
+        """Return FIGURES at pixel corners of `zoom`, in 255ths: uint8 [n, 5].
 
         ys, xs: int64 [n]; x wraps, y is mirrored at the map's edges. Built-up is the mean of the
         24 x 24 pixels round the corner, the others are shares of the land within 0.05 degrees of
