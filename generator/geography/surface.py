@@ -40,7 +40,7 @@ _TINT = 4
 _BRIGHTEST = 270
 """Sum of R, G and B above which ground tints its water no more."""
 
-_DARKEST = 210
+_DARKEST = 130
 """Sum of R, G and B below which ground has water lighter than it."""
 
 _FEW, _MIXED = 1 << 12, 1 << 8
