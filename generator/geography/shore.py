@@ -28,7 +28,7 @@ MARGIN = 12
 FIRST = 9
 """Zoom from which on shores are drawn so; coarser pixels hold more than a beach."""
 
-_OPEN = ((5, 70, 5), (2, 60, 6))
+_OPEN = ((5, 70, 5), (2, 90, 8))
 """Zooms whose pixels tell open shores from sheltered ones and those of lakes, in squares of 5 x 5,
 25 and 200 km; water in these, in 255ths, up to which a shore is not open; how openness grows."""
 
