@@ -58,9 +58,12 @@ def weighed(other: Shares, blind: Mask, blur: int) -> Weights:
     return Weights(pure, weights + mixed, None)
 
 
-def means(pixels: Signed, kind: Weights, wanted: Mask) -> tuple[Integers, Integers, Integers]:
+def means(
+    pixels: Signed, kind: Weights, wanted: Mask, mixed: int = 1
+) -> tuple[Integers, Integers, Integers]:
     """Sum the colours of one kind of ground round wanted pixels, near ones counting most.
 
+    mixed: weight of the others that count where shores are blurred.
     Returns the n pixels that have any of the kind within reach, by number, with int64 sums [n, 3]
     and weights [n].
     """
@@ -77,7 +80,7 @@ def means(pixels: Signed, kind: Weights, wanted: Mask) -> tuple[Integers, Intege
         # Over blurred shores colours have run together: they count where there are no others.
         if kind.mixed is not None:
             sums = _integral(pixels[part], kind.mixed[part].astype(np.int32))
-            total += _squares(sums, at, _MIXED)
+            total += _squares(sums, at, _MIXED) * np.int64(mixed)
     known = total[:, 3] > 0
     return np.flatnonzero(found)[known], total[known, :3], total[known, 3]
 

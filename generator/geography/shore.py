@@ -28,18 +28,16 @@ MARGIN = 12
 FIRST = 9
 """Zoom from which on shores are drawn so; coarser pixels hold more than a beach."""
 
-_OPEN_ZOOM = 5
-"""Zoom whose pixels tell open shores from sheltered ones, in squares of 5 x 5: 20 km."""
-
-_SHELTERED, _GAIN = 70, 5
-"""Water in that square, in 255ths, up to which a shore is sheltered, and how openness grows."""
+_OPEN = ((5, 70, 5), (2, 90, 8))
+"""Zooms whose pixels tell open shores from sheltered ones and those of lakes, in squares of 5 x 5,
+25 and 200 km; water in these, in 255ths, up to which a shore is not open; how openness grows."""
 
 _KEY = 0x53484F52
 _SAND_NOISE = ((17, 300), (15, 220), (13, 120))
 _SURF_NOISE = ((14, 260), (12, 260), (10, 200))
 """Octaves: wave length in bits of units, 10 being 38 m, and amplitude."""
 
-_MEANS = 210, 60
+_MEANS = 140, 60
 """What is added to three times a noise of sand and of surf."""
 
 _SAND = np.array([188, 170, 137], np.int16)
@@ -94,7 +92,7 @@ class Shore:
         ground = enlarged_at(dry, self.cells)
         light = (ground[:, 0] + 2 * ground[:, 1] + ground[:, 2] >> 2).reshape(-1)
         # Sand where beaches are, less on bright ground.
-        sand = 2 * self.close
+        sand = 2 * self.close if self.zoom > FIRST else np.zeros_like(self.close)
         if self.zoom in _BEACH:
             # A pixel of `near` is 12 or 13.
             width = (self.sand >> 1) * np.int16(_BEACH[self.zoom]) >> 7
@@ -187,7 +185,9 @@ def _fields(
     fields[..., 0] = (_fives(squares) + 200) // 400
     if not ((fields[..., 0] > 0) & (fields[..., 0] < 255)).any():
         return fields
-    free = _openness(zoom - 2, area, layer)
+    free = np.full(fields.shape[:2], 255)
+    for told in _OPEN:
+        free = free * _openness(zoom - 2, area, layer, told) // 255
     bits = WORLD_BITS - TILE_SIZE.bit_length() + 1 - (zoom - 2)
     ys = rows_of(area, zoom - 2) << bits
     xs = np.arange(area.x0, area.x0 + area.width) << bits
@@ -197,21 +197,24 @@ def _fields(
     return fields
 
 
-def _openness(zoom: int, area: Rectangle, layer: CoverageLayer) -> Integers:
-    """Return how open shores are at pixels of a zoom, int64 [h, w], 0 to 255."""
+def _openness(
+    zoom: int, area: Rectangle, layer: CoverageLayer, told: tuple[int, int, int]
+) -> Integers:
+    """Return how open shores are at pixels of a zoom, int64 [h, w], 0 to 255; told: of `_OPEN`."""
+    coarser, sheltered, gain = told
     # Positions in 256ths of a coarse pixel, from the middle of the first.
     places = []
     for first, length in ((area.y0, area.height), (area.x0, area.width)):
         middles = 2 * np.arange(first, first + length) + 1
-        places.append((middles << (_OPEN_ZOOM + 7) >> zoom) - 128)
+        places.append((middles << (coarser + 7) >> zoom) - 128)
     (row, down), (column, across) = ((at >> 8, at & 255) for at in places)
     top, left = int(row[0]) - 2, int(column[0]) - 2
     coarse = Rectangle(left, top, int(column[-1]) + 4 - left, int(row[-1]) + 4 - top)
-    shares = layer.shares(_OPEN_ZOOM, coarse)
+    shares = layer.shares(coarser, coarse)
     if shares is None:
         return np.zeros((area.height, area.width), np.int64)
     sums = _fives(shares.astype(np.int32))
-    means = np.clip((sums // 25 - _SHELTERED) * _GAIN, 0, 255)
+    means = np.clip((sums // 25 - sheltered) * gain, 0, 255)
     i, j = row - top - 2, column - left - 2
     sides = means[:, j] * (256 - across) + means[:, j + 1] * across
     both = sides[i] * (256 - down)[:, None] + sides[i + 1] * down[:, None]

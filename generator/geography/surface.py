@@ -12,7 +12,7 @@ arithmetic, equal in every window that sees REACH pixels round a place.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,11 +40,12 @@ _TINT = 4
 _BRIGHTEST = 270
 """Sum of R, G and B above which ground tints its water no more."""
 
-_DARKEST = 210
+_DARKEST = 130
 """Sum of R, G and B below which ground has water lighter than it."""
 
-_FEW = 1 << 12
-"""Weight of that colour beside the water that the parent shows."""
+_FEW, _MIXED = 1 << 12, 1 << 8
+"""Weight of that colour beside the water that the parent shows, and of water near blurred shores,
+of which there are at most 81 pixels."""
 
 _SPARSE = 2
 """What touches less than one in so many parent pixels is drawn at those alone."""
@@ -84,9 +85,13 @@ def taken_apart(parent: Pixels, water: Shares, blur: int = 0) -> Grounds:
     wide = parent.astype(np.int32)
     # Pixels of land that are as blue as water say nothing of land's colour, nor a base map's
     # water that is as white as ice of the water's.
-    land = weighed(water, _is_blue(wide), blur)
+    blue = _is_blue(wide)
+    land = weighed(water, blue, blur)
     ice = wide.sum(2) > _WHITE if blur else np.zeros(water.shape, bool)
     sea = weighed(255 - water, ice, blur)
+    if sea.mixed is not None:
+        # Near blurred shores blue water alone tells its colour.
+        sea = replace(sea, mixed=sea.mixed & blue)
     # Land keeps its own pixels where no water is near; far out at sea there is none.
     lost = ~land.pure if blur else water > EDGE
     at, total, weight = means(wide, land, lost)
@@ -95,7 +100,7 @@ def taken_apart(parent: Pixels, water: Shares, blur: int = 0) -> Grounds:
     dry.reshape(-1, 3)[at] = (total + _ISLAND) // (weight + 1)[:, None]
     # Water goes over into a colour made of the land's where the parent shows none.
     lost = ~sea.pure | ice if blur else water < 255 - EDGE
-    at, total, weight = means(wide, sea, lost)
+    at, total, weight = means(wide, sea, lost, _MIXED)
     guess = imagined(dry)
     few = _FEW
     wet = np.where(lost[..., None], guess, wide)
