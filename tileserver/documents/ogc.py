@@ -1,4 +1,4 @@
-"""OGC API - Tiles, part 1: landing page, conformance, tile matrix set and tileset of one world."""
+"""OGC API - Tiles and Maps: landing page, conformance, tile matrix set and tileset of one world."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from tileserver.settings import Settings
 Document = dict[str, Any]
 
 MATRIX_SET = "WebMercatorQuad"
-CRS = "http://www.opengis.net/def/crs/EPSG/0/3857"
+_OGC_CRS = "http://www.opengis.net/def/crs/"
+CRS = f"{_OGC_CRS}EPSG/0/3857"
+_SYSTEMS = (4326, 3035, 3395, 3413, 3031, 3832, 8857, *range(32601, 32662), *range(32701, 32762))
+"""Codes that the landing page names; `/map` takes every code of EPSG that pyproj knows."""
+
+_EXTENT = [-180.0, -MAX_LATITUDE, 180.0, MAX_LATITUDE]
 MATRIX_SET_URI = f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{MATRIX_SET}"
 SCALE_SET = "http://www.opengis.net/def/wkss/OGC/1.0/GoogleMapsCompatible"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
@@ -30,6 +35,11 @@ _CONFORMANCE = (
     "ogcapi-tiles-1/1.0/conf/dataset-tilesets",
     "ogcapi-tiles-1/1.0/conf/png",
     "ogcapi-tiles-1/1.0/conf/jpeg",
+    "ogcapi-maps-1/1.0/conf/core",
+    "ogcapi-maps-1/1.0/conf/dataset-map",
+    "ogcapi-maps-1/1.0/conf/crs",
+    "ogcapi-maps-1/1.0/conf/png",
+    "ogcapi-maps-1/1.0/conf/jpeg",
     "tms/2.0/conf/tilematrixset",
     "tms/2.0/conf/json-tilematrixset",
 )
@@ -42,13 +52,17 @@ def landing_page(links: Links, settings: Settings) -> Document:
         "title": title(links.seed),
         "description": abstract(settings),
         "attribution": attribution(settings),
-        "extent": {"spatial": {"bbox": [[-180.0, -MAX_LATITUDE, 180.0, MAX_LATITUDE]]}},
+        "extent": {"spatial": {"bbox": [_EXTENT]}},
+        "crs": [CRS, _OGC_CRS + "OGC/1.3/CRS84", *(_OGC_CRS + f"EPSG/0/{n}" for n in _SYSTEMS)],
+        "storageCrs": CRS,
+        "storageCrsExtent": {"spatial": {"bbox": [[-EDGE, -EDGE, EDGE, EDGE]], "crs": CRS}},
         "links": [
             _link("self", links("?f=json"), "This document"),
             _link("alternate", viewer, "The map in a browser", "text/html"),
             _link("service-desc", links.root + "openapi.json", "The API", OPENAPI),
             _link("service-doc", links.root + "connect", "How to connect", "text/html"),
             _link("conformance", links("conformance"), "Conformance classes"),
+            _link(_REL + "map", links("map"), "Map of any box", "image/png"),
             _link(_REL + "tilesets-map", links("tiles"), "Tilesets"),
             _link(_REL + "tiling-schemes", links("tileMatrixSets"), "Tile matrix sets"),
         ],
