@@ -46,13 +46,19 @@ async def test_the_box_of_a_tile_is_the_tile(here: Site) -> None:
 async def test_a_client_finds_the_map_from_the_landing_page(here: Site) -> None:
     landing = (await here.get("/7", headers=JSON)).json()
     conforms = (await here.get(link(landing, "conformance"))).json()["conformsTo"]
-    for name in ("core", "dataset-map", "crs", "png", "jpeg"):
+    for name in ("core", "dataset-map", "collection-map", "crs", "png", "jpeg"):
         assert f"http://www.opengis.net/spec/ogcapi-maps-1/1.0/conf/{name}" in conforms
     assert landing["storageCrs"] == f"{OGC}EPSG/0/3857"
     assert {landing["storageCrs"], f"{OGC}OGC/1.3/CRS84"} <= set(landing["crs"])
     whole = await here.get(link(landing, REL + "map"))
     assert opened(whole).size == (1024, 1024)
     assert whole.content == (await here.get("/7/map")).content
+    (entry,) = (await here.get(link(landing, REL + "data"))).json()["collections"]
+    collection = (await here.get(link(entry, "self"))).json()
+    assert collection == entry
+    assert collection["crs"] == landing["crs"]
+    again = await here.get(link(collection, REL + "map") + "?bbox=0,0,9,9&width=40")
+    assert again.content == (await here.get("/7/map?bbox=0,0,9,9&width=40")).content
 
 
 @on_site

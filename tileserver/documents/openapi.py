@@ -7,6 +7,7 @@ from typing import Any
 
 from tileserver.documents.about import FORMATS, NAME, abstract, version
 from tileserver.documents.links import Links
+from tileserver.documents.ogc import COLLECTION
 from tileserver.documents.openapiparts import COMPONENTS, STATUSES, reference
 from tileserver.settings import Settings
 
@@ -112,20 +113,24 @@ def _pictures() -> Iterator[tuple[str, Part]]:
 
 
 def _maps() -> Iterator[tuple[str, Part]]:
-    operation = _get(
-        ".dataset.getMap",
-        "A map of a box in any reference system (OGC API - Maps)",
-        "OGC API - Maps",
-        (None, None),
-        ("bbox", "bbox-crs", "crs", "map-width", "map-height", "f-map"),
-        *("Wrong", "Missing", "TooMany", "Failed", "Later", "Unacceptable"),
-    )
-    operation["responses"] |= _picture()
-    operation["responses"]["200"]["content"] |= {"image/tiff": {}}
-    operation["responses"]["200"]["headers"] |= {
-        name: reference("headers", name) for name in ("Content-Crs", "Content-Bbox")
-    }
-    yield "/map", operation
+    for path, name in (
+        ("/map", ".dataset.getMap"),
+        (f"/collections/{COLLECTION}/map", ".collection.getMap"),
+    ):
+        operation = _get(
+            name,
+            "A map of a box in any reference system (OGC API - Maps)",
+            "OGC API - Maps",
+            (None, None),
+            ("bbox", "bbox-crs", "crs", "map-width", "map-height", "f-map"),
+            *("Wrong", "Missing", "TooMany", "Failed", "Later", "Unacceptable"),
+        )
+        operation["responses"] |= _picture()
+        operation["responses"]["200"]["content"] |= {"image/tiff": {}}
+        operation["responses"]["200"]["headers"] |= {
+            header: reference("headers", header) for header in ("Content-Crs", "Content-Bbox")
+        }
+        yield path, operation
 
 
 def _picture() -> Part:
@@ -189,6 +194,8 @@ def _key(name: str) -> Part:
 def _ogc() -> Iterator[tuple[str, Part]]:
     for path, name, summary, schema in (
         ("/conformance", "getConformance", "Conformance classes", "Conformance"),
+        ("/collections", "getCollections", "Collections", "Collections"),
+        (f"/collections/{COLLECTION}", "getCollection", "The collection", "Collection"),
         ("/tileMatrixSets", "getTileMatrixSetsList", "Tile matrix sets", "TileMatrixSets"),
         (
             "/tileMatrixSets/WebMercatorQuad",

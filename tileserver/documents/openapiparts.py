@@ -154,6 +154,14 @@ _SCHEMAS = {
     ),
     "LandingPage": _object(["links"], title=_STRING, description=_STRING, links=_LINKS),
     "Conformance": _object(["conformsTo"], conformsTo=_list(_STRING)),
+    "Collections": _object(
+        ["collections", "links"],
+        collections=_list(reference("schemas", "Collection")),
+        links=_LINKS,
+    ),
+    "Collection": _object(
+        ["id", "links"], id=_STRING, title=_STRING, crs=_list(_STRING), links=_LINKS
+    ),
     "TileMatrixSets": _object(["tileMatrixSets"], tileMatrixSets=_list({"type": "object"})),
     "TileMatrixSet": _object(
         ["id", "crs", "tileMatrices"],

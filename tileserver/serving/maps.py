@@ -17,6 +17,7 @@ from generator.rasters import Georeference, find_rasterio
 from generator.rasters.writing import tiff_bytes
 from tileserver.address import parse_seed
 from tileserver.documents.about import FORMATS
+from tileserver.documents.ogc import COLLECTION
 from tileserver.documents.routes import wanted
 from tileserver.encode import compress
 from tileserver.errors import ServerError, problem
@@ -89,5 +90,5 @@ def encoder(picture: GridPicture, media_type: str) -> Callable[[Pixels], bytes]:
 
 def routes(service: TileService) -> list[BaseRoute]:
     """Return the routes of maps."""
-    maps = Maps(service)
-    return [Route("/map", maps), Route("/{seed}/map", maps)]
+    maps, paths = Maps(service), ("/map", f"/collections/{COLLECTION}/map")
+    return [Route(prefix + path, maps) for path in paths for prefix in ("", "/{seed}")]
