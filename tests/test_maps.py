@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.live import live
+from tests.ogcapi import find_gdal
 from tests.site import Site, fetch, on_site
 from tests.test_ogc import JSON, REL, link
 from tests.test_public import KEY, run
@@ -230,3 +233,18 @@ def test_a_cached_only_server_shows_what_is_stored(tmp_path: Path) -> None:
         assert (await client.get(path)).content == made.content
 
     run(check, directory=tmp_path, cached_only=True)
+
+
+def test_gdal_reads_maps_of_the_collection(tmp_path: Path) -> None:
+    if find_gdal() is None:
+        pytest.skip("no GDAL with the OGC API driver here: pip install pyogrio to run this test")
+    with live(tmp_path) as server:
+        where = [f"{server.root}7/collections/imagery", "600000000", "200000000", "64"]
+        command = [sys.executable, "-m", "tests.ogcapi", *where]
+        root = Path(__file__).parents[1]
+        done = subprocess.run(command, capture_output=True, timeout=120, check=False, cwd=root)
+        assert done.returncode == 0, done.stderr.decode()
+        made = [block for _, block in server.fake.calls]
+    shown = np.frombuffer(done.stdout, np.uint8).reshape(4, 64, 64)
+    assert shown[3].min() == 255
+    assert any(block.stage == 15 for block in made)
