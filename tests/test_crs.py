@@ -91,7 +91,9 @@ def test_clients_cannot_define_systems(text: str) -> None:
         requested(text)
 
 
-@pytest.mark.parametrize("text", ["EPSG:999999", "hello", "", "+proj=none"])
+@pytest.mark.parametrize(
+    "text", ["EPSG:999999", "hello", "", "+proj=none", "EPSG:4978", "EPSG:5773"]
+)
 def test_an_unknown_system_is_refused(pyproj: object, text: str) -> None:
-    with pytest.raises(BadRequestError, match="is unknown or has no place on Earth"):
+    with pytest.raises(BadRequestError, match="is unknown or no map of the Earth"):
         named(text)

@@ -21,6 +21,8 @@ WORLDLY = (
     "/tms/tilemapresource.xml",
     "/wmts?service=WMTS&request=GetCapabilities",
     "/wmts/1.0.0/WMTSCapabilities.xml",
+    "/collections",
+    "/collections/imagery",
     "/tileMatrixSets",
     "/tiles",
     "/tiles/WebMercatorQuad",

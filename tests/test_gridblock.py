@@ -159,3 +159,18 @@ def test_between_zooms_there_is_no_finer_grain_than_pixels_hold() -> None:
 
     shown = fine.picture(checks).astype(int)
     assert np.abs(shown - 127).max() < 12
+
+
+def test_a_picture_that_ends_with_the_map_has_no_holes() -> None:
+    latitude = 85.0511287798066
+    for code, box in (
+        ("OGC:CRS84", (-180.0, -latitude, 180.0, latitude)),
+        ("EPSG:3857", (-20037508.342, -20037508.342, 20037508.342, 20037508.342)),
+    ):
+        grid = PixelGrid.fitted(named(code), box, (300, 301))
+        assert not GridPicture(grid, grid.zoom()[0]).has_holes
+        taller = PixelGrid(grid.crs, grid.step, grid.phase, grid.left, grid.top - 1, 300, 302)
+        picture = GridPicture(taller, grid.zoom()[0]).picture(pattern)
+        assert picture.shape == (302, 300, 4)
+        assert picture[0, :, 3].max() == 0
+        assert picture[1:, :, 3].min() == 255

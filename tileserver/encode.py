@@ -33,6 +33,8 @@ _LOSSY: dict[str, dict[str, Any]] = {
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PAETH = 4
+_TRUECOLOUR = {3: 2, 4: 6}
+"""Channels to PNG's colour type."""
 
 
 def encode(pixels: NDArray[np.uint8], encoding: Encoding) -> bytes:
@@ -46,7 +48,10 @@ def encode(pixels: NDArray[np.uint8], encoding: Encoding) -> bytes:
 
 
 def compress(pixels: NDArray[np.uint8], format: str) -> bytes:
-    """Return RGB pixels of any size, uint8 [height, width, 3], as png, webp or jpeg."""
+    """Return RGB pixels of any size, uint8 [height, width, 3], as png, webp or jpeg.
+
+    With alpha, uint8 [height, width, 4], as png or webp.
+    """
     if format == "png":
         return _png(pixels)
     stream = io.BytesIO()
@@ -65,13 +70,14 @@ def encode_png(pixels: NDArray[np.uint8], scale: int = 1) -> bytes:
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
-    height, width, _ = pixels.shape
+    height, width, channels = pixels.shape
+    kind = _TRUECOLOUR[channels]
     packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
     data = packer.compress(_filtered(pixels).data) + packer.flush()
     return b"".join(
         (
             _SIGNATURE,
-            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)),
             *_TEXTS,
             _chunk(b"IDAT", data),
             _chunk(b"IEND", b""),

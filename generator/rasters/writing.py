@@ -6,6 +6,7 @@ The target appears only when it is complete; until then its pieces lie in a hidd
 from __future__ import annotations
 
 import os
+import tempfile
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,6 +117,16 @@ def _tiff(
                 yield target
         except rasterio.errors.RasterioError as error:
             raise OSError(str(error)) from error
+
+
+def tiff_bytes(pixels: Pixels, place: Georeference) -> bytes:
+    """Return pixels, uint8 [height, width, 3 or 4], as a GeoTIFF. Raises ImageError."""
+    height, width, bands = pixels.shape
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.tif"
+        with create_picture(path, width, height, place, bands=bands) as sink:
+            sink.write(0, 0, pixels)
+        return path.read_bytes()
 
 
 def is_streamed(path: Path) -> bool:

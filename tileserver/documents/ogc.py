@@ -1,4 +1,4 @@
-"""OGC API - Tiles, part 1: landing page, conformance, tile matrix set and tileset of one world."""
+"""OGC API - Tiles and Maps: landing page, conformance, tile matrix set and tileset of one world."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from tileserver.settings import Settings
 Document = dict[str, Any]
 
 MATRIX_SET = "WebMercatorQuad"
-CRS = "http://www.opengis.net/def/crs/EPSG/0/3857"
+COLLECTION = "imagery"
+"""The only collection of a world."""
+_OGC_CRS = "http://www.opengis.net/def/crs/"
+CRS = f"{_OGC_CRS}EPSG/0/3857"
+_SYSTEMS = (4326, 3035, 3395, 3413, 3031, 3832, 8857, *range(32601, 32662), *range(32701, 32762))
+"""Codes that the landing page names; `/map` takes every code of EPSG that pyproj knows."""
+
+_EXTENT = [-180.0, -MAX_LATITUDE, 180.0, MAX_LATITUDE]
 MATRIX_SET_URI = f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{MATRIX_SET}"
 SCALE_SET = "http://www.opengis.net/def/wkss/OGC/1.0/GoogleMapsCompatible"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
@@ -24,12 +31,19 @@ _CONFORMANCE = (
     "ogcapi-common-1/1.0/conf/core",
     "ogcapi-common-1/1.0/conf/landing-page",
     "ogcapi-common-1/1.0/conf/json",
+    "ogcapi-common-2/1.0/conf/collections",
     "ogcapi-tiles-1/1.0/conf/core",
     "ogcapi-tiles-1/1.0/conf/tileset",
     "ogcapi-tiles-1/1.0/conf/tilesets-list",
     "ogcapi-tiles-1/1.0/conf/dataset-tilesets",
     "ogcapi-tiles-1/1.0/conf/png",
     "ogcapi-tiles-1/1.0/conf/jpeg",
+    "ogcapi-maps-1/1.0/conf/core",
+    "ogcapi-maps-1/1.0/conf/dataset-map",
+    "ogcapi-maps-1/1.0/conf/collection-map",
+    "ogcapi-maps-1/1.0/conf/crs",
+    "ogcapi-maps-1/1.0/conf/png",
+    "ogcapi-maps-1/1.0/conf/jpeg",
     "tms/2.0/conf/tilematrixset",
     "tms/2.0/conf/json-tilematrixset",
 )
@@ -42,13 +56,15 @@ def landing_page(links: Links, settings: Settings) -> Document:
         "title": title(links.seed),
         "description": abstract(settings),
         "attribution": attribution(settings),
-        "extent": {"spatial": {"bbox": [[-180.0, -MAX_LATITUDE, 180.0, MAX_LATITUDE]]}},
+        **_systems(),
         "links": [
             _link("self", links("?f=json"), "This document"),
             _link("alternate", viewer, "The map in a browser", "text/html"),
             _link("service-desc", links.root + "openapi.json", "The API", OPENAPI),
             _link("service-doc", links.root + "connect", "How to connect", "text/html"),
             _link("conformance", links("conformance"), "Conformance classes"),
+            _link(_REL + "data", links("collections"), "Collections"),
+            _map(links, "map"),
             _link(_REL + "tilesets-map", links("tiles"), "Tilesets"),
             _link(_REL + "tiling-schemes", links("tileMatrixSets"), "Tile matrix sets"),
         ],
@@ -58,6 +74,35 @@ def landing_page(links: Links, settings: Settings) -> Document:
 def conformance() -> Document:
     """Return the conformance classes that the server keeps to."""
     return {"conformsTo": [_SPEC + name for name in _CONFORMANCE]}
+
+
+def collections(links: Links, settings: Settings) -> Document:
+    """Return the list of a world's collections: the one there is."""
+    found = [collection(links, settings)]
+    return {"collections": found, "links": [_link("self", links("collections"))]}
+
+
+def collection(links: Links, settings: Settings) -> Document:
+    """Return the collection that a world is: its imagery."""
+    path = f"collections/{COLLECTION}"
+    return {
+        "id": COLLECTION,
+        "title": title(links.seed),
+        "description": abstract(settings),
+        "attribution": attribution(settings),
+        **_systems(),
+        "links": [_link("self", links(path)), _map(links, f"{path}/map")],
+    }
+
+
+def _systems() -> Document:
+    """Return where a world lies and in which systems its maps can be asked for."""
+    return {
+        "extent": {"spatial": {"bbox": [_EXTENT]}},
+        "crs": [CRS, _OGC_CRS + "OGC/1.3/CRS84", *(f"{_OGC_CRS}EPSG/0/{n}" for n in _SYSTEMS)],
+        "storageCrs": CRS,
+        "storageCrsExtent": {"spatial": {"bbox": [[-EDGE, -EDGE, EDGE, EDGE]], "crs": CRS}},
+    }
 
 
 def matrix_sets(links: Links) -> Document:
@@ -159,6 +204,10 @@ def _summary(links: Links) -> Document:
         "crs": CRS,
         "tileMatrixSetURI": MATRIX_SET_URI,
     }
+
+
+def _map(links: Links, path: str) -> Document:
+    return _link(_REL + "map", links(path), "Map of any box", "image/png")
 
 
 def _scheme(links: Links) -> Document:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tileserver.documents.about import FORMATS, NAME, abstract, version
 from tileserver.documents.links import Links
+from tileserver.documents.ogc import COLLECTION
 from tileserver.documents.openapiparts import COMPONENTS, STATUSES, reference
 from tileserver.settings import Settings
 
@@ -14,6 +15,7 @@ Part = dict[str, Any]
 
 JSON, XML, HTML = "application/json", "application/xml", "text/html"
 
+_TAGS = ("tiles", "clients", "OGC API - Tiles", "OGC API - Maps", "server")
 _OPENAPI = "application/vnd.oai.openapi+json"
 _WMTS_KEYS = (
     "SERVICE",
@@ -44,7 +46,7 @@ def description(links: Links, settings: Settings) -> Part:
             "version": version(),
         },
         "servers": [{"url": links.root.rstrip("/")}],
-        "tags": [{"name": name} for name in ("tiles", "clients", "OGC API - Tiles", "server")],
+        "tags": [{"name": name} for name in _TAGS],
         "paths": dict([*_worldly(), *_server()]),
         "components": COMPONENTS,
     }
@@ -52,7 +54,7 @@ def description(links: Links, settings: Settings) -> Part:
 
 def _worldly() -> Iterator[tuple[str, Part]]:
     """Yield each path of a world, without and with its seed."""
-    for path, operation in (*_tiles(), *_pictures(), *_documents(), *_ogc()):
+    for path, operation in (*_tiles(), *_pictures(), *_maps(), *_documents(), *_ogc()):
         yield path, {"get": operation}
         seeded = dict(operation, operationId=operation["operationId"] + "OfWorld")
         seeded["parameters"] = [reference("parameters", "seed"), *operation["parameters"]]
@@ -108,6 +110,27 @@ def _pictures() -> Iterator[tuple[str, Part]]:
             operation["responses"] |= _picture()
             place = ",".join(f"{{{part}}}" for part in places)
             yield f"/static/{place}/{{width}}x{{height}}{mark}.{{extension}}", operation
+
+
+def _maps() -> Iterator[tuple[str, Part]]:
+    for path, name in (
+        ("/map", ".dataset.getMap"),
+        (f"/collections/{COLLECTION}/map", ".collection.getMap"),
+    ):
+        operation = _get(
+            name,
+            "A map of a box in any reference system (OGC API - Maps)",
+            "OGC API - Maps",
+            (None, None),
+            ("bbox", "bbox-crs", "crs", "map-width", "map-height", "f-map"),
+            *("Wrong", "Missing", "TooMany", "Failed", "Later", "Unacceptable"),
+        )
+        operation["responses"] |= _picture()
+        operation["responses"]["200"]["content"] |= {"image/tiff": {}}
+        operation["responses"]["200"]["headers"] |= {
+            header: reference("headers", header) for header in ("Content-Crs", "Content-Bbox")
+        }
+        yield path, operation
 
 
 def _picture() -> Part:
@@ -171,6 +194,8 @@ def _key(name: str) -> Part:
 def _ogc() -> Iterator[tuple[str, Part]]:
     for path, name, summary, schema in (
         ("/conformance", "getConformance", "Conformance classes", "Conformance"),
+        ("/collections", "getCollections", "Collections", "Collections"),
+        (f"/collections/{COLLECTION}", "getCollection", "The collection", "Collection"),
         ("/tileMatrixSets", "getTileMatrixSetsList", "Tile matrix sets", "TileMatrixSets"),
         (
             "/tileMatrixSets/WebMercatorQuad",

@@ -44,6 +44,7 @@ def _degrees(limit: int) -> Part:
 
 _LAST = (1 << MAX_ZOOM) - 1
 _NAMES = [*FORMATS, "jpeg"]
+_CRS = "Reference system, as http://www.opengis.net/def/crs/EPSG/0/3035 or [EPSG:3035]."
 _PARAMETERS = {
     "seed": _parameter("seed", "path", _whole(MAX_SEED), "Number of the world."),
     "z": _parameter("z", "path", _whole(MAX_ZOOM), "Zoom."),
@@ -73,6 +74,28 @@ _PARAMETERS = {
         for name in ("width", "height")
         for mark, most in (("", MAX_SIDE), ("-2x", MAX_SIDE // 2))
     },
+    "bbox": {
+        **_parameter(
+            "bbox",
+            "query",
+            {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6},
+            "Lower left and upper right corner, axes in the order of bbox-crs. Default: the world.",
+        ),
+        "style": "form",
+        "explode": False,
+    },
+    "bbox-crs": _parameter("bbox-crs", "query", {"type": "string"}, f"{_CRS} Default: CRS84."),
+    "crs": _parameter("crs", "query", {"type": "string"}, f"{_CRS} Default: EPSG:3857."),
+    **{
+        f"map-{name}": _parameter(
+            name,
+            "query",
+            {"type": "integer", "minimum": 1, "maximum": MAX_SIDE},
+            "Pixels; what is not given follows from the shape of the box.",
+        )
+        for name in ("width", "height")
+    },
+    "f-map": _parameter("f", "query", {"enum": [*_NAMES, "tiff"]}, "Format; else Accept decides."),
     "format": _parameter("format", "query", {"enum": list(FORMATS)}, "The tiles' format."),
     "scale": _parameter("scale", "query", {"enum": ["1", "2"]}, "2 for tiles of 512 pixels."),
     "f-json": _parameter("f", "query", {"enum": ["json"]}, "Format of the document."),
@@ -131,6 +154,14 @@ _SCHEMAS = {
     ),
     "LandingPage": _object(["links"], title=_STRING, description=_STRING, links=_LINKS),
     "Conformance": _object(["conformsTo"], conformsTo=_list(_STRING)),
+    "Collections": _object(
+        ["collections", "links"],
+        collections=_list(reference("schemas", "Collection")),
+        links=_LINKS,
+    ),
+    "Collection": _object(
+        ["id", "links"], id=_STRING, title=_STRING, crs=_list(_STRING), links=_LINKS
+    ),
     "TileMatrixSets": _object(["tileMatrixSets"], tileMatrixSets=_list({"type": "object"})),
     "TileMatrixSet": _object(
         ["id", "crs", "tileMatrices"],
@@ -187,6 +218,8 @@ _HEADERS: Part = {
     "ETag": {"description": "Digest of the picture.", "schema": _STRING},
     "Last-Modified": {"description": "When the tile was stored.", "schema": _STRING},
     "Cache-Control": {"description": "For ever with the version in ?v=.", "schema": _STRING},
+    "Content-Crs": {"description": "Reference system of the map.", "schema": _STRING},
+    "Content-Bbox": {"description": "Box of the map, in that system.", "schema": _STRING},
     "Retry-After": {"description": "Seconds.", "schema": _whole(1 << 20)},
 }
 

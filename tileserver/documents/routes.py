@@ -113,6 +113,14 @@ class Documents:
         """Answer with OGC's conformance classes."""
         return self._ogc(request, lambda links: ogc.conformance())
 
+    async def collections(self, request: Request) -> Response:
+        """Answer with the list of a world's OGC collections."""
+        return self._ogc(request, lambda links: ogc.collections(links, self.settings))
+
+    async def collection(self, request: Request) -> Response:
+        """Answer with a world's only OGC collection."""
+        return self._ogc(request, lambda links: ogc.collection(links, self.settings))
+
     async def matrix_sets(self, request: Request) -> Response:
         """Answer with the list of OGC tile matrix sets."""
         return self._ogc(request, ogc.matrix_sets)
@@ -186,6 +194,8 @@ def routes(documents: Documents) -> list[BaseRoute]:
         "/wmts": documents.wmts,
         f"/{wmts.CAPABILITIES}": documents.wmts_capabilities,
         "/conformance": documents.conformance,
+        "/collections": documents.collections,
+        f"/collections/{ogc.COLLECTION}": documents.collection,
         "/tileMatrixSets": documents.matrix_sets,
         "/tileMatrixSets/{set}": documents.matrix_set,
         "/tiles": documents.tilesets,

@@ -25,6 +25,7 @@ EDGE = EQUATOR_RESOLUTION * TILE_SIZE / 2
 
 WEB_MERCATOR, CRS84 = "EPSG:3857", "OGC:CRS84"
 
+_WORLD = (-180.0, -90.0, 180.0, 90.0)
 _OGC = "http://www.opengis.net/def/crs/"
 _URI = re.compile(r"https?://www\.opengis\.net/def/crs/(EPSG|OGC)/[0-9.]{1,8}/([A-Z0-9]{1,9})")
 _CURIE = re.compile(r"\[?(EPSG|OGC):([A-Z0-9]{1,9})\]?", re.IGNORECASE)
@@ -38,14 +39,15 @@ class Crs:
 
     name: as messages and GDAL call it, such as EPSG:3035, or its WKT. degrees: whether its unit is
     the degree. unit: metres of its unit, 1 for degrees. swapped: whether its registry puts y before
-    x. to_degrees, from_degrees: take coordinates to longitude and latitude and back; what is
-    nowhere becomes infinite.
+    x. area: west, south, east, north of where it is used, in degrees. to_degrees, from_degrees:
+    take coordinates to longitude and latitude and back; what is nowhere becomes infinite.
     """
 
     name: str
     degrees: bool
     unit: float
     swapped: bool
+    area: tuple[float, float, float, float]
     to_degrees: Transform
     from_degrees: Transform
 
@@ -132,9 +134,9 @@ def utm(longitude: float, latitude: float) -> str:
 @lru_cache(maxsize=64)
 def _known(name: str) -> Crs:
     if name == WEB_MERCATOR:
-        return Crs(name, False, 1.0, False, _from_mercator, _to_mercator)
+        return Crs(name, False, 1.0, False, _WORLD, _from_mercator, _to_mercator)
     if name in (CRS84, "EPSG:4326"):
-        return Crs(name, True, 1.0, name != CRS84, _same, _same)
+        return Crs(name, True, 1.0, name != CRS84, _WORLD, _same, _same)
     pyproj = _find_pyproj(name)
     try:
         system = pyproj.CRS.from_user_input(name).to_2d()
@@ -142,17 +144,19 @@ def _known(name: str) -> Crs:
         back = pyproj.Transformer.from_crs(system, CRS84, always_xy=True)
         registered = pyproj.Transformer.from_crs(CRS84, system)
     except pyproj.exceptions.ProjError:
+        system = None
+    if system is None or not (system.is_projected or system.is_geographic):
         raise BadRequestError(
-            f"the coordinate reference system {shortened(name)} is unknown or has no place on "
-            "Earth, expected one such as EPSG:3035 or EPSG:32637"
-        ) from None
+            f"the coordinate reference system {shortened(name)} is unknown or no map of the Earth, "
+            "expected one such as EPSG:3035 or EPSG:32637"
+        )
     code = ":".join(system.to_authority(min_confidence=100) or ()) or system.to_wkt()
     unit = float(system.axis_info[0].unit_conversion_factor)
     degrees = not system.is_projected
-    area = system.area_of_use
-    middle = (area.west + 1.0, (area.south + area.north) / 2) if area else (1.0, 40.0)
+    area = system.area_of_use.bounds if system.area_of_use else _WORLD
+    middle = area[0] + 1.0, (area[1] + area[3]) / 2 + 1.0
     swapped = registered.transform(*middle) != forward.transform(*middle)
-    return Crs(code, degrees, 1.0 if degrees else unit, swapped, _by(back), _by(forward))
+    return Crs(code, degrees, 1.0 if degrees else unit, swapped, area, _by(back), _by(forward))
 
 
 def _find_pyproj(name: str) -> Any:

@@ -7,6 +7,7 @@ pixels. So a pixel has the same bytes whichever part of the grid a picture shows
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +17,13 @@ from PIL import Image
 
 from generator.grid.pixels import Pixels, Read
 from generator.grid.tile import TILE_SIZE, Tile
+from tileserver.errors import BadRequestError
 from tileserver.regions.pixelgrid import BLOCK, PixelGrid
 from tileserver.regions.squares import SQUARE, Rectangle, Squares
 from tileserver.regions.tilewindow import TileWindow
+
+_MOST_READ = 1024
+"""Tiles that a block may read: 200 MB of pixels."""
 
 _REACH = 3
 """Source pixels beyond its squares that a block reads: Keys' cubic takes two."""
@@ -46,6 +51,16 @@ class GridPicture:
     def has_holes(self) -> bool:
         """Whether it shows anything off the map."""
         return any(block.has_holes for block in self.blocks)
+
+    @property
+    def reads(self) -> int:
+        """How many tiles its blocks read together, without naming them."""
+        return sum(block.reads for block in self.blocks)
+
+    @property
+    def samples(self) -> int:
+        """How many samples drawing takes."""
+        return sum(block.samples for block in self.blocks)
 
     def tiles(self) -> tuple[Tile, ...]:
         """Return the tiles that the picture is made from, each once."""
@@ -99,6 +114,19 @@ class GridBlock:
         if self._native is not None:
             return self._native.off_map
         return not self._squares.fills(self.shown, self._side)
+
+    @property
+    def reads(self) -> int:
+        """How many tiles it reads, without naming them."""
+        window = self._native or self._window
+        return 0 if window is None else len(window.columns) * len(window.rows)
+
+    @property
+    def samples(self) -> int:
+        """How many samples its pixels take; none for pixels that are copied, or off the map."""
+        if self._native is not None or self._window is None:
+            return 0
+        return math.prod(self.size) * math.prod(self._squares.samples)
 
     def tiles(self) -> tuple[Tile, ...]:
         """Return the tiles that it is made from, each once."""
@@ -155,7 +183,14 @@ class GridBlock:
         left, top = np.floor(corners.min((0, 1))) - _REACH
         right, low = np.ceil(corners.max((0, 1))) + _REACH
         top, low = max(float(top), 0.0), min(float(low), float(self._side))
-        return TileWindow.around(self.zoom, (float(left), top, float(right), low))
+        window = TileWindow.around(self.zoom, (float(left), top, float(right), low))
+        if len(window.columns) * len(window.rows) > _MOST_READ:
+            raise BadRequestError(
+                f"{BLOCK} x {BLOCK} pixels of the picture need more than {_MOST_READ:,} tiles of "
+                f"zoom {self.zoom}, expected a system that stretches the Earth less, or a coarser "
+                "zoom"
+            )
+        return window
 
     def _warped(self, window: TileWindow, read: Read) -> tuple[Pixels, Pixels]:
         """Return colours, uint8 [height, width, 3], and alpha, uint8 [height, width, 1]."""
@@ -169,12 +204,12 @@ class GridBlock:
         # Samples of Keys' cubic, then his cubic again, as wide as a pixel needs it. Across before
         # down: left to itself, Pillow begins with the direction that the size makes cheaper.
         sampled = mosaic.transform(
-            (size[0] * samples, size[1] * samples),
+            (size[0] * samples[0], size[1] * samples[1]),
             Image.Transform.MESH,
             list(self._squares.mesh((left, top), corner)),
             Image.Resampling.BICUBIC,
         )
-        across = sampled.resize((size[0], size[1] * samples), Image.Resampling.BICUBIC)
+        across = sampled.resize((size[0], size[1] * samples[1]), Image.Resampling.BICUBIC)
         drawn = across.resize(size, Image.Resampling.BICUBIC)
         drawn = drawn.convert("RGBA" if self.has_holes else "RGB")
         x, y = self.shown[0] - left, self.shown[1] - top

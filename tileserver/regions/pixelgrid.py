@@ -96,7 +96,7 @@ class PixelGrid:
         """West, south, east and north edge, in the system's coordinates."""
         columns = np.array([self.left, self.left + self.width])
         x, y = self.corners(columns, np.array([self.top, self.top + self.height]))
-        return float(x[0]), float(y[1]), float(x[1]), float(y[0])
+        return float(x[0]), float(y[1]) + 0.0, float(x[1]), float(y[0]) + 0.0
 
     @property
     def blocks(self) -> tuple[range, range]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from generator.grid.tile import MAX_ZOOM, TILE_SIZE, row_of
+from generator.grid.pixels import Pixels, Read
+from generator.grid.tile import MAX_ZOOM, TILE_SIZE, Tile, row_of
 from tileserver.errors import BadRequestError
 from tileserver.regions.region import Box
 from tileserver.regions.tilewindow import TileWindow
@@ -98,6 +99,14 @@ class MapView:
         if step == 1:
             left, top = float(round(left)), float(round(top))
         return cls(source, left, top, step, *sides)
+
+    def tiles(self) -> tuple[Tile, ...]:
+        """Return the tiles that it shows, each once."""
+        return self.window.tiles()
+
+    def picture(self, read: Read) -> Pixels:
+        """Return it as uint8 [height, width, 3], black above and below the map."""
+        return self.window.picture((self.width, self.height), read)
 
     @property
     def window(self) -> TileWindow:

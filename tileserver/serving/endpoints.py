@@ -21,6 +21,7 @@ from tileserver.errors import UnavailableError
 from tileserver.rendering.client.service import TileService
 from tileserver.rendering.metrics import CONTENT_TYPE
 from tileserver.serving.access import Access
+from tileserver.serving.maps import routes as map_routes
 from tileserver.serving.staticpictures import routes as picture_routes
 from tileserver.serving.tiles import TileEndpoint
 
@@ -133,6 +134,7 @@ def routes(service: TileService) -> list[BaseRoute]:
     leaflet = StaticFiles(directory=xstatic.pkg.leaflet.BASE_DIR)
     return [
         *picture_routes(service),
+        *map_routes(service),
         Mount("/static", routes=[Mount("/leaflet", leaflet), *_viewer(pages.web)]),
         *document_routes(documents),
         Route("/tms/{z}/{x}/{y}", flipped),

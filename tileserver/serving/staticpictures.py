@@ -8,6 +8,9 @@ Under each world's prefix stand `/static/{longitude},{latitude},{zoom}/{width}x{
 from __future__ import annotations
 
 import re
+from collections.abc import Coroutine, Sequence
+from functools import partial
+from typing import Any
 
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.routing import BaseRoute, Route
@@ -16,12 +19,14 @@ from starlette.types import Receive, Scope, Send
 from generator.grid.errors import GeneratorError
 from tileserver.address import parse_seed
 from tileserver.cache.tilecache import CachedTile
+from tileserver.encode import compress
 from tileserver.encoding import EXTENSIONS
 from tileserver.errors import BadRequestError, ServerError, problem, shortened
 from tileserver.regions.view import MapView
 from tileserver.rendering.client.service import TileService
 from tileserver.serving.access import Access
 from tileserver.serving.http import (
+    Pair,
     described,
     is_unchanged,
     refuse_method,
@@ -67,17 +72,32 @@ class StaticPictures:
                 return await send_plain(send, 200, unmade(media_type))
             await service.known()
             options = self._access.options(scope)
-            work = service.pictures.render(seed, view, format, options)
-            picture = await unless_left(work, receive)
+            work = service.pictures.render(seed, view, partial(compress, format=format), options)
+            await PictureAnswer(service, media_type)(scope, receive, send, work)
         except (ServerError, GeneratorError) as error:
-            return await send_problem(send, problem(error))
-        if picture is not None:
-            entry = CachedTile.now(picture)
-            about = (entry.digest, entry.modified, False)
-            if is_unchanged(scope["headers"], tag_of(entry.digest), entry.modified):
-                return await send_plain(send, 304, described(*about))
-            service.metrics.bytes.inc(len(picture))
-            await send_plain(send, 200, described(*about, media_type, len(picture)), picture)
+            await send_problem(send, problem(error))
+
+
+class PictureAnswer:
+    """Answers with a picture that is made for one request. extra: headers beside the usual ones."""
+
+    def __init__(self, service: TileService, media_type: str, extra: Sequence[Pair] = ()) -> None:
+        self.service, self.media_type, self.extra = service, media_type, extra
+
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send, work: Coroutine[Any, Any, bytes]
+    ) -> None:
+        """Send what the work returns, unless the client goes away meanwhile or has it already."""
+        picture = await unless_left(work, receive)
+        if picture is None:
+            return
+        entry = CachedTile.now(picture)
+        about = (entry.digest, entry.modified, False)
+        if is_unchanged(scope["headers"], tag_of(entry.digest), entry.modified):
+            return await send_plain(send, 304, [*described(*about), *self.extra])
+        self.service.metrics.bytes.inc(len(picture))
+        pairs = [*described(*about, self.media_type, len(picture)), *self.extra]
+        await send_plain(send, 200, pairs, picture)
 
 
 def parse(place: str, file: str) -> tuple[MapView, str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from generator.grid.pixels import Pixels, Read
 from generator.grid.tile import Tile
-from tileserver.encode import compress, decode_png
+from tileserver.encode import decode_png
 from tileserver.errors import UnavailableError
-from tileserver.regions.view import MapView
 from tileserver.rendering.request import RequestOptions
 
 if TYPE_CHECKING:
@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 
 BACKLOG = 16
 """Pictures that may wait for being drawn; a request for one more is turned away."""
+
+DRAW_SECONDS = 30.0
+"""How long a request waits for its picture to be drawn once its tiles are there."""
+
+
+class Drawable(Protocol):
+    """What can be drawn from tiles."""
+
+    def tiles(self) -> tuple[Tile, ...]:
+        """Return the tiles that it needs, each once."""
+
+    def picture(self, read: Read) -> Pixels:
+        """Return its pixels, uint8 [height, width, 3], or 4 with alpha."""
 
 
 class Pictures:
@@ -29,14 +42,22 @@ class Pictures:
         self._waiting = 0
         self._closed = False
 
-    async def render(self, seed: int, view: MapView, format: str, options: RequestOptions) -> bytes:
+    async def render(
+        self,
+        seed: int,
+        view: Drawable,
+        encode: Callable[[Pixels], bytes],
+        options: RequestOptions,
+    ) -> bytes:
         """Return a view as a picture; the tiles that it lacks are made first.
+
+        encode: writes the pixels.
 
         What was made is kept when the picture as a whole takes longer than a request is held, so
         that asking again goes on from there. Raises as `TileService.render` does.
         """
         hold = self.service.settings.hold_seconds
-        tiles = view.window.tiles()
+        tiles = view.tiles()
         try:
             async with asyncio.timeout(hold):
                 masters = await self.service.collect(seed, tiles, options)
@@ -56,7 +77,13 @@ class Pictures:
         try:
             pngs = dict(zip(tiles, masters, strict=True))
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._drawers, draw, view, pngs, format)
+            async with asyncio.timeout(DRAW_SECONDS):
+                return await loop.run_in_executor(self._drawers, draw, view, pngs, encode)
+        except TimeoutError:
+            raise UnavailableError(
+                f"the picture was not drawn within {DRAW_SECONDS:g} s, others come before it; try "
+                "again soon"
+            ) from None
         finally:
             self._waiting -= 1
 
@@ -66,11 +93,10 @@ class Pictures:
         self._drawers.shutdown(cancel_futures=True)
 
 
-def draw(view: MapView, pngs: Mapping[Tile, bytes], format: str) -> bytes:
-    """Return a view as a picture: black above and below the map.
+def draw(view: Drawable, pngs: Mapping[Tile, bytes], encode: Callable[[Pixels], bytes]) -> bytes:
+    """Return a view as a picture.
 
-    pngs: each tile of the view. format: png, webp or jpeg. Raises ValueError if one is damaged.
+    pngs: each tile of the view. encode: writes the pixels. Raises ValueError if one is damaged.
     """
     pixels = {tile: decode_png(png) for tile, png in pngs.items()}
-    shown = view.window.picture((view.width, view.height), pixels.__getitem__)
-    return compress(shown, format)
+    return encode(view.picture(pixels.__getitem__))

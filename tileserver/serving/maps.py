@@ -1,0 +1,94 @@
+"""The endpoint of OGC API - Maps: `/map?bbox=…&width=…&height=…&crs=…&bbox-crs=…` of each world."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from generator.grid.errors import GeneratorError
+from generator.grid.pixels import Pixels
+from generator.rasters import Georeference, find_rasterio
+from generator.rasters.writing import tiff_bytes
+from tileserver.address import parse_seed
+from tileserver.documents.about import FORMATS
+from tileserver.documents.ogc import COLLECTION
+from tileserver.documents.routes import wanted
+from tileserver.encode import compress
+from tileserver.errors import ServerError, problem
+from tileserver.regions.gridblock import GridPicture
+from tileserver.regions.mapquery import ordered, parse_map
+from tileserver.rendering.client.service import TileService
+from tileserver.serving.access import Access
+from tileserver.serving.http import Pair, refuse_method, send_plain, send_problem, unmade
+from tileserver.serving.staticpictures import PictureAnswer
+
+
+def formats() -> Mapping[str, str]:
+    """Return the formats that a map can have: name to media type."""
+    found = {**FORMATS, "jpeg": "image/jpeg"}
+    return found if find_rasterio() is None else {**found, "tiff": "image/tiff"}
+
+
+class Maps:
+    """The maps, as a bare ASGI application. HEAD never makes one."""
+
+    def __init__(self, service: TileService) -> None:
+        self.service = service
+        self._access = Access(service.settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; its path may have the part seed."""
+        if await refuse_method(scope, send):
+            return
+        params, service = scope["path_params"], self.service
+        try:
+            seed = parse_seed(params["seed"]) if "seed" in params else service.settings.seed
+            request = Request(scope)
+            offered = formats()
+            media_type = offered[wanted(request, offered)]
+            # What takes milliseconds of the library's time has to be off the event loop.
+            picture = await asyncio.to_thread(parse_map, request.query_params)
+            extra = described_map(picture, "f" not in request.query_params)
+            if scope["method"] == "HEAD":
+                return await send_plain(send, 200, [*unmade(media_type), *extra])
+            await service.known()
+            options = self._access.options(scope)
+            work = service.pictures.render(seed, picture, encoder(picture, media_type), options)
+            await PictureAnswer(service, media_type, extra)(scope, receive, send, work)
+        except (ServerError, GeneratorError) as error:
+            await send_problem(send, problem(error))
+
+
+def described_map(picture: GridPicture, negotiated: bool) -> list[Pair]:
+    """Return the headers of a map: its system, its box, and whether Accept chose its format."""
+    grid = picture.grid
+    box = ",".join(f"{edge:.16g}" for edge in ordered(grid.bounds, grid.crs))
+    pairs = [(b"content-crs", grid.crs.uri.encode()), (b"content-bbox", box.encode())]
+    return [*pairs, (b"vary", b"Accept")] if negotiated else pairs
+
+
+def encoder(picture: GridPicture, media_type: str) -> Callable[[Pixels], bytes]:
+    """Return what writes the pixels of a map: white off the Earth where a format has no alpha."""
+    if media_type == "image/tiff":
+        place = Georeference(picture.grid.crs.name, picture.grid.transform)
+        return partial(tiff_bytes, place=place)
+    format = media_type.removeprefix("image/")
+
+    def encode(pixels: Pixels) -> bytes:
+        if format == "jpeg" and pixels.shape[2] == 4:
+            pixels = np.where(pixels[..., 3:] == 0, 255, pixels[..., :3]).astype(np.uint8)
+        return compress(pixels, format)
+
+    return encode
+
+
+def routes(service: TileService) -> list[BaseRoute]:
+    """Return the routes of maps."""
+    maps, paths = Maps(service), ("/map", f"/collections/{COLLECTION}/map")
+    return [Route(prefix + path, maps) for path in paths for prefix in ("", "/{seed}")]
