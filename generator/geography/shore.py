@@ -54,8 +54,8 @@ _BEACH = {13: 45, 15: 150}
 _INLAND = {11: 90, 13: 80, 15: 0}
 """Nearness by zoom up to which ground is too far inland for sand."""
 
-_BREAKERS = {13: 32, 15: 110}
-"""Widest line of surf by zoom, in sixteenths of a child pixel."""
+_BREAKERS = {13: 130, 15: 256}
+"""How white surf is by zoom, in 256ths; it is up to three pixels wide."""
 
 _BRIGHT = 165
 """Luminance of ground from which on it is ice, which has no beaches."""
@@ -122,10 +122,9 @@ class Shore:
         foam = None
         if self.zoom in _BREAKERS:
             surf = self.surf[some]
-            width = (surf >> 1) * np.int16(_BREAKERS[self.zoom]) >> 7
-            away = np.maximum(near - 128, 0) * 64 // np.maximum(width, 1)
-            foam = 255 - 5 * np.minimum(away, 51)
-            foam = np.clip(foam, 0, surf) * (water >> 1) // 150
+            # It is told from `close`, as `near` does not know a pond from an open shore.
+            foam = np.clip(2 * (255 - self.close[some]), 0, surf) * (water >> 1) // 150
+            foam = foam * np.int32(_BREAKERS[self.zoom]) >> 8
         for k in range(3):
             colour = pixels[at, k].astype(np.int16)
             _lay(colour, _SHALLOW[k], shallow)
