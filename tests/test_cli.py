@@ -114,7 +114,10 @@ def test_errors_become_a_status_and_a_sentence(
 @pytest.mark.parametrize(
     ("given", "line"),
     [
-        (["render", "3/1/1", "-o", "tile.png"], "Stopped; tile.png was not written."),
+        (
+            ["render", "3/1/1", "-o", "tile.png"],
+            "Stopped; tile.png was not written. What was stored is not made again.",
+        ),
         (["memory", "build", "in", "-o", "m.bank"], "Stopped; the same command goes on from here."),
         (["cache", "verify"], "Stopped."),
     ],
