@@ -169,7 +169,8 @@ def test_a_part_goes_on_with_the_rows_that_it_has(tmp_path):
     ("options", "message"),
     [
         (("--only", "repeats", "--zooms", 13), "hold no layouts of zoom 13"),
-        (("--only", "kid", "--places", 4, "--chains", __file__), "cannot write"),
+        (("--only", "kid", "--chains", __file__), "cannot write to"),
+        (("--seed", -1), "--seed is -1, expected 0 to 2**64 - 1"),
         (("--data", "nowhere"), "training prepare"),
         (("--weights", "nowhere"), "cannot read the weights"),
         (("--sources", "nowhere"), "there is no source 'nowhere'; the imagery has "),

@@ -66,8 +66,8 @@ def test_statistics_tell_edges_directions_and_contrast():
     )
     assert of_noise.kurtosis == pytest.approx(3, abs=0.1)
     assert of_steps.kurtosis > 100
-    assert of_stripes.coherence > 0.95 > 0.3 > of_noise.coherence
-    assert tile_statistics(tile(0, 10)[None]).contrast == pytest.approx(of_noise.contrast / 2, 0.03)
+    assert of_stripes.coherence > 0.95 > 0.6 > of_noise.coherence
+    assert tile_statistics(tile(0, 10)[None]).contrast == pytest.approx(of_noise.contrast / 2, 0.01)
 
 
 def test_the_table_has_a_line_for_each_zoom():
@@ -79,7 +79,7 @@ def test_the_table_has_a_line_for_each_zoom():
 
 @pytest.fixture(scope="module")
 def pyramid(tmp_path_factory):
-    """Three pictures of 2 m per pixel, of 4, 4 and 1 tiles: two of training, one held out."""
+    """Three pictures of 2 m per pixel, of 3, 3 and 1 land tiles: two of training, one held out."""
     folder = tmp_path_factory.mktemp("real")
     listed = []
     for n, (split, side) in enumerate((("train", 560), ("train", 560), ("test", 300))):
@@ -94,9 +94,9 @@ def pyramid(tmp_path_factory):
 def test_held_out_tiles_come_alone_unless_they_are_few(pyramid, monkeypatch):
     every = real_tiles(pyramid, 15, None, 0)
     assert [tile.held_out for tile in every[:2]] == [True, False]
-    assert len(every) == 9
-    monkeypatch.setattr(realtiles, "MOST", 3)
-    assert len(real_tiles(pyramid, 15, None, 0)) == 7
+    assert len(every) == 7
+    monkeypatch.setattr(realtiles, "MOST", 2)
+    assert len(real_tiles(pyramid, 15, None, 0)) == 5
     again = real_tiles(pyramid, 15, None, 0)
     assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(every[:1], again, strict=False))
     monkeypatch.setattr(realtiles, "FEW", 1)

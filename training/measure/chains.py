@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,11 +35,17 @@ class ChainTiles:
     """Tiles of the chains of one world; each is drawn when it is first asked for.
 
     folder: where they are kept, in a folder named by the world's fingerprint; None: in memory.
+    Raises TrainingError where nothing can be written there.
     """
 
     def __init__(self, cascade: Cascade, seed: int, folder: Path | None = None) -> None:
         self.cascade, self.seed = cascade, seed
         self._folder = None if folder is None else folder / cascade.fingerprint(seed).hex()
+        if self._folder is not None:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise TrainingError(f"cannot write to {folder}: {error}") from error
         memory = cascade.memory
         self._chosen = [z for z in STAGE_ZOOMS if memory is not None and memory.reach(z)]
         self._blocks: dict[tuple[Site, int], Pixels] = {}
@@ -89,37 +96,38 @@ class ChainTiles:
             self._layouts[site, stage] = found.astype(np.int32)
             self._write(site, f"{stage}.npz", _npz(self._layouts[site, stage]))
 
-    def _path(self, site: Site, name: str) -> Path | None:
-        return None if self._folder is None else self._folder / f"{site.lat}_{site.lon}" / name
-
     def _read(self, site: Site) -> bool:
         """Read a kept chain; says whether it was whole."""
-        names = [*(f"{zoom}.png" for zoom in STAGE_ZOOMS), *(f"{z}.npz" for z in self._chosen)]
-        paths = {name: self._path(site, name) for name in names}
-        if not all(path is not None and path.exists() for path in paths.values()):
+        if self._folder is None:
             return False
-        for name, path in paths.items():
-            assert path is not None
-            zoom = int(path.stem)
-            if name.endswith(".png"):
-                with Pillow.open(path) as opened:
+        kept = self._folder / _name(site)
+        try:
+            for zoom in STAGE_ZOOMS:
+                with Pillow.open(kept / f"{zoom}.png") as opened:
                     self._blocks[site, zoom] = np.asarray(opened.convert("RGB"))
-            else:
-                with np.load(path) as held:
+            for zoom in self._chosen:
+                with np.load(kept / f"{zoom}.npz") as held:
                     self._layouts[site, zoom] = held["layouts"]
+        except (OSError, ValueError, KeyError, BadZipFile):
+            # Not there, or damaged: it is drawn.
+            return False
         return True
 
     def _write(self, site: Site, name: str, save: Callable[[Path], None]) -> None:
         """Keep a file of a site where there is a folder; raises TrainingError where it cannot."""
-        path = self._path(site, name)
-        if path is None:
+        if self._folder is None:
             return
+        path = self._folder / _name(site) / name
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(exist_ok=True)
             with atomic_replace(path) as part:
                 save(part)
         except OSError as error:
             raise TrainingError(f"cannot write {path}: {error}") from error
+
+
+def _name(site: Site) -> str:
+    return f"{site.lat}_{site.lon}"
 
 
 def _top(site: Site, zoom: int) -> Tile:

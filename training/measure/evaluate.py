@@ -13,6 +13,7 @@ import torch
 import generator
 from generator.cascade.cascade import Cascade
 from generator.memory.config import CHOSEN_AT
+from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.measure import copies, kid
 from training.measure.chains import ChainTiles
@@ -105,6 +106,8 @@ class Evaluation:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
+        if not 0 <= args.seed < 1 << 64:
+            raise TrainingError(f"--seed is {args.seed}, expected 0 to 2**64 - 1")
         counts = {
             name: getattr(args, name, None) or value
             for name, value in (_QUICK if args.quick else _FULL).items()

@@ -15,6 +15,7 @@ from training.errors import TrainingError
 from training.measure.chains import AROUND, Layouts
 from training.measure.classifier import (
     CROP,
+    STEPS,
     ClassifierTrial,
     ClassifierWindows,
     two_sample_accuracy,
@@ -27,7 +28,6 @@ CLEAR = 16
 """Child pixels round the middle of a crop in which a crop without a joint has none."""
 FOLDS = 3
 """Parts of the places; each is judged by a network that learned on the others."""
-STEPS = 300
 _PAIRS = 16
 """Crops of either kind that a block gives at most."""
 
