@@ -27,7 +27,7 @@ from training.measure.sites import Site
 from training.progress import track
 
 ZOOM = STAGE_ZOOMS[-1]
-PLACES = {"Beauce": Site(48.45, 1.5), "Java": Site(-7.3, 110.2), "Serengeti": Site(-2.3, 34.8)}
+PLACES = {"Java": Site(-7.3, 110.2), "Pampas": Site(-35.5, -61.0), "Iowa": Site(42.0, -93.6)}
 COLUMNS = ("zoom 13, enlarged", "zoom 15, the parent's blur alone", "zoom 15, with its edges")
 _LABEL, _LIMIT = 16, 250_000
 
