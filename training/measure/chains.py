@@ -31,7 +31,7 @@ Layouts = NDArray[np.int32]
 _BLOCK = 2 * TILE_SIZE
 
 
-class Chains:
+class SiteChains:
     """Chains of one world; each is drawn when it is first asked for.
 
     folder: where they are kept, in a folder named by the world's fingerprint; None: in memory.

@@ -16,7 +16,7 @@ from generator.memory.config import CHOSEN_AT
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.measure import copies, kid
-from training.measure.chains import Chains
+from training.measure.chains import SiteChains
 from training.measure.classifier import (
     ClassifierRow,
     classifier_table,
@@ -115,7 +115,7 @@ class Evaluation:
         self.count, self.places, self.real = (counts[n] for n in ("count", "places", "real"))
         self.pyramid = Pyramid(args.data).of_sources(args.sources)
         self.cascade: Cascade = generator.load(args.base, args.weights, args.steps, args.threads)
-        self.chains = Chains(self.cascade, args.seed, args.chains)
+        self.chains = SiteChains(self.cascade, args.seed, args.chains)
         self.sites: tuple[Site, ...] = evenly_spread(self.places, LAND)
         self.zooms: list[int] = args.zooms or list(kid.ZOOMS)
         self.results = Results(self._settings(counts), args.json)
