@@ -1,4 +1,4 @@
-"""ChainTiles against real imagery: the kernel distance, the statistics, and the real tiles."""
+"""SiteChains against real imagery: the kernel distance, the statistics, and the real tiles."""
 
 import json
 

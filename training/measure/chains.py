@@ -31,8 +31,8 @@ Layouts = NDArray[np.int32]
 _BLOCK = 2 * TILE_SIZE
 
 
-class ChainTiles:
-    """Tiles of the chains of one world; each is drawn when it is first asked for.
+class SiteChains:
+    """Chains of one world; each is drawn when it is first asked for.
 
     folder: where they are kept, in a folder named by the world's fingerprint; None: in memory.
     Raises TrainingError where nothing can be written there.

@@ -16,7 +16,7 @@ from generator.memory.config import CHOSEN_AT
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.measure import copies, kid
-from training.measure.chains import ChainTiles
+from training.measure.chains import SiteChains
 from training.measure.classifier import (
     ClassifierRow,
     classifier_table,
@@ -40,7 +40,7 @@ _IN_QUICK, _IN_FULL = ("stages", "rollouts"), PARTS[:-1]
 _TITLES = {
     "stages": "Single stages from real parents",
     "classifier": "Classifier two-sample test (0.5 = indistinguishable)",
-    "kid": "chains over land against real imagery of the resolution",
+    "kid": "Chains over land against real imagery of the resolution",
     "repeats": "Pieces of the memory that show twice",
     "joints": "Joints between layouts (0.5 = nobody can tell where they are)",
     "rollouts": "Cascade rollouts",
@@ -115,7 +115,7 @@ class Evaluation:
         self.count, self.places, self.real = (counts[n] for n in ("count", "places", "real"))
         self.pyramid = Pyramid(args.data).of_sources(args.sources)
         self.cascade: Cascade = generator.load(args.base, args.weights, args.steps, args.threads)
-        self.chains = ChainTiles(self.cascade, args.seed, args.chains)
+        self.chains = SiteChains(self.cascade, args.seed, args.chains)
         self.sites: tuple[Site, ...] = evenly_spread(self.places, LAND)
         self.zooms: list[int] = args.zooms or list(kid.ZOOMS)
         self.results = Results(self._settings(counts), args.json)

@@ -11,7 +11,7 @@ from generator.grid.pixels import Pixels
 from generator.grid.tile import STAGE_ZOOMS
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
-from training.measure.chains import ChainTiles
+from training.measure.chains import SiteChains
 from training.measure.localtiles import is_land, local_tiles
 from training.measure.metrics import (
     absolute_error,
@@ -85,7 +85,7 @@ class Rollouts:
     low_texture: list[LowTextureRow]
 
 
-def measure_rollouts(chains: ChainTiles, pyramid: Pyramid, count: int, real: int) -> Rollouts:
+def measure_rollouts(chains: SiteChains, pyramid: Pyramid, count: int, real: int) -> Rollouts:
     """Take the chains of `count` of the sites, render places of imagery, and compare.
 
     real: windows of real imagery per zoom, half of them from training places: a rollout has no
