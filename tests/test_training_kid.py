@@ -1,4 +1,4 @@
-"""SiteChains against real imagery: the kernel distance, the statistics, and the real tiles."""
+"""Chains against real imagery: the kernel distance, the statistics, and the real tiles."""
 
 import json
 
