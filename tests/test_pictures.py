@@ -25,7 +25,7 @@ from tileserver.rendering.request import RequestOptions
 def drawn(view: MapView, format: str = "png") -> NDArray[np.uint8]:
     """Return a view of a patterned world, uint8 [height, width, 3]."""
     pngs = {tile: encode_png(pattern(7, tile)) for tile in view.window.tiles()}
-    with Image.open(io.BytesIO(draw(view, pngs, format))) as picture:
+    with Image.open(io.BytesIO(draw(view, pngs, format, "A, B"))) as picture:
         assert picture.format == format.upper()
         said = picture.text.get("Disclaimer") if format == "png" else picture.getexif()[0x010E]  # type: ignore[attr-defined]
         assert said == NOTICE
@@ -72,7 +72,7 @@ def test_a_picture_of_many_tiles_needs_no_room_for_all_of_them(tmp_path: Path) -
 
     async def check() -> None:
         async with site(tmp_path, max_queue=16) as here:
-            png = await here.service.pictures.render(3, view, "png", RequestOptions())
+            png = await here.service.pictures.render(3, view, "png", RequestOptions(), "A, B")
         with Image.open(io.BytesIO(png)) as picture:
             assert picture.size == (2048, 1024)
 
@@ -86,14 +86,18 @@ def test_a_picture_that_takes_too_long_goes_on_from_there_when_asked_again(tmp_p
         async with site(tmp_path, hold_seconds=0.05) as here:
             here.fake.delay = 0.03
             with pytest.raises(UnavailableError, match="16 tiles of the picture were not made"):
-                await here.service.pictures.render(3, view, "png", RequestOptions())
+                await here.service.pictures.render(3, view, "png", RequestOptions(), "A, B")
             made = b""
             while not made:
                 with contextlib.suppress(UnavailableError):
-                    made = await here.service.pictures.render(3, view, "png", RequestOptions())
+                    made = await here.service.pictures.render(
+                        3, view, "png", RequestOptions(), "A, B"
+                    )
             assert len(here.fake.calls) == len(set(here.fake.calls)) == 16
             here.fake.delay = 0
-            assert await here.service.pictures.render(3, view, "png", RequestOptions()) == made
+            assert (
+                await here.service.pictures.render(3, view, "png", RequestOptions(), "A, B") == made
+            )
 
     asyncio.run(check())
 
@@ -104,7 +108,7 @@ async def test_no_more_pictures_wait_than_may(here: Site) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BACKLOG", 0)
         with pytest.raises(UnavailableError, match="pictures are waiting"):
-            await here.service.pictures.render(0, view, "png", RequestOptions())
+            await here.service.pictures.render(0, view, "png", RequestOptions(), "A, B")
     await asyncio.to_thread(here.service.pictures.close)
     with pytest.raises(UnavailableError, match="stopping"):
-        await here.service.pictures.render(0, view, "png", RequestOptions())
+        await here.service.pictures.render(0, view, "png", RequestOptions(), "A, B")

@@ -43,14 +43,15 @@ def create_picture(
     place: Georeference | None = None,
     notice: str = NOTICE,
     *,
+    credit: str | None = None,
     bands: int = 3,
 ) -> Iterator[Sink]:
     """Create a PNG, JPEG or TIFF by the name's ending; an error inside leaves no target.
 
-    notice: what the file says of its origin. bands: 3, or 4 with alpha. A TIFF holds the
-    georeference itself; PNG and JPEG get its transform as a world file beside them, and its
-    reference system as a .prj. Raises ImageError with one sentence, before the first piece where it
-    can be known then.
+    notice: what the file says of its origin; credit: whom to name. bands: 3, or 4 with alpha. A
+    TIFF holds the georeference itself; PNG and JPEG get its transform as a world file beside them,
+    and its reference system as a .prj. Raises ImageError with one sentence, before the first piece
+    where it can be known then.
     """
     check_target(path, width, height, bands, place)
     rasterio = find_rasterio() if is_streamed(path) else None
@@ -58,12 +59,12 @@ def create_picture(
         with atomic_replace(path) as part:
             if rasterio is not None:
                 with _tiff(rasterio, part, (width, height, bands), place) as target:
-                    target.update_tags(**gdal_tags(notice))
+                    target.update_tags(**gdal_tags(notice, credit))
                     yield _TiffSink(path, target)
             else:
                 whole = _WholeSink(width, height, bands)
                 yield whole
-                Image.fromarray(whole.pixels).save(part, **_options(path, notice))
+                Image.fromarray(whole.pixels).save(part, **_options(path, notice, credit))
                 if place is not None:
                     _write_world_file(path, place)
     except OSError as error:
@@ -158,14 +159,14 @@ def check_target(
             )
 
 
-def _options(path: Path, notice: str) -> dict[str, Any]:
+def _options(path: Path, notice: str, credit: str | None) -> dict[str, Any]:
     suffix = path.suffix.lower()
     options: dict[str, Any] = {"format": "TIFF", "compression": "tiff_adobe_deflate"}
     if suffix in (".jpg", ".jpeg"):
         options = {"format": "JPEG", "quality": 95, "subsampling": 0}
     if suffix == ".png":
         options = {"format": "PNG"}
-    return options | save_options(options["format"], notice)
+    return options | save_options(options["format"], notice, credit)
 
 
 def _write_world_file(path: Path, place: Georeference) -> None:

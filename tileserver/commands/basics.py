@@ -21,8 +21,9 @@ from tileserver.cache.tilecache import TileCache
 from tileserver.commands import bench as benchmark
 from tileserver.commands import benchservers, viewbench, webbench
 from tileserver.commands.configtext import read_settings
+from tileserver.documents.about import attribution
 from tileserver.documents.grid import geotransform
-from tileserver.encode import encode_png
+from tileserver.encode import compress
 from tileserver.processes.cpupriority import lower_priority
 from tileserver.rendering.batch import BatchRenderer
 from tileserver.rendering.models import Models, load_renderer
@@ -72,12 +73,13 @@ def open_to_make(settings: Settings) -> Iterator[tuple[TileCache, Claims]]:
 def render(args: argparse.Namespace) -> int:
     """Write one tile to a file, or as PNG to standard output."""
     settings = read_settings(args)
+    credit = attribution(settings)
     if args.output == "-":
-        sys.stdout.buffer.write(encode_png(tile_pixels(args, settings)))
+        sys.stdout.buffer.write(compress(tile_pixels(args, settings), "png", credit))
         return 0
     path = Path(args.output)
     place = georeference(args.tile) if path.suffix.lower() in TIFF_SUFFIXES else None
-    with create_picture(path, TILE_SIZE, TILE_SIZE, place) as sink:
+    with create_picture(path, TILE_SIZE, TILE_SIZE, place, credit=credit) as sink:
         sink.write(0, 0, tile_pixels(args, settings))
     say(f"Wrote {path}: {about(args.tile)}")
     return 0

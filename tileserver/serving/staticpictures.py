@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from generator.grid.errors import GeneratorError
 from tileserver.address import parse_seed
 from tileserver.cache.tilecache import CachedTile
+from tileserver.documents.about import attribution
 from tileserver.encoding import EXTENSIONS
 from tileserver.errors import BadRequestError, ServerError, problem, shortened
 from tileserver.regions.view import MapView
@@ -52,6 +53,7 @@ class StaticPictures:
     def __init__(self, service: TileService) -> None:
         self.service = service
         self._access = Access(service.settings)
+        self._credit = attribution(service.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; its path has the parts place, file and perhaps seed."""
@@ -67,7 +69,7 @@ class StaticPictures:
                 return await send_plain(send, 200, unmade(media_type))
             await service.known()
             options = self._access.options(scope)
-            work = service.pictures.render(seed, view, format, options)
+            work = service.pictures.render(seed, view, format, options, self._credit)
             picture = await unless_left(work, receive)
         except (ServerError, GeneratorError) as error:
             return await send_problem(send, problem(error))

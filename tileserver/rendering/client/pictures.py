@@ -29,8 +29,12 @@ class Pictures:
         self._waiting = 0
         self._closed = False
 
-    async def render(self, seed: int, view: MapView, format: str, options: RequestOptions) -> bytes:
+    async def render(
+        self, seed: int, view: MapView, format: str, options: RequestOptions, credit: str
+    ) -> bytes:
         """Return a view as a picture; the tiles that it lacks are made first.
+
+        credit: whom the picture says to name.
 
         What was made is kept when the picture as a whole takes longer than a request is held, so
         that asking again goes on from there. Raises as `TileService.render` does.
@@ -56,7 +60,7 @@ class Pictures:
         try:
             pngs = dict(zip(tiles, masters, strict=True))
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._drawers, draw, view, pngs, format)
+            return await loop.run_in_executor(self._drawers, draw, view, pngs, format, credit)
         finally:
             self._waiting -= 1
 
@@ -66,11 +70,11 @@ class Pictures:
         self._drawers.shutdown(cancel_futures=True)
 
 
-def draw(view: MapView, pngs: Mapping[Tile, bytes], format: str) -> bytes:
+def draw(view: MapView, pngs: Mapping[Tile, bytes], format: str, credit: str) -> bytes:
     """Return a view as a picture: black above and below the map.
 
     pngs: each tile of the view. format: png, webp or jpeg. Raises ValueError if one is damaged.
     """
     pixels = {tile: decode_png(png) for tile, png in pngs.items()}
     shown = view.window.picture((view.width, view.height), pixels.__getitem__)
-    return compress(shown, format)
+    return compress(shown, format, credit)
