@@ -19,6 +19,7 @@ from tests.fakes import FakeRenderer
 from tests.fakes_cascade import FakeCascade
 from tileserver.cli import main
 from tileserver.commands import basics as commands
+from tileserver.encode import compress
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 
@@ -54,6 +55,23 @@ def test_a_picture_written_in_pieces_says_so(
     assert said(tmp_path / name) == NOTICE
 
 
+def credited(path: Path | io.BytesIO) -> str:
+    """Return whom a picture says to name."""
+    with Image.open(path) as image:
+        tags = getattr(image, "tag_v2", None) or image.getexif()
+        return str(image.info.get("Copyright") or tags[0x8298])
+
+
+@pytest.mark.parametrize("format", ["png", "webp", "jpeg"])
+def test_a_picture_names_whom_to_credit_and_a_tile_nobody(format: str) -> None:
+    for credit in ("© Some contributors", "東京"):
+        found = credited(io.BytesIO(compress(PIXELS, format, credit)))
+        assert found == credit if format == "png" else found in ("(c) Some contributors", "??")
+    with Image.open(io.BytesIO(compress(PIXELS, format))) as image:
+        assert "Copyright" not in image.info
+        assert 0x8298 not in image.getexif()
+
+
 @pytest.mark.parametrize("name", ["tile.png", "tile.jpg", "tile.tif"])
 def test_a_rendered_tile_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -61,6 +79,7 @@ def test_a_rendered_tile_says_so(
     monkeypatch.setattr(commands, "load_world", lambda settings: FakeRenderer())
     assert main(["render", "3/1/1", "-o", str(tmp_path / name), "--no-cache"]) == 0
     assert said(tmp_path / name) == NOTICE
+    assert "OpenStreetMap contributors (ODbL)" in credited(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["third.png", "third.jpg"])
