@@ -17,9 +17,11 @@ from generator.rasters.writing import create_picture
 from generator.upscaling.upscalefile import open_upscaling
 from tests.fakes import FakeRenderer
 from tests.fakes_cascade import FakeCascade
+from tests.site import Site, on_site
 from tileserver.cli import main
 from tileserver.commands import basics as commands
 from tileserver.encode import compress
+from tileserver.serving.maps import formats
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 
@@ -80,6 +82,24 @@ def test_a_rendered_tile_says_so(
     assert main(["render", "3/1/1", "-o", str(tmp_path / name), "--no-cache"]) == 0
     assert said(tmp_path / name) == NOTICE
     assert "OpenStreetMap contributors (ODbL)" in credited(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_a_picture_of_a_place_names_whom_to_credit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(commands, "load_world", lambda settings: FakeRenderer())
+    place = ["--center", "46,9", "--gsd", "800", "--size", "40x30", "--crs", "EPSG:3857"]
+    assert main(["render", *place, "-o", str(tmp_path / name), "--no-cache"]) == 0
+    assert "OpenStreetMap contributors (ODbL)" in credited(tmp_path / name)
+
+
+@on_site
+async def test_served_pictures_name_whom_to_credit(here: Site) -> None:
+    paths = [f"/map?bbox=0,0,9,9&width=40&f={format}" for format in formats()]
+    for path in (*paths, "/static/0,0,3/40x30.png"):
+        answer = await here.get(path)
+        assert "OpenStreetMap contributors (ODbL)" in credited(io.BytesIO(answer.content)), path
 
 
 @pytest.mark.parametrize("name", ["third.png", "third.jpg"])
