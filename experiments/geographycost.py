@@ -182,17 +182,22 @@ def _drawn(cascade: Cascade, geography: Geography, tile: Tile) -> dict[str, floa
     zoom = tile.z - 2
     core = Rectangle(tile.x // 2 * _CORE, tile.y // 2 * _CORE, _CORE, _CORE)
     area = core.grown(cascade.margin)
-    seen = _sea_and_land(geography, zoom, area.grown(geography.reach))
+    # The choice of layouts looks at the same zoom's ground, but at 13, and further.
+    seen = area
+    if cascade.memory is not None and cascade.memory.chosen_at(tile.z) == tile.z:
+        seen = cascade.memory.reads(tile.z, area)
+    around = seen.grown(geography.reach)
+    pixels = _sea_and_land(geography, zoom, around)
     child = np.full((2 * TILE_SIZE, 2 * TILE_SIZE, 3), 90, np.uint8)
 
     def read(part: Rectangle) -> Pixels:
-        y, x = part.y0 - area.y0 + geography.reach, part.x0 - area.x0 + geography.reach
-        return seen[y : y + part.height, x : x + part.width]
+        y, x = part.y0 - around.y0, part.x0 - around.x0
+        return pixels[y : y + part.height, x : x + part.width]
 
     start = time.thread_time()
-    grounds = geography.grounds(zoom, area, read, zoom <= BASE_ZOOM)
+    ground = geography.parent_ground(zoom, seen, read, zoom <= BASE_ZOOM).part(area)
     between = time.thread_time()
-    geography.completed(tile.z, core, child, grounds, read)
+    geography.completed(tile.z, core, child, ground)
     end = time.thread_time()
     return {"taken apart": 1000 * (between - start), "laid over": 1000 * (end - between)}
 

@@ -17,6 +17,7 @@ from scipy import ndimage
 from generator.base.basemap import BaseMap
 from generator.cascade.cascade import Cascade
 from generator.geography.choice import EARTH_FOLDER
+from generator.geography.layerfile import LayerFile
 from generator.geography.layers import CoverageLayer, Shares
 from generator.geography.linefile import WORLD_BITS, parse
 from generator.grid.pixels import Pixels
@@ -185,8 +186,7 @@ def rivers(
 
 def _river_points() -> NDArray[np.int64]:
     """Return points of the ranks that are looked at, int64 [n, 2]."""
-    path = EARTH_FOLDER / "rivers.bin"
-    file = parse(path.read_bytes(), "rivers", str(path))
+    file = parse(LayerFile.read(EARTH_FOLDER / "rivers.bin"), "rivers")
     found = []
     for number in range(len(file.groups) - 1):
         chains = file.group(number)

@@ -24,6 +24,7 @@ from generator.cascade.stages import stages_of
 from generator.geography.choice import EARTH_FOLDER
 from generator.geography.geography import Geography
 from generator.geography.ground import GroundFigures
+from generator.geography.layerfile import LayerFile
 from generator.geography.layers import CoverageLayer
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
@@ -195,7 +196,9 @@ def render(
 
 def run(options: argparse.Namespace) -> int:
     """Train the judge, render, judge, print the table and save the contact sheet."""
-    ground = GroundFigures.open(EARTH_FOLDER / "towns.bin", EARTH_FOLDER / "landcover.bin")
+    ground = GroundFigures.open(
+        *(LayerFile.read(EARTH_FOLDER / f"{name}.bin") for name in ("towns", "landcover"))
+    )
     features, towns, names = labelled(options.manifest, ground)
     folder = np.array(names)
     left = np.zeros(len(towns))

@@ -85,16 +85,17 @@ def load(
     tone: str | None = None,
     geography: str | None = None,
 ) -> Cascade:
-    """Load a cascade ready to compute: see `generator.cascade.loading.load`."""
+    """Load a cascade ready to compute: see `generator.cascade.loading.load`.
+
+    geography: folder of layers, none, or None for the base map's (`generator.geography.choice`).
+    """
     from generator.base.basemap import BaseMap
-    from generator.geography.opening import check_geography
+    from generator.geography.opening import open_geography
 
     # Before torch and the weights are loaded, which takes seconds.
     BaseMap.check(base)
-    check_geography(geography, base)
+    layers = open_geography(geography, base)
     # Imported here, so that addresses and errors can be used without loading torch.
     from generator.cascade.loading import load as load_cascade
 
-    return load_cascade(
-        base, weights, steps, threads, device, memory, tone=tone, geography=geography
-    )
+    return load_cascade(base, weights, steps, threads, device, memory, tone=tone, geography=layers)

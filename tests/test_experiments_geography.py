@@ -18,6 +18,7 @@ from experiments.geographyrivers import table as river_table
 from experiments.shores import boundary, figures, majority, without_specks
 from generator.base.basemap import BaseMap
 from generator.geography.choice import EARTH_FOLDER
+from generator.geography.layerfile import LayerFile
 from generator.geography.water import WaterLayer
 from generator.grid.tile import Tile
 from tests.geographies import striped
@@ -34,7 +35,7 @@ def basemap(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def water():
-    return WaterLayer.open(EARTH_FOLDER / "water.bin")
+    return WaterLayer.open(LayerFile.read(EARTH_FOLDER / "water.bin"))
 
 
 def mask():

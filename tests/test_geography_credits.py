@@ -36,23 +36,22 @@ def test_a_planet_that_cannot_be_is_told() -> None:
         chosen(None, Path("planet:3:cheese"))
 
 
-def test_credits_are_those_of_the_layers_named(tmp_path: Path) -> None:
+def test_credits_are_those_of_all_layers_each_once(tmp_path: Path) -> None:
     lines = {"water": ["A", "C"], "roads": "A", "towns": "B", "relief": ""}
     index = {name: {"credit": line} for name, line in lines.items()}
     (tmp_path / "layers.json").write_text(json.dumps(index))
-    assert credits(folder=tmp_path) == ["A", "C", "B"]
-    assert credits(["towns"], tmp_path) == ["B"]
-    assert credits([], tmp_path) == []
+    assert credits(tmp_path) == ["A", "C", "B"]
+    (tmp_path / "layers.json").write_text('{"lakes": {}}')
     with pytest.raises(GeographyError, match="a credit for each layer"):
-        credits(["lakes"], tmp_path)
+        credits(tmp_path)
 
 
 def test_layers_without_an_index_credit_nobody(tmp_path: Path) -> None:
-    assert credits(folder=tmp_path) == []
+    assert credits(tmp_path) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b'{"water": 3}', b"\xff", b"7"])
 def test_a_damaged_index_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "layers.json").write_bytes(content)
     with pytest.raises(GeographyError, match="layers.json cannot be read, expected a JSON object"):
-        credits(folder=tmp_path)
+        credits(tmp_path)

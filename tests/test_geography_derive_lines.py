@@ -12,6 +12,7 @@ from generator.geography.derive import rivers, roads
 from generator.geography.derive.linework import mercator, simplified, unwrapped
 from generator.geography.derive.mouths import with_mouths
 from generator.geography.derive.strokes import Network, merged, smoothed, strokes
+from generator.geography.layerfile import LayerFile
 from generator.geography.lines import LineLayer
 from generator.grid.rectangle import Rectangle
 
@@ -111,7 +112,9 @@ def test_a_package_of_roads_becomes_a_layer(tmp_path: Path) -> None:
     assert out.read_bytes() == first
     # The railway runs along the equator; the branch ends a little north of it.
     middle = 256 << 12
-    shares = LineLayer.open(out, "rail").shares(13, Rectangle(middle, middle - 150, 250, 300))
+    shares = LineLayer(LayerFile.read(out), "rail").shares(
+        13, Rectangle(middle, middle - 150, 250, 300)
+    )
     assert shares is not None
     assert shares[120:180].any(axis=0)[:230].all()
     assert shares[:100].any()

@@ -14,6 +14,7 @@ from generator.geography.derive.towns import towns_of
 from generator.geography.geography import TOWNS_COLOURED, Geography
 from generator.geography.ground import WINDOW, GroundFigures
 from generator.geography.landcover import HEIGHT, WIDTH, Cover, LandCover, row_middles
+from generator.geography.layerfile import LayerFile
 from generator.geography.layers import FIGURES
 from generator.geography.towncolour import greyed
 from generator.geography.towns import TownTable
@@ -25,7 +26,9 @@ GROUND = random_ground()
 FIXED = [10446, 24497, 3790, 0, 0]
 """Sums of the figures."""
 EARTH = Path(__file__).parents[1] / "generator" / "geography" / "earth"
-SHIPPED = GroundFigures.open(EARTH / "towns.bin", EARTH / "landcover.bin")
+SHIPPED = GroundFigures.open(
+    LayerFile.read(EARTH / "towns.bin"), LayerFile.read(EARTH / "landcover.bin")
+)
 
 
 def shares(zoom: int, x0: int, y0: int, width: int, height: int) -> np.ndarray:
@@ -122,10 +125,10 @@ def test_towns_and_land_cover_come_back_from_their_files(tmp_path: Path) -> None
     towns, cover = random_towns(512), random_cover()
     (tmp_path / "towns").write_bytes(towns.to_bytes())
     (tmp_path / "cover").write_bytes(cover_bytes())
-    opened = TownTable.open(tmp_path / "towns")
+    opened = TownTable.open(LayerFile.read(tmp_path / "towns"))
     for name in ("x", "y", "classes", "first"):
         assert np.array_equal(getattr(opened, name), getattr(towns, name))
-    assert np.array_equal(LandCover.open(tmp_path / "cover").packed, cover.packed)
+    assert np.array_equal(LandCover.open(LayerFile.read(tmp_path / "cover")).packed, cover.packed)
 
 
 @pytest.mark.parametrize("change", ["missing", "foreign", "short", "damaged"])
@@ -142,7 +145,7 @@ def test_other_files_are_refused_in_one_sentence(tmp_path: Path, kind: str, chan
         path.write_bytes(changed[change])
     opener = TownTable.open if kind == "towns" else LandCover.open
     with pytest.raises(GeographyError, match=r"layer\.bin") as error:
-        opener(path)
+        opener(LayerFile.read(path))
     assert "\n" not in str(error.value)
 
 
@@ -260,13 +263,14 @@ def test_towns_take_a_grey_of_their_surroundings_brightness() -> None:
 def test_only_one_zoom_takes_the_towns_colour_with_water_or_without() -> None:
     parent = np.full((400, 400, 3), (40, 80, 30), np.uint8)
     area = Rectangle(16550, 11130, 300, 300)
-    made = Geography(ground=SHIPPED).grounds(
-        TOWNS_COLOURED, area, lambda part: cut(parent, part), False
+    towns = Geography(ground=SHIPPED)
+    made, other = (
+        towns.parent_ground(zoom, area, lambda part: cut(parent, part), False)
+        for zoom in (TOWNS_COLOURED, 9)
     )
-    assert made is not None
-    assert (made.dry != made.wet).any()
-    assert (made.wet == parent[0, 0]).all()
-    assert Geography(ground=SHIPPED).grounds(9, area, lambda part: cut(parent, part), False) is None
+    assert (made.dry != made.parent).any()
+    assert (made.parent == parent[0, 0]).all()
+    assert (other.dry == parent[0, 0]).all()
 
 
 def cut(picture: np.ndarray, part: Rectangle) -> np.ndarray:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from generator.geography import linecourse
+from generator.geography.layerfile import LayerFile
 from generator.geography.linefile import WORLD_BITS, Polylines, encode, parse
 from generator.geography.linekinds import KINDS
 from generator.geography.lines import LineLayer
@@ -191,7 +192,7 @@ def test_far_from_lines_there_is_nothing() -> None:
 def test_bends_stay_within_the_boxes_that_windows_look_at() -> None:
     kind = KINDS["rivers"]
     lines = polylines(*((rank, walk(rank, CENTRE, length=400_000)) for rank in range(11)))
-    opened = parse(encode(lines, "rivers", 4), "rivers", "lines")
+    opened = parse(LayerFile("lines", encode(lines, "rivers", 4)), "rivers")
     for group in range(len(opened.groups) - 1):
         pieces = linecourse.pieces_of(opened.group(group), kind)
         for one in range(pieces.shape[1]):
@@ -211,7 +212,7 @@ def test_a_file_gives_back_its_segments(data: st.DataObject) -> None:
     lines = [
         (seed % 11, walk(seed, (seed * 9_999_999, 5_000_000 * seed + 9_000_000))) for seed in seeds
     ]
-    opened = parse(encode(polylines(*lines), "rivers", 2), "rivers", "lines")
+    opened = parse(LayerFile("lines", encode(polylines(*lines), "rivers", 2)), "rivers")
     found = set()
     for group in range(len(opened.groups) - 1):
         chains = opened.group(group)
@@ -249,12 +250,12 @@ def test_damaged_foreign_and_missing_files_are_refused(tmp_path: Path) -> None:
     ):
         path.write_bytes(wrong)
         with pytest.raises(GeographyError, match=said) as raised:
-            LineLayer.open(path, "rivers")
+            LineLayer(LayerFile.read(path), "rivers")
         assert str(path) in str(raised.value)
-    with pytest.raises(GeographyError, match="cannot read the layer"):
-        LineLayer.open(tmp_path / "none", "rivers")
+    with pytest.raises(GeographyError, match=r"none cannot be read \(No such file"):
+        LayerFile.read(tmp_path / "none")
     with pytest.raises(GeographyError, match="expected one of rivers, roads, rail"):
-        LineLayer.open(path, "paths")
+        LineLayer(LayerFile.read(path), "paths")
     with pytest.raises(GeographyError, match="rank 11, expected 0 to 10"):
         LineLayer.of(polylines((11, RIVER)), "rivers")
 
@@ -280,7 +281,7 @@ SHARES = {
 
 @pytest.mark.parametrize("kind", SHIPPED)
 def test_shipped_lines_give_the_same_shares_everywhere(kind: str) -> None:
-    layer = LineLayer.open(EARTH / f"{kind}.bin", kind)
+    layer = LineLayer(LayerFile.read(EARTH / f"{kind}.bin"), kind)
     seen = hashlib.sha256()
     for zoom, x, y in SHIPPED[kind]:
         shares = dense(layer, zoom, Rectangle(x * 256, y * 256, 256, 256))
@@ -316,7 +317,7 @@ def test_shipped_lines_lie_where_they_lie_on_earth(
     world = TILE_SIZE << zoom
     x = int((longitude / 360 + 0.5) * world)
     y = int((0.5 - np.arcsinh(np.tan(np.radians(latitude))) / (2 * np.pi)) * world)
-    found = LineLayer.open(EARTH / f"{kind}.bin", kind).shares(
+    found = LineLayer(LayerFile.read(EARTH / f"{kind}.bin"), kind).shares(
         zoom, Rectangle(x - 40, y - 40, 80, 80)
     )
     assert found is not None

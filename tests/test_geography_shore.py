@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from generator.geography import shore
-from generator.geography.geography import Geography
+from generator.geography.geography import Geography, ParentGround
 from generator.geography.layers import Shares
-from generator.geography.surface import Grounds
+from generator.geography.surface import REACH
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import TILE_SIZE
 from tests.geographies import Stripes, striped
@@ -42,9 +42,15 @@ def completed(geography: Geography, zoom: int, core: Rectangle) -> Pixels:
         )
 
     margin = core.grown(3)
-    grounds = Grounds(pixels(margin), pixels(margin, 13))
+    ground = wet_ground(margin, pixels(margin), pixels(margin.grown(REACH), 13))
     child = pixels(core.finer(4), 17, 4)
-    return geography.completed(zoom, core, child, grounds, pixels)
+    return geography.completed(zoom, core, child, ground)
+
+
+def wet_ground(area: Rectangle, land: Pixels, wet: Pixels) -> ParentGround:
+    """Return a ground of land whose water has a colour of its own, REACH pixels more of it."""
+    water = np.full(wet.shape[:2], 255, np.uint8)
+    return ParentGround(area, land, wet, None, water, water)
 
 
 @settings(deadline=None, max_examples=40)
@@ -77,14 +83,15 @@ def test_shores_go_on_across_the_dateline(zoom: int) -> None:
 def drawn(zoom: int, geography: Geography, core: Rectangle) -> tuple[Pixels, Pixels]:
     """Return a child of even green ground and blue water, and how it was without a shore."""
     dry = np.full((core.height + 2, core.width + 2, 3), (60, 70, 40), np.uint8)
-    wet = np.full_like(dry, (50, 80, 120))
+    wet = np.full((len(dry) + 2 * REACH, dry.shape[1] + 2 * REACH, 3), (50, 80, 120), np.uint8)
     child = np.full((4 * core.height, 4 * core.width, 3), (60, 70, 40), np.uint8)
     area = core.finer(4)
     assert geography.water is not None
     shares = geography.water.shares(zoom, area)
     assert shares is not None
     plain = np.where(shares[..., None] > 127, np.uint8([50, 80, 120]), child)
-    return geography.completed(zoom, core, child, Grounds(dry, wet), lambda _: dry), plain
+    ground = wet_ground(core.grown(1), dry, wet)
+    return geography.completed(zoom, core, child, ground), plain
 
 
 @pytest.mark.parametrize("zoom", [9, 11, 13, 15])
@@ -116,9 +123,11 @@ def test_a_narrow_river_has_a_dark_strip_and_no_sand() -> None:
 
     zoom, size = 11, TILE_SIZE << 9
     core = Rectangle(size // 2 - 8, size // 3, 16, 16)
-    grounds = Grounds(*(np.full((18, 18, 3), 90, np.uint8) for _ in range(2)))
     child = np.full((64, 64, 3), 90, np.uint8)
-    found = Geography(None, Line()).completed(zoom, core, child, grounds, lambda _: child)
+    ground = wet_ground(
+        core.grown(1), np.full((18, 18, 3), 90, np.uint8), np.full((58, 58, 3), 90, np.uint8)
+    )
+    found = Geography(None, Line()).completed(zoom, core, child, ground)
     assert (found[:, [30, 31, 33, 34]] < 90).all()
     assert (found[:, :30] == 90).all()
     assert (found[:, 35:] == 90).all()
@@ -133,7 +142,8 @@ def test_coarse_zooms_and_dry_ground_have_no_shores() -> None:
 
 def test_a_river_that_the_parent_does_not_know_is_drawn() -> None:
     core = Rectangle(60 * 64, 50 * 64, 64, 64)
-    pixels = lambda area: np.full((area.height, area.width, 3), 90, np.uint8)  # noqa: E731
     rivers = Geography(rivers=Stripes(800))
     child = np.full((256, 256, 3), 90, np.uint8)
-    assert (rivers.completed(9, core, child, None, pixels) != child).any()
+    grey = np.full((66, 66, 3), 90, np.uint8)
+    ground = ParentGround(core.grown(1), grey, grey)
+    assert (rivers.completed(9, core, child, ground) != child).any()

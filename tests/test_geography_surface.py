@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from generator.geography.enlarging import cells_of, children_of, enlarged, enlarged_at
-from generator.geography.surface import REACH, roads_over, taken_apart, water_over
+from generator.geography.surface import REACH, dry_colours, roads_over, water_over, wet_colours
 
 LAND, SEA = (120, 100, 60), (40, 70, 130)
 
 
 def shore(blur: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a parent of land on the left and sea on the right, and the sea's share."""
-    share = np.zeros((60, 80))
+    share = np.zeros((80, 80))
     share[:, 40:] = 1
     share[:, 39] = 0.5
     spread = share.copy()
@@ -23,21 +23,29 @@ def shore(blur: int) -> tuple[np.ndarray, np.ndarray]:
     return np.round(parent).astype(np.uint8), np.round(255 * share).astype(np.uint8)
 
 
+def taken_apart(
+    parent: np.ndarray, water: np.ndarray, blur: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the dry and the wet colours, REACH pixels smaller on each side."""
+    dry = dry_colours(parent, water, blur)
+    return dry, wet_colours(parent, water, dry, blur)
+
+
 @pytest.mark.parametrize("blur", [0, 2])
 def test_no_colour_of_one_side_is_left_on_the_other(blur: int) -> None:
     parent, water = shore(blur)
-    taken = taken_apart(parent, water, blur)
-    inner = np.s_[REACH:-REACH, 24:50]
-    assert np.abs(taken.dry[inner].astype(int) - LAND).max() <= 3
-    assert np.abs(taken.wet[inner].astype(int)[:, 17:] - SEA).max() <= 3
+    dry, wet = taken_apart(parent, water, blur)
+    assert np.abs(dry.astype(int)[:, 24 - REACH : 50 - REACH] - LAND).max() <= 3
+    assert np.abs(wet.astype(int)[:, 41 - REACH : 50 - REACH] - SEA).max() <= 3
 
 
 def test_land_without_water_and_the_open_sea_stay_as_they_are() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (50, 50, 3)).astype(np.uint8)
-    dry = np.zeros((50, 50), np.uint8)
-    np.testing.assert_array_equal(taken_apart(pixels, dry).dry, pixels)
-    np.testing.assert_array_equal(taken_apart(pixels, 255 - dry).wet, pixels)
-    np.testing.assert_array_equal(taken_apart(pixels, 255 - dry).dry, pixels)
+    inner = pixels[REACH:-REACH, REACH:-REACH]
+    for share in (0, 255):
+        dry, wet = taken_apart(pixels, np.full((50, 50), share, np.uint8))
+        np.testing.assert_array_equal(dry, inner)
+        assert np.array_equal(wet, inner) == (share == 255)
 
 
 def test_pixels_are_as_in_larger_windows() -> None:
@@ -49,28 +57,25 @@ def test_pixels_are_as_in_larger_windows() -> None:
         for _ in range(10):
             y, x = (int(rng.integers(0, size - 60)) for size in water.shape)
             part = taken_apart(parent[y : y + 60, x : x + 60], water[y : y + 60, x : x + 60], blur)
-            inside = np.s_[REACH : 60 - REACH, REACH : 60 - REACH]
-            for name in ("dry", "wet"):
-                np.testing.assert_array_equal(
-                    getattr(part, name)[inside],
-                    getattr(whole, name)[y : y + 60, x : x + 60][inside],
-                )
+            for one, all_of in zip(part, whole, strict=True):
+                np.testing.assert_array_equal(one, all_of[y : y + 20, x : x + 20])
 
 
 def test_islands_without_a_colour_of_their_own_are_not_sea() -> None:
     parent = np.full((60, 60, 3), SEA, np.uint8)
     water = np.full((60, 60), 255, np.uint8)
     water[30, 30] = 120
-    red, _, blue = taken_apart(parent, water).dry[30, 30].astype(int)
+    dry = dry_colours(parent, water)
+    red, _, blue = dry[30 - REACH, 30 - REACH].astype(int)
     assert red > blue
-    np.testing.assert_array_equal(taken_apart(parent, water).dry[10, 10], SEA)
+    np.testing.assert_array_equal(dry[0, 0], SEA)
 
 
 def test_lakes_that_the_parent_does_not_show_are_darker_than_its_land() -> None:
     parent = np.full((60, 60, 3), (150, 140, 110), np.uint8)
     water = np.zeros((60, 60), np.uint8)
     water[28:32, 28:32] = 200
-    wet = taken_apart(parent, water).wet[30, 30].astype(int)
+    wet = taken_apart(parent, water)[1][30 - REACH, 30 - REACH].astype(int)
     assert wet.sum() < 0.6 * 400
     assert wet[2] > wet[0]
 
@@ -78,7 +83,7 @@ def test_lakes_that_the_parent_does_not_show_are_darker_than_its_land() -> None:
 def test_black_lakes_and_ice_of_a_base_map_take_waters_colour_and_the_sea_keeps_its_own() -> None:
     for colour, changes in (((14, 22, 10), True), ((220, 225, 228), True), (SEA, False)):
         parent = np.full((50, 50, 3), colour, np.uint8)
-        wet = taken_apart(parent, np.full((50, 50), 255, np.uint8), 2).wet[25, 25]
+        wet = taken_apart(parent, np.full((50, 50), 255, np.uint8), 2)[1][5, 5]
         assert np.array_equal(wet, colour) != changes
 
 

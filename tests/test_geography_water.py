@@ -16,6 +16,7 @@ from generator.geography.derive.lagoons import broad
 from generator.geography.derive.seamask import SIDE, SeaMask
 from generator.geography.derive.shorelines import Shorelines
 from generator.geography.derive.water import main as derive
+from generator.geography.layerfile import LayerFile
 from generator.geography.water import KIND, WaterLayer
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
@@ -45,7 +46,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def layer(tiny: Path) -> WaterLayer:
-    return WaterLayer.open(tiny)
+    return WaterLayer.open(LayerFile.read(tiny))
 
 
 def edge_of(number: int, row: int, zoom: int) -> int:
@@ -74,7 +75,7 @@ def middle(zoom: int) -> tuple[int, int]:
 
 
 def test_bits_come_back_as_they_were_written(tiny: Path) -> None:
-    grid = bitgrid.BitGrid.open(tiny, KIND)
+    grid = bitgrid.BitGrid.of(LayerFile.read(tiny), KIND)
     found = grid.counts(9, Rectangle(100 * 512, 100 * 512, 512, 512))
     assert found is not None
     assert np.array_equal(np.packbits(found.astype(np.uint8), axis=1), coast_bits(4))
@@ -146,7 +147,7 @@ def test_no_pond_appears_inland_nor_islet_at_sea(tmp_path: Path) -> None:
     bits = np.zeros((512, 512), np.uint8)
     bits[:, 256:] = 1
     bitgrid.write(tmp_path / "a.bin", KIND, {(9, 9): np.packbits(bits, axis=1)})
-    layer = WaterLayer.open(tmp_path / "a.bin")
+    layer = WaterLayer.open(LayerFile.read(tmp_path / "a.bin"))
     x, y = (9 * 512 + 256) * 16, (9 * 512 + 200) * 16
     found = shares(layer, 13, Rectangle(x - 200, y, 400, 400))
     # Within two pixels of zoom 9 from the straight coast.
@@ -183,7 +184,9 @@ def test_the_coast_is_the_same_for_ever(layer: WaterLayer) -> None:
 
 def test_the_digest_follows_the_file(tiny: Path, tmp_path: Path) -> None:
     bitgrid.write(tmp_path / "a.bin", KIND, {(9, 9): coast_bits(1)})
-    digests = {WaterLayer.open(path).digest for path in (tiny, tiny, tmp_path / "a.bin")}
+    digests = {
+        WaterLayer.open(LayerFile.read(path)).digest for path in (tiny, tiny, tmp_path / "a.bin")
+    }
     assert len(digests) == 2
     assert all(len(digest) == 64 for digest in digests)
 
@@ -204,17 +207,17 @@ def test_a_damaged_file_is_one_sentence(tiny: Path, tmp_path: Path, how: str) ->
     path = tmp_path / "bad.bin"
     path.write_bytes(damaged(tiny.read_bytes(), how))
     with pytest.raises(GeographyError, match=r"bad\.bin is .*, expected .*"):
-        WaterLayer.open(path)
+        WaterLayer.open(LayerFile.read(path))
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(GeographyError, match=r"none\.bin cannot be read \(No such file"):
-        WaterLayer.open(tmp_path / "none.bin")
+        WaterLayer.open(LayerFile.read(tmp_path / "none.bin"))
 
 
 @pytest.fixture(scope="module")
 def earth() -> WaterLayer:
-    return WaterLayer.open(EARTH)
+    return WaterLayer.open(LayerFile.read(EARTH))
 
 
 @pytest.mark.parametrize("zoom", [7, 9, 11, 13])

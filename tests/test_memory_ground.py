@@ -80,6 +80,11 @@ def test_a_term_of_another_encoder_is_left_out() -> None:
     area = Rectangle(300, 500, 60, 70)
     other = Memory([BANK], ground=GroundTerm(GROUND, probe("6" * 64)))
     assert other.digest == Memory([BANK]).digest
+    assert other.towns_at == []
+    assert memory(GROUND).towns_at == sorted(probe().weights)
+    crops = Memory([BANK], ground=GroundTerm(GROUND, probe(figures=("crop",))))
+    assert crops.towns_at == []
+    assert crops.digest != other.digest
     assert np.array_equal(field(other, 11, area), field(Memory([BANK]), 11, area))
 
 

@@ -17,8 +17,11 @@ from generator.rasters.writing import create_picture
 from generator.upscaling.upscalefile import open_upscaling
 from tests.fakes import FakeRenderer
 from tests.fakes_cascade import FakeCascade
+from tests.site import Site, on_site
 from tileserver.cli import main
 from tileserver.commands import basics as commands
+from tileserver.encode import compress
+from tileserver.serving.maps import formats
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 
@@ -54,6 +57,23 @@ def test_a_picture_written_in_pieces_says_so(
     assert said(tmp_path / name) == NOTICE
 
 
+def credited(path: Path | io.BytesIO) -> str:
+    """Return whom a picture says to name."""
+    with Image.open(path) as image:
+        tags = getattr(image, "tag_v2", None) or image.getexif()
+        return str(image.info.get("Copyright") or tags[0x8298])
+
+
+@pytest.mark.parametrize("format", ["png", "webp", "jpeg"])
+def test_a_picture_names_whom_to_credit_and_a_tile_nobody(format: str) -> None:
+    for credit in ("© Some contributors", "東京"):
+        found = credited(io.BytesIO(compress(PIXELS, format, credit)))
+        assert found == credit if format == "png" else found in ("(c) Some contributors", "??")
+    with Image.open(io.BytesIO(compress(PIXELS, format))) as image:
+        assert "Copyright" not in image.info
+        assert 0x8298 not in image.getexif()
+
+
 @pytest.mark.parametrize("name", ["tile.png", "tile.jpg", "tile.tif"])
 def test_a_rendered_tile_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -61,6 +81,25 @@ def test_a_rendered_tile_says_so(
     monkeypatch.setattr(commands, "load_world", lambda settings: FakeRenderer())
     assert main(["render", "3/1/1", "-o", str(tmp_path / name), "--no-cache"]) == 0
     assert said(tmp_path / name) == NOTICE
+    assert "OpenStreetMap contributors (ODbL)" in credited(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_a_picture_of_a_place_names_whom_to_credit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(commands, "load_world", lambda settings: FakeRenderer())
+    place = ["--center", "46,9", "--gsd", "800", "--size", "40x30", "--crs", "EPSG:3857"]
+    assert main(["render", *place, "-o", str(tmp_path / name), "--no-cache"]) == 0
+    assert "OpenStreetMap contributors (ODbL)" in credited(tmp_path / name)
+
+
+@on_site
+async def test_served_pictures_name_whom_to_credit(here: Site) -> None:
+    paths = [f"/map?bbox=0,0,9,9&width=40&f={format}" for format in formats()]
+    for path in (*paths, "/static/0,0,3/40x30.png"):
+        answer = await here.get(path)
+        assert "OpenStreetMap contributors (ODbL)" in credited(io.BytesIO(answer.content)), path
 
 
 @pytest.mark.parametrize("name", ["third.png", "third.jpg"])

@@ -1,7 +1,8 @@
-"""Digests of 200 tiles of the shipped weights: python -m tests.tiledigests FILE [--compare].
+"""Digests of 270 tiles of the shipped weights: python -m tests.tiledigests FILE [--compare].
 
 Written before a change of the code and compared after it, on the same machine: other processors
-may round otherwise. Twenty places, land and sea, at eleven zooms, in two worlds.
+may round otherwise. Twenty places, land and sea, at eleven zooms, in two worlds without geography,
+and seven coasts, rivers and towns at nine zooms with the Earth's.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ PLACES = (
 """Latitude and longitude of the places whose tiles are made in world 0; the others in world 7."""
 
 SECOND = ((37.0, -120.0), (-25.3, 131.0), (0.0, -140.0), (71.0, -42.0), (38.9, 24.6))
+WITH_GEOGRAPHY = (
+    (60.39, 5.3), (38.69, -9.2), (29.95, -90.05), (35.62, 139.8), (-3.1, -60.0), (30.04, 31.24),
+    (-17.85, 179.99),
+)  # fmt: skip
+"""Fjords, an estuary, a delta, a bay, two rivers with their towns, islands at the dateline."""
+
 ZOOMS = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14)
 """And at 15 every second place."""
 
@@ -45,11 +52,18 @@ def environment() -> str:
 
 
 def tiles() -> Iterator[tuple[int, Tile]]:
-    """Yield the worlds and tiles, coarse ones first."""
+    """Yield the worlds and tiles without geography, coarse ones first."""
     for zoom in (*ZOOMS, 15):
         for seed, places in ((0, PLACES), (7, SECOND)):
             for latitude, longitude in places[:: 2 if zoom == 15 else 1]:
                 yield seed, _at(latitude, longitude, zoom)
+
+
+def earthly() -> Iterator[tuple[int, Tile]]:
+    """Yield the tiles with geography, as `tiles` does those without."""
+    for zoom in range(7, 16):
+        for latitude, longitude in WITH_GEOGRAPHY:
+            yield 0, _at(latitude, longitude, zoom)
 
 
 def _at(latitude: float, longitude: float, zoom: int) -> Tile:
@@ -58,15 +72,16 @@ def _at(latitude: float, longitude: float, zoom: int) -> Tile:
 
 def digests(show: bool = False) -> dict[str, str]:
     """Make every tile with the shipped weights and return the digests of their pixels by name."""
-    cascade = generator.load(geography="none")
-    kept: dict[int, dict[Tile, Any]] = {0: {}, 7: {}}
     found = {}
-    for seed, tile in tiles():
-        pixels = cascade.render(seed, tile, kept[seed])
-        name = f"{seed}/{tile.z}/{tile.x}/{tile.y}"
-        found[name] = hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
-        if show:
-            print(f"\r{len(found)} tiles, {name}", end=" ", file=sys.stderr)
+    for geography, wanted, prefix in (("none", tiles(), ""), (None, earthly(), "earth/")):
+        cascade = generator.load(geography=geography)
+        kept: dict[int, dict[Tile, Any]] = {}
+        for seed, tile in wanted:
+            pixels = cascade.render(seed, tile, kept.setdefault(seed, {}))
+            name = f"{prefix}{seed}/{tile.z}/{tile.x}/{tile.y}"
+            found[name] = hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
+            if show:
+                print(f"\r{len(found)} tiles, {name}", end=" ", file=sys.stderr)
     return found
 
 

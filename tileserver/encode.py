@@ -47,15 +47,16 @@ def encode(pixels: NDArray[np.uint8], encoding: Encoding) -> bytes:
     return compress(pixels, encoding.format)
 
 
-def compress(pixels: NDArray[np.uint8], format: str) -> bytes:
+def compress(pixels: NDArray[np.uint8], format: str, credit: str | None = None) -> bytes:
     """Return RGB pixels of any size, uint8 [height, width, 3], as png, webp or jpeg.
 
-    With alpha, uint8 [height, width, 4], as png or webp.
+    With alpha, uint8 [height, width, 4], as png or webp. credit: whom to name, which tiles do not
+    say: what serves or packs them does.
     """
     if format == "png":
-        return _png(pixels)
+        return _png(pixels, credit)
     stream = io.BytesIO()
-    options = _LOSSY[format] | notice.save_options(format)
+    options = _LOSSY[format] | notice.save_options(format, credit=credit)
     Image.fromarray(pixels).save(stream, format, **options)
     return stream.getvalue()
 
@@ -69,7 +70,7 @@ def encode_png(pixels: NDArray[np.uint8], scale: int = 1) -> bytes:
     return _png(pixels)
 
 
-def _png(pixels: NDArray[np.uint8]) -> bytes:
+def _png(pixels: NDArray[np.uint8], credit: str | None = None) -> bytes:
     height, width, channels = pixels.shape
     kind = _TRUECOLOUR[channels]
     packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
@@ -78,7 +79,7 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
         (
             _SIGNATURE,
             _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)),
-            *_TEXTS,
+            *(_text(*said) for said in notice.png_texts(credit=credit).items()),
             _chunk(b"IDAT", data),
             _chunk(b"IEND", b""),
         )
@@ -139,7 +140,9 @@ def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-_TEXTS = [
-    _chunk(b"tEXt", f"{keyword}\0{text}".encode("latin-1"))
-    for keyword, text in notice.png_texts().items()
-]
+def _text(keyword: str, text: str) -> bytes:
+    try:
+        return _chunk(b"tEXt", f"{keyword}\0{text}".encode("latin-1"))
+    except UnicodeEncodeError:
+        # Not compressed, of no named language, with no translated keyword.
+        return _chunk(b"iTXt", f"{keyword}\0\0\0\0\0{text}".encode())

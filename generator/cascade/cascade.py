@@ -18,8 +18,7 @@ from generator.cascade.checkpoint import Checkpoint, describe_config
 from generator.cascade.multistep import MultiStepSampler
 from generator.cascade.renderer import missing_blocks
 from generator.cascade.stages import AnyStage, stages_of
-from generator.geography.geography import Geography
-from generator.geography.surface import Grounds
+from generator.geography.geography import Geography, ParentGround
 from generator.grid.averaging import averaged
 from generator.grid.block import Block
 from generator.grid.pixels import Pixels, Read
@@ -134,38 +133,31 @@ class Cascade:
         are in one window, without intermediate latents.
         """
         stage, core = self.stage_at(tile.z), _core(tile, tiles)
-        area = core.grown(stage.margin)
-        grounds = self._grounds(area, tile.z - 2, read)
-        parent = gather(area, tile.z - 2, read) if grounds is None else grounds.dry
-        latent = self.latent(seed, tile.z, area, read)
+        area, parents = core.grown(stage.margin), self._parents(tile.z - 2, read)
+        # The choice of layouts, which sees further, looks at the parents first.
+        latent = self._latent(seed, tile.z, area, parents)
+        ground = parents(area)
         resolutions = child_resolutions(area, tile.z - 2)
         with self._lock:
-            child = stage(parent, latent, resolutions, self._augmentation(tile.z))
-        return self._completed(tile.z, core, child, grounds, read)
+            child = stage(ground.dry, latent, resolutions, self._augmentation(tile.z))
+        return self._completed(tile.z, core, child, ground)
 
-    def _completed(
-        self, zoom: int, core: Rectangle, child: Pixels, grounds: Grounds | None, read: Read
-    ) -> Pixels:
+    def _completed(self, zoom: int, core: Rectangle, child: Pixels, ground: ParentGround) -> Pixels:
         """Draw water and roads into the child of a core, a stage's pixels."""
         if self.geography is None:
             return child
-        pixels = partial(gather, zoom=zoom - 2, read=read)
-        return self.geography.completed(zoom, core, child, grounds, pixels)
+        return self.geography.completed(zoom, core, child, ground)
 
-    def _grounds(self, area: Rectangle, zoom: int, read: Read) -> Grounds | None:
-        """Take land and water of a rectangle apart; None where geography knows no water."""
-        if self.geography is None:
-            return None
-        base = zoom <= self.basemap.zoom
-        return self.geography.grounds(zoom, area, partial(gather, zoom=zoom, read=read), base)
+    def _parents(self, zoom: int, read: Read) -> _Parents:
+        """Return what looks at the ground of parents of a zoom."""
+        return _Parents(self.geography, zoom, zoom <= self.basemap.zoom, read)
 
     def ground(self, area: Rectangle, zoom: int, read: Read) -> Pixels:
         """Put a rectangle of world pixels together, as if its water were land.
 
         What stages draw from: uint8 [height, width, 3]. read: pixels of tiles of `zoom`.
         """
-        grounds = self._grounds(area, zoom, read)
-        return gather(area, zoom, read) if grounds is None else grounds.dry
+        return self._parents(zoom, read)(area).dry
 
     @property
     def _sight(self) -> int:
@@ -177,10 +169,15 @@ class Cascade:
 
         Noise: float32 [3, 4h, 4w]; codes: int8 [D, h, w], all 0 without a memory.
         """
+        return self._latent(seed, zoom, area, self._parents(zoom - 2, read))
+
+    def _latent(self, seed: int, zoom: int, area: Rectangle, parents: _Parents) -> NDArray[Any]:
         if self.memory is None:
             return self.stage_at(zoom).latent(seed, zoom, area)
         level = self.memory.chosen_at(zoom) - 2
-        return self.memory.field(seed, zoom, area, lambda part: self.ground(part, level, read))
+        if level != parents.zoom:
+            parents = self._parents(level, parents.read)
+        return self.memory.field(seed, zoom, area, lambda part: parents(part).dry)
 
     def layouts(
         self, seed: int, zoom: int, area: Rectangle, store: dict[Tile, Pixels]
@@ -215,20 +212,20 @@ class Cascade:
         window = self._sampled_with(block)
         with self._lock:
             made = sampler.finished(seed, first.z, window)
+        zoom = first.z - 2
+        parents = self._parents(zoom, read)
         if made is None:
-            area, parents = window.grown(sampler.margin), first.z - 2
+            area = window.grown(sampler.margin)
             inputs = BlockInputs(
-                seed, first.z, window.x0, window.y0, TILE_SIZE << parents,
-                self.ground(area, parents, read), child_resolutions(area, parents),
-                self._augmentation(first.z),
+                seed, first.z, window.x0, window.y0, TILE_SIZE << zoom, parents(area).dry,
+                child_resolutions(area, zoom), self._augmentation(first.z),
             )  # fmt: skip
             with self._lock:
                 made = sampler(inputs)
         core = _core(first, _SIDE)
         x, y = SCALE * (core.x0 - window.x0), SCALE * (core.y0 - window.y0)
         child = made[y : y + SCALE * core.height, x : x + SCALE * core.width]
-        grounds = self._grounds(core.grown(1), first.z - 2, read)
-        return self._completed(first.z, core, child, grounds, read)
+        return self._completed(first.z, core, child, parents(core.grown(1)))
 
     def _augmentation(self, zoom: int) -> float:
         """Return the conditioning-augmentation level of a stage."""
@@ -262,11 +259,33 @@ class Cascade:
         }
 
     def _describe_memory(self) -> dict[str, Any] | None:
-        """Describe the memory: its digest, and its scenes by the zoom they serve."""
+        """Describe the memory: digest, scenes by the zoom they serve, zooms where towns decide."""
         if self.memory is None:
             return None
         scenes = {str(zoom): count for zoom, count in self.memory.scenes.items()}
-        return {"digest": self.memory.digest[:16], "scenes": scenes}
+        about = {"digest": self.memory.digest[:16], "scenes": scenes}
+        return about | {"towns_at": self.memory.towns_at}
+
+
+class _Parents:
+    """Looks at rectangles of parents of one zoom; the first is kept for those inside it."""
+
+    def __init__(self, geography: Geography | None, zoom: int, base: bool, read: Read) -> None:
+        self.zoom, self.read = zoom, read
+        self._geography, self._base = geography, base
+        self._seen: ParentGround | None = None
+
+    def __call__(self, area: Rectangle) -> ParentGround:
+        """Return the ground of a rectangle."""
+        if self._seen is not None and self._seen.area.holds(area):
+            return self._seen.part(area)
+        pixels = partial(gather, zoom=self.zoom, read=self.read)
+        if self._geography is None:
+            found = pixels(area)
+            self._seen = ParentGround(area, found, found)
+        else:
+            self._seen = self._geography.parent_ground(self.zoom, area, pixels, self._base)
+        return self._seen
 
 
 def _core(tile: Tile, tiles: int) -> Rectangle:

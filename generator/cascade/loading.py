@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.identityinputs import SHIPPED
 from generator.cascade.layoutstage import LayoutStage
+from generator.geography.geography import Geography
 from generator.geography.layers import GroundLayer
-from generator.geography.opening import open_geography
 from generator.grid.errors import GeneratorError
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import STAGE_ZOOMS
@@ -28,6 +29,8 @@ from generator.memory.bank import Bank
 from generator.memory.field import Memory
 from generator.memory.groundprobe import PROBE, GroundProbe
 from generator.memory.groundterm import GroundTerm
+
+log = logging.getLogger("elsewhere")
 
 MAX_STEPS = 50
 """The paper's; the intermediate latents of more would take too much memory."""
@@ -42,7 +45,7 @@ def load(
     memory: Sequence[str] | None = None,
     *,
     tone: str | None = None,
-    geography: str | None = None,
+    geography: Geography | None = None,
 ) -> Cascade:
     """Load a cascade ready to compute; raises GeneratorError with one clear sentence.
 
@@ -54,7 +57,7 @@ def load(
     among them and which serve the stages of which the files have nothing; empty for a network
     without any; None for the weights' own;
     tone: natural or none of the base map, or None for its own default (`generator.base.tone`);
-    geography: folder of layers, none, or None for the base map's (`generator.geography.choice`).
+    geography: the planet's layers, opened, or None for a world without.
     """
     # Refuse what cannot be meant before anything is read.
     if steps is not None and not 1 <= steps <= MAX_STEPS:
@@ -69,11 +72,15 @@ def load(
     sampler = loaded.sampler
     if steps is not None:
         sampler = dataclasses.replace(sampler, steps=steps)
-    layers = open_geography(geography, base)
-    opened = open_memory(memory, loaded, None if layers is None else layers.ground)
+    opened = open_memory(memory, loaded, None if geography is None else geography.ground)
+    if opened is not None and geography is not None and geography.ground and not opened.towns_at:
+        log.warning(
+            "towns and land cover do not decide layouts here: the probe that tells what layouts "
+            "show was fitted to another encoder than these weights'"
+        )
     planet = BaseMap.open(base, tone)
     # One cascade of all, which has made its first window.
-    cascade = Cascade(planet, loaded, sampler, chosen, pick_precision(chosen), opened, layers)
+    cascade = Cascade(planet, loaded, sampler, chosen, pick_precision(chosen), opened, geography)
     _warm(cascade)
     return cascade
 

@@ -1,6 +1,6 @@
 """A file of one bit for each pixel of zoom 9, read in chunks of 512 x 512 pixels.
 
-Layout: 8 bytes b"ELSWGEO1", 8 bytes of kind, the SHA-256 of all that follows; the length of the
+Layout, behind header and SHA-256 (`generator.geography.layerfile`): the length of the
 index (uint32), the index (zlib: counts of set bits, uint32, then lengths of strips, uint16, of
 256 x 256 chunks row by row), then the strips. All numbers are little-endian. A strip holds a chunk
 in ITU-T T.6 (CCITT group 4), as one strip of a TIFF; chunks with all bits equal have none.
@@ -8,7 +8,6 @@ in ITU-T T.6 (CCITT group 4), as one strip of a TIFF; chunks with all bits equal
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import zlib
 from collections.abc import Mapping
@@ -21,8 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from generator.atomicfile import atomic_replace
-from generator.geography.layerfile import to_layer
-from generator.grid.errors import GeographyError
+from generator.geography.layerfile import LayerFile, to_layer
 from generator.grid.rectangle import Rectangle, pieces
 from generator.grid.tile import TILE_SIZE
 from generator.grid.window import rows_of
@@ -44,7 +42,7 @@ class BitGrid:
     """A file of bits that is open. All methods may be called by several threads."""
 
     def __init__(self, payload: bytes, digest: str) -> None:
-        """Take a file's contents from the index on; see `open`."""
+        """Take a file's contents from the index on; see `of`."""
         (size,) = struct.unpack_from("<I", payload)
         index = zlib.decompress(payload[4 : 4 + size])
         chunks = CHUNKS * CHUNKS
@@ -59,26 +57,11 @@ class BitGrid:
         self._decoded = lru_cache(_KEPT)(self._decode)
 
     @classmethod
-    def open(cls, path: Path, kind: str) -> BitGrid:
-        """Read a file of a kind (up to 8 ASCII letters).
-
-        Raises GeographyError where it is missing, of another kind, cut short or damaged.
-        """
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            reason = error.strerror or error
-            raise GeographyError(f"{path} cannot be read ({reason}), expected a layer") from None
-        if data[:16] != to_layer(kind, b""):
-            raise GeographyError(f"{path} is not a layer of {kind}, expected one of this version")
-        payload = data[48:]
-        digest = hashlib.sha256(payload)
-        try:
-            if digest.digest() != data[16:48]:
-                raise ValueError("another checksum")
-            return cls(payload, digest.hexdigest())
-        except (ValueError, struct.error, zlib.error):
-            raise GeographyError(f"{path} is cut short or damaged, expected a whole file") from None
+    def of(cls, file: LayerFile, kind: str) -> BitGrid:
+        """Take a file of a kind. Raises GeographyError for another kind, or a damaged one."""
+        payload, digest = file.sealed(kind)
+        with file.damage():
+            return cls(payload, digest)
 
     def counts(self, zoom: int, area: Rectangle) -> Counts | None:
         """Count the bits set in each pixel of a zoom from 0 to 9: uint32 [height, width].
@@ -135,7 +118,7 @@ def write(path: Path, kind: str, chunks: Mapping[tuple[int, int], Packed]) -> No
     index = zlib.compress(counts.tobytes() + lengths.tobytes(), 9)
     payload = struct.pack("<I", len(index)) + index + b"".join(strips)
     with atomic_replace(path) as part:
-        part.write_bytes(to_layer(kind, b"") + hashlib.sha256(payload).digest() + payload)
+        part.write_bytes(to_layer(kind, payload, sealed=True))
 
 
 def _summed(packed: Packed, by: int) -> Counts:

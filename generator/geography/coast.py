@@ -115,18 +115,22 @@ def ramp(values: Values, finer: int) -> Shares:
     gradient = np.maximum(down, across) + (3 * np.minimum(down, across) >> 3)
     gradient = np.maximum(gradient, max(ONE >> (finer + 2), 1))
     above = smooth[1:-1, 1:-1] - ONE // 2
-    shares = (above * 816 + 255 * gradient) // (2 * gradient)
-    clipped: Shares = np.clip(shares, 0, 255).astype(np.uint8)
-    return clipped
+    shares: Shares = np.where(above > 0, np.uint8(255), np.uint8(0))
+    # Beyond the ramp's ends all are 0 or 255.
+    above *= 816
+    near = np.flatnonzero(np.abs(above) < 255 * gradient)
+    above, gradient = above.reshape(-1)[near], gradient.reshape(-1)[near]
+    shares.reshape(-1)[near] = (above + 255 * gradient) // (2 * gradient)
+    return shares
 
 
 def _smoothed(bits: Values) -> Values:
     """Smooth bits by the square of the binomial 1, 4, 6, 4, 1: [h, w] to [h - 4, w - 4]."""
-    smooth = bits
+    smooth = bits.astype(np.int16)
     for _ in range(2):
         smooth = smooth[:-2] + 2 * smooth[1:-1] + smooth[2:]
         smooth = smooth[:, :-2] + 2 * smooth[:, 1:-1] + smooth[:, 2:]
-    return smooth * (ONE >> 8)
+    return smooth * np.int32(ONE >> 8)
 
 
 def _lost(smooth: Values, bits: Values) -> NDArray[np.bool_]:

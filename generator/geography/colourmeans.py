@@ -63,12 +63,17 @@ def means(
 ) -> tuple[Integers, Integers, Integers]:
     """Sum the colours of one kind of ground round wanted pixels, near ones counting most.
 
-    mixed: weight of the others that count where shores are blurred.
-    Returns the n pixels that have any of the kind within reach, by number, with int64 sums [n, 3]
+    pixels: int32 [h, w, 3]; wanted: of them without a margin of m, bool [h - 2 m, w - 2 m]; mixed:
+    weight of the others that count where shores are blurred. Returns the n wanted pixels that have
+    any of the kind within reach, by number, with int64 sums [n, 3]
     and weights [n].
     """
     told = kind.weights > 0 if kind.mixed is None else (kind.weights > 0) | kind.mixed
-    found = wanted & spread(told, FAR)
+    margin = (len(pixels) - len(wanted)) // 2
+    inner = np.s_[margin : len(pixels) - margin, margin : pixels.shape[1] - margin]
+    found = np.zeros(told.shape, bool)
+    found[inner] = wanted
+    found &= spread(told, FAR)
     total = np.zeros((int(found.sum()), 4), np.int64)
     if len(total):
         part = _around(found)
@@ -82,7 +87,7 @@ def means(
             sums = _integral(pixels[part], kind.mixed[part].astype(np.int32))
             total += _squares(sums, at, _MIXED) * np.int64(mixed)
     known = total[:, 3] > 0
-    return np.flatnonzero(found)[known], total[known, :3], total[known, 3]
+    return np.flatnonzero(found[inner])[known], total[known, :3], total[known, 3]
 
 
 def _around(found: Mask) -> tuple[slice, slice]:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
-from generator.geography.choice import EARTH_FOLDER, INDEX
+from generator.geography.choice import INDEX
 from generator.grid.errors import GeographyError
 
 
-def credits(names: Iterable[str] | None = None, folder: Path = EARTH_FOLDER) -> list[str]:
-    """Return the credit lines of some layers of a folder, None for all, each once, in its order.
+def credits(folder: Path) -> list[str]:
+    """Return the credit lines of the layers of a folder, each once, in the index's order.
 
     A folder without an index credits nobody. Raises GeographyError for an index that cannot be
-    read, or that lacks a layer asked for.
+    read.
     """
     path = folder / INDEX
     try:
-        layers = json.loads(path.read_bytes())
-        wanted = layers if names is None else list(names)
-        given = [layers[name]["credit"] for name in wanted]
+        given = [layer["credit"] for layer in json.loads(path.read_bytes()).values()]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         raise GeographyError(
             f"{path} cannot be read, expected a JSON object with a credit for each layer"
         ) from None

@@ -29,6 +29,58 @@ TOWNS_COLOURED = 7
 _BLUR = 2
 """Pixels by which a base map's colours run over its shores."""
 
+_INNER = np.s_[surface.REACH : -surface.REACH, surface.REACH : -surface.REACH]
+
+
+@dataclass(frozen=True, slots=True)
+class ParentGround:
+    """A rectangle of parent pixels, `area`, whose land and water can be looked at alone.
+
+    land: uint8 [h, w, 3], as if its water were land. parent: the parent's own pixels, water: their
+    share of it, and covered: that of water and rivers, all with `Geography.reach` more on each
+    side; where nothing covers them, these are None and parent has the area's pixels alone. built:
+    degree of each of the area's pixels, or None. blur: as in `surface.dry_colours`.
+    """
+
+    area: Rectangle
+    land: Pixels
+    parent: Pixels
+    built: Shares | None = None
+    water: Shares | None = None
+    covered: Shares | None = None
+    blur: int = 0
+
+    @property
+    def dry(self) -> Pixels:
+        """Return what a stage sees, uint8 [h, w, 3]: no water, and towns in their colour."""
+        return greyed(self.land, self.built)
+
+    def part(self, area: Rectangle) -> ParentGround:
+        """Return the same of a rectangle inside, as if nothing else had been looked at."""
+        inner, around = self._inside(area), self._inside(area, 2 * surface.REACH)
+        built = None if self.built is None or not self.built[inner].any() else self.built[inner]
+        if self.water is None or self.covered is None:
+            return ParentGround(area, self.land[inner], self.parent[inner], built)
+        parent, water, covered = (one[around] for one in (self.parent, self.water, self.covered))
+        if not covered.any():
+            return ParentGround(area, self.land[inner], parent[_INNER], built)
+        return ParentGround(area, self.land[inner], parent, built, water, covered, self.blur)
+
+    def wet(self, area: Rectangle) -> Pixels:
+        """Return the water's colour in a rectangle inside, uint8 [h, w, 3]."""
+        inner = self._inside(area)
+        if self.water is None:
+            parent = self.parent[inner]
+            return surface.imagined(parent) if self.built is None else parent
+        around = self._inside(area, 2 * surface.REACH)
+        parent, water = self.parent[around], self.water[around]
+        return surface.wet_colours(parent, water, self.land[inner], self.blur)
+
+    def _inside(self, area: Rectangle, more: int = 0) -> tuple[slice, slice]:
+        """Return the slices of a rectangle inside, with `more` further rows and columns."""
+        y, x = area.y0 - self.area.y0, area.x0 - self.area.x0
+        return slice(y, y + area.height + more), slice(x, x + area.width + more)
+
 
 @dataclass(frozen=True, slots=True)
 class Geography:
@@ -55,61 +107,49 @@ class Geography:
         digests = [None if layer is None else layer.digest for layer in layers]
         return hashlib.sha256(json.dumps([VERSION, digests]).encode()).hexdigest()
 
-    def grounds(
+    def parent_ground(
         self, zoom: int, area: Rectangle, pixels: ReadParent, base: bool
-    ) -> surface.Grounds | None:
-        """Take the land and water of a rectangle of parent pixels apart, None where it is all land.
+    ) -> ParentGround:
+        """Look at a rectangle of parent pixels, its land and its water apart.
 
-        At zoom TOWNS_COLOURED towns take their colour, whether there is water or not. zoom: of the
-        parent; pixels: reads any rectangle of it, x wrapped and y mirrored; base: whether it is a
-        base map, over whose shores colours run, and which has no rivers drawn in.
+        At zoom TOWNS_COLOURED towns take their colour. zoom: of the parent; pixels: reads any
+        rectangle of it, x wrapped and y mirrored; base: whether it is a base map, over whose shores
+        colours run, and which has no rivers drawn in.
         """
         around, built = area.grown(self.reach), None
         if self.ground is not None and zoom == TOWNS_COLOURED:
             built = self.ground.built_up(zoom, area)
         water, rivers = self._shares(zoom, around)
-        if water is None and rivers is None:
-            if built is None:
-                return None
+        covered = _together(water, rivers)
+        if covered is None:
             parent = pixels(area)
-            return surface.Grounds(greyed(parent, built), parent)
+            return ParentGround(area, parent, parent, built)
         if not base:
-            water = _together(water, rivers)
+            water = covered
         elif water is None:
-            water = np.zeros((around.height, around.width), np.uint8)
-        assert water is not None
-        taken = surface.taken_apart(pixels(around), water, _BLUR if base else 0)
-        inner = np.s_[self.reach : -self.reach, self.reach : -self.reach]
-        return surface.Grounds(greyed(taken.dry[inner], built), taken.wet[inner])
+            water = np.zeros_like(covered)
+        parent, blur = pixels(around), _BLUR if base else 0
+        land = surface.dry_colours(parent, water, blur)
+        return ParentGround(area, land, parent, built, water, covered, blur)
 
-    def completed(
-        self,
-        zoom: int,
-        core: Rectangle,
-        child: Pixels,
-        grounds: surface.Grounds | None,
-        pixels: ReadParent,
-    ) -> Pixels:
+    def completed(self, zoom: int, core: Rectangle, child: Pixels, ground: ParentGround) -> Pixels:
         """Draw water and roads into a child.
 
-        zoom: of the child; core: its parent pixels; child: uint8 [4h, 4w, 3]; grounds: of the
-        core with some margin on each side, 1 or more, or None; pixels: reads parents.
+        zoom: of the child; core: its parent pixels; child: uint8 [4h, 4w, 3]; ground: of the core
+        with a margin of 1 or more.
         """
-        area = core.finer(SCALE)
-        if grounds is None:
-            parent = pixels(core.grown(1))
-            grounds = surface.Grounds(parent, surface.imagined(parent))
-        dry, wet = (part[_inner(part, core)] for part in (grounds.dry, grounds.wet))
+        area, edge = core.finer(SCALE), core.grown(1)
+        dry = ground.part(edge).dry
         # Water in its own colour, and what lies along it.
         water, rivers = self._shares(zoom, area.grown(shore.MARGIN))
         both = _together(water, rivers)
         if both is not None:
-            edge = shore.along(zoom, core, water, both, self.water)
-            if edge is not None:
-                child = edge.banked(child, dry)
-            child = surface.water_over(child, wet, _cut(both, shore.MARGIN))
-            if edge is not None:
-                child = edge.washed(child)
+            along = shore.along(zoom, core, water, both, self.water)
+            if along is not None:
+                child = along.banked(child, dry)
+            child = surface.water_over(child, ground.wet(edge), _cut(both, shore.MARGIN))
+            if along is not None:
+                child = along.washed(child)
         # Roads, which bridge rivers.
         roads = None
         for layer in self.roads:
@@ -125,15 +165,6 @@ class Geography:
         layers = (self.water, self.rivers)
         water, rivers = (None if one is None else one.shares(zoom, area) for one in layers)
         return water, rivers
-
-
-def _inner(pixels: Pixels, core: Rectangle) -> tuple[slice, slice]:
-    """Return the slices of a core with one pixel on each side, in pixels with a wider margin."""
-    margin = (len(pixels) - core.height) // 2 - 1
-    return (
-        slice(margin, len(pixels) - margin),
-        slice(margin, pixels.shape[1] - margin),
-    )
 
 
 def _cut(shares: Shares, by: int) -> Shares:

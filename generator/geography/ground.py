@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generator.geography.builtup import BuiltUp
 from generator.geography.landcover import Cover, LandCover
+from generator.geography.layerfile import LayerFile
 from generator.geography.layers import FIGURES, Shares
 from generator.geography.towns import TownTable
 from generator.grid.integral import integral
@@ -51,11 +51,10 @@ class GroundFigures:
         self.digest = hashlib.sha256(f"ground {VERSION} {digest}".encode()).hexdigest()
 
     @classmethod
-    def open(cls, towns: Path, cover: Path) -> GroundFigures:
+    def open(cls, towns: LayerFile, cover: LayerFile) -> GroundFigures:
         """Open the files of towns and of land cover; raises GeographyError for any other."""
         opened = TownTable.open(towns), LandCover.open(cover)
-        digest = hashlib.sha256(towns.read_bytes() + cover.read_bytes()).hexdigest()
-        return cls(*opened, digest)
+        return cls(*opened, f"{towns.digest} {cover.digest}")
 
     def built_up(self, zoom: int, area: Rectangle) -> Shares | None:
         """Return how built-up each world pixel of a rectangle is, None where none is at all."""
@@ -111,6 +110,9 @@ class GroundFigures:
 
 def _corner(sums: Integers, y: Integers, x: Integers) -> Integers:
     """Return four times the sum above and left of places in halves of pixels."""
-    rows, columns = ((at >> 1, (at + 1) >> 1) for at in (y, x))
-    total: Integers = sum((sums[i, j] for i in rows for j in columns), np.zeros(len(y), np.int64))
+    flat, width = sums.reshape(-1), sums.shape[1]
+    total = np.zeros(len(y), np.int64)
+    for row in (y >> 1, (y + 1) >> 1):
+        for column in (x >> 1, (x + 1) >> 1):
+            total += flat.take(row * width + column)
     return total

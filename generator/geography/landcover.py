@@ -11,12 +11,11 @@ import math
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.geography.layerfile import damage, read_layer, to_layer
+from generator.geography.layerfile import LayerFile, to_layer
 
 KIND = "cover"
 
@@ -54,10 +53,10 @@ class LandCover:
         return cls(groups[:, 0::2] | groups[:, 1::2] << np.uint8(4))
 
     @classmethod
-    def open(cls, path: Path) -> LandCover:
-        """Read a file of land cover; raises GeographyError for any other."""
-        with damage(path):
-            body = read_layer(path, KIND)
+    def open(cls, file: LayerFile) -> LandCover:
+        """Unpack a file of land cover; raises GeographyError for any other."""
+        body = file.body(KIND)
+        with file.damage():
             raw = lzma.decompress(body, lzma.FORMAT_XZ)
             return cls(np.frombuffer(raw, np.uint8).reshape(HEIGHT, WIDTH // 2))
 
@@ -69,7 +68,8 @@ class LandCover:
     def groups(self, rows: Integers, columns: Integers) -> NDArray[np.uint8]:
         """Return the groups of cells; rows are clipped at the poles, columns wrap."""
         columns = columns % WIDTH
-        pairs = self.packed[rows.clip(0, HEIGHT - 1), columns >> 1]
+        at = rows.clip(0, HEIGHT - 1) * (WIDTH // 2) + (columns >> 1)
+        pairs = self.packed.reshape(-1).take(at)
         found: NDArray[np.uint8] = pairs >> (columns % 2 * 4).astype(np.uint8) & 15
         return found
 
@@ -86,7 +86,7 @@ class LandCover:
                 group = self.groups(row + i, column + j)
                 weight = vertical * horizontal
                 for k, cover in enumerate(asked):
-                    total[k] += np.where(group == cover, weight, 0)
+                    total[k] += (group == cover) * weight
         shares: Integers = (255 * total.T + (1 << 15)) >> 16
         return shares
 

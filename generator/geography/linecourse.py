@@ -145,19 +145,24 @@ def prepared(pieces: Integers, kind: LineKind, pixel: int) -> Integers:
 def refined(
     pieces: Integers, kind: LineKind, window: tuple[Integers, Integers], pixel: int
 ) -> Integers:
-    """Split pieces to their depths; leave out those that cannot touch a window.
+    """Split pieces to their depths; leave out those that cannot touch a window, or most of them.
 
     window: its lowest and highest corner, int64 [2, 1] of units each.
     """
     low, high = window[0] - 2 * pixel, window[1] + 2 * pixel
-    done = []
+    done, level = [], 0
     while pieces.size:
-        least, most = boxes_of(pieces, kind)
-        touching = ((least <= high) & (most >= low)).all(axis=0)
+        # Looking which pieces touch the window pays at every second level.
+        level += 1
+        if level % 2 == 0:
+            least, most = boxes_of(pieces, kind)
+            touching = ((least <= high) & (most >= low)).all(axis=0)
+            pieces = np.take(pieces, np.flatnonzero(touching), axis=1)
         deep = pieces[DEPTH] > 0
-        done.append(np.take(pieces, np.flatnonzero(touching & ~deep), axis=1))
-        deep &= touching
-        pieces = split(np.take(pieces, np.flatnonzero(deep), axis=1), kind)
+        if not deep.all():
+            done.append(np.take(pieces, np.flatnonzero(~deep), axis=1))
+            pieces = np.take(pieces, np.flatnonzero(deep), axis=1)
+        pieces = split(pieces, kind)
     return np.concatenate(done, axis=1) if done else pieces
 
 
@@ -175,9 +180,10 @@ def split(pieces: Integers, kind: LineKind) -> Integers:
     # The middle moves across the chord.
     mixed = keys(pieces[KEY].view(np.uint64)).view(np.int64)
     most = limits(pieces[LENGTH], pieces[SCALE], kind)
-    share = _bend(mixed) * most // np.maximum(pieces[LENGTH], 1)
-    middle[0] += np.clip(-chord[1] * share >> 10, -most, most)
-    middle[1] += np.clip(chord[0] * share >> 10, -most, most)
+    moves = np.stack((-chord[1], chord[0]))
+    moves *= _bend(mixed) * most // np.maximum(pieces[LENGTH], 1)
+    moves >>= 10
+    middle += np.minimum(np.maximum(moves, -most), most)
     first, second = halves[:, :count], halves[:, count:]
     first[END] = second[START] = middle
     first[ARRIVING] = second[LEAVING] = through

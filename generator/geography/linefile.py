@@ -1,7 +1,7 @@
 """Files of lines: polylines in cells of zoom 7, as differences of whole numbers, compressed.
 
-A file is MAGIC, 8 letters of the kind, the SHA-256 of the rest, and the rest: `_HEADER`, a table of
-cells and one of groups, and the groups. A group holds neighbouring cells and is raw LZMA2.
+Behind header and SHA-256 (`generator.geography.layerfile`) a file is `_HEADER`, a table of cells
+and one of groups, and the groups. A group holds neighbouring cells and is raw LZMA2.
 
 A segment belongs to the cell that its first point lies in. A chain is a run of segments of one
 polyline in one cell, with the polyline's points before and after it, which its bends depend on.
@@ -9,7 +9,6 @@ polyline in one cell, with the polyline's points before and after it, which its 
 
 from __future__ import annotations
 
-import hashlib
 import lzma
 import struct
 from collections.abc import Sequence
@@ -18,8 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.geography.layerfile import MAGIC, to_layer
-from generator.grid.errors import GeographyError
+from generator.geography.layerfile import LayerFile, to_layer
 
 WORLD_BITS = 30
 """The world's width is 2**30 units: 3.7 cm at the equator."""
@@ -32,7 +30,6 @@ LONGEST = 1 << 19
 Integers = NDArray[np.int64]
 
 _HEADER = struct.Struct("<BII")
-_START = len(MAGIC) + 8 + hashlib.sha256().digest_size
 _GROUP_POINTS = 3000
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}]
 _BEFORE, _AFTER, _RANK_SHIFT = 1, 2, 2
@@ -116,29 +113,22 @@ def encode(lines: Polylines, kind: str, shift: int) -> bytes:
             *packed,
         )
     )
-    return to_layer(kind, hashlib.sha256(rest).digest() + rest)
+    return to_layer(kind, rest, sealed=True)
 
 
-def parse(data: bytes, kind: str, name: str) -> LineFile:
-    """Check a file's bytes and read its tables; raises GeographyError that calls it `name`."""
-    if data[: len(MAGIC)] != MAGIC:
-        raise GeographyError(f"{name} is no layer of geography, expected a file of {kind}")
-    found = data[len(MAGIC) : len(MAGIC) + 8]
-    if found != kind.encode().ljust(8):
-        given = found.decode("ascii", "replace").strip()
-        raise GeographyError(f"{name} is a layer of {given!r}, expected one of {kind!r}")
-    rest = data[_START:]
-    if hashlib.sha256(rest).digest() != data[len(MAGIC) + 8 : _START]:
-        raise GeographyError(f"{name} is damaged or cut short, expected a whole layer of {kind}")
-    shift, cells, groups = _HEADER.unpack_from(rest)
-    at = _HEADER.size
-    ids = np.frombuffer(rest, "<u2", cells, at).tolist()
-    counts = np.frombuffer(rest, "<u2", groups, at + 2 * cells)
-    sizes = np.frombuffer(rest, "<u4", groups, at + 2 * cells + 2 * groups).astype(np.int64)
-    begin = _START + at + 2 * cells + 6 * groups
-    places = [(group, place) for group, n in enumerate(counts) for place in range(n)]
-    starts = begin + np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
-    return LineFile(data, shift, starts, dict(zip(ids, places, strict=True)))
+def parse(file: LayerFile, kind: str) -> LineFile:
+    """Check a file and read its tables. Raises GeographyError for another kind or a damaged one."""
+    rest, _ = file.sealed(kind)
+    with file.damage():
+        shift, cells, groups = _HEADER.unpack_from(rest)
+        at = _HEADER.size
+        ids = np.frombuffer(rest, "<u2", cells, at).tolist()
+        counts = np.frombuffer(rest, "<u2", groups, at + 2 * cells)
+        sizes = np.frombuffer(rest, "<u4", groups, at + 2 * cells + 2 * groups).astype(np.int64)
+        begin = at + 2 * cells + 6 * groups
+        places = [(group, place) for group, n in enumerate(counts) for place in range(n)]
+        starts = begin + np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
+        return LineFile(rest, shift, starts, dict(zip(ids, places, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

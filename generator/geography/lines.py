@@ -7,12 +7,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generator.geography import linecourse
+from generator.geography.layerfile import LayerFile
 from generator.geography.layers import Shares
 from generator.geography.linedrawing import PIXEL, drawn
 from generator.geography.linefile import (
@@ -26,7 +26,7 @@ from generator.geography.linefile import (
     encode,
     parse,
 )
-from generator.geography.linekinds import LineKind, kind_of
+from generator.geography.linekinds import kind_of
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import TILE_SIZE
@@ -58,25 +58,17 @@ class _Group:
 class LineLayer:
     """Lines of one kind (a CoverageLayer); safe to use from several threads."""
 
-    def __init__(self, data: bytes, kind: LineKind, name: str) -> None:
-        self._kind = kind
-        self._file: LineFile = parse(data, kind.name, name)
-        self._groups: OrderedDict[int, _Group] = OrderedDict()
-        self._lock = threading.Lock()
-        told = repr((_VERSION, kind)).encode()
-        self._digest = hashlib.sha256(told + hashlib.sha256(data).digest()).hexdigest()
-
-    @classmethod
-    def open(cls, path: Path, kind: str) -> LineLayer:
+    def __init__(self, file: LayerFile, kind: str) -> None:
         """Open a file of lines of a kind: `rivers`, `roads` or `rail`.
 
-        Raises GeographyError if it is missing, damaged or of another kind.
+        Raises GeographyError if it is damaged or of another kind.
         """
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise GeographyError(f"cannot read the layer {path}: {error.strerror}") from error
-        return cls(data, kind_of(kind), str(path))
+        self._kind = kind_of(kind)
+        self._file: LineFile = parse(file, kind)
+        self._groups: OrderedDict[int, _Group] = OrderedDict()
+        self._lock = threading.Lock()
+        told = repr((_VERSION, self._kind)).encode()
+        self._digest = hashlib.sha256(told + bytes.fromhex(file.digest)).hexdigest()
 
     @classmethod
     def of(cls, lines: Polylines, kind: str, shift: int = 4) -> LineLayer:
@@ -84,13 +76,12 @@ class LineLayer:
 
         shift: 2 to 16. Raises GeographyError for ranks that the kind does not have.
         """
-        found = kind_of(kind)
-        ranks = len(found.widths)
+        ranks = len(kind_of(kind).widths)
         if lines.ranks.max(initial=0) >= ranks:
             raise GeographyError(
                 f"a line of {kind} has rank {lines.ranks.max()}, expected 0 to {ranks - 1}"
             )
-        return cls(encode(lines, kind, shift), found, f"the {kind}")
+        return cls(LayerFile(f"the {kind}", encode(lines, kind, shift)), kind)
 
     @property
     def digest(self) -> str:

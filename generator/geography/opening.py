@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from generator.geography.choice import INDEX, MADE_UP, NONE, chosen, layers_fold
 from generator.geography.credits import credits
 from generator.geography.geography import Geography
 from generator.geography.ground import GroundFigures
+from generator.geography.layerfile import LayerFile
 from generator.geography.linekinds import KINDS
 from generator.geography.lines import LineLayer
 from generator.geography.planet import PlanetRivers, PlanetWater
@@ -36,34 +36,24 @@ def open_geography(geography: str | None, base: Path | None) -> Geography | None
         return _made_up(base)
     folder = layers_folder(choice)
     assert folder is not None
-    paths = _checked(folder)
-    lines = {name: LineLayer.open(path, name) for name, path in paths.items() if name in KINDS}
+    files = _checked(folder)
+    lines = {name: LineLayer(file, name) for name, file in files.items() if name in KINDS}
     return Geography(
-        WaterLayer.open(paths["water"]) if "water" in paths else None,
+        WaterLayer.open(files["water"]) if "water" in files else None,
         lines.get("rivers"),
         tuple(lines[name] for name in ("roads", "rail") if name in lines),
-        _ground(paths, folder),
-        credits=tuple(credits(folder=folder)),
+        _ground(files, folder),
+        credits=tuple(credits(folder)),
     )
 
 
-def check_geography(geography: str | None, base: Path | None) -> None:
-    """Raise GeographyError where the files of layers show that `open_geography` will refuse them.
-
-    Files are read and their digests compared; what is in them is not looked at.
-    """
-    folder = layers_folder(chosen(geography, base))
-    if folder is not None:
-        _checked(folder)
-
-
-def _ground(paths: dict[str, Path], folder: Path) -> GroundFigures | None:
+def _ground(files: dict[str, LayerFile], folder: Path) -> GroundFigures | None:
     """Return the figures of towns and land cover, None where a folder has neither."""
-    if not {"towns", "landcover"} & paths.keys():
+    if not {"towns", "landcover"} & files.keys():
         return None
-    if lacking := {"towns", "landcover"} - paths.keys():
+    if lacking := {"towns", "landcover"} - files.keys():
         raise GeographyError(f"{folder / INDEX} names no {min(lacking)}, expected both or neither")
-    return GroundFigures.open(paths["towns"], paths["landcover"])
+    return GroundFigures.open(files["towns"], files["landcover"])
 
 
 def _made_up(base: Path | None) -> Geography:
@@ -73,8 +63,8 @@ def _made_up(base: Path | None) -> Geography:
     return Geography(PlanetWater(planet), PlanetRivers(planet))
 
 
-def _checked(folder: Path) -> dict[str, Path]:
-    """Return the files that an index lists, by layer, each with the content that it names."""
+def _checked(folder: Path) -> dict[str, LayerFile]:
+    """Read the files that an index lists, by layer, each with the content that it names."""
     path = folder / INDEX
     try:
         index: Any = json.loads(path.read_bytes())
@@ -91,14 +81,5 @@ def _checked(folder: Path) -> dict[str, Path]:
     for name, (file, expected) in listed.items():
         if name not in LAYERS:
             raise GeographyError(f"{path} names a layer {name!r}, expected: {', '.join(LAYERS)}")
-        found[name] = folder / file
-        try:
-            digest = hashlib.sha256(found[name].read_bytes()).hexdigest()
-        except OSError as error:
-            raise GeographyError(f"layer {found[name]} cannot be read: {error.strerror}") from error
-        if digest != expected:
-            raise GeographyError(
-                f"layer {found[name]} is damaged: its SHA-256 begins {digest[:8]}, "
-                f"expected {expected[:8]}"
-            )
+        found[name] = LayerFile.read(folder / file, expected)
     return found

@@ -12,7 +12,7 @@ arithmetic, equal in every window that sees REACH pixels round a place.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ from generator.grid.tile import SCALE
 
 REACH = 20
 """Parent pixels round a place that its colours depend on."""
+
+_INNER = np.s_[REACH:-REACH, REACH:-REACH]
 
 _SHORE = 2
 """Pixels round land in which ground goes on under water even where no land's colour is known."""
@@ -67,48 +69,46 @@ _BLACK, _COLOURED, _BROWN = 192, 24, 8
 how much it passes R in water that is not brown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grounds:
-    """A parent taken apart: dry, uint8 [h, w, 3], without its water; wet, the water's colour."""
+def dry_colours(parent: Pixels, water: Shares, blur: int = 0) -> Pixels:
+    """Return a parent as if its water were land: uint8 [h + 40, w + 40, 3] to [h, w, 3].
 
-    dry: Pixels
-    wet: Pixels
-
-
-def taken_apart(parent: Pixels, water: Shares, blur: int = 0) -> Grounds:
-    """Take a parent's land and water apart.
-
-    parent: uint8 [h, w, 3]; water: its share of each pixel; blur: pixels, 2 or less, by which
-    colours of one side have run over the parent's shores. What lies REACH or more from an edge is
-    as in larger windows.
+    water: its share of each pixel; blur: pixels, 2 or less, by which colours of one side have run
+    over the parent's shores.
     """
     wide = parent.astype(np.int32)
-    # Pixels of land that are as blue as water say nothing of land's colour, nor a base map's
-    # water that is as white as ice of the water's.
-    blue = _is_blue(wide)
-    land = weighed(water, blue, blur)
+    dry = wide[_INNER].copy()
+    # Pixels of land that are as blue as water say nothing of land's colour.
+    land = weighed(water, _is_blue(wide), blur)
+    # Land keeps its own pixels where no water is near; far out at sea there is none.
+    lost = ~land.pure if blur else water > EDGE
+    dry[(lost & spread(water < 255, _SHORE))[_INNER]] = _ISLAND
+    at, total, weight = means(wide, land, lost[_INNER])
+    dry.reshape(-1, 3)[at] = (total + _ISLAND) // (weight + 1)[:, None]
+    return dry.astype(np.uint8)
+
+
+def wet_colours(parent: Pixels, water: Shares, dry: Pixels, blur: int = 0) -> Pixels:
+    """Return the colour of a parent's water: uint8 [h + 40, w + 40, 3] to [h, w, 3].
+
+    dry: what `dry_colours` returns of the others.
+    """
+    wide = parent.astype(np.int32)
+    # A base map's water that is as white as ice says nothing of the water's colour.
     ice = wide.sum(2) > _WHITE if blur else np.zeros(water.shape, bool)
     sea = weighed(255 - water, ice, blur)
     if sea.mixed is not None:
         # Near blurred shores blue water alone tells its colour.
-        sea = replace(sea, mixed=sea.mixed & blue)
-    # Land keeps its own pixels where no water is near; far out at sea there is none.
-    lost = ~land.pure if blur else water > EDGE
-    at, total, weight = means(wide, land, lost)
-    dry = wide.copy()
-    dry[lost & spread(water < 255, _SHORE)] = _ISLAND
-    dry.reshape(-1, 3)[at] = (total + _ISLAND) // (weight + 1)[:, None]
+        sea = replace(sea, mixed=sea.mixed & _is_blue(wide))
     # Water goes over into a colour made of the land's where the parent shows none.
-    lost = ~sea.pure | ice if blur else water < 255 - EDGE
+    lost = (~sea.pure | ice if blur else water < 255 - EDGE)[_INNER]
+    guess = imagined(dry.astype(np.int32))
+    wet = np.where(lost[..., None], guess, wide[_INNER])
     at, total, weight = means(wide, sea, lost, _MIXED)
-    guess = imagined(dry)
-    few = _FEW
-    wet = np.where(lost[..., None], guess, wide)
-    mixed = total + few * guess.reshape(-1, 3)[at]
-    wet.reshape(-1, 3)[at] = mixed // (weight + few)[:, None]
+    mixed = total + _FEW * guess.reshape(-1, 3)[at]
+    wet.reshape(-1, 3)[at] = mixed // (weight + _FEW)[:, None]
     if blur:
         wet = _bluer(wet)
-    return Grounds(dry.astype(np.uint8), wet.astype(np.uint8))
+    return wet.astype(np.uint8)
 
 
 def imagined(dry: NDArray[Any]) -> NDArray[Any]:

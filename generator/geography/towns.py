@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import lzma
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.geography.layerfile import damage, read_layer, to_layer
+from generator.geography.layerfile import LayerFile, to_layer
 
 KIND = "towns"
 
@@ -55,10 +54,11 @@ class TownTable:
         return cls(x[order].astype(np.int32), y[order].astype(np.int32), classes[order], first)
 
     @classmethod
-    def open(cls, path: Path) -> TownTable:
-        """Read a file of towns; raises GeographyError for any other."""
-        with damage(path):
-            raw = np.frombuffer(lzma.decompress(read_layer(path, KIND)), np.uint8)
+    def open(cls, file: LayerFile) -> TownTable:
+        """Unpack a file of towns; raises GeographyError for any other."""
+        body = file.body(KIND)
+        with file.damage():
+            raw = np.frombuffer(lzma.decompress(body), np.uint8)
             counts = raw[: 2 * CELLS**2].view("<u2").astype(np.int64)
             first = np.concatenate([[0], counts.cumsum()])
             planes = raw[2 * CELLS**2 :].reshape(5, int(first[-1])).astype(np.int64)

@@ -7,12 +7,12 @@ coast as fine as the zoom. It is the same in all worlds, as it does not depend o
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 
 from generator.geography import coast
 from generator.geography.bitgrid import ZOOM, BitGrid, Counts
+from generator.geography.layerfile import LayerFile
 from generator.geography.layers import Shares
 from generator.grid.rectangle import Rectangle
 
@@ -26,9 +26,9 @@ class WaterLayer:
         self._bits = bits
 
     @classmethod
-    def open(cls, path: Path) -> WaterLayer:
-        """Open a file of water. Raises GeographyError where it is missing, foreign or damaged."""
-        return cls(BitGrid.open(path, KIND))
+    def open(cls, file: LayerFile) -> WaterLayer:
+        """Open a file of water. Raises GeographyError where it is foreign or damaged."""
+        return cls(BitGrid.of(file, KIND))
 
     @property
     def digest(self) -> str:
@@ -40,35 +40,37 @@ class WaterLayer:
         if zoom < ZOOM:
             counts = self._bits.counts(zoom, area)
             return None if counts is None else _averages(counts, 1 << 2 * (ZOOM - zoom))
-        values = self._surface(zoom, area.grown(2))
-        if values is None:
-            return None
-        shares = coast.ramp(values, zoom - ZOOM)
-        return shares if shares.any() else None
-
-    def _surface(self, zoom: int, area: Rectangle) -> coast.Values | None:
-        """Return the coast's surface at a zoom from 9 on, int32 [height, width]."""
-        areas = [area]
+        areas = [area.grown(2)]
         for _ in range(zoom - ZOOM):
             areas.append(areas[-1].coarser(2).grown(1))
         # The coast's raggedness needs a wider margin than its surface, and is not needed at zoom 9.
         margin = coast.MARGIN if zoom > ZOOM else coast.SMOOTHING
-        counts = self._bits.counts(ZOOM, areas[-1].grown(margin))
-        if counts is None:
+        bits = self._bits.counts(ZOOM, areas[-1].grown(margin))
+        if bits is None:
             return None
-        bits = counts.astype(np.int32)
-        if zoom == ZOOM:
-            return coast.surface(bits)
-        inner = margin - coast.SMOOTHING
-        values = coast.surface(bits[inner:-inner, inner:-inner])
-        strength = coast.raggedness(bits)
-        # One zoom finer at a time.
-        for finer in range(zoom - ZOOM):
-            coarse, fine = areas.pop(), areas[-1]
-            coast.displace(values, strength, coarse, ZOOM + finer, finer)
-            values = _cut(coast.refined(values), coarse.grown(-1), fine)
-            strength = _cut(strength.repeat(2, 0).repeat(2, 1), coarse, fine)
-        return values
+        if bits.all():
+            return np.full((area.height, area.width), 255, np.uint8)
+        shares = coast.ramp(_surface(bits.astype(np.int32), areas, margin), zoom - ZOOM)
+        return shares if shares.any() else None
+
+
+def _surface(bits: coast.Values, areas: list[Rectangle], margin: int) -> coast.Values:
+    """Return the coast's surface, int32 [height, width] of the first of areas.
+
+    areas: of ever coarser zooms down to 9; bits: of the last of them with a margin.
+    """
+    if len(areas) == 1:
+        return coast.surface(bits)
+    inner = margin - coast.SMOOTHING
+    values = coast.surface(bits[inner:-inner, inner:-inner])
+    strength = coast.raggedness(bits)
+    # One zoom finer at a time.
+    for finer in range(len(areas) - 1):
+        coarse, fine = areas[-1 - finer], areas[-2 - finer]
+        coast.displace(values, strength, coarse, ZOOM + finer, finer)
+        values = _cut(coast.refined(values), coarse.grown(-1), fine)
+        strength = _cut(strength.repeat(2, 0).repeat(2, 1), coarse, fine)
+    return values
 
 
 def _averages(counts: Counts, of: int) -> Shares:

@@ -19,6 +19,12 @@ class Rectangle:
         """Return the rectangle with a margin of `by` pixels on each side."""
         return Rectangle(self.x0 - by, self.y0 - by, self.width + 2 * by, self.height + 2 * by)
 
+    def holds(self, other: Rectangle) -> bool:
+        """Say whether another rectangle of the grid lies inside."""
+        right, bottom = other.x0 + other.width, other.y0 + other.height
+        across = self.x0 <= other.x0 and right <= self.x0 + self.width
+        return across and self.y0 <= other.y0 and bottom <= self.y0 + self.height
+
     def finer(self, scale: int) -> Rectangle:
         """Return the same ground in pixels of which `scale` lie along one of these."""
         sides = (self.x0, self.y0, self.width, self.height)

@@ -113,6 +113,13 @@ class Memory:
             parts += ["ground", self._ground.digest]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
+    @property
+    def towns_at(self) -> list[int]:
+        """Return the zooms at which the choice follows towns, none for another encoder's codes."""
+        if self._ground is None:
+            return []
+        return [zoom for zoom in sorted(self._grounded) if self._ground.tells_towns(zoom)]
+
     @staticmethod
     def chosen_at(zoom: int) -> int:
         """Return the zoom of the stage that chooses what a stage shows: 11 for 13, else itself."""

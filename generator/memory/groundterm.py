@@ -48,6 +48,10 @@ class GroundTerm:
         """Say whether patches chosen at a zoom, of an encoder's codes, can be told."""
         return encoder == self.probe.encoder and bool(self.probe.tells(zoom).any())
 
+    def tells_towns(self, zoom: int) -> bool:
+        """Say whether towns are told of patches chosen at a zoom."""
+        return bool(self.probe.tells(zoom)[_BUILT_UP])
+
     def of_scene(self, scene: Scene) -> NDArray[np.int8]:
         """Return the further numbers of a scene's descriptors, int8 [rows, columns, figures]."""
         return scaled(self.probe.figures(scene))

@@ -1,6 +1,7 @@
 """What every picture that Elsewhere writes says of itself, in the place that its format has for it.
 
-PNG: text chunks. JPEG and WebP: EXIF. TIFF: the tags ImageDescription, Software and Copyright.
+PNG: text chunks. JPEG and WebP: EXIF. TIFF: the tags ImageDescription, Software and Copyright. A
+credit, whom to name beside the picture, goes where the format has copyright.
 """
 
 from __future__ import annotations
@@ -19,34 +20,40 @@ DETAIL_NOTICE = (
 )
 """Of pictures of somebody's own to which detail was added."""
 
-_DESCRIPTION, _SOFTWARE = 0x010E, 0x0131
+_DESCRIPTION, _SOFTWARE, _COPYRIGHT = 0x010E, 0x0131, 0x8298
 """Tags of TIFF, and so of EXIF."""
 
 
-def png_texts(notice: str = NOTICE) -> dict[str, str]:
+def png_texts(notice: str = NOTICE, credit: str | None = None) -> dict[str, str]:
     """Return the text chunks of a PNG, by keyword."""
-    return {"Software": SOFTWARE, "Disclaimer": notice}
+    texts = {"Software": SOFTWARE, "Disclaimer": notice}
+    return texts if credit is None else texts | {"Copyright": credit}
 
 
-def exif(notice: str = NOTICE) -> Image.Exif:
+def exif(notice: str = NOTICE, credit: str | None = None) -> Image.Exif:
     """Return the EXIF data of a JPEG or WebP."""
     tags = Image.Exif()
-    tags[_DESCRIPTION] = notice
-    tags[_SOFTWARE] = SOFTWARE
+    tags.update(_tags(notice, credit))
     return tags
 
 
-def save_options(format: str, notice: str = NOTICE) -> dict[str, Any]:
+def save_options(format: str, notice: str = NOTICE, credit: str | None = None) -> dict[str, Any]:
     """Return what `Image.save` of Pillow takes for PNG, JPEG, WebP or TIFF to carry the notice."""
     format = format.upper()
     if format == "PNG":
         info = PngImagePlugin.PngInfo()
-        for keyword, text in png_texts(notice).items():
+        for keyword, text in png_texts(notice, credit).items():
             info.add_text(keyword, text)
         return {"pnginfo": info}
     if format == "TIFF":
-        return {"tiffinfo": {_DESCRIPTION: notice, _SOFTWARE: SOFTWARE}}
-    return {"exif": exif(notice)}
+        return {"tiffinfo": _tags(notice, credit)}
+    return {"exif": exif(notice, credit)}
+
+
+def _tags(notice: str, credit: str | None) -> dict[int, str]:
+    """Return the tags of TIFF and EXIF, which know no letters but ASCII's."""
+    tags = {_DESCRIPTION: notice, _SOFTWARE: SOFTWARE}
+    return tags if credit is None else tags | {_COPYRIGHT: credit.replace("©", "(c)")}
 
 
 def gdal_tags(notice: str = NOTICE, credit: str | None = None) -> dict[str, str]:

@@ -44,14 +44,15 @@ def create_picture(
     place: Georeference | None = None,
     notice: str = NOTICE,
     *,
+    credit: str | None = None,
     bands: int = 3,
 ) -> Iterator[Sink]:
     """Create a PNG, JPEG or TIFF by the name's ending; an error inside leaves no target.
 
-    notice: what the file says of its origin. bands: 3, or 4 with alpha. A TIFF holds the
-    georeference itself; PNG and JPEG get its transform as a world file beside them, and its
-    reference system as a .prj. Raises ImageError with one sentence, before the first piece where it
-    can be known then.
+    notice: what the file says of its origin; credit: whom to name. bands: 3, or 4 with alpha. A
+    TIFF holds the georeference itself; PNG and JPEG get its transform as a world file beside them,
+    and its reference system as a .prj. Raises ImageError with one sentence, before the first piece
+    where it can be known then.
     """
     check_target(path, width, height, bands, place)
     rasterio = find_rasterio() if is_streamed(path) else None
@@ -59,12 +60,12 @@ def create_picture(
         with atomic_replace(path) as part:
             if rasterio is not None:
                 with _tiff(rasterio, part, (width, height, bands), place) as target:
-                    target.update_tags(**gdal_tags(notice))
+                    target.update_tags(**gdal_tags(notice, credit))
                     yield _TiffSink(path, target)
             else:
                 whole = _WholeSink(width, height, bands)
                 yield whole
-                Image.fromarray(whole.pixels).save(part, **_options(path, notice))
+                Image.fromarray(whole.pixels).save(part, **_options(path, notice, credit))
                 if place is not None:
                     _write_world_file(path, place)
     except OSError as error:
@@ -119,12 +120,15 @@ def _tiff(
             raise OSError(str(error)) from error
 
 
-def tiff_bytes(pixels: Pixels, place: Georeference) -> bytes:
-    """Return pixels, uint8 [height, width, 3 or 4], as a GeoTIFF. Raises ImageError."""
+def tiff_bytes(pixels: Pixels, place: Georeference, credit: str | None = None) -> bytes:
+    """Return pixels, uint8 [height, width, 3 or 4], as a GeoTIFF. Raises ImageError.
+
+    credit: whom to name.
+    """
     height, width, bands = pixels.shape
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.tif"
-        with create_picture(path, width, height, place, bands=bands) as sink:
+        with create_picture(path, width, height, place, credit=credit, bands=bands) as sink:
             sink.write(0, 0, pixels)
         return path.read_bytes()
 
@@ -169,14 +173,14 @@ def check_target(
             )
 
 
-def _options(path: Path, notice: str) -> dict[str, Any]:
+def _options(path: Path, notice: str, credit: str | None) -> dict[str, Any]:
     suffix = path.suffix.lower()
     options: dict[str, Any] = {"format": "TIFF", "compression": "tiff_adobe_deflate"}
     if suffix in (".jpg", ".jpeg"):
         options = {"format": "JPEG", "quality": 95, "subsampling": 0}
     if suffix == ".png":
         options = {"format": "PNG"}
-    return options | save_options(options["format"], notice)
+    return options | save_options(options["format"], notice, credit)
 
 
 def _write_world_file(path: Path, place: Georeference) -> None:

@@ -48,8 +48,12 @@ class PictureJob:
             self.check(4)
         return tiles, holes
 
-    def write(self, maker: BatchRenderer, holes: bool, report: Report = silent) -> None:
+    def write(
+        self, maker: BatchRenderer, holes: bool, report: Report = silent, credit: str | None = None
+    ) -> None:
         """Draw the picture and write it; an error or a stop leaves no file.
+
+        credit: whom the picture says to name.
 
         Only one block's pixels are in memory with a TIFF, all of them with other formats. Raises
         ImageError, CacheError.
@@ -57,7 +61,9 @@ class PictureJob:
         bands = 4 if holes else 3
         grid = self.grid
         report("Drawing", 0, grid.block_count, 0)
-        with create_picture(self.path, grid.width, grid.height, self.place, bands=bands) as sink:
+        with create_picture(
+            self.path, grid.width, grid.height, self.place, credit=credit, bands=bands
+        ) as sink:
             for done, block in enumerate(blocks_of(grid, self.zoom), 1):
                 for tile in block.tiles():
                     maker.make(tile)

@@ -18,8 +18,9 @@ from tileserver.batch.progress import progress
 from tileserver.commands import basics as commands
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
+from tileserver.documents.about import attribution
 from tileserver.documents.grid import geotransform
-from tileserver.encode import encode_png
+from tileserver.encode import compress
 from tileserver.errors import BadRequestError, shortened
 from tileserver.regions.crs import named, utm
 from tileserver.regions.pixelgrid import PixelGrid
@@ -40,12 +41,13 @@ def render(args: argparse.Namespace) -> int:
         )
     if args.center is not None:
         return _render_picture(args, settings)
+    credit = attribution(settings)
     if args.output == "-":
-        sys.stdout.buffer.write(encode_png(tile_pixels(args, settings)))
+        sys.stdout.buffer.write(compress(tile_pixels(args, settings), "png", credit))
         return 0
     path = Path(args.output)
     place = georeference(args.tile) if path.suffix.lower() in TIFF_SUFFIXES else None
-    with create_picture(path, TILE_SIZE, TILE_SIZE, place) as sink:
+    with create_picture(path, TILE_SIZE, TILE_SIZE, place, credit=credit) as sink:
         sink.write(0, 0, tile_pixels(args, settings))
     say(f"Wrote {path}: {about(args.tile)}")
     return 0
@@ -78,7 +80,7 @@ def _render_picture(args: argparse.Namespace, settings: Settings) -> int:
         check_memory(tiles, MOST_HELD)
     say(drawing_text(job, len(tiles)))
     with open_maker(args.no_cache, settings) as maker, progress("blocks") as report:
-        job.write(maker, holes, report)
+        job.write(maker, holes, report, attribution(settings))
     say(f"Wrote {job.path}: {bounds_text(job.grid)}")
     return 0
 

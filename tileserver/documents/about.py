@@ -47,7 +47,7 @@ def geography_credits(settings: Settings) -> list[str]:
     """
     with contextlib.suppress(GeneratorError):
         folder = layers_folder(chosen(settings.geography, settings.base))
-        return [] if folder is None else credits(folder=folder)
+        return [] if folder is None else credits(folder)
     return []
 
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, Image
+from PIL import Image
 
 from generator.grid.pixels import Pixels
 from generator.rasters import notice
@@ -113,8 +113,7 @@ def write_mp4(path: Path, frames: Iterable[Pixels], flight: Flight, texts: FilmM
 def write_webp(path: Path, frames: Iterable[Pixels], flight: Flight, texts: FilmMetadata) -> None:
     """Write an animated WebP that repeats for ever."""
     times = [round(1000 * number / flight.plan.fps) for number in range(flight.frames + 1)]
-    exif = notice.exif(f"{notice.NOTICE} {texts.title}. {texts.description}")
-    exif[ExifTags.Base.Copyright] = texts.attribution
+    exif = notice.exif(f"{notice.NOTICE} {texts.title}. {texts.description}", texts.attribution)
     first, *others = map(Image.fromarray, frames)
     first.save(
         path, "WEBP", save_all=True, append_images=others, loop=0, quality=70, method=4, exif=exif,

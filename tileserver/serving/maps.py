@@ -16,7 +16,7 @@ from generator.grid.pixels import Pixels
 from generator.rasters import Georeference, find_rasterio
 from generator.rasters.writing import tiff_bytes
 from tileserver.address import parse_seed
-from tileserver.documents.about import FORMATS
+from tileserver.documents.about import FORMATS, attribution
 from tileserver.documents.ogc import COLLECTION
 from tileserver.documents.routes import wanted
 from tileserver.encode import compress
@@ -41,6 +41,7 @@ class Maps:
     def __init__(self, service: TileService) -> None:
         self.service = service
         self._access = Access(service.settings)
+        self._credit = attribution(service.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; its path may have the part seed."""
@@ -59,7 +60,8 @@ class Maps:
                 return await send_plain(send, 200, [*unmade(media_type), *extra])
             await service.known()
             options = self._access.options(scope)
-            work = service.pictures.render(seed, picture, encoder(picture, media_type), options)
+            encode = encoder(picture, media_type, self._credit)
+            work = service.pictures.render(seed, picture, encode, options)
             await PictureAnswer(service, media_type, extra)(scope, receive, send, work)
         except (ServerError, GeneratorError) as error:
             await send_problem(send, problem(error))
@@ -73,17 +75,20 @@ def described_map(picture: GridPicture, negotiated: bool) -> list[Pair]:
     return [*pairs, (b"vary", b"Accept")] if negotiated else pairs
 
 
-def encoder(picture: GridPicture, media_type: str) -> Callable[[Pixels], bytes]:
-    """Return what writes the pixels of a map: white off the Earth where a format has no alpha."""
+def encoder(picture: GridPicture, media_type: str, credit: str) -> Callable[[Pixels], bytes]:
+    """Return what writes the pixels of a map: white off the Earth where a format has no alpha.
+
+    credit: whom the picture says to name.
+    """
     if media_type == "image/tiff":
         place = Georeference(picture.grid.crs.name, picture.grid.transform)
-        return partial(tiff_bytes, place=place)
+        return partial(tiff_bytes, place=place, credit=credit)
     format = media_type.removeprefix("image/")
 
     def encode(pixels: Pixels) -> bytes:
         if format == "jpeg" and pixels.shape[2] == 4:
             pixels = np.where(pixels[..., 3:] == 0, 255, pixels[..., :3]).astype(np.uint8)
-        return compress(pixels, format)
+        return compress(pixels, format, credit)
 
     return encode
 

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from generator.grid.errors import GeneratorError
 from tileserver.address import parse_seed
 from tileserver.cache.tilecache import CachedTile
+from tileserver.documents.about import attribution
 from tileserver.encode import compress
 from tileserver.encoding import EXTENSIONS
 from tileserver.errors import BadRequestError, ServerError, problem, shortened
@@ -57,6 +58,7 @@ class StaticPictures:
     def __init__(self, service: TileService) -> None:
         self.service = service
         self._access = Access(service.settings)
+        self._credit = attribution(service.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; its path has the parts place, file and perhaps seed."""
@@ -72,7 +74,8 @@ class StaticPictures:
                 return await send_plain(send, 200, unmade(media_type))
             await service.known()
             options = self._access.options(scope)
-            work = service.pictures.render(seed, view, partial(compress, format=format), options)
+            encode = partial(compress, format=format, credit=self._credit)
+            work = service.pictures.render(seed, view, encode, options)
             await PictureAnswer(service, media_type)(scope, receive, send, work)
         except (ServerError, GeneratorError) as error:
             await send_problem(send, problem(error))

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +30,8 @@ from generator.geography.derive.linework import (
     write,
 )
 from generator.geography.derive.mouths import with_mouths
+from generator.geography.derive.strokes import meeting, runs
+from generator.geography.layerfile import LayerFile
 from generator.geography.water import WaterLayer
 from generator.grid.errors import GeographyError
 
@@ -74,28 +75,17 @@ def read(path: Path) -> list[Line]:
 
 def joined(lines: list[Line]) -> list[Line]:
     """Join lines of one rank that meet end to end where no third one does."""
-    ends: dict[tuple[int, ...], list[tuple[int, int]]] = defaultdict(list)
-    for number, (rank, points) in enumerate(lines):
-        for side in (0, -1):
-            ends[_place(rank, points[side])].append((number, side))
-    used = [False] * len(lines)
+    ends = [(_place(rank, points[0]), _place(rank, points[-1])) for rank, points in lines]
+    following = {
+        place: {met[0]: met[1], met[1]: met[0]}
+        for place, met in meeting(ends).items()
+        if len(met) == 2
+    }
     result = []
-    for number, (rank, points) in enumerate(lines):
-        if used[number]:
-            continue
-        used[number] = True
-        chain = points
-        # Grow at the tail, then turn round and grow at the other.
-        for _ in range(2):
-            while (meeting := ends[_place(rank, chain[-1])]) and len(meeting) == 2:
-                other = next((end for end in meeting if not used[end[0]]), None)
-                if other is None:
-                    break
-                used[other[0]] = True
-                following = lines[other[0]][1][:: 1 if other[1] == 0 else -1]
-                chain = unwrapped(np.concatenate((chain, following[1:])))
-            chain = chain[::-1]
-        result.append((rank, chain))
+    for run in runs(ends, following):
+        parts = [lines[line][1][:: -1 if turned else 1] for line, turned in run]
+        chain = np.concatenate((parts[0], *(part[1:] for part in parts[1:])))
+        result.append((lines[run[0][0]][0], unwrapped(chain)))
     return result
 
 
@@ -119,7 +109,8 @@ def derive(path: Path) -> list[Line]:
     told(f"{len(lines):,} segments")
     lines = joined(lines)
     told(f"{len(lines):,} lines")
-    lines, count = with_mouths(lines, WaterLayer.open(EARTH_FOLDER / "water.bin"), _NEAR_BITS)
+    water = WaterLayer.open(LayerFile.read(EARTH_FOLDER / "water.bin"))
+    lines, count = with_mouths(lines, water, _NEAR_BITS)
     told(f"{count:,} led on to the sea or a lake")
     # Where one line ends, another keeps its point, so that tributaries go on meeting rivers.
     ends = {_place(0, points[side]) for _, points in lines for side in (0, -1)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from generator.geography.linefile import WORLD_BITS
 
 Integers = NDArray[np.int64]
+Node = TypeVar("Node", bound=Hashable)
 
 _MERGED_METRES = 260
 """Junctions joined by short edges become one if they all lie in a square of this side."""
@@ -88,28 +91,48 @@ def smoothed(network: Network, lines: list[Integers], metres: float, times: int)
 
 def strokes(network: Network) -> list[Integers]:
     """Return all edges once, in runs of junctions that go on as straight as they can."""
-    ends = network.edges.tolist()
-    at = defaultdict(list)
-    for edge, (a, b) in enumerate(ends):
-        at[a].append(edge)
-        at[b].append(edge)
-    following = {node: _pairs(network, node, edges) for node, edges in sorted(at.items())}
-    used = [False] * len(ends)
-    found = []
-    for edge, (a, b) in enumerate(ends):
-        if used[edge]:
+    ends = [(a, b) for a, b in network.edges.tolist()]
+    following = {
+        node: _pairs(network, node, edges) for node, edges in sorted(meeting(ends).items())
+    }
+    return [
+        np.array([ends[run[0][0]][run[0][1]], *(ends[edge][1 - turned] for edge, turned in run)])
+        for run in runs(ends, following)
+    ]
+
+
+def meeting(ends: Sequence[tuple[Node, Node]]) -> dict[Node, list[int]]:
+    """Return the edges at each node, those that begin and end there twice."""
+    at: dict[Node, list[int]] = defaultdict(list)
+    for edge, nodes in enumerate(ends):
+        for node in nodes:
+            at[node].append(edge)
+    return at
+
+
+def runs(
+    ends: Sequence[tuple[Node, Node]], following: Mapping[Node, Mapping[int, int]]
+) -> Iterator[list[tuple[int, bool]]]:
+    """Yield all edges once, in runs: their numbers, and whether each goes from its second node on.
+
+    ends: each edge's nodes; following: by node and edge, the edge that goes on there.
+    """
+    used: set[int] = set()
+    for first in range(len(ends)):
+        if first in used:
             continue
-        used[edge] = True
-        chain = [a, b]
+        used.add(first)
+        run = [(first, False)]
         # Grow at the tail, then turn round and grow at the other.
         for _ in range(2):
-            last = edge
-            while (last := following[chain[-1]].get(last, -1)) >= 0 and not used[last]:
-                used[last] = True
-                chain.append(sum(ends[last]) - chain[-1])
-            chain.reverse()
-        found.append(np.array(chain))
-    return found
+            edge, turned = run[-1]
+            node = ends[edge][1 - turned]
+            while (edge := following.get(node, {}).get(edge, -1)) >= 0 and edge not in used:
+                used.add(edge)
+                run.append((edge, turned := ends[edge][0] != node))
+                node = ends[edge][1 - turned]
+            run = [(edge, not turned) for edge, turned in reversed(run)]
+        yield run
 
 
 def _units(metres: float, points: Integers) -> NDArray[np.float64]:
