@@ -15,8 +15,6 @@ from generator.grid.tile import SCALE
 
 REACH = 9
 """Parent pixels on each side that an enlarged pixel reads."""
-_BOX = 4
-"""Pixels along the box that, twice, is a tent."""
 _OFFSETS = ((0, 3), (0, -3), (3, 0), (-3, 0), (2, 2), (2, -2), (-2, 2), (-2, -2))
 """Where the windows lie round a pixel: rows, columns."""
 _RING = 3
@@ -71,7 +69,7 @@ def _kuwahara(picture: Bytes) -> Bytes:
 
 
 def _tent(plane: Counts) -> Counts:
-    """Sum with tent weights, 256 in all: [h, w] -> [h - 6, w - 6]."""
+    """Sum with tent weights, a box of 4 twice along each axis, 256 in all: [h, w] -> [h - 6, w - 6]."""
     for _ in range(2):
         pairs = plane[:-1] + plane[1:]
         plane = pairs[:-2] + pairs[2:]
