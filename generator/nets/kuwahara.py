@@ -69,7 +69,7 @@ def _kuwahara(picture: Bytes) -> Bytes:
 
 
 def _tent(plane: Counts) -> Counts:
-    """Sum with tent weights, a box of 4 twice along each axis, 256 in all: [h, w] -> [h - 6, w - 6]."""
+    """Sum with tent weights, a box of 4 twice along each axis: [h, w] -> [h - 6, w - 6]."""
     for _ in range(2):
         pairs = plane[:-1] + plane[1:]
         plane = pairs[:-2] + pairs[2:]
