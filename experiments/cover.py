@@ -22,7 +22,7 @@ from generator.cascade.cascade import Cascade
 from generator.geography.layers import GroundLayer
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
-from generator.grid.tile import TILE_SIZE, Tile, row_of
+from generator.grid.tile import Tile
 from generator.memory.bank import Scene
 from generator.memory.descriptor import grid_shape
 from generator.memory.field import Memory
@@ -30,6 +30,7 @@ from generator.memory.groundprobe import PROBE, GroundProbe
 from generator.memory.groundterm import GroundTerm
 from generator.memory.view import ReadParent
 from training.measure.report import markdown
+from training.measure.sites import Site
 from training.progress import track
 
 ZOOM = 11
@@ -86,13 +87,6 @@ class Recorder:
         if zoom == ZOOM:
             self.asked.append(Parents(area, pixels(self._memory.reads(zoom, area))))
         return self._memory.field(seed, zoom, area, pixels)
-
-
-def tile_at(latitude: float, longitude: float) -> Tile:
-    """Return the tile of zoom ZOOM at a place."""
-    side = TILE_SIZE << ZOOM
-    column = int((longitude + 180) / 360 * side)
-    return Tile(ZOOM, column // TILE_SIZE, int(row_of(latitude, side)) // TILE_SIZE)
 
 
 def parents_at(cascade: Cascade, memory: Memory, places: list[Tile]) -> Iterator[Parents]:
@@ -163,7 +157,7 @@ def run(options: argparse.Namespace) -> int:
     scenes = [scene for scene in bank.scenes if scene.chosen_at == ZOOM]
     here = Path(__file__)
     labels = read_labels(here.with_name("builtup.json"), here.with_name("cover.json"))
-    tiles = [(kind, tile_at(*at)) for kind, places in PLACES.items() for at in places]
+    tiles = [(kind, Site(*at).tile(ZOOM)) for kind, places in PLACES.items() for at in places]
     asked = list(parents_at(cascade, made["with"], [tile for _, tile in tiles]))
     rows = {kind: [kind] for kind in [*PLACES, "scenes, as equally frequent ones"]}
     for memory in made.values():

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from generator.imagery.sources import read_manifest
+from training.imagery.prepare import prepare
+
 
 def write_imagery(folder: Path) -> Path:
     """Write a few textured images of several resolutions; returns the manifest's path."""
@@ -40,3 +43,9 @@ def write_imagery(folder: Path) -> Path:
     manifest = folder / "manifest.json"
     manifest.write_text(json.dumps(rows))
     return manifest
+
+
+def prepared_imagery(folder: Path) -> Path:
+    """Write that imagery and prepare it for training; returns the folder of what was prepared."""
+    prepare(read_manifest(write_imagery(folder / "in")), None, folder / "out")
+    return folder / "out"

@@ -5,16 +5,17 @@ import numpy as np
 import pytest
 
 from experiments import cover
-from experiments.cover import PLACES, effective, fitting, shown_labels, tile_at
+from experiments.cover import PLACES, effective, fitting, shown_labels
 from experiments.fitprobe import LETTERS, read_labels, shares
 from generator.grid.tile import Tile
 from tests.fakes_memory import synthetic_scene
+from training.measure.sites import Site
 
 
 def test_there_are_ten_places_of_each_kind() -> None:
     assert [len(places) for places in PLACES.values()] == [10] * 4
     expected = mercantile.tile(-0.1, 51.5, 11)
-    assert tile_at(51.5, -0.1) == Tile(11, expected.x, expected.y)
+    assert Site(51.5, -0.1).tile(cover.ZOOM) == Tile(11, expected.x, expected.y)
 
 
 def test_labels_are_those_of_the_window_that_is_shown() -> None:

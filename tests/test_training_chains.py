@@ -11,16 +11,14 @@ from generator.cascade import checkpoint
 from generator.cascade.layoutstage import LayoutStage
 from generator.grid.tile import EQUATOR_RESOLUTION, TILE_SIZE
 from generator.grid.window import gather
-from generator.imagery.sources import read_manifest
 from generator.nets.bands import low_band
 from generator.nets.body import padded
 from generator.nets.conditioning import to_pixels, to_tensor
 from generator.nets.config import SamplerConfig
-from tests.imagery import write_imagery
+from tests.imagery import prepared_imagery
 from tests.layouts import tiny_bank, write_layouts
 from training.drawing import draw, edges_of
 from training.errors import TrainingError
-from training.imagery.prepare import prepare
 from training.imagery.pyramid import Pyramid
 from training.losses.context import Drawn, Judges, ScoreContext
 from training.losses.terms import hold
@@ -44,8 +42,7 @@ SAMPLER = SamplerConfig(augmentation=(1.0, 0.5, 0.0, 0.25, 1.0), contrast=(1, 1.
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("imagery")
-    prepare(read_manifest(write_imagery(folder / "in")), None, folder / "out")
-    return folder / "out"
+    return prepared_imagery(folder)
 
 
 @pytest.fixture(scope="module")

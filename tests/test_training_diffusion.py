@@ -11,15 +11,13 @@ from PIL import Image
 import generator
 from generator.cascade import checkpoint
 from generator.grid.tile import Tile
-from generator.imagery.sources import read_manifest
 from generator.nets.blocks import crop
 from generator.nets.config import PRESETS, SamplerConfig
 from generator.nets.diffusion import alpha_bar
 from generator.nets.resampling import upsample
-from tests.imagery import write_imagery
+from tests.imagery import prepared_imagery
 from training.cli import main
 from training.errors import TrainingError
-from training.imagery.prepare import prepare
 from training.imagery.pyramid import Pyramid
 from training.losses.balance import score
 from training.losses.context import ScoreContext
@@ -40,8 +38,7 @@ PAPER = Recipe(
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("imagery")
-    prepare(read_manifest(write_imagery(folder / "in")), None, folder / "out")
-    return folder / "out"
+    return prepared_imagery(folder)
 
 
 def weights(state):

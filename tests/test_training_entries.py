@@ -6,15 +6,13 @@ import torch
 
 from generator.cascade import checkpoint
 from generator.grid.tile import SCALE
-from generator.imagery.sources import read_manifest
 from generator.memory import Bank
 from generator.memory.config import CHOSEN_AT
 from generator.nets.config import PRESETS
 from tests.fakes_memory import ENCODER, ground, synthetic_bank, synthetic_scene
-from tests.imagery import write_imagery
+from tests.imagery import prepared_imagery
 from tests.layouts import tiny_bank, write_layouts
 from training.errors import TrainingError
-from training.imagery.prepare import prepare
 from training.imagery.pyramid import Pyramid
 from training.losses.regions import octave_energies, region_moments, set_distance
 from training.run.entrystep import EntryStep
@@ -31,8 +29,7 @@ WINDOW = 48
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("imagery")
-    prepare(read_manifest(write_imagery(folder / "in")), None, folder / "out")
-    return folder / "out"
+    return prepared_imagery(folder)
 
 
 @pytest.fixture(scope="module")

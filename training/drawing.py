@@ -9,6 +9,7 @@ from torch import Tensor
 from generator.cascade.checkpoint import Checkpoint
 from generator.memory.bank import Bank
 from generator.nets.bands import low_band
+from generator.nets.conditioning import to_pixels, to_tensor
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.kuwahara import REACH, enlarge_sharply
 from training.errors import TrainingError
@@ -41,17 +42,13 @@ def edges_of(parent: Tensor, levels: list[float], sharp: Tensor) -> Tensor:
     levels: how far codes lead, one for each; sharp: bool [B], whose steps stay sharp; the others
     have what the parent leads anyway, as if no edges were told.
     """
-    bytes_of = ((parent.detach().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    around = ((REACH, REACH), (REACH, REACH), (0, 0))
-    enlarged = np.stack(
-        [
-            enlarge_sharply(np.pad(picture, around, "edge"))
-            for picture in bytes_of.permute(0, 2, 3, 1).cpu().numpy()
-        ]
-    )
-    edges = torch.from_numpy(enlarged).permute(0, 3, 1, 2).to(parent.device).float() / 127.5 - 1
-    soft = low_band(parent.detach(), levels, padded=True)
-    return torch.where(sharp[:, None, None, None], edges, soft)
+    edges = low_band(parent.detach(), levels, padded=True)
+    for row in torch.nonzero(sharp)[:, 0].tolist():
+        # As the cascade does, from the parent's bytes; beyond the window its edge is repeated.
+        pixels = to_pixels(parent[row : row + 1].detach())
+        around = np.pad(pixels, ((REACH, REACH), (REACH, REACH), (0, 0)), "edge")
+        edges[row] = to_tensor(enlarge_sharply(around))[0].to(edges.device)
+    return edges
 
 
 def rounded(image: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from generator.geography.enlarging import Short, cells_of, children_of, enlarged
 from generator.geography.layers import CoverageLayer, Shares
 from generator.geography.surface import tent
 from generator.geography.valuenoise import WORLD_BITS, noise
+from generator.grid.integral import squares
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE, TILE_SIZE
@@ -180,8 +181,8 @@ def _fields(
     if water is None or layer is None:
         return fields
     rows = np.add.reduceat(water, np.arange(0, len(water), SCALE), 0, np.int32)
-    squares = np.add.reduceat(rows, np.arange(0, water.shape[1], SCALE), 1)
-    fields[..., 0] = (_fives(squares) + 200) // 400
+    parents = np.add.reduceat(rows, np.arange(0, water.shape[1], SCALE), 1)
+    fields[..., 0] = (squares(parents, 5) + 200) // 400
     if not ((fields[..., 0] > 0) & (fields[..., 0] < 255)).any():
         return fields
     free = np.full(fields.shape[:2], 255)
@@ -212,21 +213,12 @@ def _openness(
     shares = layer.shares(coarser, coarse)
     if shares is None:
         return np.zeros((area.height, area.width), np.int64)
-    sums = _fives(shares.astype(np.int32))
-    means = np.clip((sums // 25 - sheltered) * gain, 0, 255)
+    means = np.clip((squares(shares, 5) // 25 - sheltered) * gain, 0, 255)
     i, j = row - top - 2, column - left - 2
     sides = means[:, j] * (256 - across) + means[:, j + 1] * across
     both = sides[i] * (256 - down)[:, None] + sides[i + 1] * down[:, None]
     found: Integers = both >> 16
     return found
-
-
-def _fives(values: Signed) -> Signed:
-    """Sum squares of 5 x 5: [h, w] to [h - 4, w - 4]."""
-    for _ in range(2):
-        values = values[:-4] + values[1:-3] + values[2:-2] + values[3:-1] + values[4:]
-        values = values.T
-    return values
 
 
 def _spread(mask: Bools) -> Bools:

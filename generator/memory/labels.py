@@ -9,7 +9,9 @@ al., "SLIC superpixels compared to state-of-the-art superpixel methods", 2012.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -146,45 +148,49 @@ def label(
         some = shown.part(slice(first, first + _AT_ONCE))
         costs = _interpolated(_site_costs(patches, some, sites, config), factor, bits, kind)
         costs += 2 * factor * first
-        if tones is not None:
-            _add_unlike_tones(costs, some, window, config, tones, 128 * factor << bits)
-        _lower(least, costs, _corners(some, window, config), _ends(patches, some, window))
+        unlike = None if tones is None else partial(_unlike, tones, some, window)
+        corners, ends = _corners(some, window, config), _ends(patches, some, window)
+        _lower(least, costs, corners, ends, unlike, 128 * factor << bits)
     # The number of the cell is in the low bits of the least cost.
     ranks = least // (2 * factor) & ((1 << bits) - 1)
     labels: Integers = np.where(least == unruled, -1, ranks).astype(np.int64)
     return labels
 
 
-def _add_unlike_tones(
+def _unlike(
+    tones: Tones, shown: PlacedPatches, window: LabelWindow, cell: int, part: Rectangle
+) -> Integers:
+    """Return what tones unlike a cell's cost at a part of the window, counted from its corner."""
+    y0, x0 = window.y0 + part.y0, window.x0 + part.x0
+    within = LabelWindow(x0, y0, part.width, part.height, window.scale)
+    return tones.unlike(int(shown.ys[cell]), int(shown.xs[cell]), within)
+
+
+def _lower(
+    least: Costs,
     costs: Costs,
-    shown: PlacedPatches,
-    window: LabelWindow,
-    config: ChoiceConfig,
-    tones: Tones,
+    corners: list[list[int]],
+    ends: list[list[int]],
+    more: Callable[[int, Rectangle], Integers] | None,
     unit: int,
 ) -> None:
-    """Add to costs [n, s, s] of cells those of tones unlike their centres', times `unit`."""
-    size = costs.shape[1]
-    corners = _corners(shown, window, config)
-    for cell, (top, left), y, x in zip(costs, corners, shown.ys, shown.xs, strict=True):
-        y0, x0 = max(top, 0), max(left, 0)
-        y1, x1 = min(top + size, window.height), min(left + size, window.width)
-        if y0 < y1 and x0 < x1:
-            part = LabelWindow(window.x0 + x0, window.y0 + y0, x1 - x0, y1 - y0, window.scale)
-            added = tones.unlike(int(y), int(x), part) * unit
-            cell[y0 - top : y1 - top, x0 - left : x1 - left] += added.astype(cell.dtype)
+    """Keep the lesser of each pixel's cost [height, width] and its costs in cells [n, s, s].
 
-
-def _lower(least: Costs, costs: Costs, corners: list[list[int]], ends: list[list[int]]) -> None:
-    """Keep the lesser of each pixel's cost [height, width] and its costs in cells [n, s, s]."""
+    more: what a cell costs besides at a part of the window, in costs of `unit`.
+    """
     height, width = least.shape
     size = costs.shape[1]
-    for cell, (top, left), (above, below, before, behind) in zip(costs, corners, ends, strict=True):
+    places = enumerate(zip(costs, corners, ends, strict=True))
+    for number, (cell, (top, left), (above, below, before, behind)) in places:
         y0, y1 = max(top, above, 0), min(top + size, below, height)
         x0, x1 = max(left, before, 0), min(left + size, behind, width)
         if y0 < y1 and x0 < x1:
+            part = cell[y0 - top : y1 - top, x0 - left : x1 - left]
+            if more is not None:
+                added = more(number, Rectangle(x0, y0, x1 - x0, y1 - y0)) * unit
+                part = part + added.astype(part.dtype)
             target = least[y0:y1, x0:x1]
-            np.minimum(target, cell[y0 - top : y1 - top, x0 - left : x1 - left], out=target)
+            np.minimum(target, part, out=target)
 
 
 def _corners(shown: PlacedPatches, window: LabelWindow, config: ChoiceConfig) -> list[list[int]]:
