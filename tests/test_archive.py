@@ -14,7 +14,7 @@ EVERY = tuple(range(16))
 
 
 def view(bbox: Box, zooms: tuple[int, ...] = EVERY) -> tuple[float, float, int]:
-    return ArchiveMetadata("", "", "", "png", bbox, zooms).view
+    return ArchiveMetadata("", "", "", "png", bbox, zooms, 0, b"").view
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> TileSource:
 
 
 def about(region: Region, format: str = "png") -> ArchiveMetadata:
-    return ArchiveMetadata("World 0", "Invented", "Credit <b>", format, region.bbox, region.zooms)
+    return ArchiveMetadata(
+        "World 0", "Invented", "Credit <b>", format, region.bbox, region.zooms, 0, b"w" * 16
+    )
 
 
 def master(source: TileSource, tile: Tile) -> bytes:

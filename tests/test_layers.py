@@ -32,8 +32,8 @@ ORDER = {
         "upscaling", "banks", "datasets",
     ),
     "tileserver": (
-        "regions", "cache", "rendering", "documents", "serving", "processes", "batch", "flying",
-        "commands",
+        "regions", "cache", "archives", "rendering", "documents", "serving", "processes", "batch",
+        "flying", "commands",
     ),
     "training": ("imagery", "samples", "losses", "measure", "run", "commands"),
 }  # fmt: skip
@@ -70,7 +70,8 @@ CONFINED = {
     "pyogrio": {"tileserver.regions"},
     "pyproj": {"tileserver.regions"},
     "av": {"tileserver.flying.encoders"},
-    "pmtiles": {"tileserver.batch.pmtilesfile"},
+    "pmtiles": {"tileserver.archives", "tileserver.batch.pmtilesfile"},
+    "urllib3": {"generator.imagery", "tileserver.archives"},
 }
 
 

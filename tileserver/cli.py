@@ -36,7 +36,9 @@ EXAMPLES = {
   elsewhere serve --host 0.0.0.0 --port 9000 --seed 7 --cache /var/tmp/tiles
   elsewhere serve --base mars.jpg            the generated surface of another planet
   elsewhere serve --base planet:3            a planet that is made up too
-  elsewhere serve --geography none           coasts and rivers as the base map alone has them""",
+  elsewhere serve --geography none           coasts and rivers as the base map alone has them
+  elsewhere serve --archive alps.pmtiles     what `elsewhere export` wrote, the rest is made
+  elsewhere serve --archive https://example.org/alps.pmtiles --archive-only""",
     "seed": """\
   elsewhere seed --bbox 5.9,45.8,10.5,47.8 --zooms 0-13
   elsewhere seed --bbox -180,-85,180,85 --zooms 0-7 --dry-run

@@ -44,6 +44,14 @@ class ExportError(ServerError):
     """An export that cannot be written, or does not hold what it should."""
 
 
+class ArchiveError(ServerError):
+    """An archive of tiles that cannot be read, or does not hold what this server serves."""
+
+
+class ArchiveDamagedError(ArchiveError):
+    """Bytes of an archive that are not what they should be."""
+
+
 class FlightError(ServerError):
     """A flight that cannot be flown or filmed: no path, no altitude, nowhere to write it."""
 
@@ -111,6 +119,7 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (UnmadeError, HTTPStatus.NOT_FOUND),
     (ForbiddenError, HTTPStatus.FORBIDDEN),
     (CacheError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ArchiveError, HTTPStatus.SERVICE_UNAVAILABLE),
     (ServerError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (GeneratorError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )

@@ -23,6 +23,9 @@ MAX_SEED = (1 << 64) - 1
 
 _URL = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:/[A-Za-z0-9._~-]+)*/?", re.ASCII)
 
+ARCHIVE_URL = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+/[!-~]+", re.ASCII)
+"""What is read as the address of an archive; all else is a path."""
+
 PUBLIC_BUDGET = 120
 """Blocks per client and minute of a public server: about eight first views of a large screen."""
 
@@ -56,8 +59,9 @@ class Settings:
     how much the process that makes tiles yields to all others, 0 to 19. public: whether strangers
     may reach the server. render_budget: blocks of tiles made for one client per minute, None for
     the default of `public` or else any number. cached_only: make no tiles but the base map's for
-    clients without the key. api_key: opens what is closed to others. log_format: text or json.
-    access_log: whether every answer is logged.
+    clients without the key. archive: path or URL of a PMTiles archive of the server's world, whose
+    tiles are served as they are. archive_only: make no tiles that it does not have. api_key: opens
+    what is closed to others. log_format: text or json. access_log: whether every answer is logged.
     """
 
     host: str = "127.0.0.1"
@@ -82,6 +86,8 @@ class Settings:
     public: bool = False
     render_budget: int | None = None
     cached_only: bool = False
+    archive: str | None = None
+    archive_only: bool = False
     api_key: str | None = field(default=None, repr=False)
     log_format: str = "text"
     log_level: str = "info"
@@ -189,6 +195,18 @@ def _path(value: object, name: str) -> Path:
     return Path(value).expanduser()
 
 
+def _archive(value: object, name: str) -> str:
+    """Read the path or the http(s) URL of an archive."""
+    if isinstance(value, str) and "://" in value:
+        if not ARCHIVE_URL.fullmatch(value):
+            raise SettingsError(
+                f"{name} is {_shown(value.partition('?')[0])}, expected a file or an http(s) URL "
+                "without a user's name"
+            )
+        return value
+    return str(_path(value, name))
+
+
 def _geography(value: object, name: str) -> str:
     """Read the path of a folder, or 'none'."""
     if value == NONE:
@@ -285,6 +303,8 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "public": _switch,
     "render_budget": _whole(1, 1_000_000),
     "cached_only": _switch,
+    "archive": _archive,
+    "archive_only": _switch,
     "api_key": _secret,
     "log_format": _choice(*LOG_FORMATS),
     "log_level": _choice(*LOG_LEVELS),

@@ -21,7 +21,8 @@ VIEW_TILES = (4, 3)
 class ArchiveMetadata:
     """What a file says of itself: texts for people, the tiles' format, what part of the map it is.
 
-    format: png, webp or jpg. bbox: west > east where it crosses the dateline.
+    format: png, webp or jpg. bbox: west > east where it crosses the dateline. seed, world: number
+    and fingerprint of the world.
     """
 
     title: str
@@ -30,6 +31,8 @@ class ArchiveMetadata:
     format: str
     bbox: Box
     zooms: tuple[int, ...]
+    seed: int
+    world: bytes
 
     @property
     def bounds(self) -> Box:

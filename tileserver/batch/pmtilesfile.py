@@ -62,6 +62,8 @@ class PmtilesFile:
             "type": "baselayer",
             "version": "1.0.0",
             "format": about.format,
+            # A seed as text, since JSON rounds large numbers.
+            "elsewhere": {"seed": str(about.seed), "world": about.world.hex()},
         }
         self._writer.finalize(header, metadata)
         self.close()

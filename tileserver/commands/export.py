@@ -45,7 +45,7 @@ def export(args: argparse.Namespace) -> int:
             say(gap)
         say(f"Writing {len(region):,} tiles of world {settings.seed} to {path}")
         with progress() as report:
-            done = write(source, region, path, about(settings, region, args.format), report)
+            done = write(source, region, path, about(settings, source, region, args.format), report)
     absent = f", {done.absent:,} of the region are not stored" if done.absent else ""
     print(f"Wrote {path}: {done.written:,} tiles, {done.size / 1e6:,.1f} MB{absent}.")
     return 0
@@ -85,7 +85,8 @@ def gaps(zooms: Sequence[int]) -> Iterator[str]:
             )
 
 
-def about(settings: Settings, region: Region, format: str) -> ArchiveMetadata:
+def about(settings: Settings, source: TileSource, region: Region, format: str) -> ArchiveMetadata:
     """Return what the file says of itself."""
-    name, credit = title(settings.seed), attribution(settings)
-    return ArchiveMetadata(name, abstract(settings), credit, format, region.bbox, region.zooms)
+    seed = settings.seed
+    texts = (title(seed), abstract(settings), attribution(settings))
+    return ArchiveMetadata(*texts, format, region.bbox, region.zooms, seed, source.world)

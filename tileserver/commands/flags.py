@@ -17,6 +17,7 @@ Value = TypeVar("Value")
 SWITCHES = {
     "public": "strangers may come: budgets for clients, details only for this machine or the key",
     "cached-only": "make no tiles beyond the base map, except for clients with the key",
+    "archive-only": "make no tiles that the archive lacks: no weights, no process for making them",
     "access-log": "log every answer",
 }
 
@@ -42,6 +43,8 @@ def serve(sub: Parser) -> None:
         help="believe X-Forwarded-* headers: only behind a proxy that sets them",
     )
     group.add_argument("--workers", metavar="N", help="web processes (default 1)")
+    text = "PMTiles archive of this world, written by export: its tiles are served from it"
+    group.add_argument("--archive", metavar="FILE|URL", help=text)
     group.add_argument("--nice", metavar="N", help="how far making tiles yields, 0-19 (default 10)")
     for flag, text in SWITCHES.items():
         group.add_argument(f"--{flag}", action="store_const", const=True, help=text)

@@ -27,9 +27,15 @@ log = logging.getLogger("elsewhere")
 
 
 def run(
-    start: ProcessContext, load: Callable[[Settings], Renderer], listener: socket.socket
+    start: ProcessContext,
+    load: Callable[[Settings], Renderer],
+    listener: socket.socket,
+    check: Callable[[bytes], None],
 ) -> None:
-    """Load the renderer and make tiles until the supervisor says stop; tells it how that went."""
+    """Load the renderer and make tiles until the supervisor says stop; tells it how that went.
+
+    check: raises a ServerError unless the renderer's world, by its fingerprint, may be served.
+    """
 
     def started(stop: Callable[[], object]) -> None:
         start.ready(stop)
@@ -38,6 +44,7 @@ def run(
     start.enter()
     with report_failure(start):
         renderer = _load(start.settings, load)
+        check(renderer.fingerprint(start.settings.seed))
         lower_priority(start.settings.nice)  # only now: a start takes no longer than need be
         cache = TileCache.open(start.settings.cache, start.settings.cache_limit)
         with contextlib.closing(cache):

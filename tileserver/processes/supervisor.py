@@ -21,6 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from generator.stopping import KINDS, say
+from tileserver.archives.tilearchive import any_world, archive_of, expect_world
 from tileserver.cache.directorylock import DirectoryLock
 from tileserver.documents.about import loads
 from tileserver.errors import CacheDamagedError, StartError
@@ -63,19 +64,24 @@ def serve(settings: Settings, load: Load = load_renderer) -> None:
         listener = stack.enter_context(contextlib.closing(listen(settings.host, settings.port)))
         lock = DirectoryLock(settings.cache, limit=settings.cache_limit)  # checked once, for all
         stack.enter_context(contextlib.closing(lock))
+        check = check_archive(settings)
         directory, generator_socket = stack.enter_context(open_runtime_dir())
         supervisor = Supervisor(settings, directory)
         with supervisor.signals():
             say(f"Elsewhere, seed {settings.seed}, cache {settings.cache}; Ctrl+C stops it.")
-            say(f"Loading {loads(settings)}; stored tiles are served meanwhile.")
+            if settings.archive_only:
+                say("Serving the archive and what is stored; no model is loaded, nothing is made.")
+            else:
+                say(f"Loading {loads(settings)}; stored tiles are served meanwhile.")
             for _ in range(settings.workers):
                 supervisor.add("worker", "tileserver.processes.webworker", listener=listener)
-            if supervisor.start():
+            if supervisor.start() and not settings.archive_only:
                 supervisor.add(
                     "generator",
                     "tileserver.processes.generating",
                     load=load,
                     listener=generator_socket,
+                    check=check,
                 )
             if supervisor.start() and supervisor.complete():
                 print(f"{READY_LINE}{address(listener, settings.host)}", flush=True)
@@ -85,6 +91,18 @@ def serve(settings: Settings, load: Load = load_renderer) -> None:
             listener.close()
             supervisor.stop()
     say("Elsewhere has stopped.")
+
+
+def check_archive(settings: Settings) -> Callable[[bytes], None]:
+    """Check the archive that the settings name; return what checks that a world is the archive's.
+
+    Each process opens it anew. Raises ArchiveError.
+    """
+    archive = archive_of(settings)
+    if archive is None:
+        return any_world
+    archive.close()
+    return partial(expect_world, archive.name, archive.seed, archive.world)
 
 
 class Supervisor:

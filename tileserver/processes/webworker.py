@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 import uvicorn
 
+from tileserver.archives.tilearchive import archive_of
 from tileserver.cache.tilecache import TileCache
 from tileserver.processes.process import GRACE_SECONDS, ProcessContext, report_failure
 from tileserver.processes.runtimedir import SOCKET
+from tileserver.rendering.client.archiveclient import ArchiveClient
 from tileserver.rendering.client.renderclient import RenderClient
 from tileserver.rendering.client.service import TileService
 from tileserver.rendering.metrics import Metrics
@@ -26,8 +28,7 @@ def run(start: ProcessContext, listener: socket.socket) -> None:
         settings = start.settings
         cache = TileCache.open(settings.cache, settings.cache_limit)
         with contextlib.closing(cache):
-            client = RenderClient(start.directory / SOCKET, Models(settings).recall())
-            service = TileService(settings, Metrics(start.rows, start.row), cache, client)
+            service = open_service(start, cache)
             config = uvicorn.Config(
                 create_app(service),
                 http=protocol_context(service).protocol(),
@@ -41,6 +42,18 @@ def run(start: ProcessContext, listener: socket.socket) -> None:
                 timeout_graceful_shutdown=int(settings.drain_seconds) + GRACE_SECONDS,
             )
             DrainingServer(config, service, start).run(sockets=[listener])
+
+
+def open_service(start: ProcessContext, cache: TileCache) -> TileService:
+    """Return the service of a web process. Raises ArchiveError."""
+    settings = start.settings
+    archive = archive_of(settings)
+    client: RenderClient | ArchiveClient
+    if archive is not None and settings.archive_only:
+        client = ArchiveClient(archive)
+    else:
+        client = RenderClient(start.directory / SOCKET, Models(settings).recall())
+    return TileService(settings, Metrics(start.rows, start.row), cache, client, archive)
 
 
 class DrainingServer(uvicorn.Server):

@@ -65,6 +65,8 @@ FAMILIES = {
         Family("http_bytes", "Bytes of tiles sent"),
         Family("tile_hits", "Tiles asked for that were stored", "counter", "zoom", ZOOMS),
         Family("tile_misses", "Tiles asked for that were not stored", "counter", "zoom", ZOOMS),
+        Family("archive_tiles", "Tiles answered from the archive"),
+        Family("archive_failures", "Tiles that could not be read from the archive"),
         Family("queue_length", "Blocks waiting to be made, inputs included", "gauge"),
         Family("queue_seconds", "Time from a request to the start of its block", "histogram",
                "priority", PRIORITIES, _LONG),
@@ -156,6 +158,8 @@ class Metrics:
         self.requests = self._counts("http_requests")
         self.bytes = self._counts("http_bytes")[""]
         self.hits, self.misses = self._counts("tile_hits"), self._counts("tile_misses")
+        self.archived = self._counts("archive_tiles")[""]
+        self.archive_failures = self._counts("archive_failures")[""]
         self.queue_length = self._counts("queue_length")[""]
         self.queue = self._timers("queue_seconds")
         self.generation = self._timers("generation_seconds")

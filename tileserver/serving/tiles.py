@@ -129,7 +129,7 @@ class TileEndpoint:
             return None
         try:
             world = self.service.world(self._seed(address))
-            entry = self.service.cache.entry(world, address.tile, address.encoding.variant)
+            entry = self.service.find(world, address.tile, address.encoding)
         except (ServerError, GeneratorError):
             return None  # the application tells it in full
         if entry is None:

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from generator.grid.tile import BASE_ZOOM, Tile
+from tileserver.archives.tilearchive import TileArchive
 from tileserver.cache.tilecache import CachedTile, CacheError, TileCache
+from tileserver.encoding import Encoding
 from tileserver.errors import UnavailableError, UnmadeError
+from tileserver.rendering.client.archiveclient import ArchiveClient
+from tileserver.rendering.client.archived import ArchivedTiles
 from tileserver.rendering.client.pictures import Pictures
 from tileserver.rendering.client.renderclient import RenderClient
 from tileserver.rendering.client.variants import Variants
@@ -23,15 +27,24 @@ LOADING = "the model is still being loaded"
 
 
 class TileService:
-    """Answers with a tile's PNG for any seed. Owns cache and client, which `close` closes."""
+    """Answers with a tile's PNG for any seed.
+
+    Owns cache, client and archive, which `close` closes.
+    """
 
     def __init__(
-        self, settings: Settings, metrics: Metrics, cache: TileCache, client: RenderClient
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        cache: TileCache,
+        client: RenderClient | ArchiveClient,
+        archive: TileArchive | None = None,
     ) -> None:
         self.settings = settings
         self.metrics = metrics
         self.cache = cache
         self.client = client
+        self.archived = ArchivedTiles(archive, settings.archive_only, metrics)
         self.variants = Variants(self)
         self.pictures = Pictures(self)
         metrics.watch("tiles_stored", "Tiles in the cache, of all worlds", self.stored)
@@ -52,10 +65,13 @@ class TileService:
         self.client.close()
         self.variants.close()
         self.pictures.close()
+        self.archived.close()
         self.cache.close()
 
     def problem(self) -> str | None:
         """Return why the server is not fit for work, or None if it is."""
+        if self.settings.archive_only:
+            return self.archived.problem
         return self.client.problem()
 
     async def known(self) -> None:
@@ -66,14 +82,22 @@ class TileService:
         except TimeoutError:
             raise UnavailableError(LOADING) from None
 
+    def find(self, world: bytes, tile: Tile, encoding: Encoding) -> CachedTile | None:
+        """Return a tile of the cache, or of an archive on this machine, in microseconds, or None.
+
+        Raises CacheError, and UnavailableError where only an archive is served that is damaged.
+        """
+        entry = self.cache.entry(world, tile, encoding.variant)
+        return entry or self.archived.find(world, tile, encoding)
+
     def lookup(self, seed: int, tile: Tile) -> CachedTile | None:
-        """Return a stored tile in microseconds, or None. Raises UnavailableError until known."""
-        entry = self.cache.entry(self.world(seed), tile)
+        """Return what `find` does as PNG, and count it. Raises UnavailableError until known."""
+        entry = self.find(self.world(seed), tile, Encoding.PNG)
         (self.metrics.misses if entry is None else self.metrics.hits)[tile.z].inc()
         return entry
 
     async def render(self, seed: int, tile: Tile, options: RequestOptions) -> CachedTile:
-        """Have a tile made, once for all who want it, and return it.
+        """Have a tile made, or read from another machine's archive, for all who want it; return it.
 
         Cancelling gives up this wait only. Raises UnavailableError when the queue is full or the
         tile takes longer than a request is held, BudgetError when the client has had its share,
@@ -81,15 +105,19 @@ class TileService:
         UnmadeError, but for tiles of the base map, which no network makes: a 404, since asking
         again would not help, and map clients go on after one.
         """
-        if options.stored_only and tile.z > self.model().get("base_zoom", BASE_ZOOM):
-            raise UnmadeError("this tile has not been made, and this server makes none on request")
         try:
             async with asyncio.timeout(self.settings.hold_seconds):
-                return await self.client.render(seed, tile, options)
+                found = await self.archived.fetch(self.world(seed), tile, Encoding.PNG)
+                return found or await self._make(seed, tile, options)
         except TimeoutError:
             raise UnavailableError(
                 f"tile {tile} was not made within {self.settings.hold_seconds:g} s; try again soon"
             ) from None
+
+    async def _make(self, seed: int, tile: Tile, options: RequestOptions) -> CachedTile:
+        if options.stored_only and tile.z > self.model().get("base_zoom", BASE_ZOOM):
+            raise UnmadeError("this tile has not been made, and this server makes none on request")
+        return await self.client.render(seed, tile, options)
 
     async def collect(
         self, seed: int, tiles: Sequence[Tile], options: RequestOptions

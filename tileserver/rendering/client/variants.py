@@ -49,14 +49,20 @@ class Variants:
         self._closed = False
 
     def find(self, world: bytes, tile: Tile, encoding: Encoding) -> CachedTile | None:
-        """Return a picture that is made already, or None. Raises CacheError."""
+        """Return a picture that is made already, or None. Raises as `TileService.find` does."""
         key = (world, tile, encoding.variant)
-        return self.pending.get(key) or self.service.cache.entry(*key)
+        return self.pending.get(key) or self.service.find(world, tile, encoding)
 
     async def render(
         self, seed: int, tile: Tile, encoding: Encoding, options: RequestOptions
     ) -> CachedTile:
-        """Make a picture, and the tiles it needs if they are not stored. Raises as they do."""
+        """Make a picture, and the tiles it needs if they are not stored. Raises as they do.
+
+        Where another machine's archive has it, it is taken from there.
+        """
+        archived = self.service.archived
+        if entry := await archived.fetch(self.service.world(seed), tile, encoding):
+            return entry
         masters = await self.service.collect(seed, sources(tile, encoding), options)
         key = (self.service.world(seed), tile, encoding.variant)
         found = self.find(key[0], tile, encoding)
