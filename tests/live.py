@@ -13,7 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from tests.fakes import FakeRenderer
-from tests.local import local_service
+from tests.local import archive_service, local_service
 from tileserver.serving.app import create_app
 from tileserver.serving.listener import listen
 from tileserver.settings import Settings
@@ -35,7 +35,9 @@ class Live:
 def live(directory: Path, **values: Any) -> Iterator[Live]:
     """Serve until the block ends; a connection made before the server runs waits for it."""
     fake = FakeRenderer()
-    with serving(create_app(local_service(Settings(cache=directory, **values), fake))) as root:
+    settings = Settings(cache=directory, **values)
+    service = archive_service(settings) if settings.archive_only else local_service(settings, fake)
+    with serving(create_app(service)) as root:
         yield Live(root, fake)
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from generator.cascade.renderer import Renderer
 from generator.grid.tile import Tile
+from tileserver.archives.tilearchive import archive_of
 from tileserver.cache.tilecache import CachedTile, TileCache
+from tileserver.rendering.client.archiveclient import ArchiveClient
 from tileserver.rendering.client.service import TileService
 from tileserver.rendering.engine.engine import RenderEngine
 from tileserver.rendering.metrics import Metrics
@@ -62,5 +64,12 @@ class LocalService(TileService):
 def local_service(settings: Settings, renderer: Renderer) -> LocalService:
     """Open a service over the settings' cache directory; `close` closes all of it."""
     cache, metrics = TileCache.open(settings.cache, settings.cache_limit), Metrics()
-    engine = RenderEngine.open(settings, metrics, cache, renderer)
-    return LocalService(settings, metrics, cache, LocalClient(engine))  # type: ignore[arg-type]
+    engine, archive = RenderEngine.open(settings, metrics, cache, renderer), archive_of(settings)
+    return LocalService(settings, metrics, cache, LocalClient(engine), archive)  # type: ignore[arg-type]
+
+
+def archive_service(settings: Settings) -> TileService:
+    """Open a service of an archive alone."""
+    archive, cache = archive_of(settings), TileCache.open(settings.cache, settings.cache_limit)
+    assert archive is not None
+    return TileService(settings, Metrics(), cache, ArchiveClient(archive), archive)

@@ -11,7 +11,7 @@ import httpx
 from starlette.applications import Starlette
 
 from tests.fakes import FakeRenderer
-from tests.local import local_service
+from tests.local import archive_service, local_service
 from tileserver.rendering.client.service import TileService
 from tileserver.serving.app import create_app
 from tileserver.settings import Settings
@@ -31,7 +31,9 @@ class Site:
 @asynccontextmanager
 async def site(directory: Path, **values: Any) -> AsyncIterator[Site]:
     fake = FakeRenderer()
-    app = create_app(local_service(Settings(cache=directory, **values), fake))
+    settings = Settings(cache=directory, **values)
+    only = settings.archive_only
+    app = create_app(archive_service(settings) if only else local_service(settings, fake))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

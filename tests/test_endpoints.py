@@ -25,7 +25,7 @@ async def test_a_tile_is_a_png_with_tag_age_and_cors(here: Site) -> None:
     answer = await here.get("/3/1/2.png")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "image/png"
-    assert answer.headers["cache-control"] == "public, max-age=3600"
+    assert answer.headers["cache-control"] == "public, max-age=3600, s-maxage=600"
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["content-length"] == str(len(answer.content))
     with Image.open(io.BytesIO(answer.content)) as image:
@@ -53,7 +53,7 @@ async def test_a_known_tag_is_answered_without_the_tile(here: Site) -> None:
         answer = await here.get("/3/1/2.png", headers={"if-none-match": value})
         assert (answer.status_code, answer.content) == (304, b"")
         assert answer.headers["etag"] == tag
-        assert answer.headers["cache-control"] == "public, max-age=3600"
+        assert answer.headers["cache-control"] == "public, max-age=3600, s-maxage=600"
         assert answer.headers["access-control-allow-origin"] == "*"
     answer = await here.get("/3/1/2.png", headers={"if-none-match": '"other"'})
     assert answer.status_code == 200

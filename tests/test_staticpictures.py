@@ -40,7 +40,7 @@ async def test_a_known_tag_is_answered_without_the_picture_and_head_makes_none(h
     assert head.headers["content-type"] == "image/png"
     assert not here.fake.calls
     whole = await here.get(path)
-    assert whole.headers["cache-control"] == "public, max-age=3600"
+    assert whole.headers["cache-control"] == "public, max-age=3600, s-maxage=600"
     assert whole.headers["access-control-allow-origin"] == "*"
     known = await here.get(path, headers={"if-none-match": whole.headers["etag"]})
     assert (known.status_code, known.content) == (304, b"")

@@ -82,8 +82,16 @@ async def test_an_address_with_the_worlds_version_is_kept_for_ever(here: Site) -
     )
     assert again.status_code == 304
     assert again.headers["cache-control"] == answer.headers["cache-control"]
-    for path in ("/3/1/2.png", "/3/1/2.png?v=000000000000", f"/1/3/1/2.png?v={version}"):
-        assert (await here.get(path)).headers["cache-control"] == "public, max-age=3600"
+    usual = (await here.get("/3/1/2.png")).headers["cache-control"]
+    assert usual == "public, max-age=3600, s-maxage=600"
+
+
+@on_site
+async def test_under_another_version_nothing_is_kept_unasked(here: Site) -> None:
+    version = version_of(here.fake.fingerprint(0))
+    for path in ("/3/1/2.png?v=000000000000", f"/1/3/1/2.png?v={version}"):
+        answer = await here.get(path)
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
 
 
 @on_site

@@ -127,31 +127,39 @@ class UrlRanges:
                 "GET", self._url, headers=headers, preload_content=False, redirect=False
             )
             try:
-                self._check(answer, offset)
+                count = self._check(answer, offset, length)
                 data = bytes(answer.read(length + 1, decode_content=False))
             finally:
                 answer.close() if answer.length_remaining else answer.release_conn()
         except (self._urllib3.exceptions.HTTPError, OSError) as error:
             reason = shortened(type(error).__name__)
             raise ArchiveError(f"the archive {self.name} cannot be reached ({reason})") from None
+        if len(data) != count:
+            raise ArchiveError(f"the archive {self.name} was answered with half of what was asked")
         return data
 
-    def _check(self, answer: Any, offset: int) -> None:
-        """Raise ArchiveError unless an answer is the wanted range of the same file as before."""
+    def _check(self, answer: Any, offset: int, length: int) -> int:
+        """Return how many bytes an answer has: those asked for, of the same file as before.
+
+        Raises ArchiveError where that is not so.
+        """
         if answer.status != 206:
             raise ArchiveError(
                 f"the archive {self.name} was answered with status {answer.status}, expected 206: "
                 "range requests, no redirect"
             )
         place = _RANGE.fullmatch(answer.headers.get("content-range", ""))
-        if place is None or int(place[1]) != offset or "content-encoding" in answer.headers:
+        first, last, size = (int(number) for number in place.groups()) if place else (0, 0, 0)
+        asked = (offset, min(offset + length, size) - 1)
+        if (first, last) != asked or "content-encoding" in answer.headers:
             raise ArchiveError(f"the archive {self.name} was answered with other bytes than asked")
-        size, dated = int(place[3]), answer.headers.get("last-modified", "")
+        dated = answer.headers.get("last-modified", "")
         tag = answer.headers.get("etag", "") or dated
         if not self.size:
             self.size, self._tag, self.modified = size, tag, _seconds(dated)
         elif (size, tag) != (self.size, self._tag):
             raise ArchiveError(f"the archive {self.name} was changed since the server started")
+        return last - first + 1
 
 
 def _whole(data: bytes, length: int, name: str) -> bytes:

@@ -56,7 +56,8 @@ class TileArchive:
     """An open archive, which several threads may read; `close` ends that.
 
     world: fingerprint of what decided its pixels. seed: that world's number. encoding: of all its
-    tiles. zooms: the least and the greatest. bounds: the box in degrees that it covers. modified:
+    tiles. zooms: the least and the greatest. bounds: the box in degrees that it covers. center:
+    longitude, latitude and zoom to begin with. modified:
     Unix second of its last change. Opening raises ArchiveError unless it is whole as far as can be
     told without reading all of it.
     """
@@ -71,6 +72,11 @@ class TileArchive:
             head[edge] / 1e7 for edge in ("min_lon_e7", "min_lat_e7", "max_lon_e7", "max_lat_e7")
         )
         self.bounds: Box = (west, south, east, north)
+        self.center = (
+            head["center_lon_e7"] / 1e7,
+            head["center_lat_e7"] / 1e7,
+            head["center_zoom"],
+        )
         self.seed, self.world = self._read_world()
         self._directory = lru_cache(DIRECTORIES)(self._read_directory)
         self._directory(head["root_offset"], head["root_length"])

@@ -68,7 +68,8 @@ class Documents:
             edition = version_of(self.service.world(links.seed))
         except UnavailableError:  # the model is still being loaded
             edition = ""
-        return _json(tilejson(links, self.settings, request.query_params, edition))
+        only = self.service.archived.archive if self.settings.archive_only else None
+        return _json(tilejson(links, self.settings, request.query_params, edition, only))
 
     async def gdal(self, request: Request) -> Response:
         """Answer with the file that GDAL opens."""

@@ -21,12 +21,17 @@ Headers = Iterable[Pair]
 METHODS = b"GET, HEAD, OPTIONS"
 """What every path answers to."""
 
-MAX_AGE = 3600
-CACHE_CONTROL = f"public, max-age={MAX_AGE}".encode()
-"""Tiles of an address change only with the model or base map; then the ETag tells."""
+CACHE_CONTROL = b"public, max-age=3600, s-maxage=600"
+"""Tiles of an address change only with the model or base map; then the ETag tells.
+
+What is shared by many, such as a CDN, asks sooner: its answers' age counts in browsers too.
+"""
 
 FOREVER = b"public, max-age=31536000, immutable"
 """For addresses that name the world's version: other pixels have another address."""
+
+CHECKED = b"no-cache"
+"""For addresses that name another version: nobody keeps under it, unasked, what is not of it."""
 
 OPEN = (
     (b"access-control-allow-origin", b"*"),
@@ -112,21 +117,28 @@ def tag_of(digest: bytes) -> bytes:
 
 
 def described(
-    digest: bytes, modified: int, fresh: bool, media_type: str = "", length: int = 0
+    digest: bytes, modified: int, kept: bytes, media_type: str = "", length: int = 0
 ) -> list[Pair]:
     """Return a picture's headers; without media type those of a 304, which has no body to describe.
 
-    fresh: whether its address names the world's version, so that it never changes.
+    kept: who may keep it for how long.
     """
     pairs = [
         (b"etag", tag_of(digest)),
         (b"last-modified", http_date(modified)),
-        (b"cache-control", FOREVER if fresh else CACHE_CONTROL),
+        (b"cache-control", kept),
     ]
     if media_type:
         pairs.append((b"content-type", media_type.encode()))
         pairs.append((b"content-length", b"%d" % length))
     return pairs
+
+
+def kept_for(named: bytes, version: bytes) -> bytes:
+    """Return who may keep a tile for how long. named: the version in its address, or nothing."""
+    if not named:
+        return CACHE_CONTROL
+    return FOREVER if named == version else CHECKED
 
 
 def unmade(media_type: str) -> list[Pair]:

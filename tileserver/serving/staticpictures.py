@@ -27,6 +27,7 @@ from tileserver.regions.view import MapView
 from tileserver.rendering.client.service import TileService
 from tileserver.serving.access import Access
 from tileserver.serving.http import (
+    CACHE_CONTROL,
     Pair,
     described,
     is_unchanged,
@@ -95,7 +96,7 @@ class PictureAnswer:
         if picture is None:
             return
         entry = CachedTile.now(picture)
-        about = (entry.digest, entry.modified, False)
+        about = (entry.digest, entry.modified, CACHE_CONTROL)
         if is_unchanged(scope["headers"], tag_of(entry.digest), entry.modified):
             return await send_plain(send, 304, [*described(*about), *self.extra])
         self.service.metrics.bytes.inc(len(picture))

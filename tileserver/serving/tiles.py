@@ -25,6 +25,7 @@ from tileserver.serving.http import (
     Pair,
     described,
     is_unchanged,
+    kept_for,
     refuse_method,
     rendered,
     send_plain,
@@ -134,8 +135,8 @@ class TileEndpoint:
             return None  # the application tells it in full
         if entry is None:
             return None
-        fresh = address.version == version_of(world).encode()
-        about = (entry.digest, entry.modified, fresh)
+        kept = kept_for(address.version, version_of(world).encode())
+        about = (entry.digest, entry.modified, kept)
         whole = described(*about, address.encoding.media_type, len(entry.payload))
         hot = _HotTile(
             address.tile.z,
@@ -180,12 +181,12 @@ class TileEndpoint:
         self, scope: Scope, send: Send, address: TileAddress, entry: CachedTile
     ) -> None:
         world = self.service.world(self._seed(address))
-        fresh = address.version == version_of(world).encode()
+        kept = kept_for(address.version, version_of(world).encode())
         seconds = entry.modified or int(time.time())
         if is_unchanged(scope["headers"], tag_of(entry.digest), seconds):
-            return await send_plain(send, 304, described(entry.digest, seconds, fresh))
+            return await send_plain(send, 304, described(entry.digest, seconds, kept))
         pairs = described(
-            entry.digest, seconds, fresh, address.encoding.media_type, len(entry.payload)
+            entry.digest, seconds, kept, address.encoding.media_type, len(entry.payload)
         )
         body = b"" if scope["method"] == "HEAD" else entry.payload
         self.service.metrics.bytes.inc(len(body))
