@@ -18,7 +18,7 @@ from tests.site import Site, on_site, site
 from tileserver.encode import compress, encode_png
 from tileserver.errors import UnavailableError
 from tileserver.regions.view import MapView
-from tileserver.rendering.client import pictures as module
+from tileserver.rendering.client import pictureroom as module
 from tileserver.rendering.client.pictures import draw
 from tileserver.rendering.request import RequestOptions
 
@@ -105,8 +105,8 @@ def test_a_picture_that_takes_too_long_goes_on_from_there_when_asked_again(tmp_p
 async def test_no_more_pictures_wait_than_may(here: Site) -> None:
     view = MapView.centred((0, 0), 0, (16, 16))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "BACKLOG", 0)
-        with pytest.raises(UnavailableError, match="pictures are waiting"):
+        patch.setattr(module, "PICTURES", 0)
+        with pytest.raises(UnavailableError, match="pictures of 0 tiles are being drawn"):
             await here.service.pictures.render(0, view, PNG, RequestOptions())
     await asyncio.to_thread(here.service.pictures.close)
     with pytest.raises(UnavailableError, match="stopping"):

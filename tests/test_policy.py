@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from tileserver.errors import BudgetError, UnavailableError
-from tileserver.rendering.engine import policy as module
+from tileserver.rendering import budgets as module
 from tileserver.rendering.engine.policy import Admission
 from tileserver.rendering.request import Priority, RequestOptions
 
@@ -93,5 +93,5 @@ def test_only_so_many_clients_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
     admission = Admission(100, budget=1)
     for n in range(100):
         admission.charge(CLIENT._replace(client=str(n)), 1)
-    assert len(admission._buckets) == 10
-    assert time.monotonic() >= next(iter(admission._buckets.values())).time
+    assert len(admission._budgets._buckets) == 10
+    assert time.monotonic() >= next(iter(admission._budgets._buckets.values())).time

@@ -24,7 +24,7 @@ START_BYTES = 16384
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", re.ASCII)
 
 
-class Ranges(Protocol):
+class ByteRanges(Protocol):
     """A file of which parts can be read, by several threads.
 
     name: for messages. size: bytes of the file. modified: Unix second of its last change. remote:
@@ -43,7 +43,7 @@ class Ranges(Protocol):
         """Let go of the file; a second call does nothing."""
 
 
-def open_ranges(place: str) -> Ranges:
+def open_ranges(place: str) -> ByteRanges:
     """Open a file by its path or its http(s) URL. Raises ArchiveError."""
     return UrlRanges(place) if ARCHIVE_URL.fullmatch(place) else FileRanges(Path(place))
 

@@ -25,7 +25,7 @@ from pmtiles.tile import (
 )
 
 from generator.grid.tile import Tile
-from tileserver.archives.ranges import Ranges, open_ranges
+from tileserver.archives.ranges import ByteRanges, open_ranges
 from tileserver.archives.wholeness import is_whole
 from tileserver.encoding import Encoding
 from tileserver.errors import ArchiveDamagedError, ArchiveError
@@ -62,7 +62,7 @@ class TileArchive:
     told without reading all of it.
     """
 
-    def __init__(self, ranges: Ranges) -> None:
+    def __init__(self, ranges: ByteRanges) -> None:
         self._ranges = ranges
         self.name, self.remote, self.modified = ranges.name, ranges.remote, ranges.modified
         self._head = head = self._read_header()

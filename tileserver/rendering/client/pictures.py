@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,13 +11,11 @@ from generator.grid.pixels import Pixels, Read
 from generator.grid.tile import Tile
 from tileserver.encode import decode_png
 from tileserver.errors import UnavailableError
+from tileserver.rendering.client.pictureroom import PictureRoom
 from tileserver.rendering.request import RequestOptions
 
 if TYPE_CHECKING:
     from tileserver.rendering.client.service import TileService
-
-BACKLOG = 16
-"""Pictures that may wait for being drawn; a request for one more is turned away."""
 
 DRAW_SECONDS = 30.0
 """How long a request waits for its picture to be drawn once its tiles are there."""
@@ -39,7 +37,7 @@ class Pictures:
     def __init__(self, service: TileService) -> None:
         self.service = service
         self._drawers = ThreadPoolExecutor(1, "pictures")
-        self._waiting = 0
+        self._room = PictureRoom(service.settings.budget)
         self._closed = False
 
     async def render(
@@ -56,26 +54,36 @@ class Pictures:
         What was made is kept when the picture as a whole takes longer than a request is held, so
         that asking again goes on from there. Raises as `TileService.render` does.
         """
-        hold = self.service.settings.hold_seconds
         tiles = view.tiles()
+        with self._room.entered(len(tiles), options):
+            masters = await self._collect(seed, tiles, options)
+            if self._closed:
+                raise UnavailableError("the server is stopping")
+            self._room.charge(len(tiles), options)
+            return await self._draw(view, dict(zip(tiles, masters, strict=True)), encode)
+
+    def close(self) -> None:
+        """Stop; a second call does nothing."""
+        self._closed = True
+        self._drawers.shutdown(cancel_futures=True)
+
+    async def _collect(
+        self, seed: int, tiles: Sequence[Tile], options: RequestOptions
+    ) -> list[bytes]:
+        hold = self.service.settings.hold_seconds
         try:
             async with asyncio.timeout(hold):
-                masters = await self.service.collect(seed, tiles, options)
+                return await self.service.collect(seed, tiles, options)
         except TimeoutError:
             raise UnavailableError(
                 f"the {len(tiles)} tiles of the picture were not made within {hold:g} s; try again "
                 "soon, what was made is kept"
             ) from None
-        if self._closed:
-            raise UnavailableError("the server is stopping")
-        if self._waiting >= BACKLOG:
-            raise UnavailableError(
-                f"{self._waiting} pictures are waiting to be drawn, which is as many as may wait; "
-                "try again soon"
-            )
-        self._waiting += 1
+
+    async def _draw(
+        self, view: Drawable, pngs: Mapping[Tile, bytes], encode: Callable[[Pixels], bytes]
+    ) -> bytes:
         try:
-            pngs = dict(zip(tiles, masters, strict=True))
             loop = asyncio.get_running_loop()
             async with asyncio.timeout(DRAW_SECONDS):
                 return await loop.run_in_executor(self._drawers, draw, view, pngs, encode)
@@ -84,13 +92,6 @@ class Pictures:
                 f"the picture was not drawn within {DRAW_SECONDS:g} s, others come before it; try "
                 "again soon"
             ) from None
-        finally:
-            self._waiting -= 1
-
-    def close(self) -> None:
-        """Stop; a second call does nothing."""
-        self._closed = True
-        self._drawers.shutdown(cancel_futures=True)
 
 
 def draw(view: Drawable, pngs: Mapping[Tile, bytes], encode: Callable[[Pixels], bytes]) -> bytes:

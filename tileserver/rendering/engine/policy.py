@@ -7,13 +7,14 @@ numbers the views: the newest view goes first, and its requests keep their order
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 from generator.grid.tile import Tile
 from tileserver.errors import BudgetError, UnavailableError
+from tileserver.rendering.budgets import ClientBudgets
 from tileserver.rendering.request import Priority, RequestOptions
 
 SHARE = {Priority.INTERACTIVE: 1.0, Priority.PREFETCH: 0.5, Priority.SEEDING: 0.25}
@@ -21,12 +22,6 @@ SHARE = {Priority.INTERACTIVE: 1.0, Priority.PREFETCH: 0.5, Priority.SEEDING: 0.
 
 CLIENT_SHARE = 0.5
 """How much of the queue one client that is not free may take."""
-
-CLIENTS_REMEMBERED = 10_000
-"""Clients whose budget is remembered; the one that was idle for longest is forgotten."""
-
-BUDGET_SECONDS = 60.0
-"""A budget is so many blocks in this time, and may be used up at once."""
 
 REACH_TILES = 16
 """A tile this close to the last one of its zoom belongs to the same view."""
@@ -37,28 +32,17 @@ GAP_SECONDS = 2.0
 VIEWS_REMEMBERED = 32
 
 
-@dataclass(slots=True)
-class TokenBucket:
-    """A client's budget: tokens (blocks) left at a time of the monotonic clock; may be negative."""
-
-    tokens: float
-    time: float
-
-
 class Admission:
     """Lets requests in or turns them away; used under the engine's lock.
 
     size: blocks that may be requested and unfinished at a time. budget: blocks made for one client
-    per minute, None for any number. A budget is a token bucket that refills steadily. A request
-    that begins with a token is let in and may leave a debt, since what a tile needs is known only
-    once it is scheduled.
+    per minute, None for any number; what a tile needs is known only once it is scheduled.
     """
 
     def __init__(self, size: int, budget: int | None = None) -> None:
         self.size = size
-        self.budget = budget
+        self._budgets = ClientBudgets(budget)
         self._waiting: Counter[str] = Counter()
-        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def check(self, requested: int, options: RequestOptions, pace: float, new: bool) -> None:
         """Let a request for a block nobody requested yet in, or raise.
@@ -81,21 +65,17 @@ class Admission:
                 "which is as many as may wait for one; try again soon",
                 retry=_between(1.0, waiting * pace, 60.0),
             )
-        if self.budget is not None and new and (missing := 1.0 - self._tokens(options.client)) > 0:
+        if new and (wait := self._budgets.wait(options.client)):
             raise BudgetError(
-                f"this client has used up its {self.budget} new blocks of tiles per minute; stored "
-                "tiles are served as before",
-                retry=_between(1.0, missing * BUDGET_SECONDS / self.budget, 600.0),
+                f"this client has used up its {self._budgets.budget} new blocks of tiles per "
+                "minute; stored tiles are served as before",
+                retry=_between(1.0, wait, 600.0),
             )
 
     def charge(self, options: RequestOptions, blocks: int) -> None:
         """Take the blocks that were scheduled for a request from its client's budget."""
-        client = options.client
-        if self.budget is not None and blocks and client and not options.free:
-            self._buckets[client] = TokenBucket(self._tokens(client) - blocks, time.monotonic())
-            self._buckets.move_to_end(client)
-            while len(self._buckets) > CLIENTS_REMEMBERED:
-                self._buckets.popitem(last=False)
+        if options.client and not options.free:
+            self._budgets.charge(options.client, blocks)
 
     def join(self, clients: Counter[str], client: str) -> None:
         """Note that a client's request waits for a job. clients: the job's requests by client."""
@@ -119,14 +99,6 @@ class Admission:
         self._waiting[client] -= 1
         if not self._waiting[client]:
             del self._waiting[client]
-
-    def _tokens(self, client: str) -> float:
-        assert self.budget is not None
-        bucket = self._buckets.get(client)
-        if bucket is None:
-            return float(self.budget)
-        earned = (time.monotonic() - bucket.time) * self.budget / BUDGET_SECONDS
-        return min(float(self.budget), bucket.tokens + earned)
 
 
 @dataclass(slots=True)
