@@ -85,12 +85,20 @@ class RangeHandler(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class QuietServer(http.server.ThreadingHTTPServer):
+    """Says nothing of clients that leave."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def file_server(folder: Path) -> Iterator[tuple[str, type[RangeHandler]]]:
     """Serve a folder; give its URL and the handler, to be changed by the test."""
     handler = type("Handler", (RangeHandler,), {"folder": folder, "asked": []})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
+    with QuietServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}", handler

@@ -29,6 +29,8 @@ if __name__ == "__main__":
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--archive")
+    parser.add_argument("--archive-only", action="store_true")
     serve(Settings(**vars(parser.parse_args())), load)
 """
 
@@ -37,8 +39,8 @@ if __name__ == "__main__":
 def test_the_report_is_whole_json_and_a_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def brief(url: str, seconds: float, headers: object = None) -> Load:
-        return load(url, 0.2, 4, headers)  # type: ignore[arg-type]
+    def brief(url: str, seconds: float, headers: object = None, paths: object = ()) -> Load:
+        return load(url, 0.2, 4, headers, paths)  # type: ignore[arg-type]
 
     load = module.load
     monkeypatch.setattr("tileserver.commands.webload.client", lambda: "Python")
@@ -50,8 +52,9 @@ def test_the_report_is_whole_json_and_a_table(
     assert 18_000 < report["tile_bytes"] < 22_000
     assert report["server"]["rate"] > 20
     assert report["busy"]["made"] > 0
+    assert report["many"]["archived"]["rate"] > 20
     assert report["busy"]["rate_ratio"] > 0
-    for found in (report["server"], report["unchanged"], report["busy"]["saturated"]):
+    for found in (report["server"], report["unchanged"], *report["many"].values()):
         assert found["failures"] == 0
     assert "share_of_nginx" not in report
     assert "share of nginx's" in table(report | {"share_of_nginx": 0.6})

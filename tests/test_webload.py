@@ -49,6 +49,8 @@ def test_answers_are_counted_and_errors_told(tool: str, monkeypatch: pytest.Monk
         assert found.rate > 20
         assert 0 < found.p50_ms <= found.p99_ms
         assert server.server_state.total_requests >= found.rate * seconds * 0.5
+        turns = load(f"http://127.0.0.1:{port}", seconds, 3, paths=["/a", "/b"])
+        assert (turns.failures, turns.rate > 20) == (0, True)
     with serving(ProtocolContext(), refuse) as (port, _):
         assert load(f"http://127.0.0.1:{port}/", seconds, 3).failures > 20
     with pytest.raises(OSError, match=r"."):

@@ -121,6 +121,7 @@ EXAMPLES = {
   elsewhere bench
   elsewhere bench --quick --json
   elsewhere bench --http            stored tiles, against nginx and under load
+  elsewhere bench --http --workers 4 --quick
   elsewhere bench --views --busy 2  first views, while two processes compute beside""",
 }
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from generator.cascade.renderer import Renderer
 
 
-SERVED = ("seed", "base", "tone", "geography", "weights", "memory", "steps", "threads")
+SERVED = ("seed", "base", "tone", "geography", "weights", "memory", "steps", "threads", "workers")
 """Settings that `bench --http` and `--views` hand on to the server they measure."""
 
 
@@ -82,7 +82,7 @@ def bench(args: argparse.Namespace) -> int:
     """Measure this machine."""
     settings = read_settings(args)
     if args.http or args.views:
-        return _bench_server(args)
+        return _bench_server(args, settings.seed)
     world = load_world(settings)
     say("Measuring from empty caches; this takes a minute or two")
     report = benchmark.bench(world, settings.seed, args.quick)
@@ -90,7 +90,7 @@ def bench(args: argparse.Namespace) -> int:
     return 0
 
 
-def _bench_server(args: argparse.Namespace) -> int:
+def _bench_server(args: argparse.Namespace, seed: int) -> int:
     """Measure a server of its own, started with the same flags."""
     given = {name: getattr(args, name, None) for name in ("config", *SERVED)}
     flags = [
@@ -106,6 +106,6 @@ def _bench_server(args: argparse.Namespace) -> int:
             report = viewbench.viewbench(address, 1 if args.quick else viewbench.ROUNDS, args.busy)
         show = viewbench.table
     else:
-        report, show = webbench.webbench(command, args.quick), webbench.table
+        report, show = webbench.webbench(command, args.quick, seed), webbench.table
     print(json.dumps(report, indent=2) if args.json else show(report))
     return 0

@@ -6,25 +6,32 @@ import contextlib
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from generator.grid.tile import TILE_SIZE, Tile
+from tileserver.batch.archive import ArchiveMetadata
+from tileserver.batch.pmtilesfile import PmtilesFile
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
 from tileserver.errors import StartError
 from tileserver.processes.supervisor import READY_LINE
+from tileserver.regions.tileid import tile_id
 
 TILE = Tile(7, 64, 43)
 TILE_BYTES = 20_000
+MANY = 2048
+"""Tiles that are asked for in turn: more than a web process remembers (`HOT_BYTES`)."""
 
 _NGINX = """daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/errors;
 events {{ worker_connections 1024; }}
@@ -79,17 +86,36 @@ def fresh(command: list[str]) -> Iterator[tuple[str, Path]]:
             yield address, cache
 
 
-def store(address: str, path: Path, payload: bytes) -> str:
-    """Put a tile into the cache of a running server, and return its URL."""
+def store(address: str, path: Path, tiles: Mapping[Tile, bytes]) -> None:
+    """Put tiles into the cache of a running server."""
     wait(lambda: status(f"{address}/0/0/0.png") == 200, 30)
     cache = TileCache.open(path)
     try:
         wait(lambda: bool(cache.worlds()), 30)
         (world,) = cache.worlds()
-        cache.put_many(world, [(TILE, payload)])
+        cache.put_many(world, tiles.items())
     finally:
         cache.close()
-    return f"{address}/{TILE}.png"
+
+
+def many(payload: bytes) -> dict[Tile, bytes]:
+    """Return MANY tiles with bytes of their own: a PNG with each tile's name in it."""
+    found = {}
+    for number in range(MANY):
+        tile = Tile(9, 256 + number % 64, 160 + number // 64)
+        named = b"tEXtTitle\0" + str(tile).encode()
+        chunk = struct.pack(">I", len(named) - 4) + named + struct.pack(">I", zlib.crc32(named))
+        found[tile] = payload[:-12] + chunk + payload[-12:]  # before the last chunk
+    return found
+
+
+def write_archive(path: Path, tiles: Mapping[Tile, bytes], seed: int) -> None:
+    """Write tiles of a world that nobody makes to a PMTiles archive."""
+    about = ArchiveMetadata("", "", "", "png", (-180, -85, 180, 85), (9,), seed, bytes(16))
+    with contextlib.closing(PmtilesFile(path, about)) as file:
+        for tile in sorted(tiles, key=tile_id):
+            file.add(tile, tiles[tile])
+        file.finish()
 
 
 def sample(size: int = TILE_BYTES) -> bytes:

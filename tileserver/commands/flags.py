@@ -184,6 +184,8 @@ def bench(sub: Parser) -> None:
     sub.add_argument("--views", action="store_true", help=text)
     text = "with --views: processes that compute beside the server, 0 to 64 (default 0)"
     sub.add_argument("--busy", metavar="N", type=read(parse_busy), default=0, help=text)
+    text = "with --http or --views: web processes of the server (default 1)"
+    sub.get_default("settings").add_argument("--workers", metavar="N", help=text)
     sub.add_argument("--json", action="store_true", help="print JSON")
 
 

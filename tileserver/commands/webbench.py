@@ -11,11 +11,25 @@ import contextlib
 import statistics
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from tileserver.commands.benchservers import etag, fresh, sample, static, status, store, wait
+from generator.grid.tile import Tile
+from tileserver.commands.benchservers import (
+    MANY,
+    TILE,
+    etag,
+    fresh,
+    many,
+    sample,
+    server,
+    static,
+    status,
+    store,
+    wait,
+    write_archive,
+)
 from tileserver.commands.webload import Load, client, load
 
 Report = dict[str, Any]
@@ -24,17 +38,18 @@ ASKERS = 8
 """Clients that keep asking for tiles that are not made yet, to saturate the generator."""
 
 
-def webbench(serve: list[str] | None = None, quick: bool = False) -> Report:
+def webbench(serve: list[str] | None = None, quick: bool = False, seed: int = 0) -> Report:
     """Measure everything; return plain numbers by name.
 
     serve: the command that starts the server, to which --port and --cache are added. quick: fewer
-    and shorter rounds. Raises StartError when the server does not start.
+    and shorter rounds. seed: of the server's world. Raises StartError when a server does not start.
     """
     rounds, seconds = (1, 1.0) if quick else (5, 4.0)
     command = serve or [sys.executable, "-m", "tileserver", "serve"]
     with fresh(command) as (address, cache), contextlib.ExitStack() as stack:
-        payload = sample()
-        url = store(address, cache, payload)
+        payload, url = sample(), f"{address}/{TILE}.png"
+        tiles = many(payload)
+        store(address, cache, {TILE: payload, **tiles})
         sites = {"server": url}
         nginx = stack.enter_context(static(cache.parent / "nginx", payload))
         if nginx is not None:
@@ -45,6 +60,13 @@ def webbench(serve: list[str] | None = None, quick: bool = False) -> Report:
             report["share_of_nginx"] = found["server"]["rate"] / found["nginx"]["rate"]
         tag = etag(url)
         report["unchanged"] = asdict(load(url, seconds, headers={"If-None-Match": tag}))
+        write_archive(cache.parent / "many.pmtiles", tiles, seed)
+        archived = [*command, "--archive", str(cache.parent / "many.pmtiles"), "--archive-only"]
+        with server(archived, cache.parent / "other") as other:
+            sites = {"stored": address, "archived": other}
+            report["many"] = alternate(
+                {name: loader(at, seconds, tiles) for name, at in sites.items()}, rounds
+            )
         report["busy"] = saturated(address, url, rounds, seconds)
     return report
 
@@ -52,11 +74,13 @@ def webbench(serve: list[str] | None = None, quick: bool = False) -> Report:
 def table(report: Report) -> str:
     """Return the report as lines for a person."""
     rows = [("load from", report["client"]), ("tile", f"{report['tile_bytes'] / 1e3:.1f} kB")]
-    busy = report["busy"]
+    busy, many = report["busy"], report["many"]
     for name, what in (
         ("stored tile", report["server"]),
         ("the same file from nginx", report.get("nginx")),
         ("stored tile, unchanged (304)", report["unchanged"]),
+        (f"{MANY} stored tiles in turn", many["stored"]),
+        (f"{MANY} tiles of an archive in turn", many["archived"]),
         ("stored tile, generator idle", busy["idle"]),
         ("stored tile, generator saturated", busy["saturated"]),
     ):
@@ -73,9 +97,10 @@ def table(report: Report) -> str:
     return "\n".join(f"{name:<48}{value:>18}" for name, value in rows)
 
 
-def loader(url: str, seconds: float) -> Callable[[], Load]:
-    """Return a measurement of a URL."""
-    return lambda: load(url, seconds)
+def loader(url: str, seconds: float, tiles: Iterable[Tile] = ()) -> Callable[[], Load]:
+    """Return a measurement of a URL, or of tiles there in turn."""
+    paths = [f"/{tile}.png" for tile in tiles]
+    return lambda: load(url, seconds, paths=paths)
 
 
 def alternate(measures: dict[str, Callable[[], Load]], rounds: int) -> dict[str, dict[str, float]]:

@@ -7,14 +7,22 @@ request than the server, so its rates say more about itself; its latencies hold 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import shutil
 import subprocess
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+_TURNS = """local paths, turn = {%s}, 0
+request = function()
+  turn = turn + 1
+  return wrk.format(nil, paths[turn %% #paths + 1])
+end
+"""
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
 
@@ -38,18 +46,29 @@ def load(
     seconds: float,
     connections: int = 32,
     headers: Mapping[str, str] | None = None,
+    paths: Sequence[str] = (),
 ) -> Load:
-    """Load a URL for some time. Raises OSError when nobody listens there."""
+    """Load a URL for some time. Raises OSError when nobody listens there.
+
+    paths: what is asked for there in turn; none for the URL's own alone.
+    """
     if client() == "wrk":
-        return _wrk(url, seconds, connections, headers or {})
-    return asyncio.run(_python(url, seconds, connections, headers or {}))
+        return _wrk(url, seconds, connections, headers or {}, paths)
+    return asyncio.run(_python(url, seconds, connections, headers or {}, paths))
 
 
-def _wrk(url: str, seconds: float, connections: int, headers: Mapping[str, str]) -> Load:
+def _wrk(
+    url: str, seconds: float, connections: int, headers: Mapping[str, str], paths: Sequence[str]
+) -> Load:
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency"]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
-    done = subprocess.run([*command, url], capture_output=True, text=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        if paths:
+            script.write(_TURNS % ", ".join(f'"{path}"' for path in paths))
+            script.flush()
+            command += ["-s", script.name]
+        done = subprocess.run([*command, url], capture_output=True, text=True)
     if done.returncode:
         raise OSError(f"wrk failed: {(done.stderr or done.stdout).strip()}")
     return read_wrk(done.stdout)
@@ -72,17 +91,21 @@ def _ms(text: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
-async def _python(url: str, seconds: float, connections: int, headers: Mapping[str, str]) -> Load:
+async def _python(
+    url: str, seconds: float, connections: int, headers: Mapping[str, str], paths: Sequence[str]
+) -> Load:
     parts = urlsplit(url)
-    lines = [f"GET {parts.path}{'?' + parts.query if parts.query else ''} HTTP/1.1"]
-    lines += [f"Host: {parts.netloc}", *(f"{name}: {value}" for name, value in headers.items())]
-    request = "\r\n".join([*lines, "", ""]).encode()
+    targets = paths or [f"{parts.path}{'?' + parts.query if parts.query else ''}"]
+    lines = [f"Host: {parts.netloc}", *(f"{name}: {value}" for name, value in headers.items())]
+    requests = itertools.cycle(
+        "\r\n".join([f"GET {target} HTTP/1.1", *lines, "", ""]).encode() for target in targets
+    )
     host, port = parts.hostname or "localhost", parts.port or 80
     loop = asyncio.get_running_loop()
     spent: list[float] = []
     clients = []
     for _ in range(connections):
-        _, made = await loop.create_connection(lambda: _Client(request, spent), host, port)
+        _, made = await loop.create_connection(lambda: _Client(requests, spent), host, port)
         clients.append(made)
     started = time.perf_counter()
     await asyncio.sleep(seconds)
@@ -98,10 +121,10 @@ async def _python(url: str, seconds: float, connections: int, headers: Mapping[s
 
 
 class _Client(asyncio.Protocol):
-    """One connection that asks for the same thing again and again."""
+    """One connection that asks for the next thing as soon as it is answered."""
 
-    def __init__(self, request: bytes, spent: list[float]) -> None:
-        self.request = request
+    def __init__(self, requests: Iterator[bytes], spent: list[float]) -> None:
+        self.requests = requests
         self.spent = spent
         self.failures = 0
         self._stopped = False
@@ -138,4 +161,4 @@ class _Client(asyncio.Protocol):
     def _ask(self) -> None:
         if not self._stopped:
             self._asked = time.perf_counter()
-            self.transport.write(self.request)
+            self.transport.write(next(self.requests))
