@@ -14,6 +14,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from starlette.routing import Route
 
+from tests.archives import write_archive
 from tests.live import Live, live
 from tests.site import BASE, Site, on_site
 from tileserver.documents.links import Links
@@ -66,6 +67,22 @@ TAKING = [path for path, item in DOCUMENT["paths"].items() if item["get"]["param
 @pytest.mark.parametrize("path", TAKING)
 def test_unsound_requests_are_refused_as_described(server: Live, path: str) -> None:
     converse(server, path, "unsound", EXAMPLES)
+
+
+@pytest.fixture(scope="module")
+def archived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    folder = tmp_path_factory.mktemp("archived")
+    write_archive(folder / "a.pmtiles")
+    with live(folder, archive=str(folder / "a.pmtiles"), archive_only=True) as server:
+        yield server
+
+
+PERHAPS_ABSENT = [path for path in TAKING if "404" in DOCUMENT["paths"][path]["get"]["responses"]]
+
+
+@pytest.mark.parametrize("path", PERHAPS_ABSENT)
+def test_an_archive_alone_is_served_as_described(archived: Live, path: str) -> None:
+    converse(archived, path, "sound", EXAMPLES)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import httpx
 import numpy as np
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from generator.grid.tile import Tile
+from tests.archives import write_archive
 from tests.fakes import draw
 from tests.site import Site, on_site, site
 from tileserver.address import version_of
@@ -240,9 +241,9 @@ async def call(app: Any, request: Request) -> int:
 class Fuzzed:
     """One site for all the requests of a test."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **values: Any) -> None:
         self.runner = asyncio.Runner()
-        self.site = site(directory)
+        self.site = site(directory, **values)
         self.app = self.runner.run(self.site.__aenter__()).app
 
     def status(self, request: Request) -> int:
@@ -253,11 +254,22 @@ class Fuzzed:
         self.runner.close()
 
 
-@pytest.fixture(scope="module")
-def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
-    made = Fuzzed(tmp_path_factory.mktemp("fuzz"))
+@pytest.fixture(scope="module", params=["made", "archived", "archived only"])
+def fuzzed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fuzzed]:
+    folder, values = tmp_path_factory.mktemp("fuzz"), {}
+    if request.param != "made":
+        write_archive(folder / "a.pmtiles")
+        only = request.param == "archived only"
+        values = {"archive": str(folder / "a.pmtiles"), "archive_only": only}
+    made = Fuzzed(folder, **values)
     yield made
     made.close()
+
+
+def quoted(data: bytes) -> bytes:
+    return quote(data).encode()
 
 
 NAMES = st.sampled_from(
@@ -277,7 +289,7 @@ WORDS = st.sampled_from(
         b"1.0.0",
     ]
 )
-REQUESTS = st.tuples(
+RANDOM = st.tuples(
     st.lists(st.one_of(WORDS, st.binary(max_size=8)), max_size=6).map(
         lambda parts: b"/" + b"/".join(parts)
     ),
@@ -290,6 +302,65 @@ REQUESTS = st.tuples(
     st.lists(st.tuples(NAMES, st.binary(max_size=30)), max_size=4),
     st.sampled_from(["GET", "HEAD", "OPTIONS", "POST"]),
 )
+
+
+NUMBERS = st.one_of(
+    st.sampled_from([b"0", b"1", b"-180", b"85.06", b"1e9", b"-0", b"", b"nan", b"1e999", b"5,6"]),
+    st.floats(-200, 200).map(lambda number: b"%.3f" % number),
+)
+SIDES = st.sampled_from([b"1", b"64", b"65", b"0", b"-1", b"2049", b"9" * 12, b"1.5", b""])
+WORLDS = st.sampled_from([b"", b"", b"/7", b"/0", b"/18446744073709551616", b"/x"])
+SYSTEMS = st.sampled_from(
+    [b"[EPSG:3857]", b"[EPSG:3035]", b"[EPSG:4326]", b"[EPSG:3413]", b"[OGC:CRS84]", b"[EPSG:4978]"]
+    + [b"http://www.opengis.net/def/crs/EPSG/0/3031", b"[EPSG:0]", b"+proj=merc", b"[", b"%00"]
+)
+BOX = st.lists(NUMBERS, min_size=3, max_size=5).map(b",".join)
+PAIRS = st.one_of(
+    st.tuples(st.just(b"bbox"), BOX),
+    st.tuples(st.sampled_from([b"crs", b"bbox-crs"]), SYSTEMS),
+    st.tuples(st.sampled_from([b"width", b"height"]), SIDES),
+    st.tuples(st.just(b"f"), st.sampled_from([b"png", b"webp", b"jpg", b"tiff", b"gif", b""])),
+    st.tuples(st.sampled_from([b"v", b"key", b"subset"]), st.binary(max_size=12).map(quoted)),
+)
+MAPS = st.builds(
+    lambda world, path, pairs: (world + path, b"&".join(map(b"=".join, pairs)), [], "GET"),
+    WORLDS,
+    st.sampled_from([b"/map", b"/collections/imagery/map"]),
+    # Small ones, but where a pair says otherwise.
+    st.lists(PAIRS, max_size=4).map(lambda pairs: [(b"width", b"32"), *pairs]),
+)
+STATIC = st.builds(
+    lambda world, place, width, height, end: (
+        b"%b/static/%b/%bx%b%b" % (world, place, width, height, end), b"", [], "GET",
+    ),
+    WORLDS,
+    st.one_of(BOX, st.text(",.-+e19é%", max_size=12).map(str.encode).map(quoted)),
+    SIDES,
+    SIDES,
+    st.sampled_from([b".png", b"@2x.webp", b".jpeg", b".gif", b""]),
+)  # fmt: skip
+FILES = st.builds(
+    lambda folder, name, ranges: (b"/static/" + folder + name, b"", [(b"range", ranges)], "GET"),
+    st.sampled_from([b"web/", b"leaflet/", b"", b"../", b"web/..%2f", b"%2e%2e/", b"web//etc/"]),
+    st.one_of(
+        st.sampled_from(
+            [b"app.js", b"leaflet.js", b"__init__.py", b"places.py", b"pyproject.toml"]
+        ),
+        st.binary(max_size=8).map(quoted),
+    ),
+    st.sampled_from([b"bytes=0-1", b"bytes=5-", b"bytes=9-1", b"bytes=" + b"0-," * 900, b"x"]),
+)
+VERSIONED = st.builds(
+    lambda world, z, xy, end, version: (
+        b"%b/%d/%d/%d%b" % (world, z, xy, xy, end), b"v=" + version, [], "GET",
+    ),
+    WORLDS,
+    st.integers(0, 5),
+    st.integers(0, 9),
+    st.sampled_from([b".png", b".webp", b"@2x.jpg"]),
+    st.one_of(st.just(b"0123456789ab"), st.binary(max_size=12).map(quoted)),
+)  # fmt: skip
+REQUESTS = st.one_of(RANDOM, RANDOM, MAPS, STATIC, FILES, VERSIONED)
 
 
 @given(REQUESTS)

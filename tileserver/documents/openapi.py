@@ -165,7 +165,7 @@ def _documents() -> Iterator[tuple[str, Part]]:
         ("/tms/tilemapresource.xml", "getTileMap", "Map of the service", (XML, None), ()),
         ("/wmts/1.0.0/WMTSCapabilities.xml", "getWmts", "WMTS capabilities", (XML, None), ()),
     ):
-        errors = ("Wrong",) if parameters else ()
+        errors = ("Wrong", "Missing") if parameters else ()
         yield path, _get(name, summary, "clients", kind, parameters, *errors)
     operation = _get(
         "getWmtsByKeys",

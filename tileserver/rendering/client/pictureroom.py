@@ -13,8 +13,8 @@ from tileserver.rendering.request import RequestOptions
 PICTURES = 16
 """Pictures that may be under way; a request for one more is turned away."""
 
-TILES = 4096
-"""Tiles that they may need together: some 400 MB while they wait for being drawn."""
+TILES = 2048
+"""Tiles that they may need together: of 140 kB each 280 MB, until they are drawn."""
 
 CLIENT_PICTURES = 8
 """Pictures under way of one client that is not free."""
