@@ -17,7 +17,7 @@ SLOWEST = --durations 10
 FLAGS = $(if $(SEED),--seed '$(SEED)') $(if $(CACHE),--cache '$(CACHE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve test soak clients lint bench clean
+.PHONY: help install install-dev serve test soak clients lint audit bench clean
 
 help: ## Show this list
 	@echo "make TARGET [PORT=8000] [HOST=127.0.0.1] [SEED=0] [CACHE=DIR] [PYTHON=python3.12]"
@@ -45,12 +45,17 @@ lint: $(DEV_STAMP) ## Run ruff and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict generator tileserver training experiments
 
+audit: $(STAMP) ## Look the pinned dependencies up among known vulnerabilities (pip-audit, network)
+	@test -x .audit/bin/pip-audit || { $(BIN)/python -m venv .audit && \
+	  .audit/bin/python -m pip --disable-pip-version-check install --quiet pip-audit; }
+	@.audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
 bench: $(STAMP) ## Measure cold and warm tiles on this machine (ARGS=--quick)
 	@$(BIN)/elsewhere bench $(ARGS)
 	@$(BIN)/elsewhere bench --http $(ARGS)
 
 clean: ## Remove .venv and what the tools left behind (the tile cache stays)
-	rm -rf $(VENV) .clients build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .audit .clients build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(STAMP): pyproject.toml constraints.txt
 	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \

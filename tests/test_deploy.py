@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import http.server
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.archives import write_archive
+from tests.servers import server
+from tests.waiting import wait_until
 from tileserver.cli import parser
+from tileserver.commands.benchservers import status
 from tileserver.settings import Settings
 
 yaml = pytest.importorskip("yaml")
@@ -25,6 +33,8 @@ ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 UNIT = ROOT / "docs" / "deploy" / "elsewhere.service"
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 STOPPING = Settings().drain_seconds + 5 + 2
 """Seconds that a stopping server may take: it drains, then answers, then its processes end."""
@@ -116,6 +126,63 @@ def test_the_composed_service_is_reached_through_the_proxy_only_and_keeps_its_ca
     assert proxy["profiles"] == ["public"]
     source = proxy["volumes"][0].split(":")[0]
     assert "elsewhere:8000" in (ROOT / source).read_text()
+
+
+@pytest.mark.skipif(NGINX is None, reason="needs nginx")
+def test_nginx_keeps_what_it_may_and_passes_no_prefix_on(tmp_path: Path) -> None:
+    write_archive(tmp_path / "a.pmtiles")
+    words = (f"archive={tmp_path / 'a.pmtiles'}", "archive_only=1", "trust_proxy=1")
+    with server(tmp_path / "cache", *words) as running, nginx(tmp_path, running.url) as url:
+
+        def get(path: str) -> tuple[int, str]:
+            answer = httpx.get(url + path, headers={"x-forwarded-prefix": "/evil"})
+            return answer.status_code, answer.headers.get("x-cache", "")
+
+        (template,) = httpx.get(
+            f"{url}/tilejson.json", headers={"x-forwarded-prefix": "/evil"}
+        ).json()["tiles"]
+        assert "evil" not in template
+        versioned = "/" + template.format(z=3, x=1, y=2).split("/", 3)[3]
+        assert "?v=" in versioned
+        for path in (versioned, "/3/1/2.png"):
+            assert [get(path) for _ in range(2)] == [(200, "MISS"), (200, "HIT")]
+        for path in ("/3/1/2.png?v=000000000000", "/tilejson.json"):
+            assert [get(path) for _ in range(2)] == [(200, "MISS")] * 2
+        # No X-Cache: nginx adds headers to good answers only.
+        assert [get("/9/1/2.png") for _ in range(2)] == [(404, "")] * 2
+        running.process.terminate()
+        assert running.process.wait(20) == 0
+        assert get(versioned) == (200, "HIT")
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, upstream: str) -> Iterator[str]:
+    """Run nginx with the file for operators in front of a server, and give its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    text = (ROOT / "docs" / "deploy" / "nginx.conf").read_text()
+    for old, new in (
+        ("/var/cache/nginx/elsewhere", f"{folder}/kept"),
+        ("127.0.0.1:8000", upstream.removeprefix("http://")),
+        ("listen 80;", f"listen 127.0.0.1:{port};"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    paths = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = " ".join(f"{name}_temp_path {folder}/{name};" for name in paths)
+    head = f"daemon off; user root; pid {folder}/pid; error_log {folder}/errors;"
+    (folder / "conf").write_text(
+        f"{head} events {{}} http {{ access_log off; {temporary} {text} }}"
+    )
+    command = [str(NGINX), "-p", str(folder), "-c", str(folder / "conf")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_until(lambda: process.poll() is not None or status(f"{url}/livez") == 200)
+            assert process.poll() is None
+            yield url
+        finally:
+            process.terminate()
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")

@@ -52,6 +52,13 @@ def test_a_line_break_in_a_field_makes_no_second_line() -> None:
     assert "\n" not in TextFormatter("x").format(record("asked", path="/a\nERROR fake"))
 
 
+@pytest.mark.parametrize("path", ["/a\rb", "/\x1b[2J", "/\x9b2J", "/\u2028", "/\x7f", "/\u202e"])
+def test_control_codes_in_a_field_are_escaped(path: str) -> None:
+    line = TextFormatter("worker-1").format(record("answered", path=path))
+    assert line.isprintable()
+    assert line.endswith(f"answered path={json.dumps(path)}")
+
+
 def test_configuring_sets_level_and_form(monkeypatch: pytest.MonkeyPatch) -> None:
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])

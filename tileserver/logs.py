@@ -71,4 +71,7 @@ class JsonFormatter(logging.Formatter):
 
 def _shown(value: object) -> str:
     text = str(value)
-    return json.dumps(text, ensure_ascii=False) if not text or set(text) & set(' "=\n') else text
+    if text.isprintable() and text and not set(text) & set(' "='):
+        return text
+    # A client's path may have line breaks and a terminal's control codes in it.
+    return json.dumps(text, ensure_ascii=not text.isprintable())
