@@ -77,6 +77,16 @@ def test_pictures_of_stored_tiles_are_paid_for_too(tmp_path: Path) -> None:
     run(check, directory=tmp_path, public=True, render_budget=4)
 
 
+def test_even_finding_out_what_a_map_shows_is_paid_for(tmp_path: Path) -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        for _ in range(2):
+            assert (await client.get("/map?bbox=1,2,3")).status_code == 400
+        assert (await client.head("/map?width=64")).status_code == 429
+        assert (await client.head("/map?width=64", headers=KEY)).status_code == 200
+
+    run(check, directory=tmp_path, public=True, render_budget=2)
+
+
 def test_a_client_that_leaves_gives_its_room_back(tmp_path: Path) -> None:
     async def check() -> None:
         async with site(tmp_path) as here:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -53,13 +52,14 @@ class Maps:
             request = Request(scope)
             offered = formats()
             media_type = offered[wanted(request, offered)]
-            # What takes milliseconds of the library's time has to be off the event loop.
-            picture = await asyncio.to_thread(parse_map, request.query_params)
+            options = self._access.options(scope)
+            picture = await service.pictures.place(
+                partial(parse_map, request.query_params), options
+            )
             extra = described_map(picture, "f" not in request.query_params)
             if scope["method"] == "HEAD":
                 return await send_plain(send, 200, [*unmade(media_type), *extra])
             await service.known()
-            options = self._access.options(scope)
             encode = encoder(picture, media_type, self._credit)
             work = service.pictures.render(seed, picture, encode, options)
             await PictureAnswer(service, media_type, extra)(scope, receive, send, work)

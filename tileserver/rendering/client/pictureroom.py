@@ -11,7 +11,7 @@ from tileserver.rendering.budgets import ClientBudgets
 from tileserver.rendering.request import RequestOptions
 
 PICTURES = 16
-"""Pictures that may be under way; a request for one more is turned away."""
+"""Pictures that may be under way, from the request on; one more is turned away."""
 
 TILES = 2048
 """Tiles that they may need together: of 140 kB each 280 MB, until they are drawn."""

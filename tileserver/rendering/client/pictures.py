@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from generator.grid.pixels import Pixels, Read
 from generator.grid.tile import Tile
@@ -16,6 +16,8 @@ from tileserver.rendering.request import RequestOptions
 
 if TYPE_CHECKING:
     from tileserver.rendering.client.service import TileService
+
+Placed = TypeVar("Placed")
 
 DRAW_SECONDS = 30.0
 """How long a request waits for its picture to be drawn once its tiles are there."""
@@ -32,10 +34,11 @@ class Drawable(Protocol):
 
 
 class Pictures:
-    """Draws views of a service's tiles; used on the event loop, draws on one thread."""
+    """Draws views of a service's tiles; used on the event loop, each step on one thread."""
 
     def __init__(self, service: TileService) -> None:
         self.service = service
+        self._placers = ThreadPoolExecutor(1, "places")
         self._drawers = ThreadPoolExecutor(1, "pictures")
         self._room = PictureRoom(service.settings.budget)
         self._closed = False
@@ -62,10 +65,23 @@ class Pictures:
             self._room.charge(len(tiles), options)
             return await self._draw(view, dict(zip(tiles, masters, strict=True)), encode)
 
+    async def place(self, find: Callable[[], Placed], options: RequestOptions) -> Placed:
+        """Return what `find` does, on a thread: which picture is meant can take 0.2 s to say.
+
+        Its client pays for it as for a picture of one tile. Raises what `find` does,
+        UnavailableError and BudgetError.
+        """
+        with self._room.entered(0, options):
+            if self._closed:
+                raise UnavailableError("the server is stopping")
+            self._room.charge(1, options)
+            return await asyncio.get_running_loop().run_in_executor(self._placers, find)
+
     def close(self) -> None:
         """Stop; a second call does nothing."""
         self._closed = True
-        self._drawers.shutdown(cancel_futures=True)
+        for executor in (self._placers, self._drawers):
+            executor.shutdown(cancel_futures=True)
 
     async def _collect(
         self, seed: int, tiles: Sequence[Tile], options: RequestOptions
