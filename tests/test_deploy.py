@@ -146,6 +146,7 @@ def test_nginx_keeps_what_it_may_and_passes_no_prefix_on(tmp_path: Path) -> None
         assert "?v=" in versioned
         for path in (versioned, "/3/1/2.png"):
             assert [get(path) for _ in range(2)] == [(200, "MISS"), (200, "HIT")]
+        assert get("/3/1/2.png?x=1") == (200, "HIT")
         for path in ("/3/1/2.png?v=000000000000", "/tilejson.json"):
             assert [get(path) for _ in range(2)] == [(200, "MISS")] * 2
         # No X-Cache: nginx adds headers to good answers only.
