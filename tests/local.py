@@ -9,6 +9,7 @@ from generator.cascade.renderer import Renderer
 from generator.grid.tile import Tile
 from tileserver.archives.tilearchive import archive_of
 from tileserver.cache.tilecache import CachedTile, TileCache
+from tileserver.encoding import Encoding
 from tileserver.rendering.client.archiveclient import ArchiveClient
 from tileserver.rendering.client.service import TileService
 from tileserver.rendering.engine.engine import RenderEngine
@@ -49,7 +50,7 @@ class LocalService(TileService):
     client: LocalClient  # type: ignore[assignment]
 
     def lookup(self, seed: int, tile: Tile) -> CachedTile | None:
-        if self.cache.entry(self.world(seed), tile) is None:
+        if self.find(self.world(seed), tile, Encoding.PNG) is None:
             entry = self.client.engine.store.find(seed, tile)
             if entry is not None:
                 self.metrics.hits[tile.z].inc()

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from generator.grid.block import Block
 from generator.grid.tile import Tile
 from tests.archives import TILES, file_server, payload, write_archive
 from tests.fake_server import load
@@ -60,6 +61,35 @@ def test_what_the_archive_has_is_served_and_the_rest_is_made(tmp_path: Path) -> 
         assert (await here.get("/7/3/1/1.png")).content == payload(Tile(3, 1, 1), seed=7)
 
     run(tmp_path, check)
+
+
+def test_what_is_made_below_the_archive_is_made_from_its_tiles(tmp_path: Path) -> None:
+    file = tmp_path / "a.pmtiles"
+    deep = Tile(7, 70, 50)
+    inputs = FakeRenderer().needs(Block.of(deep))
+    written = write_archive(file, inputs)
+
+    async def check(here: Site) -> None:
+        made = (await here.get(f"/{deep}.png")).content
+        assert here.fake.calls == [(0, Block.of(deep))]
+        async with site(tmp_path / "other") as other:
+            assert (await other.get(f"/{deep}.png")).content == made
+            assert len(other.fake.calls) > 1
+
+    run(tmp_path, check)
+    # A damaged input is made, and the tile is the same.
+    data = bytearray(file.read_bytes())
+    data[data.index(written[inputs[0]]) + 300] ^= 1
+    file.write_bytes(data)
+
+    async def check_damaged(here: Site) -> None:
+        made = (await here.get(f"/{deep}.png")).content
+        assert {block for _, block in here.fake.calls} == {Block.of(deep), Block.of(inputs[0])}
+        async with site(tmp_path / "third") as other:
+            assert (await other.get(f"/{deep}.png")).content == made
+
+    (tmp_path / "cache").rename(tmp_path / "before")
+    run(tmp_path, check_damaged)
 
 
 def test_other_formats_and_pictures_are_made_of_its_png(tmp_path: Path) -> None:
@@ -187,9 +217,7 @@ def test_a_remote_archive_is_read_once_for_all_who_ask_together(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("only", [False, True])
-def test_a_remote_archive_that_fails_is_left_alone_for_a_while(
-    tmp_path: Path, only: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_remote_archive_that_fails_is_left_alone_for_a_while(tmp_path: Path, only: bool) -> None:
     written = write_archive(tmp_path / "a.pmtiles")
 
     async def check(here: Site) -> None:
@@ -204,7 +232,7 @@ def test_a_remote_archive_that_fails_is_left_alone_for_a_while(
         assert len(handler.asked) == asked + 1
         assert (await here.get("/readyz")).status_code == (503 if only else 200)
         handler.status = 0
-        monkeypatch.setattr(module, "REST_SECONDS", 0)
+        assert here.service.archived is not None
         here.service.archived._rests_until = 0
         assert (await here.get("/3/0/0.png")).content == written[Tile(3, 0, 0)]
         assert (await here.get("/readyz")).status_code == 200
@@ -221,11 +249,11 @@ def test_more_than_may_wait_for_a_remote_archive_are_turned_away(
     gate = threading.Event()
 
     async def check(here: Site) -> None:
-        archive = here.service.archived.archive
-        assert archive is not None
-        monkeypatch.setattr(archive, "payload", lambda tile: gate.wait(10) and None)
+        archived = here.service.archived
+        assert archived is not None
+        monkeypatch.setattr(archived.archive, "payload", lambda tile: gate.wait(10) and None)
         first = asyncio.create_task(here.get("/3/1/1.png"))
-        while not here.service.archived._running:
+        while not archived._running:
             await asyncio.sleep(0.001)
         refused = await here.get("/3/1/2.png")
         assert (refused.status_code, "as many as may be" in refused.text) == (503, True)

@@ -95,20 +95,27 @@ class TileArchive:
         """Let go of the file; a second call does nothing."""
         self._ranges.close()
 
+    def has(self, tile: Tile) -> bool:
+        """Say whether the archive has a tile, without reading it. Raises ArchiveError."""
+        return self._find(tile) is not None
+
     def payload(self, tile: Tile) -> bytes | None:
         """Return a tile's bytes, or None if the archive does not have it. Raises ArchiveError."""
+        entry = self._find(tile)
+        return None if entry is None else self._read_tile(tile, entry)
+
+    # Reading.
+
+    def _find(self, tile: Tile) -> Entry | None:
+        """Return where a tile lies, going down the directories."""
         head, number = self._head, tile_id(tile)
         offset, length = head["root_offset"], head["root_length"]
         for _ in range(LEVELS):
             entry = find_tile(self._directory(offset, length), number)
-            if entry is None:
-                return None
-            if entry.run_length:
-                return self._read_tile(tile, entry)
+            if entry is None or entry.run_length:
+                return entry
             offset, length = head["leaf_directory_offset"] + entry.offset, entry.length
         raise self._damaged(f"its directories are deeper than {LEVELS}")
-
-    # Reading.
 
     def _read_tile(self, tile: Tile, entry: Entry) -> bytes:
         payload = self._part(self._head["tile_data_offset"] + entry.offset, entry.length)

@@ -68,7 +68,8 @@ class Documents:
             edition = version_of(self.service.world(links.seed))
         except UnavailableError:  # the model is still being loaded
             edition = ""
-        only = self.service.archived.archive if self.settings.archive_only else None
+        archived = self.service.archived if self.settings.archive_only else None
+        only = None if archived is None else archived.archive
         return _json(tilejson(links, self.settings, request.query_params, edition, only))
 
     async def gdal(self, request: Request) -> Response:

@@ -28,11 +28,11 @@ log = logging.getLogger("elsewhere")
 class ArchivedTiles:
     """What a service finds in its archive, used on the event loop.
 
-    archive: None for none. only: whether tiles that cannot be read are an UnavailableError; else
+    only: whether tiles that cannot be read are an UnavailableError; else
     they count as absent, and are made. problem: why the archive could not be read the last time.
     """
 
-    def __init__(self, archive: TileArchive | None, only: bool, metrics: Metrics) -> None:
+    def __init__(self, archive: TileArchive, only: bool, metrics: Metrics) -> None:
         self.archive = archive
         self.problem: str | None = None
         self._only = only
@@ -72,15 +72,12 @@ class ArchivedTiles:
     def close(self) -> None:
         """Stop reading; a second call does nothing."""
         self._readers.shutdown(cancel_futures=True)
-        if self.archive is not None:
-            self.archive.close()
+        self.archive.close()
 
     def _archive_of(self, world: bytes, encoding: Encoding) -> TileArchive | None:
         """Return the archive if it has tiles of this world in this encoding."""
         archive = self.archive
-        if archive is None or archive.world != world or archive.encoding is not encoding:
-            return None
-        return archive
+        return archive if archive.world == world and archive.encoding is encoding else None
 
     def _reading(self, archive: TileArchive, tile: Tile) -> asyncio.Future[bytes | None]:
         running = self._running.get(tile)

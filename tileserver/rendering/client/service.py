@@ -44,7 +44,9 @@ class TileService:
         self.metrics = metrics
         self.cache = cache
         self.client = client
-        self.archived = ArchivedTiles(archive, settings.archive_only, metrics)
+        self.archived: ArchivedTiles | None = None
+        if archive is not None:
+            self.archived = ArchivedTiles(archive, settings.archive_only, metrics)
         self.variants = Variants(self)
         self.pictures = Pictures(self)
         metrics.watch("tiles_stored", "Tiles in the cache, of all worlds", self.stored)
@@ -65,12 +67,13 @@ class TileService:
         self.client.close()
         self.variants.close()
         self.pictures.close()
-        self.archived.close()
+        if self.archived is not None:
+            self.archived.close()
         self.cache.close()
 
     def problem(self) -> str | None:
         """Return why the server is not fit for work, or None if it is."""
-        if self.settings.archive_only:
+        if self.archived is not None and self.settings.archive_only:
             return self.archived.problem
         return self.client.problem()
 
@@ -88,7 +91,15 @@ class TileService:
         Raises CacheError, and UnavailableError where only an archive is served that is damaged.
         """
         entry = self.cache.entry(world, tile, encoding.variant)
-        return entry or self.archived.find(world, tile, encoding)
+        if entry is None and self.archived is not None:
+            entry = self.archived.find(world, tile, encoding)
+        return entry
+
+    async def fetch(self, seed: int, tile: Tile, encoding: Encoding) -> CachedTile | None:
+        """Return a tile of an archive on another machine, or None. Raises UnavailableError."""
+        if self.archived is None:
+            return None
+        return await self.archived.fetch(self.world(seed), tile, encoding)
 
     def lookup(self, seed: int, tile: Tile) -> CachedTile | None:
         """Return what `find` does as PNG, and count it. Raises UnavailableError until known."""
@@ -107,7 +118,7 @@ class TileService:
         """
         try:
             async with asyncio.timeout(self.settings.hold_seconds):
-                found = await self.archived.fetch(self.world(seed), tile, Encoding.PNG)
+                found = await self.fetch(seed, tile, Encoding.PNG)
                 return found or await self._make(seed, tile, options)
         except TimeoutError:
             raise UnavailableError(

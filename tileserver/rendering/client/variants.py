@@ -60,8 +60,7 @@ class Variants:
 
         Where another machine's archive has it, it is taken from there.
         """
-        archived = self.service.archived
-        if entry := await archived.fetch(self.service.world(seed), tile, encoding):
+        if entry := await self.service.fetch(seed, tile, encoding):
             return entry
         masters = await self.service.collect(seed, sources(tile, encoding), options)
         key = (self.service.world(seed), tile, encoding.variant)

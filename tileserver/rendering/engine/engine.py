@@ -17,6 +17,7 @@ from functools import partial
 from generator.cascade.renderer import PixelCache, Renderer
 from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
+from tileserver.archives.inputs import ArchivedInputs
 from tileserver.cache.tilecache import CachedTile, TileCache
 from tileserver.encode import check
 from tileserver.errors import GenerationError, LaterError, UnavailableError
@@ -84,7 +85,7 @@ class RenderEngine:
 
         Raises CacheError.
         """
-        store = ResultStore(cache, metrics, renderer)
+        store = ResultStore(cache, metrics, renderer, ArchivedInputs.of(settings))
         return cls(renderer, store, metrics, settings.max_queue, settings.budget)
 
     def problem(self) -> str | None:

@@ -18,6 +18,7 @@ from generator.grid.block import Block
 from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from generator.grid.world import fingerprint
+from tileserver.archives.inputs import ArchivedInputs
 from tileserver.cache.claims import Claim, Claims
 from tileserver.cache.tilecache import CachedTile, CacheError, TileCache
 from tileserver.encode import decode_png, encode_png
@@ -48,11 +49,18 @@ class ResultStore:
 
     model: what the renderer says about itself, a JSON object. Seeds name worlds here; the cache
     knows them by fingerprint. The cache stays the caller's, who closes it after the store.
-    Raises CacheError.
+    archived: tiles that are there besides. Raises CacheError.
     """
 
-    def __init__(self, cache: TileCache, metrics: Metrics, renderer: Renderer) -> None:
+    def __init__(
+        self,
+        cache: TileCache,
+        metrics: Metrics,
+        renderer: Renderer,
+        archived: ArchivedInputs | None = None,
+    ) -> None:
         self.cache = cache
+        self._archived = archived
         self.identity = renderer.identity
         self.model = describe(renderer)
         self._claims = Claims(cache.path)
@@ -68,6 +76,8 @@ class ResultStore:
         """Store everything, then stop; a second call does nothing."""
         self._writer.close()
         self._claims.close()
+        if self._archived is not None:
+            self._archived.close()
 
     def world(self, seed: int) -> bytes:
         """Return the fingerprint of a seed's world."""
@@ -76,18 +86,27 @@ class ResultStore:
     def find(self, seed: int, tile: Tile) -> CachedTile | None:
         """Return the tile's final bytes if they exist, committed or not."""
         world = self.world(seed)
-        return self._writer.pending.get((world, tile)) or self.cache.entry(world, tile)
+        entry = self._writer.pending.get((world, tile)) or self.cache.entry(world, tile)
+        if entry is None and self._archived is not None:
+            entry = self._archived.entry(world, tile)
+        return entry
 
     def has(self, seed: int, tile: Tile) -> bool:
         """Say whether the tile's final bytes exist, without reading them."""
         world = self.world(seed)
-        return (world, tile) in self._writer.pending or self.cache.has(world, tile)
+        if (world, tile) in self._writer.pending or self.cache.has(world, tile):
+            return True
+        return self._archived is not None and self._archived.has(world, tile)
 
     def pixels(self, seed: int, tile: Tile) -> Pixels | None:
         """Return the pixels of a tile whose bytes exist, uint8 [256, 256, 3], or None."""
         world = self.world(seed)
         pending = self._writer.pending.get((world, tile))
-        return decode_png(pending.payload) if pending else self.cache.pixels(world, tile)
+        pixels = decode_png(pending.payload) if pending else self.cache.pixels(world, tile)
+        if pixels is None and self._archived is not None:
+            entry = self._archived.entry(world, tile)
+            pixels = None if entry is None else decode_png(entry.payload)
+        return pixels
 
     def claim(self, seed: int, block: Block) -> Claim | None:
         """Claim a block before it is made; None while another process makes it.
