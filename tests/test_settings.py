@@ -59,7 +59,7 @@ def test_the_default_cache_follows_the_platform(monkeypatch: pytest.MonkeyPatch)
         ("steps", 0, "1 to 1000"),
         ("max_queue", 0, "1 to 1000000"),
         ("archive", "ftp://example.org/a.pmtiles", "a file or an http"),
-        ("archive", "https://user:secret@example.org/a.pmtiles", "without a user's name"),
+        ("archive", "https://user:secret@example.org/a.pmtiles", "a file or an http"),
         ("archive", "http://example.org", "a file or an http"),
         ("archive", "", "a path"),
         ("archive_only", "maybe", "true or false"),

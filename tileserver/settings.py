@@ -200,8 +200,8 @@ def _archive(value: object, name: str) -> str:
     if isinstance(value, str) and "://" in value:
         if not ARCHIVE_URL.fullmatch(value):
             raise SettingsError(
-                f"{name} is {_shown(value.partition('?')[0])}, expected a file or an http(s) URL "
-                "without a user's name"
+                f"{name} is {_shown(value.partition('://')[0] + '://...')}, expected a file or an "
+                "http(s) URL without a user's name"  # which is not shown, as a password may follow
             )
         return value
     return str(_path(value, name))
