@@ -41,7 +41,8 @@ class BuildOptions:
     spread: how strongly a source that has much of the budget gives way to others. calm: weight of
     ground without texture against that with much. warp: mirror and bend every picture before
     anything is made of it, so that layouts are not those of their places (for banks that are
-    shipped).
+    shipped). fill: globs on the name of a source or an image whose holes, such as clouds, are
+    filled with other parts of the picture (`generator.banks.fill`).
     """
 
     budget: Mapping[int, float] = field(
@@ -54,6 +55,7 @@ class BuildOptions:
     spread: float = 4.0
     calm: float = 0.5
     warp: bool = False
+    fill: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse zooms of no stage, and a budget or a block of nothing."""
@@ -66,6 +68,10 @@ class BuildOptions:
                     raise BankError(f"the {name} of zoom {zoom} is {value:g}, expected more than 0")
         if missing := sorted(set(self.budget) - set(self.block)):
             raise BankError(f"no block is given for zoom {missing[0]}")
+
+    def fills(self, source: Source) -> bool:
+        """Return whether the holes of an image are filled."""
+        return any(source.matches(glob) for glob in self.fill)
 
     def refusal(self, source: Source) -> str | None:
         """Return why a source may not be taken, None where it may."""

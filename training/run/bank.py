@@ -33,12 +33,13 @@ def bank_of(
         licences=frozenset(memory.licences) or None,
         splits=frozenset({"train"}),
         warp=memory.warp,
+        fill=memory.fill,
     )
     digest = checkpoint.digest_of(encoder)
     fast = channels_last(encoder.to(torch.bfloat16))
     with Progress() as progress:
         offers = [offer_of(source, memory) for source in sources_of(imagery)]
-        served = [offer for offer in offers if offer.zooms]
+        served = [offer for offer in offers if offer.zooms and _taken(offer.source, memory)]
         built = build(served, BankEncoder(fast, digest), options, BuildFolder(folder), progress)
     encoder.float()
     return built
@@ -52,6 +53,10 @@ def sources_of(imagery: Sequence[str]) -> list[Source]:
             files = tuple(file.resolve() for file in source.files)
             found.setdefault((source.name, *(files or (address, number))), source)
     return list(found.values())
+
+
+def _taken(source: Source, memory: MemoryRecipe) -> bool:
+    return any(source.matches(glob) for glob in memory.take)
 
 
 def offer_of(source: Source, memory: MemoryRecipe) -> OfferedImage:

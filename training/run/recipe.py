@@ -51,7 +51,8 @@ class MemoryRecipe:
     """What the shipped bank is built from, and how the stages use it.
 
     megapixels: of child pixels, by the zoom at which scenes are chosen (keys are text in TOML).
-    licences: classes that are taken, none for all but copyleft; exclude: globs on names.
+    licences: classes that are taken, none for all but copyleft; take, exclude: globs on names of
+    what is, and of what is not. fill: globs on those whose holes, such as clouds, are filled.
     warp: whether imagery is bent before it is encoded, so that layouts are not those of their
     place. enlarged: most by which imagery is enlarged, by the zoom of the choice.
     resolved: metres that a source's pixels truly resolve where they are finer, by a glob on names.
@@ -60,7 +61,9 @@ class MemoryRecipe:
 
     megapixels: Mapping[str, float] = field(default_factory=dict)
     licences: tuple[str, ...] = ("open", "attribution", "share-alike")
+    take: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
+    fill: tuple[str, ...] = ()
     warp: bool = False
     enlarged: Mapping[str, float] = field(default_factory=dict)
     resolved: Mapping[str, float] = field(default_factory=dict)
