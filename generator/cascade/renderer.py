@@ -25,11 +25,6 @@ class Renderer(Protocol):
         """Bytes that change with anything but the seed that decides pixels."""
         ...
 
-    @property
-    def max_zoom(self) -> int:
-        """Return the finest zoom of its worlds: the last stage's."""
-        ...
-
     def fingerprint(self, seed: int) -> bytes:
         """16 bytes that name a world: `generator.grid.world.fingerprint` of identity and seed."""
         ...
