@@ -29,8 +29,10 @@ class Site:
 
 
 @asynccontextmanager
-async def site(directory: Path, **values: Any) -> AsyncIterator[Site]:
-    fake = FakeRenderer()
+async def site(
+    directory: Path, fake: FakeRenderer | None = None, **values: Any
+) -> AsyncIterator[Site]:
+    fake = fake or FakeRenderer()
     app = create_app(local_service(Settings(cache=directory, **values), fake))
     transport = httpx.ASGITransport(app)
     async with (

@@ -31,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield server
 
 
-DOCUMENT = description(Links("http://tiles.example/", 0, False), Settings())
+DOCUMENT = description(Links("http://tiles.example/", 0, False), Settings(), 15)
 API = schemathesis.openapi.from_dict(DOCUMENT)
 MODES = {"sound": GenerationMode.POSITIVE, "unsound": GenerationMode.NEGATIVE}
 

@@ -9,11 +9,11 @@ from generator.grid.errors import BankError
 from generator.imagery.sources import Source
 from generator.memory.config import CHOICES
 
-NOMINAL = {7: 1000.0, 9: 250.0, 11: 15.0, 15: 3.8}
+NOMINAL = {7: 1000.0, 9: 250.0, 11: 15.0, 15: 3.8, 17: 1.0}
 """Metres per child pixel of what a scene shows at its finest, by the zoom at which it is chosen:
 what is chosen at 11 is shown down to 13."""
 
-UNIT = {7: 4, 9: 4, 11: 16, 15: 4}
+UNIT = {7: 4, 9: 4, 11: 16, 15: 4, 17: 4}
 """Child pixels along one pixel of the choosing grid, by the zoom at which a scene is chosen."""
 
 FORBIDDEN = "copyleft"
@@ -34,8 +34,8 @@ class OfferedImage:
 class BuildOptions:
     """What is taken; raises BankError for what cannot be meant.
 
-    budget: child pixels taken for each zoom at which scenes are chosen (7, 9, 11 with 13, 15); a
-    zoom that is not named gets none. block: sides of the squares that are taken or left, child
+    budget: child pixels taken for each zoom at which scenes are chosen (7, 9, 11 with 13, 15, 17);
+    a zoom that is not named gets none. block: sides of the squares that are taken or left, child
     pixels. exclude: globs on the name of a source or an image. licences: classes of licences that
     are taken, None for all but copyleft. splits: parts of the imagery that are taken, None for all.
     spread: how strongly a source that has much of the budget gives way to others. calm: weight of
@@ -48,7 +48,9 @@ class BuildOptions:
     budget: Mapping[int, float] = field(
         default_factory=lambda: dict.fromkeys(CHOICES, _DEFAULT_BUDGET)
     )
-    block: Mapping[int, int] = field(default_factory=lambda: {7: 256, 9: 256, 11: 1024, 15: 256})
+    block: Mapping[int, int] = field(
+        default_factory=lambda: {7: 256, 9: 256, 11: 1024, 15: 256, 17: 256}
+    )
     exclude: tuple[str, ...] = ()
     licences: frozenset[str] | None = None
     splits: frozenset[str] | None = None

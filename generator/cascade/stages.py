@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeAlias
 from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.layoutstage import LayoutStage
-from generator.grid.tile import STAGE_ZOOMS
 from generator.memory.config import KEEP_EDGES
 from generator.memory.field import Memory
 from generator.nets.build import AnyNetwork
@@ -42,7 +41,7 @@ def stages_of(
     """Return the stage of each zoom; stages that draw from noise share those of their network."""
     shared: dict[AnyNetwork, AnyStage] = {}
     stages: dict[int, AnyStage] = {}
-    for zoom, contrast in zip(STAGE_ZOOMS, sampler.contrast, strict=True):
+    for zoom, contrast in zip(sampler.zooms, sampler.contrast, strict=True):
         network = checkpoint.network_of(zoom)
         if isinstance(network, LayoutDecoder):
             fading = memory is not None and memory.reach(zoom) > 0

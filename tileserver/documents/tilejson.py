@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
-from generator.grid.tile import MAX_LATITUDE, MAX_ZOOM
+from generator.grid.tile import MAX_LATITUDE
 from tileserver.documents.about import FORMATS, abstract, attribution, title
 from tileserver.documents.links import Links
 from tileserver.errors import BadRequestError
@@ -14,10 +14,11 @@ from tileserver.settings import Settings
 
 
 def tilejson(
-    links: Links, settings: Settings, query: Mapping[str, str], edition: str = ""
+    links: Links, settings: Settings, query: Mapping[str, str], max_zoom: int, edition: str = ""
 ) -> dict[str, Any]:
     """Return a world's TileJSON; the query may ask for format=png|webp|jpg and scale=1|2.
 
+    max_zoom: the finest of its tiles.
     edition: version of the world, which makes the tiles cacheable for ever; empty if unknown.
 
     `vector_layers` is there, and empty, because the specification's JSON schema demands it; the
@@ -37,7 +38,7 @@ def tilejson(
         "scheme": "xyz",
         "tiles": [links.tiles(extension, int(scale), edition)],
         "minzoom": 0,
-        "maxzoom": MAX_ZOOM,
+        "maxzoom": max_zoom,
         "bounds": [-180.0, -MAX_LATITUDE, 180.0, MAX_LATITUDE],
         "center": [8.0, 24.0, 3],
         "vector_layers": [],

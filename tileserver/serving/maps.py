@@ -54,7 +54,7 @@ class Maps:
             offered = formats()
             media_type = offered[wanted(request, offered)]
             # What takes milliseconds of the library's time has to be off the event loop.
-            picture = await asyncio.to_thread(parse_map, request.query_params)
+            picture = await asyncio.to_thread(parse_map, request.query_params, service.max_zoom)
             extra = described_map(picture, "f" not in request.query_params)
             if scope["method"] == "HEAD":
                 return await send_plain(send, 200, [*unmade(media_type), *extra])

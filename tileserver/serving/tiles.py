@@ -85,7 +85,8 @@ class TileEndpoint:
             return
         try:
             query = scope.get("query_string", b"")
-            address = parse_address(scope["path_params"], query, self.flipped)
+            finest = self.service.max_zoom
+            address = parse_address(scope["path_params"], query, self.flipped, finest)
             await self.service.known()
             entry = self._lookup(address)
             if entry is None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
-from generator.grid.tile import BASE_ZOOM, Tile
+from generator.cascade.weightsheader import finest_zoom
+from generator.grid.errors import WeightsError
+from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, Tile
 from tileserver.cache.tilecache import CachedTile, CacheError, TileCache
 from tileserver.errors import UnavailableError, UnmadeError
 from tileserver.rendering.client.pictures import Pictures
@@ -126,6 +130,18 @@ class TileService:
     def model(self) -> dict[str, Any]:
         """Return what the renderer says about itself, as a JSON object."""
         return self.client.model()
+
+    @property
+    def max_zoom(self) -> int:
+        """Return the finest zoom of the worlds: as the renderer says, before it as its weights."""
+        told = self.model().get("max_zoom")
+        return self._weights_zoom if told is None else int(told)
+
+    @cached_property
+    def _weights_zoom(self) -> int:
+        with contextlib.suppress(WeightsError):  # told where they are loaded
+            return finest_zoom(self.settings.weights)
+        return MAX_ZOOM
 
     # Gauges.
 
