@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from generator.grid.errors import WeightsError
-from generator.grid.tile import STAGE_ZOOMS
+from generator.grid.tile import COMMON_STAGE_ZOOMS, STAGE_ZOOMS
 
-STAGE_COUNTS = (len(STAGE_ZOOMS) - 1, len(STAGE_ZOOMS))
+STAGE_COUNTS = (len(COMMON_STAGE_ZOOMS), len(STAGE_ZOOMS))
 """How many stages weights may serve: those to zoom 15, or to 17."""
 
 CONTEXT_STEP = 4

@@ -39,7 +39,11 @@ def bank_of(
     fast = channels_last(encoder.to(torch.bfloat16))
     with Progress() as progress:
         offers = [offer_of(source, memory) for source in sources_of(imagery)]
-        served = [offer for offer in offers if offer.zooms and _taken(offer.source, memory)]
+        served = [
+            offer
+            for offer in offers
+            if options.budget.keys() & set(offer.zooms) and _taken(offer.source, memory)
+        ]
         built = build(served, BankEncoder(fast, digest), options, BuildFolder(folder), progress)
     encoder.float()
     return built
@@ -70,5 +74,6 @@ def offer_of(source: Source, memory: MemoryRecipe) -> OfferedImage:
 
 def described(built: BuildResult) -> str:
     """Return in words how many scenes a bank has, and what they cover."""
-    area = ", ".join(f"{zoom}: {built.area(zoom) / 1e6:.0f} MP" for zoom in (7, 9, 11, 15))
+    zooms = sorted({each.zoom for each in built.taken})
+    area = ", ".join(f"{zoom}: {built.area(zoom) / 1e6:.0f} MP" for zoom in zooms)
     return f"{len(built.bank.scenes)} scenes ({area})"
