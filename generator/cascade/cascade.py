@@ -112,7 +112,7 @@ class Cascade:
         if block.stage is None or block.stage <= self.basemap.zoom:
             return ()
         self.stage_at(block.stage)  # refuses what the weights do not serve
-        area = self._sampled_with(block).grown(self.margin)
+        area = self._sampled_with(block).grown(self._margin(block.stage))
         needed = tiles_of(area.grown(self._sight), block.stage - 2)
         if self.memory is not None:
             # The choice of layouts sees further, at 13 two zooms above the parent.
@@ -210,8 +210,13 @@ class Cascade:
 
     def chosen(self, seed: int, block: Block, read: Read) -> NDArray[Any]:
         """Noise or layout codes of a stage's block with its margin, from the tiles it needs."""
-        area = self._sampled_with(block).grown(self.margin)
-        return self.latent(seed, block.top.z + 1, area, read)
+        zoom = block.top.z + 1
+        area = self._sampled_with(block).grown(self._margin(zoom))
+        return self.latent(seed, zoom, area, read)
+
+    def _margin(self, zoom: int) -> int:
+        """Return how many parent pixels are read round what is sampled, on each side."""
+        return self.stages[zoom].margin if self.multistep is None else self.multistep.margin
 
     def _sampled_with(self, block: Block) -> Rectangle:
         """Return the parent pixels of what is sampled with a block, without margin."""

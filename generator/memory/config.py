@@ -64,6 +64,10 @@ KEEP_EDGES = (11, 15, 17)
 """Stages whose children keep their parents' edges: parents of 7 and 9 are too smooth to have any,
 and 13 goes on with the scenes of 11, which know the edges."""
 
+MEDIANS = {17: 11}
+"""Sides of a median filter of the parent, in its pixels: the spots of 4 m that stand for houses and
+trees at 15 are blots at 17, whose layouts have houses and trees of their own."""
+
 
 def choosing_scale(zoom: int) -> int:
     """Return how many parent pixels of a stage lie along one pixel of its choosing grid."""
