@@ -21,7 +21,7 @@ from experiments.command import Experiment
 from generator import stopping
 from generator.cascade.cascade import Cascade
 from generator.grid.pixels import Pixels
-from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, TILE_SIZE, Tile
+from generator.grid.tile import BASE_ZOOM, COMMON_STAGE_ZOOMS, TILE_SIZE, Tile
 from training.errors import TrainingError
 from training.measure.features import Lite2
 from training.measure.figures import canvas, save_small, written
@@ -29,7 +29,7 @@ from training.measure.metrics import Floats
 from training.measure.sites import SITES, Site
 from training.progress import track
 
-ZOOMS = tuple(range(BASE_ZOOM, MAX_ZOOM + 1))
+ZOOMS = tuple(range(BASE_ZOOM, COMMON_STAGE_ZOOMS[-1] + 1))
 SHOWN = (7, 9, 11, 13, 15)
 """Zooms of the picture."""
 _COARSE = 16
@@ -170,7 +170,7 @@ def draw(rows: list[WorldDistances], folder: Path) -> Path:
         ax.plot(zooms, middle, "o-", color=colour, markersize=3)
         ax.set_title(f"{title}: {label}", fontsize=8)
         ax.set_xlabel("zoom", fontsize=8)
-        ax.set_xticks(range(BASE_ZOOM, MAX_ZOOM + 1, 2))
+        ax.set_xticks(ZOOMS[::2])
         ax.set_ylim(bottom=0)
         ax.tick_params(labelleft=True)
     return written(figure, folder / "diversity.png")

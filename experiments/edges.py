@@ -19,14 +19,14 @@ from generator.cascade.cascade import Cascade
 from generator.cascade.layoutstage import LayoutStage
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
-from generator.grid.tile import SCALE, STAGE_ZOOMS, TILE_SIZE, Tile
+from generator.grid.tile import SCALE, TILE_SIZE, Tile
 from generator.grid.window import gather
 from training.errors import TrainingError
 from training.measure.figures import save_small
 from training.measure.sites import Site
 from training.progress import track
 
-ZOOM = STAGE_ZOOMS[-1]
+ZOOM = 15
 PLACES = {"Java": Site(-7.3, 110.2), "Pampas": Site(-35.5, -61.0), "Iowa": Site(42.0, -93.6)}
 COLUMNS = ("zoom 13, enlarged", "zoom 15, the parent's blur alone", "zoom 15, with its edges")
 _LABEL, _LIMIT = 16, 250_000

@@ -13,6 +13,7 @@ import generator
 from experiments.command import Experiment, at_least
 from generator import stopping
 from generator.cascade.stages import StageAt
+from generator.grid.errors import TileError
 from generator.memory.field import Memory
 from training.errors import TrainingError
 from training.imagery.pyramid import Image, Pyramid
@@ -126,8 +127,9 @@ def _drawn(
             try:
                 stage = stage_at(BANDS[band].zoom)
                 found = draw_real_parents(stage, samples, band, range(count), memory=memory)
-            except TrainingError:
-                # All tries met masked or overexposed windows: the cell counts as empty.
+            except (TrainingError, TileError):
+                # All tries met masked or overexposed windows, or no stage serves the band: the cell
+                # counts as empty.
                 continue
             drawn[band] = drawn[band].joined(found) if band in drawn else found
     return drawn

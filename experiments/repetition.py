@@ -21,7 +21,7 @@ from experiments.stitching import reader, repeating
 from generator import stopping
 from generator.cascade.cascade import Cascade
 from generator.grid.pixels import Pixels
-from generator.grid.tile import STAGE_ZOOMS
+from generator.grid.tile import COMMON_STAGE_ZOOMS
 from training.measure.figures import canvas, written
 from training.measure.metrics import Floats, fine_detail, luminance, row_autocorrelation
 from training.measure.report import Results, markdown
@@ -55,7 +55,7 @@ def measure(cascade: Cascade, places: int, seed: int) -> list[Curve]:
     curves = []
     for noise, start in track(rollouts, "repetition: rollouts"):
         for zoom, made in low_texture_tiles(worlds[noise], start, seed):
-            if zoom > STAGE_ZOOMS[0]:
+            if zoom > COMMON_STAGE_ZOOMS[0]:
                 values = autocorrelation(made).round(5).tolist()
                 curves.append(Curve(noise, start.kind, zoom, values))
     return curves
@@ -64,7 +64,7 @@ def measure(cascade: Cascade, places: int, seed: int) -> list[Curve]:
 def low_texture_tiles(cascade: Cascade, parent: ParentTile, seed: int) -> list[tuple[int, Pixels]]:
     """Return each stage's four children on the way down: (zoom, uint8 [512, 512, 3])."""
     found = []
-    for zoom in STAGE_ZOOMS:
+    for zoom in COMMON_STAGE_ZOOMS:
         made = cascade.window(seed, parent.children[0], reader(cascade, parent), 2)
         found.append((zoom, made))
         parent = parent.below(made)

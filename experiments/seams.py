@@ -20,7 +20,7 @@ from experiments.scenery import KINDS, ParentTile, draw
 from experiments.stitching import EXACT, METHODS, Stitcher, centre
 from generator import stopping
 from generator.grid.pixels import Pixels
-from generator.grid.tile import STAGE_ZOOMS
+from generator.grid.tile import COMMON_STAGE_ZOOMS
 from training.measure.metrics import Floats
 from training.measure.report import Results, markdown
 from training.progress import track
@@ -79,7 +79,7 @@ def steps(picture: Pixels) -> Floats:
 
 def descent(stitcher: Stitcher, parent: ParentTile) -> Iterator[tuple[ParentTile, Pixels]]:
     """Follow a parent through all stages: each parent, and its four children side by side."""
-    for _ in STAGE_ZOOMS:
+    for _ in COMMON_STAGE_ZOOMS:
         made = stitcher.children(parent)
         yield parent, made
         parent = parent.below(made)
@@ -87,7 +87,7 @@ def descent(stitcher: Stitcher, parent: ParentTile) -> Iterator[tuple[ParentTile
 
 def measure(stitcher: Stitcher, parents: list[ParentTile]) -> Floats:
     """Steps by every method at every zoom of each parent: [places, zooms, methods, 2, 3]."""
-    found = np.empty((len(parents), len(STAGE_ZOOMS), len(METHODS), 2, 3))
+    found = np.empty((len(parents), len(COMMON_STAGE_ZOOMS), len(METHODS), 2, 3))
     for place, start in enumerate(track(parents, "seams: places")):
         for stage, (parent, made) in enumerate(descent(stitcher, start)):
             for number, method in enumerate(METHODS):
@@ -99,7 +99,7 @@ def measure(stitcher: Stitcher, parents: list[ParentTile]) -> Floats:
 def summarise(found: Floats) -> list[SeamRow]:
     """Means over the places, for all zooms together and for each: found as `measure` returns."""
     rows = []
-    for stage, zoom in enumerate((0, *STAGE_ZOOMS)):
+    for stage, zoom in enumerate((0, *COMMON_STAGE_ZOOMS)):
         part = found if zoom == 0 else found[:, stage - 1 : stage]
         for number, method in enumerate(METHODS):
             # Average over the zooms of each place: places alone are independent.
@@ -174,7 +174,7 @@ def run(args: argparse.Namespace) -> int:
     results = Results(settings, args.json)
     print(f"weights {settings['weights'][:16]}, {settings['steps']} step(s), seed {args.seed}")
     if "seams" not in results.parts:
-        count = max(2, -(-args.blocks // (_BLOCKS * len(STAGE_ZOOMS))))
+        count = max(2, -(-args.blocks // (_BLOCKS * len(COMMON_STAGE_ZOOMS))))
         places = draw(cascade.basemap, KINDS, count, args.seed)
         rows = summarise(measure(Stitcher(cascade, args.seed), places))
         results.add("seams", rows, table(rows))

@@ -27,8 +27,8 @@ image pixel (column, row)
 Terms of the networks and of the layout memory:
 
 stage, cascade
-    A network that makes the child of a parent, at zooms 7, 9, 11, 13 and 15; all of them in turn.
-    The zooms between are averages. See `generator.cascade`.
+    A network that makes the child of a parent, at zooms 7, 9, 11, 13, 15 and, where the weights
+    serve it, 17; all of them in turn. The zooms between are averages. See `generator.cascade`.
 core, margin
     What a window is computed for, and the pixels round it that are read and consumed on the way.
 conditioning augmentation (level, 0 to 1)

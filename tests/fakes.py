@@ -21,12 +21,13 @@ class FakeRenderer:
 
     delay: seconds that a block takes. broken: tiles whose block's computation raises. calls: blocks
     computed so far, in order. gate: cleared to hold every computation back. name: part of the
-    fingerprint.
+    fingerprint. max_zoom: the finest zoom that it tells of, None for nothing told.
     """
 
-    def __init__(self, delay: float = 0.0, name: str = "fake") -> None:
+    def __init__(self, delay: float = 0.0, name: str = "fake", max_zoom: int | None = None) -> None:
         self.delay = delay
         self.name = name
+        self.max_zoom = max_zoom
         self.broken: set[Tile] = set()
         self.calls: list[tuple[int, Block]] = []
         self.gate = threading.Event()
@@ -43,7 +44,8 @@ class FakeRenderer:
 
     def describe(self) -> dict[str, object]:
         """Return what the API shows as the model."""
-        return {"name": self.name, "steps": 1}
+        told = {} if self.max_zoom is None else {"max_zoom": self.max_zoom}
+        return {"name": self.name, "steps": 1, **told}
 
     def needs(self, block: Block) -> tuple[Tile, ...]:
         """Return the block's inputs: none for the base map, 1 to 9 tiles of z - 2 for a stage."""

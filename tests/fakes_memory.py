@@ -46,11 +46,16 @@ def synthetic_scene(seed: int, zoom: int = 11, side: int = 96, dimensions: int =
     )
 
 
-def synthetic_bank(seed: int, dimensions: int = 4, scenes: int = 3, side: int = 96) -> Bank:
-    """Return a bank of `scenes` scenes for each choosing stage; the same for the same arguments."""
+def synthetic_bank(
+    seed: int, dimensions: int = 4, scenes: int = 3, side: int = 96, *, deep: bool = False
+) -> Bank:
+    """Return a bank of `scenes` scenes for each choosing stage; the same for the same arguments.
+
+    deep: with scenes of stage 17, which come after the others.
+    """
     made = [
         synthetic_scene(1000 * seed + 10 * number + zoom, zoom, side, dimensions)
-        for zoom in (7, 9, 11, 15)
+        for zoom in (7, 9, 11, 15, *([17] if deep else []))
         for number in range(scenes)
     ]
     return Bank(tuple(made), ENCODER, dimensions)

@@ -12,14 +12,18 @@ from generator.imagery.sources import read_manifest
 from training.imagery.prepare import prepare
 
 
-def write_imagery(folder: Path) -> Path:
-    """Write a few textured images of several resolutions; returns the manifest's path."""
+def write_imagery(folder: Path, *, deep: bool = False) -> Path:
+    """Write a few textured images of several resolutions; returns the manifest's path.
+
+    deep: also of 1 m per pixel, as stage 17 needs them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
     rows = []
     for number, (gsd, split) in enumerate(
         [(600.0, "train"), (200.0, "train"), (60.0, "train"), (16.0, "train"), (4.0, "train")]
         + [(4.0, "test"), (60.0, "test")]
+        + ([(1.0, "train")] if deep else [])
     ):
         coarse = Image.fromarray(random.integers(40, 200, (40, 40, 3), np.uint8))
         coarse.resize((640, 640), Image.Resampling.BICUBIC).save(folder / f"{number}.jpg")

@@ -37,16 +37,26 @@ def tiny_encoder(seed: int = 0) -> Encoder:
 
 
 @cache
-def tiny_bank(seed: int = 0) -> Bank:
-    """Return a bank of random layouts that passes for one of the tiny encoder's."""
+def tiny_bank(seed: int = 0, deep: bool = False) -> Bank:
+    """Return a bank of random layouts that passes for one of the tiny encoder's.
+
+    deep: with scenes of stage 17.
+    """
     named = checkpoint.digest_of(tiny_encoder())
-    return dataclasses.replace(synthetic_bank(seed, side=64), encoder=named)
+    return dataclasses.replace(synthetic_bank(seed, side=64, deep=deep), encoder=named)
 
 
-def write_layouts(path: Path, bank: Bank | None = None, encoder: Encoder | None = None) -> Path:
-    """Write tiny weights with an encoder, and with a bank where one is given."""
+def write_layouts(
+    path: Path, bank: Bank | None = None, encoder: Encoder | None = None, *, deep: bool = False
+) -> Path:
+    """Write tiny weights with an encoder, and with a bank where one is given.
+
+    deep: that serve stage 17 too.
+    """
+    more = (0.6,) if deep else ()
+    sampler = SamplerConfig(1, STRENGTHS + more, (1.0,) * len(STRENGTHS + more))
     checkpoint.save(
-        path, tiny_decoder(), SamplerConfig(augmentation=STRENGTHS), {},
+        path, tiny_decoder(), sampler, {},
         encoder=tiny_encoder() if encoder is None else encoder, bank=bank,
     )  # fmt: skip
     return path

@@ -31,6 +31,12 @@ class Live:
         return httpx.get(self.root + path, timeout=30, **kwargs)
 
 
+def cards(last: int = 15) -> str:
+    """Return web/clients.json as the page fills it in for a finest zoom."""
+    text = (Path(__file__).parents[1] / "web" / "clients.json").read_text()
+    return text.replace("%LAST%", str(last)).replace("%BEYOND%", str(last + 2))
+
+
 @contextmanager
 def live(directory: Path, **values: Any) -> Iterator[Live]:
     """Serve until the block ends; a connection made before the server runs waits for it."""

@@ -29,8 +29,10 @@ class Site:
 
 
 @asynccontextmanager
-async def site(directory: Path, **values: Any) -> AsyncIterator[Site]:
-    fake = FakeRenderer()
+async def site(
+    directory: Path, fake: FakeRenderer | None = None, **values: Any
+) -> AsyncIterator[Site]:
+    fake = fake or FakeRenderer()
     settings = Settings(cache=directory, **values)
     only = settings.archive_only
     app = create_app(archive_service(settings) if only else local_service(settings, fake))

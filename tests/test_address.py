@@ -94,12 +94,25 @@ def test_what_is_no_address_is_told(path: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["16/0/0.png", "3/8/0.png", "3/0/-1.png", "0/0/999999999999.png", "tms/16/0/0.png"]
+    "path", ["18/0/0.png", "3/8/0.png", "3/0/-1.png", "0/0/999999999999.png", "tms/18/0/0.png"]
 )
 def test_a_tile_off_the_map_is_told(path: str) -> None:
     assert match_address(b"/" + path.encode()) is None
     with pytest.raises(TileError, match="expected 0 to"):
         address(path)
+
+
+def test_the_finest_zoom_has_columns_of_six_digits() -> None:
+    last = Tile(17, 131071, 131071)
+    assert both("17/131071/131071.png").tile == last
+    assert both("tms/17/131071/0.png").tile == last
+
+
+def test_a_zoom_beyond_the_world_s_finest_is_told() -> None:
+    params = {"z": "16", "x": "0", "y": "0.png"}
+    assert parse_address(params, max_zoom=17).tile == Tile(16, 0, 0)
+    with pytest.raises(TileError, match="zoom is 16, expected 0 to 15"):
+        parse_address(params, max_zoom=15)
 
 
 def test_a_long_text_is_cut_in_the_message() -> None:

@@ -17,12 +17,12 @@ import rasterio
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tests.live import Live, live
+from tests.live import Live, cards, live
 from tileserver.documents.grid import EDGE
 from tileserver.encode import decode_png
 
 ROOT = Path(__file__).parents[1]
-CLIENTS = json.loads((ROOT / "web" / "clients.json").read_text())
+CLIENTS = json.loads(cards())
 STEPS = [
     pytest.param(client["id"], step["code"], id=f"{client['id']}: {step['text']}")
     for client in CLIENTS

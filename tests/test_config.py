@@ -17,6 +17,23 @@ def test_configurations_survive_json():
     assert sampler_from_json(to_json(sampler)) == sampler
 
 
+@pytest.mark.parametrize(("stages", "finest"), [(5, 15), (6, 17)])
+def test_a_sampler_has_a_number_for_each_stage_that_the_weights_serve(stages, finest):
+    sampler = SamplerConfig(augmentation=(0.5,) * stages, contrast=(1.0,) * stages)
+    assert sampler.max_zoom == finest
+    assert sampler.zooms == (7, 9, 11, 13, 15, 17)[:stages]
+    assert sampler_from_json(to_json(sampler)) == sampler
+
+
+@pytest.mark.parametrize(
+    "text", ['{"steps": 1, "augmentation": [0.1]}',
+             '{"steps": 1, "augmentation": [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]}'],
+)  # fmt: skip
+def test_numbers_of_other_stages_are_refused(text):
+    with pytest.raises(WeightsError, match="expected 5 or 6 of each, one for each stage"):
+        sampler_from_json(text)
+
+
 def test_a_network_written_before_later_fields_reads_with_their_defaults():
     text = '{"blocks": [2, 3, 2], "embedding": 192, "widths": [96, 192]}'
     assert network_from_json(text) == PRESETS["exact-s"]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.browser import Page
-from tests.live import Live, live
+from tests.live import Live, cards, live
 
 READY = "document.body !== null && 'ready' in document.body.dataset"
-CLIENTS = json.loads((Path(__file__).parents[1] / "web" / "clients.json").read_text())
+CLIENTS = json.loads(cards())
 
 
 @pytest.fixture(scope="module")

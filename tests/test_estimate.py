@@ -82,6 +82,15 @@ def test_the_blocks_foreseen_are_those_that_seeding_makes(
     assert blocks == Counter(block.top.z for _, block in renderer.calls)
 
 
+def test_the_blocks_foreseen_go_down_to_zoom_17(tmp_path: Path) -> None:
+    region, renderer = Region((7.64, 46.52, 7.641, 46.521), range(14, 18)), FakeRenderer()
+    _, blocks = workload_of(renderer, region, NOTHING)
+    tally = seed(BatchRenderer(renderer, 0, TileCache.open(tmp_path)), region)
+    assert (tally.missing, tally.checked) == (0, len(region))
+    assert blocks == Counter(block.top.z for _, block in renderer.calls)
+    assert max(blocks) == 16
+
+
 def test_what_is_stored_is_left_out_whatever_it_is(tmp_path: Path) -> None:
     cache, region = TileCache.open(tmp_path), Region(BOXES[0], range(9))
     seed(BatchRenderer(FakeRenderer(), 0, cache), Region((8.0, 46.0, 9.0, 47.0), [8]))
@@ -156,11 +165,12 @@ def test_many_tiles_are_counted_nearly_as_they_would_be_one_by_one(
     assert workload_of(renderer, region, Everything()) == (len(region), {})
 
 
-def test_the_whole_world_at_every_zoom_is_estimated_at_once() -> None:
-    region = Region((-180.0, -85.05, 180.0, 85.05), range(16))
+@pytest.mark.parametrize("finest", [15, 17])
+def test_the_whole_world_at_every_zoom_is_estimated_at_once(finest: int) -> None:
+    region = Region((-180.0, -90.0, 180.0, 90.0), range(finest + 1))
     stored, blocks = workload_of(FakeRenderer(), region, NOTHING)
     assert stored == 0
-    assert blocks[14] == 4**14
+    assert blocks[finest - 1] == 4 ** (finest - 1)
 
 
 def test_what_is_stored_is_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

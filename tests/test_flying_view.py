@@ -26,7 +26,7 @@ def planned(
     return Flight(FlightPlan(read_route(path), altitudes, size, **{"fps": 12.0, **rest}))
 
 
-@given(st.floats(-2, 18))
+@given(st.floats(-2, 20))
 def test_no_pixel_of_a_tile_is_larger_than_the_frames(level: float) -> None:
     found = layers(level)
     assert sum(weight for _, weight in found) == pytest.approx(1)
@@ -36,7 +36,7 @@ def test_no_pixel_of_a_tile_is_larger_than_the_frames(level: float) -> None:
         assert zoom < level + 1 + FADE or zoom == 0 or weight == 0
 
 
-@given(st.floats(-2, 18))
+@given(st.floats(-2, 20))
 def test_weights_change_gradually(level: float) -> None:
     before, after = dict(layers(level)), dict(layers(level + 1e-4))
     for zoom in before.keys() | after.keys():
@@ -128,7 +128,17 @@ def test_what_is_not_shown_as_asked_is_said() -> None:
     assert planned("46.5,7.6 47.4,8.5", 40_000.0).notes() == []
     assert "goes round the pole" in planned("60,10 65,-150", 4e5).notes()[0]
     assert "stays lower" in planned("60,10 65,10", 2e7, size=(200, 400)).notes()[0]
-    assert "enlarged 10.4 times" in planned("0,0 0,1", 500.0, size=(1088, 64)).notes()[0]
+    low = planned("0,0 0,1", 500.0, size=(1088, 64))
+    for finest, times in ((15, 10.4), (17, 2.6)):
+        (note,) = Flight(low.plan, finest).notes()
+        assert f"Zoom {finest}, the finest, is enlarged {times} times" in note
+
+
+@given(st.floats(-2, 20))
+def test_no_frame_is_drawn_from_a_zoom_that_is_not_there(level: float) -> None:
+    assert max(zoom for zoom, _ in layers(level, 15)) <= 15
+    if level <= 14:
+        assert layers(level, 15) == layers(level, 17)
 
 
 def test_a_level_flight_needs_a_single_zoom() -> None:

@@ -81,7 +81,7 @@ def test_a_failed_tile_fails_the_read_instead_of_blackening_it(server: Live) -> 
 
 
 def test_gdal_waits_longer_than_a_request_is_held() -> None:
-    document = gdal_xml(Links("http://a/", 0, False), Settings(hold_seconds=20.0))
+    document = gdal_xml(Links("http://a/", 0, False), Settings(hold_seconds=20.0), 15)
     assert b"<Timeout>60</Timeout>" in document
     assert b"ZeroBlock" not in document
     assert document.startswith(b"<GDAL_WMS>")

@@ -63,7 +63,7 @@ def around(point: list[int], zoom: int, side: int) -> Rectangle:
 
 @settings(deadline=None, max_examples=60)
 @given(
-    zoom=st.sampled_from([5, 7, 8, 9, 11, 13, 15]),
+    zoom=st.sampled_from([5, 7, 8, 9, 11, 13, 15, 17]),
     at=st.integers(0, len(RIVER) - 1),
     corner=st.tuples(st.integers(0, 150), st.integers(0, 150)),
     size=st.tuples(st.integers(1, 100), st.integers(1, 100)),
@@ -78,7 +78,7 @@ def test_a_window_is_the_same_part_of_a_larger_one(
     np.testing.assert_array_equal(dense(LAYER, zoom, part), expected)
 
 
-@pytest.mark.parametrize("zoom", [7, 11, 15])
+@pytest.mark.parametrize("zoom", [7, 11, 15, 17])
 def test_lines_go_on_across_the_dateline(zoom: int) -> None:
     points = [[WORLD - 60_000 + 20_000 * k, 500_000_000 + 3_000 * k] for k in range(7)]
     layer = LineLayer.of(polylines((1, points)), "rivers")
@@ -130,7 +130,7 @@ def test_the_course_is_the_same_four_times_finer(kind: str, zoom: int) -> None:
         assert not (reduced & ~near(coarse))[inner].any()
 
 
-@pytest.mark.parametrize("zoom", [9, 11, 13, 15])
+@pytest.mark.parametrize("zoom", [9, 11, 13, 15, 17])
 def test_a_river_has_no_gap(zoom: int) -> None:
     for at in range(8, 30, 5):
         area = around(RIVER[at], zoom, 60)

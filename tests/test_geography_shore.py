@@ -55,7 +55,7 @@ def wet_ground(area: Rectangle, land: Pixels, wet: Pixels) -> ParentGround:
 
 @settings(deadline=None, max_examples=40)
 @given(
-    zoom=st.sampled_from([9, 11, 13, 15]),
+    zoom=st.sampled_from([9, 11, 13, 15, 17]),
     place=st.tuples(st.integers(0, 3000), st.integers(0, 3000)),
     corner=st.tuples(st.integers(0, 20), st.integers(0, 20)),
     size=st.tuples(st.integers(1, 20), st.integers(1, 20)),
@@ -71,7 +71,7 @@ def test_a_window_is_the_same_part_of_a_larger_one(
     np.testing.assert_array_equal(completed(striped(), zoom, part), cut)
 
 
-@pytest.mark.parametrize("zoom", [9, 13, 15])
+@pytest.mark.parametrize("zoom", [9, 13, 15, 17])
 def test_shores_go_on_across_the_dateline(zoom: int) -> None:
     size = TILE_SIZE << zoom - 2
     around = completed(Geography(Half()), zoom, Rectangle(size - 10, size // 3, 20, 20))
@@ -94,7 +94,7 @@ def drawn(zoom: int, geography: Geography, core: Rectangle) -> tuple[Pixels, Pix
     return geography.completed(zoom, core, child, ground), plain
 
 
-@pytest.mark.parametrize("zoom", [9, 11, 13, 15])
+@pytest.mark.parametrize("zoom", [9, 11, 13, 15, 17])
 def test_an_open_coast_has_sand_and_shallows(zoom: int) -> None:
     size = TILE_SIZE << zoom - 2
     found, plain = drawn(zoom, Geography(Half()), Rectangle(size // 2 - 8, size // 3, 16, 400))

@@ -98,7 +98,7 @@ def _bits(layer: WaterLayer, area: Rectangle) -> NDArray[np.int64]:
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    zoom=st.integers(5, 15),
+    zoom=st.integers(5, 17),
     corner=st.sampled_from(["middle", "north-west", "south-east"]),
     offset=st.tuples(st.integers(-90, 40), st.integers(-90, 40)),
     size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
@@ -114,7 +114,7 @@ def test_windows_agree(
     assert np.array_equal(small, large[top : top + size[1], left : left + size[0]])
 
 
-@pytest.mark.parametrize("zoom", [3, 7, 9, 10, 12, 15])
+@pytest.mark.parametrize("zoom", [3, 7, 9, 10, 12, 15, 17])
 def test_the_dateline_is_no_edge(layer: WaterLayer, zoom: int) -> None:
     side = 256 << zoom
     across = shares(layer, zoom, Rectangle(side - 40, 0, 80, 50))
@@ -123,7 +123,7 @@ def test_the_dateline_is_no_edge(layer: WaterLayer, zoom: int) -> None:
     assert np.array_equal(across[:, 40:], shares(layer, zoom, Rectangle(0, 0, 40, 50)))
 
 
-@pytest.mark.parametrize("zoom", [3, 7, 9, 10, 12, 15])
+@pytest.mark.parametrize("zoom", [3, 7, 9, 10, 12, 15, 17])
 def test_the_maps_edges_mirror(layer: WaterLayer, zoom: int) -> None:
     side = 256 << zoom
     north = shares(layer, zoom, Rectangle(edge_of(0, 0, zoom) - 25, -40, 50, 80))

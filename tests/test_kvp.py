@@ -78,7 +78,7 @@ def test_every_key_of_a_tile_is_needed(key: str) -> None:
         ("STYLE", "dark", "InvalidParameterValue"),
         ("FORMAT", "image/gif", "InvalidParameterValue"),
         ("TILEMATRIXSET", "EPSG:4326", "InvalidParameterValue"),
-        ("TILEMATRIX", "16", "InvalidParameterValue"),
+        ("TILEMATRIX", "18", "InvalidParameterValue"),
         ("TILEMATRIX", "03", "InvalidParameterValue"),
         ("TILEROW", "1.5", "InvalidParameterValue"),
         ("TILEROW", "", "InvalidParameterValue"),

@@ -13,6 +13,7 @@ from generator.cascade import checkpoint
 from generator.cascade.cascade import Cascade
 from generator.cascade.renderer import missing_blocks
 from generator.grid.block import Block
+from generator.grid.errors import TileError
 from generator.grid.tile import Tile
 from generator.memory import Memory
 from tests.layouts import tiny_bank, write_layouts
@@ -24,6 +25,7 @@ PLACES = [
     Tile(11, 1070, 676),
     Tile(13, 8190, 8190),
     Tile(15, 9, 9),
+    Tile(17, 131070, 60000),
 ]
 """Inside, at the dateline and at the poles."""
 
@@ -34,13 +36,15 @@ def folder(tmp_path_factory):
     rows, columns = np.mgrid[0:256, 0:512]
     waves = [np.sin(rows / 5 + k) * np.cos(2 * np.pi * columns / 512 * (3 + k)) for k in range(3)]
     Image.fromarray((127 + 90 * np.stack(waves, -1)).astype(np.uint8)).save(path / "base.png")
-    write_layouts(path / "layouts.safetensors", tiny_bank())
+    write_layouts(path / "layouts.safetensors", tiny_bank(deep=True), deep=True)
+    write_layouts(path / "bare.safetensors", tiny_bank(), deep=True)
+    write_layouts(path / "common.safetensors", tiny_bank())
     return path
 
 
 def make(folder, precision=torch.float32, bank=0):
     loaded = checkpoint.load(folder / "layouts.safetensors")
-    memory = None if bank is None else Memory([tiny_bank(bank)])
+    memory = None if bank is None else Memory([tiny_bank(bank, deep=True)])
     base = BaseMap.open(folder / "base.png")
     return Cascade(base, loaded, loaded.sampler, torch.device("cpu"), precision, memory)
 
@@ -56,7 +60,7 @@ def store():
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("first", PLACES[:2] + PLACES[3:4])
+@pytest.mark.parametrize("first", PLACES[:2] + PLACES[3:4] + PLACES[5:])
 def test_a_block_equals_its_tiles_made_singly(folder, first, precision):
     cascade, store = make(folder, precision), {}
     cascade.render(5, first, store)
@@ -157,5 +161,33 @@ def test_weights_bring_their_own_memory_and_may_go_without(folder, cascade, tmp_
     assert described["network"]["family"] == "layout"
     assert described["augmentation"][0] == 1.0
     assert described["memory"]["digest"] == own.memory.digest[:16]
-    assert described["memory"]["scenes"] == {"7": 3, "9": 3, "11": 3, "15": 3}
+    assert described["memory"]["scenes"] == {"7": 3, "9": 3, "11": 3, "15": 3, "17": 3}
     assert generator.load(base, weights, memory=()).describe()["memory"] is None
+
+
+def test_the_weights_end_where_their_sampler_ends(folder, cascade):
+    common = generator.load(folder / "base.png", folder / "common.safetensors")
+    assert (common.max_zoom, cascade.max_zoom) == (15, 17)
+    assert common.describe()["max_zoom"] == 15
+    with pytest.raises(TileError, match="zoom is 17, expected 0 to 15 with these weights"):
+        common.render(0, Tile(17, 1, 1))
+    with pytest.raises(TileError, match="zoom is 17"):
+        common.render(0, Tile(16, 1, 1))
+
+
+def test_a_stage_17_leaves_the_stages_above_it_as_they_are(folder, cascade):
+    common = generator.load(folder / "base.png", folder / "common.safetensors", memory=())
+    deep = generator.load(folder / "base.png", folder / "layouts.safetensors", memory=())
+    tile = Tile(15, 77, 9000)
+    np.testing.assert_array_equal(common.render(0, tile), deep.render(0, tile))
+
+
+def test_a_memory_without_scenes_of_17_draws_there_without_layouts(folder):
+    world = generator.load(folder / "base.png", folder / "bare.safetensors")
+    assert world.max_zoom == 17
+    assert world.memory is not None
+    assert world.memory.scenes.keys() == {7, 9, 11, 15}
+    made = {}
+    assert world.render(0, Tile(17, 70_000, 40_000), made).shape == (256, 256, 3)
+    assert not world.chosen(0, Block.of(Tile(17, 70_000, 40_000)), made.__getitem__).any()
+    assert not world.stages[17].edges

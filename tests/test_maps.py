@@ -165,9 +165,10 @@ def test_the_order_of_axes_is_the_registrys() -> None:
 
 
 def test_a_map_finer_than_the_finest_zoom_is_enlarged() -> None:
-    picture = parse_map({"bbox": "7,46,7.0001,46.0001", "width": "256"})
-    assert picture.zoom == 15
-    assert len(picture.tiles()) <= 4
+    for finest in (15, 17):
+        picture = parse_map({"bbox": "7,46,7.0001,46.0001", "width": "256"}, finest)
+        assert picture.zoom == finest
+        assert len(picture.tiles()) <= 4
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,10 @@ def test_a_scene_knows_its_grid() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"codes": {13: SCENE.codes[13]}}, r"zooms \[13\], expected 7, or 9, or 11 and 13, or 15"),
+        (
+            {"codes": {13: SCENE.codes[13]}},
+            r"zooms \[13\], expected 7, or 9, or 11 and 13, or 15, or 17",
+        ),
         ({"codes": {11: SCENE.codes[11], 13: SCENE.codes[11]}}, r"codes of zoom 13 .* int8 \[40,"),
         ({"descriptors": SCENE.descriptors[1:]}, r"descriptors .* expected int8 \[3, 3, 32\]"),
         ({"gates": SCENE.gates.astype(np.int8)}, r"gates .* are int8 .* expected uint8"),

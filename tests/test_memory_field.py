@@ -22,7 +22,7 @@ from generator.memory.field import VERSION
 from tests.fakes_memory import ENCODER, endless, ground, synthetic_bank, synthetic_scene
 
 BANK = synthetic_bank(1)
-MEMORY = Memory([BANK])
+MEMORY = Memory([synthetic_bank(1, deep=True)])
 ZOOMS = tuple(CHOSEN_AT)
 ROOT = Path(__file__).parents[1]
 
@@ -81,6 +81,7 @@ def test_pictures_are_planes_without_end(zoom: int, x0: int, y0: int, data: st.D
         (11, "6f866c780a9f8970"),
         (13, "87e1e6caaa56a308"),
         (15, "e07e9780f6136368"),
+        (17, "81956d7ccf5ce36b"),
     ],
 )
 def test_fields_are_the_same_for_ever(zoom: int, digest: str) -> None:
@@ -91,7 +92,7 @@ def test_fields_are_the_same_for_ever(zoom: int, digest: str) -> None:
 
 def test_digests_are_the_same_for_ever() -> None:
     assert BANK.digest[:16] == "f257c6f3a5e62a89"
-    assert MEMORY.digest[:16] == "b899caf50359825f"
+    assert Memory([BANK]).digest[:16] == "b899caf50359825f"
 
 
 def test_threads_do_not_matter() -> None:
@@ -230,7 +231,7 @@ def test_banks_of_other_encoders_are_refused() -> None:
 
 
 def test_wrong_requests_are_refused() -> None:
-    with pytest.raises(ValueError, match="zoom is 8, expected one of 7, 9, 11, 13, 15"):
+    with pytest.raises(ValueError, match="zoom is 8, expected one of 7, 9, 11, 13, 15, 17"):
         MEMORY.field(1, 8, Rectangle(0, 0, 1, 1), endless(3, 64, 64))
     with pytest.raises(ValueError, match="at least 1 x 1"):
         field(9, 0, 0, 0, 5)

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from generator.banks import builder
+from generator.cascade import checkpoint
 from generator.memory import bankfile
+from generator.nets.config import SamplerConfig
 from tests.fakes_imagery import blue_marble_read_once, tiny_weights, write_folder, write_picture
 from tests.fakes_memory import ground
 from tileserver.cli import main
@@ -67,6 +69,21 @@ def test_twenty_pictures_become_a_bank_and_a_sheet(
     out, err = capsys.readouterr()
     assert "Wrote mine.bank: 20 scenes, 0.3 megapixels for zoom 15." in out
     assert "refused: flat.png: flat: a standard deviation of 0.0 grey levels" in err
+
+
+def test_pictures_of_1_m_serve_stage_17_where_it_is_asked_for_or_served(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_folder(Path("imagery"), 1, gsd=1.0)
+    assert build("imagery", weights, "--zooms", "15,17") == 0
+    assert {scene.chosen_at for scene in bankfile.load(Path("mine.bank")).scenes} == {17}
+    deep = checkpoint.load(weights)
+    sampler = SamplerConfig(augmentation=(1.0,) * 6, contrast=(1.0,) * 6)
+    checkpoint.save(tmp_path / "deep", deep.network, sampler, {}, encoder=deep.encoder)
+    assert build("imagery", tmp_path / "deep", "--force") == 0
+    assert {scene.chosen_at for scene in bankfile.load(Path("mine.bank")).scenes} == {17}
+    assert build("imagery", weights, "--force") == 2
+    assert "none of the 1 images can be used" in capsys.readouterr().err
 
 
 def test_the_same_command_goes_on_after_ctrl_c(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from generator.grid.tile import EQUATOR_RESOLUTION, MAX_ZOOM, Tile
+from generator.grid.tile import EQUATOR_RESOLUTION, Tile
 from tileserver.documents.grid import geotransform
 from tileserver.errors import BadRequestError
 from tileserver.regions.crs import EDGE, named
@@ -69,9 +69,11 @@ def test_the_zoom_is_the_coarsest_that_is_as_fine_everywhere(
 
 def test_a_finer_picture_than_the_finest_zoom_is_refused() -> None:
     grid = PixelGrid.about(MERCATOR, (0, 0), 2.0, (64, 64))
-    assert grid.zoom() == (MAX_ZOOM, pytest.approx(2 / 4.777, rel=1e-3))
+    assert grid.zoom() == (17, pytest.approx(2 / 1.19432, rel=1e-3))
+    assert grid.zoom(15) == (15, pytest.approx(2 / 4.777, rel=1e-3))
     with pytest.raises(BadRequestError, match=r"is 2 m, .* expected 4\.78 m or more, or --zoom 15"):
-        grid.check_fine()
+        grid.check_fine(15)
+    assert grid.check_fine() == 17
 
 
 def test_degrees_and_what_is_off_the_map_are_refused() -> None:

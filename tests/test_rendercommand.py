@@ -104,7 +104,9 @@ def test_beyond_the_map_a_picture_is_transparent(renderer: FakeRenderer, capsys:
         (["--center", "1", "--gsd", "9"], "the place is '1', expected LAT,LON"),
         (["--center", "89,1", "--gsd", "9", *MERCATOR, "--size", "9x9"], "nothing of the map"),
         (["--center", "1,1", "--gsd", "1", *MERCATOR], "expected 4.78 m or more, or --zoom 15"),
-        (["--center", "1,1", "--gsd", "9", "--zoom", "16"], "the zoom is '16', expected 0 to 15"),
+        (["--center", "1,1", "--gsd", "9", "--zoom", "16"], "zoom is 16, expected 0 to 15 with"),
+        (["--center", "1,1", "--gsd", "9", "--zoom", "18"], "the zoom is '18', expected 0 to 17"),
+        (["17/5/5"], "zoom is 17, expected 0 to 15 with these weights"),
         (["--center", "1,1", "--gsd", "9", *MERCATOR, "-o", "a.gif"], "expected .png"),
         (["--center", "1,1", "--gsd", "9", *MERCATOR, "-o", "no/a.png"], "is no directory"),
         (

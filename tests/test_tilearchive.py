@@ -116,6 +116,8 @@ def metadata_with(data: bytes, text: bytes) -> bytes:
         (lambda data: b"PK" + data[2:], "is not PMTiles of version 3"),
         (lambda data: b"PMTiles\x02" + data[8:], "is not PMTiles of version 3"),
         (lambda data: header_with(data, tile_type=TileType.MVT), "tiles of the type MVT"),
+        (lambda data: header_with(data, min_zoom=4), "its zooms are 4 to 3, of 0 to 17"),
+        (lambda data: header_with(data, max_zoom=18), "its zooms are 0 to 18, of 0 to 17"),
         (lambda data: metadata_with(data, b"{}"), "does not say which world it holds"),
         (lambda data: metadata_with(data, b"{"), "does not say which world it holds"),
         (lambda data: metadata_with(data, b" " * (9 << 20)), "cannot be unpacked"),

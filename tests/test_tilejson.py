@@ -78,5 +78,5 @@ def test_a_base_map_with_a_strange_name_is_escaped(tmp_path: Path) -> None:
     from tileserver.settings import Settings
 
     settings = Settings(cache=tmp_path, base=tmp_path / "<b>x\x01.png")
-    document = tilejson(Links("http://a/", 0, False), settings, httpx.QueryParams())
+    document = tilejson(Links("http://a/", 0, False), settings, httpx.QueryParams(), 15)
     assert document["attribution"].endswith("base map: &lt;b&gt;x?.png")

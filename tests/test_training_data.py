@@ -107,7 +107,7 @@ def test_undegraded_parent_is_the_average_of_its_child(prepared):
 
 def test_stages_are_drawn_by_the_shares_that_are_asked_for(prepared):
     samples = Samples(Pyramid(prepared), "train", WINDOW, shares=(0, 0, 0, 1, 9))
-    assert samples.shares == pytest.approx([0, 0, 0, 0.1, 0.9])
+    assert samples.shares == pytest.approx([0, 0, 0, 0.1, 0.9, 0])
     drawn = [BANDS[int(samples[index]["band"])].zoom for index in range(40)]
     assert set(drawn) == {13, 15}
     assert 30 <= drawn.count(15) < 40

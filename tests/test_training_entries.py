@@ -162,7 +162,7 @@ def test_steps_move_entries_and_the_decoder_towards_other_places(weights, data):
 def test_the_entries_of_some_stages_move_alone_and_the_decoder_may_stay(weights, data):
     loaded = checkpoint.load(weights)
     step = EntryStep(loaded, EntriesRecipe(group=2, decoder_rate=0.0, rate=2.0, zooms=(15,)))
-    assert step.shares == (0, 0, 0, 0, 1)
+    assert step.shares == (0, 0, 0, 0, 1, 0)
     batches = step.batches(Pyramid(data))
     for number in range(6):
         step.step(batches[number])

@@ -49,6 +49,20 @@ def test_a_combined_file_can_be_combined_again(files, tmp_path):
     assert made.sampler.augmentation == (0.5,) * 5
 
 
+def test_a_stage_that_a_file_does_not_serve_is_refused(files, tmp_path):
+    deep, out = tmp_path / "deep.safetensors", tmp_path / "x.safetensors"
+    sampler = SamplerConfig(1, (0.5,) * 6, (1.0,) * 6)
+    checkpoint.save(deep, tiny_network(3), sampler, {"steps": 3})
+    with pytest.raises(TrainingError, match="is for the stage 17, expected one up to 15"):
+        combine(files["common"], {17: deep}, out)
+    combine(deep, {15: files["fine"]}, out, [0.25] * 6)
+    made = checkpoint.load(out)
+    assert made.sampler.max_zoom == 17
+    assert made.sampler.augmentation == (0.25,) * 6
+    with pytest.raises(TrainingError, match="5 strengths are given, expected 6"):
+        combine(deep, {}, out, [0.5] * 5)
+
+
 def test_networks_of_another_kind_are_refused(files, tmp_path):
     other = tmp_path / "other.safetensors"
     checkpoint.save(other, tiny_network(0, "exact-tiny-unguided"), SamplerConfig(), {})

@@ -11,6 +11,7 @@ from PIL import Image
 
 import generator
 from generator.cascade import checkpoint
+from generator.grid.block import Block
 from generator.grid.tile import Tile
 from generator.imagery.sources import Source, read_manifest
 from generator.nets.bands import contrast_scale, high_band, low_band
@@ -277,6 +278,38 @@ def test_from_imagery_to_a_served_tile(imagery, recipe, tmp_path, monkeypatch, c
     tile = Tile(7, 60, 40)
     assert cascade.render(0, tile).shape == (256, 256, 3)
     assert cascade.identity != bare.identity
+
+
+DEEP = TINY.split("[[entries]]")[0]
+DEEP = DEEP.replace("shares = [1, 0, 0, 0, 0]", "shares = [1, 0, 0, 0, 0, 1]")
+DEEP = DEEP.replace("megapixels = { 7 = 1 }", "megapixels = { 17 = 1 }")
+DEEP += """
+strengths = [0.3, 0.6, 1, 0.7, 0.8, 0.9]
+contrast = [1, 1, 1, 1, 1, 1.1]
+
+[[entries]]
+steps = 1
+zooms = [17]
+group = 2
+"""
+
+
+def test_a_recipe_with_a_number_for_17_makes_weights_that_serve_it(tmp_path, monkeypatch):
+    manifest = write_imagery(tmp_path / "in", deep=True)
+    prepare(read_manifest(manifest), None, tmp_path / "data")
+    deep, run, out, base = (tmp_path / name for name in ("deep.toml", "run", "out", "base.png"))
+    deep.write_text(DEEP)
+    Image.new("RGB", (64, 32), (90, 80, 60)).save(base)
+    words = ["train", deep, "--data", tmp_path / "data", "--run", run, "--imagery", manifest]
+    assert command(monkeypatch, *words, "--device", "cpu") == 0
+    assert command(monkeypatch, "export", "--run", run, "--out", out) == 0
+    cascade = generator.load(base, out)
+    assert cascade.max_zoom == 17
+    assert cascade.memory is not None
+    assert cascade.memory.scenes.keys() == {17}
+    tile, made = Tile(17, 70_000, 40_000), {}
+    assert cascade.render(0, tile, made).shape == (256, 256, 3)
+    assert cascade.chosen(0, Block.of(tile), made.__getitem__).any()
 
 
 def test_a_command_that_lacks_something_says_so_in_a_sentence(

@@ -24,6 +24,9 @@ def test_a_picture_is_made_from_the_tile_or_from_its_children() -> None:
     assert sources(TILE, Encoding.PNG_2X) == TILE.children()
     last = Tile(MAX_ZOOM, 1, 2)
     assert sources(last, Encoding.WEBP_2X) == (last,)
+    other = Tile(15, 1, 2)
+    assert sources(other, Encoding.WEBP_2X, 15) == (other,)
+    assert sources(other, Encoding.WEBP_2X, 17) == other.children()
 
 
 def test_transcoding_is_encoding_of_the_stored_pixels() -> None:

@@ -96,7 +96,7 @@ def test_double_scale_shows_the_same_piece_from_the_next_zoom() -> None:
     [
         ((181, 0), 3, (9, 9), 1, "the longitude is 181, expected -180 to 180"),
         ((0, float("nan")), 3, (9, 9), 1, "the latitude is nan, expected -90 to 90"),
-        ((0, 0), 15.1, (9, 9), 1, "the zoom is 15.1, expected 0 to 15"),
+        ((0, 0), 17.1, (9, 9), 1, "the zoom is 17.1, expected 0 to 17"),
         ((0, 0), 3, (2049, 9), 1, "the picture is 2049x9, expected 1 to 2048 pixels each way"),
         ((0, 0), 3, (9, 1025), 2, "9x1025 at @2x, expected 1 to 1024"),
         ((0, 0), 3, (0, 9), 1, "0x9"),
@@ -107,6 +107,16 @@ def test_what_is_not_there_is_refused(
 ) -> None:
     with pytest.raises(BadRequestError, match=message):
         MapView.centred(place, zoom, size, scale)
+
+
+def test_the_finest_zoom_is_the_world_s() -> None:
+    with pytest.raises(BadRequestError, match=r"the zoom is 16, expected 0 to 15"):
+        MapView.centred((7.4, 46.9), 16, (300, 200), max_zoom=15)
+    speck = (7.4, 46.9, 7.4, 46.9)
+    for most in (15, 17):
+        view = MapView.fitted(speck, (300, 200), max_zoom=most)
+        assert (view.zoom, view.step) == (most, 1.0)
+        assert MapView.centred((7.4, 46.9), most, (300, 200), 2, most).step == 0.5
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from generator.grid.errors import TileError
 from generator.grid.tile import MAX_ZOOM, Tile
 from tileserver.encoding import DOUBLE, ENCODINGS, EXTENSIONS, Encoding
 from tileserver.errors import BadRequestError, shortened
@@ -23,7 +24,7 @@ LONGEST = 128
 """Bytes of a target above which it is not plain."""
 
 _TARGET = re.compile(
-    rb"(?:/([0-9]{1,20}))?(/tms)?/([0-9]{1,2})/([0-9]{1,5})/([0-9]{1,5})(@2x)?\.(png|webp|jpe?g)"
+    rb"(?:/([0-9]{1,20}))?(/tms)?/([0-9]{1,2})/([0-9]{1,6})/([0-9]{1,6})(@2x)?\.(png|webp|jpe?g)"
     rb"(?:\?([!-~]*))?"
 )
 _VERSION = re.compile(rb"(?:^|&)v=([0-9a-f]{12})(?:&|$)")
@@ -67,12 +68,15 @@ def match_address(target: bytes) -> TileAddress | None:
 
 
 def parse_address(
-    params: Mapping[str, str], query: bytes = b"", flipped: bool = False
+    params: Mapping[str, str],
+    query: bytes = b"",
+    flipped: bool = False,
+    max_zoom: int = MAX_ZOOM,
 ) -> TileAddress:
     """Read the parts of a path: z, x, y with what follows it, and perhaps seed.
 
-    flipped: whether rows count from the south. Raises BadRequestError for text that is no address,
-    TileError for a tile off the map.
+    flipped: whether rows count from the south. max_zoom: the finest of the worlds. Raises
+    BadRequestError for text that is no address, TileError for a tile that no world has.
     """
     seed = parse_seed(params["seed"]) if "seed" in params else None
     row, _, extension = params["y"].partition(".")
@@ -86,7 +90,9 @@ def parse_address(
         )
     z, x = _parse_whole("zoom", params["z"]), _parse_whole("x", params["x"])
     y = _parse_whole("y", row.removesuffix(DOUBLE))
-    if flipped and 0 <= z <= MAX_ZOOM:
+    if z > max_zoom:
+        raise TileError(f"zoom is {z}, expected 0 to {max_zoom}")
+    if flipped and z >= 0:
         y = (1 << z) - 1 - y
     return TileAddress(seed, Tile(z, x, y), encoding, _version(query))
 

@@ -2,10 +2,11 @@
 
 import { Address, parseView } from "./address.js";
 import { Flying } from "./fly.js";
+import { lastZoomOf, readInfo } from "./info.js";
 import { listenToKeys } from "./keys.js";
 import { WorldLayer } from "./layer.js";
 import { TileLoader } from "./loader.js";
-import { BASE_ZOOM, MAP_EDGE } from "./mercator.js";
+import { BASE_ZOOM, BEYOND, MAP_EDGE } from "./mercator.js";
 import { NamesLayer } from "./names.js";
 import { Near } from "./near.js";
 import { copy, element, foldPanel, narrow, toast } from "./page.js";
@@ -19,7 +20,6 @@ import { Swipe } from "./swipe.js";
 import { WorldControl } from "./world.js";
 
 const L = window.L;
-const MAX_ZOOM = 17; // two more than the server makes: the last tiles, enlarged
 const DEEP = 13; // where the imagery is at its best
 const DIFFERENT = 9; // from this zoom on two worlds are seen to differ
 const START = { zoom: 3, lat: 24, lng: 8 };
@@ -27,20 +27,7 @@ const START = { zoom: 3, lat: 24, lng: 8 };
 const calmMotion = matchMedia("(prefers-reduced-motion: reduce)");
 const root = new URL(".", document.baseURI);
 
-// /api/info, with its seed as text: JSON.parse would round a large one. {} where there is none.
-async function readInfo() {
-  try {
-    const response = await fetch(new URL("api/info", root), { signal: AbortSignal.timeout(5000) });
-    if (!response.ok) return {};
-    const text = await response.text();
-    const seed = /"(?:default_)?seed"\s*:\s*"?(\d+)"?/.exec(text)?.[1];
-    return { ...JSON.parse(text), seed };
-  } catch {
-    return {};
-  }
-}
-
-function makeMap() {
+function makeMap(maxZoom) {
   const still = calmMotion.matches;
   const map = L.map("map", {
     zoomControl: false,
@@ -50,7 +37,7 @@ function makeMap() {
     zoomAnimation: !still,
     inertia: !still,
     minZoom: 0,
-    maxZoom: MAX_ZOOM,
+    maxZoom,
     maxBounds: [[-MAP_EDGE, -1e6], [MAP_EDGE, 1e6]],
     maxBoundsViscosity: 1,
   });
@@ -65,13 +52,16 @@ class Viewer {
   constructor(view, info) {
     this.base = info.base_map;
     this.baseZoom = BASE_ZOOM;
+    const lastZoom = lastZoomOf(info);
+    this.maxZoom = lastZoom + BEYOND;
     this.earth = info.earth !== false;
     this.places = this.earth ? PLACES : null;
     const urlOf = (seed, { z, x, y }) => new URL(`${seed}/${z}/${x}/${y}.webp`, root).href;
     const loader = new TileLoader();
-    const services = { loader, pictures: new Pictures(BASE_ZOOM), urlOf };
-    const layer = (seed, pane) => new WorldLayer(seed, services, { pane });
-    this.map = makeMap();
+    const services = { loader, pictures: new Pictures(BASE_ZOOM), urlOf, lastZoom };
+    const zooms = { maxNativeZoom: lastZoom, maxZoom: this.maxZoom };
+    const layer = (seed, pane) => new WorldLayer(seed, services, { pane, ...zooms });
+    this.map = makeMap(this.maxZoom);
     this.names = new NamesLayer();
     this.left = layer(view.seed, "left");
     this.right = layer(view.other ?? view.seed, "right");
@@ -123,7 +113,7 @@ class Viewer {
 
   // The URL's hash was changed by somebody else.
   follow(hash) {
-    const { view, problems } = parseView(hash, MAX_ZOOM);
+    const { view, problems } = parseView(hash, this.maxZoom);
     this.apply(view);
     this.address.flush();
     if (problems.length) toast(problems[0], 8);
@@ -293,7 +283,7 @@ class Viewer {
     map.on("moveend", () => this.address.touch());
     map.on("dragstart", () => narrow.matches && this.setFold(false));
     const zooms = () => {
-      element("zoom-in").disabled = map.getZoom() >= MAX_ZOOM;
+      element("zoom-in").disabled = map.getZoom() >= this.maxZoom;
       element("zoom-out").disabled = map.getZoom() <= 0;
     };
     map.on("zoomend", zooms);
@@ -334,8 +324,8 @@ class Viewer {
   }
 }
 
-const info = await readInfo();
-const { view, problems } = parseView(location.hash, MAX_ZOOM);
+const info = await readInfo(root);
+const { view, problems } = parseView(location.hash, lastZoomOf(info) + BEYOND);
 view.seed ??= info.seed ?? "0";
 if (view.zoom === null) Object.assign(view, START);
 new Viewer(view, info);

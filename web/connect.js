@@ -1,10 +1,13 @@
 // The page on connecting clients: one card each, with this server's addresses of one world.
 
+import { lastZoomOf, readInfo } from "./info.js";
+import { BEYOND } from "./mercator.js";
 import { copy, element, toast } from "./page.js";
 import { parseSeed } from "./seed.js";
 import { WorldControl } from "./world.js";
 
 const root = new URL(".", document.baseURI);
+const info = await readInfo(root);
 const SKY = { zoom: 4, x: 5, y: 5, columns: 8, rows: 2 }; // Europe to India, from the base map
 
 // The world in the hash, else the server's own, else the first.
@@ -16,8 +19,7 @@ async function firstSeed() {
     toast(error.message, 8);
   }
   try {
-    const response = await fetch(new URL("api/info", root), { signal: AbortSignal.timeout(5000) });
-    return parseSeed((await response.json()).seed);
+    return parseSeed(info.seed);
   } catch {
     return "0";
   }
@@ -94,7 +96,11 @@ function paintSky() {
 }
 
 const answer = await fetch(new URL("clients.json", import.meta.url));
-const writers = addClients(await answer.json());
+// With the finest zoom that there is, and that down to which a map may enlarge it.
+const last = lastZoomOf(info);
+const cards = (await answer.text()).replaceAll("%LAST%", last).replaceAll("%BEYOND%", last + BEYOND);
+const writers = addClients(JSON.parse(cards));
+document.querySelector("[data-part=last]").textContent = last;
 const control = new WorldControl(element("world"), (seed) => show(seed));
 
 function show(seed) {

@@ -44,7 +44,7 @@ export class Flying {
   #view = null;
   #settling = 0;
 
-  // services: loader, urlOf. page: seed(), the world's; land(view) shows a view; search, whose
+  // services: loader, urlOf, lastZoom. page: seed(), the world's; land(view) shows a view; search, whose
   // places become points while the panel is open; calm: a media query.
   constructor(map, services, page) {
     this.#map = map;

@@ -1,7 +1,7 @@
 // Where the camera of a flight is at which moment: the same flight as `elsewhere fly` films
 // (tileserver/flying/), in the same words.
 
-import { EARTH_RADIUS, EQUATOR, LAST_ZOOM, latitudeOf } from "./mercator.js";
+import { EARTH_RADIUS, EQUATOR, latitudeOf } from "./mercator.js";
 import { clamp } from "./numbers.js";
 
 const MAP_LATITUDE = 84; // a track nearer to a pole than this goes round it on this parallel
@@ -215,11 +215,12 @@ export class Flight {
 // The zoom, a fraction, whose tiles have pixels as large as the frame's.
 export const levelOf = ({ scale }) => Math.log2(scale / 256);
 
-// Zooms to draw one over the other, with the weight of each: the next one fades in.
-export function layers(level) {
-  const zoom = clamp(Math.ceil(level), 0, LAST_ZOOM);
+// Zooms to draw one over the other, with the weight of each: the next one fades in. `last` is the
+// finest that there is.
+export function layers(level, last) {
+  const zoom = clamp(Math.ceil(level), 0, last);
   const share = clamp((level - zoom + FADE) / FADE, 0, 1);
-  if (zoom === LAST_ZOOM || share === 0) return [{ zoom, weight: 1 }];
+  if (zoom === last || share === 0) return [{ zoom, weight: 1 }];
   if (share === 1) return [{ zoom: zoom + 1, weight: 1 }];
   return [{ zoom, weight: 1 }, { zoom: zoom + 1, weight: share * share * (3 - 2 * share) }];
 }

@@ -88,6 +88,7 @@ export class FlightView {
   #canvas;
   #sheets = [0, 1].map(() => document.createElement("canvas"));
   #ahead;
+  #finest;
   #frame = 0;
   #last = 0;
   #asked = -Infinity;
@@ -102,6 +103,7 @@ export class FlightView {
     this.onFrame = onFrame;
     this.onEnd = onEnd;
     this.#ahead = new Ahead(services, seed);
+    this.#finest = services.lastZoom;
     this.#frame = requestAnimationFrame((now) => this.#step(now));
   }
 
@@ -140,11 +142,15 @@ export class FlightView {
     else this.#frame = requestAnimationFrame((next) => this.#step(next));
   }
 
+  #layers(camera) {
+    return layers(levelOf(camera) - COARSER, this.#finest);
+  }
+
   // The tiles that are seen at a time.
   *#seen(time) {
     const size = this.#size();
     const camera = this.flight.camera(time, size);
-    for (const { zoom } of layers(levelOf(camera) - COARSER)) {
+    for (const { zoom } of this.#layers(camera)) {
       const view = windowOf(camera, zoom, size);
       const across = 2 ** zoom;
       for (let y = view.rows[0]; y <= view.rows[1]; y += 1) {
@@ -188,7 +194,7 @@ export class FlightView {
     }
     const context = canvas.getContext("2d", { alpha: false });
     context.imageSmoothingQuality = "high";
-    layers(levelOf(camera) - COARSER).forEach(({ zoom, weight }, index) => {
+    this.#layers(camera).forEach(({ zoom, weight }, index) => {
       const view = windowOf(camera, zoom, { width, height });
       const sheet = this.#sheet(this.#sheets[index], view);
       const [left, top] = [view.left - view.columns[0] * 256, view.top - view.rows[0] * 256];

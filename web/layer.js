@@ -33,14 +33,13 @@ export const WorldLayer = L.GridLayer.extend({
   options: {
     tileSize: 256,
     minZoom: 0,
-    maxZoom: 17,
-    maxNativeZoom: 15,
     keepBuffer: 2,
     updateWhenZooming: false,
     className: "world-layer",
   },
 
-  // `services`: the loader, the pictures and urlOf(seed, coords).
+  // `services`: the loader, the pictures and urlOf(seed, coords). `options` name the finest zoom
+  // that the server makes, maxNativeZoom, and the map's.
   initialize(seed, services, options) {
     L.setOptions(this, options);
     this._seed = seed;

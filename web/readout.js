@@ -33,9 +33,11 @@ function usualStages() {
   return Array.from({ length: LAST_ZOOM + 1 }, (_, zoom) => ({ zoom, kind: kind(zoom) }));
 }
 
+const lastOf = (stages) => Math.max(...stages.map(({ zoom }) => zoom));
+
 // One short sentence on what makes the tiles of this zoom.
 function explain(stages, zoom) {
-  const last = Math.max(...stages.map((stage) => stage.zoom));
+  const last = lastOf(stages);
   if (zoom > last) return `Invented: zoom ${last}, enlarged`;
   const kind = kindAt(stages, zoom);
   if (kind === "stage") return `Invented: drawn from zoom ${zoom - 2}`;
@@ -96,8 +98,9 @@ export class Readout {
     this.#part("zoom").textContent = `Zoom ${whole}`;
     this.#part("stage").textContent = explain(this.#stages, whole);
     this.#part("swatch").dataset.kind = kindAt(this.#stages, whole);
+    const last = lastOf(this.#stages);
     for (const rung of this.#part("ladder").children) {
-      rung.classList.toggle("here", Number(rung.dataset.zoom) === Math.min(whole, LAST_ZOOM));
+      rung.classList.toggle("here", Number(rung.dataset.zoom) === Math.min(whole, last));
     }
   }
 }

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from generator.banks.options import UNIT
 from generator.memory.config import STEP, WINDOW
 
-SCENE = {7: 1024, 9: 1024, 11: 2048, 15: 1024}
+SCENE = {7: 1024, 9: 1024, 11: 2048, 15: 1024, 17: 1024}
 """Longest side of a scene in child pixels, by the zoom at which it is chosen."""
 
 Kind = TypeVar("Kind", bound=np.generic)

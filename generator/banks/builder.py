@@ -13,6 +13,7 @@ from rich.progress import Progress
 from generator.banks import encode
 from generator.banks.buildfolder import BuildFolder, scenes_key, source_key
 from generator.banks.coverage import Blocks, choose
+from generator.banks.fill import filled
 from generator.banks.options import BuildOptions, OfferedImage
 from generator.banks.report import BuildResult, RefusedImage, TakenImage
 from generator.banks.stageimage import StageImage, at_stage
@@ -136,6 +137,13 @@ class _BankBuild:
         return seen
 
     def _decoded(self, number: int) -> Decoded | None:
+        """Read an image, and fill its holes where that is wanted."""
+        decoded = self._read(number)
+        if decoded is None or not self.options.fills(self.sources[number]):
+            return decoded
+        return filled(decoded)
+
+    def _read(self, number: int) -> Decoded | None:
         """Read an image; what comes from a server is kept."""
         source, key = self.sources[number], self.keys[number]
         if source.files:

@@ -115,6 +115,7 @@ def source_key(offer: OfferedImage, options: BuildOptions) -> str:
     terms = [source.licence, source.credit]
     wanted = [VERSION, list(offer.zooms), sorted(options.block.items())]
     wanted += ["warp", MOST] if options.warp else []
+    wanted += ["fill"] if options.fills(source) else []
     wanted += [source.reading] if source.reading else []
     return _hash([about, terms, wanted])
 

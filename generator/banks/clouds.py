@@ -24,7 +24,10 @@ Mask = NDArray[np.bool_]
 Levels = NDArray[np.int32]
 
 _COARSER = {7: 1, 9: 1, 11: 2, 15: 4}
-"""Child pixels along one pixel of the picture that is searched, of at least about 15 m."""
+"""Child pixels along one pixel of the picture that is searched, of at least about 15 m.
+
+Views of 17 are not searched: they show too little ground, and are mostly taken below the clouds.
+"""
 _FIELD = 256
 """Pixels of that picture along the parts that are judged on their own."""
 
@@ -51,9 +54,11 @@ _VEIL, _GREY, _ROUGH = 50, 14, 12
 
 def broken_clouds(seen: StageImage) -> Mask:
     """Return the parts of a view that are broken cloud, bool [H / 4, W / 4]."""
+    found = np.zeros(seen.good.shape, bool)
+    if seen.zoom not in _COARSER:
+        return found
     by = _COARSER[seen.zoom]
     whole = Box(0, 0, *seen.child.shape[:2])
-    found = np.zeros(seen.good.shape, bool)
     for box in parts(whole, _FIELD * by, SCALE):
         good = box.cut(seen.good, SCALE).repeat(SCALE // by, 0).repeat(SCALE // by, 1)
         if is_cloud(averaged(box.cut(seen.child), by), good):

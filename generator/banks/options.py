@@ -9,11 +9,11 @@ from generator.grid.errors import BankError
 from generator.imagery.sources import Source
 from generator.memory.config import CHOICES
 
-NOMINAL = {7: 1000.0, 9: 250.0, 11: 15.0, 15: 3.8}
+NOMINAL = {7: 1000.0, 9: 250.0, 11: 15.0, 15: 3.8, 17: 1.0}
 """Metres per child pixel of what a scene shows at its finest, by the zoom at which it is chosen:
 what is chosen at 11 is shown down to 13."""
 
-UNIT = {7: 4, 9: 4, 11: 16, 15: 4}
+UNIT = {7: 4, 9: 4, 11: 16, 15: 4, 17: 4}
 """Child pixels along one pixel of the choosing grid, by the zoom at which a scene is chosen."""
 
 FORBIDDEN = "copyleft"
@@ -34,26 +34,30 @@ class OfferedImage:
 class BuildOptions:
     """What is taken; raises BankError for what cannot be meant.
 
-    budget: child pixels taken for each zoom at which scenes are chosen (7, 9, 11 with 13, 15); a
-    zoom that is not named gets none. block: sides of the squares that are taken or left, child
+    budget: child pixels taken for each zoom at which scenes are chosen (7, 9, 11 with 13, 15, 17);
+    a zoom that is not named gets none. block: sides of the squares that are taken or left, child
     pixels. exclude: globs on the name of a source or an image. licences: classes of licences that
     are taken, None for all but copyleft. splits: parts of the imagery that are taken, None for all.
     spread: how strongly a source that has much of the budget gives way to others. calm: weight of
     ground without texture against that with much. warp: mirror and bend every picture before
     anything is made of it, so that layouts are not those of their places (for banks that are
-    shipped).
+    shipped). fill: globs on the name of a source or an image whose holes, such as clouds, are
+    filled with other parts of the picture (`generator.banks.fill`).
     """
 
     budget: Mapping[int, float] = field(
         default_factory=lambda: dict.fromkeys(CHOICES, _DEFAULT_BUDGET)
     )
-    block: Mapping[int, int] = field(default_factory=lambda: {7: 256, 9: 256, 11: 1024, 15: 256})
+    block: Mapping[int, int] = field(
+        default_factory=lambda: {7: 256, 9: 256, 11: 1024, 15: 256, 17: 256}
+    )
     exclude: tuple[str, ...] = ()
     licences: frozenset[str] | None = None
     splits: frozenset[str] | None = None
     spread: float = 4.0
     calm: float = 0.5
     warp: bool = False
+    fill: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse zooms of no stage, and a budget or a block of nothing."""
@@ -66,6 +70,10 @@ class BuildOptions:
                     raise BankError(f"the {name} of zoom {zoom} is {value:g}, expected more than 0")
         if missing := sorted(set(self.budget) - set(self.block)):
             raise BankError(f"no block is given for zoom {missing[0]}")
+
+    def fills(self, source: Source) -> bool:
+        """Return whether the holes of an image are filled."""
+        return any(source.matches(glob) for glob in self.fill)
 
     def refusal(self, source: Source) -> str | None:
         """Return why a source may not be taken, None where it may."""

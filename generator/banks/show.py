@@ -25,8 +25,11 @@ SHOWN = 24
 """Scenes that are drawn for each stage."""
 
 _SIDE = 48
-_RESOLUTION = {7: 1000.0, 9: 250.0, 11: 60.0, 13: 15.0, 15: 3.8}
-_COLOURS = {7: (90, 160, 255), 9: (80, 220, 120), 11: (255, 200, 40), 15: (255, 80, 60)}
+_RESOLUTION = {7: 1000.0, 9: 250.0, 11: 60.0, 13: 15.0, 15: 3.8, 17: 1.0}
+_COLOURS = {
+    7: (90, 160, 255), 9: (80, 220, 120), 11: (255, 200, 40), 15: (255, 80, 60),
+    17: (230, 120, 255),
+}  # fmt: skip
 _MAP_ZOOM = 2
 _DOT = 4
 
@@ -67,7 +70,8 @@ def sheet(bank: Bank, network: LayoutDecoder, basemap: BaseMap) -> Pixels:
     """
     located = sum(_place(scene) is not None for scene in bank.scenes)
     title = (
-        f"{located} of {len(bank.scenes)} scenes have a place: blue 7, green 9, yellow 11, red 15"
+        f"{located} of {len(bank.scenes)} scenes have a place: blue 7, green 9, yellow 11, red 15, "
+        "violet 17"
     )
     sections = [Section(title, [CaptionedPicture(_map(bank, basemap), ())], WIDTH - 16, 0)]
     by_zoom: dict[int, list[Scene]] = defaultdict(list)

@@ -21,6 +21,7 @@ from generator.cascade.stages import AnyStage, stages_of
 from generator.geography.geography import Geography, ParentGround
 from generator.grid.averaging import averaged
 from generator.grid.block import Block
+from generator.grid.errors import TileError
 from generator.grid.pixels import Pixels, Read
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE, STAGE_ZOOMS, TILE_SIZE, Tile
@@ -72,8 +73,15 @@ class Cascade:
         self._lock = threading.Lock()
 
     def stage_at(self, zoom: int) -> AnyStage:
-        """Return the stage that makes the tiles of a zoom."""
+        """Return the stage of a zoom. Raises TileError for one that the weights do not serve."""
+        if zoom not in self.stages:
+            raise TileError(f"zoom is {zoom}, expected 0 to {self.max_zoom} with these weights")
         return self.stages[zoom]
+
+    @property
+    def max_zoom(self) -> int:
+        """Return the finest zoom of the world, which is that of the weights' last stage."""
+        return self.sampler.max_zoom
 
     @property
     def identity(self) -> bytes:
@@ -97,10 +105,14 @@ class Cascade:
         return fingerprint(self.identity, seed)
 
     def needs(self, block: Block) -> tuple[Tile, ...]:
-        """Return () for what the base map serves, else the tiles that its stage's window reads."""
+        """Return () for what the base map serves, else the tiles that its stage's window reads.
+
+        Raises TileError beyond `max_zoom`.
+        """
         if block.stage is None or block.stage <= self.basemap.zoom:
             return ()
-        area = self._sampled_with(block).grown(self.margin)
+        self.stage_at(block.stage)  # refuses what the weights do not serve
+        area = self._sampled_with(block).grown(self._margin(block.stage))
         needed = tiles_of(area.grown(self._sight), block.stage - 2)
         if self.memory is not None:
             # The choice of layouts sees further, at 13 two zooms above the parent.
@@ -198,8 +210,13 @@ class Cascade:
 
     def chosen(self, seed: int, block: Block, read: Read) -> NDArray[Any]:
         """Noise or layout codes of a stage's block with its margin, from the tiles it needs."""
-        area = self._sampled_with(block).grown(self.margin)
-        return self.latent(seed, block.top.z + 1, area, read)
+        zoom = block.top.z + 1
+        area = self._sampled_with(block).grown(self._margin(zoom))
+        return self.latent(seed, zoom, area, read)
+
+    def _margin(self, zoom: int) -> int:
+        """Return how many parent pixels are read round what is sampled, on each side."""
+        return self.stages[zoom].margin if self.multistep is None else self.multistep.margin
 
     def _sampled_with(self, block: Block) -> Rectangle:
         """Return the parent pixels of what is sampled with a block, without margin."""
@@ -229,7 +246,7 @@ class Cascade:
 
     def _augmentation(self, zoom: int) -> float:
         """Return the conditioning-augmentation level of a stage."""
-        return self.sampler.augmentation[STAGE_ZOOMS.index(zoom)]
+        return self.sampler.augmentation[self.sampler.zooms.index(zoom)]
 
     def render(self, seed: int, tile: Tile, store: dict[Tile, Pixels] | None = None) -> Pixels:
         """Pixels of a tile with all that it needs, kept in `store` while it is made."""
@@ -249,6 +266,7 @@ class Cascade:
             "specialists": list(held.specialists),
             "steps": self.sampler.steps,
             "margin": self.margin,
+            "max_zoom": self.max_zoom,
             "augmentation": list(self.sampler.augmentation),
             "memory": self._describe_memory(),
             "base": self.basemap.digest[:16],

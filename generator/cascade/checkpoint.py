@@ -175,7 +175,7 @@ def _read(path: Path) -> tuple[str, dict[str, str], Tensors]:
 def _parts(path: Path, tensors: Tensors) -> dict[str, Tensors]:
     """Sort tensors by the first part of their names: "", a zoom, encoder or memory.
 
-    Raises WeightsError for the zoom of no stage.
+    Raises WeightsError for the zoom of no stage that weights may have.
     """
     parts: dict[str, Tensors] = {"": {}, "encoder": {}, "memory": {}}
     for name, value in tensors.items():

@@ -11,6 +11,7 @@ from generator.grid.rectangle import Rectangle
 from generator.nets.conditioning import Conditioner, to_pixels, to_tensor
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.kuwahara import REACH, enlarge_sharply
+from generator.nets.median import median
 
 _AROUND = 5
 """Parent pixels along the square in which codes are counted."""
@@ -25,7 +26,8 @@ class LayoutStage:
     even. faithful_augmentation: see `generator.upscaling.parentpicture.StageLike`. contrast: factor
     on the layouts' detail where codes lead, above augmentation level 0. fading: there, detail fades
     out where a memory shows nothing, on open sea and snow; without, the network draws its own.
-    edges: there, steps of the parent stay sharp.
+    edges: there, steps of the parent stay sharp. median: there, side of a median filter of the
+    parent in its pixels, odd, 0 for none: what is smaller than that is left to the layouts.
     """
 
     faithful_augmentation: float | None = 0.0
@@ -36,9 +38,13 @@ class LayoutStage:
         contrast: float = 1.0,
         fading: bool = False,
         edges: bool = False,
+        median: int = 0,
     ) -> None:
         self.network, self.contrast, self.fading, self.edges = network, contrast, fading, edges
-        self.margin = network.margin
+        self.median = median
+        # Even, as the origins of windows are.
+        self._around = (median // 2 + 1) // 2 * 2
+        self.margin = network.margin + self._around
         self._condition = Conditioner(network)
 
     def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[np.int8]:
@@ -58,6 +64,14 @@ class LayoutStage:
         is known; resolution: metres per child pixel of each parent row, [h+2m], or [1];
         augmentation: level in [0, 1], how far the codes lead. Returns uint8 [4h, 4w, 3].
         """
+        # Without its small spots, the parent needs no further margin than the network's.
+        if self._around:
+            inside = slice(self._around, -self._around)
+            left = self._around - self.median // 2
+            whole = parent[left : len(parent) - left, left : parent.shape[1] - left]
+            parent = median(whole, self.median) if augmentation else parent[inside, inside]
+            codes = np.ascontiguousarray(codes[:, inside, inside])
+            resolution = resolution[inside] if len(resolution) > 1 else resolution
         # Parent and codes as tensors.
         weight = self.network.stem.weight
         image = to_tensor(parent).to(weight.device)
@@ -67,9 +81,8 @@ class LayoutStage:
             # Where codes lead, detail has the contrast of the stage and fades where there are none.
             contrast: float | torch.Tensor = self.contrast if augmentation else 1.0
             if augmentation and self.fading:
-                contrast = contrast * torch.from_numpy(code_coverage(codes, self.margin)).to(
-                    weight.device
-                )
+                coverage = code_coverage(codes, self.network.margin)
+                contrast = contrast * torch.from_numpy(coverage).to(weight.device)
             # What is coarse keeps the parent's edges, which its blur takes away.
             edges = self._enlarged(parent) if augmentation and self.edges else None
             drawn = self.network(laid, image, [augmentation], modulations, contrast, edges)
@@ -77,7 +90,7 @@ class LayoutStage:
 
     def _enlarged(self, parent: NDArray[np.uint8]) -> torch.Tensor:
         """Return the core of a window [h+2m, w+2m, 3], sharply enlarged: [1, 3, 4h, 4w]."""
-        around = self.margin - REACH
+        around = self.network.margin - REACH
         edges = to_tensor(enlarge_sharply(parent[around:-around, around:-around]))
         return edges.to(self.network.stem.weight.device)
 

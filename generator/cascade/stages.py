@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.layoutstage import LayoutStage
-from generator.grid.tile import STAGE_ZOOMS
-from generator.memory.config import KEEP_EDGES
+from generator.memory.config import KEEP_EDGES, MEDIANS
 from generator.memory.field import Memory
 from generator.nets.build import AnyNetwork
 from generator.nets.config import SamplerConfig
@@ -42,12 +41,13 @@ def stages_of(
     """Return the stage of each zoom; stages that draw from noise share those of their network."""
     shared: dict[AnyNetwork, AnyStage] = {}
     stages: dict[int, AnyStage] = {}
-    for zoom, contrast in zip(STAGE_ZOOMS, sampler.contrast, strict=True):
+    for zoom, contrast in zip(sampler.zooms, sampler.contrast, strict=True):
         network = checkpoint.network_of(zoom)
         if isinstance(network, LayoutDecoder):
             fading = memory is not None and memory.reach(zoom) > 0
             edges = fading and zoom in KEEP_EDGES
-            stages[zoom] = LayoutStage(network, contrast, fading, edges)
+            side = MEDIANS.get(zoom, 0) if fading else 0
+            stages[zoom] = LayoutStage(network, contrast, fading, edges, side)
         else:
             if network not in shared:
                 shared[network] = stage_of(network, sampler.steps)

@@ -25,8 +25,6 @@ CHUNK = 128
 KEPT = 256
 """Squares that are kept, 16 KiB each."""
 
-FINEST = 15
-"""Pixels of finer zooms are not asked for."""
 
 LARGEST = 1 << 20
 """Greatest radius of a town in units: 39 km at the equator; land cover knows what is larger."""

@@ -49,13 +49,13 @@ _DAMP = np.array([9, 11, 8], np.int16)
 _SHALLOW = np.array([92, 122, 128], np.int16)
 """Colour that water at a sandy shore has a third of, at each zoom again."""
 
-_BEACH = {13: 45, 15: 150}
+_BEACH = {13: 45, 15: 150, 17: 150}
 """Widest beach by zoom, in sixteenths of a child pixel; what is narrower covers parts of pixels."""
 
-_INLAND = {11: 90, 13: 80, 15: 0}
+_INLAND = {11: 90, 13: 80, 15: 0, 17: 0}
 """Nearness by zoom up to which ground is too far inland for sand."""
 
-_BREAKERS = {13: 130, 15: 256}
+_BREAKERS = {13: 130, 15: 256, 17: 256}
 """How white surf is by zoom, in 256ths; it is up to three pixels wide."""
 
 _BRIGHT = 165

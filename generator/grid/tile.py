@@ -11,8 +11,12 @@ TILE_SIZE = 256
 SCALE = 4
 """A stage's child has SCALE times its parent's pixels on each side."""
 BASE_ZOOM = 5
-MAX_ZOOM = 15
-STAGE_ZOOMS = (7, 9, 11, 13, 15)
+MAX_ZOOM = 17
+"""The finest zoom that weights may serve, and tiles may have an address at."""
+STAGE_ZOOMS = (7, 9, 11, 13, 15, 17)
+"""Zooms of the stages that weights may have; those with fewer serve the first of them."""
+COMMON_STAGE_ZOOMS = STAGE_ZOOMS[:5]
+"""Those of the stages that all weights have: 7 to 15."""
 STAGE_ZOOMS_LISTED = ", ".join(map(str, STAGE_ZOOMS))
 """The stages' zooms as messages name them."""
 

@@ -25,10 +25,10 @@ class Scene:
     """One place: its layout codes, and descriptors of its windows on the choosing grid.
 
     codes: by zoom, int8 [h, w, D], one vector per parent pixel of that zoom. The keys are 7, or 9,
-    or 15, or 11 and 13: then those of 13 are four times as high and wide. The choosing grid is that
-    of the smallest key. descriptors: int8 [hd, wd, 32]; gates: uint8 [hd, wd, 5]; valid: bool
-    [hd, wd]: as `describe_scene` returns them; entry (i, j) belongs to the window centred at the
-    pixel corner (12 + 8 i, 12 + 8 j). latitude, longitude: in degrees, None where unknown.
+    or 15, or 17, or 11 and 13: then those of 13 are four times as high and wide. The choosing grid
+    is that of the smallest key. descriptors: int8 [hd, wd, 32]; gates: uint8 [hd, wd, 5]; valid:
+    bool [hd, wd]: as `describe_scene` returns them; entry (i, j) belongs to the window centred at
+    the pixel corner (12 + 8 i, 12 + 8 j). latitude, longitude: in degrees, None where unknown.
     Raises BankError for arrays that do not fit each other.
     """
 
@@ -45,7 +45,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         """Refuse zooms that are not shown together, and shapes that do not fit."""
-        # The zooms of one choice: 7, 9, 11 with 13, or 15.
+        # The zooms of one choice: 7, 9, 11 with 13, 15, or 17.
         expected = [
             tuple(zoom for zoom, chosen in CHOSEN_AT.items() if chosen == at) for at in CHOICES
         ]

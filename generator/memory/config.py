@@ -52,16 +52,21 @@ CHOICES = {
     9: ChoiceConfig(spacing=24, reach=36, gain=12),
     11: ChoiceConfig(spacing=14, reach=21, phased=True, floor=600, gain=6),
     15: ChoiceConfig(spacing=36, reach=54, unlike=1500, gain=6),
+    17: ChoiceConfig(spacing=36, reach=54, unlike=1500, gain=6),
 }
 """By the zoom at which a scene is chosen."""
 
-CHOSEN_AT = {7: 7, 9: 9, 11: 11, 13: 11, 15: 15}
+CHOSEN_AT = {7: 7, 9: 9, 11: 11, 13: 11, 15: 15, 17: 17}
 """The zoom at which the scenes that a stage shows were chosen: 13 goes on with those of 11."""
 
 
-KEEP_EDGES = (11, 15)
+KEEP_EDGES = (11, 15, 17)
 """Stages whose children keep their parents' edges: parents of 7 and 9 are too smooth to have any,
 and 13 goes on with the scenes of 11, which know the edges."""
+
+MEDIANS = {17: 11}
+"""Sides of a median filter of the parent, in its pixels: the spots of 4 m that stand for houses and
+trees at 15 are blots at 17, whose layouts have houses and trees of their own."""
 
 
 def choosing_scale(zoom: int) -> int:

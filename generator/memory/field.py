@@ -152,7 +152,7 @@ class Memory:
     ) -> Codes:
         """Return the codes of a rectangle of parent pixels: int8 [D, height, width], 0 for none.
 
-        seed: 0 to 2**64 - 1; zoom: of the stage, 7, 9, 11, 13 or 15; area: in world pixels of
+        seed: 0 to 2**64 - 1; zoom: of the stage, 7, 9, 11, 13, 15 or 17; area: in world pixels of
         zoom - 2; pixels: reads a rectangle of the choosing grid, x wrapped and y mirrored by the
         caller; it is asked once, for what `reads` says. world: the map, whose rows are mirrored at
         its edges; None for a picture, a plane without end, whose latitude in degrees may be given.

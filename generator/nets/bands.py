@@ -31,6 +31,10 @@ SPLIT_REACH = REACH + _CUBIC
 """Parent pixels on each side that splitting a child consumes."""
 _DARK = 0.04
 _MIDDLE = 0.37
+_SNOW = 0.0
+"""Least of the three colours, in [-1, 1], from which on ground may be snow."""
+_COLOURED = 0.5
+"""Difference of the colours from which on it is none."""
 
 
 @lru_cache(maxsize=512)
@@ -97,3 +101,15 @@ def contrast_scale(base: Tensor) -> Tensor:
     # Brightness, 0 to 1; black ground keeps a little contrast.
     level = (base.mean(1, keepdim=True) + 1) / 2
     return ((level.clamp(0, 1) + _DARK) / (_MIDDLE + _DARK)).sqrt()
+
+
+def greyed_on_snow(detail: Tensor, base: Tensor) -> Tensor:
+    """Take the colour from detail [B, 3, H, W] where its base, in [-1, 1], is snow: bright grey.
+
+    Snow of other places was drawn in their colours, which on white are pinks and greens.
+    """
+    # How bright the darkest of the three colours is, and how far apart they are.
+    darkest, brightest = base.amin(1, keepdim=True), base.amax(1, keepdim=True)
+    snow = ((darkest - _SNOW) / (1 - _SNOW) * 2).clamp(0, 1)
+    snow = snow * (1 - (brightest - darkest) / _COLOURED).clamp(0, 1)
+    return detail + snow * (detail.mean(1, keepdim=True) - detail)

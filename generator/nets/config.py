@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from generator.grid.errors import WeightsError
+from generator.grid.tile import COMMON_STAGE_ZOOMS, STAGE_ZOOMS
+
+STAGE_COUNTS = (len(COMMON_STAGE_ZOOMS), len(STAGE_ZOOMS))
+"""How many stages weights may serve: those to zoom 15, or to 17."""
 
 CONTEXT_STEP = 4
 """Parent pixels on each side of one cell of the context branch."""
@@ -128,15 +132,35 @@ class SamplerConfig:
 
     steps: DDIM evaluations per tile (eta = 0). One is the few-step default.
     augmentation: conditioning-augmentation levels in [0, 1], how degraded the network takes its
-        condition to be, one for each of the stages 7, 9, 11, 13, 15. To a layout decoder a
-        level says how far codes lead.
+        condition to be, one for each of the stages that the weights serve: five for 7, 9, 11, 13
+        and 15, six with 17. To a layout decoder a level says how far codes lead.
     contrast: factors on the detail of layouts, one for each stage; base maps are fainter than
         the imagery that layouts were learned from. They count where codes lead, above level 0.
+    Raises WeightsError for other numbers of stages, or where the two differ in it.
     """
 
     steps: int = 1
     augmentation: tuple[float, ...] = (0.2, 0.2, 0.2, 0.2, 0.2)
     contrast: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        """Refuse numbers of other stages than weights may have."""
+        stages = len(self.augmentation)
+        if stages not in STAGE_COUNTS or len(self.contrast) != stages:
+            raise WeightsError(
+                f"augmentation has {stages} numbers and contrast {len(self.contrast)}, expected "
+                f"{' or '.join(map(str, STAGE_COUNTS))} of each, one for each stage"
+            )
+
+    @property
+    def zooms(self) -> tuple[int, ...]:
+        """Return the zooms of the stages, rising; the last is the finest of the world."""
+        return STAGE_ZOOMS[: len(self.augmentation)]
+
+    @property
+    def max_zoom(self) -> int:
+        """Return the finest zoom of the world."""
+        return self.zooms[-1]
 
 
 def to_json(config: AnyConfig | SamplerConfig) -> str:

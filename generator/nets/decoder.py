@@ -19,6 +19,7 @@ from generator.nets.bands import (
     SPLIT_REACH,
     blur,
     contrast_scale,
+    greyed_on_snow,
     high_band,
     low_band,
 )
@@ -94,6 +95,7 @@ class LayoutDecoder(UNetBody):
         base = crop_to(base, detail)
         if edges is not None:
             base = base + _beyond_calm(crop_to(edges, base) - base.detach())
+        detail = greyed_on_snow(detail, base)
         return base + contrast * contrast_scale(base) * detail
 
     def _embedded(self, codes: Tensor) -> Tensor:

@@ -118,10 +118,11 @@ class UpscaledPicture:
         self._number, self._settings = number, settings
         self._resolution = settings.gsd / SCALE ** (number + 1)
         # The stage whose resolution is nearest.
-        nearest = nearest_stage(self._resolution)
+        levels = cascade.sampler.augmentation
+        nearest = nearest_stage(self._resolution, len(levels))
         zoom = STAGE_ZOOMS[nearest]
         stage = cascade.stage_at(zoom)
-        self._augmentation = cascade.sampler.augmentation[nearest]
+        self._augmentation = levels[nearest]
         if stage.faithful_augmentation is not None and not settings.free:
             self._augmentation = stage.faithful_augmentation
         # A stage that goes on with the layouts of the one before chooses them as that one did.
@@ -206,10 +207,10 @@ def windows(
             report()
 
 
-def nearest_stage(resolution: float) -> int:
-    """Return the index of the world's stage whose metres per pixel are nearest."""
+def nearest_stage(resolution: float, stages: int) -> int:
+    """Return the index of the stage, one of the first so many, whose resolution is nearest."""
     zoom = math.log2(EQUATOR_RESOLUTION / resolution)
-    return min(range(len(STAGE_ZOOMS)), key=lambda index: abs(STAGE_ZOOMS[index] - zoom))
+    return min(range(stages), key=lambda index: abs(STAGE_ZOOMS[index] - zoom))
 
 
 def check(gsd: float, stages: int, seed: int) -> None:

@@ -24,7 +24,7 @@ from pmtiles.tile import (
     find_tile,
 )
 
-from generator.grid.tile import Tile
+from generator.grid.tile import MAX_ZOOM, Tile
 from tileserver.archives.ranges import ByteRanges, open_ranges
 from tileserver.archives.wholeness import is_whole
 from tileserver.encoding import Encoding
@@ -67,7 +67,9 @@ class TileArchive:
         self.name, self.remote, self.modified = ranges.name, ranges.remote, ranges.modified
         self._head = head = self._read_header()
         self.encoding = _ENCODINGS[head["tile_type"]]
-        self.zooms = (head["min_zoom"], head["max_zoom"])
+        self.zooms = least, greatest = (head["min_zoom"], head["max_zoom"])
+        if not least <= greatest <= MAX_ZOOM:
+            raise self._damaged(f"its zooms are {least} to {greatest}, of 0 to {MAX_ZOOM}")
         west, south, east, north = (
             head[edge] / 1e7 for edge in ("min_lon_e7", "min_lat_e7", "max_lon_e7", "max_lat_e7")
         )

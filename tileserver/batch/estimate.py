@@ -11,7 +11,7 @@ import numpy as np
 
 from generator.grid.block import Block
 from generator.grid.pixels import Pixels
-from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, Tile
+from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, STAGE_ZOOMS, Tile
 from tileserver.regions.hilbert import Numbers, places_of, tiles_at
 from tileserver.regions.region import Ranges, Region
 from tileserver.regions.tileid import first_id, tile_of
@@ -121,7 +121,7 @@ def workload_of(renderer: Renderer, region: Region, inventory: TileInventory) ->
     blocks: dict[int, int] = {}
     needed: dict[int, Numbers] = {}
     # Stages from the deepest up: tops of the region's tiles and of the tiles that are read.
-    for zoom in (14, 12, 10, 8, 6):
+    for zoom in reversed(_TOPS):
         tops = [needed.pop(zoom + 1, _NONE) >> 2]
         for own, shift in ((zoom, 0), (zoom + 1, 2)):
             if own in region.zooms:
@@ -148,7 +148,7 @@ def workload_of(renderer: Renderer, region: Region, inventory: TileInventory) ->
 def _counted(region: Region, inventory: TileInventory) -> Workload:
     """Do as `workload_of` for any number of tiles: each is made from those above it, by stages."""
     blocks = {}
-    for top in (*range(BASE_ZOOM + 1), 6, 8, 10, 12, 14):
+    for top in (*range(BASE_ZOOM + 1), *_TOPS):
         # Of the base map only zoom 5 is read by others.
         deepest = MAX_ZOOM if top >= BASE_ZOOM else top
         below = [
@@ -162,6 +162,9 @@ def _counted(region: Region, inventory: TileInventory) -> Workload:
     stored = sum(inventory.count(zoom, ranges) for zoom, ranges in region.ranges.items())
     return Workload(stored, {top: count for top, count in blocks.items() if count})
 
+
+_TOPS = tuple(zoom - 1 for zoom in STAGE_ZOOMS)
+"""Zooms of the tops of the stages' blocks."""
 
 _NONE = np.zeros(0, np.int64)
 

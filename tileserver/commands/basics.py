@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from generator.cascade.weightsheader import finest_zoom
+from generator.grid.errors import TileError
 from generator.rasters import Reading
 from generator.upscaling.upscalefile import open_upscaling
 from tileserver.batch.progress import bar
@@ -45,6 +47,13 @@ def load_for_cache(settings: Settings) -> Renderer:
 def say(text: str) -> None:
     """Print a line for the person at the terminal, apart from any output."""
     print(text, file=sys.stderr, flush=True)
+
+
+def check_zoom(zoom: int, settings: Settings) -> None:
+    """Raise TileError for a zoom that the settings' weights do not serve, else WeightsError."""
+    finest = finest_zoom(settings.weights)
+    if zoom > finest:
+        raise TileError(f"zoom is {zoom}, expected 0 to {finest} with these weights")
 
 
 def open_cache(settings: Settings) -> contextlib.closing[TileCache]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator.grid.block import Block
-from generator.grid.tile import MAX_ZOOM, STAGE_ZOOMS, Tile, tiles_in_bbox
+from generator.grid.tile import COMMON_STAGE_ZOOMS, Tile, tiles_in_bbox
 from tileserver.cache.tilecache import TileCache
 from tileserver.rendering.batch import BatchRenderer
 
@@ -32,6 +32,9 @@ PLACES = {
 }
 """Longitude and latitude of where cold tiles are made."""
 
+DEEPEST = COMMON_STAGE_ZOOMS[-1]
+"""Zoom of the tiles that are timed: all weights serve it, so that figures compare."""
+
 PAGE = (6, 4)
 PAGE_ZOOMS = (13, 6)
 BLOCK = 8
@@ -47,7 +50,7 @@ def bench(cascade: Cascade, seed: int = 0, quick: bool = False) -> Report:
     """
     places = list(PLACES.values())[: 1 if quick else None]
     with cold(cascade, seed) as maker:  # the first tile also pays for what is made only once
-        maker.make(place_tile(0.0, 0.0, MAX_ZOOM))
+        maker.make(place_tile(0.0, 0.0, DEEPEST))
     report: Report = {"model": cascade.describe(), "machine": machine()}
     report["cold_tile_s"] = statistics.median(cold_tile(cascade, seed, *at) for at in places)
     report["neighbours_per_s"] = neighbours(cascade, seed, 4 if quick else BLOCK)
@@ -79,13 +82,13 @@ def place_tile(longitude: float, latitude: float, zoom: int) -> Tile:
 def cold_tile(renderer: Renderer, seed: int, longitude: float, latitude: float) -> float:
     """Return the seconds from an empty cache to a stored zoom-15 tile with all its ancestors."""
     with cold(renderer, seed) as maker:
-        return timed(maker, [place_tile(longitude, latitude, MAX_ZOOM)])
+        return timed(maker, [place_tile(longitude, latitude, DEEPEST)])
 
 
 def neighbours(renderer: Renderer, seed: int, size: int) -> float:
     """Return the tiles per second over a block around a zoom-15 tile that is there already."""
     with cold(renderer, seed) as maker:
-        first = place_tile(*PLACES["Paris"], MAX_ZOOM)
+        first = place_tile(*PLACES["Paris"], DEEPEST)
         timed(maker, [first])
         block = rectangle(first, size, size)
         return (len(block) - 1) / timed(maker, block)
@@ -119,10 +122,10 @@ def network_rate(cascade: Cascade, seed: int, longitude: float, latitude: float)
     from generator.cascade.probe import gflop_per_tile, matrix_rate
 
     maker = BatchRenderer(cascade, seed)
-    around = rectangle(place_tile(longitude, latitude, MAX_ZOOM), 2, 2)
+    around = rectangle(place_tile(longitude, latitude, DEEPEST), 2, 2)
     for tile in around:
         maker.make(tile)
-    stages = [maker.cost[zoom] for zoom in STAGE_ZOOMS]
+    stages = [maker.cost[zoom] for zoom in COMMON_STAGE_ZOOMS]
     seconds = sum(cost.compute for cost in stages) / sum(cost.tiles for cost in stages)
     report: Report = {"layouts_tile_ms": None}
     if getattr(cascade, "memory", None) is not None:
@@ -145,7 +148,7 @@ def layout_choice(cascade: Cascade, maker: BatchRenderer, tile: Tile) -> float:
     tile: a zoom-15 tile that `maker` has made with its ancestors.
     """
     spent = []
-    for zoom in STAGE_ZOOMS:
+    for zoom in COMMON_STAGE_ZOOMS:
         block = Block.of(tile.parent(tile.z - zoom) if zoom < tile.z else tile)
         started = time.perf_counter()
         cascade.chosen(maker.seed, block, maker.pixels)

@@ -39,6 +39,7 @@ FINEST, COARSEST = 1.5, 1300.0
 def pairs(args: argparse.Namespace) -> int:
     """Write pairs of parent and child of generated worlds."""
     settings = read_settings(args)
+    commands.check_zoom(args.zooms[-1], settings)
     DatasetFolder.known(Path(args.output))
     request = PairRequest(args.zooms, args.count, args.seeds, args.bbox, args.land, args.places)
     world = commands.load_world(settings)

@@ -19,7 +19,8 @@ def pairs(sub: Parser) -> None:
         metavar="A,B",
         type=read(parse_zooms),
         required=True,
-        help="zooms of the children, of 7, 9, 11, 13, 15; a parent is of the zoom two above",
+        help="zooms of the children, of 7, 9, 11, 13, 15, and 17 where the weights serve it; a "
+        "parent is of the zoom two above",
     )
     sub.add_argument(
         "--count", metavar="N", type=read(parse_count), required=True, help="pairs of each zoom"

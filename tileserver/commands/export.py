@@ -12,7 +12,7 @@ from tileserver.batch.export import GEOTIFF, TileSource, check_target, write
 from tileserver.batch.progress import progress
 from tileserver.cache.tilecache import TileCache
 from tileserver.commands import basics as commands
-from tileserver.commands.basics import say
+from tileserver.commands.basics import check_zoom, say
 from tileserver.commands.configtext import read_settings
 from tileserver.commands.confirmation import RegionJob, confirmed
 from tileserver.commands.seed import read_region
@@ -31,6 +31,7 @@ DECIDING = ("base", "tone", "geography", "weights", "memory", "steps")
 def export(args: argparse.Namespace) -> int:
     """Write a region to one file of some kind, making the tiles that are not stored."""
     settings, region, path = read_settings(args), read_region(args), Path(args.output)
+    check_zoom(region.zooms[-1], settings)
     check_target(path, region.zooms, args.force)
     with commands.open_to_make(settings) as (cache, claims):
         maker = None

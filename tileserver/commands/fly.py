@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from generator.cascade.weightsheader import finest_zoom
 from tileserver.batch.progress import duration, progress
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
@@ -30,7 +31,8 @@ from tileserver.settings import Settings
 
 def fly(args: argparse.Namespace) -> int:
     """Film a flight, making the tiles that are not stored, or only say what that would take."""
-    settings, flight = read_settings(args), Flight(read_flight_plan(args))
+    settings = read_settings(args)
+    flight = Flight(read_flight_plan(args), finest_zoom(settings.weights))
     target = FilmTarget.of(Path(args.output), flight, args.force)
     if not args.dry_run:
         target.check_room(flight)

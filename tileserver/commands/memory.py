@@ -11,12 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from generator.cascade.identityinputs import SHIPPED
+from generator.cascade.weightsheader import finest_zoom
 from generator.grid.errors import BankError
 from generator.imagery.options import Options
 from generator.rasters import Reading
 from generator.rasters.notice import NOTICE
 from tileserver.commands.basics import say
 from tileserver.commands.configtext import read_settings
+from tileserver.commands.memoryflags import served
 
 if TYPE_CHECKING:
     from generator.banks import BuildFolder, BuildResult, FoundImagery
@@ -41,14 +43,15 @@ def build(args: argparse.Namespace) -> int:
     from generator.banks.sheet import draw
     from generator.memory import bankfile
 
-    found = building.gather(args.imagery, _imagery(args), args.zooms)
+    zooms = args.zooms or served(finest_zoom(settings.weights))
+    found = building.gather(args.imagery, _imagery(args), zooms)
     if not found.offers:
         raise BankError(f"no image can be used: {'; '.join(found.failed[:3])}")
     for line in found.notes:
         say(f"note: {line}")
     loaded = _loaded(settings)
     work = building.BuildFolder(target.with_name(f"{target.name}.work"))
-    built = _built(args, loaded, found, work)
+    built = _built(args, zooms, (loaded, found, work))
     sheet = target.with_name(f"{target.name}.sheet.webp")
     save(draw(built), sheet)
     bankfile.save(built.bank, target)
@@ -105,13 +108,16 @@ def _imagery(args: argparse.Namespace) -> Options:
 
 
 def _built(
-    args: argparse.Namespace, loaded: Checkpoint, found: FoundImagery, work: BuildFolder
+    args: argparse.Namespace,
+    zooms: tuple[int, ...],
+    given: tuple[Checkpoint, FoundImagery, BuildFolder],
 ) -> BuildResult:
     """Build the bank with a bar on standard error. Raises BankError."""
     from generator import banks as building
 
+    loaded, found, work = given
     options = building.BuildOptions(
-        budget=dict.fromkeys(args.zooms, args.budget * 1e6),
+        budget=dict.fromkeys(zooms, args.budget * 1e6),
         exclude=tuple(args.exclude),
         licences=None if args.licences is None else frozenset(args.licences.split(",")),
     )

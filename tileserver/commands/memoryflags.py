@@ -7,7 +7,7 @@ import sys
 from tileserver.commands.flags import Parser, parse_metres, parse_number, read, reading
 from tileserver.regions.region import parse_bbox
 
-CHOSEN_AT = {7: 7, 9: 9, 11: 11, 13: 11, 15: 15}
+CHOSEN_AT = {7: 7, 9: 9, 11: 11, 13: 11, 15: 15, 17: 17}
 """The zoom at which what a stage shows is chosen; 11 and 13 show the same scenes."""
 
 
@@ -31,8 +31,8 @@ def build(sub: Parser) -> None:
         "--zooms",
         metavar="A,B",
         type=read(parse_stages),
-        default=(7, 9, 11, 15),
-        help="stages to serve, of 7, 9, 11, 13, 15; 11 and 13 go together (default: all)",
+        help="stages to serve, of 7, 9, 11, 13, 15, 17; 11 and 13 go together (default: all that "
+        "the weights serve)",
     )
     sub.add_argument(
         "--gsd",
@@ -95,6 +95,11 @@ def parse_stages(text: str) -> tuple[int, ...]:
         known = ", ".join(map(str, CHOSEN_AT))
         raise ValueError(f"the stages are {text!r}, expected some of {known}")
     return tuple(sorted({CHOSEN_AT[int(part)] for part in parts}))
+
+
+def served(finest: int) -> tuple[int, ...]:
+    """Return the zooms at which the stages up to a finest zoom choose."""
+    return tuple(sorted({chosen for zoom, chosen in CHOSEN_AT.items() if zoom <= finest}))
 
 
 def _output(sub: Parser, text: str, *, required: bool) -> None:

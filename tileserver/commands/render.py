@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from generator.cascade.weightsheader import finest_zoom
 from generator.grid.pixels import Pixels
 from generator.grid.tile import EQUATOR_RESOLUTION, TILE_SIZE, Tile
 from generator.rasters import TIFF_SUFFIXES, Georeference
@@ -16,7 +17,7 @@ from generator.rasters.writing import create_picture
 from tileserver.batch.picture import PictureJob, check_memory
 from tileserver.batch.progress import progress
 from tileserver.commands import basics as commands
-from tileserver.commands.basics import say
+from tileserver.commands.basics import check_zoom, say
 from tileserver.commands.configtext import read_settings
 from tileserver.documents.about import attribution
 from tileserver.documents.grid import geotransform
@@ -41,6 +42,7 @@ def render(args: argparse.Namespace) -> int:
         )
     if args.center is not None:
         return _render_picture(args, settings)
+    check_zoom(args.tile.z, settings)
     credit = attribution(settings)
     if args.output == "-":
         sys.stdout.buffer.write(compress(tile_pixels(args, settings), "png", credit))
@@ -72,7 +74,7 @@ def open_maker(no_cache: bool, settings: Settings) -> Iterator[BatchRenderer]:
 
 
 def _render_picture(args: argparse.Namespace, settings: Settings) -> int:
-    job = picture_job(args)
+    job = picture_job(args, settings)
     job.check()
     with progress("blocks") as report:
         tiles, holes = job.survey(report)
@@ -85,13 +87,14 @@ def _render_picture(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def picture_job(args: argparse.Namespace) -> PictureJob:
+def picture_job(args: argparse.Namespace, settings: Settings) -> PictureJob:
     """Return the picture that the arguments ask for. Raises BadRequestError."""
     if args.gsd is None:
         raise BadRequestError("--gsd is missing, expected the side of a pixel in metres")
     crs = named(args.crs if args.crs is not None else utm(*args.center))
     grid = PixelGrid.about(crs, args.center, args.gsd, args.size)
-    zoom = grid.check_fine() if args.zoom is None else args.zoom
+    zoom = grid.check_fine(finest_zoom(settings.weights)) if args.zoom is None else args.zoom
+    check_zoom(zoom, settings)
     return PictureJob(grid, zoom, Path(args.output))
 
 

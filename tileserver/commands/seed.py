@@ -10,7 +10,7 @@ from tileserver.batch.estimate import Estimate
 from tileserver.batch.progress import duration, progress
 from tileserver.batch.seed import Tally, missing_tiles
 from tileserver.cache.tilecache import TileCache
-from tileserver.commands.basics import say
+from tileserver.commands.basics import check_zoom, say
 from tileserver.commands.configtext import read_settings
 from tileserver.commands.confirmation import confirmed, open_job
 from tileserver.errors import RegionError
@@ -38,6 +38,7 @@ def read_region(args: argparse.Namespace) -> Region:
 def seed(args: argparse.Namespace) -> int:
     """Make every tile of a region, or only say what that would take."""
     settings, region = read_settings(args), read_region(args)
+    check_zoom(region.zooms[-1], settings)
     with open_job(settings, region) as job:
         if args.dry_run:
             print(estimate_text(job.estimate(), region, settings))

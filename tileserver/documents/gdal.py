@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from xml.etree.ElementTree import Element, SubElement
 
-from generator.grid.tile import MAX_ZOOM, TILE_SIZE
+from generator.grid.tile import TILE_SIZE
 from tileserver.documents.about import abstract, title
 from tileserver.documents.grid import EDGE, cell_size
 from tileserver.documents.links import Links
@@ -16,7 +16,7 @@ MAX_CONNECTIONS = 4
 """Tiles that GDAL asks for at once: a few blocks ahead, far from the queue's limit."""
 
 
-def gdal_xml(links: Links, settings: Settings) -> bytes:
+def gdal_xml(links: Links, settings: Settings, max_zoom: int) -> bytes:
     """Return a file for GDAL's WMS driver (and so for rasterio, gdalwarp and QGIS).
 
     GDAL waits longer than a request is held. No HTTP status is read as an empty block: a tile that
@@ -33,7 +33,7 @@ def gdal_xml(links: Links, settings: Settings) -> bytes:
         UpperLeftY=repr(EDGE),
         LowerRightX=repr(EDGE),
         LowerRightY=repr(-EDGE),
-        TileLevel=MAX_ZOOM,
+        TileLevel=max_zoom,
         TileCountX=1,
         TileCountY=1,
         YOrigin="top",
@@ -50,7 +50,7 @@ def gdal_xml(links: Links, settings: Settings) -> bytes:
     return serialize(root, declaration=False)
 
 
-def tile_map(links: Links, settings: Settings) -> bytes:
+def tile_map(links: Links, settings: Settings, max_zoom: int) -> bytes:
     """Return the map of the Tile Map Service, which counts rows from the south."""
     root = Element("TileMap", version="1.0.0", tilemapservice=links("tms/"))
     _fill(root, Title=title(links.seed), Abstract=abstract(settings), SRS="EPSG:3857")
@@ -68,7 +68,7 @@ def tile_map(links: Links, settings: Settings) -> bytes:
         },
     )
     sets = SubElement(root, "TileSets", profile="global-mercator")
-    for zoom in range(MAX_ZOOM + 1):
+    for zoom in range(max_zoom + 1):
         units = repr(cell_size(zoom))
         SubElement(
             sets,

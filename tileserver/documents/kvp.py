@@ -34,7 +34,7 @@ class TileRequest:
     extension: str
 
 
-def parse(pairs: Iterable[tuple[str, str]]) -> TileRequest | None:
+def parse(pairs: Iterable[tuple[str, str]], max_zoom: int = MAX_ZOOM) -> TileRequest | None:
     """Read a query's pairs; None stands for GetCapabilities. Raises WmtsError.
 
     Keys and values count in any case, the first of a repeated key counts, keys that WMTS does not
@@ -57,13 +57,13 @@ def parse(pairs: Iterable[tuple[str, str]]) -> TileRequest | None:
             )
         return None
     if operation == "gettile":
-        return _tile(values)
+        return _tile(values, max_zoom)
     if operation == "getfeatureinfo":
         raise WmtsError("OperationNotSupported", "pictures have no features", "REQUEST")
     raise _invalid("REQUEST", request, "GetCapabilities or GetTile")
 
 
-def _tile(values: Mapping[str, str]) -> TileRequest:
+def _tile(values: Mapping[str, str], max_zoom: int) -> TileRequest:
     if "version" in values:
         _expect(values, "VERSION", {VERSION})
     _expect(values, "LAYER", {LAYER})
@@ -75,8 +75,8 @@ def _tile(values: Mapping[str, str]) -> TileRequest:
     if media_type not in extensions:
         raise _invalid("FORMAT", format, " or ".join(extensions))
     matrix = _required(values, "TILEMATRIX")
-    if matrix not in {str(zoom) for zoom in range(MAX_ZOOM + 1)}:
-        raise _invalid("TILEMATRIX", matrix, f"0 to {MAX_ZOOM}")
+    if matrix not in {str(zoom) for zoom in range(max_zoom + 1)}:
+        raise _invalid("TILEMATRIX", matrix, f"0 to {max_zoom}")
     zoom = int(matrix)
     row, column = _index(values, "TILEROW", zoom), _index(values, "TILECOL", zoom)
     return TileRequest(zoom, column, row, extensions[media_type])

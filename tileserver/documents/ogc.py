@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from generator.grid.tile import MAX_LATITUDE, MAX_ZOOM, TILE_SIZE
+from generator.grid.tile import MAX_LATITUDE, TILE_SIZE
 from tileserver.documents.about import FORMATS, NAME, abstract, attribution, title
 from tileserver.documents.grid import EDGE, LAST_MATRIX, cell_size, scale_denominator
 from tileserver.documents.links import Links
@@ -155,7 +155,7 @@ def tilesets(links: Links) -> Document:
     return {"tilesets": [item], "links": [_link("self", links("tiles"), "This document")]}
 
 
-def tileset(links: Links, settings: Settings) -> Document:
+def tileset(links: Links, settings: Settings, max_zoom: int) -> Document:
     """Return a world's tileset: where its tiles are and which there are."""
     path = f"tiles/{MATRIX_SET}"
     limits = [
@@ -166,7 +166,7 @@ def tileset(links: Links, settings: Settings) -> Document:
             "minTileCol": 0,
             "maxTileCol": (1 << zoom) - 1,
         }
-        for zoom in range(MAX_ZOOM + 1)
+        for zoom in range(max_zoom + 1)
     ]
     items = [
         {

@@ -8,7 +8,7 @@ from typing import Any
 from tileserver.documents.about import FORMATS, NAME, abstract, version
 from tileserver.documents.links import Links
 from tileserver.documents.ogc import COLLECTION
-from tileserver.documents.openapiparts import COMPONENTS, STATUSES, reference
+from tileserver.documents.openapiparts import STATUSES, components, reference
 from tileserver.settings import Settings
 
 Part = dict[str, Any]
@@ -32,7 +32,7 @@ _WMTS_KEYS = (
 )
 
 
-def description(links: Links, settings: Settings) -> Part:
+def description(links: Links, settings: Settings, max_zoom: int) -> Part:
     """Return the whole document, with this server's URL in it."""
     return {
         "openapi": "3.1.0",
@@ -48,7 +48,7 @@ def description(links: Links, settings: Settings) -> Part:
         "servers": [{"url": links.root.rstrip("/")}],
         "tags": [{"name": name} for name in _TAGS],
         "paths": dict([*_worldly(), *_server()]),
-        "components": COMPONENTS,
+        "components": components(max_zoom),
     }
 
 

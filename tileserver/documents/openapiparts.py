@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from generator.grid.tile import MAX_ZOOM
 from tileserver.documents.about import FORMATS
 from tileserver.regions.view import MAX_SIDE
 from tileserver.settings import MAX_SEED
@@ -42,27 +41,14 @@ def _degrees(limit: int) -> Part:
     return {"type": "number", "minimum": -limit, "maximum": limit}
 
 
-_LAST = (1 << MAX_ZOOM) - 1
 _NAMES = [*FORMATS, "jpeg"]
 _CRS = "Reference system, as http://www.opengis.net/def/crs/EPSG/0/3035 or [EPSG:3035]."
 _PARAMETERS = {
     "seed": _parameter("seed", "path", _whole(MAX_SEED), "Number of the world."),
-    "z": _parameter("z", "path", _whole(MAX_ZOOM), "Zoom."),
-    "x": _parameter("x", "path", _whole(_LAST), "Column, from the west; below 2^z."),
-    "y": _parameter("y", "path", _whole(_LAST), "Row, from the north unless said so; below 2^z."),
     "extension": _parameter("extension", "path", {"enum": _NAMES}, "Picture format."),
     "v": _parameter("v", "query", {"type": "string"}, "The world's version: cacheable for ever."),
-    "tileMatrix": _parameter("tileMatrix", "path", _whole(MAX_ZOOM), "Zoom."),
-    "tileRow": _parameter("tileRow", "path", _whole(_LAST), "Row, from the north."),
-    "tileCol": _parameter("tileCol", "path", _whole(_LAST), "Column, from the west."),
     "longitude": _parameter("longitude", "path", _degrees(180), "Of the middle, degrees."),
     "latitude": _parameter("latitude", "path", _degrees(90), "Of the middle, degrees."),
-    "zoom": _parameter(
-        "zoom",
-        "path",
-        {"type": "number", "minimum": 0, "maximum": MAX_ZOOM},
-        "Scale of the picture; at a whole number it has the tiles' own pixels.",
-    ),
     "west": _parameter("west", "path", _degrees(180), "Above east, the box crosses the dateline."),
     "south": _parameter("south", "path", _degrees(90), "Not above north."),
     "east": _parameter("east", "path", _degrees(180), "Degrees of longitude."),
@@ -103,6 +89,29 @@ _PARAMETERS = {
     "f-tile": _parameter("f", "query", {"enum": _NAMES}, "Format; else Accept decides."),
 }
 
+
+def _tile_parameters(max_zoom: int) -> Part:
+    """Return the parameters that depend on the finest zoom of the worlds."""
+    last = (1 << max_zoom) - 1
+    scale = {"type": "number", "minimum": 0, "maximum": max_zoom}
+    return {
+        name: _parameter(name, "path", schema, text)
+        for name, schema, text in (
+            ("z", _whole(max_zoom), "Zoom."),
+            ("x", _whole(last), "Column, from the west; below 2^z."),
+            ("y", _whole(last), "Row, from the north unless said so; below 2^z."),
+            ("tileMatrix", _whole(max_zoom), "Zoom."),
+            ("tileRow", _whole(last), "Row, from the north."),
+            ("tileCol", _whole(last), "Column, from the west."),
+            (
+                "zoom",
+                scale,
+                "Scale of the picture; at a whole number it has the tiles' own pixels.",
+            ),
+        )
+    }
+
+
 _STRING: Part = {"type": "string"}
 _LINKS: Part = {
     "type": "array",
@@ -139,19 +148,6 @@ _SCHEMAS = {
         detail=_STRING,
     ),
     "Status": _object(["status"], status=_STRING),
-    "TileJson": _object(
-        ["tilejson", "tiles", "vector_layers"],
-        tilejson={"const": "3.0.0"},
-        tiles=_list(_STRING),
-        vector_layers={"type": "array", "maxItems": 0},
-        bounds=_NUMBERS,
-        center=_NUMBERS,
-        minzoom=_whole(MAX_ZOOM),
-        maxzoom=_whole(MAX_ZOOM),
-        scheme={"const": "xyz"},
-        attribution=_STRING,
-        version=_STRING,
-    ),
     "LandingPage": _object(["links"], title=_STRING, description=_STRING, links=_LINKS),
     "Conformance": _object(["conformsTo"], conformsTo=_list(_STRING)),
     "Collections": _object(
@@ -223,9 +219,28 @@ _HEADERS: Part = {
     "Retry-After": {"description": "Seconds.", "schema": _whole(1 << 20)},
 }
 
-COMPONENTS: Part = {
-    "parameters": _PARAMETERS,
-    "responses": _RESPONSES,
-    "headers": _HEADERS,
-    "schemas": _SCHEMAS,
-}
+
+def _tile_json(max_zoom: int) -> Part:
+    return _object(
+        ["tilejson", "tiles", "vector_layers"],
+        tilejson={"const": "3.0.0"},
+        tiles=_list(_STRING),
+        vector_layers={"type": "array", "maxItems": 0},
+        bounds=_NUMBERS,
+        center=_NUMBERS,
+        minzoom=_whole(max_zoom),
+        maxzoom=_whole(max_zoom),
+        scheme={"const": "xyz"},
+        attribution=_STRING,
+        version=_STRING,
+    )
+
+
+def components(max_zoom: int) -> Part:
+    """Return all shared parts; max_zoom: the finest of the worlds."""
+    return {
+        "parameters": _PARAMETERS | _tile_parameters(max_zoom),
+        "responses": _RESPONSES,
+        "headers": _HEADERS,
+        "schemas": _SCHEMAS | {"TileJson": _tile_json(max_zoom)},
+    }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import urlencode
 from xml.etree.ElementTree import Element, SubElement
 
-from generator.grid.tile import MAX_ZOOM
 from tileserver.documents.about import abstract, attribution, title
 from tileserver.documents.grid import EDGE
 from tileserver.documents.links import Links
@@ -26,7 +25,7 @@ _CRS = {
 """EPSG:3857 as QGIS writes it: without srsid, its number in QGIS's own list, it reads no authid."""
 
 
-def connections(links: Links) -> bytes:
+def connections(links: Links, max_zoom: int) -> bytes:
     """Return what QGIS's browser takes at XYZ Tiles > Load Connections: PNG and double size."""
     root = Element("qgsXYZTilesConnections", version="1.0")
     for name, scale in ((title(links.seed), 1), (f"{title(links.seed)} (512 px)", 2)):
@@ -37,7 +36,7 @@ def connections(links: Links) -> bytes:
                 "name": name,
                 "url": links.tiles(scale=scale),
                 "zmin": "0",
-                "zmax": str(MAX_ZOOM),
+                "zmax": str(max_zoom),
                 "tilePixelRatio": str(scale),
                 "username": "",
                 "password": "",
@@ -48,13 +47,13 @@ def connections(links: Links) -> bytes:
     return _DOCTYPE % b"connections" + serialize(root, declaration=False)
 
 
-def layer_definition(links: Links, settings: Settings) -> bytes:
+def layer_definition(links: Links, settings: Settings, max_zoom: int) -> bytes:
     """Return a .qlr file: one raster layer of the world, ready to be dragged into a project."""
     identifier = f"elsewhere_{links.seed}"
     root = Element("qlr")
     group = SubElement(root, "layer-tree-group", name="", expanded="1", checked="Qt::Checked")
     source = urlencode(
-        {"type": "xyz", "url": links.tiles(), "zmin": 0, "zmax": MAX_ZOOM, "tilePixelRatio": 1}
+        {"type": "xyz", "url": links.tiles(), "zmin": 0, "zmax": max_zoom, "tilePixelRatio": 1}
     )
     SubElement(
         group,

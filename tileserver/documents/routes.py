@@ -68,13 +68,12 @@ class Documents:
             edition = version_of(self.service.world(links.seed))
         except UnavailableError:  # the model is still being loaded
             edition = ""
-        archived = self.service.archived if self.settings.archive_only else None
-        only = None if archived is None else archived.archive
-        return _json(tilejson(links, self.settings, request.query_params, edition, only))
+        query, finest, only = request.query_params, self.service.max_zoom, self.service.only_archive
+        return _json(tilejson(links, self.settings, query, finest, edition, only))
 
     async def gdal(self, request: Request) -> Response:
         """Answer with the file that GDAL opens."""
-        return _xml(gdal.gdal_xml(self.links(request), self.settings))
+        return _xml(gdal.gdal_xml(self.links(request), self.settings, self.service.max_zoom))
 
     async def tile_map_service(self, request: Request) -> Response:
         """Answer with the root of the Tile Map Service."""
@@ -82,33 +81,36 @@ class Documents:
 
     async def tile_map(self, request: Request) -> Response:
         """Answer with the map of the Tile Map Service."""
-        return _xml(gdal.tile_map(self.links(request), self.settings))
+        return _xml(gdal.tile_map(self.links(request), self.settings, self.service.max_zoom))
 
     async def qgis(self, request: Request) -> Response:
         """Answer with connections to load into QGIS's browser."""
-        return _xml(qgis.connections(self.links(request)))
+        return _xml(qgis.connections(self.links(request), self.service.max_zoom))
 
     async def layer_definition(self, request: Request) -> Response:
         """Answer with a layer to drop on QGIS's map."""
         links = self.links(request)
         name = f"attachment; filename=elsewhere-{links.seed}.qlr"
-        document = qgis.layer_definition(links, self.settings)
+        document = qgis.layer_definition(links, self.settings, self.service.max_zoom)
         return _xml(document, headers={**_FRESH, "content-disposition": name})
 
     async def wmts_capabilities(self, request: Request) -> Response:
         """Answer with the capabilities of WMTS."""
-        return _xml(wmts.capabilities(self.links(request), self.settings))
+        return _xml(self._capabilities(self.links(request)))
+
+    def _capabilities(self, links: Links) -> bytes:
+        return wmts.capabilities(links, self.settings, self.service.max_zoom)
 
     async def wmts(self, request: Request) -> ASGIApp:
         """Answer a WMTS request in keys and values: capabilities, a tile or an exception report."""
         links = self.links(request)
         try:
-            tile = kvp.parse(request.query_params.multi_items())
+            tile = kvp.parse(request.query_params.multi_items(), self.service.max_zoom)
         except kvp.WmtsError as error:
             report = wmts.exception_report(error.code, str(error), error.locator)
             return _xml(report, 400, {"cache-control": "no-store"})
         if tile is None:
-            return _xml(wmts.capabilities(links, self.settings))
+            return _xml(self._capabilities(links))
         return self._tile(request, tile.z, tile.x, f"{tile.y}.{tile.extension}")
 
     async def conformance(self, request: Request) -> Response:
@@ -139,7 +141,8 @@ class Documents:
     async def tileset(self, request: Request) -> Response:
         """Answer with a world's OGC tileset."""
         _expect_matrix_set(request)
-        return self._ogc(request, lambda links: ogc.tileset(links, self.settings))
+        finest = self.service.max_zoom
+        return self._ogc(request, lambda links: ogc.tileset(links, self.settings, finest))
 
     async def ogc_tile(self, request: Request) -> ASGIApp:
         """Answer with an OGC tile: row before column, format by f= or Accept."""
@@ -156,7 +159,7 @@ class Documents:
 
     async def openapi(self, request: Request) -> Response:
         """Answer with the description of the API."""
-        document = openapi.description(self.links(request), self.settings)
+        document = openapi.description(self.links(request), self.settings, self.service.max_zoom)
         return JSONResponse(document, headers=_FRESH, media_type=ogc.OPENAPI)
 
     def _ogc(self, request: Request, make: Callable[[Links], dict[str, Any]]) -> Response:

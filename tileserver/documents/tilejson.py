@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
-from generator.grid.tile import MAX_LATITUDE, MAX_ZOOM
+from generator.grid.tile import MAX_LATITUDE
 from tileserver.archives.tilearchive import TileArchive
 from tileserver.documents.about import FORMATS, abstract, attribution, title
 from tileserver.documents.links import Links
@@ -20,21 +20,23 @@ def tilejson(
     links: Links,
     settings: Settings,
     query: Mapping[str, str],
+    max_zoom: int,
     edition: str = "",
     archive: TileArchive | None = None,
 ) -> dict[str, Any]:
     """Return a world's TileJSON; the query may ask for format=png|webp|jpg and scale=1|2.
 
+    max_zoom: the finest of its tiles.
     edition: version of the world, which makes the tiles cacheable for ever; empty if unknown.
     archive: which has all tiles that there are; None for a server that makes them.
 
     `vector_layers` is there, and empty, because the specification's JSON schema demands it; the
     attribution is HTML there, so a base map's file name is escaped. Raises BadRequestError.
     """
-    own, zooms, bounds, center = "png", (0, MAX_ZOOM), BOUNDS, [8.0, 24.0, 3]
+    own, min_zoom, bounds, center = "png", 0, BOUNDS, [8.0, 24.0, 3]
     if archive is not None:
         own = archive.encoding.format.replace("jpeg", "jpg")
-        zooms, bounds, center = archive.zooms, archive.bounds, list(archive.center)
+        min_zoom, bounds, center = archive.zooms[0], archive.bounds, list(archive.center)
     extension, scale = query.get("format", own), query.get("scale", "1")
     if extension not in FORMATS:
         raise BadRequestError(f"the format is unknown, expected one of: {', '.join(FORMATS)}")
@@ -48,8 +50,8 @@ def tilejson(
         "attribution": html.escape(attribution(settings)),
         "scheme": "xyz",
         "tiles": [links.tiles(extension, int(scale), edition)],
-        "minzoom": zooms[0],
-        "maxzoom": zooms[1],
+        "minzoom": min_zoom,
+        "maxzoom": max_zoom,
         "bounds": list(bounds),
         "center": center,
         "vector_layers": [],

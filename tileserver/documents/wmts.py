@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, SubElement, register_namespace
 
-from generator.grid.tile import MAX_LATITUDE, MAX_ZOOM, TILE_SIZE
+from generator.grid.tile import MAX_LATITUDE, TILE_SIZE
 from tileserver.documents.about import FORMATS, NAME, abstract, attribution, title
 from tileserver.documents.grid import EDGE, scale_denominator
 from tileserver.documents.links import Links
@@ -28,7 +28,7 @@ for _prefix, _name in (("", _WMTS), ("ows", _OWS), ("xlink", _XLINK)):
     register_namespace(_prefix, _name[1:-1])
 
 
-def capabilities(links: Links, settings: Settings) -> bytes:
+def capabilities(links: Links, settings: Settings, max_zoom: int) -> bytes:
     """Return the capabilities: one layer, one style, one tile matrix set, three formats.
 
     The REST templates are the plain addresses of the tiles.
@@ -44,7 +44,7 @@ def capabilities(links: Links, settings: Settings) -> bytes:
     _operation(operations, "GetTile", KVP=links("wmts?"))
     contents = SubElement(root, f"{_WMTS}Contents")
     _layer(contents, links, settings)
-    _matrices(contents)
+    _matrices(contents, max_zoom)
     SubElement(root, f"{_WMTS}ServiceMetadataURL", {f"{_XLINK}href": links(CAPABILITIES)})
     return serialize(root)
 
@@ -105,7 +105,7 @@ def _layer(contents: Element, links: Links, settings: Settings) -> None:
         )
 
 
-def _matrices(contents: Element) -> None:
+def _matrices(contents: Element, max_zoom: int) -> None:
     matrices = SubElement(contents, f"{_WMTS}TileMatrixSet")
     SubElement(matrices, f"{_OWS}Identifier").text = MATRIX_SET
     box = SubElement(matrices, f"{_OWS}BoundingBox", crs=_CRS)
@@ -113,7 +113,7 @@ def _matrices(contents: Element) -> None:
     SubElement(box, f"{_OWS}UpperCorner").text = f"{EDGE!r} {EDGE!r}"
     SubElement(matrices, f"{_OWS}SupportedCRS").text = _CRS
     SubElement(matrices, f"{_WMTS}WellKnownScaleSet").text = _SCALE_SET
-    for zoom in range(MAX_ZOOM + 1):
+    for zoom in range(max_zoom + 1):
         matrix = SubElement(matrices, f"{_WMTS}TileMatrix")
         SubElement(matrix, f"{_OWS}Identifier").text = str(zoom)
         for name, value in {

@@ -68,11 +68,12 @@ class Flight:
     """The frames of a planned flight.
 
     frames: how many. seconds: how long it takes. metres: length of the path. polar: whether it goes
-    round a pole. lowered: whether the camera is lower somewhere than asked for.
+    round a pole. lowered: whether the camera is lower somewhere than asked for. max_zoom: the
+    finest of the world, which frames are drawn from.
     """
 
-    def __init__(self, plan: FlightPlan) -> None:
-        self.plan = plan
+    def __init__(self, plan: FlightPlan, max_zoom: int = MAX_ZOOM) -> None:
+        self.plan, self.max_zoom = plan, max_zoom
         profile = AltitudeProfile(plan.altitudes)
         legs = Track(plan.points, [0.0] * len(plan.points))
         track = Track(plan.points, _turns(plan, profile, legs))
@@ -94,7 +95,7 @@ class Flight:
         levels = np.log2(self._cameras[:, 2] / TILE_SIZE)
         self._zoom: int | None = None
         if levels.max() - levels.min() < LEVEL_OCTAVES:
-            self._zoom = min(max(math.ceil(levels.max() + _HEADROOM), 0), MAX_ZOOM)
+            self._zoom = min(max(math.ceil(levels.max() + _HEADROOM), 0), max_zoom)
 
     def _duration(self, profile: AltitudeProfile) -> float:
         """Return the seconds of the film: as asked for, or what speed and altitudes need."""
@@ -120,11 +121,11 @@ class Flight:
             )
         if self.lowered:
             found.append("The camera stays lower where its frame would be larger than the map")
-        level = float(self._cameras[:, 2].max()) / (TILE_SIZE << MAX_ZOOM)
+        level = float(self._cameras[:, 2].max()) / (TILE_SIZE << self.max_zoom)
         if level > 1.01:
             found.append(
-                f"Zoom {MAX_ZOOM}, the finest, is enlarged {level:.1f} times where the camera is "
-                "lowest: fly higher, or give a smaller --size"
+                f"Zoom {self.max_zoom}, the finest, is enlarged {level:.1f} times where the camera "
+                "is lowest: fly higher, or give a smaller --size"
             )
         return found
 
@@ -136,7 +137,7 @@ class Flight:
         """Return the zooms that a frame is drawn from with their weights, which add up to 1."""
         if self._zoom is not None:
             return ((self._zoom, 1.0),)
-        return layers(self.camera(frame).level)
+        return layers(self.camera(frame).level, self.max_zoom)
 
     def __iter__(self) -> Iterator[Camera]:
         """Yield the cameras of all frames."""

@@ -40,16 +40,17 @@ class Camera:
         return math.log2(self.scale / TILE_SIZE)
 
 
-def layers(level: float) -> tuple[tuple[int, float], ...]:
+def layers(level: float, max_zoom: int = MAX_ZOOM) -> tuple[tuple[int, float], ...]:
     """Return the zooms that a frame is drawn from with their weights, which add up to 1.
 
     No tile's pixel is larger than the frame's, as far as there are zooms: the next one fades in
     while the camera sinks towards where it would be, and is there alone when that is reached.
+    max_zoom: the finest that there is.
     """
-    zoom = min(max(math.ceil(level), 0), MAX_ZOOM)
+    zoom = min(max(math.ceil(level), 0), max_zoom)
     share = min(max((level - zoom + FADE) / FADE, 0.0), 1.0)
     share = share * share * (3 - 2 * share)
-    if zoom == MAX_ZOOM or share == 0.0:
+    if zoom == max_zoom or share == 0.0:
         return ((zoom, 1.0),)
     if share == 1.0:
         return ((zoom + 1, 1.0),)

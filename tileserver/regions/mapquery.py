@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from generator.grid.tile import MAX_ZOOM
 from tileserver.errors import BadRequestError, shortened
 from tileserver.regions.crs import CRS84, EDGE, WEB_MERCATOR, Crs, requested
 from tileserver.regions.gridblock import GridPicture
@@ -34,10 +35,11 @@ _PROBES = 21
 Box = tuple[float, float, float, float]
 
 
-def parse_map(query: Mapping[str, str]) -> GridPicture:
+def parse_map(query: Mapping[str, str], max_zoom: int = MAX_ZOOM) -> GridPicture:
     """Return the picture that a query asks for: bbox, bbox-crs, crs, width and height.
 
-    Raises BadRequestError for what cannot be, and for what would be too much.
+    max_zoom: the finest that there is. Raises BadRequestError for what cannot be, and for what
+    would be too much.
     """
     for name in UNKNOWN:
         if name in query:
@@ -47,7 +49,7 @@ def parse_map(query: Mapping[str, str]) -> GridPicture:
     crs = requested(query.get("crs", WEB_MERCATOR))
     box = _box(query, crs)
     grid = PixelGrid.fitted(crs, box, _size(query, box))
-    picture = GridPicture(grid, grid.zoom()[0])
+    picture = GridPicture(grid, grid.zoom(max_zoom)[0])
     reads, samples = picture.reads, picture.samples
     if reads > 4 * MOST_TILES or samples > MOST_SAMPLES or len(picture.tiles()) > MOST_TILES:
         raise BadRequestError(

@@ -155,25 +155,26 @@ class PixelGrid:
             )
         return float(least[seen].min())
 
-    def zoom(self) -> tuple[int, float]:
+    def zoom(self, max_zoom: int = MAX_ZOOM) -> tuple[int, float]:
         """Return the coarsest zoom that is as fine as the picture everywhere, and how fine it is.
 
         The second number tells how many of the zoom's pixels a pixel spans where it spans least:
-        below _FINE only where MAX_ZOOM is not fine enough. Raises BadRequestError.
+        below _FINE only where max_zoom, the finest that there is, is not fine enough. Raises
+        BadRequestError.
         """
         least = self.fineness()
-        zoom = min(max(math.ceil(math.log2(_FINE / least)), 0), MAX_ZOOM)
+        zoom = min(max(math.ceil(math.log2(_FINE / least)), 0), max_zoom)
         return zoom, least * (1 << zoom)
 
-    def check_fine(self) -> int:
+    def check_fine(self, max_zoom: int = MAX_ZOOM) -> int:
         """Return the zoom to draw from. Raises BadRequestError where none is fine enough."""
-        zoom, spanned = self.zoom()
+        zoom, spanned = self.zoom(max_zoom)
         if spanned < _FINE:
             side = self.step[0] * self.crs.unit
             finest = side / spanned
             raise BadRequestError(
                 f"the ground resolution is {side:.4g} m, finer than the finest zoom here, expected "
-                f"{math.ceil(finest * 100) / 100:.2f} m or more, or --zoom {MAX_ZOOM} to enlarge it"
+                f"{math.ceil(finest * 100) / 100:.2f} m or more, or --zoom {max_zoom} to enlarge it"
             )
         return zoom
 

@@ -15,9 +15,9 @@ def first_id(zoom: int) -> int:
 def tile_id(tile: Tile) -> int:
     """Return the tile's number: all tiles of lower zooms count first, then the Hilbert curve."""
     zoom, x, y = tile.z, tile.x, tile.y
-    turn = zoom & 1  # each of the 8 or 16 levels that stand above the first one swaps once
+    turn = zoom & 1  # each of the 8, 16 or 20 levels that stand above the first one swaps once
     number = 0
-    for shift in (12, 8, 4, 0) if zoom > 8 else (4, 0):
+    for shift in (4, 0) if zoom <= 8 else (12, 8, 4, 0) if zoom <= 16 else (16, 12, 8, 4, 0):
         step = _STEPS[turn << 8 | (x >> shift & 15) << 4 | y >> shift & 15]
         number = number << 8 | step >> 2
         turn = step & 3
@@ -32,7 +32,7 @@ def tile_of(number: int) -> Tile:
     rest = number - first_id(zoom)
     turn = zoom & 1
     x = y = 0
-    for shift in (24, 16, 8, 0) if zoom > 8 else (8, 0):
+    for shift in (8, 0) if zoom <= 8 else (24, 16, 8, 0) if zoom <= 16 else (32, 24, 16, 8, 0):
         back = _BACK[turn << 8 | (rest >> shift & 255)]
         x, y = x << 4 | back >> 6, y << 4 | (back >> 2 & 15)
         turn = back & 3

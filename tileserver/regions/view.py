@@ -24,8 +24,8 @@ class MapView:
 
     left, top: its corner in the zoom's pixels; beyond the map's edges at the sides the map begins
     anew, above and below there is nothing. step: the zoom's pixels per pixel of the picture, from 1
-    to below 2; more only at zoom 0, less only at MAX_ZOOM, whose tiles are then enlarged. Where it
-    is 1, the corner is a whole number, and the picture has the tiles' own pixels.
+    to below 2; more only at zoom 0, less only at the finest, whose tiles are then enlarged. Where
+    it is 1, the corner is a whole number, and the picture has the tiles' own pixels.
     """
 
     zoom: int
@@ -37,26 +37,33 @@ class MapView:
 
     @classmethod
     def centred(
-        cls, place: tuple[float, float], zoom: float, size: tuple[int, int], scale: int = 1
+        cls,
+        place: tuple[float, float],
+        zoom: float,
+        size: tuple[int, int],
+        scale: int = 1,
+        max_zoom: int = MAX_ZOOM,
     ) -> MapView:
         """Return the view about a longitude and latitude that has a zoom's scale.
 
-        zoom: 0 to MAX_ZOOM, also between two. size: width and height; scale: 2 for twice the
-        pixels of the same piece. Raises BadRequestError.
+        zoom: 0 to max_zoom, the finest that there is, also between two. size: width and height;
+        scale: 2 for twice the pixels of the same piece. Raises BadRequestError.
         """
         longitude, latitude = place
         _check("the longitude", longitude, -180, 180)
         _check("the latitude", latitude, -90, 90)
-        _check("the zoom", zoom, 0, MAX_ZOOM)
+        _check("the zoom", zoom, 0, max_zoom)
         centre = ((longitude + 180) / 360, row_of(latitude, 1))
-        return cls._about(centre, zoom, _sides(size, scale), scale)
+        return cls._about(centre, zoom, _sides(size, scale), (scale, max_zoom))
 
     @classmethod
-    def fitted(cls, box: Box, size: tuple[int, int], scale: int = 1) -> MapView:
+    def fitted(
+        cls, box: Box, size: tuple[int, int], scale: int = 1, max_zoom: int = MAX_ZOOM
+    ) -> MapView:
         """Return the view that shows all of a box, as large as it fits, in the middle.
 
-        A box smaller than the picture at MAX_ZOOM is shown at that zoom. box: west > east crosses
-        the dateline. Raises BadRequestError.
+        A box smaller than the picture at max_zoom, the finest that there is, is shown at that zoom.
+        box: west > east crosses the dateline. Raises BadRequestError.
         """
         west, south, east, north = box
         for name, value in (("west", west), ("east", east)):
@@ -72,19 +79,26 @@ class MapView:
         left, right = (west + 180) / 360, (east + 360 * (west > east) + 180) / 360
         top, bottom = row_of(north, 1), row_of(south, 1)
         shares = [(right - left) * TILE_SIZE / size[0], (bottom - top) * TILE_SIZE / size[1]]
-        zoom = -math.log2(max(*shares, 2.0**-MAX_ZOOM))
-        return cls._about(((left + right) / 2, (top + bottom) / 2), zoom, sides, scale)
+        zoom = -math.log2(max(*shares, 2.0**-max_zoom))
+        centre = ((left + right) / 2, (top + bottom) / 2)
+        return cls._about(centre, zoom, sides, (scale, max_zoom))
 
     @classmethod
     def _about(
-        cls, centre: tuple[float, float], zoom: float, sides: tuple[int, int], scale: int
+        cls,
+        centre: tuple[float, float],
+        zoom: float,
+        sides: tuple[int, int],
+        scales: tuple[int, int],
     ) -> MapView:
         """Return the view about a place in shares of the map, in pixels of the nearest finer zoom.
 
-        zoom: of the picture at scale 1; below 0 where a box is larger than the picture.
+        zoom: of the picture at scale 1; below 0 where a box is larger than the picture. scales: 1
+        or 2, and the finest zoom.
         """
+        scale, max_zoom = scales
         wanted = zoom + scale - 1
-        source = min(max(math.ceil(wanted - _EXACT), 0), MAX_ZOOM)
+        source = min(max(math.ceil(wanted - _EXACT), 0), max_zoom)
         step = 2.0 ** (source - wanted)
         step = 1.0 if abs(source - wanted) < _EXACT else step
         if step * max(sides) > 2 * MAX_SIDE:

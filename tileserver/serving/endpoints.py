@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from generator.grid.tile import BASE_ZOOM, EQUATOR_RESOLUTION, MAX_ZOOM, TILE_SIZE, kind_at
+from generator.grid.tile import BASE_ZOOM, EQUATOR_RESOLUTION, TILE_SIZE, kind_at
 from tileserver.documents.about import attribution, base_map, geography_credits, version
 from tileserver.documents.routes import PAGES, Documents, wanted
 from tileserver.documents.routes import routes as document_routes
@@ -84,20 +84,21 @@ class Pages:
         settings, model = self.service.settings, self.service.model()
         # Until the model is known, as it is with the shipped base map.
         base_zoom = int(model.get("base_zoom", BASE_ZOOM))
+        max_zoom = self.service.max_zoom
         zooms = [
             {
                 "zoom": zoom,
                 "kind": kind_at(zoom, base_zoom),
                 "nominal_m_per_px": round(EQUATOR_RESOLUTION / 2**zoom, 3),
             }
-            for zoom in range(MAX_ZOOM + 1)
+            for zoom in range(max_zoom + 1)
         ]
         return _json(
             {
                 "name": "Elsewhere",
                 "version": version(),
                 "seed": str(settings.seed),
-                "max_zoom": MAX_ZOOM,
+                "max_zoom": max_zoom,
                 "tile_size": TILE_SIZE,
                 "tiles": "/{seed}/{z}/{x}/{y}.png",
                 "attribution": attribution(settings),

@@ -53,9 +53,8 @@ class Maps:
             offered = formats()
             media_type = offered[wanted(request, offered)]
             options = self._access.options(scope)
-            picture = await service.pictures.place(
-                partial(parse_map, request.query_params), options
-            )
+            find = partial(parse_map, request.query_params, service.max_zoom)
+            picture = await service.pictures.place(find, options)
             extra = described_map(picture, "f" not in request.query_params)
             if scope["method"] == "HEAD":
                 return await send_plain(send, 200, [*unmade(media_type), *extra])

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from generator.grid.errors import GeneratorError
+from generator.grid.tile import MAX_ZOOM
 from tileserver.address import parse_seed
 from tileserver.cache.tilecache import CachedTile
 from tileserver.documents.about import attribution
@@ -69,7 +70,7 @@ class StaticPictures:
         params, service = scope["path_params"], self.service
         try:
             seed = parse_seed(params["seed"]) if "seed" in params else service.settings.seed
-            view, format = parse(params["place"], params["file"])
+            view, format = parse(params["place"], params["file"], service.max_zoom)
             media_type = f"image/{format}"
             if method == "HEAD":
                 return await send_plain(send, 200, unmade(media_type))
@@ -104,10 +105,10 @@ class PictureAnswer:
         await send_plain(send, 200, pairs, picture)
 
 
-def parse(place: str, file: str) -> tuple[MapView, str]:
+def parse(place: str, file: str, max_zoom: int = MAX_ZOOM) -> tuple[MapView, str]:
     """Read the two parts of a static picture's address: what it shows, and its format.
 
-    Raises BadRequestError.
+    max_zoom: the finest that there is. Raises BadRequestError.
     """
     found = _FILE.fullmatch(file)
     if found is None or found[4] not in EXTENSIONS:
@@ -118,9 +119,9 @@ def parse(place: str, file: str) -> tuple[MapView, str]:
     size, scale = (int(found[1]), int(found[2])), 2 if found[3] else 1
     match [_number(part) for part in place.split(",")]:
         case [longitude, latitude, zoom]:
-            view = MapView.centred((longitude, latitude), zoom, size, scale)
+            view = MapView.centred((longitude, latitude), zoom, size, scale, max_zoom)
         case [west, south, east, north]:
-            view = MapView.fitted((west, south, east, north), size, scale)
+            view = MapView.fitted((west, south, east, north), size, scale, max_zoom)
         case _:
             raise BadRequestError(
                 f"the place is '{shortened(place, 40)}', expected longitude,latitude,zoom or "

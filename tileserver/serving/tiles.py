@@ -86,7 +86,8 @@ class TileEndpoint:
             return
         try:
             query = scope.get("query_string", b"")
-            address = parse_address(scope["path_params"], query, self.flipped)
+            finest = self.service.max_zoom
+            address = parse_address(scope["path_params"], query, self.flipped, finest)
             await self.service.known()
             entry = self._lookup(address)
             if entry is None:
@@ -126,7 +127,7 @@ class TileEndpoint:
     def _load_hot(self, target: bytes) -> _HotTile | None:
         """Remember the answers about a tile in the cache; None for all else."""
         address = match_address(target)
-        if address is None:
+        if address is None or address.tile.z > self.service.max_zoom:
             return None
         try:
             world = self.service.world(self._seed(address))

@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="safetensors to write")
     text = "weights of a stage of its own, such as 15=towns.safetensors; may be repeated"
     add("--stage", action="append", default=[], metavar="ZOOM=FILE", help=text)
-    text = "strength told to the networks at zooms 7 9 11 13 15 [as each file has it]"
-    add("--augmentation", type=float, nargs=5, metavar="A", help=text)
+    text = "strength told to the networks at zooms 7 9 11 13 15 (17) [as each file has it]"
+    add("--augmentation", type=float, nargs="+", metavar="A", help=text)
 
 
 def run(args: argparse.Namespace) -> int:

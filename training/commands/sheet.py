@@ -7,7 +7,7 @@ from pathlib import Path
 
 import generator
 from training.errors import TrainingError
-from training.measure.sheet import MOST, PLACES, ZOOMS, places_of, read_place, sheet
+from training.measure.sheet import MOST, PLACES, places_of, read_place, sheet
 
 HELP = "draw places x zooms from the cascade"
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--base", type=Path, help="equirectangular image, or planet:N [Blue Marble]")
     add("--at", action="append", metavar="NAME=LAT,LON", help="a place, may be repeated [sixteen]")
     add("--places", type=int, metavar="N", help="so many places: the sixteen, then sites on land")
-    add("--zooms", type=int, nargs="+", help="across [5 7 9 11 13 15]")
+    add("--zooms", type=int, nargs="+", help="across [5 7 9 11 13 15 (17)]")
     add("--limit", type=int, help="bytes that the picture (.webp) may have")
     add("--seed", type=int, default=0, help="of the world [0]")
     add("--steps", type=int, help="DDIM steps [the weights' own]")
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise TrainingError("--at takes NAME=LATITUDE,LONGITUDE such as peak=46.2,8.3") from error
     cascade = generator.load(args.base, args.weights, args.steps)
-    zooms = tuple(args.zooms or ZOOMS)
+    zooms = tuple(args.zooms or ())
     sheet(cascade, args.seed, args.out, places, args.size, zooms=zooms, limit=args.limit)
     print(f"wrote {args.out}")
     return 0

@@ -17,7 +17,7 @@ from generator.atomicfile import atomic_replace
 from generator.cascade.cascade import Cascade
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
-from generator.grid.tile import SCALE, STAGE_ZOOMS, TILE_SIZE, Tile
+from generator.grid.tile import SCALE, TILE_SIZE, Tile
 from training.errors import TrainingError
 from training.measure.sites import Site
 from training.progress import track
@@ -47,7 +47,8 @@ class SiteChains:
             except OSError as error:
                 raise TrainingError(f"cannot write to {folder}: {error}") from error
         memory = cascade.memory
-        self._chosen = [z for z in STAGE_ZOOMS if memory is not None and memory.reach(z)]
+        self._zooms = cascade.sampler.zooms
+        self._chosen = [z for z in self._zooms if memory is not None and memory.reach(z)]
         self._blocks: dict[tuple[Site, int], Pixels] = {}
         self._layouts: dict[tuple[Site, int], Layouts] = {}
 
@@ -85,7 +86,7 @@ class SiteChains:
             return
         # All stages in one go, and the layouts round them: they share parents.
         store: dict[Tile, Pixels] = {}
-        for stage in STAGE_ZOOMS:
+        for stage in self._zooms:
             self.cascade.render(self.seed, site.tile(stage), store)
             nw, ne, sw, se = (store[tile] for tile in _top(site, stage).children())
             pixels = np.vstack([np.hstack([nw, ne]), np.hstack([sw, se])])
@@ -102,7 +103,7 @@ class SiteChains:
             return False
         kept = self._folder / _name(site)
         try:
-            for zoom in STAGE_ZOOMS:
+            for zoom in self._zooms:
                 with Pillow.open(kept / f"{zoom}.png") as opened:
                     self._blocks[site, zoom] = np.asarray(opened.convert("RGB"))
             for zoom in self._chosen:

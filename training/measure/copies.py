@@ -33,7 +33,7 @@ from training.measure.report import markdown
 from training.progress import track
 from training.samples.entrybank import described
 
-ZOOMS = (13, 15)
+ZOOMS = (13, 15, 17)
 
 POOL = 240
 """Real windows of each zoom that entries are compared with."""

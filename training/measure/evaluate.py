@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of windows, noise and world [0]")
     parser.add_argument(
         "--zooms", type=int, nargs="+", choices=sorted(CHOSEN_AT), metavar="Z",
-        help="zooms of kid, repeats and joints [9 11 13 15] and copies [13 15]",
+        help="zooms of kid, repeats and joints [9 11 13 15 (17)] and copies [13 15 (17)]",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, help="threads of the networks [all cores]")
     parser.add_argument("--json", type=Path, help="all numbers; parts it holds are not repeated")
@@ -117,7 +117,7 @@ class Evaluation:
         self.cascade: Cascade = generator.load(args.base, args.weights, args.steps, args.threads)
         self.chains = SiteChains(self.cascade, args.seed, args.chains)
         self.sites: tuple[Site, ...] = evenly_spread(self.places, LAND)
-        self.zooms: list[int] = args.zooms or list(kid.ZOOMS)
+        self.zooms: list[int] = args.zooms or self._served(kid.ZOOMS)
         self.results = Results(self._settings(counts), args.json)
 
     def run(self) -> int:
@@ -160,6 +160,10 @@ class Evaluation:
             "data": self.pyramid.digest,
         }
 
+    def _served(self, zooms: Iterable[int]) -> list[int]:
+        """Return those of some zooms that the weights serve."""
+        return [zoom for zoom in zooms if zoom in self.cascade.sampler.zooms]
+
     def _samples(self, split: str) -> Samples:
         return evaluation_windows(self.pyramid, split, self.args.seed)
 
@@ -177,6 +181,7 @@ class Evaluation:
     def _classifier(self) -> tuple[Any, str]:
         windows = (self._samples("train"), self._samples(self.args.split))
         bands = tested_bands(windows)
+        zooms = self._served(bands)
 
         def row(zoom: int) -> ClassifierRow:
             return measure_classifier(
@@ -184,7 +189,7 @@ class Evaluation:
                 memory=self.cascade.memory, device=self.cascade.device,
             )  # fmt: skip
 
-        rows = self.results.rows("classifier", ClassifierRow, bands, row)
+        rows = self.results.rows("classifier", ClassifierRow, zooms, row)
         return rows, classifier_table(rows)
 
     def _kid(self) -> tuple[Any, str]:
@@ -223,7 +228,7 @@ class Evaluation:
 
     def _copies(self) -> tuple[Any, str]:
         rows = copies.measure_copies(
-            self.cascade.checkpoint, self.pyramid, self.args.zooms or copies.ZOOMS,
+            self.cascade.checkpoint, self.pyramid, self.args.zooms or self._served(copies.ZOOMS),
             self.args.count or _COPIES, self.args.seed,
         )  # fmt: skip
         return rows, copies.copies_table(rows)

@@ -20,7 +20,7 @@ from training.measure.metrics import Floats, Images
 from training.measure.realtiles import RealTile
 from training.measure.report import markdown
 
-ZOOMS = (9, 11, 13, 15)
+ZOOMS = (9, 11, 13, 15, 17)
 _MEAN, _DARKEST = 95.0, 12.0
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 _CELL = 12

@@ -8,7 +8,6 @@ import numpy as np
 
 from generator.cascade.cascade import Cascade
 from generator.grid.pixels import Pixels
-from generator.grid.tile import STAGE_ZOOMS
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.measure.chains import SiteChains
@@ -92,9 +91,10 @@ def measure_rollouts(chains: SiteChains, pyramid: Pyramid, count: int, real: int
     ground truth, so that nothing is gained by holding places out.
     """
     sites, seed = evenly_spread(count), chains.seed
-    tiles = {zoom: chains.tiles(sites, zoom) for zoom in STAGE_ZOOMS}
+    zooms = chains.cascade.sampler.zooms
+    tiles = {zoom: chains.tiles(sites, zoom) for zoom in zooms}
     found = Rollouts([], [], _local(chains.cascade, pyramid, max(4, count // 4), seed), [])
-    for band, zoom in enumerate(STAGE_ZOOMS):
+    for band, zoom in enumerate(zooms):
         # Sea, ice and sand have statistics of their own.
         plain = [t for t, site in zip(tiles[zoom], sites, strict=True) if site.low_texture]
         if plain:
@@ -157,7 +157,7 @@ def _real(
 def _local(cascade: Cascade, pyramid: Pyramid, count: int, seed: int) -> list[RolloutRow]:
     """Compare up to `count` real tiles of each zoom with generated ones of the same places."""
     rows = []
-    for band, zoom in enumerate(STAGE_ZOOMS):
+    for band, zoom in enumerate(cascade.sampler.zooms):
         found = local_tiles(pyramid, band, count, seed)
         if not found:
             continue

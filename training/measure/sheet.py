@@ -11,12 +11,10 @@ from PIL import Image, ImageDraw
 
 from generator.cascade.cascade import Cascade
 from generator.grid.pixels import Pixels
-from generator.grid.tile import TILE_SIZE, Tile
+from generator.grid.tile import BASE_ZOOM, TILE_SIZE, Tile
 from training.measure.figures import save_small
 from training.measure.sites import LAND
 from training.progress import track
-
-ZOOMS = (5, 7, 9, 11, 13, 15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +78,15 @@ def sheet(
     places: tuple[Place, ...] = PLACES,
     size: int = 256,
     *,
-    zooms: tuple[int, ...] = ZOOMS,
+    zooms: tuple[int, ...] = (),
     limit: int | None = None,
 ) -> None:
     """Write one row per place, one tile per zoom, cut to `size` pixels (256 = whole).
 
-    limit: bytes that the picture, then WebP, may have.
+    zooms: none for those of the base map and of every stage. limit: bytes that the picture, then
+    WebP, may have.
     """
+    zooms = zooms or (BASE_ZOOM, *cascade.sampler.zooms)
     canvas = Image.new("RGB", (len(zooms) * size, len(places) * (size + _LABEL)), "white")
     draw = ImageDraw.Draw(canvas)
     for row, place in enumerate(track(places, "places")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from generator.cascade.stages import StageAt
+from generator.grid.errors import TileError
 from generator.memory.field import Memory
 from training.errors import TrainingError
 from training.measure.features import PER_WINDOW, Lite2, kernel_distance
@@ -106,7 +107,7 @@ def measure_stages(
                 stage_at(zoom), samples, band, range(count), clean, memory=memory
             )
             again = draw_real_windows(samples, band, range(count, 2 * count))
-        except TrainingError as error:
+        except (TrainingError, TileError) as error:
             print(f"zoom {zoom} is left out: {error}")
             continue
         truth = Reference(drawn.truth, features)

@@ -33,12 +33,17 @@ def bank_of(
         licences=frozenset(memory.licences) or None,
         splits=frozenset({"train"}),
         warp=memory.warp,
+        fill=memory.fill,
     )
     digest = checkpoint.digest_of(encoder)
     fast = channels_last(encoder.to(torch.bfloat16))
     with Progress() as progress:
         offers = [offer_of(source, memory) for source in sources_of(imagery)]
-        served = [offer for offer in offers if offer.zooms]
+        served = [
+            offer
+            for offer in offers
+            if options.budget.keys() & set(offer.zooms) and _taken(offer.source, memory)
+        ]
         built = build(served, BankEncoder(fast, digest), options, BuildFolder(folder), progress)
     encoder.float()
     return built
@@ -54,6 +59,10 @@ def sources_of(imagery: Sequence[str]) -> list[Source]:
     return list(found.values())
 
 
+def _taken(source: Source, memory: MemoryRecipe) -> bool:
+    return any(source.matches(glob) for glob in memory.take)
+
+
 def offer_of(source: Source, memory: MemoryRecipe) -> OfferedImage:
     """Offer an image to the stages whose pixels it resolves, but for what may be enlarged."""
     zooms = [zoom for zoom in NOMINAL if resampling_for(source.gsd, zoom) is not None]
@@ -65,5 +74,6 @@ def offer_of(source: Source, memory: MemoryRecipe) -> OfferedImage:
 
 def described(built: BuildResult) -> str:
     """Return in words how many scenes a bank has, and what they cover."""
-    area = ", ".join(f"{zoom}: {built.area(zoom) / 1e6:.0f} MP" for zoom in (7, 9, 11, 15))
+    zooms = sorted({each.zoom for each in built.taken})
+    area = ", ".join(f"{zoom}: {built.area(zoom) / 1e6:.0f} MP" for zoom in zooms)
     return f"{len(built.bank.scenes)} scenes ({area})"

@@ -19,10 +19,11 @@ from generator.cascade.layoutstage import LayoutStage, code_coverage
 from generator.datasets.sites import LandMask, PairRequest, sampling_site
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
-from generator.grid.tile import SCALE, STAGE_ZOOMS, TILE_SIZE, Tile, row_of
+from generator.grid.tile import SCALE, TILE_SIZE, Tile, row_of
 from generator.grid.window import child_resolutions
 from training.measure.sites import SITES
 from training.samples import chainfile
+from training.samples.chainbatches import LAST_ZOOM
 from training.samples.chainfile import Chain
 from training.samples.realwindows import look_of
 
@@ -93,7 +94,7 @@ def shows(chain: Chain) -> bool:
 def places(cascade: Cascade, seed: int) -> Iterator[tuple[float, float]]:
     """Yield places of land in degrees (latitude, longitude), far from the sites of evaluation."""
     is_land = LandMask(cascade.basemap.tile)
-    request = PairRequest((STAGE_ZOOMS[-1],), 1, box=_BOX, key=seed)
+    request = PairRequest((LAST_ZOOM,), 1, box=_BOX, key=seed)
     for number in count():
         lat, lon = sampling_site(request, number)
         if is_land(lat, lon) and not near_a_site(lat, lon):
@@ -162,7 +163,7 @@ class ChainPlace:
             coverage = code_coverage(codes, stage.margin)
         # What it draws.
         resolutions = child_resolutions(outer, zoom - 2)
-        level = cascade.sampler.augmentation[STAGE_ZOOMS.index(zoom)]
+        level = cascade.sampler.augmentation[cascade.sampler.zooms.index(zoom)]
         look = look_of(stage(parent, codes, resolutions, level))
         return (
             parent[inner, inner], codes[:, inner, inner],

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.loading import load as load_cascade
-from generator.grid.tile import SCALE, STAGE_ZOOMS
+from generator.grid.tile import SCALE
 from generator.nets.blocks import crop
 from generator.nets.decoder import LayoutDecoder
 from training.drawing import draw, edges_of, passed_on
@@ -26,7 +26,7 @@ from training.run.chaincollect import ChainFolder
 from training.run.decoderstep import DecoderStep
 from training.run.recipe import ChainsRecipe
 from training.run.step import Batch
-from training.samples.chainbatches import FIRST_ZOOMS, ChainBatches
+from training.samples.chainbatches import FIRST_ZOOMS, LAST_ZOOM, ChainBatches
 from training.samples.realwindows import RealWindows
 
 
@@ -57,7 +57,7 @@ class ChainStep(DecoderStep):
         folder.mkdir(parents=True, exist_ok=True)
         # First what may lack imagery.
         zooms = [zoom for zoom, share in zip(FIRST_ZOOMS, options.shares, strict=True) if share]
-        zooms += [STAGE_ZOOMS[-1]] if FIRST_ZOOMS[-1] in zooms else []
+        zooms += [LAST_ZOOM] if FIRST_ZOOMS[-1] in zooms else []
         self.real = RealWindows(
             pyramid, zooms, folder / "real.npz",
             window=options.window, count=options.pool, seed=options.seed,

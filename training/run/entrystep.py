@@ -73,6 +73,7 @@ class EntryStep(DecoderStep):
         chosen, asked = self.options.zooms, self.options.shares
         areas = [float(self.entries.area(band.zoom) * (band.zoom in chosen)) for band in BANDS]
         if asked:
+            asked += (0.0,) * (len(areas) - len(asked))
             areas = [share * bool(area) for share, area in zip(asked, areas, strict=True)]
         if not sum(areas):
             raise TrainingError(f"the bank has no entries of zooms {', '.join(map(str, chosen))}")

@@ -82,15 +82,22 @@ def combine(
 
     What one stage gains in training another may lose; stages depend on each other by their parents
     alone, so each may have a network of its own. The strength that a stage is told comes from its
-    file, unless `augmentation` gives all five; encoder and memory of layouts come from `common`.
-    Raises TrainingError where networks, numbers of steps or encoders differ.
+    file, unless `augmentation` gives all of them; encoder and memory of layouts come from `common`.
+    Raises TrainingError where networks, numbers of steps or encoders differ, and for a stage that
+    one of the files does not serve.
     """
     held = checkpoint.load(common)
     others = {zoom: checkpoint.load(path) for zoom, path in sorted(stages.items())}
     strengths = list(held.sampler.augmentation)
     for zoom, other in others.items():
         _check(held, common, other, stages[zoom], zoom)
-        strengths[STAGE_ZOOMS.index(zoom)] = other.sampler.augmentation[STAGE_ZOOMS.index(zoom)]
+        stage = STAGE_ZOOMS.index(zoom)
+        strengths[stage] = other.sampler.augmentation[stage]
+    if augmentation and len(augmentation) != len(strengths):
+        raise TrainingError(
+            f"{len(augmentation)} strengths are given, expected {len(strengths)}, one for each "
+            f"stage of {common}"
+        )
     record: dict[str, Any] = dict(held.record)
     if others:
         record["stages"] = dict(record.get("stages", {})) | {
@@ -103,6 +110,11 @@ def combine(
 
 def _check(held: Checkpoint, common: Path, other: Checkpoint, path: Path, zoom: int) -> None:
     """Raise TrainingError where a stage's weights do not fit beside the common ones."""
+    finest = min(held.sampler.max_zoom, other.sampler.max_zoom)
+    if zoom > finest:
+        raise TrainingError(
+            f"{path} is for the stage {zoom}, expected one up to {finest}, which both files serve"
+        )
     network = other.network_of(zoom)
     if network.config != held.network.config or other.sampler.steps != held.sampler.steps:
         raise TrainingError(

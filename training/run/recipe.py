@@ -51,16 +51,20 @@ class MemoryRecipe:
     """What the shipped bank is built from, and how the stages use it.
 
     megapixels: of child pixels, by the zoom at which scenes are chosen (keys are text in TOML).
-    licences: classes that are taken, none for all but copyleft; exclude: globs on names.
+    licences: classes that are taken, none for all but copyleft; take, exclude: globs on names of
+    what is, and of what is not. fill: globs on those whose holes, such as clouds, are filled.
     warp: whether imagery is bent before it is encoded, so that layouts are not those of their
     place. enlarged: most by which imagery is enlarged, by the zoom of the choice.
     resolved: metres that a source's pixels truly resolve where they are finer, by a glob on names.
-    strengths, contrast: how far codes lead at zooms 7, 9, 11, 13, 15, and factors on their detail.
+    strengths, contrast: how far codes lead at zooms 7, 9, 11, 13, 15 and perhaps 17, and factors on
+    their detail; a number for 17 makes weights that serve it.
     """
 
     megapixels: Mapping[str, float] = field(default_factory=dict)
     licences: tuple[str, ...] = ("open", "attribution", "share-alike")
+    take: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
+    fill: tuple[str, ...] = ()
     warp: bool = False
     enlarged: Mapping[str, float] = field(default_factory=dict)
     resolved: Mapping[str, float] = field(default_factory=dict)
@@ -91,7 +95,7 @@ class EntriesRecipe:
     adversarial: how many times as long as that of all distances the critic's gradient is. window,
     edge: parent pixels along a window, and those on each side that no loss sees; group: windows
     that are compared with each other, groups: in a step; zooms: of the stages whose entries move;
-    shares: of the groups for zooms 7 to 15, none for each stage's share of the codes.
+    shares: of the groups for zooms 7 to 15, or 17; none for each stage's share of the codes.
     """
 
     steps: int = 0
@@ -157,9 +161,9 @@ class Recipe:
     network: configuration. init: weights that the networks start from where they fit, or "";
     init_digest: the SHA-256 that they must have, or "". window: parent pixels along a training
     window; edge: those on each side that no loss sees; group: windows that are drawn together, and
-    of a layout memory resemble each other; shares: of the groups, by stage 7 to 15. empty: of a
-    layout memory, share of own-layout windows without codes. ema: of the average. sampler: of a
-    diffusion network, how the exported weights are sampled.
+    of a layout memory resemble each other; shares: of the groups, by stage 7 to 15, or to 17.
+    empty: of a layout memory, share of own-layout windows without codes. ema: of the average.
+    sampler: of a diffusion network, how the exported weights are sampled.
     """
 
     network: AnyConfig = field(default_factory=LayoutConfig)

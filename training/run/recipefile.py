@@ -12,7 +12,7 @@ from typing import Any
 
 from generator.grid.tile import STAGE_ZOOMS
 from generator.nets.build import preset
-from generator.nets.config import AnyConfig, SamplerConfig
+from generator.nets.config import STAGE_COUNTS, AnyConfig, SamplerConfig
 from training.errors import TrainingError
 from training.losses import terms
 from training.run.recipe import (
@@ -64,7 +64,8 @@ def _check(recipe: Recipe, path: Path) -> None:
     """Raise TrainingError for values that no training can have."""
     if not recipe.phases:
         raise TrainingError(f"{path} has no [[phase]], expected at least one")
-    _check_shares(path, "train", recipe.shares, len(STAGE_ZOOMS))
+    _check_shares(path, "train", recipe.shares, STAGE_COUNTS)
+    _check_memory(path, recipe.memory)
     for phase in recipe.phases:
         _check_groups(path, "phase", phase.groups)
         _check_known(path, "phase", "terms", phase.terms, terms.names())
@@ -72,14 +73,14 @@ def _check(recipe: Recipe, path: Path) -> None:
         _check_groups(path, "entries", entries.groups)
         _check_known(path, "entries", "zooms", entries.zooms, STAGE_ZOOMS)
         if entries.shares:
-            _check_shares(path, "entries", entries.shares, len(STAGE_ZOOMS))
+            _check_shares(path, "entries", entries.shares, STAGE_COUNTS)
     for chains in recipe.chains:
         _check_chains(path, chains)
 
 
 def _check_chains(path: Path, chains: ChainsRecipe) -> None:
     _check_groups(path, "chains", chains.groups)
-    _check_shares(path, "chains", chains.shares, len(FIRST_ZOOMS))
+    _check_shares(path, "chains", chains.shares, (len(FIRST_ZOOMS),))
     for key, right, wanted in (
         ("window", chains.window >= 32 and not chains.window % 16, "a multiple of 16 from 32"),
         ("edge", 0 <= 2 * chains.edge <= chains.window - 24 and not chains.edge % 4,
@@ -113,12 +114,25 @@ def _check_known(
         )
 
 
-def _check_shares(path: Path, part: str, shares: Sequence[float], count: int) -> None:
-    if len(shares) != count or min(shares) < 0 or not sum(shares):
+def _check_memory(path: Path, memory: MemoryRecipe) -> None:
+    stages = len(memory.strengths)
+    if stages not in STAGE_COUNTS or len(memory.contrast) != stages:
         raise TrainingError(
-            f"{path}: [{part}] shares is {list(shares)}, expected {count} numbers from 0, not all "
-            "of them 0"
+            f"{path}: [memory] strengths has {stages} numbers and contrast {len(memory.contrast)}, "
+            f"expected {_either(STAGE_COUNTS)} of each, one for each stage"
         )
+
+
+def _check_shares(path: Path, part: str, shares: Sequence[float], counts: Sequence[int]) -> None:
+    if len(shares) not in counts or min(shares) < 0 or not sum(shares):
+        raise TrainingError(
+            f"{path}: [{part}] shares is {list(shares)}, expected {_either(counts)} numbers from "
+            "0, not all of them 0"
+        )
+
+
+def _either(counts: Sequence[int]) -> str:
+    return " or ".join(map(str, counts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from training.samples.groups import joined, nearest, numbers
 from training.samples.realwindows import RealWindows
 
 FIRST_ZOOMS = (9, 11, 13)
-"""Stages that chains begin with; those of 13 go on to 15."""
+"""Stages that chains begin with; those of 13 go on to LAST_ZOOM."""
+LAST_ZOOM = 15
 DRAWN = 20
 """Chains drawn at random, of which a group is the most alike."""
 
@@ -96,7 +97,7 @@ class ChainBatches(Dataset[dict[str, Tensor]]):
         zoom, count = int(group[0].zooms[place]), len(group)
         stage = STAGE_ZOOMS.index(zoom)
         level, contrast = self.sampler.augmentation[stage], self.sampler.contrast[stage]
-        if zoom == STAGE_ZOOMS[-1]:
+        if zoom == LAST_ZOOM:
             level = float(random.choice(self.levels))
         coverage = torch.from_numpy(np.stack([chain.coverage[place] for chain in group]))
         # As in the cascade, nothing fades where the parent leads alone.

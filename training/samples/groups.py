@@ -27,7 +27,7 @@ DRAWN = 2
 class Groups(Dataset[dict[str, Tensor]]):
     """Groups of `size` windows of `window` parent pixels.
 
-    shares: of the groups, for each of the five stages; an unused one may be 0.
+    shares: of the groups, for the stages from 7 on; an unused one may be 0.
     Raises TrainingError when a stage with a share has no imagery.
     """
 

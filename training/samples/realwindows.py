@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.pixels import Pixels
-from generator.grid.tile import STAGE_ZOOMS
+from generator.grid.tile import COMMON_STAGE_ZOOMS, STAGE_ZOOMS
 from training.imagery.pyramid import Pyramid
 from training.progress import track
 from training.samples import keyedfile
@@ -69,7 +69,8 @@ class RealWindows:
     def window(self, zoom: int, number: int) -> Pixels:
         """Draw window `number` of a zoom, uint8 [4w, 4w, 3]."""
         band = STAGE_ZOOMS.index(zoom)
-        address = number * len(STAGE_ZOOMS) + band
+        # Windows of 17 may share random numbers with others of 7: addresses stay as they were.
+        address = number * len(COMMON_STAGE_ZOOMS) + band
         random = np.random.Generator(np.random.Philox(key=[self.seed, address]))
         pixels, _ = self.samples.child(band, random)
         return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)

@@ -46,6 +46,7 @@ BANDS = (
     Band(11, 26.0, 90.0, 0.22),
     Band(13, 8.0, 24.0, 0.19),
     Band(15, 2.0, 6.0, 0.30),
+    Band(17, 0.7, 1.6, 0.0),
 )
 BLUE_MARBLE = "blue-marble"
 """The source whose pixels are the base map's own, as NASA publishes them."""
@@ -54,7 +55,7 @@ _RESOLVED = 460.0
 """Metres that the Blue Marble resolves: pixels of its Mercator map are finer towards the poles."""
 COARSEST_RATIO = 2.2
 """Image pixels on each side that one child pixel may be averaged from: levels are octaves."""
-CLEAN = (0.2, 0.2, 0.4, 0.35, 0.4)
+CLEAN = (0.2, 0.2, 0.4, 0.35, 0.4, 0.4)
 """Share of a band's parents that are only rounded: the finest bands lacked power from such."""
 TRIES = 40
 """Windows that are drawn before the imagery counts as unusable."""
@@ -80,7 +81,8 @@ def conditioning_gsd(band: Band, gsd: float, random: np.random.Generator) -> flo
 class Samples(Dataset[dict[str, Tensor]]):
     """Windows of `window` parent pixels with their children, balanced by band and source.
 
-    shares: of the samples, for each of BANDS; None for the bands' own, of those that have imagery.
+    shares: of the samples, for the first of BANDS, the others having none; None for the bands' own,
+    of those that have imagery.
     Raises TrainingError when a band that was given a share has no image of the split, and when no
     band has any.
     """
@@ -97,7 +99,8 @@ class Samples(Dataset[dict[str, Tensor]]):
         self.flat_left_out = FLAT_LEFT_OUT.get(split, FLAT_LEFT_OUT_ELSE)
         images = [image for image in pyramid.images if image.split == split]
         self.choices = [_choices(images, band, SCALE * window) for band in BANDS]
-        wanted = [band.share for band in BANDS] if shares is None else shares
+        wanted = [band.share for band in BANDS] if shares is None else list(shares)
+        wanted += [0.0] * (len(BANDS) - len(wanted))
         served = [bool(chosen) for chosen, _ in self.choices]
         for band, share, serves in zip(BANDS, wanted, served, strict=True):
             if shares is not None and share and not serves:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
-from generator.grid.tile import BASE_ZOOM, Tile
+from generator.cascade.weightsheader import finest_zoom
+from generator.grid.errors import WeightsError
+from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, Tile
 from tileserver.archives.tilearchive import TileArchive
 from tileserver.cache.tilecache import CachedTile, CacheError, TileCache
 from tileserver.encoding import Encoding
@@ -165,6 +169,30 @@ class TileService:
     def model(self) -> dict[str, Any]:
         """Return what the renderer says about itself, as a JSON object."""
         return self.client.model()
+
+    @property
+    def only_archive(self) -> TileArchive | None:
+        """Return the archive that has all tiles that there are; None where tiles are made."""
+        if not self.settings.archive_only or self.archived is None:
+            return None
+        return self.archived.archive
+
+    @property
+    def max_zoom(self) -> int:
+        """Return the finest zoom that there is, which is that of an archive that is served alone.
+
+        Otherwise it is as the renderer says, and before it says so as its weights do.
+        """
+        if self.only_archive is not None:
+            return self.only_archive.zooms[1]
+        told = self.model().get("max_zoom")
+        return self._weights_zoom if told is None else int(told)
+
+    @cached_property
+    def _weights_zoom(self) -> int:
+        with contextlib.suppress(WeightsError):  # told where they are loaded
+            return finest_zoom(self.settings.weights)
+        return MAX_ZOOM
 
     # Gauges.
 

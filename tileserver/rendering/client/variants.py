@@ -62,7 +62,8 @@ class Variants:
         """
         if entry := await self.service.fetch(seed, tile, encoding):
             return entry
-        masters = await self.service.collect(seed, sources(tile, encoding), options)
+        shown = sources(tile, encoding, self.service.max_zoom)
+        masters = await self.service.collect(seed, shown, options)
         key = (self.service.world(seed), tile, encoding.variant)
         found = self.find(key[0], tile, encoding)
         if found is not None:
@@ -123,9 +124,9 @@ class Variants:
                 self.pending.pop(key, None)
 
 
-def sources(tile: Tile, encoding: Encoding) -> tuple[Tile, ...]:
-    """Return the tiles whose pixels a picture shows."""
-    return tile.children() if encoding.scale == 2 and tile.z < MAX_ZOOM else (tile,)
+def sources(tile: Tile, encoding: Encoding, max_zoom: int = MAX_ZOOM) -> tuple[Tile, ...]:
+    """Return the tiles whose pixels a picture shows; max_zoom: the finest that there is."""
+    return tile.children() if encoding.scale == 2 and tile.z < max_zoom else (tile,)
 
 
 def transcode(masters: Sequence[bytes], encoding: Encoding) -> bytes:
