@@ -32,8 +32,8 @@ ORDER = {
         "upscaling", "banks", "datasets",
     ),
     "tileserver": (
-        "regions", "cache", "rendering", "documents", "serving", "processes", "batch", "flying",
-        "commands",
+        "regions", "cache", "rendering", "documents", "serving", "processes", "batch", "cluster",
+        "flying", "commands",
     ),
     "training": ("imagery", "samples", "losses", "measure", "run", "commands"),
 }  # fmt: skip

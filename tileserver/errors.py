@@ -44,6 +44,10 @@ class ExportError(ServerError):
     """An export that cannot be written, or does not hold what it should."""
 
 
+class ClusterError(ServerError):
+    """A cluster that cannot be used: not there, lost, or of machines that make another world."""
+
+
 class FlightError(ServerError):
     """A flight that cannot be flown or filmed: no path, no altitude, nowhere to write it."""
 

@@ -21,7 +21,8 @@ VIEW_TILES = (4, 3)
 class ArchiveMetadata:
     """What a file says of itself: texts for people, the tiles' format, what part of the map it is.
 
-    format: png, webp or jpg. bbox: west > east where it crosses the dateline.
+    format: png, webp or jpg. bbox: west > east where it crosses the dateline. world: in
+    hexadecimal, '' where nobody needs to know it.
     """
 
     title: str
@@ -30,6 +31,7 @@ class ArchiveMetadata:
     format: str
     bbox: Box
     zooms: tuple[int, ...]
+    world: str = ""
 
     @property
     def bounds(self) -> Box:
