@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -22,6 +24,10 @@ RETRIES = 5
 
 SPARE = 0.25
 """Groups beyond those that are being made, as a share: they wait for a worker or for the writer."""
+
+
+_LOST = "the cluster at {} was lost; what was made is stored, the same command goes on from there"
+_WITNESS = "import sys; sys.stdin.read() or print(sys.argv[1], file=sys.stderr, flush=True)"
 
 
 class Workers(Protocol):
@@ -57,8 +63,10 @@ class RayCluster:
         self.address, self._threads, self._gpus = address, threads, gpus
         with _own_signals():
             self._connect()
+        self._witness = _witness(f"elsewhere: {_LOST.format(address)}")
         if not self.count:
             total = self._resources()
+            self.close()
             raise ClusterError(
                 f"the cluster at {address} has {total.get('CPU', 0):g} processors and "
                 f"{total.get('GPU', 0):g} GPUs, expected {threads} and {gpus:g} for one worker"
@@ -84,13 +92,12 @@ class RayCluster:
         ray = self._ray
         options = {"num_cpus": self._threads, "num_gpus": self._gpus, "max_retries": RETRIES}
         remote = ray.remote(run).options(**options, name="elsewhere")
-        shared = ray.put(task)
         running: dict[Any, TileGroup] = {}
         try:
             while True:
                 most = 1 + int(self.count * (1 + SPARE))
                 while len(running) < most and (group := next(groups, None)) is not None:
-                    running[remote.remote(shared, group)] = group
+                    running[remote.remote(task, group)] = group
                 if not running:
                     return
                 for done in ray.wait(list(running), num_returns=1)[0]:
@@ -98,10 +105,8 @@ class RayCluster:
         except ServerError:
             raise
         except (ray.exceptions.RayError, ConnectionError, RuntimeError) as error:
-            raise ClusterError(
-                f"the cluster at {self.address} was lost ({error}); what was made is stored, the "
-                "same command goes on from there"
-            ) from error
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ClusterError(f"{_LOST.format(self.address)} ({reason})") from error
         finally:
             for reference in running:
                 with contextlib.suppress(Exception):
@@ -111,6 +116,7 @@ class RayCluster:
         """Let go of the cluster; it stays as it is."""
         with _own_signals():
             self._ray.shutdown()
+        self._witness.communicate(b"closed")
 
     def _result(self, reference: Any) -> GroupResult | str:
         """Return what a group gave. Raises what no other group would escape."""
@@ -139,6 +145,15 @@ class RayCluster:
                 f"no cluster answers at {self.address} ({reason}), expected one that "
                 "`ray start --head` began"
             ) from error
+
+
+def _witness(sentence: str) -> subprocess.Popen[bytes]:
+    """Start a process that says a sentence if this one ends without closing the cluster.
+
+    Ray ends a program at once, without a word, whose cluster is gone.
+    """
+    words = [sys.executable, "-c", _WITNESS, sentence]
+    return subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
 
 
 @contextlib.contextmanager
