@@ -1,12 +1,14 @@
 """A Ray cluster of two nodes on this machine, in processes of its own: python -m tests.raynodes.
 
-Prints its address, then obeys lines of standard input: `kill` kills the second node with all its
-workers, as when its machine is lost; the end of the input ends the cluster.
+Prints its address and the port of Ray's client server, then obeys lines of standard input: `kill`
+kills the second node with all its workers, as when its machine is lost; the end of the input ends
+the cluster.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,7 +24,8 @@ class Nodes:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self.address = self._answer()
+        self.address, port = self._answer().split()
+        self.remote = f"ray://127.0.0.1:{port}"
 
     def kill(self) -> None:
         """Kill the second node."""
@@ -59,16 +62,24 @@ def variables(**more: str) -> dict[str, str]:
     return os.environ | fixed | more
 
 
+def free_port() -> int:
+    """Return the number of a port that nobody uses now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 def main() -> None:
     """Start the cluster and obey."""
     from ray.cluster_utils import Cluster
 
     options: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 100 << 20}
-    cluster = Cluster(initialize_head=True, head_node_args={**options, "include_dashboard": False})
+    port = free_port()
+    head = {**options, "include_dashboard": False, "ray_client_server_port": port}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         second = cluster.add_node(**options)
         cluster.wait_for_nodes()
-        print(cluster.address, flush=True)
+        print(cluster.address, port, flush=True)
         for line in sys.stdin:
             if line.strip() == "kill":
                 cluster.remove_node(second, allow_graceful=False)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests import pmtiles_spec
 from tests.fakes import FakeRenderer
-from tests.raynodes import ROOT, Nodes, two_nodes, variables
+from tests.raynodes import ROOT, free_port, two_nodes, variables
 from tileserver.cache.tilecache import TileCache
 from tileserver.encode import encode_png
 from tileserver.regions.region import Region
@@ -29,18 +32,14 @@ DELAY = "0.05"
 WAIT_SECONDS = 120.0
 
 
-@pytest.fixture
-def nodes() -> Iterator[Nodes]:
-    with two_nodes() as cluster:
-        yield cluster
-
-
-def start(*arguments: str, cache: Path) -> subprocess.Popen[str]:
+def start(*arguments: str, cache: Path, **environment: str) -> subprocess.Popen[str]:
     """Start a command on the region, its tiles made by a cluster of fakes."""
     words = [sys.executable, "-m", "tests.fake_cluster", DELAY, *arguments]
     words += ["--bbox", BOX, "--zooms", "0-9", "--cache", str(cache)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(words, cwd=ROOT, env=variables(), stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(
+        words, cwd=ROOT, env=variables(**environment), stdout=pipe, stderr=pipe, text=True
+    )
 
 
 def finish(process: subprocess.Popen[str]) -> str:
@@ -79,12 +78,48 @@ def wait_for(enough: int, cache: Path) -> None:
         time.sleep(0.1)
 
 
-def test_a_node_that_is_lost_changes_nothing(nodes: Nodes, tmp_path: Path) -> None:
-    command = start("seed", "--cluster", nodes.address, cache=tmp_path)
-    wait_for(len(REGION) // 4, tmp_path)
-    nodes.kill()
-    assert len(stored(tmp_path)) < len(REGION)
-    assert f"{len(REGION):,} tiles made, 0 were there, 0 missing" in finish(command)
+def answers(bucket: str) -> bool:
+    """Make a bucket; say whether its server is there."""
+    try:
+        return httpx.put(bucket).status_code == 200
+    except httpx.TransportError:
+        time.sleep(0.2)
+        return False
+
+
+@contextmanager
+def object_store() -> Iterator[dict[str, str]]:
+    """Give the environment of programs that use an S3 server, with a bucket named tiles."""
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    words = [sys.executable, "-m", "moto.server", "-p", str(port)]
+    quiet = subprocess.DEVNULL
+    server = subprocess.Popen(words, stdout=quiet, stderr=quiet, cwd=ROOT)
+    deadline = time.monotonic() + WAIT_SECONDS
+    try:
+        while not answers(f"{address}/tiles"):
+            assert time.monotonic() < deadline
+        keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+        yield keys | {"AWS_ENDPOINT_URL": address, "AWS_DEFAULT_REGION": "us-east-1"}
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_a_node_that_is_lost_changes_nothing(tmp_path: Path) -> None:
+    with two_nodes() as nodes:
+        command = start("seed", "--cluster", nodes.address, cache=tmp_path)
+        wait_for(len(REGION) // 8, tmp_path)
+        command.send_signal(signal.SIGINT)
+        _, error = command.communicate(timeout=WAIT_SECONDS)
+        assert command.returncode == 130
+        assert error.splitlines()[-1] == "Stopped; the same command goes on from here."
+        before = len(stored(tmp_path))
+        command = start("seed", "--cluster", nodes.address, cache=tmp_path)
+        wait_for(max(before + 1, len(REGION) // 2), tmp_path)
+        nodes.kill()
+        assert before < len(stored(tmp_path)) < len(REGION)
+        out = finish(command)
+    assert f"{len(REGION) - before:,} tiles made, {before:,} were there, 0 missing" in out
     assert stored(tmp_path) == expected()
 
 
@@ -102,3 +137,21 @@ def test_a_cluster_that_is_lost_is_one_sentence_and_the_next_goes_on(tmp_path: P
         out = finish(start("seed", "--cluster", second.address, cache=tmp_path))
     assert f"{len(REGION) - before:,} tiles made, {before:,} were there, 0 missing" in out
     assert stored(tmp_path) == expected()
+
+
+def test_workers_write_shards_to_an_object_store_and_they_are_joined(tmp_path: Path) -> None:
+    pytest.importorskip("s3fs")
+    pytest.importorskip("moto")
+    file, out = tmp_path / "a.pmtiles", "s3://tiles/alps"
+    with object_store() as keys, two_nodes(**keys) as nodes:
+        words = ["export", str(file), "--out", out, "--cluster", nodes.remote]
+        command = start(*words, cache=tmp_path, **keys)
+        while b"0000001.pmtiles" not in httpx.get(f"{keys['AWS_ENDPOINT_URL']}/tiles").content:
+            assert command.poll() is None, command.communicate()
+            time.sleep(0.1)
+        nodes.kill()
+        assert f"{len(REGION):,} tiles made, 0 were there, 0 missing" in finish(command)
+        assert pmtiles_spec.read(file).tiles == expected()
+        again = start(*words[:1], *words[2:], cache=tmp_path, **keys)
+        assert f"0 tiles made, {len(REGION):,} were there, 0 missing" in finish(again)
+    assert pmtiles_spec.read(file).header["addressed"] == len(REGION)

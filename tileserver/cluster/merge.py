@@ -14,7 +14,7 @@ from generator.grid.tile import Tile
 from tileserver.batch.archive import ArchiveMetadata
 from tileserver.batch.export import ExportResult, create_archive, write_archive
 from tileserver.batch.progress import Report, silent
-from tileserver.cluster.shards import Shard
+from tileserver.cluster.shards import TileShard
 from tileserver.errors import ExportError
 from tileserver.regions.tileid import tile_of
 
@@ -24,7 +24,7 @@ READ_BYTES = 8 << 20
 """Bytes of a shard that are read at a time: neighbours lie together in it."""
 
 
-def merge(shards: Sequence[Shard], path: Path, report: Report = silent) -> ExportResult:
+def merge(shards: Sequence[TileShard], path: Path, report: Report = silent) -> ExportResult:
     """Write all tiles of shards to a file and verify it. Raises ExportError."""
     about = joined_metadata(shards)
     index = _index(shards)
@@ -33,7 +33,7 @@ def merge(shards: Sequence[Shard], path: Path, report: Report = silent) -> Expor
     return ExportResult(written, 0, path.stat().st_size)
 
 
-def joined_metadata(shards: Sequence[Shard]) -> ArchiveMetadata:
+def joined_metadata(shards: Sequence[TileShard]) -> ArchiveMetadata:
     """Return what the joined file says of itself. Raises ExportError for shards of two worlds."""
     first = shards[0].index.about
     for shard in shards:
@@ -54,7 +54,7 @@ def joined_metadata(shards: Sequence[Shard]) -> ArchiveMetadata:
     return dataclasses.replace(first, bbox=bbox, zooms=zooms)
 
 
-def _index(shards: Sequence[Shard]) -> NDArray[np.int64]:
+def _index(shards: Sequence[TileShard]) -> NDArray[np.int64]:
     """Return each tile once, rising: its number, shard, place and length, int64 [N, 4].
 
     Raises ExportError where two shards differ about a tile.
@@ -76,7 +76,7 @@ def _index(shards: Sequence[Shard]) -> NDArray[np.int64]:
     return np.delete(every, again + 1, axis=0)
 
 
-def _tiles(shards: Sequence[Shard], index: NDArray[np.int64]) -> Iterator[tuple[Tile, bytes]]:
+def _tiles(shards: Sequence[TileShard], index: NDArray[np.int64]) -> Iterator[tuple[Tile, bytes]]:
     """Yield the tiles of an index with their bytes, reading neighbours at once."""
     for run in np.split(index, np.flatnonzero(np.diff(index[:, 1])) + 1):
         at = int(run[0, 1])

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from generator.atomicfile import atomic_replace
 from generator.grid.tile import Tile
@@ -25,6 +25,9 @@ from tileserver.cluster.group import TileGroup
 from tileserver.errors import ExportError
 from tileserver.regions.region import Region
 from tileserver.regions.tileid import tile_id
+
+if TYPE_CHECKING:
+    from tileserver.cluster.worker import GroupResult
 
 MANIFEST = "shards.json"
 SUFFIX = ".pmtiles"
@@ -93,7 +96,7 @@ class ShardFolder:
                 _write(Path(folder, name), tiles, about)
                 self._files.put_file(str(Path(folder, name)), f"{self._root}/{name}")
 
-    def shards(self) -> list[Shard]:
+    def shards(self) -> list[TileShard]:
         """Return the shards that are there, by name; of a single file, itself."""
         with self._speaking("be read"):
             if self._files.isfile(self._root):
@@ -103,8 +106,8 @@ class ShardFolder:
             raise ExportError(f"{self.url} holds no shard, expected files that end in {SUFFIX}")
         return found
 
-    def _shard(self, path: str) -> Shard:
-        return Shard(path, self)
+    def _shard(self, path: str) -> TileShard:
+        return TileShard(path, self)
 
     def _names(self) -> list[str]:
         with self._speaking("be read"):
@@ -115,7 +118,7 @@ class ShardFolder:
     def read(self, path: str, offset: int, length: int) -> bytes:
         """Return a part of a file."""
         with self._speaking("be read"):
-            found: bytes = self._files.cat_file(path, offset, offset + length)
+            found: bytes = self._files.cat_file(path, start=offset, end=offset + length)
         return found
 
     @contextlib.contextmanager
@@ -126,11 +129,13 @@ class ShardFolder:
         except ExportError:
             raise
         except Exception as error:  # each store has errors of its own
-            reason = getattr(error, "strerror", None) or error or type(error).__name__
-            raise ExportError(f"{self.url} cannot {what}: {reason}") from error
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            raise ExportError(
+                f"{self.url} cannot {what}: {reason or type(error).__name__}"
+            ) from error
 
 
-class Shard:
+class TileShard:
     """One file of tiles in a folder of shards. Raises ExportError where it is none."""
 
     def __init__(self, path: str, folder: ShardFolder) -> None:
@@ -151,9 +156,10 @@ class ShardSink:
         """Return a group whose shard is not there."""
         return None if group.number in self._there else group
 
-    def take(self, number: int, result: object) -> None:
-        """Note that a group's shard is there; its worker has written it."""
-        self._there.add(number)
+    def take(self, number: int, result: GroupResult) -> None:
+        """Note that a group's shard is there, if its worker could write it."""
+        if not result.reasons:
+            self._there.add(number)
 
 
 def manifest_of(world: bytes, region: Region, format: str, limit: int) -> dict[str, Any]:

@@ -1,0 +1,385 @@
+"""Making a region by workers, without Ray: groups, makers, shards, joining, what commands say."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from generator.grid.errors import WeightsError
+from generator.grid.tile import Tile
+from tests import pmtiles_spec
+from tests.fake_cluster import LocalWorkers, load_fake
+from tests.fakes import FakeRenderer
+from tileserver.cache.tilecache import TileCache
+from tileserver.cli import main
+from tileserver.cluster import group as cutting
+from tileserver.cluster import maker as makers
+from tileserver.cluster import seed as making
+from tileserver.cluster.group import LEAST_TILES, MOST_TILES, group_limit, groups, repetition
+from tileserver.cluster.maker import GroupMaker
+from tileserver.cluster.worker import GroupTask, portable, run
+from tileserver.commands import cluster as clusters
+from tileserver.commands import flags
+from tileserver.commands.confirmation import RegionJob
+from tileserver.encode import encode
+from tileserver.encoding import Encoding
+from tileserver.errors import ClusterError
+from tileserver.regions.region import Region
+from tileserver.regions.tileid import tile_id, tile_of
+from tileserver.rendering.batch import BatchRenderer
+from tileserver.settings import Settings
+
+Capture = pytest.CaptureFixture[str]
+ALPS = ["--bbox", "6,44,14,48", "--zooms", "0-9"]
+REGION = Region((6.0, 44.0, 14.0, 48.0), range(10))
+CLUSTER = ["--cluster", "auto"]
+
+
+@pytest.fixture
+def workers(renderer: FakeRenderer, monkeypatch: pytest.MonkeyPatch) -> LocalWorkers:
+    """Return the workers of commands, which run in a folder of their own."""
+    made = LocalWorkers()
+    monkeypatch.setattr(clusters, "connect", lambda *given: made)
+    monkeypatch.setattr(clusters, "load", load_fake)
+    monkeypatch.setattr(cutting, "LEAST_TILES", 21)
+    monkeypatch.setattr("tileserver.cluster.worker.lower_priority", lambda nice: None)
+    return made
+
+
+def expected(region: Region = REGION, encoding: Encoding = Encoding.PNG) -> dict[int, bytes]:
+    """Return the payloads of a region's tiles by number, as one machine makes them."""
+    batch, found = BatchRenderer(FakeRenderer(), 0), {}
+    for tile in region.walk():
+        batch.make(tile)
+        found[tile_id(tile)] = encode(batch.pixels(tile), encoding)
+    return found
+
+
+def stored(folder: Path = Path("tiles")) -> dict[int, bytes | None]:
+    """Return the payloads of a cache's tiles of the world by number."""
+    cache, world = TileCache.open(folder), FakeRenderer().fingerprint(0)
+    try:
+        return {number: cache.get(world, tile_of(number)) for number in cache.scan(world)}
+    finally:
+        cache.close()
+
+
+def numbers() -> set[int]:
+    """Return the groups whose shards are there."""
+    return {int(path.stem) for path in Path("shards").glob("*.pmtiles")}
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.tuples(st.integers(-179, 160), st.integers(-80, 70), st.integers(1, 19), st.integers(1, 9)),
+    st.sets(st.integers(0, 9), min_size=1),
+    st.integers(5, 400),
+)
+def test_groups_hold_each_tile_of_a_region_once(
+    box: tuple[int, int, int, int], zooms: set[int], limit: int
+) -> None:
+    west, south, width, height = box
+    region = Region((west, south, west + width, south + height), zooms)
+    cut = list(groups(region, limit))
+    assert [group.number for group in cut] == list(range(len(cut)))
+    tiles = [tile for group in cut for tile in group.tiles()]
+    assert len(tiles) == len(set(tiles)) == len(region)
+    assert set(tiles) == set(region.walk())
+    assert all(len(group) <= limit for group in cut)
+    for group in cut:
+        assert all(np.all(np.diff(places) > 0) for places in group.places.values())
+
+
+def test_few_tiles_are_cut_so_that_every_worker_gets_some() -> None:
+    region = Region((6.0, 45.5, 12.0, 47.5), range(13))
+    assert group_limit(region, 1) == min(MOST_TILES, math.floor(len(region) / 4))
+    assert group_limit(region, 8) == len(region) // 32
+    assert group_limit(region, 10_000) == LEAST_TILES
+    assert len(list(groups(region, group_limit(region, 8)))) >= 32
+
+
+def test_larger_groups_repeat_less() -> None:
+    region, renderer = Region((6.0, 45.5, 7.0, 46.0), [13]), FakeRenderer()
+    shares = [repetition(renderer, region, limit) for limit in (5, 85, 1365)]
+    assert shares[0] > shares[1] > shares[2] > 1
+
+
+@pytest.mark.parametrize("kept", [100, 1024])
+def test_a_worker_makes_the_tiles_that_one_machine_makes(
+    monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr(makers, "KEPT_TILES", kept)
+    maker, found = GroupMaker(FakeRenderer(), 0), {}
+    failed: dict[Tile, Exception] = {}
+
+    def take(tile: Tile, payload: bytes) -> None:
+        assert tile not in found
+        found[tile] = payload
+
+    for group in groups(REGION, 85):
+        maker.make(
+            list(group.tiles()), Encoding.WEBP, take, lambda tile, error: failed.append(tile)
+        )
+    numbered = {tile_id(tile): payload for tile, payload in found.items()}
+    assert numbered == expected(REGION, Encoding.WEBP)
+    assert failed == {}
+
+
+def test_a_tile_that_fails_is_not_the_others(renderer: FakeRenderer) -> None:
+    maker, taken = GroupMaker(renderer, 0), []
+    renderer.broken.add(Tile(7, 66, 45))
+    failed: dict[Tile, Exception] = {}
+    tiles = [Tile(6, 33, 22), Tile(7, 66, 45), Tile(7, 70, 45)]
+    maker.make(tiles, Encoding.PNG, lambda tile, payload: taken.append(tile), failed.__setitem__)
+    assert set(failed) == {Tile(6, 33, 22), Tile(7, 66, 45)}
+    assert taken == [Tile(7, 70, 45)]
+
+
+def test_a_cluster_seeds_what_one_machine_seeds(workers: LocalWorkers, capsys: Capture) -> None:
+    assert main(["seed", *ALPS, *CLUSTER]) == 0
+    out = capsys.readouterr().out
+    assert f"{len(REGION)} tiles made, 0 were there, 0 missing; " in out
+    assert stored() == expected()
+    assert len(workers.groups) > 4
+    assert main(["seed", *ALPS, *CLUSTER]) == 0
+    assert f"0 tiles made, {len(REGION)} were there, 0 missing" in capsys.readouterr().out
+
+
+def test_a_group_that_is_lost_is_tried_once_more_and_then_missing(
+    workers: LocalWorkers, capsys: Capture
+) -> None:
+    workers.lost = {1}
+    assert main(["seed", *ALPS, *CLUSTER, "--missing", "missing.txt"]) == 1
+    lost = [group for group in workers.groups if group.number == 1]
+    assert len(lost) == 2
+    out = capsys.readouterr().out
+    assert f"{len(lost[0])} missing" in out
+    assert "WorkerCrashedError: gone" in out
+    assert len(Path("missing.txt").read_text().splitlines()) == len(lost[0])
+    before, workers.lost = len(workers.groups), set()
+    assert main(["seed", *ALPS, *CLUSTER]) == 0
+    assert len(workers.groups) == before + 1
+    assert stored() == expected()
+
+
+def test_a_cluster_that_gives_nothing_is_given_up(
+    workers: LocalWorkers, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers.lost = set(range(100))
+    monkeypatch.setattr(making, "HOPELESS", 3)
+    assert main(["seed", *ALPS, *CLUSTER]) == 2
+    error = capsys.readouterr().err
+    assert "3 groups in a row could not be made: WorkerCrashedError: gone" in error
+    assert len(workers.groups) == 3
+
+
+def test_an_export_by_a_cluster_is_the_file_of_one_machine(workers: LocalWorkers) -> None:
+    assert main(["export", "a.pmtiles", *ALPS, *CLUSTER, "--format", "webp"]) == 0
+    assert main(["export", "b.pmtiles", *ALPS, "--format", "webp", "--cache", "other"]) == 0
+    assert Path("a.pmtiles").read_bytes() == Path("b.pmtiles").read_bytes()
+
+
+def test_shards_are_joined_to_the_file_of_one_machine(workers: LocalWorkers) -> None:
+    words = ["--format", "webp", "--out", "shards"]
+    assert main(["export", "a.pmtiles", *ALPS, *CLUSTER, *words]) == 0
+    assert main(["export", "b.pmtiles", *ALPS, "--format", "webp"]) == 0
+    assert Path("a.pmtiles").read_bytes() == Path("b.pmtiles").read_bytes()
+    assert not stored(Path("cluster"))
+    assert main(["export", "merge", "c.mbtiles", "shards"]) == 0
+    assert main(["export", "d.mbtiles", *ALPS, "--format", "webp"]) == 0
+    assert Path("c.mbtiles").read_bytes() == Path("d.mbtiles").read_bytes()
+
+
+def test_shards_that_are_there_are_not_made_again(workers: LocalWorkers, capsys: Capture) -> None:
+    words = ["seed", *ALPS, *CLUSTER, "--out", "shards"]
+    assert main(words) == 0
+    names = sorted(os.listdir("shards"))
+    first = len(workers.groups)
+    assert len(names) == first + 1
+    Path("shards", names[2]).unlink()
+    workers.count = 7  # of another size, a cluster goes on with the groups that there are
+    assert main(words) == 0
+    assert [group.number for group in workers.groups[first:]] == [2]
+    assert sorted(os.listdir("shards")) == names
+
+
+def test_a_shard_that_lacks_tiles_is_not_written(
+    workers: LocalWorkers, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = FakeRenderer()
+    broken.broken.add(Tile(9, 266, 180))
+    monkeypatch.setattr(clusters, "load", lambda settings: broken)
+    assert main(["seed", *ALPS, *CLUSTER, "--out", "shards"]) == 1
+    assert "9/266/180 is broken" in capsys.readouterr().out
+    first, written = len(workers.groups), numbers()
+    tried = [group.number for group in workers.groups]
+    failed = {number for number in tried if tried.count(number) == 2}
+    assert written == set(tried) - failed
+    assert 0 < len(failed) < len(tried) / 2
+    monkeypatch.setattr(clusters, "load", load_fake)
+    assert main(["seed", *ALPS, *CLUSTER, "--out", "shards"]) == 0
+    assert {group.number for group in workers.groups[first:]} == failed
+    assert numbers() == set(tried)
+
+
+@pytest.mark.parametrize(
+    ("words", "what"), [(["--seed", "7"], "world"), (["--zooms", "0-8"], "region")]
+)
+def test_a_folder_takes_shards_of_one_kind(
+    workers: LocalWorkers, capsys: Capture, words: list[str], what: str
+) -> None:
+    assert main(["seed", *ALPS, *CLUSTER, "--out", "shards"]) == 0
+    assert main(["seed", *ALPS, *words, *CLUSTER, "--out", "shards"]) == 2
+    assert f"shards holds shards of another {what}" in capsys.readouterr().err
+
+
+def test_files_of_two_worlds_or_formats_are_not_joined(
+    workers: LocalWorkers, capsys: Capture
+) -> None:
+    box = ["--bbox", "6,45,7,46", "--zooms", "0-5"]
+    assert main(["export", "a.pmtiles", *box]) == 0
+    assert main(["export", "b.pmtiles", *box, "--seed", "7"]) == 0
+    assert main(["export", "c.pmtiles", *box, "--format", "jpg"]) == 0
+    for other, what in (("b", "world"), ("c", "format")):
+        assert main(["export", "merge", "d.pmtiles", "a.pmtiles", f"{other}.pmtiles"]) == 2
+        assert f"expected shards of one {what}" in capsys.readouterr().err
+    assert not Path("d.pmtiles").exists()
+
+
+def test_regions_that_overlap_are_joined_with_no_tile_twice(workers: LocalWorkers) -> None:
+    boxes = {"a": (6.0, 45.0, 12.0, 48.0), "b": (10.0, 44.0, 16.0, 47.0)}
+    for name, box in boxes.items():
+        text = ",".join(map(str, box))
+        assert main(["export", f"{name}.pmtiles", "--bbox", text, "--zooms", "0-8"]) == 0
+    assert main(["export", "merge", "c.pmtiles", "a.pmtiles", "b.pmtiles"]) == 0
+    found = pmtiles_spec.read(Path("c.pmtiles"))
+    both = {n: p for box in boxes.values() for n, p in expected(Region(box, range(9))).items()}
+    assert found.tiles == both
+    assert found.header["addressed"] == len(both)
+    assert found.header["bounds"] == [6.0, 44.0, 16.0, 48.0]
+
+
+@pytest.mark.parametrize(
+    ("shards", "out", "expects"),
+    [
+        ("none", "a.pmtiles", "none cannot be read: No such file"),
+        ("text.pmtiles", "a.pmtiles", "is no PMTiles file of a world"),
+        ("empty", "a.pmtiles", "empty holds no shard"),
+        ("nowhere://a/b", "a.pmtiles", "expected a folder or a URL such as s3://"),
+        ("empty", "a.tif", "expected .pmtiles or .mbtiles"),
+    ],
+)
+def test_what_cannot_be_joined_is_one_sentence(
+    renderer: FakeRenderer, capsys: Capture, shards: str, out: str, expects: str
+) -> None:
+    Path("text.pmtiles").write_text("no tiles, but longer than a header is: " + 100 * ".")
+    Path("empty").mkdir()
+    assert main(["export", "merge", out, shards]) == 2
+    (error,) = [line for line in capsys.readouterr().err.splitlines() if "merge:" in line]
+    assert expects in error
+    assert not Path(out).exists()
+
+
+def test_a_dry_run_tells_node_hours(renderer: FakeRenderer, capsys: Capture) -> None:
+    for command in (["seed"], ["export", "a.pmtiles"]):
+        assert main([*command, *ALPS, *CLUSTER, "--dry-run"]) == 0
+        out = capsys.readouterr().out
+        assert "node-hours of machines that compute as this one does" in out
+        assert "tiles in" in out
+    assert not Path("a.pmtiles").exists()
+
+
+def test_node_hours_are_the_estimate_with_what_groups_repeat(tmp_path: Path) -> None:
+    renderer = FakeRenderer()
+    cache = TileCache.open(tmp_path)
+    job = RegionJob(Settings(cache=tmp_path), BatchRenderer(renderer, 0, cache), cache, REGION)
+    found = dataclasses.replace(job.estimate(), seconds=36_000.0)
+    share = repetition(renderer, REGION, MOST_TILES)
+    text = clusters.cluster_text(found, job)
+    cache.close()
+    assert f"about {10 * share:,.2f} node-hours" in text
+
+
+def test_a_worker_of_another_world_says_what_it_has(renderer: FakeRenderer) -> None:
+    other = GroupTask(Settings(), FakeRenderer(name="other").fingerprint(0), load_fake)
+    with pytest.raises(ClusterError, match="makes another world than the one meant: it has torch"):
+        run(other, next(groups(REGION, 85)))
+
+
+def test_a_worker_that_cannot_load_says_so(renderer: FakeRenderer) -> None:
+    def broken(settings: Settings) -> FakeRenderer:
+        raise WeightsError("cannot read the weights")
+
+    with pytest.raises(ClusterError, match=r"cannot begin: cannot read the weights"):
+        run(GroupTask(Settings(), bytes(16), broken), next(groups(REGION, 85)))
+
+
+def test_settings_mean_the_same_in_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("w.safetensors", "mine.bank", "mars.jpg", "layers"):
+        (tmp_path / name).touch()
+    given = Settings(
+        base=Path("mars.jpg"),
+        weights=Path("w.safetensors"),
+        memory=("mine.bank", "shipped"),
+        geography="layers",
+    )
+    found = portable(given)
+    assert found.base == tmp_path / "mars.jpg"
+    assert found.weights == tmp_path / "w.safetensors"
+    assert found.memory == (str(tmp_path / "mine.bank"), "shipped")
+    assert found.geography == str(tmp_path / "layers")
+    assert found.threads == 1
+    plain = portable(Settings(base=Path("planet:3"), geography="none", memory=(), threads=4))
+    assert (plain.base, plain.geography, plain.memory) == (Path("planet:3"), "none", ())
+    assert plain.threads == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "expects"),
+    [
+        (["seed", *ALPS, "--out", "a"], "expected it beside --cluster only"),
+        (["seed", *ALPS, "--gpus", "1"], "expected it beside --cluster only"),
+        (["export", *ALPS], "expected OUT, or --out beside --cluster"),
+        (["export", "a.pmtiles", *ALPS, *CLUSTER, "--cached"], "expected it without --cluster"),
+        (["export", "a.tif", *ALPS, *CLUSTER, "--out", "b"], "expected .pmtiles or .mbtiles"),
+    ],
+)
+def test_flags_that_mean_nothing_are_refused(
+    renderer: FakeRenderer, capsys: Capture, words: list[str], expects: str
+) -> None:
+    assert main(words) == 2
+    assert expects in capsys.readouterr().err
+    assert renderer.calls == []
+
+
+@pytest.mark.parametrize("text", ["", "ray:/a:1", "http://a:1", "ray://a", "a b:1", "ray://a:x"])
+def test_other_addresses_are_no_clusters(text: str) -> None:
+    with pytest.raises(ValueError, match="expected auto or ray://HOST:PORT"):
+        flags.parse_cluster(text)
+
+
+def test_addresses_and_gpus_are_read() -> None:
+    assert [flags.parse_cluster(a) for a in ("auto", "ray://h-1.x:10001", "10.0.0.1:6379")]
+    assert [flags.parse_gpus(text) for text in ("0", "0.25", "1", "4")] == [0, 0.25, 1, 4]
+    for text in ("1.5", "-1", "x", "65"):
+        with pytest.raises(ValueError, match="expected a part of one"):
+            flags.parse_gpus(text)
+
+
+def test_the_manifest_says_what_the_shards_are(workers: LocalWorkers) -> None:
+    assert main(["seed", *ALPS, *CLUSTER, "--out", "shards"]) == 0
+    manifest = json.loads(Path("shards/shards.json").read_text())
+    assert manifest["world"] == FakeRenderer().fingerprint(0).hex()
+    assert manifest["zooms"] == list(range(10))
+    assert (manifest["format"], manifest["limit"]) == ("png", len(REGION) // 8)
