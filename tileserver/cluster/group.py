@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -77,9 +78,9 @@ def groups(region: Region, limit: int) -> Iterator[TileGroup]:
 
 def repetition(renderer: Renderer, region: Region, limit: int) -> float:
     """Return how many blocks groups make for each that holds tiles of theirs, from some groups."""
-    every = list(groups(region, limit))
+    step = max(1, len(region) // (limit * SAMPLES))
     made = own = 0
-    for group in every[:: -(-len(every) // SAMPLES)]:
+    for group in islice(groups(region, limit), 0, None, step):
         tiles = list(group.tiles())
         there: set[Tile] = set()
         for tile in tiles:
