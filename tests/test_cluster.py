@@ -25,7 +25,7 @@ from tileserver.cluster import maker as makers
 from tileserver.cluster import seed as making
 from tileserver.cluster.group import LEAST_TILES, MOST_TILES, group_limit, groups, repetition
 from tileserver.cluster.maker import GroupMaker
-from tileserver.cluster.worker import GroupTask, portable, run
+from tileserver.cluster.worker import GroupTask, difference, portable, run
 from tileserver.commands import cluster as clusters
 from tileserver.commands import flags
 from tileserver.commands.confirmation import RegionJob
@@ -292,26 +292,39 @@ def test_a_dry_run_tells_node_hours(renderer: FakeRenderer, capsys: Capture) -> 
     for command in (["seed"], ["export", "a.pmtiles"]):
         assert main([*command, *ALPS, *CLUSTER, "--dry-run"]) == 0
         out = capsys.readouterr().out
-        assert "node-hours of machines that compute as this one does" in out
+        assert "node-hours of machines with " in out
         assert "tiles in" in out
     assert not Path("a.pmtiles").exists()
 
 
-def test_node_hours_are_the_estimate_with_what_groups_repeat(tmp_path: Path) -> None:
+def test_node_hours_are_the_estimate_with_what_groups_repeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     renderer = FakeRenderer()
     cache = TileCache.open(tmp_path)
     job = RegionJob(Settings(cache=tmp_path), BatchRenderer(renderer, 0, cache), cache, REGION)
     found = dataclasses.replace(job.estimate(), seconds=36_000.0)
     share = repetition(renderer, REGION, MOST_TILES)
     text = clusters.cluster_text(found, job)
+    one = dataclasses.replace(job, settings=Settings(cache=tmp_path, threads=1))
+    monkeypatch.setattr(clusters.os, "cpu_count", lambda: 4)
+    slow = clusters.cluster_text(found, one)
     cache.close()
     assert f"about {10 * share:,.2f} node-hours" in text
+    assert f"about {2.5 * share:,.2f} node-hours of machines with 4 processors" in slow
 
 
-def test_a_worker_of_another_world_says_what_it_has(renderer: FakeRenderer) -> None:
-    other = GroupTask(Settings(), FakeRenderer(name="other").fingerprint(0), load_fake)
-    with pytest.raises(ClusterError, match="makes another world than the one meant: it has torch"):
-        run(other, next(groups(REGION, 85)))
+def test_a_worker_of_another_world_says_in_what_it_differs(renderer: FakeRenderer) -> None:
+    meant = {"torch": "2.13.0", "capability": "AVX512"}
+    task = GroupTask(Settings(), FakeRenderer(name="other").fingerprint(0), load_fake, terms=meant)
+    group = next(groups(REGION, 85))
+    with pytest.raises(ClusterError, match=r"another world than the one meant .its torch is None"):
+        run(task, group)
+    found = {"torch": "2.13.0", "capability": "AVX2", "steps": 1}
+    assert difference(meant, found) == "its capability is AVX2, not AVX512"
+    assert difference(meant, meant).startswith("another memory or geography")
+    with pytest.raises(ClusterError, match="same files and compute as this machine"):
+        run(dataclasses.replace(task, terms={}), group)
 
 
 def test_a_worker_that_cannot_load_says_so(renderer: FakeRenderer) -> None:

@@ -192,9 +192,7 @@ CACHE_ACTIONS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:2] == ["export", "merge"]:
-        given[:2] = ["export merge"]
-    args = parser().parse_args(join_negative(given))
+    args = parser().parse_args(joined_words(given))
     try:
         if getattr(args, "print_config", False):
             from tileserver.commands.configtext import config_text
@@ -224,8 +222,14 @@ def stopped(args: argparse.Namespace) -> str:
     return f"Stopped; {left.format_map(vars(args))}." if left else "Stopped."
 
 
-def join_negative(arguments: list[str]) -> list[str]:
-    """Make '-10,…' no flag: '--bbox=-10,…' for a box, a space before it for the path of `fly`."""
+def joined_words(arguments: list[str]) -> list[str]:
+    """Join words that argparse would take apart, or for something else.
+
+    'export merge' becomes one command; '-10,…' no flag: '--bbox=-10,…' for a box, a space before it
+    for the path of `fly`.
+    """
+    if arguments[:2] == ["export", "merge"]:
+        arguments = ["export merge", *arguments[2:]]
     joined: list[str] = []
     for argument in arguments:
         if joined and joined[-1] == "--bbox" and argument[:2].lstrip("-").isdigit():

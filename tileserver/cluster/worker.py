@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,19 +31,24 @@ from tileserver.settings import Settings
 if TYPE_CHECKING:
     from generator.cascade.renderer import Renderer
 
+TERMS = ("device", "precision", "torch", "capability", "weights", "steps", "base")
+"""What renderers tell of themselves that decides a world; capability: of the processor."""
+
 
 @dataclass(frozen=True, slots=True)
 class GroupTask:
     """What every worker of a command has to know.
 
-    world: that the command means. out: the folder or URL where shards go, each saying `about` of
-    itself; None for tiles that come back. load: how a worker gets its renderer.
+    world, terms: of what the command means, and what decides it. load: how a worker gets its
+    renderer. out: the folder or URL where shards go, each saying `about` of itself; None for tiles
+    that come back.
     """
 
     settings: Settings
     world: bytes
     load: Callable[[Settings], Renderer]
     encoding: Encoding = Encoding.PNG
+    terms: dict[str, object] = field(default_factory=dict)
     out: str | None = None
     about: ArchiveMetadata | None = None
 
@@ -86,8 +90,9 @@ def run(task: GroupTask, group: TileGroup) -> GroupResult:
     maker = _maker(task.settings, task.load)
     if maker.world != task.world:
         raise ClusterError(
-            f"the worker on {platform.node()} makes another world than the one meant: it has "
-            f"{terms(maker.renderer)}, expected workers that compute as this machine does"
+            f"the worker on {platform.node()} makes another world than the one meant "
+            f"({difference(task.terms, terms(maker.renderer))}), expected workers that have the "
+            "same files and compute as this machine does"
         )
     before = maker.blocks
     payloads: dict[Tile, bytes] = {}
@@ -130,13 +135,20 @@ def _maker(settings: Settings, load: Callable[[Settings], Renderer]) -> GroupMak
     return GroupMaker(renderer, settings.seed)
 
 
-def terms(renderer: Renderer) -> str:
-    """Return what decides a world besides the seed, in words."""
+def terms(renderer: Renderer) -> dict[str, object]:
+    """Return what decides a world besides the seed, as far as a renderer tells."""
     about = describe(renderer)
-    named = ("device", "precision", "weights", "base")
-    parts = [f"{name} {about[name]}" for name in named if name in about]
-    parts.append(f"torch {importlib.metadata.version('torch')}")
-    return ", ".join([*parts, platform.machine()])
+    return {name: about[name] for name in TERMS if name in about}
+
+
+def difference(meant: dict[str, object], found: dict[str, object]) -> str:
+    """Return in words where two worlds' terms differ."""
+    words = [
+        f"its {name} is {found.get(name)}, not {meant[name]}"
+        for name in meant
+        if found.get(name) != meant[name]
+    ]
+    return ", ".join(words) or "another memory or geography, or another version of this program"
 
 
 def portable(settings: Settings) -> Settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import os
 from collections.abc import Callable
 
 from tileserver.batch.archive import ArchiveMetadata
@@ -16,7 +17,7 @@ from tileserver.cluster.group import MOST_TILES, group_limit, repetition
 from tileserver.cluster.raycluster import RayCluster, Workers
 from tileserver.cluster.seed import CacheSink, GroupSink
 from tileserver.cluster.shards import ShardFolder, ShardSink, manifest_of
-from tileserver.cluster.worker import GroupTask, portable
+from tileserver.cluster.worker import GroupTask, portable, terms
 from tileserver.commands.basics import say
 from tileserver.commands.confirmation import RegionJob
 from tileserver.documents.about import abstract, attribution, title
@@ -52,7 +53,7 @@ def make(args: argparse.Namespace, job: RegionJob, format: str = "png") -> Tally
     """Have a cluster make a region: into the job's cache, or into shards."""
     settings, world = portable(job.settings), job.maker.world
     out = None if args.out is None else ShardFolder(args.out)
-    task = GroupTask(settings, world, load)
+    task = GroupTask(settings, world, load, terms=terms(job.maker.renderer))
     if out is not None:
         said = about(settings, job.region, format, world)
         task = dataclasses.replace(task, encoding=ENCODINGS[format, 1], out=out.place, about=said)
@@ -80,11 +81,16 @@ def gpus_of(args: argparse.Namespace, job: RegionJob) -> float:
 
 
 def cluster_text(found: Estimate, job: RegionJob) -> str:
-    """Return what a dry run says of a cluster, in hours of machines like this one."""
+    """Return what a dry run says of a cluster: node-hours, with what groups repeat."""
     share = repetition(job.maker.renderer, job.region, MOST_TILES)
+    processors = os.cpu_count() or 1
     hours = found.seconds * share / 3600
+    if describe(job.maker.renderer).get("device") == "cuda":
+        unit = "hours of GPUs such as this one, one worker each"
+    else:
+        hours *= min(1.0, (job.settings.threads or processors) / processors)
+        unit = f"node-hours of machines with {processors} processors such as this one"
     return (
-        f"By a cluster: about {hours:,.2f} node-hours of machines that compute as this one does, "
-        f"each with all its cores; {duration(found.seconds * share / 100)} with 100 of them. "
-        f"Groups of {MOST_TILES:,} tiles take {share:.2f} times the blocks that hold their tiles."
+        f"By a cluster: about {hours:,.2f} {unit}, {duration(hours * 36)} with 100 of them. Groups "
+        f"of {MOST_TILES:,} tiles take {share:.2f} times the blocks that hold their tiles."
     )
