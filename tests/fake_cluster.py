@@ -6,7 +6,7 @@ Workers of a cluster load the same fake: they need the project's folder in PYTHO
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 
 from generator import stopping
@@ -16,7 +16,16 @@ from tileserver.cli import main
 from tileserver.cluster.group import TileGroup
 from tileserver.cluster.worker import GroupResult, GroupTask, run
 from tileserver.commands import basics, cluster
+from tileserver.encode import encode
+from tileserver.encoding import Encoding
+from tileserver.regions.region import Region
+from tileserver.regions.tileid import tile_id
+from tileserver.rendering.batch import BatchRenderer
 from tileserver.settings import Settings
+
+ALPS = ["--bbox", "6,44,14,48", "--zooms", "0-9"]
+REGION = Region((6.0, 44.0, 14.0, 48.0), range(10))
+CLUSTER = ["--cluster", "auto"]
 
 
 class LocalWorkers:
@@ -30,7 +39,7 @@ class LocalWorkers:
 
     def results(
         self, task: GroupTask, groups: Iterator[TileGroup]
-    ) -> Iterator[tuple[TileGroup, GroupResult | str]]:
+    ) -> Generator[tuple[TileGroup, GroupResult | str]]:
         for group in groups:
             self.groups.append(group)
             lost = group.number in self.lost
@@ -42,6 +51,15 @@ class LocalWorkers:
 
 def load_fake(settings: Settings, delay: float = 0.0, name: str = "fake") -> Renderer:
     return FakeRenderer(delay, name)
+
+
+def expected(region: Region = REGION, encoding: Encoding = Encoding.PNG) -> dict[int, bytes]:
+    """Return the payloads of a region's tiles by number, as one machine makes them."""
+    batch, found = BatchRenderer(FakeRenderer(), 0), {}
+    for tile in region.walk():
+        batch.make(tile)
+        found[tile_id(tile)] = encode(batch.pixels(tile), encoding)
+    return found
 
 
 if __name__ == "__main__":

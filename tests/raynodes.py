@@ -18,6 +18,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
+START_SECONDS = 120
+"""That a node may take to start on a busy machine."""
+
 
 class Nodes:
     """The cluster as a test sees it."""
@@ -45,7 +48,6 @@ def two_nodes(**environment: str) -> Iterator[Nodes]:
         [sys.executable, "-m", "tests.raynodes"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
         text=True,
         cwd=ROOT,
         env=variables(**environment),
@@ -59,6 +61,7 @@ def two_nodes(**environment: str) -> Iterator[Nodes]:
 def variables(**more: str) -> dict[str, str]:
     """Return the environment of nodes and of the commands that use them."""
     fixed = {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
+    fixed["RAY_raylet_start_wait_time_s"] = str(START_SECONDS)
     return os.environ | fixed | more
 
 
@@ -78,7 +81,7 @@ def main() -> None:
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         second = cluster.add_node(**options)
-        cluster.wait_for_nodes()
+        cluster.wait_for_nodes(timeout=START_SECONDS)
         print(cluster.address, port, flush=True)
         for line in sys.stdin:
             if line.strip() == "kill":

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -22,9 +23,11 @@ from tileserver.regions.region import Region
 from tileserver.regions.tileid import tile_id, tile_of
 from tileserver.rendering.batch import BatchRenderer
 
-pytest.importorskip("ray")
-
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
+]
 
 BOX = "6,40,30,52"
 REGION = Region((6.0, 40.0, 30.0, 52.0), range(10))
@@ -139,9 +142,10 @@ def test_a_cluster_that_is_lost_is_one_sentence_and_the_next_goes_on(tmp_path: P
     assert stored(tmp_path) == expected()
 
 
+@pytest.mark.skipif(
+    not (find_spec("s3fs") and find_spec("moto")), reason="s3fs or moto is not installed"
+)
 def test_workers_write_shards_to_an_object_store_and_they_are_joined(tmp_path: Path) -> None:
-    pytest.importorskip("s3fs")
-    pytest.importorskip("moto")
     file, out = tmp_path / "a.pmtiles", "s3://tiles/alps"
     with object_store() as keys, two_nodes(**keys) as nodes:
         words = ["export", str(file), "--out", out, "--cluster", nodes.remote]

@@ -255,8 +255,6 @@ class Cascade:
             "base_zoom": self.basemap.zoom,
             "device": self.device.type,
             "precision": str(self.precision).removeprefix("torch."),
-            "torch": torch.__version__,
-            "capability": torch.backends.cpu.get_cpu_capability(),
             "training": held.record,
         }
 

@@ -10,7 +10,7 @@ import importlib
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol
 
 from generator.grid.errors import GeneratorError
@@ -40,7 +40,7 @@ class Workers(Protocol):
 
     def results(
         self, task: GroupTask, groups: Iterator[TileGroup]
-    ) -> Iterator[tuple[TileGroup, GroupResult | str]]:
+    ) -> Generator[tuple[TileGroup, GroupResult | str]]:
         """Yield each group with its result, or with a sentence why there is none."""
         ...
 
@@ -83,7 +83,7 @@ class RayCluster:
 
     def results(
         self, task: GroupTask, groups: Iterator[TileGroup]
-    ) -> Iterator[tuple[TileGroup, GroupResult | str]]:
+    ) -> Generator[tuple[TileGroup, GroupResult | str]]:
         """Yield each group with its result as they come, or with a sentence why there is none.
 
         A quarter more groups than there are workers are under way, so that results do not pile up

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -91,20 +92,26 @@ def _run_pass(
                 yield left
 
     step, failed_in_a_row = "Checking" if tally.again else "Making", 0
-    for group, result in workers.results(task, missing_groups()):
-        tally.checked += len(group)
-        if isinstance(result, str):
-            failed_in_a_row += 1
-            for tile in group.tiles():
-                tally.miss(tile, result)
-            if failed_in_a_row == HOPELESS:
+    with contextlib.closing(workers.results(task, missing_groups())) as results:
+        for group, result in results:
+            _count(tally, group, result)
+            if isinstance(result, GroupResult):
+                sink.take(group.number, result)
+                failed_in_a_row = 0
+            elif (failed_in_a_row := failed_in_a_row + 1) == HOPELESS:
                 raise ClusterError(f"{HOPELESS} groups in a row could not be made: {result}")
-        else:
-            failed_in_a_row = 0
-            sink.take(group.number, result)
-            tally.made += len(result.ids)
-            tally.blocks += result.blocks
-            for tile, reason in result.reasons.items():
-                tally.miss(tile, reason)
-        report(step, tally.checked, tally.wanted, tally.made)
+            report(step, tally.checked, tally.wanted, tally.made)
     return tally
+
+
+def _count(tally: Tally, group: TileGroup, result: GroupResult | str) -> None:
+    """Take a group into the tally, or the sentence why all of it is missing."""
+    tally.checked += len(group)
+    if isinstance(result, str):
+        for tile in group.tiles():
+            tally.miss(tile, result)
+        return
+    tally.made += len(result.ids)
+    tally.blocks += result.blocks
+    for tile, reason in result.reasons.items():
+        tally.miss(tile, reason)

@@ -31,8 +31,8 @@ from tileserver.settings import Settings
 if TYPE_CHECKING:
     from generator.cascade.renderer import Renderer
 
-TERMS = ("device", "precision", "torch", "capability", "weights", "steps", "base")
-"""What renderers tell of themselves that decides a world; capability: of the processor."""
+TERMS = ("device", "precision", "weights", "steps", "base")
+"""What renderers tell of themselves that decides a world."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,10 @@ def _maker(settings: Settings, load: Callable[[Settings], Renderer]) -> GroupMak
 
 def terms(renderer: Renderer) -> dict[str, object]:
     """Return what decides a world besides the seed, as far as a renderer tells."""
+    from generator.cascade.probe import torch_terms  # torch takes seconds
+
     about = describe(renderer)
-    return {name: about[name] for name in TERMS if name in about}
+    return {name: about[name] for name in TERMS if name in about} | torch_terms()
 
 
 def difference(meant: dict[str, object], found: dict[str, object]) -> str:
