@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.browser import Page, chromium, find_chromium
+from tests.fake_cluster import LocalWorkers, load_fake
 from tests.fakes import FakeRenderer
 from tests.look import DESKTOP
 from tests.viewed import Server, serving
 from tileserver.cache.tilecache import TileCache
+from tileserver.cluster import group as cutting
 from tileserver.commands import basics
+from tileserver.commands import cluster as clusters
 
 
 @pytest.fixture
@@ -24,6 +27,17 @@ def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
     monkeypatch.setattr(basics, "load_world", lambda settings: fake)
     monkeypatch.setattr(basics, "lower_priority", lambda nice: None)
     return fake
+
+
+@pytest.fixture
+def workers(renderer: FakeRenderer, monkeypatch: pytest.MonkeyPatch) -> LocalWorkers:
+    """Return the workers of commands, which run in a folder of their own."""
+    made = LocalWorkers()
+    monkeypatch.setattr(clusters, "connect", lambda *given: made)
+    monkeypatch.setattr(clusters, "load", load_fake)
+    monkeypatch.setattr(cutting, "LEAST_TILES", 21)
+    monkeypatch.setattr("tileserver.cluster.worker.lower_priority", lambda nice: None)
+    return made
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import pytest
 
 from generator.grid.errors import BaseMapError
 from generator.grid.tile import Tile
-from tileserver.cli import EXAMPLES, join_negative, main, parser, stopped
+from tileserver.cli import EXAMPLES, joined_words, main, parser, stopped
 from tileserver.commands import basics as commands
 from tileserver.commands import flags
 
-NAMES = ["serve", "seed", "export", "render", "upscale", "dataset", "bench"]
+NAMES = ["serve", "seed", "export", "export merge", "render", "upscale", "dataset", "bench"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -23,7 +23,7 @@ def test_every_command_explains_itself_with_examples(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        main([name, "--help"])
+        main([*name.split(), "--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
     assert "examples:" in text
@@ -41,8 +41,8 @@ def example_lines() -> list[str]:
 
 @pytest.mark.parametrize("line", example_lines())
 def test_every_example_can_be_given(line: str) -> None:
-    words = shlex.split(line)[1:]
-    assert parser().parse_args(join_negative(words)).command == words[0]
+    words = joined_words(shlex.split(line)[1:])
+    assert parser().parse_args(words).command == words[0]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,8 @@ def test_every_example_can_be_given(line: str) -> None:
         ("seed --bbox 1,2,3,4 --polygon a --zooms 1", "not allowed with argument"),
         ("seed --bbox 1,2,3,4 --zooms 9-20", "expected rising numbers 0 to 17"),
         ("export a.tif --zooms 1", "--bbox --polygon"),
-        ("export --bbox 1,2,3,4 --zooms 1", "OUT"),
+        ("export merge a.pmtiles", "SHARD"),
+        ("export a.pmtiles --bbox 1,2,3,4 --zooms 1 --cluster here", "expected auto or ray://"),
         ("export a.tif --bbox 1,2,3,4 --zooms 1 --format gif", "invalid choice"),
         ("render 1/2 -o a.png", "expected Z/X/Y"),
         ("render 1/2/0 -o a.png", "tile x is 2, expected 0 to 1 at zoom 1"),
@@ -77,9 +78,9 @@ def test_arguments_that_cannot_be_read_end_in_one_sentence(
 
 
 def test_a_box_may_start_with_a_minus_sign() -> None:
-    given = join_negative(["seed", "--bbox", "-10,35,5,45", "--zooms", "3"])
+    given = joined_words(["seed", "--bbox", "-10,35,5,45", "--zooms", "3"])
     assert parser().parse_args(given).bbox == (-10.0, 35.0, 5.0, 45.0)
-    assert join_negative(["--bbox", "--zooms"]) == ["--bbox", "--zooms"]
+    assert joined_words(["--bbox", "--zooms"]) == ["--bbox", "--zooms"]
 
 
 def fail_with(error: BaseException):  # type: ignore[no-untyped-def]

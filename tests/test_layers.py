@@ -33,7 +33,7 @@ ORDER = {
     ),
     "tileserver": (
         "regions", "cache", "archives", "rendering", "documents", "serving", "processes", "batch",
-        "flying", "commands",
+        "cluster", "flying", "commands",
     ),
     "training": ("imagery", "samples", "losses", "measure", "run", "commands"),
 }  # fmt: skip

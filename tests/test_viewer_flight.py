@@ -12,7 +12,7 @@ import pytest
 from tests.browser import Page
 from tests.look import CLASHES, DESKTOP, SETTLED, bare, show
 from tests.viewed import Server
-from tileserver.cli import join_negative, parser
+from tileserver.cli import joined_words, parser
 from tileserver.commands.fly import read_flight_plan
 from tileserver.flying.flight import Flight, FlightPlan
 from tileserver.flying.route import read_route
@@ -99,7 +99,7 @@ def test_points_are_tapped_and_searched_and_give_the_command(page: Page, viewer:
     choose(page, "from", 400)
     choose(page, "to", 5)
     words = shlex.split(page.run(f"{part('command')}.textContent"))
-    args = parser().parse_args(join_negative(words[1:]))
+    args = parser().parse_args(joined_words(words[1:]))
     assert (words[:2], args.seed, args.output) == (["elsewhere", "fly"], "7", "film.mp4")
     plan = read_flight_plan(args)
     assert plan.altitudes == (400_000, 5_000)

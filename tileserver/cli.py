@@ -45,13 +45,18 @@ EXAMPLES = {
   elsewhere seed --bbox 177,-19,-178,-16 --zooms 9,11   across the dateline
   elsewhere seed --polygon alps.geojson --zooms 0-11 --nice 19
   elsewhere seed --polygon alps.geojson --zooms 12,13 --missing missing.txt
+  elsewhere seed --polygon africa.geojson --zooms 0-13 --cluster auto --yes
   The same command again continues a run that was stopped, even by kill -9. A box whose west is
   greater than its east crosses the dateline.""",
     "export": """  elsewhere export alps.pmtiles --bbox 5.9,45.8,10.5,47.8 --zooms 0-11
   elsewhere export fiji.mbtiles --bbox 177,-19,-178,-16 --zooms 0-9 --format webp
   elsewhere export alps.gpkg --bbox 5.9,45.8,10.5,47.8 --zooms 0-11 --format jpg
   elsewhere export alps.tif --polygon alps.geojson --zooms 11
-  elsewhere export all.pmtiles --bbox -180,-85,180,85 --zooms 0-15 --cached --force""",
+  elsewhere export all.pmtiles --bbox -180,-85,180,85 --zooms 0-15 --cached --force
+  elsewhere export --bbox 5.9,45.8,10.5,47.8 --zooms 0-15 --cluster auto --out s3://maps/alps""",
+    "export merge": """\
+  elsewhere export merge alps.pmtiles s3://maps/alps
+  elsewhere export merge both.mbtiles alps.pmtiles jura.pmtiles --force""",
     "fly": """\
   elsewhere fly "46.5,7.6 47.4,8.5" -o film.mp4 --altitude 400km:5km
   elsewhere fly "30.0,31.2 24.1,32.9" -o nile.webp --altitude 60km --size 384x216 --fps 12
@@ -128,6 +133,8 @@ EXAMPLES = {
 STOPPED = {
     "seed": "the same command goes on from here",
     "export": "{output} was not written. What was made is stored",
+    "shards": "the same command goes on from here",
+    "export merge": "{output} was not written",
     "fly": "{output} was not written. The same command goes on from here",
     "render": "{output} was not written. What was stored is not made again",
     "upscale": "{output} was not written",
@@ -188,7 +195,7 @@ CACHE_ACTIONS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    args = parser().parse_args(join_negative(given))
+    args = parser().parse_args(joined_words(given))
     try:
         if getattr(args, "print_config", False):
             from tileserver.commands.configtext import config_text
@@ -218,8 +225,14 @@ def stopped(args: argparse.Namespace) -> str:
     return f"Stopped; {left.format_map(vars(args))}." if left else "Stopped."
 
 
-def join_negative(arguments: list[str]) -> list[str]:
-    """Make '-10,…' no flag: '--bbox=-10,…' for a box, a space before it for the path of `fly`."""
+def joined_words(arguments: list[str]) -> list[str]:
+    """Join words that argparse would take apart, or for something else.
+
+    'export merge' becomes one command; '-10,…' no flag: '--bbox=-10,…' for a box, a space before it
+    for the path of `fly`.
+    """
+    if arguments[:2] == ["export", "merge"]:
+        arguments = ["export merge", *arguments[2:]]
     joined: list[str] = []
     for argument in arguments:
         if joined and joined[-1] == "--bbox" and argument[:2].lstrip("-").isdigit():
@@ -251,6 +264,9 @@ def parser() -> Parser:
     export = _command(commands, "export", "write a region to one file", *SHARED)
     export.set_defaults(run="tileserver.commands.export:export")
     flags.export(export)
+    merge = _parser(commands, "export merge", "join shards of one world to one file")
+    merge.set_defaults(run="tileserver.commands.merge:merge")
+    flags.export_merge(merge)
     fly = _command(commands, "fly", "film a flight over a world", *SHARED)
     fly.set_defaults(run="tileserver.commands.fly:fly")
     flyflags.fly(fly)

@@ -52,6 +52,10 @@ class ArchiveDamagedError(ArchiveError):
     """Bytes of an archive that are not what they should be."""
 
 
+class ClusterError(ServerError):
+    """A cluster that cannot be used: not there, lost, or of machines that make another world."""
+
+
 class FlightError(ServerError):
     """A flight that cannot be flown or filmed: no path, no altitude, nowhere to write it."""
 

@@ -33,6 +33,10 @@ from tileserver.regions.region import Box
 from tileserver.regions.tileid import tile_id
 from tileserver.settings import Settings
 
+OWN = "elsewhere"
+"""Key of the metadata under which a file says what no other program needs: its world's seed and
+fingerprint, its box and its zooms."""
+
 HEADER_BYTES = 127
 PART_BYTES = 8 << 20
 """Most bytes of a tile, of a directory or the metadata, packed and unpacked."""
@@ -163,7 +167,7 @@ class TileArchive:
         head = self._head
         text = self._unpacked(self._part(head["metadata_offset"], head["metadata_length"]))
         try:
-            about: Any = json.loads(text)["elsewhere"]
+            about: Any = json.loads(text)[OWN]
             seed, world = int(about["seed"]), bytes.fromhex(about["world"])
         except (ValueError, LookupError, TypeError):
             raise ArchiveError(

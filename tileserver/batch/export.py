@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -119,34 +119,56 @@ def write(
     source: TileSource, region: Region, path: Path, about: ArchiveMetadata, report: Report = silent
 ) -> ExportResult:
     """Write the region's tiles to a file and verify it. Raises ExportError or CacheError."""
-    try:
-        with atomic_replace(path, durable=True) as part:
-            archive = _create(part, path.suffix.lower(), region, about, source.maker is not None)
-            with contextlib.closing(archive):
-                seen = _fill(archive, source, region, report)
-                _verify(archive, seen, path, report)
-    except (OSError, sqlite3.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ExportError(f"{path} cannot be written: {reason}") from error
-    return ExportResult(seen.count, len(region) - seen.count, path.stat().st_size)
+    whole = source.maker is not None
+
+    def create(part: Path) -> Archive:
+        if path.suffix.lower() in GEOTIFF:
+            return GeotiffFile(part, about, region, whole)
+        return create_archive(part, path.suffix.lower(), about)
+
+    seen = write_archive(path, create, source.tiles(region), source.count(region), report)
+    return ExportResult(seen, len(region) - seen, path.stat().st_size)
 
 
-def _create(
-    part: Path, suffix: str, region: Region, about: ArchiveMetadata, whole: bool
-) -> Archive:
+def create_archive(part: Path, suffix: str, about: ArchiveMetadata) -> Archive:
+    """Begin a file of tiles of the kind that an ending names, but no GeoTIFF."""
     if suffix == ".pmtiles":
         return PmtilesFile(part, about)
     if suffix == ".mbtiles":
         return MbtilesFile(part, about)
-    if suffix == ".gpkg":
-        return GeopackageFile(part, about)
-    return GeotiffFile(part, about, region, whole)
+    return GeopackageFile(part, about)
 
 
-def _fill(archive: Archive, source: TileSource, region: Region, report: Report) -> Checksum:
+def write_archive(
+    path: Path,
+    create: Callable[[Path], Archive],
+    tiles: Iterable[tuple[Tile, bytes]],
+    total: int,
+    report: Report,
+) -> int:
+    """Write tiles, by rising number, to a file and verify it; return how many.
+
+    Raises ExportError, after which there is no file, or the older one.
+    """
+    try:
+        with (
+            atomic_replace(path, durable=True) as part,
+            contextlib.closing(create(part)) as archive,
+        ):
+            seen = _fill(archive, tiles, total, report)
+            _verify(archive, seen, path, report)
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ExportError(f"{path} cannot be written: {reason}") from error
+    return seen.count
+
+
+def _fill(
+    archive: Archive, tiles: Iterable[tuple[Tile, bytes]], total: int, report: Report
+) -> Checksum:
     """Write every tile; return the sum of what reading the file has to give."""
-    seen, total = Checksum(), source.count(region)
-    for tile, payload in source.tiles(region):
+    seen = Checksum()
+    for tile, payload in tiles:
         seen.add(tile, archive.add(tile, payload))
         report("Writing", seen.count, total, seen.count)
     if not seen.count:

@@ -36,8 +36,8 @@ class Tally:
     """How far a seeding is, in tiles of the region, and `extra`: others that had to be made too.
 
     checked: visited so far. made: in this run. missing: could not be made; reasons: of the first.
-    taken: left to other programs that were making them. again: whether this is a later pass, which
-    only looks unless something is missing.
+    taken: left to other programs that were making them. blocks: computed by a cluster's workers.
+    again: whether this is a later pass, which only looks unless something is missing.
     """
 
     wanted: int
@@ -46,6 +46,7 @@ class Tally:
     extra: int = 0
     missing: int = 0
     taken: int = 0
+    blocks: int = 0
     reasons: dict[Tile, str] = field(default_factory=dict)
     again: bool = False
 
@@ -56,9 +57,13 @@ class Tally:
 
     def fail(self, tile: Tile, error: Exception) -> None:
         """Count a tile that could not be made."""
+        self.miss(tile, f"{type(error).__name__}: {error}")
+
+    def miss(self, tile: Tile, reason: str) -> None:
+        """Count a tile that is missing."""
         self.missing += 1
         if len(self.reasons) < LISTED:
-            self.reasons[tile] = f"{type(error).__name__}: {error}"
+            self.reasons[tile] = reason
 
 
 def seed(maker: BatchRenderer, region: Region, report: Report = silent) -> Tally:

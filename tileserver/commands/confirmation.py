@@ -33,17 +33,23 @@ TYPICAL_BYTES = 75_000
 
 @dataclass(frozen=True)
 class RegionJob:
-    """Tiles of a region that a maker is about to make and store in a cache."""
+    """Tiles of a region that a maker is about to make and store in a cache.
+
+    elsewhere: whether they go to another place, so that what the cache holds is made again.
+    """
 
     settings: Settings
     maker: BatchRenderer
     cache: TileCache
     region: Region
+    elsewhere: bool = False
 
     @cached_property
     def workload(self) -> Workload:
         """Return what is left to do; counted once."""
-        inventory = CacheInventory(self.cache, self.maker.world)
+        # No tile is of the world without a name.
+        world = bytes(len(self.maker.world)) if self.elsewhere else self.maker.world
+        inventory = CacheInventory(self.cache, world)
         return workload_of(self.maker.renderer, self.region, inventory)
 
     def estimate(self) -> Estimate:
@@ -60,15 +66,16 @@ class RegionJob:
 
 
 @contextmanager
-def open_job(settings: Settings, region: Region) -> Iterator[RegionJob]:
+def open_job(settings: Settings, region: Region, elsewhere: bool = False) -> Iterator[RegionJob]:
     """Open what making a region takes, and let other processes go first from now on.
 
-    Raises CacheError, GeneratorError.
+    elsewhere: whether the tiles go to another place than the cache. Raises CacheError,
+    GeneratorError.
     """
     with commands.open_to_make(settings) as (cache, claims):
         world = commands.load_for_cache(settings)
         maker = BatchRenderer(world, settings.seed, cache, claims)
-        yield RegionJob(settings, maker, cache, region)
+        yield RegionJob(settings, maker, cache, region, elsewhere)
 
 
 def confirmed(job: RegionJob, yes: bool, kept: bool = True) -> bool:

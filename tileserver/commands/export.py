@@ -7,16 +7,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from generator.grid.world import fingerprint
-from tileserver.batch.archive import ArchiveMetadata
 from tileserver.batch.export import GEOTIFF, TileSource, check_target, write
 from tileserver.batch.progress import progress
 from tileserver.cache.tilecache import TileCache
+from tileserver.cluster.shards import ShardFolder
 from tileserver.commands import basics as commands
+from tileserver.commands import cluster as clusters
 from tileserver.commands.basics import check_zoom, say
+from tileserver.commands.cluster import about
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.confirmation import RegionJob, confirmed
-from tileserver.commands.seed import read_region
-from tileserver.documents.about import abstract, attribution, title
+from tileserver.commands.confirmation import RegionJob, confirmed, open_job
+from tileserver.commands.merge import check_joined, join
+from tileserver.commands.seed import dry_run, read_region, tally_text
 from tileserver.encoding import ENCODINGS
 from tileserver.errors import ExportError
 from tileserver.regions.region import Region
@@ -30,15 +32,32 @@ DECIDING = ("base", "tone", "geography", "weights", "memory", "steps")
 
 def export(args: argparse.Namespace) -> int:
     """Write a region to one file of some kind, making the tiles that are not stored."""
-    settings, region, path = read_settings(args), read_region(args), Path(args.output)
+    clusters.check_flags(args)
+    settings, region = read_settings(args), read_region(args)
     check_zoom(region.zooms[-1], settings)
+    if args.output is None and args.out is None:
+        raise ExportError("no file is given, expected OUT, or --out beside --cluster")
+    if args.cluster is not None and args.cached:
+        raise ExportError("--cached makes no tiles, expected it without --cluster")
+    if args.dry_run:
+        with open_job(settings, region, args.out is not None) as job:
+            dry_run(args, job)
+        return 0
+    if args.out is not None:
+        return _export_shards(args, settings, region)
+    path = Path(args.output)
     check_target(path, region.zooms, args.force)
     with commands.open_to_make(settings) as (cache, claims):
         maker = None
         if not args.cached:
             maker = BatchRenderer(commands.load_for_cache(settings), settings.seed, cache, claims)
-            if not confirmed(RegionJob(settings, maker, cache, region), args.yes, kept=False):
+            job = RegionJob(settings, maker, cache, region)
+            if not confirmed(job, args.yes, kept=args.cluster is not None):
                 return 2
+            if args.cluster is not None:
+                tally = clusters.make(args, job, args.format)
+                if tally.missing:
+                    raise ExportError(f"the file cannot be whole: {tally_text(tally)}")
         world = stored_world(settings, cache) if maker is None else maker.world
         encoding = ENCODINGS["png" if path.suffix.lower() in GEOTIFF else args.format, 1]
         source = TileSource(cache, world, maker, encoding)
@@ -46,9 +65,28 @@ def export(args: argparse.Namespace) -> int:
             say(gap)
         say(f"Writing {len(region):,} tiles of world {settings.seed} to {path}")
         with progress() as report:
-            done = write(source, region, path, about(settings, source, region, args.format), report)
+            metadata = about(settings, region, args.format, world)
+            done = write(source, region, path, metadata, report)
     absent = f", {done.absent:,} of the region are not stored" if done.absent else ""
     print(f"Wrote {path}: {done.written:,} tiles, {done.size / 1e6:,.1f} MB{absent}.")
+    return 0
+
+
+def _export_shards(args: argparse.Namespace, settings: Settings, region: Region) -> int:
+    """Have a cluster write shards, and join them if a file is named too."""
+    args.action = "shards"
+    path = None if args.output is None else Path(args.output)
+    if path is not None:
+        check_joined(path, args.force)
+    with open_job(settings, region, elsewhere=True) as job:
+        if not confirmed(job, args.yes, kept=False):
+            return 2
+        tally = clusters.make(args, job, args.format)
+    print(tally_text(tally))
+    if tally.missing:
+        return 1
+    if path is not None:
+        join([ShardFolder(args.out)], path)
     return 0
 
 
@@ -84,10 +122,3 @@ def gaps(zooms: Sequence[int]) -> Iterator[str]:
                 f"Note: {what} between {low} and {high} will be missing from the file, and clients "
                 f"may show nothing there; --zooms {low}-{high} has them"
             )
-
-
-def about(settings: Settings, source: TileSource, region: Region, format: str) -> ArchiveMetadata:
-    """Return what the file says of itself."""
-    seed = settings.seed
-    texts = (title(seed), abstract(settings), attribution(settings))
-    return ArchiveMetadata(*texts, format, region.bbox, region.zooms, seed, source.world)

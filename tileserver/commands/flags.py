@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
@@ -69,12 +70,13 @@ def seed(sub: Parser) -> None:
         "--missing", metavar="FILE", help="write the tiles that could not be made here, Z/X/Y each"
     )
     nice(sub)
+    _cluster(sub)
 
 
 def export(sub: Parser) -> None:
     """Add what only `export` can be given."""
-    text = "file to write: .pmtiles, .mbtiles, .gpkg or .tif"
-    sub.add_argument("output", metavar="OUT", help=text)
+    text = "file to write: .pmtiles, .mbtiles, .gpkg or .tif; beside --out it may be left out"
+    sub.add_argument("output", metavar="OUT", nargs="?", help=text)
     _region(sub)
     sub.add_argument(
         "--format",
@@ -84,7 +86,57 @@ def export(sub: Parser) -> None:
     )
     sub.add_argument("--cached", action="store_true", help="make no tiles, take what is stored")
     sub.add_argument("--force", action="store_true", help="replace OUT if it is there")
+    sub.add_argument(
+        "--dry-run", action="store_true", help="only say how many tiles, bytes and hours"
+    )
     nice(sub)
+    _cluster(sub)
+
+
+def export_merge(sub: Parser) -> None:
+    """Add what `export merge` can be given."""
+    sub.add_argument("output", metavar="OUT", help="file to write: .pmtiles or .mbtiles")
+    sub.add_argument(
+        "shards", metavar="SHARD", nargs="+", help="PMTiles files, or folders or s3:// URLs of some"
+    )
+    sub.add_argument("--force", action="store_true", help="replace OUT if it is there")
+
+
+def _cluster(sub: Parser) -> None:
+    group = sub.add_argument_group("a cluster", "many machines, with elsewhere[cluster] on each")
+    group.add_argument(
+        "--cluster",
+        metavar="auto|ray://HOST:PORT",
+        type=read(parse_cluster),
+        help="Ray cluster whose machines make the tiles, each worker with --threads (1)",
+    )
+    group.add_argument(
+        "--gpus",
+        metavar="N",
+        type=read(parse_gpus),
+        help="GPUs of a worker, such as 0.25 or 1 (default: 1 where this machine uses one, else 0)",
+    )
+    group.add_argument(
+        "--out",
+        metavar="DIR|s3://...",
+        help="each worker writes PMTiles shards here instead of sending tiles",
+    )
+
+
+def parse_cluster(text: str) -> str:
+    """Check the address of a cluster. Raises ValueError with a sentence."""
+    if text != "auto" and not re.fullmatch(r"(ray://)?[A-Za-z0-9.\-\[\]:]+:[0-9]{1,5}", text):
+        raise ValueError(f"the cluster is {text!r}, expected auto or ray://HOST:PORT")
+    return text
+
+
+def parse_gpus(text: str) -> float:
+    """Read how many GPUs a worker takes. Raises ValueError with a sentence."""
+    expected = "a part of one such as 0.25, or a whole number up to 64"
+    value = parse_number(text, "the number of GPUs", expected, 0, 64)
+    if value > 1 and value % 1:
+        raise ValueError(f"the number of GPUs is {text!r}, expected {expected}")
+    return value
 
 
 def _region(sub: Parser) -> None:

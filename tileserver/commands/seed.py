@@ -10,13 +10,13 @@ from tileserver.batch.estimate import Estimate
 from tileserver.batch.progress import duration, progress
 from tileserver.batch.seed import Tally, missing_tiles
 from tileserver.cache.tilecache import TileCache
+from tileserver.commands import cluster as clusters
 from tileserver.commands.basics import check_zoom, say
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.confirmation import confirmed, open_job
+from tileserver.commands.confirmation import RegionJob, confirmed, open_job
 from tileserver.errors import RegionError
 from tileserver.regions.polygonfile import read_polygon
 from tileserver.regions.region import Region
-from tileserver.rendering.batch import BatchRenderer
 from tileserver.settings import Settings
 
 LISTED = 20
@@ -37,26 +37,39 @@ def read_region(args: argparse.Namespace) -> Region:
 
 def seed(args: argparse.Namespace) -> int:
     """Make every tile of a region, or only say what that would take."""
+    clusters.check_flags(args)
     settings, region = read_settings(args), read_region(args)
     check_zoom(region.zooms[-1], settings)
-    with open_job(settings, region) as job:
+    with open_job(settings, region, args.out is not None) as job:
         if args.dry_run:
-            print(estimate_text(job.estimate(), region, settings))
+            dry_run(args, job)
             return 0
-        if not confirmed(job, args.yes):
+        if not confirmed(job, args.yes, kept=args.out is None):
             return 2
-        if not args.no_pin:
+        if not args.no_pin and args.out is None:
             job.cache.pin(job.maker.world, region.bbox, region.zooms)
-        status = _make(job.maker, region, settings)
+        status = _make(args, job)
         if args.missing is not None:
             write_missing(Path(args.missing), job.cache, job.maker.world, region)
         return status
 
 
-def _make(maker: BatchRenderer, region: Region, settings: Settings) -> int:
-    say(f"Making {len(region):,} tiles of world {settings.seed} in {settings.cache}")
-    with progress() as report:
-        tally = seeding.seed(maker, region, report)
+def dry_run(args: argparse.Namespace, job: RegionJob) -> None:
+    """Print what making a region takes, here or by a cluster."""
+    found = job.estimate()
+    print(estimate_text(found, job.region, job.settings))
+    if args.cluster is not None:
+        print(clusters.cluster_text(found, job))
+
+
+def _make(args: argparse.Namespace, job: RegionJob) -> int:
+    if args.cluster is not None:
+        tally = clusters.make(args, job)
+    else:
+        settings, region = job.settings, job.region
+        say(f"Making {len(region):,} tiles of world {settings.seed} in {settings.cache}")
+        with progress() as report:
+            tally = seeding.seed(job.maker, region, report)
     print(tally_text(tally))
     return 1 if tally.missing else 0
 
@@ -74,9 +87,14 @@ def write_missing(path: Path, cache: TileCache, world: bytes, region: Region) ->
 
 def tally_text(tally: Tally) -> str:
     """Return the outcome of a seeding, with the tiles that are missing."""
+    besides = (
+        f"{tally.blocks:,} blocks were computed"
+        if tally.blocks
+        else f"{tally.extra:,} others were made on the way"
+    )
     lines = [
         f"{tally.made:,} tiles made, {tally.present:,} were there, {tally.missing:,} missing; "
-        f"{tally.extra:,} others were made on the way."
+        f"{besides}."
     ]
     lines += [f"  missing {tile}  {why}" for tile, why in list(tally.reasons.items())[:LISTED]]
     if tally.missing > LISTED:
