@@ -140,10 +140,17 @@ def test_coarse_zooms_and_dry_ground_have_no_shores() -> None:
     assert shore.along(11, area, None, np.zeros_like(water), Half()) is None
 
 
-def test_a_river_that_the_parent_does_not_know_is_drawn() -> None:
+@pytest.mark.parametrize("built", [None, np.full((66, 66), 255, np.uint8)])
+def test_a_river_that_the_parent_does_not_know_is_drawn(built: Shares | None) -> None:
     core = Rectangle(60 * 64, 50 * 64, 64, 64)
-    rivers = Geography(rivers=Stripes(800))
+    rivers = Stripes(800)
     child = np.full((256, 256, 3), 90, np.uint8)
     grey = np.full((66, 66, 3), 90, np.uint8)
-    ground = ParentGround(core.grown(1), grey, grey)
-    assert (rivers.completed(9, core, child, ground) != child).any()
+    ground = ParentGround(core.grown(1), grey, grey, built)
+    found = Geography(rivers=rivers).completed(9, core, child, ground).astype(int)
+    # Darker and bluer than its ground, in towns too.
+    shares = rivers.shares(9, core.finer(4))
+    assert shares is not None
+    river = found[shares == 255]
+    assert river.sum(1).max() < 3 * 80
+    assert (river[:, 2] - river[:, 0] > 20).all()

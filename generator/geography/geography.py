@@ -74,8 +74,7 @@ class ParentGround:
         """Return the water's colour in a rectangle inside, uint8 [h, w, 3]."""
         inner = self._inside(area)
         if self.water is None:
-            parent = self.parent[inner]
-            return surface.imagined(parent) if self.built is None else parent
+            return surface.imagined(self.parent[inner])
         around = self._inside(area, 2 * surface.REACH)
         parent, water = self.parent[around], self.water[around]
         roads = None if self.roads is None else self.roads[around]
