@@ -15,6 +15,7 @@ from generator.cascade.cascade import Cascade
 from generator.cascade.renderer import missing_blocks
 from generator.geography.geography import Geography
 from generator.geography.opening import open_geography
+from generator.geography.surface import REACH
 from generator.grid.block import Block
 from generator.grid.errors import BaseMapError, GeographyError
 from generator.grid.rectangle import Rectangle
@@ -77,9 +78,26 @@ def test_a_part_of_what_was_looked_at_is_as_if_nothing_else_had_been(zoom: int) 
         part = Rectangle(wide.x0 + x, wide.y0 + y, 60, 50)
         alone = geography.parent_ground(zoom, part, read, zoom == 5)
         cut = whole.part(part)
-        for name in ("dry", "parent", "built", "water", "covered"):
+        for name in ("dry", "parent", "built", "water", "covered", "roads"):
             np.testing.assert_equal(getattr(cut, name), getattr(alone, name), name)
         np.testing.assert_equal(cut.wet(part.grown(-5)), alone.wet(part.grown(-5)))
+
+
+def test_a_road_over_a_river_does_not_tint_it_at_the_next_zoom() -> None:
+    area = Rectangle(60 * 64, 50 * 64, 200, 190)
+    plain = np.full((190 + 2 * REACH, 200 + 2 * REACH, 3), (40, 70, 90), np.uint8)
+    shares = Stripes(1265).shares(7, area.grown(REACH))
+    assert shares is not None
+    # A parent of water that bright roads have been drawn over.
+    drawn = np.where(shares[..., None] > 0, np.uint8(180), plain)
+    found = [
+        replace(bridged, rivers=Stripes(0)).parent_ground(7, area, lambda _: drawn, False)
+        for bridged in (Geography(roads=(Stripes(1265),)), Geography())
+    ]
+    over = found[0].covered[REACH:-REACH, REACH:-REACH] == 255
+    wet, tinted = (one.wet(area).astype(int)[over] for one in found)
+    assert np.abs(wet - (40, 70, 90)).max() <= 3
+    assert (tinted > 150).any()
 
 
 def spans(area: Rectangle) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 
 from generator.geography import linecourse
 from generator.geography.layerfile import LayerFile
@@ -273,7 +274,7 @@ SHIPPED = {
     "rail": [(13, 7276, 3225), (13, 7275, 3225)],
 }
 SHARES = {
-    "rivers": "3e3cc1147f9654fb",
+    "rivers": "a1b8ad02b2deea5c",
     "roads": "934cf8f8713aa3e3",
     "rail": "1c3bcbe19dd7dbfd",
 }
@@ -298,6 +299,30 @@ def test_shipped_lines_are_those_that_are_credited(kind: str) -> None:
     data = (EARTH / entry["file"]).read_bytes()
     assert hashlib.sha256(data).hexdigest() == entry["sha256"]
     assert all(entry[name] for name in ("source", "licence", "credit"))
+
+
+@pytest.mark.parametrize(
+    ("longitude", "latitude", "narrowest", "widest"),
+    [
+        (2.35, 48.85, 130, 350),  # the Seine in Paris
+        (7.59, 47.56, 130, 350),  # the Rhine at Basel
+        (16.41, 48.22, 130, 350),  # the Danube at Vienna
+        (-0.12, 51.505, 80, 250),  # the Thames in London
+        (12.47, 41.89, 70, 200),  # the Tiber in Rome
+    ],
+)
+def test_shipped_rivers_are_about_as_wide_as_they_are(
+    longitude: float, latitude: float, narrowest: float, widest: float
+) -> None:
+    world = TILE_SIZE << 13
+    x = int((longitude / 360 + 0.5) * world)
+    y = int((0.5 - np.arcsinh(np.tan(np.radians(latitude))) / (2 * np.pi)) * world)
+    layer = LineLayer(LayerFile.read(EARTH / "rivers.bin"), "rivers")
+    shares = dense(layer, 13, Rectangle(x - 150, y - 150, 300, 300))
+    # Twice the largest distance of a pixel in the river from a bank.
+    depth = distance_transform_edt(np.pad(shares >= 128, 1, mode="edge"))[1:-1, 1:-1]
+    metres = 19.109 * np.cos(np.radians(latitude))
+    assert narrowest < 2 * depth.max() * metres < widest
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,18 @@ def test_black_lakes_and_ice_of_a_base_map_take_waters_colour_and_the_sea_keeps_
         assert np.array_equal(wet, colour) != changes
 
 
+def test_bridges_leave_no_colour_in_the_water() -> None:
+    parent = np.full((60, 60, 3), SEA, np.uint8)
+    roads = np.zeros((60, 60), np.uint8)
+    parent[30], roads[30] = 200, 255
+    parent[29], roads[29] = 120, 60
+    water = np.full((60, 60), 255, np.uint8)
+    dry = dry_colours(parent, water)
+    wet, tinted = (wet_colours(parent, water, dry, roads=one).astype(int) for one in (roads, None))
+    assert np.abs(wet - SEA).max() <= 1
+    assert np.abs(tinted - SEA).max() > 100
+
+
 def test_water_is_laid_over_by_its_share() -> None:
     child = np.full((8, 8, 3), 200, np.uint8)
     wet = np.full((4, 4, 3), 50, np.uint8)
@@ -134,6 +146,16 @@ def test_a_road_has_a_darker_verge() -> None:
     assert (drawn[:, 14:17] > 90).all()
     assert (drawn[:, [12, 13, 17, 18]] < 80).all()
     assert (drawn[:, :12] == 80).all()
+
+
+def test_a_bridge_has_no_verge() -> None:
+    ground, child = (np.full((side, side, 3), 80, np.uint8) for side in (10, 32))
+    roads, water = np.zeros((36, 36), np.uint8), np.zeros((32, 32), np.uint8)
+    roads[:, 16:19], water[:16] = 255, 255
+    drawn, dry = (roads_over(child, ground, roads, wet) for wet in (water, None))
+    np.testing.assert_array_equal(drawn[16:], dry[16:])
+    np.testing.assert_array_equal(drawn[:16, 14:17], dry[:16, 14:17])
+    assert (drawn[:16, [12, 13, 17, 18]] == 80).all()
 
 
 def test_what_covers_little_is_drawn_as_what_covers_much() -> None:

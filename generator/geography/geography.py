@@ -20,7 +20,7 @@ from generator.grid.tile import SCALE
 ReadParent = Callable[[Rectangle], Pixels]
 """Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same layers would give other pixels."""
 
 TOWNS_COLOURED = 7
@@ -39,7 +39,8 @@ class ParentGround:
     land: uint8 [h, w, 3], as if its water were land. parent: the parent's own pixels, water: their
     share of it, and covered: that of water and rivers, all with `Geography.reach` more on each
     side; where nothing covers them, these are None and parent has the area's pixels alone. built:
-    degree of each of the area's pixels, or None. blur: as in `surface.dry_colours`.
+    degree of each of the area's pixels, or None. blur: as in `surface.dry_colours`. roads: shares
+    of bridges, as large as the water's, or None.
     """
 
     area: Rectangle
@@ -49,6 +50,7 @@ class ParentGround:
     water: Shares | None = None
     covered: Shares | None = None
     blur: int = 0
+    roads: Shares | None = None
 
     @property
     def dry(self) -> Pixels:
@@ -64,17 +66,19 @@ class ParentGround:
         parent, water, covered = (one[around] for one in (self.parent, self.water, self.covered))
         if not covered.any():
             return ParentGround(area, self.land[inner], parent[_INNER], built)
-        return ParentGround(area, self.land[inner], parent, built, water, covered, self.blur)
+        roads = None if self.roads is None or not self.roads[around].any() else self.roads[around]
+        land = self.land[inner]
+        return ParentGround(area, land, parent, built, water, covered, self.blur, roads)
 
     def wet(self, area: Rectangle) -> Pixels:
         """Return the water's colour in a rectangle inside, uint8 [h, w, 3]."""
         inner = self._inside(area)
         if self.water is None:
-            parent = self.parent[inner]
-            return surface.imagined(parent) if self.built is None else parent
+            return surface.imagined(self.parent[inner])
         around = self._inside(area, 2 * surface.REACH)
         parent, water = self.parent[around], self.water[around]
-        return surface.wet_colours(parent, water, self.land[inner], self.blur)
+        roads = None if self.roads is None else self.roads[around]
+        return surface.wet_colours(parent, water, self.land[inner], self.blur, roads)
 
     def _inside(self, area: Rectangle, more: int = 0) -> tuple[slice, slice]:
         """Return the slices of a rectangle inside, with `more` further rows and columns."""
@@ -124,13 +128,14 @@ class Geography:
         if covered is None:
             parent = pixels(area)
             return ParentGround(area, parent, parent, built)
+        roads = None if base or rivers is None else self._roads(zoom, around, water)
         if not base:
             water = covered
         elif water is None:
             water = np.zeros_like(covered)
         parent, blur = pixels(around), _BLUR if base else 0
         land = surface.dry_colours(parent, water, blur)
-        return ParentGround(area, land, parent, built, water, covered, blur)
+        return ParentGround(area, land, parent, built, water, covered, blur, roads)
 
     def completed(self, zoom: int, core: Rectangle, child: Pixels, ground: ParentGround) -> Pixels:
         """Draw water and roads into a child.
@@ -142,23 +147,30 @@ class Geography:
         dry = ground.part(edge).dry
         # Water in its own colour, and what lies along it.
         water, rivers = self._shares(zoom, area.grown(shore.MARGIN))
-        both = _together(water, rivers)
+        both, covered = _together(water, rivers), None
         if both is not None:
+            covered = _cut(both, shore.MARGIN)
             along = shore.along(zoom, core, water, both, self.water)
             if along is not None:
                 child = along.banked(child, dry)
-            child = surface.water_over(child, ground.wet(edge), _cut(both, shore.MARGIN))
+            child = surface.water_over(child, ground.wet(edge), covered)
             if along is not None:
                 child = along.washed(child)
-        # Roads, which bridge rivers.
-        roads = None
-        for layer in self.roads:
-            roads = _together(roads, layer.shares(zoom, area.grown(surface.VERGE)))
+        if water is not None:
+            water = _cut(water, shore.MARGIN - surface.VERGE)
+        roads = self._roads(zoom, area.grown(surface.VERGE), water)
         if roads is None:
             return child
-        if water is not None:
-            roads = surface.product(roads, 255 - _cut(water, shore.MARGIN - surface.VERGE))
-        return surface.roads_over(child, dry, roads)
+        return surface.roads_over(child, dry, roads, covered)
+
+    def _roads(self, zoom: int, area: Rectangle, water: Shares | None) -> Shares | None:
+        """Return the shares of roads, which bridge rivers but not `water`, None for nothing."""
+        roads = None
+        for layer in self.roads:
+            roads = _together(roads, layer.shares(zoom, area))
+        if roads is not None and water is not None:
+            roads = surface.product(roads, 255 - water)
+        return roads if roads is not None and roads.any() else None
 
     def _shares(self, zoom: int, area: Rectangle) -> tuple[Shares | None, Shares | None]:
         """Return the shares of water and of rivers, each None for nothing."""

@@ -15,7 +15,7 @@ from generator.geography.landcover import Cover, LandCover
 from generator.geography.layerfile import LayerFile
 from generator.geography.layers import FIGURES, Shares
 from generator.geography.towns import TownTable
-from generator.grid.integral import integral
+from generator.grid.integral import squares
 from generator.grid.rectangle import Rectangle
 from generator.grid.window import mirrored
 
@@ -75,7 +75,8 @@ class GroundFigures:
         water, crop, forest, woodland, bare = shares.T
         land = np.maximum(255 - water, 1)
         for k, share in enumerate((crop, forest + (woodland * WOODED >> 8), bare), 1):
-            found[:, k] = np.minimum((255 * share + land // 2) // land, 255)
+            if share.any():
+                found[:, k] = np.minimum((255 * share + land // 2) // land, 255)
         return found
 
     def _built(self, zoom: int, ys: Integers, xs: Integers) -> Integers:
@@ -91,10 +92,14 @@ class GroundFigures:
         degree = self.built.shares(zoom - 1, Rectangle(left, top, width, height))
         if degree is None:
             return np.zeros(len(ys), np.int64)
-        sums = integral(degree)
+        sums = squares(degree, WINDOW // 2)
+        flat, across = sums.reshape(-1), sums.shape[1]
         y, x = y - 2 * top, x - 2 * left
-        total = _corner(sums, y + WINDOW, x + WINDOW) + _corner(sums, y, x)
-        total -= _corner(sums, y, x + WINDOW) + _corner(sums, y + WINDOW, x)
+        total = np.zeros(len(y), np.int64)
+        # Corners in the middle of such pixels have half of those on both sides.
+        for row in (y >> 1, (y + 1) >> 1):
+            for column in (x >> 1, (x + 1) >> 1):
+                total += flat.take(row * across + column)
         mean: Integers = (total + _AREA // 2) // _AREA
         return mean
 
@@ -106,13 +111,3 @@ class GroundFigures:
         for part in (first, ~first):
             found[part] = self._built(zoom, ys[part], xs[part])
         return found
-
-
-def _corner(sums: Integers, y: Integers, x: Integers) -> Integers:
-    """Return four times the sum above and left of places in halves of pixels."""
-    flat, width = sums.reshape(-1), sums.shape[1]
-    total = np.zeros(len(y), np.int64)
-    for row in (y >> 1, (y + 1) >> 1):
-        for column in (x >> 1, (x + 1) >> 1):
-            total += flat.take(row * width + column)
-    return total

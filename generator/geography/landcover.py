@@ -26,6 +26,7 @@ _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0
 _UNIT_BITS = 30
 
 Integers = NDArray[np.int64]
+Signed = NDArray[np.int32]
 
 
 class Cover(IntEnum):
@@ -73,22 +74,29 @@ class LandCover:
         found: NDArray[np.uint8] = pairs >> (columns % 2 * 4).astype(np.uint8) & 15
         return found
 
-    def shares(self, ys: Integers, xs: Integers, asked: tuple[Cover, ...]) -> Integers:
-        """Return 255ths of groups round places, bilinear between the middles of cells: [n, k].
+    def shares(self, ys: Integers, xs: Integers, asked: tuple[Cover, ...]) -> Signed:
+        """Return 255ths of groups round places, bilinear between cells: int32 [n, k].
 
         ys, xs: int64 [n], in units of 2**-30 of the world's width, y within the map.
         """
         (row, down), (column, across) = _rows(ys), _columns(xs)
-        # The four cells round each place, weighted.
-        total = np.zeros((len(asked), len(ys)), np.int64)
-        for i, vertical in ((0, 256 - down), (1, down)):
-            for j, horizontal in ((0, 256 - across), (1, across)):
-                group = self.groups(row + i, column + j)
-                weight = vertical * horizontal
-                for k, cover in enumerate(asked):
-                    total[k] += (group == cover) * weight
-        shares: Integers = (255 * total.T + (1 << 15)) >> 16
-        return shares
+        # The four cells round each place, weighted: int32 holds the sums.
+        rows, columns = np.stack((row, row + 1)), np.stack((column, column + 1))
+        group = self.groups(rows[:, None], columns[None]).reshape(4, -1)
+        vertical, horizontal = (
+            np.stack((256 - part, part)).astype(np.int32) for part in (down, across)
+        )
+        weight = (vertical[:, None] * horizontal[None]).reshape(4, -1)
+        total = np.zeros((len(asked), len(ys)), np.int32)
+        for k, cover in enumerate(asked):
+            # Most groups are nowhere near.
+            held = group == int(cover)
+            if held.any():
+                np.sum(held * weight, axis=0, dtype=np.int32, out=total[k])
+        total *= 255
+        total += 1 << 15
+        total >>= 16
+        return total.T
 
     def grid_shares(self, ys: Integers, xs: Integers, asked: Cover) -> Integers | None:
         """Return as `shares` those of one group at all of rows ys and columns xs, None for 0.

@@ -46,6 +46,9 @@ _FOAM = np.int16(226)
 _DAMP = np.array([9, 11, 8], np.int16)
 """Sixteenths of the ground's colour that wet ground has."""
 
+_BARE = 13
+"""Zoom from which on nothing is darker beside water, so that rivers stand out."""
+
 _SHALLOW = np.array([92, 122, 128], np.int16)
 """Colour that water at a sandy shore has a third of, at each zoom again."""
 
@@ -101,12 +104,15 @@ class Shore:
         sand = np.minimum(np.clip(sand, 0, 255), self.sand) >> 1
         sand = sand * np.clip((_BRIGHT - light) * 6, 0, 216) >> 7
         # Beside rivers, and less beside lakes, it is dark and green, as under trees.
-        damp = np.clip(4 * self.close - 100, 0, 150 - np.minimum(self.near, 120)) >> 1
-        damp = damp * (255 - self.sand) >> 7
+        damp = None
+        if self.zoom < _BARE:
+            damp = np.clip(4 * self.close - 100, 0, 150 - np.minimum(self.near, 120)) >> 1
+            damp = damp * (255 - self.sand) >> 7
         for k in range(3):
             colour = pixels[self.at, k].astype(np.int16)
             own = ground[:, k].reshape(-1)
-            _lay(colour, own * _DAMP[k] >> 4, damp)
+            if damp is not None:
+                _lay(colour, own * _DAMP[k] >> 4, damp)
             _lay(colour, (own * 3 + _SAND[k] * 5) >> 3, sand)
             pixels[self.at, k] = colour
         return banked

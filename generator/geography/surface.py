@@ -87,20 +87,25 @@ def dry_colours(parent: Pixels, water: Shares, blur: int = 0) -> Pixels:
     return dry.astype(np.uint8)
 
 
-def wet_colours(parent: Pixels, water: Shares, dry: Pixels, blur: int = 0) -> Pixels:
+def wet_colours(
+    parent: Pixels, water: Shares, dry: Pixels, blur: int = 0, roads: Shares | None = None
+) -> Pixels:
     """Return the colour of a parent's water: uint8 [h + 40, w + 40, 3] to [h, w, 3].
 
-    dry: what `dry_colours` returns of the others.
+    dry: what `dry_colours` returns of the others; roads: shares of the parent's pixels that are
+    bridges, None for none.
     """
     wide = parent.astype(np.int32)
-    # A base map's water that is as white as ice says nothing of the water's colour.
-    ice = wide.sum(2) > _WHITE if blur else np.zeros(water.shape, bool)
-    sea = weighed(255 - water, ice, blur)
+    # A base map's water that is as white as ice says nothing of the water's colour, nor do bridges.
+    hidden = wide.sum(2) > _WHITE if blur else np.zeros(water.shape, bool)
+    if roads is not None:
+        hidden |= roads > EDGE
+    sea = weighed(255 - water, hidden, blur)
     if sea.mixed is not None:
         # Near blurred shores blue water alone tells its colour.
         sea = replace(sea, mixed=sea.mixed & _is_blue(wide))
     # Water goes over into a colour made of the land's where the parent shows none.
-    lost = (~sea.pure | ice if blur else water < 255 - EDGE)[_INNER]
+    lost = ((~sea.pure if blur else water < 255 - EDGE) | hidden)[_INNER]
     guess = imagined(dry.astype(np.int32))
     wet = np.where(lost[..., None], guess, wide[_INNER])
     at, total, weight = means(wide, sea, lost, _MIXED)
@@ -132,11 +137,11 @@ def water_over(child: Pixels, wet: Pixels, water: Shares) -> Pixels:
     return _laid_over(child, wet, water, lambda colour: colour)
 
 
-def roads_over(child: Pixels, dry: Pixels, roads: Shares) -> Pixels:
+def roads_over(child: Pixels, dry: Pixels, roads: Shares, water: Shares | None = None) -> Pixels:
     """Lay roads with soft verges over a child.
 
     dry: the ground's colour at parent pixels as `water_over` has the water's; roads: their share,
-    with VERGE more pixels on each side.
+    with VERGE more pixels on each side; water: share of each child pixel that has no verge.
     """
     wide = tent(roads)
     cells = cells_of(wide > 0)
@@ -146,6 +151,8 @@ def roads_over(child: Pixels, dry: Pixels, roads: Shares) -> Pixels:
     ground = np.ascontiguousarray(enlarged_at(dry, cells).swapaxes(1, 2)).reshape(-1, 3)
     # Beside a road the ground is even and a little darker.
     verge = np.minimum(wide.reshape(-1)[at] // 81, 64).astype(np.uint8)
+    if water is not None:
+        verge = product(verge, 255 - water.reshape(-1)[at])
     below = _blended(pixels[at], ground - (ground >> 3), verge)
     share = roads[VERGE:-VERGE, VERGE:-VERGE].reshape(-1)[at]
     pixels[at] = _blended(below, _paved(ground), share)
