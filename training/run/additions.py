@@ -17,7 +17,6 @@ import numpy as np
 import torch
 
 import generator
-from generator.banks.options import UNIT
 from generator.cascade import checkpoint
 from generator.cascade.checkpoint import Checkpoint
 from generator.memory.bank import Scene
@@ -31,7 +30,7 @@ from training.run.export import BANKED, check_there, described_size, weights_bef
 from training.run.joining import joined, without
 from training.run.machine import Machine
 from training.run.recipe import AdditionRecipe, Recipe
-from training.run.selection import costs, select
+from training.run.selection import area_of, costs, select
 
 _AFTER = ("entries", "strengths", "contrast")
 """Keys of an addition that do not decide its scenes."""
@@ -144,7 +143,7 @@ class Addition:
         ground = None if cascade.memory is None else cascade.memory.ground_at(zoom)
         there = [scene for scene in self.kept.scenes if scene.chosen_at == zoom]
         present, offered = (costs(each, demand, ground) for each in (there, scenes))
-        areas = np.array([UNIT[zoom] ** 2 * s.shape[0] * s.shape[1] for s in scenes], np.int64)
+        areas = np.array([area_of(scene) for scene in scenes], np.int64)
         taken = select(offered, areas, 1e6 * part.keep[str(zoom)], present)
         if not taken:
             raise TrainingError(

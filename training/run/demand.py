@@ -30,20 +30,26 @@ SEED = 0
 _BOX: Box = (-180.0, -56.0, 180.0, 76.0)
 """West, south, east and north of the places, degrees: land up to the ice."""
 _SAVE_EVERY = 10.0
+_ALONG, _APART = 3, 30
+"""Cells along a side of a place whose pixels must be drawn, and pixels between them: all lie within
+half a degree of it."""
 _KEPT = 256
 """Tiles that are kept from place to place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What cells look for: descriptors int8 [n, d], gates uint8 [n, 3 or 4], as of `Queries`."""
+    """What cells look for: descriptors int8 [n, d], gates uint8 [n, 3 or 4], as of `Queries`.
+
+    As it is collected, [places, cells of a place, ...].
+    """
 
     descriptors: NDArray[np.int8]
     gates: NDArray[np.uint8]
 
     def on_land(self) -> Demand:
         """Return the cells that show layouts, which open sea does not."""
-        land = self.gates[:, 0] < SEA
+        land = self.gates[..., 0] < SEA
         return Demand(self.descriptors[land], self.gates[land])
 
 
@@ -86,23 +92,29 @@ class DemandFile:
 
 
 class DemandPlace:
-    """Asks what places of a world look for at a zoom, whose tiles are kept for a while."""
+    """Asks what places of a world look for at a zoom; tiles are kept for a while.
+
+    A place of the base map is one cell; where tiles are drawn, which takes its time, it is several.
+    """
 
     def __init__(self, cascade: Cascade, zoom: int) -> None:
         self.cascade, self.zoom = cascade, zoom
         self._ground = None if cascade.memory is None else cascade.memory.ground_at(zoom)
+        along = 1 if zoom - 2 <= cascade.basemap.zoom else _ALONG
+        self._steps = _APART * (np.arange(along) - along // 2)
         self._tiles: dict[Tile, Pixels] = {}
 
     def asked(self, lat: float, lon: float) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
-        """Return descriptor [d] and gates [3 or 4] of a cell at a place in degrees."""
-        # The window round the place, in pixels of the choosing grid.
+        """Return descriptors [k, d] and gates [k, 3 or 4] of cells at a place in degrees."""
+        # The windows of the cells, in pixels of the choosing grid.
         size = TILE_SIZE << (self.zoom - 2)
         x, y = int((lon + 180) / 360 * size), int(row_of(lat, size))
-        area = Rectangle(x - WINDOW // 2, y - WINDOW // 2, WINDOW, WINDOW)
+        around = int(self._steps.max()) + WINDOW // 2
+        area = Rectangle(x - around, y - around, 2 * around, 2 * around)
         pixels = self.cascade.ground(area, self.zoom - 2, self._read)
         view = ParentView.of(self.zoom, area, pixels, self._ground)
-        descriptors, gates = view.described(np.array([y]), np.array([x]))
-        return descriptors[0], gates[0]
+        ys, xs = (at.ravel() for at in np.meshgrid(y + self._steps, x + self._steps))
+        return view.described(ys, xs)
 
     def _read(self, tile: Tile) -> Pixels:
         if tile not in self._tiles:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.banks.options import UNIT
 from generator.memory.bank import Scene
 from generator.memory.groundterm import GroundTerm
 from generator.memory.patches import collect_patches
@@ -51,6 +52,12 @@ def costs(scenes: Sequence[Scene], demand: Demand, ground: GroundTerm | None = N
     return made
 
 
+def area_of(scene: Scene) -> int:
+    """Return the child pixels of a scene that show something, about, at the finest it is shown."""
+    height, width = scene.shape
+    return int(UNIT[scene.chosen_at] ** 2 * height * width * scene.valid.mean())
+
+
 def select(candidates: Integers, areas: Integers, budget: float, present: Integers) -> list[int]:
     """Return the numbers of the candidates that are taken, the most useful one first.
 
@@ -66,7 +73,7 @@ def select(candidates: Integers, areas: Integers, budget: float, present: Intege
         free &= areas <= left
         gains = _FIRST * (first - np.minimum(candidates, first)).sum(1)
         gains += _SECOND * (second - np.clip(candidates, first, second)).sum(1)
-        worth = np.where(free, gains / areas, 0.0)
+        worth = np.where(free, gains / np.maximum(areas, 1), 0.0)
         if not (worth > 0).any():
             return taken
         best = int(worth.argmax())
