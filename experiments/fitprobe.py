@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -121,8 +123,9 @@ def separation(told: Reals, labels: Reals) -> float:
     return float((told[labels >= MUCH][:, None] > told[labels < LITTLE][None]).mean())
 
 
-def fitted(bank: Bank, labels: Mapping[str, Mapping[str, Any]]) -> GroundProbe:
-    """Fit the probe of a bank's encoder, and print how well each figure is told."""
+def fitted(bank: Bank, labels: Mapping[str, Mapping[str, Any]]) -> tuple[GroundProbe, list[str]]:
+    """Fit the probe of a bank's encoder; returns it, and lines on how well each figure is told."""
+    said: list[str] = []
     weights: dict[int, dict[str, NDArray[np.int64]]] = {}
     for figure, known in labels.items():
         for zoom in sorted({scene.chosen_at for scene in bank.scenes if scene.name in known}):
@@ -136,21 +139,21 @@ def fitted(bank: Bank, labels: Mapping[str, Mapping[str, Any]]) -> GroundProbe:
                 out = scenes == scene
                 left[out] = predicted(fit(x[~out], y[~out], scenes[~out]), x[out])
             both = separation(predicted(found, x), y), separation(left, y)
-            print(
+            said.append(
                 f"{figure}, zoom {zoom}: {len(y):,} windows of {len(np.unique(scenes))} scenes, "
                 f"much told above little {both[0]:.3f}, left out {both[1]:.3f}"
             )
             if both[1] < LEAST:
-                print("which is too little: left out of the probe")
+                said.append("which is too little: left out of the probe")
                 continue
             unit = 1 << UNIT_BITS
             whole = np.append(found[:-1] * unit * unit, found[-1] * unit)
             weights.setdefault(zoom, {})[figure] = np.round(whole).astype(np.int64)
-    return GroundProbe(bank.encoder, weights)
+    return GroundProbe(bank.encoder, weights), said
 
 
 def main() -> None:
-    """Fit, print how well it tells, and write the probe."""
+    """Fit, write the probe, and print how well it tells."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     here = Path(__file__)
     parser.add_argument("--built-up", type=Path, default=here.with_name("builtup.json"))
@@ -161,9 +164,13 @@ def main() -> None:
     bank = open_weights(options.weights).bank
     if bank is None:
         parser.error("the weights hold no bank")
-    probe = fitted(bank, read_labels(options.built_up, options.cover))
+    probe, said = fitted(bank, read_labels(options.built_up, options.cover))
+    # Before anything is printed, whose reader may be gone.
     options.out.write_text(probe.to_json(), encoding="utf-8")
-    print(f"written to {options.out}")
+    try:
+        print(*said, f"written to {options.out}", sep="\n", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

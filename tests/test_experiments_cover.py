@@ -1,5 +1,11 @@
 """The experiment of land cover: places, labels of what is shown, and how varied that is."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import mercantile
 import numpy as np
 import pytest
@@ -9,6 +15,7 @@ from experiments.cover import PLACES, effective, fitting, shown_labels
 from experiments.fitprobe import LETTERS, read_labels, shares
 from generator.grid.tile import Tile
 from tests.fakes_memory import synthetic_scene
+from tests.layouts import tiny_bank, write_layouts
 from training.measure.sites import Site
 
 
@@ -55,3 +62,18 @@ def test_the_labels_of_the_repository_are_words_of_known_letters() -> None:
     labels = read_labels(folder / "builtup.json", folder / "cover.json")
     assert set(labels) == {"built-up", *LETTERS}
     assert len(labels["crop"]) > 200
+
+
+def test_a_probe_is_written_though_nobody_reads_what_is_printed(tmp_path: Path) -> None:
+    weights, out = write_layouts(tmp_path / "w", tiny_bank()), tmp_path / "probe.json"
+    labels = {scene.name: [[20, 200]] for scene in tiny_bank().scenes if scene.chosen_at == 11}
+    (tmp_path / "built.json").write_text(json.dumps(labels))
+    (tmp_path / "cover.json").write_text("{}")
+    line = [sys.executable, "-m", "experiments.fitprobe", "--weights", weights, "--out", out]
+    line += ["--built-up", tmp_path / "built.json", "--cover", tmp_path / "cover.json"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        ran = subprocess.run(line, stdout=closed, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert json.loads(out.read_text())

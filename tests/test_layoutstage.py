@@ -7,6 +7,7 @@ import torch
 from generator.cascade.layoutstage import LayoutStage, code_coverage
 from generator.grid.averaging import averaged
 from generator.grid.rectangle import Rectangle
+from generator.nets.median import median
 from tests.layouts import tiny_decoder
 from tests.networks import assert_same_pixels, by_threads
 
@@ -103,3 +104,35 @@ def test_fading_is_the_same_in_every_window(top, left):
     part = code_coverage(codes[:, top : top + 40, left : left + 36], 8)
     rows, columns = slice(4 * top, 4 * (top + 24)), slice(4 * left, 4 * (left + 20))
     np.testing.assert_array_equal(part, whole[rows, columns])
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.7])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_windows_agree_where_small_spots_of_the_parent_go(parent, codes, strength, dtype):
+    spotted = parent.copy()
+    spotted[::9, ::7] = 255
+    stage = LayoutStage(tiny_decoder().to(dtype), fading=True, median=11)
+    m, resolution = stage.margin, np.linspace(100, 140, 160)
+    assert m == LayoutStage(tiny_decoder()).margin + 6
+
+    def window(top, left, size):
+        rows, columns = slice(top - m, top + size + m), slice(left - m, left + size + m)
+        laid = np.ascontiguousarray(codes[:, rows, columns])
+        return stage(spotted[rows, columns], laid, resolution[rows], strength)
+
+    whole, part = window(64, 60, 32), window(72, 70, 16)
+    assert whole.shape == (128, 128, 3)
+    assert_same_pixels(part, whole[32:96, 40:104], dtype)
+
+
+def test_a_stage_with_a_median_draws_the_filtered_parent_where_codes_lead(parent, codes):
+    spotted = parent.copy()
+    spotted[::9, ::7] = 255
+    plain, filtering = LayoutStage(tiny_decoder()), LayoutStage(tiny_decoder(), median=11)
+    inner, laid = slice(6, -6), np.ascontiguousarray(codes[:, 6:-6, 6:-6])
+    made = filtering(spotted, codes, np.array([2.0]), 0.7)
+    filtered = median(spotted, 11)[1:-1, 1:-1]
+    np.testing.assert_array_equal(made, plain(filtered, laid, np.array([2.0]), 0.7))
+    # A real picture is trusted, spots and all.
+    whole = filtering(spotted, codes, np.array([2.0]), 0.0)
+    np.testing.assert_array_equal(whole, plain(spotted[inner, inner], laid, np.array([2.0]), 0.0))

@@ -23,10 +23,9 @@ from generator.memory.choice import (
     phase_of,
 )
 from generator.memory.config import CHOICES, CHOSEN_AT, SITE, WINDOW, ChoiceConfig, choosing_scale
-from generator.memory.descriptor import DescribedPicture
 from generator.memory.flatcodes import FlatCodes
 from generator.memory.groundterm import GroundTerm
-from generator.memory.jitteredgrid import EARTH, Axis, JitteredCells, MapSize, jittered_cells
+from generator.memory.jitteredgrid import EARTH, JitteredCells, MapSize, jittered_cells
 from generator.memory.labels import LabelWindow, PlacedPatches, first_site, label
 from generator.memory.patches import Patches, collect_patches
 from generator.memory.search import Queries, shortlist
@@ -120,6 +119,10 @@ class Memory:
             return []
         return [zoom for zoom in sorted(self._grounded) if self._ground.tells_towns(zoom)]
 
+    def ground_at(self, chosen: int) -> GroundTerm | None:
+        """Return what is known of the Earth's ground where a stage chooses, None for nothing."""
+        return self._ground if chosen in self._grounded else None
+
     @staticmethod
     def chosen_at(zoom: int) -> int:
         """Return the zoom of the stage that chooses what a stage shows: 11 for 13, else itself."""
@@ -208,18 +211,9 @@ class Memory:
         latitude: float | None,
     ) -> ParentView:
         """Read the pixels that the field of a rectangle depends on."""
-        chosen = CHOSEN_AT[zoom]
-        spacing, gain = CHOICES[chosen].spacing, 0
-        sizes: tuple[int | None, int | None] = (None, None)
-        ground = None
-        if world is not None:
-            sizes = (world.height << (chosen - 2), world.width << (chosen - 2))
-            gain = CHOICES[chosen].gain
-            ground = self._ground if chosen in self._grounded else None
-        plane = Plane(Axis(spacing, sizes[0]), Axis(spacing, sizes[1]), latitude)
-        area = self.reads(zoom, asked)
-        picture = DescribedPicture(pixels(area))
-        return ParentView(area, picture, plane, gain, ground, chosen)
+        chosen, area = CHOSEN_AT[zoom], self.reads(zoom, asked)
+        ground = None if world is None else self.ground_at(chosen)
+        return ParentView.of(chosen, area, pixels(area), ground, world=world, latitude=latitude)
 
     def _ruled(
         self, seed: int, zoom: int, asked: Rectangle, view: ParentView

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.rectangle import Rectangle
-from generator.memory.config import SITE, WINDOW
+from generator.memory.config import CHOICES, SITE, WINDOW
 from generator.memory.descriptor import DescribedPicture, amplified
 from generator.memory.features import latitudes
 from generator.memory.groundterm import GroundTerm, slack
-from generator.memory.jitteredgrid import Axis
+from generator.memory.jitteredgrid import EARTH, Axis, MapSize
 from generator.memory.labels import SiteDescriptors, Tones
 from generator.memory.patches import compared_gates
 
@@ -54,6 +54,29 @@ class ParentView:
     gain: int = 0
     ground: GroundTerm | None = None
     chosen: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        chosen: int,
+        area: Rectangle,
+        pixels: NDArray[np.uint8],
+        ground: GroundTerm | None = None,
+        *,
+        world: MapSize | None = EARTH,
+        latitude: float | None = None,
+    ) -> ParentView:
+        """View the pixels of a rectangle, uint8 [height, width, 3], as a stage that chooses does.
+
+        world, latitude: as for `Memory.field`.
+        """
+        sizes: tuple[int | None, int | None] = (None, None)
+        if world is not None:
+            sizes = (world.height << (chosen - 2), world.width << (chosen - 2))
+        vertical, horizontal = (Axis(CHOICES[chosen].spacing, size) for size in sizes)
+        gain = 0 if world is None else CHOICES[chosen].gain
+        plane = Plane(vertical, horizontal, latitude)
+        return cls(area, DescribedPicture(pixels), plane, gain, ground, chosen)
 
     def described(self, ys: Integers, xs: Integers) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
         """Describe the windows centred at pixel corners, int64 [n] each.

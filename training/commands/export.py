@@ -7,7 +7,7 @@ from pathlib import Path
 
 from generator.grid.tile import STAGE_ZOOMS, STAGE_ZOOMS_LISTED
 from training.errors import TrainingError
-from training.run.export import combine, export
+from training.run.export import combine, described_size, export
 
 HELP = "write a run's weights as one file"
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         export(args.run, args.out)
     if args.weights or own or args.augmentation:
         combine(source, own, args.out, args.augmentation)
-    print(f"wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB)")
+    print(f"wrote {args.out} ({described_size(args.out)})")
     return 0
 
 

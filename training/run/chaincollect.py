@@ -16,7 +16,7 @@ import numpy as np
 
 from generator.cascade.cascade import Cascade
 from generator.cascade.layoutstage import LayoutStage, code_coverage
-from generator.datasets.sites import LandMask, PairRequest, sampling_site
+from generator.datasets.sites import Box, LandMask, PairRequest, sampling_site
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE, TILE_SIZE, Tile, row_of
@@ -29,7 +29,7 @@ from training.samples.realwindows import look_of
 
 PAIRS = 2
 """Chains of 13 and 15 from a place."""
-_BOX = (-180.0, -55.0, 180.0, 70.0)
+_BOX: Box = (-180.0, -55.0, 180.0, 70.0)
 """West, south, east and north of the places, degrees."""
 _AWAY = 1.5
 """Degrees between a place and a site: one, and half of one that the windows of a place may span."""
@@ -91,10 +91,10 @@ def shows(chain: Chain) -> bool:
     return bool(chain.coverage.mean((1, 2)).min() >= 255 * _LEAST_COVERAGE)
 
 
-def places(cascade: Cascade, seed: int) -> Iterator[tuple[float, float]]:
+def places(cascade: Cascade, seed: int, box: Box = _BOX) -> Iterator[tuple[float, float]]:
     """Yield places of land in degrees (latitude, longitude), far from the sites of evaluation."""
     is_land = LandMask(cascade.basemap.tile)
-    request = PairRequest((LAST_ZOOM,), 1, box=_BOX, key=seed)
+    request = PairRequest((LAST_ZOOM,), 1, box=box, key=seed)
     for number in count():
         lat, lon = sampling_site(request, number)
         if is_land(lat, lon) and not near_a_site(lat, lon):

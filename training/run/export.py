@@ -19,14 +19,17 @@ from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from training.errors import TrainingError
 from training.run.networks import LayoutPair
+from training.run.recipe import Recipe
 from training.run.recipefile import read
 from training.run.state import TrainingState
 
 RECIPE = "recipe.toml"
 BANKED = "banked.safetensors"
 """What a run's folder holds: the recipe, and the weights with their memory."""
-PARTS = ("chains", "entries")
+PARTS = ("additions", "chains", "entries")
 """Stages whose trainings are numbered, the last one first."""
+LARGEST = 24e6
+"""Bytes of weights that are shipped, at most."""
 
 
 def layout_networks(state: TrainingState) -> tuple[LayoutDecoder, Encoder]:
@@ -42,8 +45,31 @@ def layout_networks(state: TrainingState) -> tuple[LayoutDecoder, Encoder]:
     return decoder, encoder
 
 
+def weights_before(stage: str, recipe: Recipe, run: Path) -> Path:
+    """Return the weights that a stage of PARTS begins with: those of the last part before it."""
+    for name in PARTS[PARTS.index(stage) + 1 :]:
+        if count := len(getattr(recipe, name)):
+            return run / f"{name}-{count}.safetensors"
+    return run / BANKED
+
+
+def check_there(weights: Path) -> None:
+    """Raise TrainingError where weights that a stage begins with are missing."""
+    if not weights.exists():
+        stage = "bank" if weights.name == BANKED else weights.stem.rpartition("-")[0]
+        raise TrainingError(f"{weights} is missing, expected the stage {stage} to be done")
+
+
+def described_size(path: Path) -> str:
+    """Return in words how large weights are, and whether that is too much to ship."""
+    size = path.stat().st_size
+    if size <= LARGEST:
+        return f"{size / 1e6:.1f} MB"
+    return f"{size / 1e6:.1f} MB, which is more than the {LARGEST / 1e6:.0f} MB of shipped weights"
+
+
 def export(run: Path, out: Path) -> None:
-    """Write the weights of a run's last stage: chains, entries, bank or networks.
+    """Write the weights of a run's last stage: additions, chains, entries, bank or networks.
 
     Raises TrainingError where the folder holds no run.
     """

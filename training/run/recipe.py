@@ -2,7 +2,7 @@
 
 Each part of a recipe's file is a dataclass here, whose fields are the keys that it may have: the
 network's configuration, Recipe for [train], Phase, SamplerConfig, MemoryRecipe, SharpenRecipe,
-EntriesRecipe and ChainsRecipe.
+EntriesRecipe, ChainsRecipe and AdditionRecipe.
 """
 
 from __future__ import annotations
@@ -155,6 +155,26 @@ class ChainsRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class AdditionRecipe(MemoryRecipe):
+    """Scenes that are added to the bank of finished weights; several follow each other.
+
+    The candidates are what [memory] would make of the same keys. keep: megapixels of them that are
+    kept, by the zoom of the choice, those that serve the world's land best; all where a zoom is not
+    named. places: of land that is asked what its cells look for. drop: scenes of the bank that go,
+    globs on their names or sources, by the zoom of the choice. entries: how the entries of the new
+    scenes are trained, the decoder staying as it is. strengths, contrast: of the weights from here
+    on, none for those that they have.
+    """
+
+    keep: Mapping[str, float] = field(default_factory=dict)
+    places: int = 4000
+    drop: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    entries: EntriesRecipe = EntriesRecipe(decoder_rate=0.0)
+    strengths: tuple[float, ...] = ()
+    contrast: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """What a training is made from.
 
@@ -182,6 +202,7 @@ class Recipe:
     sharpen: SharpenRecipe = field(default_factory=SharpenRecipe)
     entries: tuple[EntriesRecipe, ...] = ()
     chains: tuple[ChainsRecipe, ...] = ()
+    additions: tuple[AdditionRecipe, ...] = ()
 
     @property
     def family(self) -> str:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from generator.grid.tile import STAGE_ZOOMS
+from generator.memory.config import CHOICES
 from generator.nets.build import preset
 from generator.nets.config import STAGE_COUNTS, AnyConfig, SamplerConfig
 from training.errors import TrainingError
 from training.losses import terms
 from training.run.recipe import (
     FAMILIES,
+    AdditionRecipe,
     ChainsRecipe,
     EntriesRecipe,
     MemoryRecipe,
@@ -31,7 +33,9 @@ _NOW_TERMS = {
     "pixels": "pixels", "features": "features", "adversarial": "adversarial", "calm": "code_size",
 }  # fmt: skip
 """Keys that phases of older recipes have, and the terms that they weigh."""
-_PARTS = ("network", "train", "phase", "sampler", "memory", "sharpen", "entries", "chains")
+_PARTS = (
+    "network", "train", "phase", "sampler", "memory", "sharpen", "entries", "chains", "additions",
+)  # fmt: skip
 
 
 def read(path: Path) -> Recipe:
@@ -54,6 +58,7 @@ def read(path: Path) -> Recipe:
     }  # fmt: skip
     made["entries"] = reader.several("entries", EntriesRecipe, given.get("entries", []))
     made["chains"] = reader.several("chains", ChainsRecipe, given.get("chains", []))
+    made["additions"] = reader.additions(given.get("additions", []))
     made["phases"] = reader.several("phase", Phase, given.get("phase", []))
     recipe: Recipe = reader.part("train", Recipe, given.get("train", {}), made)
     _check(recipe, path)
@@ -65,17 +70,45 @@ def _check(recipe: Recipe, path: Path) -> None:
     if not recipe.phases:
         raise TrainingError(f"{path} has no [[phase]], expected at least one")
     _check_shares(path, "train", recipe.shares, STAGE_COUNTS)
-    _check_memory(path, recipe.memory)
+    _check_levels(path, "memory", recipe.memory)
     for phase in recipe.phases:
         _check_groups(path, "phase", phase.groups)
         _check_known(path, "phase", "terms", phase.terms, terms.names())
     for entries in recipe.entries:
-        _check_groups(path, "entries", entries.groups)
-        _check_known(path, "entries", "zooms", entries.zooms, STAGE_ZOOMS)
-        if entries.shares:
-            _check_shares(path, "entries", entries.shares, STAGE_COUNTS)
+        _check_entries(path, "entries", entries)
     for chains in recipe.chains:
         _check_chains(path, chains)
+    _check_additions(path, recipe)
+
+
+def _check_entries(path: Path, part: str, entries: EntriesRecipe) -> None:
+    _check_groups(path, part, entries.groups)
+    _check_known(path, part, "zooms", entries.zooms, STAGE_ZOOMS)
+    if entries.shares:
+        _check_shares(path, part, entries.shares, STAGE_COUNTS)
+
+
+def _check_additions(path: Path, recipe: Recipe) -> None:
+    """Raise TrainingError for what cannot be added, before hours are spent on it."""
+    zooms, stages = [str(zoom) for zoom in CHOICES], len(recipe.memory.strengths)
+    for part in recipe.additions:
+        _check_known(path, "additions", "megapixels", part.megapixels, zooms)
+        _check_known(path, "additions", "keep", part.keep, list(part.megapixels))
+        _check_known(path, "additions", "drop", part.drop, zooms)
+        _check_entries(path, "additions.entries", part.entries)
+        if not part.megapixels:
+            raise TrainingError(f"{path}: [additions] lacks the key 'megapixels', expected a table")
+        if part.places < 1:
+            raise TrainingError(f"{path}: [additions] places is {part.places}, expected at least 1")
+        # Scenes of the last stage are of use where the weights have numbers for it.
+        if part.strengths or part.contrast:
+            _check_levels(path, "additions", part)
+            stages = len(part.strengths)
+        if lacking := [zoom for zoom in part.megapixels if int(zoom) not in STAGE_ZOOMS[:stages]]:
+            raise TrainingError(
+                f"{path}: [additions] adds scenes of zoom {lacking[0]} to weights of {stages} "
+                f"stages, expected {len(STAGE_ZOOMS)} strengths and factors on contrast"
+            )
 
 
 def _check_chains(path: Path, chains: ChainsRecipe) -> None:
@@ -114,11 +147,11 @@ def _check_known(
         )
 
 
-def _check_memory(path: Path, memory: MemoryRecipe) -> None:
+def _check_levels(path: Path, part: str, memory: MemoryRecipe) -> None:
     stages = len(memory.strengths)
     if stages not in STAGE_COUNTS or len(memory.contrast) != stages:
         raise TrainingError(
-            f"{path}: [memory] strengths has {stages} numbers and contrast {len(memory.contrast)}, "
+            f"{path}: [{part}] strengths has {stages} numbers and contrast {len(memory.contrast)}, "
             f"expected {_either(STAGE_COUNTS)} of each, one for each stage"
         )
 
@@ -161,6 +194,16 @@ class _Reader:
         return tuple(
             self.part(name, kind, each) for each in (given if isinstance(given, list) else [given])
         )
+
+    def additions(self, given: Any) -> tuple[AdditionRecipe, ...]:
+        """Read all [[additions]], each with a training of its entries, which keeps the decoder."""
+        made = []
+        for each in given if isinstance(given, list) else [given]:
+            rest = dict(self._table("additions", each))
+            kept = {"decoder_rate": 0.0}
+            entries = self.part("additions.entries", EntriesRecipe, rest.pop("entries", {}), kept)
+            made.append(self.part("additions", AdditionRecipe, rest, {"entries": entries}))
+        return tuple(made)
 
     def part(
         self, name: str, kind: type[Any], given: Any, made: Mapping[str, Any] | None = None
@@ -225,5 +268,5 @@ def _said(hint: Any) -> str:
     inner = typing.get_args(hint)
     if typing.get_origin(hint) is tuple:
         many = "a list" if inner[-1] is ... else f"a list of {len(inner)}"
-        return f"{many}, each {names[inner[0]]}"
-    return f"a table, each value {names[inner[1]]}"
+        return f"{many}, each {_said(inner[0])}"
+    return f"a table, each value {_said(inner[1])}"

@@ -1,45 +1,52 @@
-"""The stages of a recipe, each going on where it was stopped: networks, bank, entries, chains.
+"""The stages of a recipe: networks, bank, entries, chains, additions; each can be stopped.
 
 What a run's folder holds: `recipe.toml`, `state.pt` and `log.jsonl` of the networks,
 `banked.safetensors` with the memory, and of each training of entries its state, `entries-N.pt`,
 `entries-N.jsonl` and `entries-N.safetensors`; of each of chains the same, and `chains-N` with what
-was collected for it.
+was collected for it; of each addition `additions-N.safetensors`, and `additions-N` with its work.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from generator.cascade import checkpoint
 from generator.nets.config import SamplerConfig
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.run import loop
+from training.run.additions import train_additions
 from training.run.bank import bank_of, described
 from training.run.chainstep import ChainStep
-from training.run.decoderstep import DecoderStep
+from training.run.decodertraining import train_decoder, write_row
 from training.run.diffusionstep import ExactUNetStep, PaperStep
 from training.run.entrystep import EntryStep
-from training.run.export import BANKED, PARTS, RECIPE, layout_networks
+from training.run.export import (
+    BANKED,
+    PARTS,
+    RECIPE,
+    check_there,
+    described_size,
+    layout_networks,
+    weights_before,
+)
 from training.run.layoutstep import LayoutStep
 from training.run.machine import Machine
 from training.run.recipe import Recipe
 from training.run.recipefile import read
-from training.run.state import STATE, TrainingState, judges_of, load_judges
+from training.run.state import TrainingState
 from training.run.statestep import StateStep
 from training.samples.diffusionbatches import DiffusionBatches
 from training.samples.groups import Groups
 from training.samples.layoutbatches import LayoutBatches
 from training.samples.windows import Samples
 
-STAGES = ("networks", "bank", "entries", "chains")
+STAGES = ("networks", "bank", "entries", "chains", "additions")
 _STEPS: dict[str, type[StateStep]] = {
     "layout": LayoutStep,
     "unet": ExactUNetStep,
@@ -62,7 +69,7 @@ def train(
     """
     recipe, machine, began = read(path), machine or Machine(), time.monotonic()
     chosen = stages_of(recipe, stages)
-    if "bank" in chosen and not imagery:
+    if {"bank", "additions"} & set(chosen) and not imagery:
         raise TrainingError(
             "--imagery is missing, expected the manifests that the bank is made of, or "
             "--stage networks"
@@ -80,6 +87,8 @@ def train(
         done = train_entries(recipe, data, folder, machine.since(began))
     if done and "chains" in chosen:
         done = train_chains(recipe, data, folder, machine.since(began))
+    if done and "additions" in chosen:
+        done = train_additions(recipe, data, folder, imagery, machine.since(began))
     return done
 
 
@@ -90,6 +99,7 @@ def stages_of(recipe: Recipe, asked: Sequence[str] = ()) -> tuple[str, ...]:
         "bank": bool(recipe.memory.megapixels),
         "entries": bool(recipe.entries),
         "chains": bool(recipe.chains),
+        "additions": bool(recipe.additions),
     }
     if recipe.family != "layout":
         has = dict.fromkeys(has, False) | {"networks": True}
@@ -126,7 +136,7 @@ def train_networks(
     with (folder / "log.jsonl").open("a", buffering=1) as log:
 
         def write(means: dict[str, float]) -> None:
-            _log(log, {**means, "seconds": state.seconds})
+            write_row(log, {**means, "seconds": state.seconds})
 
         loop.run(step, batches, until, lambda: state.save(folder), machine, save_every, write)
     return state
@@ -155,8 +165,8 @@ def make_bank(recipe: Recipe, folder: Path, imagery: Sequence[str]) -> None:
     built = bank_of(recipe.memory, encoder, imagery, out.with_suffix(".work"))
     sampler = SamplerConfig(1, recipe.memory.strengths, recipe.memory.contrast)
     checkpoint.save(out, decoder, sampler, state.record(), None, encoder, built.bank)
-    size = out.stat().st_size / 1e6
-    print(f"wrote {out} ({size:.1f} MB), step {state.step}, {described(built)}", flush=True)
+    size = described_size(out)
+    print(f"wrote {out} ({size}), step {state.step}, {described(built)}", flush=True)
 
 
 def _before_parts(record: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +178,7 @@ def _before_parts(record: dict[str, Any]) -> dict[str, Any]:
 
 def train_entries(recipe: Recipe, data: Path, folder: Path, machine: Machine) -> bool:
     """Train a bank's entries by each part of the recipe, or go on; returns whether all are done."""
-    return _train_decoder(EntryStep, recipe.entries, folder / BANKED, data, machine)
+    return train_decoder(EntryStep, recipe.entries, folder / BANKED, data, machine)
 
 
 def train_chains(recipe: Recipe, data: Path, folder: Path, machine: Machine) -> bool:
@@ -176,60 +186,6 @@ def train_chains(recipe: Recipe, data: Path, folder: Path, machine: Machine) -> 
 
     Begins with the weights of the last training of entries, without one with those of the bank.
     """
-    count = len(recipe.entries)
-    weights = folder / (f"entries-{count}.safetensors" if count else BANKED)
-    if not weights.exists():
-        stage = "entries" if count else "bank"
-        raise TrainingError(f"{weights} is missing, expected the stage {stage} to be done")
-    return _train_decoder(ChainStep, recipe.chains, weights, data, machine)
-
-
-def _train_decoder(
-    kind: type[EntryStep | ChainStep],
-    parts: Sequence[Any],
-    weights: Path,
-    data: Path,
-    machine: Machine,
-) -> bool:
-    """Take the steps of each part, from weights on, in their folder; returns whether all are done.
-
-    parts: the options that `kind` takes, each with its number of `steps`.
-    """
-    folder, began, pyramid = weights.parent, time.monotonic(), Pyramid(data)
-    for number, options in enumerate(parts, 1):
-        # Go on, or begin with the critic of the networks' training, where there is one.
-        loaded = checkpoint.load(weights)
-        step, path = kind(loaded, options, machine.device), folder / f"{kind.name}-{number}.pt"
-        if step.load(path):
-            print(f"continuing {kind.name} {number} at step {step.done}", flush=True)
-        elif (folder / STATE).exists():
-            load_judges(step.judges, judges_of(folder))
-        begun, weights = weights, path.with_suffix(".safetensors")
-        if step.done >= options.steps and weights.exists():
-            continue
-        # Train, then write the weights that the next part begins with.
-        left = machine.since(began)
-        if not step.prepare(begun, pyramid, path.with_suffix(""), left.seconds):
-            return False
-        batches, left = step.batches(pyramid), machine.since(began)
-        with path.with_suffix(".jsonl").open("a", buffering=1) as log:
-            save, write = partial(step.save, path), partial(_log, log)
-            done = loop.run(step, batches, options.steps, save, left, log=write)
-        record = _continued(loaded.record, step, parts)
-        decoder = step.ema.network.cpu()
-        checkpoint.save(weights, decoder, loaded.sampler, record, None, loaded.encoder, step.bank)
-        print(f"wrote {weights}{step.summary}", flush=True)
-        if not done:
-            return False
-    return True
-
-
-def _continued(record: dict[str, Any], step: DecoderStep, parts: Sequence[Any]) -> dict[str, Any]:
-    """Return a record with a step's number of steps, and with its parts of the recipe."""
-    recipe = {**record.get("recipe", {}), step.name: [dataclasses.asdict(part) for part in parts]}
-    return record | {"recipe": recipe, step.counter: record.get(step.counter, 0) + step.done}
-
-
-def _log(file: TextIO, row: dict[str, float]) -> None:
-    """Write a line of a training's log."""
-    file.write(json.dumps(row) + "\n")
+    weights = weights_before("chains", recipe, folder)
+    check_there(weights)
+    return train_decoder(ChainStep, recipe.chains, weights, data, machine)
