@@ -13,7 +13,7 @@ from rich.progress import Progress
 from generator.banks import encode
 from generator.banks.buildfolder import BuildFolder, scenes_key, source_key
 from generator.banks.coverage import Blocks, choose
-from generator.banks.fill import filled
+from generator.banks.fill import filled, quilted
 from generator.banks.options import BuildOptions, OfferedImage
 from generator.banks.report import BuildResult, RefusedImage, TakenImage
 from generator.banks.stageimage import StageImage, at_stage
@@ -137,11 +137,12 @@ class _BankBuild:
         return seen
 
     def _decoded(self, number: int) -> Decoded | None:
-        """Read an image, and fill its holes where that is wanted."""
-        decoded = self._read(number)
-        if decoded is None or not self.options.fills(self.sources[number]):
-            return decoded
-        return filled(decoded)
+        """Read an image, fill its holes and quilt it where that is wanted."""
+        decoded, source = self._read(number), self.sources[number]
+        if decoded is not None and self.options.fills(source):
+            decoded = filled(decoded)
+        side = self.options.quilts(source)
+        return quilted(decoded, side) if decoded is not None and side else decoded
 
     def _read(self, number: int) -> Decoded | None:
         """Read an image; what comes from a server is kept."""

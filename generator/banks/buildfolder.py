@@ -116,6 +116,7 @@ def source_key(offer: OfferedImage, options: BuildOptions) -> str:
     wanted = [VERSION, list(offer.zooms), sorted(options.block.items())]
     wanted += ["warp", MOST] if options.warp else []
     wanted += ["fill"] if options.fills(source) else []
+    wanted += ["quilt", side] if (side := options.quilts(source)) else []
     wanted += [source.reading] if source.reading else []
     return _hash([about, terms, wanted])
 

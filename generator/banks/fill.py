@@ -1,11 +1,14 @@
-"""Filling the holes of a picture, where clouds were masked, with other parts of the same picture.
+"""Laying other parts of a picture into it: where clouds were masked, or into every second square.
 
 Square by square, what is missing is taken from where the picture goes on most like the pixels round
-it: exemplar-based inpainting (Efros and Freeman 2001, Criminisi et al. 2004). Layouts are learned
-from what a place is like, not from where its streets lie, so a piece of the same town serves.
+it: exemplar-based inpainting and image quilting (Efros and Freeman 2001, Criminisi et al. 2004).
+Layouts are learned from what a place is like, not from where its streets lie, so a piece of the
+same town serves; and a town of which every second square lay elsewhere is no place any more.
 """
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +32,8 @@ _USED = 1.5
 """How much more a place costs for each time that it was taken."""
 _MOST = 2 / 3
 """Share of holes above which a picture shows too little to fill from."""
+_OWN = 4.0
+"""How many times as much as any other its own place costs: it is taken only where it must be."""
 _HALF = 2
 """Places are compared at half the resolution."""
 
@@ -44,24 +49,44 @@ def filled(decoded: Decoded) -> Decoded:
     if decoded.mask is None or not decoded.mask.size:
         return decoded
     height, width = decoded.pixels.shape[:2]
-    whole = Image.fromarray(decoded.mask).resize((width, height), Image.Resampling.NEAREST)
-    hole = np.asarray(whole) < 255
+    hole = _lost(decoded)
     hole = _grown(hole | _grown(_shadows(decoded.pixels, hole), _FEATHER), _EDGE)
     if hole.mean() > _MOST or min(height, width) < 4 * SQUARE:
         return decoded
-    return Decoded(_Filling(decoded.pixels, hole).run(), None, decoded.failed)
+    pixels = _Filling(decoded.pixels, hole, hole, SQUARE).run()
+    return Decoded(pixels, None, decoded.failed)
+
+
+def quilted(decoded: Decoded, square: int) -> Decoded:
+    """Return a picture of which every second square is another part of it.
+
+    square: side in pixels. What its mask leaves out stays as it is, and so does a picture that is
+    too small or shows too little.
+    """
+    height, width = decoded.pixels.shape[:2]
+    lost = _lost(decoded)
+    if lost.mean() > _MOST or min(height, width) < 4 * square:
+        return decoded
+    rows, columns = (np.arange(side) // square for side in (height, width))
+    hole = ((rows[:, None] + columns) % 2 == 1) & ~lost
+    pixels = _Filling(decoded.pixels, hole, lost, square).run()
+    return dataclasses.replace(decoded, pixels=pixels)
 
 
 class _Filling:
-    """One picture while its holes are filled."""
+    """One picture while its holes are filled.
 
-    def __init__(self, pixels: Pixels, hole: Mask) -> None:
-        self.picture = pixels.astype(np.float32)
-        self.known = ~hole
+    hole: what is filled; lost: what no part may be taken from; square: pixels filled at once. No
+    part is laid where it was.
+    """
+
+    def __init__(self, pixels: Pixels, hole: Mask, lost: Mask, square: int) -> None:
+        self.picture, self.source = pixels.astype(np.float32), pixels.astype(np.float32)
+        self.known, self.square = ~hole, square
         # The picture at half its resolution, without its mean, and its spectra.
         small = _halved(self.picture)
         self.size = small.shape[0], small.shape[1]
-        lost = _any(hole)
+        lost = _any(lost)
         self.mean = small[~lost].mean(0)
         shown = np.where(lost[..., None], 0, small - self.mean)
         self.colours = [np.fft.rfft2(shown[..., band]) for band in range(3)]
@@ -71,11 +96,11 @@ class _Filling:
 
     def run(self) -> Pixels:
         """Fill all holes; returns the pixels."""
-        height, width = self.known.shape
-        for y in range(0, height, SQUARE):
-            for x in range(0, width, SQUARE):
+        (height, width), side = self.known.shape, self.square
+        for y in range(0, height, side):
+            for x in range(0, width, side):
                 part = np.zeros_like(self.known)
-                part[y : y + SQUARE, x : x + SQUARE] = ~self.known[y : y + SQUARE, x : x + SQUARE]
+                part[y : y + side, x : x + side] = ~self.known[y : y + side, x : x + side]
                 if part.any():
                     self._fill(part)
         return self.picture.clip(0, 255).astype(np.uint8)
@@ -90,8 +115,8 @@ class _Filling:
         )
         here, part = hole[around], self.picture[around]
         ring = _grown(here, _RING) & self.known[around]
-        y, x = self._best(part, here, ring)
-        source = self.picture[y : y + here.shape[0], x : x + here.shape[1]].copy()
+        y, x = self._best(part, here, ring, (around[0].start, around[1].start))
+        source = self.source[y : y + here.shape[0], x : x + here.shape[1]].copy()
         # Half way to the surroundings' mean colour, feathered into them.
         if ring.any():
             source += (part[ring].mean(0) - source[ring].mean(0)) / 2
@@ -100,8 +125,13 @@ class _Filling:
         part += soft[..., None] * (source - part)
         self.known[around] |= here
 
-    def _best(self, part: NDArray[np.float32], hole: Mask, ring: Mask) -> tuple[int, int]:
-        """Return the corner of the place that goes on most like the ring, in pixels."""
+    def _best(
+        self, part: NDArray[np.float32], hole: Mask, ring: Mask, corner: tuple[int, int]
+    ) -> tuple[int, int]:
+        """Return the corner of the place that goes on most like the ring, in pixels.
+
+        corner: of the rectangle itself, which does not count.
+        """
         # Squared distances over the ring at every place, by their spectra.
         inside = (~_any(~ring)).astype(np.float64)
         seen = (_halved(part) - self.mean) * inside[..., None]
@@ -115,15 +145,27 @@ class _Filling:
         needed = np.maximum(inside, _any(hole))
         missing = np.fft.irfft2(np.conj(self._spectrum(needed)) * self.lost, self.size)[fits]
         possible = missing < max(0.5, missing.min() + 0.5)
-        costs = gaps.clip(0) * (1 + _USED * self.used[fits])
+        near = self.square // 2
+        top, left = (at // _HALF for at in corner)
+        own = slice(max(0, top - near), top + near), slice(max(0, left - near), left + near)
+        costs = (gaps.clip(0) + 1) * (1 + _USED * self.used[fits])
+        costs[own] = _OWN * costs.max()
         y, x = np.unravel_index(np.where(possible, costs, np.inf).argmin(), costs.shape)
-        near = SQUARE // 2
         self.used[max(0, y - near) : y + near, max(0, x - near) : x + near] += 1
         return _HALF * int(y), _HALF * int(x)
 
     def _spectrum(self, array: NDArray[np.float64]) -> Spectrum:
         spectrum: Spectrum = np.fft.rfft2(array, self.size)
         return spectrum
+
+
+def _lost(decoded: Decoded) -> Mask:
+    """Say what a picture's mask leaves out: bool [H, W]."""
+    height, width = decoded.pixels.shape[:2]
+    if decoded.mask is None or not decoded.mask.size:
+        return np.zeros((height, width), bool)
+    whole = Image.fromarray(decoded.mask).resize((width, height), Image.Resampling.NEAREST)
+    return np.asarray(whole) < 255
 
 
 def _shadows(pixels: Pixels, hole: Mask) -> Mask:

@@ -42,7 +42,8 @@ class BuildOptions:
     ground without texture against that with much. warp: mirror and bend every picture before
     anything is made of it, so that layouts are not those of their places (for banks that are
     shipped). fill: globs on the name of a source or an image whose holes, such as clouds, are
-    filled with other parts of the picture (`generator.banks.fill`).
+    filled with other parts of the picture (`generator.banks.fill`). quilt: sides in pixels, by such
+    globs, of the squares of which every second one becomes another part of the picture.
     """
 
     budget: Mapping[int, float] = field(
@@ -58,6 +59,7 @@ class BuildOptions:
     calm: float = 0.5
     warp: bool = False
     fill: tuple[str, ...] = ()
+    quilt: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse zooms of no stage, and a budget or a block of nothing."""
@@ -74,6 +76,10 @@ class BuildOptions:
     def fills(self, source: Source) -> bool:
         """Return whether the holes of an image are filled."""
         return any(source.matches(glob) for glob in self.fill)
+
+    def quilts(self, source: Source) -> int:
+        """Return the side of the squares by which an image is quilted, 0 for none."""
+        return next((side for glob, side in self.quilt.items() if source.matches(glob)), 0)
 
     def refusal(self, source: Source) -> str | None:
         """Return why a source may not be taken, None where it may."""

@@ -34,6 +34,7 @@ def bank_of(
         splits=frozenset({"train"}),
         warp=memory.warp,
         fill=memory.fill,
+        quilt=memory.quilt,
     )
     digest = checkpoint.digest_of(encoder)
     fast = channels_last(encoder.to(torch.bfloat16))
