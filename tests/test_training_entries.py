@@ -173,7 +173,7 @@ def test_the_entries_of_some_stages_move_alone_and_the_decoder_may_stay(weights,
     kept = step.first.state_dict()
     assert all((kept[k] == v).all() for k, v in step.decoder.state_dict().items())
     asked = EntryStep(loaded, EntriesRecipe(shares=(1, 0, 0, 1, 2)))
-    assert asked.shares == (0.25, 0, 0, 0.25, 0.5)
+    assert asked.shares == (0.25, 0, 0, 0.25, 0.5, 0)
     only = dataclasses.replace(loaded, bank=Bank(first[:3], loaded.bank.encoder, 4))
     with pytest.raises(TrainingError, match="no entries of zooms 15"):
         EntryStep(only, EntriesRecipe(zooms=(15,))).shares  # noqa: B018 - it raises

@@ -10,6 +10,7 @@ from training.run.recipe import Recipe
 from training.run.recipefile import read
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+ADDED = "[[phase]]\nuntil = 1\n[[additions]]\nmegapixels = { 7 = 1 }\n"
 
 
 def recipe(folder, text):
@@ -59,6 +60,19 @@ def test_the_recipes_of_the_repository_can_be_read(name, family):
             "[[phase]]\nuntil = 1\n[memory]\nstrengths = [1, 1, 1, 1, 1, 1]",
             "strengths has 6 numbers and contrast 5, expected 5 or 6 of each, one for each stage",
         ),
+        (f"{ADDED}keep = {{ 9 = 1.0 }}", "[additions] keep has '9', expected some of 7"),
+        (f"{ADDED}drop = {{ 8 = ['*'] }}", "[additions] drop has '8', expected some of 7, 9"),
+        (f"{ADDED}drop = {{ 7 = 'x' }}", "drop is {'7': 'x'}, expected a table, each value a list"),
+        (f"{ADDED}places = 0", "[additions] places is 0, expected at least 1"),
+        (f"{ADDED}strengths = [1, 1]", "[additions] strengths has 2 numbers and contrast 0"),
+        (f"{ADDED}[additions.entries]\ndecoder_rate = 1.0", "has the key 'decoder_rate'"),
+        (f"{ADDED}[additions.entries]\nzooms = [8]", "[additions.entries] zooms has 8, expected"),
+        ("[[phase]]\nuntil = 1\n[[additions]]", "[additions] lacks the key 'megapixels'"),
+        ("[[phase]]\nuntil = 1\n[[additions]]\nmegapixels = { 8 = 1 }", "megapixels has '8', exp"),
+        (
+            "[[phase]]\nuntil = 1\n[[additions]]\nmegapixels = { 17 = 1 }",
+            "adds scenes of zoom 17 to weights of 5 stages, expected 6 strengths and factors",
+        ),
         ("[other]\n[[phase]]\nuntil = 1", "has a part 'other', expected some of network, train"),
         ("[[phase]", "cannot be read"),
     ],
@@ -86,3 +100,21 @@ def test_a_network_may_be_named_by_its_preset(tmp_path):
     assert made.terms(0) == {"denoising": 1.0}
     with pytest.raises(GeneratorError, match="expected one of"):
         recipe(tmp_path, "[network]\npreset = 'none'\n[[phase]]\nuntil = 1")
+
+
+def test_an_addition_says_its_candidates_what_is_kept_and_how_its_entries_are_trained():
+    *_, sixth = made = read(RECIPES / "shipped.toml").additions
+    kept = next(each for each in made if each.keep)
+    assert kept.keep.keys() <= kept.megapixels.keys()
+    assert kept.drop == {"7": ("blue-marble",)}
+    assert [each.entries.steps > 0 for each in made] == [True, False, True]
+    assert {each.entries.decoder_rate for each in made} == {0.0}
+    assert len(sixth.strengths) == len(sixth.contrast) == 6
+
+
+def test_weights_once_made_for_17_take_further_scenes_of_it(tmp_path):
+    first = (
+        "megapixels = { 17 = 1 }\nstrengths = [1, 1, 1, 1, 1, 1]\ncontrast = [1, 1, 1, 1, 1, 1]\n"
+    )
+    text = f"[[phase]]\nuntil = 1\n[[additions]]\n{first}[[additions]]\nmegapixels = {{ 17 = 2 }}"
+    assert [each.strengths for each in recipe(tmp_path, text).additions] == [(1,) * 6, ()]

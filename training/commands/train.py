@@ -8,7 +8,7 @@ from pathlib import Path
 from training.run.machine import add_machine, machine_of
 from training.run.stages import STAGES, train
 
-HELP = "train a recipe's networks, bank, entries and chains, or go on"
+HELP = "train a recipe's networks, bank, entries, chains and additions, or go on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--run", type=Path, required=True, help="folder of the run; the same command goes on in it")
     text = "one stage alone [all that the recipe has]"
     add("--stage", action="append", choices=STAGES, default=[], help=text)
-    text = "manifests, folders or STAC catalogues that the bank is made of"
+    text = "manifests, folders or STAC catalogues that the bank and additions are made of"
     add("--imagery", nargs="+", default=[], metavar="PATH", help=text)
     add_machine(parser)
 
