@@ -102,12 +102,12 @@ def test_a_network_may_be_named_by_its_preset(tmp_path):
         recipe(tmp_path, "[network]\npreset = 'none'\n[[phase]]\nuntil = 1")
 
 
-def test_an_addition_says_its_candidates_what_is_kept_and_how_its_entries_are_trained():
+def test_an_addition_says_its_candidates_what_is_kept_and_how_they_are_quilted():
     *_, sixth = made = read(RECIPES / "shipped.toml").additions
     kept = next(each for each in made if each.keep)
     assert kept.keep.keys() <= kept.megapixels.keys()
     assert kept.drop == {"7": ("blue-marble",)}
-    assert [each.entries.steps > 0 for each in made] == [True, False, True]
+    assert [bool(each.quilt) for each in made] == [False, True, True]
     assert {each.entries.decoder_rate for each in made} == {0.0}
     assert len(sixth.strengths) == len(sixth.contrast) == 6
 

@@ -4,7 +4,7 @@ export const EARTH_RADIUS = 6_378_137; // metres
 export const EQUATOR = 2 * Math.PI * EARTH_RADIUS;
 export const MAP_EDGE = 85.0511287798; // degrees of latitude, north and south
 export const BASE_ZOOM = 5; // the last zoom that needs no network
-export const LAST_ZOOM = 15; // the finest, where the server does not say
+export const LAST_ZOOM = 17; // the finest, where the server does not say
 export const BEYOND = 2; // zooms of the page beyond it: the last tiles, enlarged
 
 // The row of a latitude, a share of the map from its northern edge.

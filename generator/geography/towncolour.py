@@ -17,7 +17,7 @@ MOST = 140
 LIGHTER, DARKEST = 24, 72
 """256ths by which it is lighter than the surroundings, and the least luminance of its grey."""
 
-WARMTH = (7, 1, -6)
+WARMTH = (4, 0, -1)
 """Red, green and blue over the luminance."""
 
 
