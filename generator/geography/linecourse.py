@@ -180,8 +180,8 @@ def split(pieces: Integers, kind: LineKind) -> Integers:
     # The middle moves across the chord.
     mixed = keys(pieces[KEY].view(np.uint64)).view(np.int64)
     most = limits(pieces[LENGTH], pieces[SCALE], kind)
-    moves = np.stack((-chord[1], chord[0]))
-    moves *= _bend(mixed) * most // np.maximum(pieces[LENGTH], 1)
+    moves = chord[::-1] * (_bend(mixed) * most // np.maximum(pieces[LENGTH], 1))
+    np.negative(moves[0], out=moves[0])
     moves >>= 10
     middle += np.minimum(np.maximum(moves, -most), most)
     first, second = halves[:, :count], halves[:, count:]

@@ -76,24 +76,25 @@ def _covered(xs: Floats, ys: Floats, chord: Floats, half: Integers | np.int64) -
     """Return the shares of pixels inside lines whose centres lie (xs, ys) off the lines' starts."""
     # The nearest point of the piece, in 1 / PIXEL of its length from the start.
     ex, ey = chord
+    xs, ys = xs * PIXEL, ys * PIXEL
     along = xs * ex + ys * ey
-    along *= PIXEL
     along /= np.maximum(ex * ex + ey * ey, 1.0)
     np.floor(along, out=along)
-    np.clip(along, 0, PIXEL, out=along)
-    # Distance from it in 1 / PIXEL of a pixel, with PIXEL squared under the root for whole numbers.
+    np.maximum(along, 0, out=along)
+    np.minimum(along, PIXEL, out=along)
+    # Distance from it in 1 / PIXEL squared of a pixel.
     dx = along * ex
-    np.subtract(xs * PIXEL, dx, out=dx)
+    np.subtract(xs, dx, out=dx)
     np.multiply(dx, dx, out=dx)
     along *= ey
-    np.subtract(ys * PIXEL, along, out=along)
+    np.subtract(ys, along, out=along)
     np.multiply(along, along, out=along)
     dx += along
     np.sqrt(dx, out=dx)
-    dx /= PIXEL
     # A pixel is a box across the line: of a thin line it sees no more than the line's width.
-    np.subtract(half + float(PIXEL // 2), dx, out=dx)
-    np.clip(dx, 0.0, np.minimum(2.0 * half, PIXEL), out=dx)
-    dx *= 255 / PIXEL
+    np.subtract((half + float(PIXEL // 2)) * PIXEL, dx, out=dx)
+    np.maximum(dx, 0.0, out=dx)
+    np.minimum(dx, np.minimum(2.0 * half, PIXEL) * PIXEL, out=dx)
+    dx *= 255 / PIXEL**2
     shares: Shares = dx.astype(np.uint8)
     return shares
