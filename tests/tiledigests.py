@@ -1,8 +1,8 @@
-"""Digests of 170 tiles of the shipped weights: python -m tests.tiledigests FILE [--compare].
+"""Digests of some 170 tiles of the shipped weights: python -m tests.tiledigests FILE [--compare].
 
 Written before a change of the code and compared after it, on the same machine: other processors
-may round otherwise. Ten places, land and sea, at eleven zooms, in two worlds without geography,
-and seven coasts, rivers and towns at nine zooms with the Earth's.
+may round otherwise. Ten places, land and sea, at twelve zooms, in two worlds without geography,
+and seven coasts, rivers and towns at eleven zooms with the Earth's.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WITH_GEOGRAPHY = (
 """Fjords, an estuary, a delta, a bay, two rivers with their towns, islands at the dateline."""
 
 ZOOMS = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14)
-"""And at 15 every second place."""
+"""And at 15 every second place, at 17 the first."""
 
 
 def environment() -> str:
@@ -52,16 +52,17 @@ def environment() -> str:
 
 def tiles() -> Iterator[tuple[int, Tile]]:
     """Yield the worlds and tiles without geography, coarse ones first."""
-    for zoom in (*ZOOMS, 15):
+    steps = {15: 2, 17: len(PLACES)}
+    for zoom in (*ZOOMS, *steps):
         for seed, places in ((0, PLACES), (7, SECOND)):
-            for latitude, longitude in places[:: 2 if zoom == 15 else 1]:
+            for latitude, longitude in places[:: steps.get(zoom, 1)]:
                 yield seed, _at(latitude, longitude, zoom)
 
 
 def earthly() -> Iterator[tuple[int, Tile]]:
     """Yield the tiles with geography, as `tiles` does those without."""
-    for zoom in range(7, 16):
-        for latitude, longitude in WITH_GEOGRAPHY:
+    for zoom in range(7, 18):
+        for latitude, longitude in WITH_GEOGRAPHY[:: 3 if zoom > 15 else 1]:
             yield 0, _at(latitude, longitude, zoom)
 
 
