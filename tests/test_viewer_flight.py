@@ -288,7 +288,7 @@ STILL = """Promise.all(['flyview', 'loader'].map((name) => import(`/static/web/$
     const urlOf = (seed, { z, x, y }) => `/${seed}/${z}/${x}/${y}.webp`;
     const flight = { seconds: 1e9, camera: () => ({ x: %r, y: 0.5, scale: 32768, altitude: 1 }) };
     const heard = { seed: '7', onFrame() {}, onEnd() {} };
-    new FlightView(canvas, { loader: new TileLoader(), urlOf }, { flight, ...heard });
+    new FlightView(canvas, { loader: new TileLoader(), urlOf, lastZoom: 17 }, { flight, ...heard });
   })"""
 
 
