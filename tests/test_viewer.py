@@ -11,6 +11,7 @@ import pytest
 
 from generator.grid.tile import Tile
 from tests.browser import Page
+from tests.fakes import FINEST
 from tests.look import (
     DESKTOP,
     PHONE,
@@ -24,7 +25,7 @@ from tests.look import (
 )
 from tests.viewed import Server, serving
 
-ZOOMS = (2, 6, 10, 13, 15)
+ZOOMS = (2, 6, 10, 13, FINEST)
 
 
 @pytest.mark.parametrize("zoom", ZOOMS)
@@ -69,9 +70,11 @@ def test_the_view_goes_on_across_the_dateline(page: Page, viewer: Server, longit
 
 
 def test_zooms_beyond_the_last_enlarge_its_tiles(page: Page, viewer: Server) -> None:
-    show(page, viewer, "17/41.9/12.49/seed=7")
+    show(page, viewer, f"{FINEST + 2}/41.9/12.49/seed=7")
     shown = tiles(page)
-    assert {(tile["address"].split("/")[1], tile["width"]) for tile in shown} == {("15", 1024)}
+    assert {(tile["address"].split("/")[1], tile["width"]) for tile in shown} == {
+        (str(FINEST), 1024)
+    }
     assert not (bare(page) == VOID).all(-1).any()
 
 
