@@ -10,10 +10,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from generator.cascade.identityinputs import WEIGHTS
+from generator.cascade.weightsheader import finest_zoom
 from generator.grid.block import Block
 from generator.grid.pixels import Pixels
-from generator.grid.tile import TILE_SIZE, Tile
+from generator.grid.tile import MAX_ZOOM, TILE_SIZE, Tile
 from generator.grid.world import fingerprint
+
+FINEST = finest_zoom() if WEIGHTS.exists() else MAX_ZOOM
+"""The finest zoom of a server whose renderer tells none: that of the shipped weights."""
 
 
 class FakeRenderer:

@@ -12,7 +12,7 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 
-from tests.fakes import FakeRenderer
+from tests.fakes import FINEST, FakeRenderer
 from tests.local import archive_service, local_service
 from tileserver.serving.app import create_app
 from tileserver.serving.listener import listen
@@ -31,10 +31,12 @@ class Live:
         return httpx.get(self.root + path, timeout=30, **kwargs)
 
 
-def cards(last: int = 15) -> str:
+def cards(last: int = FINEST) -> str:
     """Return web/clients.json as the page fills it in for a finest zoom."""
     text = (Path(__file__).parents[1] / "web" / "clients.json").read_text()
-    return text.replace("%LAST%", str(last)).replace("%BEYOND%", str(last + 2))
+    for name, value in (("%LAST%", last), ("%LEVELS%", last + 1), ("%BEYOND%", last + 2)):
+        text = text.replace(name, str(value))
+    return text
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import rasterio
 from matplotlib.figure import Figure
 from PIL import Image
 
+from tests.fakes import FINEST
 from tests.live import Live, cards, live
 from tileserver.documents.grid import EDGE
 from tileserver.encode import decode_png
@@ -33,8 +34,8 @@ PLACES = {"{z}": "9", "{x}": "266", "{y}": "182", "{r}": "@2x"}
 PLACES |= {"{level}": "9", "{col}": "266", "{row}": "182"}
 TEMPLATE = "7/{z}/{x}/{y}.png"
 WIDTHS = {"alps.tif": 1024, "tile.png": 256, "tile.webp": 512, "place.jpg": 800, "box.png": 800}
-METRES = 500
-"""Half the width of a map that is too small for the tiles of zoom 15."""
+METRES = 500 / 2 ** (FINEST - 15)
+"""Half the width of a map that is too small for the tiles of the finest zoom."""
 
 
 @pytest.fixture(scope="module")
@@ -95,15 +96,16 @@ def run(code: str, server: Live, **names: Any) -> dict[str, Any]:
     return names
 
 
-def test_contextily_draws_a_map_less_than_a_kilometre_wide(server: Live) -> None:
+def test_contextily_draws_a_map_too_small_for_the_last_tiles(server: Live) -> None:
     axes = Figure().subplots()
     axes.set_xlim(850_000 - METRES, 850_000 + METRES)
     axes.set_ylim(5_900_000 - METRES, 5_900_000 + METRES)
-    with pytest.warns(UserWarning, match=r"zoom level of 1[6-9] is not valid .*0 - 15"):
+    with pytest.warns(UserWarning, match=rf"zoom level of \d+ is not valid .*0 - {FINEST}"):
         run(snippet("python", "import contextily"), server, ax=axes)
     (image,) = axes.get_images()
-    x, y = (int((EDGE + sign * at) / (2 * EDGE) * 2**15) for sign, at in ((1, 85e4), (-1, 59e5)))
-    tile = decode_png(server.get(f"7/15/{x}/{y}.png").content)
+    count = 2**FINEST
+    x, y = (int((EDGE + sign * at) / (2 * EDGE) * count) for sign, at in ((1, 85e4), (-1, 59e5)))
+    tile = decode_png(server.get(f"7/{FINEST}/{x}/{y}.png").content)
     shown = image.get_array()
     assert shown is not None
     colours = np.asarray(shown)[..., :3].reshape(-1, 3)
@@ -118,8 +120,8 @@ def test_folium_writes_a_page_with_the_layer(
     run(snippet("notebook", "import folium"), server)
     page = (tmp_path / "map.html").read_text()
     assert f'"{server.root}{TEMPLATE}"' in page
-    assert re.search(r'"?maxNativeZoom"?: 15', page)
-    assert re.search(r'"?maxZoom"?: 17', page)
+    assert re.search(rf'"?maxNativeZoom"?: {FINEST}\b', page)
+    assert re.search(rf'"?maxZoom"?: {FINEST + 2}\b', page)
 
 
 @pytest.mark.parametrize("library", ["ipyleaflet", "leafmap"])
@@ -128,7 +130,7 @@ def test_a_notebook_shows_a_map_with_the_layer(server: Live, library: str) -> No
     shown = run(snippet("notebook", f"import {library}"), server)["map"]
     layer = shown.layers[-1]
     assert (layer.url, layer.name) == (server.root + TEMPLATE, "Elsewhere")
-    assert (layer.max_native_zoom, layer.max_zoom) == (15, 17)
+    assert (layer.max_native_zoom, layer.max_zoom) == (FINEST, FINEST + 2)
     assert layer.attribution == "Invented imagery: Elsewhere"
 
 
@@ -137,7 +139,7 @@ def test_the_gdal_addresses_open(server: Live, tmp_path: Path) -> None:
         for start in ('gdalinfo "%', 'gdalinfo "WMTS'):
             address = shlex.split(filled(snippet("gdal", start), server))[1]
             with rasterio.open(address) as source:
-                assert source.shape == (256 << 15, 256 << 15)
+                assert source.shape == (256 << FINEST, 256 << FINEST)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ def test_the_commands_do_what_they_say(
         ["sh", "-c", command], cwd=tmp_path, check=True, capture_output=True, timeout=60
     )
     if file is None:
-        assert "Size is 8388608, 8388608" in said.stdout.decode()
+        assert f"Size is {256 << FINEST}, {256 << FINEST}" in said.stdout.decode()
         return
     with Image.open(tmp_path / file) as written:
         assert written.width == WIDTHS[file]

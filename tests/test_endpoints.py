@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from generator.grid.tile import Tile
-from tests.fakes import FakeRenderer, draw
+from tests.fakes import FINEST, FakeRenderer, draw
 from tests.site import BASE, Site, fetch, on_site, site
 from tileserver.errors import CacheError
 from tileserver.serving import endpoints
@@ -99,7 +99,7 @@ async def test_preflight_is_granted_everywhere(here: Site) -> None:
         ("/sea/0/0/0.png", 400),
         ("/sea/tilejson.json", 400),
         ("/%00/%ff/%0a.png", 400),
-        ("/16/0/0.png", 404),
+        (f"/{FINEST + 1}/0/0.png", 404),
         ("/3/8/0.png", 404),
         ("/3/0/8.png", 404),
         ("/3/-1/0.png", 404),
@@ -198,7 +198,7 @@ def test_the_api_describes_the_server(tmp_path: Path) -> None:
         assert info["seed"] == "18446744073709551615"
         assert info["model"] == {"name": "fake", "steps": 1}
         kinds = [zoom["kind"] for zoom in info["stages"]]
-        assert kinds == ["base map"] * 6 + ["average", "stage"] * 5
+        assert kinds == ["base map"] * 6 + ["average", "stage"] * ((FINEST - 5) // 2)
         assert [zoom["zoom"] for zoom in info["stages"]] == list(range(info["max_zoom"] + 1))
         assert info["stages"][15]["nominal_m_per_px"] == pytest.approx(4.777, abs=0.001)
 
@@ -214,7 +214,7 @@ def test_zooms_of_a_deep_base_map_are_told_as_such(
         async with site(tmp_path) as here:
             info = (await here.get("/api/info")).json()
         kinds = [zoom["kind"] for zoom in info["stages"]]
-        assert kinds == ["base map"] * 8 + ["average", "stage"] * 4
+        assert kinds == ["base map"] * 8 + ["average", "stage"] * ((FINEST - 7) // 2)
 
     asyncio.run(run())
 

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import generator
 from generator.cascade import checkpoint
 from generator.cascade.weightsheader import finest_zoom
 from generator.grid.errors import TileError, WeightsError
 from generator.grid.tile import Tile
 from generator.nets.config import SamplerConfig
 from tests.archives import write_archive
-from tests.fakes import FakeRenderer, draw
+from tests.fakes import FINEST, FakeRenderer, draw
 from tests.networks import tiny_network
 from tests.site import Site, site
 from tileserver.commands.basics import check_zoom
@@ -166,7 +167,8 @@ def test_a_tile_of_zoom_17_has_its_own_pixels(tmp_path: Path) -> None:
 
 def test_weights_tell_their_finest_zoom_before_they_are_loaded(tmp_path: Path) -> None:
     assert finest_zoom(weights(tmp_path / "six", DEEP)) == 17
-    assert finest_zoom(weights(tmp_path / "five", SamplerConfig())) == finest_zoom() == 15
+    assert finest_zoom(weights(tmp_path / "five", SamplerConfig())) == 15
+    assert finest_zoom() == generator.load().max_zoom == FINEST
     (tmp_path / "none").write_text("no weights")
     with pytest.raises(WeightsError, match="cannot read the weights"):
         finest_zoom(tmp_path / "none")
@@ -190,6 +192,8 @@ def test_the_renderer_s_word_counts_before_the_file_s(tmp_path: Path) -> None:
 def test_commands_refuse_a_zoom_that_the_weights_do_not_serve(tmp_path: Path) -> None:
     deep = Settings(cache=tmp_path, weights=weights(tmp_path / "six", DEEP))
     check_zoom(17, deep)
-    check_zoom(15, Settings(cache=tmp_path))
+    check_zoom(FINEST, Settings(cache=tmp_path))
+    common = Settings(cache=tmp_path, weights=weights(tmp_path / "five", SamplerConfig()))
+    check_zoom(15, common)
     with pytest.raises(TileError, match="zoom is 16, expected 0 to 15 with these weights"):
-        check_zoom(16, Settings(cache=tmp_path))
+        check_zoom(16, common)

@@ -11,6 +11,7 @@ from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
 from generator.grid.tile import Tile
+from tests.fakes import FINEST
 from tests.live import Live, live
 from tileserver.documents.gdal import gdal_xml
 from tileserver.documents.links import Links
@@ -49,16 +50,16 @@ def test_a_mosaic_equals_the_tiles(server: Live, document: str) -> None:
     prefix = "7/" if document.startswith("7/") else ""
     with rasterio.open(server.root + document) as source:
         assert source.crs.to_epsg() == 3857
-        assert source.shape == (256 << 15, 256 << 15)
+        assert source.shape == (256 << FINEST, 256 << FINEST)
         assert source.count >= 3
-        x, y = 16384, 11000
+        x, y = 1 << (FINEST - 1), 11000 << (FINEST - 15)
         shown = source.read((1, 2, 3), window=Window(x * 256, y * 256, 512, 512))
-    assert np.array_equal(shown.transpose(1, 2, 0), mosaic(server, prefix, 15, x, y))
+    assert np.array_equal(shown.transpose(1, 2, 0), mosaic(server, prefix, FINEST, x, y))
 
 
 def test_every_zoom_is_an_overview(server: Live) -> None:
     with rasterio.open(server.root + "gdal.xml") as source:
-        assert source.overviews(1) == [1 << step for step in range(1, 16)]
+        assert source.overviews(1) == [1 << step for step in range(1, FINEST + 1)]
         whole = source.read(out_shape=(3, 512, 512))
     assert np.array_equal(whole.transpose(1, 2, 0), mosaic(server, "", 1, 0, 0))
 
@@ -74,7 +75,7 @@ def test_a_saved_copy_opens_too(server: Live, tmp_path: Path) -> None:
 def test_a_failed_tile_fails_the_read_instead_of_blackening_it(server: Live) -> None:
     server.fake.broken.add(Tile(5, 20, 20))
     with rasterio.open(server.root + "99/gdal.xml") as source:
-        scale = 1 << 10
+        scale = 1 << (FINEST - 5)
         window = Window(20 * 256 * scale, 20 * 256 * scale, 256 * scale, 256 * scale)
         with pytest.raises(RasterioIOError):
             source.read(window=window, out_shape=(3, 256, 256))

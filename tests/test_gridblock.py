@@ -67,6 +67,19 @@ def test_a_part_of_a_picture_has_the_bytes_of_the_whole(name: str, data: st.Data
         assert whole[top : top + height, left : left + width, 3].min() == 255
 
 
+@pytest.mark.parametrize("name", ["pole", "world", "edge"])
+def test_a_pixel_beside_a_hole_has_the_same_bytes_alone(name: str) -> None:
+    grid, (zoom, whole) = GRIDS[name], WHOLE[name]
+    shown = whole[..., 3] > 0
+    inner = shown.copy()
+    for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
+        inner &= np.roll(shown, step, axis)
+    beside = np.argwhere(shown & ~inner)
+    for top, left in beside[:: max(1, len(beside) // 12)]:
+        alone = GridPicture(part(grid, int(left), int(top), 1, 1), zoom).picture(pattern)
+        assert alone.tolist() == [[whole[top, left, : alone.shape[2]].tolist()]], (left, top)
+
+
 def test_only_the_tiles_that_are_told_are_read() -> None:
     for name, grid in GRIDS.items():
         picture = GridPicture(grid, WHOLE[name][0])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from owslib.ogcapi import API
 
+from tests.fakes import FINEST
 from tests.live import live
 from tests.ogcapi import find_gdal
 from tests.site import Site, fetch, on_site
@@ -127,7 +128,7 @@ async def test_the_matrix_set_is_the_registered_one(here: Site) -> None:
 @on_site
 async def test_the_limits_are_the_zooms_of_this_server(here: Site) -> None:
     limits = (await here.get("/tiles/WebMercatorQuad")).json()["tileMatrixSetLimits"]
-    assert [limit["tileMatrix"] for limit in limits] == [str(z) for z in range(16)]
+    assert [limit["tileMatrix"] for limit in limits] == [str(z) for z in range(FINEST + 1)]
     assert limits[3] == {
         "tileMatrix": "3",
         "minTileRow": 0,
@@ -154,7 +155,7 @@ async def test_accept_decides_where_f_does_not(here: Site) -> None:
     ("path", "status"),
     [
         ("/tiles/WebMercatorQuad/4/16/0", 404),
-        ("/tiles/WebMercatorQuad/16/0/0", 404),
+        (f"/tiles/WebMercatorQuad/{FINEST + 1}/0/0", 404),
         ("/tiles/WebMercatorQuad/4/a/0", 400),
         ("/tiles/WebMercatorQuad/4/0/0?f=gif", 400),
         ("/tiles/WorldCRS84Quad/4/0/0", 404),
@@ -180,7 +181,7 @@ def test_a_tile_in_no_acceptable_format_is_406(tmp_path: Path) -> None:
 def test_gdal_reads_a_world_from_its_landing_page(tmp_path: Path) -> None:
     if find_gdal() is None:
         pytest.skip("no GDAL with the OGC API driver here: pip install pyogrio to run this test")
-    x, y = 16384, 11000
+    x, y = 1 << (FINEST - 1), 11000 << (FINEST - 15)
     with live(tmp_path) as server:
         command = [sys.executable, "-m", "tests.ogcapi", f"{server.root}7", str(x * 256)]
         done = subprocess.run(
@@ -191,7 +192,9 @@ def test_gdal_reads_a_world_from_its_landing_page(tmp_path: Path) -> None:
             cwd=Path(__file__).parents[1],
         )
         assert done.returncode == 0, done.stderr.decode()
-        tiles = [[server.get(f"7/15/{x + i}/{y + j}.png").content for i in (0, 1)] for j in (0, 1)]
+        tiles = [
+            [server.get(f"7/{FINEST}/{x + i}/{y + j}.png").content for i in (0, 1)] for j in (0, 1)
+        ]
     shown = np.frombuffer(done.stdout, np.uint8).reshape(4, 512, 512)
     expected = np.vstack([np.hstack(list(map(decode_png, row))) for row in tiles])
     assert np.array_equal(shown[:3].transpose(1, 2, 0), expected)

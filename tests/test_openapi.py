@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from starlette.routing import Route
 
 from tests.archives import TILES, write_archive
+from tests.fakes import FINEST
 from tests.live import Live, live
 from tests.site import BASE, Site, on_site
 from tileserver.documents.links import Links
@@ -33,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 LINKS = Links("http://tiles.example/", 0, False)
-DOCUMENT = description(LINKS, Settings(), 15)
+DOCUMENT = description(LINKS, Settings(), FINEST)
 API = schemathesis.openapi.from_dict(DOCUMENT)
 ARCHIVED_API = schemathesis.openapi.from_dict(description(LINKS, Settings(), 3))
 MODES = {"sound": GenerationMode.POSITIVE, "unsound": GenerationMode.NEGATIVE}

@@ -16,6 +16,7 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 from rasterio.warp import reproject
 
+from tests.fakes import FINEST
 from tests.live import Live, live
 from tests.site import BASE, Site, on_site
 from tileserver.documents.grid import EDGE
@@ -42,7 +43,7 @@ async def test_the_connections_are_what_qgis_imports(here: Site) -> None:
     assert plain.get("url") == BASE + "/7/{z}/{x}/{y}.png"
     assert double.get("url") == BASE + "/7/{z}/{x}/{y}@2x.png"
     assert (plain.get("tilePixelRatio"), double.get("tilePixelRatio")) == ("1", "2")
-    assert (plain.get("zmin"), plain.get("zmax")) == ("0", "15")
+    assert (plain.get("zmin"), plain.get("zmax")) == ("0", str(FINEST))
     for connection in (plain, double):
         url = connection.get("url") or ""
         assert (await here.get(url.format(z=3, x=2, y=1))).status_code == 200
@@ -60,7 +61,7 @@ async def test_the_layer_definition_names_the_same_source_twice(here: Site) -> N
     assert in_tree.get("source") == layer.findtext("datasource")
     source = parse_qs(layer.findtext("datasource") or "")
     assert source["url"] == [BASE + "/7/{z}/{x}/{y}.png"]
-    assert (source["type"], source["zmax"]) == (["xyz"], ["15"])
+    assert (source["type"], source["zmax"]) == (["xyz"], [str(FINEST)])
     for name in ("proj4", "authid"):
         assert CRS.from_string(layer.findtext(f"srs/spatialrefsys/{name}")).to_epsg() == 3857
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from PIL import Image
 
 from generator.grid.tile import EQUATOR_RESOLUTION, Tile
-from tests.fakes import FakeRenderer
+from generator.nets.config import SamplerConfig
+from tests.fakes import FINEST, FakeRenderer
+from tests.test_finestzoom import weights
 from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
 from tileserver.commands import render as module
@@ -17,6 +20,8 @@ from tileserver.rendering.batch import BatchRenderer
 
 Capture = pytest.CaptureFixture[str]
 MERCATOR = ["--crs", "EPSG:3857"]
+FINEST_M = math.ceil(EQUATOR_RESOLUTION / 2**FINEST * 100) / 100
+"""The finest zoom's metres per pixel, as a message rounds them."""
 NATIVE = f"{EQUATOR_RESOLUTION / 2**9:.17g}"
 SOUTH = ["render", "--center", "-1.29,36.82", "--gsd", "500", "--size", "90x70"]
 
@@ -103,10 +108,11 @@ def test_beyond_the_map_a_picture_is_transparent(renderer: FakeRenderer, capsys:
         (["--center", "91,1", "--gsd", "9"], "the latitude is '91', expected -90 to 90"),
         (["--center", "1", "--gsd", "9"], "the place is '1', expected LAT,LON"),
         (["--center", "89,1", "--gsd", "9", *MERCATOR, "--size", "9x9"], "nothing of the map"),
-        (["--center", "1,1", "--gsd", "1", *MERCATOR], "expected 4.78 m or more, or --zoom 15"),
-        (["--center", "1,1", "--gsd", "9", "--zoom", "16"], "zoom is 16, expected 0 to 15 with"),
+        (
+            ["--center", "1,1", "--gsd", "1", *MERCATOR],
+            f"expected {FINEST_M:.2f} m or more, or --zoom {FINEST}",
+        ),
         (["--center", "1,1", "--gsd", "9", "--zoom", "18"], "the zoom is '18', expected 0 to 17"),
-        (["17/5/5"], "zoom is 17, expected 0 to 15 with these weights"),
         (["--center", "1,1", "--gsd", "9", *MERCATOR, "-o", "a.gif"], "expected .png"),
         (["--center", "1,1", "--gsd", "9", *MERCATOR, "-o", "no/a.png"], "is no directory"),
         (
@@ -131,6 +137,24 @@ def test_what_cannot_be_is_told_before_any_work(
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "zoom"), [(["--center", "1,1", "--gsd", "9", "--zoom", "16"], 16), (["17/5/5"], 17)]
+)
+def test_a_zoom_that_the_weights_do_not_serve_is_told_before_any_work(
+    renderer: FakeRenderer,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    given: list[str],
+    zoom: int,
+) -> None:
+    monkeypatch.setattr(module.commands, "load_world", lambda settings: pytest.fail("loaded"))
+    five = weights(Path("five"), SamplerConfig())
+    assert main(["render", *given, "--weights", str(five), "-o", "a.png"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"zoom is {zoom}, expected 0 to 15 with these weights" in line
+    assert list(Path().iterdir()) == [five]
 
 
 def test_an_unknown_system_is_told(renderer: FakeRenderer, capsys: Capture) -> None:

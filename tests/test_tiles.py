@@ -17,7 +17,7 @@ from PIL import Image
 
 from generator.grid.tile import Tile
 from tests.archives import write_archive
-from tests.fakes import draw
+from tests.fakes import FINEST, draw
 from tests.site import Site, on_site, site
 from tileserver.address import version_of
 from tileserver.errors import CacheError
@@ -55,8 +55,8 @@ async def test_twice_the_size_shows_the_four_tiles_below(here: Site) -> None:
 
 @on_site
 async def test_the_last_zoom_is_enlarged(here: Site) -> None:
-    large = picture(await here.get("/15/8/9@2x.png"))
-    small = picture(await here.get("/15/8/9.png"))
+    large = picture(await here.get(f"/{FINEST}/8/9@2x.png"))
+    small = picture(await here.get(f"/{FINEST}/8/9.png"))
     assert large.shape == (512, 512, 3)
     shrunk = np.asarray(Image.fromarray(large).resize((256, 256), Image.Resampling.BOX))
     assert np.abs(shrunk.astype(int) - small).mean() < 6

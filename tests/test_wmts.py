@@ -11,6 +11,7 @@ from PIL import Image
 from rasterio.windows import Window
 
 from generator.grid.tile import Tile
+from tests.fakes import FINEST
 from tests.live import Live, live
 from tests.schemas import OWS_EXCEPTION, WMTS_CAPABILITIES, assert_valid
 from tests.site import Site, fetch, on_site
@@ -79,7 +80,7 @@ def test_owslib_reads_it_and_gets_tiles(server: Live) -> None:
     assert layer.formats == ["image/png", "image/webp", "image/jpeg"]
     assert layer.boundingBoxWGS84 == pytest.approx((-180, -85.0511287798, 180, 85.0511287798))
     matrices = service.tilematrixsets["GoogleMapsCompatible"].tilematrix
-    assert len(matrices) == 16
+    assert len(matrices) == FINEST + 1
     assert matrices["0"].scaledenominator == pytest.approx(559082264.0287178, rel=1e-12)
     ask = {"layer": "elsewhere", "tilematrix": "4", "row": 5, "column": 6, "format": "image/png"}
     by_keys = service.gettile(tilematrixset="GoogleMapsCompatible", **ask).read()
@@ -95,12 +96,12 @@ def test_gdal_reads_it(server: Live, tmp_path: Path) -> None:
         rasterio.open(f"WMTS:{server.root}7/{CAPABILITIES}") as source,
     ):
         assert source.crs.to_epsg() == 3857
-        assert source.shape == (256 << 15, 256 << 15)
+        assert source.shape == (256 << FINEST, 256 << FINEST)
         # The overview of zoom 4 is a whole number of pixels smaller: its tiles come unresampled.
         size = 256 << 4
         last = Tile(4, 6, 5)
         column, row = last.x * 256, last.y * 256
-        scale = (256 << 15) // size
+        scale = (256 << FINEST) // size
         window = Window(column * scale, row * scale, 256 * scale, 256 * scale)
         shown = source.read((1, 2, 3), window=window, out_shape=(3, 256, 256))
     png = server.get("7/4/6/5.png").content

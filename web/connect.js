@@ -96,9 +96,10 @@ function paintSky() {
 }
 
 const answer = await fetch(new URL("clients.json", import.meta.url));
-// With the finest zoom that there is, and that down to which a map may enlarge it.
+// With the finest zoom that there is, how many there are, and down to which a map may enlarge it.
 const last = lastZoomOf(info);
-const cards = (await answer.text()).replaceAll("%LAST%", last).replaceAll("%BEYOND%", last + BEYOND);
+const values = { "%LAST%": last, "%LEVELS%": last + 1, "%BEYOND%": last + BEYOND };
+const cards = (await answer.text()).replace(/%(LAST|LEVELS|BEYOND)%/g, (name) => values[name]);
 const writers = addClients(JSON.parse(cards));
 document.querySelector("[data-part=last]").textContent = last;
 const control = new WorldControl(element("world"), (seed) => show(seed));

@@ -195,7 +195,9 @@ class GridBlock:
     def _warped(self, window: TileWindow, read: Read) -> tuple[Pixels, Pixels]:
         """Return colours, uint8 [height, width, 3], and alpha, uint8 [height, width, 1]."""
         mosaic = Image.fromarray(window.mosaic(read))
-        if self.has_holes:
+        # What is off the map within the filter's reach must not count as black.
+        ragged = not self._squares.fills(self._area, self._side)
+        if ragged:
             mosaic.putalpha(255)
             mosaic = mosaic.convert("RGBa")
         left, top, right, low = self._area
@@ -211,10 +213,10 @@ class GridBlock:
         )
         across = sampled.resize((size[0], size[1] * samples[1]), Image.Resampling.BICUBIC)
         drawn = across.resize(size, Image.Resampling.BICUBIC)
-        drawn = drawn.convert("RGBA" if self.has_holes else "RGB")
+        drawn = drawn.convert("RGBA" if ragged else "RGB")
         x, y = self.shown[0] - left, self.shown[1] - top
         pixels = np.asarray(drawn)[y : y + self.size[1], x : x + self.size[0]]
-        if not self.has_holes:
+        if not ragged:
             return pixels, np.full((*self.size[::-1], 1), 255, np.uint8)
         return pixels[..., :3], np.where(pixels[..., 3:] < 128, 0, 255).astype(np.uint8)
 
