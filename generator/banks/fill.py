@@ -82,7 +82,7 @@ class _Filling:
 
     def __init__(self, pixels: Pixels, hole: Mask, lost: Mask, square: int) -> None:
         self.picture, self.source = pixels.astype(np.float32), pixels.astype(np.float32)
-        self.known, self.square = ~hole, square
+        self.hole, self.known, self.square = hole, ~(hole | lost), square
         # The picture at half its resolution, without its mean, and its spectra.
         small = _halved(self.picture)
         self.size = small.shape[0], small.shape[1]
@@ -96,11 +96,11 @@ class _Filling:
 
     def run(self) -> Pixels:
         """Fill all holes; returns the pixels."""
-        (height, width), side = self.known.shape, self.square
+        (height, width), side = self.hole.shape, self.square
         for y in range(0, height, side):
             for x in range(0, width, side):
-                part = np.zeros_like(self.known)
-                part[y : y + side, x : x + side] = ~self.known[y : y + side, x : x + side]
+                part = np.zeros_like(self.hole)
+                part[y : y + side, x : x + side] = self.hole[y : y + side, x : x + side]
                 if part.any():
                     self._fill(part)
         return self.picture.clip(0, 255).astype(np.uint8)
