@@ -16,7 +16,7 @@ from generator.cascade.cascade import Cascade
 from generator.cascade.identityinputs import identity_inputs
 from generator.grid.errors import BaseMapError
 from generator.grid.pixels import Pixels
-from generator.grid.tile import MAX_ZOOM, Tile
+from generator.grid.tile import Tile
 from generator.nets.config import SamplerConfig
 from generator.planets import planet as planets
 from generator.planets.planet import Planet
@@ -155,7 +155,7 @@ def test_worlds_of_another_planet_are_other_worlds(tmp_path: Path, cascade: Casc
     assert make(tmp_path, 3).fingerprint(0) == cascade.fingerprint(0)
 
 
-@pytest.mark.parametrize("deepest", [8, pytest.param(MAX_ZOOM, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("deepest", [8, pytest.param(15, marks=pytest.mark.slow)])
 def test_every_zoom_of_a_planet_answers_and_follows_it(
     tmp_path: Path, cascade: Cascade, deepest: int
 ) -> None:
