@@ -137,22 +137,20 @@ class _BankBuild:
         return seen
 
     def _decoded(self, number: int) -> Decoded | None:
-        """Read an image, fill its holes and quilt it where that is wanted."""
-        decoded, source = self._read(number), self.sources[number]
-        if decoded is not None and self.options.fills(source):
-            decoded = filled(decoded)
-        side = self.options.quilts(source)
-        return quilted(decoded, side) if decoded is not None and side else decoded
+        """Read an image, fill its holes and quilt it where that is wanted.
 
-    def _read(self, number: int) -> Decoded | None:
-        """Read an image; what comes from a server is kept."""
+        What comes from a server is kept, and what was filled or quilted: it is asked for twice.
+        """
         source, key = self.sources[number], self.keys[number]
-        if source.files:
+        fills, side = self.options.fills(source), self.options.quilts(source)
+        if source.files and not fills and not side:
             return source.read()
         if (kept := self.work.pixels(key)) is not None:
             return kept
         decoded = source.read()
         if decoded is not None:
+            decoded = filled(decoded) if fills else decoded
+            decoded = quilted(decoded, side) if side else decoded
             self.work.keep_pixels(key, decoded)
         return decoded
 

@@ -65,14 +65,14 @@ class BuildFolder:
         self._keep(f"survey-{key}.npz", _from_survey(seen))
 
     def pixels(self, key: str) -> Decoded | None:
-        """Return the pixels of an image from a server, None where they are not kept."""
+        """Return the pixels of an image, filled and quilted; None where they are not kept."""
         arrays = self._arrays(f"pixels-{key}.npz")
         if arrays is None or "pixels" not in arrays:
             return None
         return Decoded(arrays["pixels"], arrays.get("mask"))
 
     def keep_pixels(self, key: str, decoded: Decoded) -> None:
-        """Keep the pixels of an image from a server."""
+        """Keep the pixels of an image that is dear to read: from a server, filled or quilted."""
         mask = {} if decoded.mask is None else {"mask": decoded.mask}
         self._keep(f"pixels-{key}.npz", {"pixels": decoded.pixels, **mask})
 

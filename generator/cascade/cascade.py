@@ -41,6 +41,11 @@ _SIDE = 2
 """Tiles of a block's stage on each side."""
 
 
+def torch_terms() -> dict[str, str]:
+    """Return torch's version and what it uses of this processor: both are in the identity."""
+    return {"torch": torch.__version__, "capability": torch.backends.cpu.get_cpu_capability()}
+
+
 class Cascade:
     """The renderer of the real product: one network for every stage that has none of its own.
 
@@ -88,8 +93,7 @@ class Cascade:
         """Digest of base map, weights, sampler, precision, machine and pixel code."""
         parts = [
             PIXEL_VERSION, self.basemap.digest, self.checkpoint.digest, to_json(self.sampler),
-            str(self.precision), self.device.type, torch.__version__,
-            torch.backends.cpu.get_cpu_capability(),
+            str(self.precision), self.device.type, *torch_terms().values(),
         ]  # fmt: skip
         if self.multistep is not None:
             # In float32 windows of other shapes may differ in the last bit.

@@ -1,4 +1,4 @@
-"""What this machine computes with, and how fast it multiplies matrices: the network's yardstick."""
+"""How fast this machine multiplies matrices: the yardstick for the network."""
 
 from __future__ import annotations
 
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from generator.cascade.cascade import Cascade
 
 SIZE = 1536
-
-
-def torch_terms() -> dict[str, str]:
-    """Return torch's version and what it uses of this processor: both are in the identity."""
-    return {"torch": torch.__version__, "capability": torch.backends.cpu.get_cpu_capability()}
 
 
 def matrix_rate(precision: str = "float32", device: str = "cpu", seconds: float = 0.5) -> float:

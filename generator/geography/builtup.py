@@ -25,7 +25,6 @@ CHUNK = 128
 KEPT = 256
 """Squares that are kept, 16 KiB each."""
 
-
 LARGEST = 1 << 20
 """Greatest radius of a town in units: 39 km at the equator; land cover knows what is larger."""
 

@@ -17,7 +17,7 @@ from pmtiles.tile import (
 )
 
 from generator.grid.tile import Tile
-from tileserver.archives.tilearchive import OWN
+from tileserver.archives.tilearchive import HEADER_BYTES, OWN
 from tileserver.batch.archive import ArchiveMetadata
 from tileserver.errors import ExportError
 from tileserver.regions.tileid import tile_id
@@ -113,7 +113,7 @@ class PmtilesIndex:
     def __init__(self, name: str, read: ReadRange) -> None:
         self._read = read
         try:
-            self._header = deserialize_header(read(0, 127))
+            self._header = deserialize_header(read(0, HEADER_BYTES))
             said = _reader.Reader(read).metadata()
             own, format = said[OWN], TileType(self._header["tile_type"])
             self.about = ArchiveMetadata(

@@ -137,7 +137,7 @@ def _maker(settings: Settings, load: Callable[[Settings], Renderer]) -> GroupMak
 
 def terms(renderer: Renderer) -> dict[str, object]:
     """Return what decides a world besides the seed, as far as a renderer tells."""
-    from generator.cascade.probe import torch_terms  # torch takes seconds
+    from generator.cascade.cascade import torch_terms  # torch takes seconds
 
     about = describe(renderer)
     return {name: about[name] for name in TERMS if name in about} | torch_terms()
