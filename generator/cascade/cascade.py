@@ -32,7 +32,7 @@ from generator.nets.blocks import channels_last
 from generator.nets.config import SamplerConfig, to_json
 from generator.nets.decoder import LayoutDecoder
 
-PIXEL_VERSION = 4
+PIXEL_VERSION = 5
 """Raised whenever the same weights would give other pixels."""
 
 _CORE = TILE_SIZE // SCALE
