@@ -133,3 +133,20 @@ def test_quilting_leaves_what_a_mask_leaves_out_and_takes_nothing_from_there():
 def test_a_picture_of_few_squares_is_not_quilted():
     given = Decoded(town(SIDE, SIDE))
     assert quilted(given, SIDE // 3) is given
+
+
+def test_a_small_picture_goes_on_with_parts_of_itself():
+    picture = town(SIDE, SIDE)
+    made = quilted(Decoded(picture), SQUARE, SIDE + 3 * SQUARE).pixels
+    assert made.shape == (SIDE + 3 * SQUARE, SIDE + 3 * SQUARE, 3)
+    np.testing.assert_array_equal(made[:SIDE, :SIDE][squares(0)], picture[squares(0)])
+    beyond = made[:, SIDE:]
+    assert beyond.std() == pytest.approx(picture.std(), rel=0.25)
+    assert beyond.mean() == pytest.approx(picture.mean(), rel=0.1)
+    # No part of the ground that was laid out before the picture was filled is left.
+    assert (beyond == 0).all(-1).mean() <= (picture == 0).all(-1).mean()
+
+
+def test_a_picture_of_its_size_or_with_holes_does_not_go_on():
+    assert quilted(Decoded(town(SIDE, SIDE)), SQUARE, SIDE // 2).pixels.shape[0] == SIDE
+    assert quilted(clouded(town(SIDE, SIDE), HOLE), SQUARE, 2 * SIDE).pixels.shape[0] == SIDE

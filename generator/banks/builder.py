@@ -150,7 +150,7 @@ class _BankBuild:
         decoded = source.read()
         if decoded is not None:
             decoded = filled(decoded) if fills else decoded
-            decoded = quilted(decoded, side) if side else decoded
+            decoded = quilted(decoded, side, self.options.extends(source)) if side else decoded
             self.work.keep_pixels(key, decoded)
         return decoded
 

@@ -57,20 +57,27 @@ def filled(decoded: Decoded) -> Decoded:
     return Decoded(pixels, None, decoded.failed)
 
 
-def quilted(decoded: Decoded, square: int) -> Decoded:
+def quilted(decoded: Decoded, square: int, least: int = 0) -> Decoded:
     """Return a picture of which every second square is another part of it.
 
-    square: side in pixels. What its mask leaves out stays as it is, and so does a picture that is
-    too small or shows too little.
+    square: side in pixels. least: a smaller picture goes on to the right and below with parts of
+    itself until it is so many pixels wide and high. What its mask leaves out stays as it is, and so
+    does a picture that is too small or shows too little; one with a mask does not go on.
     """
     height, width = decoded.pixels.shape[:2]
     lost = _lost(decoded)
     if lost.mean() > _MOST or min(height, width) < 4 * square:
         return decoded
-    rows, columns = (np.arange(side) // square for side in (height, width))
-    hole = ((rows[:, None] + columns) % 2 == 1) & ~lost
-    pixels = _Filling(decoded.pixels, hole, lost, square).run()
-    return dataclasses.replace(decoded, pixels=pixels)
+    pixels = decoded.pixels
+    beyond = [(0, max(0, least - side) if not lost.any() else 0) for side in (height, width)]
+    pixels = np.pad(pixels, [*beyond, (0, 0)])
+    # Every second square, and all that lies beyond the picture; nothing is taken from there.
+    rows, columns = (np.arange(side) // square for side in pixels.shape[:2])
+    outside = np.pad(lost, beyond, constant_values=True)
+    hole = ((rows[:, None] + columns) % 2 == 1) & ~outside
+    hole |= np.pad(np.zeros_like(lost), beyond, constant_values=True)
+    made = _Filling(pixels, hole, outside, square).run()
+    return dataclasses.replace(decoded, pixels=made)
 
 
 class _Filling:

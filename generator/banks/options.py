@@ -43,7 +43,9 @@ class BuildOptions:
     anything is made of it, so that layouts are not those of their places (for banks that are
     shipped). fill: globs on the name of a source or an image whose holes, such as clouds, are
     filled with other parts of the picture (`generator.banks.fill`). quilt: sides in pixels, by such
-    globs, of the squares of which every second one becomes another part of the picture.
+    globs, of the squares of which every second one becomes another part of the picture. extend:
+    sides in pixels, by such globs, to which smaller quilted pictures go on with parts of
+    themselves.
     """
 
     budget: Mapping[int, float] = field(
@@ -60,6 +62,7 @@ class BuildOptions:
     warp: bool = False
     fill: tuple[str, ...] = ()
     quilt: Mapping[str, int] = field(default_factory=dict)
+    extend: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse zooms of no stage, and a budget or a block of nothing."""
@@ -80,6 +83,10 @@ class BuildOptions:
     def quilts(self, source: Source) -> int:
         """Return the side of the squares by which an image is quilted, 0 for none."""
         return next((side for glob, side in self.quilt.items() if source.matches(glob)), 0)
+
+    def extends(self, source: Source) -> int:
+        """Return the least side of an image that is quilted, 0 for as it is."""
+        return next((side for glob, side in self.extend.items() if source.matches(glob)), 0)
 
     def refusal(self, source: Source) -> str | None:
         """Return why a source may not be taken, None where it may."""

@@ -263,7 +263,7 @@ def _shown(
     # One flat list of all cells that choose, and the shortlist of each.
     descriptors, gates = view.described(laid.ys[needed], laid.xs[needed])
     words = keys(laid.keys[needed], 2).astype(np.uint32)
-    queries = Queries(descriptors, gates, words)
+    queries = Queries(descriptors, gates, words, laid.regions[needed])
     colours = (rows % 3 * 3 + columns % 3)[needed]
     found = shortlist(patches.classes, colours, queries, config)
     # The choice, for which neighbours matter where it is in phases.

@@ -30,13 +30,14 @@ class PatchClass:
 
     patches: int64 [N], indices of `Patches`; rows: float32 [d + 1, N], descriptors and their
     squared length; gates: uint8 [3, N], water, texture, luminance; words: uint32 [N], one random
-    word each.
+    word each; scenes: uint32 [N], one random word for all patches of a scene.
     """
 
     patches: Integers
     rows: NDArray[np.float32]
     gates: Gates
     words: NDArray[np.uint32]
+    scenes: NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def _classes(
     # Colours lie in squares of a scene, moved by chance from scene to scene.
     shift = keys(scene, 1).astype(np.int64) & 0xFFFF
     colour = (ys // _BLOCK + shift % 3) % 3 * 3 + (xs // _BLOCK + shift // 3 % 3) % 3
-    words = keys(scene, ys, xs).astype(np.uint32)
+    words, scenes = (keys(*of).astype(np.uint32) for of in ((scene, ys, xs), (scene, 2)))
     chosen = [np.flatnonzero(flat.valid & (colour == k)) for k in range(COLOURS)]
     every = np.flatnonzero(flat.valid)
     found = []
@@ -157,5 +158,5 @@ def _classes(
         lengths = (wide * wide).sum(1, keepdims=True)
         matrix = np.ascontiguousarray(np.concatenate([wide, lengths], 1).T)
         gates = np.ascontiguousarray(flat.gates[patches].T)
-        found.append(PatchClass(patches, matrix, gates, words[patches]))
+        found.append(PatchClass(patches, matrix, gates, words[patches], scenes[patches]))
     return tuple(found)

@@ -35,6 +35,7 @@ def bank_of(
         warp=memory.warp,
         fill=memory.fill,
         quilt=memory.quilt,
+        extend=memory.extend,
     )
     digest = checkpoint.digest_of(encoder)
     fast = channels_last(encoder.to(torch.bfloat16))

@@ -54,7 +54,8 @@ class MemoryRecipe:
     licences: classes that are taken, none for all but copyleft; take, exclude: globs on names of
     what is, and of what is not. fill: globs on those whose holes, such as clouds, are filled.
     quilt: sides in pixels, by a glob on names, of the squares of which every second one becomes
-    another part of its picture, so that layouts are not those of their place.
+    another part of its picture, so that layouts are not those of their place; extend: sides in
+    pixels to which smaller ones of these pictures go on with parts of themselves.
     warp: whether imagery is bent before it is encoded, so that layouts are not those of their
     place. enlarged: most by which imagery is enlarged, by the zoom of the choice.
     resolved: metres that a source's pixels truly resolve where they are finer, by a glob on names.
@@ -68,6 +69,7 @@ class MemoryRecipe:
     exclude: tuple[str, ...] = ()
     fill: tuple[str, ...] = ()
     quilt: Mapping[str, int] = field(default_factory=dict)
+    extend: Mapping[str, int] = field(default_factory=dict)
     warp: bool = False
     enlarged: Mapping[str, float] = field(default_factory=dict)
     resolved: Mapping[str, float] = field(default_factory=dict)
