@@ -1,7 +1,8 @@
-"""Whether layouts fit the land cover: choices at zoom 11 with the term of land cover and without.
+"""Whether layouts fit land cover and relief: choices at zoom 11 with these terms and without.
 
-At places of known cover the patches that are shown are compared with labels of the bank's scenes,
-which are judged by eye (`experiments.fitprobe`). Both worlds choose for the same parents.
+At places of known cover and relief the patches that are shown are compared with labels of the
+bank's scenes, which are judged by eye (`experiments.fitprobe`). All worlds choose for the same
+parents.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 import generator
 from experiments.command import Experiment
-from experiments.fitprobe import LITTLE, MUCH, read_labels, spread_out
+from experiments.fitprobe import LABELS, LITTLE, MUCH, read_labels, spread_out
 from generator.cascade.cascade import Cascade
-from generator.geography.layers import GroundLayer
+from generator.geography.layers import FIGURES, GroundLayer
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import Tile
@@ -52,8 +52,20 @@ PLACES = {
         (70.0, 70.0), (72.0, 100.0), (65.0, -100.0), (69.0, -153.0), (63.0, 125.0),
         (54.0, -72.0), (58.0, -95.0), (66.0, 60.0), (68.5, 23.0), (66.5, 171.0),
     ),
+    "plains": (
+        (-3.5, -62.0), (47.5, 2.0), (-35.0, -61.0), (10.2, 105.8), (42.0, -93.5),
+        (52.0, 20.0), (68.0, 70.0), (27.0, 80.0), (45.1, 10.0), (37.0, -120.3),
+    ),
+    "mountains": (
+        (46.5, 8.5), (61.0, 8.0), (-13.0, -72.0), (29.0, 84.0), (32.0, 51.0),
+        (42.5, 44.0), (35.5, 138.0), (-43.8, 170.2), (39.0, -106.5), (28.5, 100.0),
+    ),
 }  # fmt: skip
-"""Latitudes and longitudes by what covers the land there."""
+"""Latitudes and longitudes by what covers the land there, or by its relief."""
+
+FITS = {"cropland": ("crop", True), "forest": ("forest", True), "mountains": ("relief", True),
+        "plains": ("relief", False)}  # fmt: skip
+"""What patches should have much (MUCH) or little (LITTLE) of at places; at others little crops."""
 
 Integers = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -115,14 +127,11 @@ def shown_labels(scenes: list[Scene], labels: dict[str, Any], shown: Integers) -
     return found
 
 
-def fitting(kind: str, crop: Reals, forest: Reals) -> float:
-    """Return which share of labelled pixels shows what a kind of place should show.
-
-    Cropland half crops or more, forest half forest or more, the others a quarter crops at most.
-    """
-    fits = {"cropland": crop >= MUCH, "forest": forest >= MUCH}.get(kind, crop < LITTLE)
-    known = ~np.isnan(crop)
-    return float(fits[known].mean()) if known.any() else float("nan")
+def fitting(labels: Reals, much: bool) -> float:
+    """Return which share of labelled pixels shows much, or little, of what the labels are of."""
+    known = labels[~np.isnan(labels)]
+    fits = known >= MUCH if much else known < LITTLE
+    return float(fits.mean()) if len(known) else float("nan")
 
 
 def effective(scenes: Integers) -> float:
@@ -133,32 +142,34 @@ def effective(scenes: Integers) -> float:
 
 
 def worlds(cascade: Cascade) -> dict[str, Memory]:
-    """Return the memory without the term of land cover, towns alone, and as it was loaded."""
+    """Return the memory with towns alone, with land cover too, and as it was loaded."""
     held, geography, memory = cascade.checkpoint.bank, cascade.geography, cascade.memory
     assert held is not None
     assert geography is not None
     assert memory is not None
-    probe = GroundProbe.open(PROBE)
-    towns = {
-        zoom: {name: row for name, row in rows.items() if name == "built-up"}
-        for zoom, rows in probe.weights.items()
-    }
-    ground = cast(GroundLayer, geography.ground)
-    alone = GroundTerm(ground, GroundProbe(probe.encoder, towns))
-    return {"without": Memory([held], ground=alone), "with": memory}
+    ground, probe = cast(GroundLayer, geography.ground), GroundProbe.open(PROBE)
+    known = {"without": {"built-up"}, "with land cover": set(FIGURES) - {"relief"}}
+    made = {}
+    for name, figures in known.items():
+        weights = {
+            zoom: {figure: row for figure, row in rows.items() if figure in figures}
+            for zoom, rows in probe.weights.items()
+        }
+        term = GroundTerm(ground, GroundProbe(probe.encoder, weights))
+        made[name] = Memory([held], ground=term)
+    return {**made, "with relief too": memory}
 
 
 def run(options: argparse.Namespace) -> int:
-    """Render the parents, choose twice, and print the table."""
+    """Render the parents, choose in each world, and print the table."""
     cascade = generator.load(threads=options.threads)
     made = worlds(cascade)
     bank = cascade.checkpoint.bank
     assert bank is not None
     scenes = [scene for scene in bank.scenes if scene.chosen_at == ZOOM]
-    here = Path(__file__)
-    labels = read_labels(here.with_name("builtup.json"), here.with_name("cover.json"))
+    labels = read_labels(LABELS)
     tiles = [(kind, Site(*at).tile(ZOOM)) for kind, places in PLACES.items() for at in places]
-    asked = list(parents_at(cascade, made["with"], [tile for _, tile in tiles]))
+    asked = list(parents_at(cascade, made["with relief too"], [tile for _, tile in tiles]))
     rows = {kind: [kind] for kind in [*PLACES, "scenes, as equally frequent ones"]}
     for memory in made.values():
         shares: dict[str, list[float]] = {kind: [] for kind in PLACES}
@@ -166,8 +177,8 @@ def run(options: argparse.Namespace) -> int:
         for (kind, _), parents in zip(tiles, asked, strict=True):
             told = memory.layouts(0, ZOOM, parents.area, parents.read).reshape(3, -1)
             every.append(told[0])
-            crop, forest = (shown_labels(scenes, labels[k], told) for k in ("crop", "forest"))
-            shares[kind].append(fitting(kind, crop, forest))
+            figure, much = FITS.get(kind, ("crop", False))
+            shares[kind].append(fitting(shown_labels(scenes, labels[figure], told), much))
         for kind, found in shares.items():
             rows[kind].append(f"{np.nanmean(found):.0%}")
         rows["scenes, as equally frequent ones"].append(f"{effective(np.concatenate(every)):.1f}")
@@ -182,7 +193,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 EXPERIMENT = Experiment(
     name="cover",
-    summary="Layouts chosen at places of known land cover, with the term of cover and without",
+    summary="Layouts at places of known land cover and relief, with these terms and without",
     examples=("--threads 2",),
     add_arguments=add_arguments,
     run=run,

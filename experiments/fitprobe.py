@@ -1,12 +1,13 @@
-"""Fit the probe of built-up ground and land cover to labels of a bank's windows.
+"""Fit the probe of built-up ground, land cover and relief to labels of a bank's windows.
 
     python -m experiments.fitprobe --out generator/geography/earth/probe.json
 
 Labels are by the scene's name and judged by eye from the scenes as the network draws them. Those of
-built-up ground, `builtup.json`, are degrees from 0 to 255, a number or rows of numbers that are
-spread out over the scene's windows; those of cover, `cover.json`, rows of words (see `shares`). A
-bank that is encoded again keeps its scenes' names, so that new weights need no new labels. Printed
-is how well scenes are told that were left out of the fit.
+built-up ground and of relief, `builtup.json` and `relief.json`, are degrees from 0 to 255, a number
+or rows of numbers that are spread out over the scene's windows; those of cover, `cover.json`, rows
+of words (see `shares`). A bank that is encoded again keeps its scenes' names, so that new weights
+need no new labels; scenes without one are left out. Printed is how well scenes are told that were
+left out of the fit.
 """
 
 from __future__ import annotations
@@ -31,10 +32,13 @@ RIDGE = 1.0
 """Weight of the squared weights, of statistics of variance one."""
 
 MUCH, LITTLE = 120, 60
-"""Labels from which on a window is a town, forest and so on, and below which it is none."""
+"""Labels from which on a window is a town, forest, mountains and so on, and below which none."""
 
 LEAST = 0.7
 """How often a figure must be told right of scenes left out of the fit."""
+
+LABELS = Path(__file__).parent
+"""Folder of the labels: builtup.json, cover.json and relief.json."""
 
 LETTERS = {"crop": "C", "forest": "F", "bare": "B", "sea": "W"}
 """Letters of the labels of cover, by figure."""
@@ -80,12 +84,15 @@ def shares(rows: list[str], letter: str) -> list[list[float]]:
     ]
 
 
-def read_labels(built_up: Path, cover: Path) -> dict[str, dict[str, Any]]:
-    """Return labels by figure and by the scene's name."""
-    labels = {"built-up": json.loads(built_up.read_text(encoding="utf-8"))}
-    covers = json.loads(cover.read_text(encoding="utf-8"))
+def read_labels(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return labels by figure and by the scene's name, of the files in a folder."""
+    built_up, cover, relief = (
+        json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("builtup", "cover", "relief")
+    )
+    labels = {"built-up": built_up, "relief": relief}
     for figure, letter in LETTERS.items():
-        labels[figure] = {name: shares(rows, letter) for name, rows in covers.items()}
+        labels[figure] = {name: shares(rows, letter) for name, rows in cover.items()}
     return labels
 
 
@@ -155,16 +162,14 @@ def fitted(bank: Bank, labels: Mapping[str, Mapping[str, Any]]) -> tuple[GroundP
 def main() -> None:
     """Fit, write the probe, and print how well it tells."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    here = Path(__file__)
-    parser.add_argument("--built-up", type=Path, default=here.with_name("builtup.json"))
-    parser.add_argument("--cover", type=Path, default=here.with_name("cover.json"))
+    parser.add_argument("--labels", type=Path, default=LABELS, help="folder of the three files")
     parser.add_argument("--weights", type=Path, help="weights with a bank, or the shipped ones")
     parser.add_argument("--out", type=Path, required=True, help="file of the probe to write")
     options = parser.parse_args()
     bank = open_weights(options.weights).bank
     if bank is None:
         parser.error("the weights hold no bank")
-    probe, said = fitted(bank, read_labels(options.built_up, options.cover))
+    probe, said = fitted(bank, read_labels(options.labels))
     # Before anything is printed, whose reader may be gone.
     options.out.write_text(probe.to_json(), encoding="utf-8")
     try:

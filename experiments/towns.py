@@ -197,7 +197,7 @@ def render(
 def run(options: argparse.Namespace) -> int:
     """Train the judge, render, judge, print the table and save the contact sheet."""
     ground = GroundFigures.open(
-        *(LayerFile.read(EARTH_FOLDER / f"{name}.bin") for name in ("towns", "landcover"))
+        *(LayerFile.read(EARTH_FOLDER / f"{name}.bin") for name in ("towns", "landcover", "relief"))
     )
     features, towns, names = labelled(options.manifest, ground)
     folder = np.array(names)

@@ -1,4 +1,4 @@
-"""Small geography for tests of the ground: random towns, and land cover of random squares."""
+"""Small geography for tests of the ground: random towns, land cover and relief in squares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from functools import cache
 import numpy as np
 
 from generator.geography.ground import GroundFigures
-from generator.geography.landcover import HEIGHT, WIDTH, LandCover
+from generator.geography.landcover import LandCover
+from generator.geography.relief import LEVELS, Relief
 from generator.geography.towns import TownTable
 
 WORLD = 1 << 30
@@ -27,7 +28,7 @@ def random_towns(count: int = 4000, seed: int = 1) -> TownTable:
 def random_cover(seed: int = 2) -> LandCover:
     """Return land cover in squares of 8 x 8 cells."""
     random = np.random.default_rng(seed)
-    squares = random.integers(0, 7, (HEIGHT // 8, WIDTH // 8)).astype(np.uint8)
+    squares = random.integers(0, 7, (LandCover.HEIGHT // 8, LandCover.WIDTH // 8)).astype(np.uint8)
     return LandCover.of(squares.repeat(8, 0).repeat(8, 1))
 
 
@@ -37,6 +38,20 @@ def cover_bytes() -> bytes:
     return random_cover().to_bytes()
 
 
+@cache
+def random_relief(seed: int = 3) -> Relief:
+    """Return relief in squares of 4 x 4 cells."""
+    random = np.random.default_rng(seed)
+    squares = random.integers(0, LEVELS + 1, (Relief.HEIGHT // 4, Relief.WIDTH // 4))
+    return Relief.of(squares.astype(np.uint8).repeat(4, 0).repeat(4, 1))
+
+
+@cache
+def relief_bytes() -> bytes:
+    """Return the bytes of a file of random relief."""
+    return random_relief().to_bytes()
+
+
 def random_ground() -> GroundFigures:
-    """Return a ground of both."""
-    return GroundFigures(random_towns(), random_cover(), "made up")
+    """Return a ground of all three."""
+    return GroundFigures(random_towns(), random_cover(), random_relief(), "made up")

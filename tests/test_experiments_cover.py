@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from experiments import cover
-from experiments.cover import PLACES, effective, fitting, shown_labels
-from experiments.fitprobe import LETTERS, read_labels, shares
+from experiments.cover import FITS, PLACES, effective, fitting, shown_labels
+from experiments.fitprobe import LABELS, read_labels, shares
+from generator.geography.layers import FIGURES
 from generator.grid.tile import Tile
 from tests.fakes_memory import synthetic_scene
 from tests.layouts import tiny_bank, write_layouts
@@ -20,7 +21,7 @@ from training.measure.sites import Site
 
 
 def test_there_are_ten_places_of_each_kind() -> None:
-    assert [len(places) for places in PLACES.values()] == [10] * 4
+    assert [len(places) for places in PLACES.values()] == [10] * 6
     expected = mercantile.tile(-0.1, 51.5, 11)
     assert Site(51.5, -0.1).tile(cover.ZOOM) == Tile(11, expected.x, expected.y)
 
@@ -35,13 +36,13 @@ def test_labels_are_those_of_the_window_that_is_shown() -> None:
     assert np.isnan(found[3:]).all()
 
 
-@pytest.mark.parametrize(
-    ("kind", "share"), [("cropland", 0.5), ("forest", 0.25), ("savanna and desert", 0.25)]
-)
-def test_what_fits_depends_on_the_kind_of_place(kind: str, share: float) -> None:
-    crop = np.array([255, 127, 100, 0, np.nan])
-    forest = np.array([0, 127, 0, 0, np.nan])
-    assert fitting(kind, crop, forest) == share
+def test_what_fits_is_counted_among_labelled_pixels() -> None:
+    labels = np.array([255, 127, 100, 0, np.nan])
+    assert fitting(labels, True) == 0.5
+    assert fitting(labels, False) == 0.25
+    assert np.isnan(fitting(labels[4:], True))
+    assert set(FITS) < set(PLACES)
+    assert {figure for figure, _ in FITS.values()} < set(FIGURES)
 
 
 def test_scenes_are_counted_as_equally_frequent_ones() -> None:
@@ -58,22 +59,31 @@ def test_words_share_a_part_of_a_scene_and_water_does_not_count() -> None:
 
 
 def test_the_labels_of_the_repository_are_words_of_known_letters() -> None:
-    folder = cover.Path(cover.__file__).parent
-    labels = read_labels(folder / "builtup.json", folder / "cover.json")
-    assert set(labels) == {"built-up", *LETTERS}
-    assert len(labels["crop"]) > 200
+    labels = read_labels(LABELS)
+    assert set(labels) == set(FIGURES)
+    assert min(len(labels[figure]) for figure in ("crop", "relief")) > 200
+
+
+def test_labels_of_relief_are_degrees_of_scenes_of_three_stages() -> None:
+    degrees = {name: np.array(label) for name, label in read_labels(LABELS)["relief"].items()}
+    assert {name.split()[-2] for name in degrees} >= {"9", "11", "15"}
+    assert all(
+        one.ndim in (0, 2) and one.min() >= 0 and one.max() <= 255 for one in degrees.values()
+    )
 
 
 def test_a_probe_is_written_though_nobody_reads_what_is_printed(tmp_path: Path) -> None:
     weights, out = write_layouts(tmp_path / "w", tiny_bank()), tmp_path / "probe.json"
     labels = {scene.name: [[20, 200]] for scene in tiny_bank().scenes if scene.chosen_at == 11}
-    (tmp_path / "built.json").write_text(json.dumps(labels))
+    (tmp_path / "builtup.json").write_text(json.dumps(labels))
     (tmp_path / "cover.json").write_text("{}")
+    (tmp_path / "relief.json").write_text(json.dumps(labels))
     line = [sys.executable, "-m", "experiments.fitprobe", "--weights", weights, "--out", out]
-    line += ["--built-up", tmp_path / "built.json", "--cover", tmp_path / "cover.json"]
+    line += ["--labels", tmp_path]
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as closed:
         ran = subprocess.run(line, stdout=closed, stderr=subprocess.PIPE, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert json.loads(out.read_text())
+    told = json.loads(out.read_text())["weights"]
+    assert all(rows.keys() <= {"built-up", "relief"} for rows in told.values())

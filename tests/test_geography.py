@@ -20,7 +20,7 @@ from generator.grid.block import Block
 from generator.grid.errors import BaseMapError, GeographyError
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import Tile
-from tests.fakes_ground import random_ground
+from tests.fakes_ground import cover_bytes, random_ground, random_towns, relief_bytes
 from tests.geographies import Stripes, striped
 from tests.planet import tiny_cascade
 
@@ -163,6 +163,21 @@ def test_bad_folders_are_refused_with_one_sentence(tmp_path: Path) -> None:
     digest = hashlib.sha256(b"something else").hexdigest()
     with pytest.raises(GeographyError, match=r"water\.bin"):
         open_geography(str(index(tmp_path, water=("water.bin", digest))), None)
+
+
+@pytest.mark.parametrize("lacking", ["towns", "landcover", "relief"])
+def test_figures_of_the_ground_need_all_of_their_layers(tmp_path: Path, lacking: str) -> None:
+    data = {
+        "towns": random_towns(64).to_bytes(),
+        "landcover": cover_bytes(),
+        "relief": relief_bytes(),
+    }
+    del data[lacking]
+    for name, each in data.items():
+        (tmp_path / name).write_bytes(each)
+    listed = {name: (name, hashlib.sha256(each).hexdigest()) for name, each in data.items()}
+    with pytest.raises(GeographyError, match=f"names .* but no {lacking}, expected all of towns"):
+        open_geography(str(index(tmp_path, **listed)), None)
 
 
 def test_folders_are_opened_before_weights_are(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Towns, land cover and the built-up degree: the same in every window; files that are refused."""
+"""Towns, land cover, relief, the built-up degree: the same in every window; refused files."""
 
 import math
 from pathlib import Path
@@ -9,25 +9,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.geography.builtup import BuiltUp, radii_of
+from generator.geography.cellgrid import row_middles
 from generator.geography.derive.landcover import GROUPS, grouped
+from generator.geography.derive.relief import PLAIN, STEEP, levels_of, spread
 from generator.geography.derive.towns import towns_of
 from generator.geography.geography import TOWNS_COLOURED, Geography
 from generator.geography.ground import WINDOW, GroundFigures
-from generator.geography.landcover import HEIGHT, WIDTH, Cover, LandCover, row_middles
+from generator.geography.landcover import Cover, LandCover
 from generator.geography.layerfile import LayerFile
 from generator.geography.layers import FIGURES
+from generator.geography.relief import LEVELS, Relief
 from generator.geography.towncolour import greyed
 from generator.geography.towns import TownTable
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
-from tests.fakes_ground import WORLD, cover_bytes, random_cover, random_ground, random_towns
+from tests.fakes_ground import (
+    WORLD,
+    cover_bytes,
+    random_cover,
+    random_ground,
+    random_relief,
+    random_towns,
+    relief_bytes,
+)
 
 GROUND = random_ground()
-FIXED = [10446, 24497, 3790, 0, 0]
+HEIGHT, WIDTH = LandCover.HEIGHT, LandCover.WIDTH
+FIXED = [10446, 24497, 3790, 0, 0, 154]
 """Sums of the figures."""
 EARTH = Path(__file__).parents[1] / "generator" / "geography" / "earth"
 SHIPPED = GroundFigures.open(
-    LayerFile.read(EARTH / "towns.bin"), LayerFile.read(EARTH / "landcover.bin")
+    *(LayerFile.read(EARTH / f"{name}.bin") for name in ("towns", "landcover", "relief"))
 )
 
 
@@ -95,7 +107,7 @@ def test_the_built_up_figure_is_the_mean_of_its_window() -> None:
 
 def test_no_place_at_all() -> None:
     nothing = np.zeros(0, np.int64)
-    assert GROUND.figures(9, nothing, nothing).shape == (0, 5)
+    assert GROUND.figures(9, nothing, nothing).shape == (0, len(FIGURES))
 
 
 def test_a_town_covers_the_ground_that_its_people_fill() -> None:
@@ -121,21 +133,26 @@ def test_radii_double_with_every_octave() -> None:
     assert (np.diff(radii) > 0).all()
 
 
-def test_towns_and_land_cover_come_back_from_their_files(tmp_path: Path) -> None:
-    towns, cover = random_towns(512), random_cover()
+def test_layers_of_the_ground_come_back_from_their_files(tmp_path: Path) -> None:
+    towns, cover, relief = random_towns(512), random_cover(), random_relief()
     (tmp_path / "towns").write_bytes(towns.to_bytes())
     (tmp_path / "cover").write_bytes(cover_bytes())
+    (tmp_path / "relief").write_bytes(relief_bytes())
     opened = TownTable.open(LayerFile.read(tmp_path / "towns"))
     for name in ("x", "y", "classes", "first"):
         assert np.array_equal(getattr(opened, name), getattr(towns, name))
     assert np.array_equal(LandCover.open(LayerFile.read(tmp_path / "cover")).packed, cover.packed)
+    assert np.array_equal(Relief.open(LayerFile.read(tmp_path / "relief")).packed, relief.packed)
 
 
 @pytest.mark.parametrize("change", ["missing", "foreign", "short", "damaged"])
-@pytest.mark.parametrize("kind", ["towns", "cover"])
-def test_other_files_are_refused_in_one_sentence(tmp_path: Path, kind: str, change: str) -> None:
+@pytest.mark.parametrize("kind", [TownTable, LandCover, Relief])
+def test_other_files_are_refused_in_one_sentence(
+    tmp_path: Path, kind: type[TownTable | LandCover | Relief], change: str
+) -> None:
     path = tmp_path / "layer.bin"
-    data = random_towns(200).to_bytes() if kind == "towns" else cover_bytes()
+    whole = {LandCover: cover_bytes, Relief: relief_bytes}.get(kind, random_towns(200).to_bytes)
+    data = whole()
     changed = {
         "foreign": b"ELSWGEO1other   " + data[16:],
         "short": data[: len(data) // 2],
@@ -143,19 +160,20 @@ def test_other_files_are_refused_in_one_sentence(tmp_path: Path, kind: str, chan
     }
     if change in changed:
         path.write_bytes(changed[change])
-    opener = TownTable.open if kind == "towns" else LandCover.open
     with pytest.raises(GeographyError, match=r"layer\.bin") as error:
-        opener(LayerFile.read(path))
+        kind.open(LayerFile.read(path))
     assert "\n" not in str(error.value)
 
 
 def test_rows_lie_far_from_rounding_boundaries() -> None:
-    for row in (0, 1, 900, 1799, 3599):
-        latitude = 90 - (row + 0.5) * 180 / HEIGHT
-        assert row_middles()[row] == math.floor(rows_at(latitude) * WORLD + 0.5)
-    exact = [rows_at(90 - (row + 0.5) * 180 / HEIGHT) * WORLD + 0.5 for row in range(HEIGHT)]
-    assert min(abs(value - round(value)) for value in exact) > 1e-5
-    assert (np.diff(row_middles()) > 0).all()
+    for height in (LandCover.HEIGHT, Relief.HEIGHT):
+        middles = row_middles(height)
+        latitudes = [90 - (row + 0.5) * 180 / height for row in range(height)]
+        for row in (0, 1, height // 4, height // 2 - 1, height - 1):
+            assert middles[row] == math.floor(rows_at(latitudes[row]) * WORLD + 0.5)
+        exact = [rows_at(latitude) * WORLD + 0.5 for latitude in latitudes]
+        assert min(abs(value - round(value)) for value in exact) > 1e-5
+        assert (np.diff(middles) > 0).all()
 
 
 def test_shares_of_land_cover_add_up_and_are_those_of_a_cell_in_its_middle() -> None:
@@ -164,8 +182,8 @@ def test_shares_of_land_cover_add_up_and_are_those_of_a_cell_in_its_middle() -> 
     xs = np.random.default_rng(4).integers(0, WORLD, 500)
     found = cover.shares(ys, xs, tuple(Cover))
     assert np.abs(found.sum(1) - 255).max() <= 4
-    middle = row_middles()[1234], np.array([1000 * WORLD // WIDTH + WORLD // WIDTH // 2])
-    group = cover.groups(np.array([1234]), np.array([1000]))[0]
+    middle = row_middles(HEIGHT)[1234], np.array([1000 * WORLD // WIDTH + WORLD // WIDTH // 2])
+    group = cover.cells(np.array([1234]), np.array([1000]))[0]
     assert cover.shares(np.array([middle[0]]), middle[1], (Cover(group),))[0, 0] >= 253
 
 
@@ -183,7 +201,7 @@ def test_shares_on_a_grid_are_those_of_its_places() -> None:
 def test_igbp_classes_are_brought_together() -> None:
     classes = np.full((HEIGHT, WIDTH), 12, np.uint8)
     classes[0, :2] = 13, 16
-    found = grouped(classes).groups(np.zeros(3, np.int64), np.arange(3))
+    found = grouped(classes).cells(np.zeros(3, np.int64), np.arange(3))
     assert found.tolist() == [Cover.URBAN, Cover.BARE, Cover.CROP]
     assert len(GROUPS) == 17
     with pytest.raises(ValueError, match="MCD12C1"):
@@ -195,7 +213,7 @@ def test_savanna_of_cold_countries_is_open_taiga() -> None:
     classes[1800, 0] = 8
     cover = grouped(classes)
     rows = np.array([0, 799, 800, 1800, 2799, 2800, 3599])
-    found = cover.groups(rows, np.array([1, 1, 1, 0, 1, 1, 1])).tolist()
+    found = cover.cells(rows, np.array([1, 1, 1, 0, 1, 1, 1])).tolist()
     wood, grass = Cover.WOODLAND, Cover.GRASS
     assert found == [wood, wood, grass, wood, grass, wood, wood]
 
@@ -203,10 +221,10 @@ def test_savanna_of_cold_countries_is_open_taiga() -> None:
 @pytest.mark.parametrize(
     ("left", "right", "expected"),
     [
-        (Cover.WATER, Cover.CROP, [0, 255, 0, 0, 0]),
-        (Cover.WATER, Cover.WATER, [0, 0, 0, 0, 0]),
-        (Cover.WOODLAND, Cover.WOODLAND, [0, 0, 159, 0, 0]),
-        (Cover.BARE, Cover.FOREST, [0, 0, 128, 128, 0]),
+        (Cover.WATER, Cover.CROP, [0, 255, 0, 0, 0, 0]),
+        (Cover.WATER, Cover.WATER, [0, 0, 0, 0, 0, 0]),
+        (Cover.WOODLAND, Cover.WOODLAND, [0, 0, 159, 0, 0, 0]),
+        (Cover.BARE, Cover.FOREST, [0, 0, 128, 128, 0, 0]),
     ],
 )
 def test_cover_is_counted_in_shares_of_the_land(
@@ -214,9 +232,9 @@ def test_cover_is_counted_in_shares_of_the_land(
 ) -> None:
     groups = np.full((HEIGHT, WIDTH), left, np.uint8)
     groups[:, 1::2] = right
-    made = GroundFigures(
-        TownTable.of(*np.zeros((2, 0), int), np.zeros(0, np.uint8)), LandCover.of(groups)
-    )
+    flat = Relief.of(np.zeros((Relief.HEIGHT, Relief.WIDTH), np.uint8))
+    towns = TownTable.of(*np.zeros((2, 0), int), np.zeros(0, np.uint8))
+    made = GroundFigures(towns, LandCover.of(groups), flat)
     # Midway between two cells.
     ys, xs = np.array([256 << 8]), np.array([round((256 << 9) / WIDTH)])
     assert np.abs(made.figures(9, ys, xs)[0].astype(int) - expected).max() <= 6
@@ -240,6 +258,55 @@ def test_the_shipped_layers_know_the_earth(
     assert built[0] <= figures[0] <= built[1]
     if cover is not None:
         assert figures[FIGURES.index(cover.name.lower())] > 150
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "least", "most"),
+    [
+        (-3.5, -62.0, 0, 0),  # Amazon
+        (47.5, 2.0, 0, 0),  # Loire
+        (-35.0, -61.0, 0, 0),  # Pampas
+        (37.0, -120.3, 0, 0),  # Central Valley
+        (36.0, -93.0, 70, 130),  # Ozarks
+        (43.3, 11.3, 60, 110),  # Tuscany
+        (61.0, 8.0, 130, 180),  # Norway
+        (46.5, 8.5, 200, 255),  # Alps
+        (29.0, 84.0, 255, 255),  # Himalaya
+    ],
+)
+def test_the_shipped_relief_knows_plains_hills_and_mountains(
+    latitude: float, longitude: float, least: int, most: int
+) -> None:
+    side = 256 << 9
+    ys, xs = np.array([rows_at(latitude) * side]), np.array([(longitude + 180) / 360 * side])
+    figures = SHIPPED.figures(9, ys.astype(np.int64), xs.astype(np.int64))[0]
+    assert least <= figures[FIGURES.index("relief")] <= most
+
+
+def test_relief_is_that_of_a_cell_in_its_middle_and_between_cells_bilinear() -> None:
+    relief, middles, cell = random_relief(), row_middles(Relief.HEIGHT), WORLD / Relief.WIDTH
+    ys = np.array([middles[700], middles[700], (middles[703] + middles[704]) // 2])
+    xs = np.array([round(1000.5 * cell), round(1004 * cell), round(1000.5 * cell)])
+    rows, columns = np.array([700, 703, 704]), np.array([1000, 1003, 1004])
+    levels = relief.cells(rows[:, None], columns[None]).astype(int) * (255 // LEVELS)
+    expected = [levels[0, 0], levels[0, 1:].mean(), levels[1:, 0].mean()]
+    assert np.abs(relief.degrees(ys, xs) - np.array(expected)).max() <= 1
+    assert relief.degrees(ys, xs + WORLD).tolist() == relief.degrees(ys, xs).tolist()
+
+
+def test_relief_is_the_spread_of_heights_of_one_width_on_the_ground() -> None:
+    # Ridges 40 cells apart at the equator, where steps of 800 m are mountains.
+    metres = np.zeros((2160, 4320))
+    metres[:, 1000:1020] = 800
+    deviation = spread(metres)
+    assert deviation[:, 500].max() == 0
+    assert 350 < deviation[1080, 1000] <= 400
+    assert deviation[1080, 995] < PLAIN
+    # At 60 degrees as many kilometres are twice as many cells.
+    assert abs(deviation[360, 996] - deviation[1080, 998]) < 40
+    levels = levels_of(np.where(deviation > 300, STEEP, PLAIN))
+    rows, columns = np.array([900]), np.array([400, 833])
+    assert levels.cells(rows, columns).tolist() == [0, LEVELS]
 
 
 def test_the_shipped_figures_are_fixed() -> None:

@@ -1,4 +1,4 @@
-"""Figures of the ground at places: how built-up it is, and shares of crops, forest and bare ground.
+"""Figures of the ground at places: how built-up and how steep it is, shares of crops, forest, bare.
 
 `GroundFigures` is a `GroundLayer`; the choice of layouts asks it for windows of 24 x 24 pixels.
 """
@@ -14,12 +14,13 @@ from generator.geography.builtup import BuiltUp
 from generator.geography.landcover import Cover, LandCover
 from generator.geography.layerfile import LayerFile
 from generator.geography.layers import FIGURES, Shares
+from generator.geography.relief import Relief
 from generator.geography.towns import TownTable
 from generator.grid.integral import squares
 from generator.grid.rectangle import Rectangle
 from generator.grid.window import mirrored
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same files would give other figures."""
 
 WINDOW = 24
@@ -33,6 +34,7 @@ WOODED = 160
 
 _UNIT_BITS = 22
 _MOST = 1 << 20
+_RELIEF = FIGURES.index("relief")
 _SIDE = WINDOW // 2 + 1
 _AREA = WINDOW * WINDOW
 
@@ -40,39 +42,42 @@ Integers = NDArray[np.int64]
 
 
 class GroundFigures:
-    """Built-up degree and shares of land cover of the Earth.
+    """Built-up degree, shares of land cover and relief of the Earth.
 
     built: the degree pixel by pixel; digest: hexadecimal digits of the files and of this code's
     version.
     """
 
-    def __init__(self, towns: TownTable, cover: LandCover, digest: str = "") -> None:
-        self.cover, self.built = cover, BuiltUp(towns, cover)
+    def __init__(
+        self, towns: TownTable, cover: LandCover, relief: Relief, digest: str = ""
+    ) -> None:
+        self.cover, self.relief, self.built = cover, relief, BuiltUp(towns, cover)
         self.digest = hashlib.sha256(f"ground {VERSION} {digest}".encode()).hexdigest()
 
     @classmethod
-    def open(cls, towns: LayerFile, cover: LayerFile) -> GroundFigures:
-        """Open the files of towns and of land cover; raises GeographyError for any other."""
-        opened = TownTable.open(towns), LandCover.open(cover)
-        return cls(*opened, f"{towns.digest} {cover.digest}")
+    def open(cls, towns: LayerFile, cover: LayerFile, relief: LayerFile) -> GroundFigures:
+        """Open the files of towns, land cover and relief; raises GeographyError for any other."""
+        opened = TownTable.open(towns), LandCover.open(cover), Relief.open(relief)
+        return cls(*opened, f"{towns.digest} {cover.digest} {relief.digest}")
 
     def built_up(self, zoom: int, area: Rectangle) -> Shares | None:
         """Return how built-up each world pixel of a rectangle is, None where none is at all."""
         return self.built.shares(zoom, area)
 
     def figures(self, zoom: int, ys: Integers, xs: Integers) -> NDArray[np.uint8]:
-        """Return FIGURES at pixel corners of `zoom`, in 255ths: uint8 [n, 5].
+        """Return FIGURES at pixel corners of `zoom`, in 255ths: uint8 [n, 6].
 
         ys, xs: int64 [n]; x wraps, y is mirrored at the map's edges. Built-up is the mean of the
-        24 x 24 pixels round the corner, the others are shares of the land within 0.05 degrees of
-        the place itself.
+        24 x 24 pixels round the corner, those of cover are shares of the land within 0.05 degrees
+        of the place itself, and relief is that of its surroundings, some 20 km.
         """
         found = np.zeros((len(ys), len(FIGURES)), np.uint8)
         found[:, 0] = self._built(zoom, ys, xs)
         bits = _UNIT_BITS - zoom
-        units = mirrored(ys << bits, 1 << (_UNIT_BITS + 8))
-        shares = self.cover.shares(units, (xs << bits) % (1 << (_UNIT_BITS + 8)), COVERS)
-        water, crop, forest, woodland, bare = shares.T
+        down = mirrored(ys << bits, 1 << (_UNIT_BITS + 8))
+        across = (xs << bits) % (1 << (_UNIT_BITS + 8))
+        found[:, _RELIEF] = self.relief.degrees(down, across)
+        water, crop, forest, woodland, bare = self.cover.shares(down, across, COVERS).T
         land = np.maximum(255 - water, 1)
         for k, share in enumerate((crop, forest + (woodland * WOODED >> 8), bare), 1):
             if share.any():

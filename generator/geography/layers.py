@@ -19,10 +19,11 @@ Shares = NDArray[np.uint8]
 Integers = NDArray[np.int64]
 
 
-FIGURES = ("built-up", "crop", "forest", "bare", "sea")
+FIGURES = ("built-up", "crop", "forest", "bare", "sea", "relief")
 """What figures of the ground are, in their order, each in 255ths.
 
-The choice sees ground without water, so no ground has any sea; patches may.
+Relief is 0 in plains, 90 in hills, 255 in high mountains. The choice sees ground without water, so
+no ground has any sea; patches may.
 """
 
 
@@ -48,7 +49,7 @@ class GroundLayer(Protocol):
         ...
 
     def figures(self, zoom: int, ys: Integers, xs: Integers) -> NDArray[np.uint8]:
-        """Return FIGURES at pixel corners of `zoom`, uint8 [n, 5]; of land where there is water."""
+        """Return FIGURES at pixel corners of `zoom`, uint8 [n, 6]; of land where there is water."""
         ...
 
     def built_up(self, zoom: int, area: Rectangle) -> Shares | None:

@@ -18,8 +18,10 @@ from generator.geography.water import WaterLayer
 from generator.grid.errors import GeographyError
 from generator.planets.planet import Planet
 
-LAYERS = ("water", "rivers", "roads", "rail", "towns", "landcover")
+LAYERS = ("water", "rivers", "roads", "rail", "towns", "landcover", "relief")
 """Names of layers in an index."""
+
+_GROUND = ("towns", "landcover", "relief")
 
 
 def open_geography(geography: str | None, base: Path | None) -> Geography | None:
@@ -48,12 +50,17 @@ def open_geography(geography: str | None, base: Path | None) -> Geography | None
 
 
 def _ground(files: dict[str, LayerFile], folder: Path) -> GroundFigures | None:
-    """Return the figures of towns and land cover, None where a folder has neither."""
-    if not {"towns", "landcover"} & files.keys():
+    """Return the figures of the ground, None where a folder has no layer of them."""
+    held = [name for name in _GROUND if name in files]
+    if not held:
         return None
-    if lacking := {"towns", "landcover"} - files.keys():
-        raise GeographyError(f"{folder / INDEX} names no {min(lacking)}, expected both or neither")
-    return GroundFigures.open(files["towns"], files["landcover"])
+    for name in _GROUND:
+        if name not in files:
+            raise GeographyError(
+                f"{folder / INDEX} names {' and '.join(held)} but no {name}, "
+                f"expected all of {', '.join(_GROUND)}, or none"
+            )
+    return GroundFigures.open(*(files[name] for name in _GROUND))
 
 
 def _made_up(base: Path | None) -> Geography:

