@@ -193,7 +193,13 @@ class Cascade:
         level = self.memory.chosen_at(zoom) - 2
         if level != parents.zoom:
             parents = self._parents(level, parents.read)
-        return self.memory.field(seed, zoom, area, lambda part: parents(part).dry)
+        return self.memory.field(
+            seed,
+            zoom,
+            area,
+            lambda part: parents(part).dry,
+            filled=lambda part: parents(part).filled,
+        )
 
     def layouts(
         self, seed: int, zoom: int, area: Rectangle, store: dict[Tile, Pixels]
@@ -209,8 +215,10 @@ class Cascade:
         read = self.memory.reads(zoom, area).grown(self._sight)
         for tile in sorted(tiles_of(read, level)):
             self.render(seed, tile, store)
-        pixels = partial(self.ground, zoom=level, read=store.__getitem__)
-        return self.memory.layouts(seed, zoom, area, pixels)
+        parents = self._parents(level, store.__getitem__)
+        return self.memory.layouts(
+            seed, zoom, area, lambda part: parents(part).dry, lambda part: parents(part).filled
+        )
 
     def chosen(self, seed: int, block: Block, read: Read) -> NDArray[Any]:
         """Noise or layout codes of a stage's block with its margin, from the tiles it needs."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.geography.bitgrid import ZOOM
 from generator.geography.layers import Shares
 from generator.grid.hashing import keys
 from generator.grid.integral import squares
@@ -73,32 +74,41 @@ def refined(values: Values) -> Values:
     # Each child takes 3/4 of its parent and 1/4 of the parent's neighbour on its side.
     rows = np.empty((2 * len(values) - 4, values.shape[1]), np.int32)
     middle = 3 * values[1:-1]
-    rows[0::2] = middle + values[:-2]
-    rows[1::2] = middle + values[2:]
+    np.add(middle, values[:-2], out=rows[0::2])
+    np.add(middle, values[2:], out=rows[1::2])
     out = np.empty((len(rows), 2 * values.shape[1] - 4), np.int32)
-    middle = 3 * rows[:, 1:-1] + 8
-    out[:, 0::2] = middle + rows[:, :-2]
-    out[:, 1::2] = middle + rows[:, 2:]
+    middle = 3 * rows[:, 1:-1]
+    middle += 8
+    np.add(middle, rows[:, :-2], out=out[:, 0::2])
+    np.add(middle, rows[:, 2:], out=out[:, 1::2])
     out >>= 4
     return out
 
 
-def displace(values: Values, strength: Values, area: Rectangle, zoom: int, finer: int) -> None:
+def displace(
+    values: Values, strength: Values, areas: tuple[Rectangle, Rectangle], zoom: int
+) -> None:
     """Move values in place by numbers keyed by their addresses.
 
-    strength: of each value in 256ths, int32 [height, width]; area: where the values lie at `zoom`,
-    which is `finer` zooms finer than the bits.
+    strength: of each bit in 256ths, int32 [h, w]; areas: where the values lie at `zoom`, int32 of
+    C order, and the bits at theirs.
     """
-    ys, xs = np.nonzero((values > 0) & (values < ONE))
-    rows, columns = rows_of(area, zoom)[ys], columns_of(area, zoom)[xs]
-    # A number in [-2**15, 2**15) for each value.
-    random = (keys(_KEY, zoom, rows, columns) >> np.uint64(48)).astype(np.int32) - (1 << 15)
-    chosen = values[ys, xs]
+    area, bits = areas
+    finer = zoom - ZOOM
+    flat = values.reshape(-1)
+    some = np.flatnonzero((flat > 0) & (flat < ONE))
+    ys, xs = np.divmod(some, area.width)
+    # A number in [-2**15, 2**15) for each value; whole rows begin alike.
+    begun = keys(_KEY, zoom, rows_of(area, zoom))
+    mixed = keys(columns_of(area, zoom)[xs], after=begun[ys])
+    random = (mixed >> np.uint64(48)).astype(np.int32) - (1 << 15)
+    chosen = flat[some]
     # 4 v (1 - v), so that values of 0 and 1 stay.
     weights = chosen * (ONE - chosen) >> 12
     weights = weights * (_DISPLACEMENT >> max(finer, 1)) >> 14
-    weights = weights * strength[ys, xs] >> 8
-    values[ys, xs] = np.clip(chosen + (weights * random >> 15), 0, ONE)
+    y, x = ((ys + area.y0) >> finer) - bits.y0, ((xs + area.x0) >> finer) - bits.x0
+    weights = weights * strength[y, x] >> 8
+    flat[some] = np.clip(chosen + (weights * random >> 15), 0, ONE)
 
 
 def ramp(values: Values, finer: int) -> Shares:

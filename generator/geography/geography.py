@@ -57,6 +57,11 @@ class ParentGround:
         """Return what a stage sees, uint8 [h, w, 3]: no water, and towns in their colour."""
         return greyed(self.land, self.built)
 
+    @property
+    def filled(self) -> Shares | None:
+        """Return the share of each of the area's pixels that is land over water, or None."""
+        return None if self.water is None else self.water[_INNER]
+
     def part(self, area: Rectangle) -> ParentGround:
         """Return the same of a rectangle inside, as if nothing else had been looked at."""
         inner, around = self._inside(area), self._inside(area, 2 * surface.REACH)

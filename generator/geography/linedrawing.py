@@ -18,7 +18,16 @@ PIXEL = 256
 """Widths and distances are 1 / PIXEL of a pixel."""
 
 _SMALL = 40
-"""Pieces that touch wider squares of pixels are drawn one at a time."""
+"""Pieces that touch wider squares of pixels are drawn block by block."""
+
+_BLOCK = 16
+"""Pixels along a block."""
+
+_CORNER = 11 * PIXEL * PIXEL
+"""How far a block's pixels lie from its middle at most, in 1 / PIXEL squared of a pixel."""
+
+_RAMP = PIXEL * PIXEL // 2
+"""Distance from a line's edge up to which pixels have a part of it."""
 
 
 def drawn(start: Integers, end: Integers, halves: Integers, shape: tuple[int, int]) -> Shares:
@@ -53,27 +62,61 @@ def drawn(start: Integers, end: Integers, halves: Integers, shape: tuple[int, in
         at = places[index, None, None] + (square + square[:, None] * canvas.shape[1])
         np.maximum.at(canvas.reshape(-1), at.reshape(-1), shares.reshape(-1))
     result = np.ascontiguousarray(canvas[_SMALL : _SMALL + height, _SMALL : _SMALL + width])
-    for one in np.flatnonzero(sides > _SMALL).tolist():
-        _draw_wide(result, start[:, one], end[:, one], halves[one])
+    wide = np.flatnonzero(sides > _SMALL)
+    if wide.size:
+        np.maximum(result, _wide(start[:, wide], end[:, wide], halves[wide], shape), out=result)
     return result
 
 
-def _draw_wide(canvas: Shares, start: Integers, end: Integers, half: np.int64) -> None:
-    """Draw one piece where it touches the canvas."""
-    edge = half + PIXEL
-    low = np.maximum((np.minimum(start, end) - edge) // PIXEL, 0)
-    high = np.maximum((np.maximum(start, end) + edge) // PIXEL + 1, 0)
-    part = canvas[low[1] : high[1], low[0] : high[0]]
-    if not part.size:
-        return
-    x, y = (low * PIXEL + PIXEL // 2 - start).astype(np.float64)
-    xs = x + np.arange(part.shape[1]) * float(PIXEL)
-    ys = y + np.arange(part.shape[0])[:, None] * float(PIXEL)
-    np.maximum(part, _covered(xs, ys, (end - start).astype(np.float64), half), out=part)
+def _wide(start: Integers, end: Integers, halves: Integers, shape: tuple[int, int]) -> Shares:
+    """Return the same as `drawn`, pixel by pixel only in blocks that an edge may run through."""
+    rows, columns = (-(-length // _BLOCK) for length in shape)
+    chord = (end - start).astype(np.float64)
+    # Distances of the blocks' middles; places along a piece are rounded to a part of its length.
+    number = np.arange(rows * columns)
+    to_x = number % columns * (_BLOCK * PIXEL) - start[0][:, None]
+    to_y = number // columns * (_BLOCK * PIXEL) - start[1][:, None]
+    middle = float(_BLOCK // 2 * PIXEL)
+    ex, ey = chord[:, :, None]
+    apart = _distances(to_x + middle, to_y + middle, (ex, ey))
+    # How far a block's pixels may lie nearer to a piece's edge, or farther off it.
+    apart -= halves[:, None] * float(PIXEL)
+    more = np.sqrt(ex * ex + ey * ey) + _CORNER
+    beyond = apart - more >= _RAMP
+    whole = (apart + more <= -_RAMP).any(axis=0)
+    blocks = np.zeros((rows * columns, _BLOCK, _BLOCK), np.uint8)
+    blocks[whole] = 255
+    # In the others the largest share of all pieces that may reach them.
+    at, piece = np.nonzero(~(beyond | whole).T)
+    if at.size:
+        pixel = np.arange(_BLOCK) * PIXEL + PIXEL // 2
+        xs = (to_x[piece, at, None, None] + pixel).astype(np.float64)
+        ys = (to_y[piece, at, None, None] + pixel[:, None]).astype(np.float64)
+        shares = _covered(xs, ys, chord[:, piece, None, None], halves[piece, None, None])
+        first = np.flatnonzero(np.diff(at, prepend=-1))
+        blocks[at[first]] = np.maximum.reduceat(shares, first, axis=0)
+    tiled = blocks.reshape(rows, columns, _BLOCK, _BLOCK).swapaxes(1, 2)
+    found: Shares = tiled.reshape(rows * _BLOCK, -1)[: shape[0], : shape[1]]
+    return found
 
 
-def _covered(xs: Floats, ys: Floats, chord: Floats, half: Integers | np.int64) -> Shares:
+def _covered(xs: Floats, ys: Floats, chord: Floats, half: Integers) -> Shares:
     """Return the shares of pixels inside lines whose centres lie (xs, ys) off the lines' starts."""
+    apart = _distances(xs, ys, chord)
+    # A pixel is a box across the line: of a thin line it sees no more than the line's width.
+    np.subtract(half * float(PIXEL) + _RAMP, apart, out=apart)
+    np.maximum(apart, 0.0, out=apart)
+    np.minimum(apart, np.minimum(2.0 * half, PIXEL) * PIXEL, out=apart)
+    apart *= 255 / PIXEL**2
+    shares: Shares = apart.astype(np.uint8)
+    return shares
+
+
+def _distances(xs: Floats, ys: Floats, chord: Floats | tuple[Floats, Floats]) -> Floats:
+    """Return the distances of places (xs, ys) off the starts of pieces, in 1 / PIXEL**2 pixels.
+
+    They are those from a point of the piece less than 1 / PIXEL of its length from the nearest.
+    """
     # The nearest point of the piece, in 1 / PIXEL of its length from the start.
     ex, ey = chord
     xs, ys = xs * PIXEL, ys * PIXEL
@@ -82,19 +125,13 @@ def _covered(xs: Floats, ys: Floats, chord: Floats, half: Integers | np.int64) -
     np.floor(along, out=along)
     np.maximum(along, 0, out=along)
     np.minimum(along, PIXEL, out=along)
-    # Distance from it in 1 / PIXEL squared of a pixel.
-    dx = along * ex
-    np.subtract(xs, dx, out=dx)
-    np.multiply(dx, dx, out=dx)
+    # Distance from it.
+    apart = along * ex
+    np.subtract(xs, apart, out=apart)
+    np.multiply(apart, apart, out=apart)
     along *= ey
     np.subtract(ys, along, out=along)
     np.multiply(along, along, out=along)
-    dx += along
-    np.sqrt(dx, out=dx)
-    # A pixel is a box across the line: of a thin line it sees no more than the line's width.
-    np.subtract((half + float(PIXEL // 2)) * PIXEL, dx, out=dx)
-    np.maximum(dx, 0.0, out=dx)
-    np.minimum(dx, np.minimum(2.0 * half, PIXEL) * PIXEL, out=dx)
-    dx *= 255 / PIXEL**2
-    shares: Shares = dx.astype(np.uint8)
-    return shares
+    apart += along
+    np.sqrt(apart, out=apart)
+    return apart

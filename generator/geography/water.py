@@ -67,9 +67,8 @@ def _surface(bits: coast.Values, areas: list[Rectangle], margin: int) -> coast.V
     # One zoom finer at a time.
     for finer in range(len(areas) - 1):
         coarse, fine = areas[-1 - finer], areas[-2 - finer]
-        coast.displace(values, strength, coarse, ZOOM + finer, finer)
-        values = _cut(coast.refined(values), coarse.grown(-1), fine)
-        strength = _cut(strength.repeat(2, 0).repeat(2, 1), coarse, fine)
+        coast.displace(values, strength, (coarse, areas[-1]), ZOOM + finer)
+        values = np.ascontiguousarray(_cut(coast.refined(values), coarse.grown(-1), fine))
     return values
 
 

@@ -22,13 +22,14 @@ _SECOND = np.array([0x94D049BB133111EB], np.uint64)
 _SHORT = np.array([0x85EBCA6B], np.uint32)
 
 
-def keys(*parts: int | Integers | Words) -> Words:
+def keys(*parts: int | Integers | Words, after: Words | None = None) -> Words:
     """Return one well-mixed key for each combination of whole numbers in [-2**63, 2**64).
 
     parts: numbers or arrays that broadcast together. Returns uint64 of their common shape, at
-    least one dimension. The order of the parts matters.
+    least one dimension. The order of the parts matters. after: keys of the parts before, so that
+    many combinations need not mix these again.
     """
-    key = np.zeros(1, np.uint64)
+    key = np.zeros(1, np.uint64) if after is None else after
     for part in parts:
         key = _mix((key ^ _words(part)) + _GOLDEN)
     return key
@@ -63,8 +64,11 @@ def _words(part: int | Integers | Words) -> Words:
 
 
 def _mix(key: Words) -> Words:
+    """Mix keys in place."""
     # The finalizer of SplitMix64.
-    key = (key ^ (key >> np.uint64(30))) * _FIRST
-    key = (key ^ (key >> np.uint64(27))) * _SECOND
-    mixed: Words = key ^ (key >> np.uint64(31))
-    return mixed
+    key ^= key >> np.uint64(30)
+    key *= _FIRST
+    key ^= key >> np.uint64(27)
+    key *= _SECOND
+    key ^= key >> np.uint64(31)
+    return key

@@ -16,6 +16,7 @@ Sums stay below 2**24, so that float32 products are exact in any order.
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,6 +148,30 @@ def amplified(descriptors: Descriptors, gates: Gates, gain: int) -> tuple[Descri
     raised = gates.copy()
     raised[:, 1] = np.minimum(raised[:, 1].astype(np.int32) + gain * land, 255)
     return louder, raised
+
+
+def textured_as_land(
+    descriptors: Descriptors, gates: Gates, water: NDArray[np.int64]
+) -> tuple[Descriptors, Gates]:
+    """Give windows [n] the texture of their land alone, where water was drawn as even land.
+
+    water: 255ths of each window that are such, int64 [n]; beyond seven eighths it counts as that.
+    """
+    octaves = _dilution()[water]
+    wide = descriptors.astype(np.int32)
+    wide[:, _TEXTURES] += (10 * octaves // LOG_UNIT)[:, None]
+    raised = gates.copy()
+    raised[:, 1] = np.minimum(raised[:, 1] + octaves, 255)
+    return np.clip(wide, -127, 127).astype(np.int8), raised
+
+
+@cache
+def _dilution() -> NDArray[np.int32]:
+    """Return floor(LOG_UNIT log2(255 / (255 - w))) of water w in 255ths: int32 [256], 0 to 48."""
+    land = (max(255 - w, 255 // 8) for w in range(256))
+    # floor(16 log2 v) is that of v**16, told from its digits.
+    table = [(255**LOG_UNIT // share**LOG_UNIT).bit_length() - 1 for share in land]
+    return np.array(table, np.int32)
 
 
 def grid_shape(height: int, width: int) -> tuple[int, int]:

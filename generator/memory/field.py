@@ -29,11 +29,11 @@ from generator.memory.jitteredgrid import EARTH, JitteredCells, MapSize, jittere
 from generator.memory.labels import LabelWindow, PlacedPatches, first_site, label
 from generator.memory.patches import Patches, collect_patches
 from generator.memory.search import Queries, shortlist
-from generator.memory.view import ParentView, Plane, ReadParent
+from generator.memory.view import ParentView, Plane, ReadFilled, ReadParent
 
 Mask = NDArray[np.bool_]
 
-VERSION = 6
+VERSION = 7
 """Raised whenever the same banks would give another field."""
 
 BRIGHTER = 72
@@ -150,6 +150,7 @@ class Memory:
         area: Rectangle,
         pixels: ReadParent,
         *,
+        filled: ReadFilled | None = None,
         world: MapSize | None = EARTH,
         latitude: float | None = None,
     ) -> Codes:
@@ -157,7 +158,8 @@ class Memory:
 
         seed: 0 to 2**64 - 1; zoom: of the stage, 7, 9, 11, 13, 15 or 17; area: in world pixels of
         zoom - 2; pixels: reads a rectangle of the choosing grid, x wrapped and y mirrored by the
-        caller; it is asked once, for what `reads` says. world: the map, whose rows are mirrored at
+        caller; it is asked once, for what `reads` says. filled: reads how much of these pixels is
+        water that was drawn as land, None for nothing. world: the map, whose rows are mirrored at
         its edges; None for a picture, a plane without end, whose latitude in degrees may be given.
         Raises ValueError for another zoom or an empty rectangle.
         """
@@ -177,24 +179,30 @@ class Memory:
             rows = np.where(rows >= length, 2 * length - 1 - rows, rows)
             height = int(rows.max() - rows.min()) + 1
             asked = Rectangle(area.x0, int(rows.min()), area.width, height)
-        view = self._view(zoom, asked, pixels, world, latitude)
+        reads = (pixels, filled)
+        view = self._view(zoom, asked, reads, world, latitude)
         # Every pixel shows the code of the patch that its cell chose.
         codes = self._codes[zoom].gather(*self._ruled(seed, zoom, asked, view))
         mirrored = codes[rows - asked.y0]
         return np.ascontiguousarray(np.moveaxis(mirrored, 2, 0))
 
     def layouts(
-        self, seed: int, zoom: int, area: Rectangle, pixels: ReadParent
+        self,
+        seed: int,
+        zoom: int,
+        area: Rectangle,
+        pixels: ReadParent,
+        filled: ReadFilled | None = None,
     ) -> NDArray[np.int64]:
         """Return which layouts `field` shows at parent pixels of the Earth: int64 [3, h, w].
 
         The number of a scene, and the row and column of its codes; -1 where nothing is shown.
-        area, pixels: as for `field`, within the rows of the map. Raises ValueError where no scene
-        serves the zoom.
+        area, pixels, filled: as for `field`, within the rows of the map. Raises ValueError where no
+        scene serves the zoom.
         """
         if CHOSEN_AT.get(zoom) not in self._patches:
             raise ValueError(f"zoom is {zoom}, expected one that scenes of the memory serve")
-        view = self._view(zoom, area, pixels, EARTH, None)
+        view = self._view(zoom, area, (pixels, filled), EARTH, None)
         shown, labels, window = self._ruled(seed, zoom, area, view)
         y, x = np.ogrid[: area.height, : area.width]
         rows, columns = (np.append(window.scale * at, 0)[labels] for at in (shown.top, shown.left))
@@ -206,14 +214,18 @@ class Memory:
         self,
         zoom: int,
         asked: Rectangle,
-        pixels: ReadParent,
+        reads: tuple[ReadParent, ReadFilled | None],
         world: MapSize | None,
         latitude: float | None,
     ) -> ParentView:
         """Read the pixels that the field of a rectangle depends on."""
         chosen, area = CHOSEN_AT[zoom], self.reads(zoom, asked)
         ground = None if world is None else self.ground_at(chosen)
-        return ParentView.of(chosen, area, pixels(area), ground, world=world, latitude=latitude)
+        pixels, filled = reads
+        seen, water = pixels(area), None if filled is None else filled(area)
+        return ParentView.of(
+            chosen, area, seen, ground, filled=water, world=world, latitude=latitude
+        )
 
     def _ruled(
         self, seed: int, zoom: int, asked: Rectangle, view: ParentView

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.grid.integral import squares
 from generator.grid.rectangle import Rectangle
 from generator.memory.config import CHOICES, SITE, WINDOW
-from generator.memory.descriptor import DescribedPicture, amplified
+from generator.memory.descriptor import DescribedPicture, amplified, textured_as_land
 from generator.memory.features import latitudes
 from generator.memory.groundterm import GroundTerm, slack
 from generator.memory.jitteredgrid import EARTH, Axis, MapSize
@@ -19,6 +20,9 @@ from generator.memory.patches import compared_gates
 
 ReadParent = Callable[[Rectangle], NDArray[np.uint8]]
 """Returns the pixels of a rectangle of the choosing grid, uint8 [height, width, 3]."""
+
+ReadFilled = Callable[[Rectangle], NDArray[np.uint8] | None]
+"""Returns 255ths of each pixel that are water drawn as land, uint8 [height, width], or None."""
 
 Integers = NDArray[np.int64]
 
@@ -45,7 +49,8 @@ class ParentView:
     """The picture of a rectangle of the choosing grid, and the plane that it is of.
 
     gain: by how much its contrast is taken to be fainter than imagery's, in 1/16 octaves. ground:
-    what is known of it, None for nothing; chosen: zoom of the stage that chooses.
+    what is known of it, None for nothing; chosen: zoom of the stage that chooses. filled: 255ths of
+    water drawn as land, summed over the window at each corner, int64, or None for none.
     """
 
     area: Rectangle
@@ -54,6 +59,7 @@ class ParentView:
     gain: int = 0
     ground: GroundTerm | None = None
     chosen: int = 0
+    filled: Integers | None = None
 
     @classmethod
     def of(
@@ -63,12 +69,13 @@ class ParentView:
         pixels: NDArray[np.uint8],
         ground: GroundTerm | None = None,
         *,
+        filled: NDArray[np.uint8] | None = None,
         world: MapSize | None = EARTH,
         latitude: float | None = None,
     ) -> ParentView:
         """View the pixels of a rectangle, uint8 [height, width, 3], as a stage that chooses does.
 
-        world, latitude: as for `Memory.field`.
+        filled: as `ReadFilled` returns it; world, latitude: as for `Memory.field`.
         """
         sizes: tuple[int | None, int | None] = (None, None)
         if world is not None:
@@ -76,7 +83,8 @@ class ParentView:
         vertical, horizontal = (Axis(CHOICES[chosen].spacing, size) for size in sizes)
         gain = 0 if world is None else CHOICES[chosen].gain
         plane = Plane(vertical, horizontal, latitude)
-        return cls(area, DescribedPicture(pixels), plane, gain, ground, chosen)
+        sums = None if filled is None else squares(filled, WINDOW)
+        return cls(area, DescribedPicture(pixels), plane, gain, ground, chosen, sums)
 
     def described(self, ys: Integers, xs: Integers) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
         """Describe the windows centred at pixel corners, int64 [n] each.
@@ -86,6 +94,9 @@ class ParentView:
         half = WINDOW // 2
         top, left = self.area.y0 + half, self.area.x0 + half
         described = self.picture.describe(ys - top, xs - left, self.plane.degrees(ys))
+        if self.filled is not None:
+            water = self.filled[ys - top, xs - left] // (WINDOW * WINDOW)
+            described = textured_as_land(*described, water)
         descriptors, gates = amplified(*described, self.gain) if self.gain else described
         gates = compared_gates(gates)
         if self.ground is None:
