@@ -35,8 +35,6 @@ class ChoiceConfig:
     penalty: int = 160
     unlike: int = 0
     gain: int = 0
-    shared: int = int(__import__("os").environ.get("RC", "0"))
-    width: int = int(__import__("os").environ.get("RCW", "128"))
 
     @property
     def candidates(self) -> int:

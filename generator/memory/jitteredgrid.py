@@ -13,7 +13,7 @@ from generator.grid.tile import TILE_SIZE
 Integers = NDArray[np.int64]
 
 CYCLE = 6
-"""Cells round a world come in multiples of this: of 3 for the colours, of 2 for the phases."""
+"""Cells round a world come in multiples of this: of 6 for the colours, of 2 for the phases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class JitteredCells:
     """A rectangle of cells with whatever is keyed by their address; arrays are [rows, columns].
 
     row, column: of the first; keys: uint64; ys, xs: int64, the centres, as pixel corners of the
-    choosing grid; regions: uint32, a random word that the cells of a region share.
+    choosing grid.
     """
 
     row: int
@@ -91,7 +91,6 @@ class JitteredCells:
     keys: NDArray[np.uint64]
     ys: Integers
     xs: Integers
-    regions: NDArray[np.uint32]
 
 
 def jittered_cells(
@@ -114,38 +113,4 @@ def jittered_cells(
     low = (key & np.uint64(0xFFFFFFFF)).astype(np.int64)
     ys = tops[:-1, None] + (high * np.diff(tops)[:, None] >> 32)
     xs = lefts[None, :-1] + (low * np.diff(lefts)[None, :] >> 32)
-    return JitteredCells(i.start, j.start, key, ys, xs, _regions(seed, zoom, rows, columns))
-
-
-def _regions(
-    seed: int, zoom: int, rows: tuple[Axis, range], columns: tuple[Axis, range]
-) -> NDArray[np.uint32]:
-    """Return the word of each cell's region: that of the nearest of jittered centres.
-
-    There is one centre in each square of CYCLE x CYCLE cells; those of the nine squares round a
-    cell are compared.
-    """
-    (vertical, i), (horizontal, j) = rows, columns
-    down, across = (np.arange(at.start, at.stop) for at in (i, j))
-    unit = 256
-    best = np.full((len(down), len(across)), 1 << 40)
-    words = np.zeros(best.shape, np.uint32)
-    for above in (-1, 0, 1):
-        for left in (-1, 0, 1):
-            row, column = down // CYCLE + above, across // CYCLE + left
-            key = keys(
-                seed,
-                zoom,
-                3,
-                vertical.number(CYCLE * row)[:, None],
-                horizontal.number(CYCLE * column)[None, :],
-            )
-            # Centres in 256ths of a cell.
-            y, x = ((key >> np.uint64(shift) & np.uint64(0xFFFF)).astype(np.int64) for shift in (0, 16))
-            dy = CYCLE * (row[:, None] * unit + (y * unit >> 16)) - (2 * down[:, None] + 1) * unit // 2
-            dx = CYCLE * (column[None] * unit + (x * unit >> 16)) - (2 * across[None] + 1) * unit // 2
-            gap = dy * dy + dx * dx
-            nearer = gap < best
-            best = np.where(nearer, gap, best)
-            words = np.where(nearer, (key >> np.uint64(32)).astype(np.uint32), words)
-    return words
+    return JitteredCells(i.start, j.start, key, ys, xs)

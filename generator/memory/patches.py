@@ -14,8 +14,8 @@ from generator.memory.config import STEP, WINDOW
 from generator.memory.descriptor import GATES, SIZE
 from generator.memory.groundterm import GroundTerm
 
-COLOURS = 9
-"""Cells (i, j) choose among candidates of colour 3 (i mod 3) + j mod 3 alone."""
+COLOURS_ACROSS = 6
+"""Cells (i, j) begin at patches of colour 6 (i mod 6) + j mod 6 alone."""
 
 _BLOCK = 32
 """Pixels along a square of patches of one colour."""
@@ -30,14 +30,13 @@ class PatchClass:
 
     patches: int64 [N], indices of `Patches`; rows: float32 [d + 1, N], descriptors and their
     squared length; gates: uint8 [3, N], water, texture, luminance; words: uint32 [N], one random
-    word each; scenes: uint32 [N], one random word for all patches of a scene.
+    word each.
     """
 
     patches: Integers
     rows: NDArray[np.float32]
     gates: Gates
     words: NDArray[np.uint32]
-    scenes: NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ def compared_gates(gates: Gates) -> Gates:
 
 
 def collect_patches(scenes: Sequence[Scene], ground: GroundTerm | None = None) -> Patches:
-    """Lay the windows of scenes out flat, and the valid ones as candidates in nine colours.
+    """Lay the windows of scenes out flat, and the valid ones as candidates in 36 colours.
 
     ground: adds its numbers to the descriptors.
     """
@@ -146,10 +145,12 @@ def _classes(
 ) -> tuple[PatchClass, ...]:
     """Sort the valid patches by colour; a colour without any is given all of them."""
     # Colours lie in squares of a scene, moved by chance from scene to scene.
+    across = COLOURS_ACROSS
     shift = keys(scene, 1).astype(np.int64) & 0xFFFF
-    colour = (ys // _BLOCK + shift % 3) % 3 * 3 + (xs // _BLOCK + shift // 3 % 3) % 3
-    words, scenes = (keys(*of).astype(np.uint32) for of in ((scene, ys, xs), (scene, 2)))
-    chosen = [np.flatnonzero(flat.valid & (colour == k)) for k in range(COLOURS)]
+    row, column = ys // _BLOCK + shift % across, xs // _BLOCK + shift // across % across
+    colour = row % across * across + column % across
+    words = keys(scene, ys, xs).astype(np.uint32)
+    chosen = [np.flatnonzero(flat.valid & (colour == k)) for k in range(across * across)]
     every = np.flatnonzero(flat.valid)
     found = []
     for patches in (part if len(part) else every for part in chosen):
@@ -158,5 +159,5 @@ def _classes(
         lengths = (wide * wide).sum(1, keepdims=True)
         matrix = np.ascontiguousarray(np.concatenate([wide, lengths], 1).T)
         gates = np.ascontiguousarray(flat.gates[patches].T)
-        found.append(PatchClass(patches, matrix, gates, words[patches], scenes[patches]))
+        found.append(PatchClass(patches, matrix, gates, words[patches]))
     return tuple(found)

@@ -43,7 +43,6 @@ Gates = NDArray[np.uint8]
 class Queries:
     """What cells look for: descriptors int8 [n, d], gates uint8 [n, 3 or 4], words uint32 [n].
 
-    regions: uint32 [n], a random word that all cells of a region share.
     d: as of the patches, 32 and what the ground adds. gates: water, texture, luminance and, where
     the ground is known, by how much those of texture and luminance are wider.
     """
@@ -51,12 +50,10 @@ class Queries:
     descriptors: NDArray[np.int8]
     gates: NDArray[np.uint8]
     words: NDArray[np.uint32]
-    regions: NDArray[np.uint32]
 
     def part(self, rows: Integers) -> Queries:
         """Return some of the queries."""
-        each = (self.descriptors, self.gates, self.words, self.regions)
-        return Queries(*(values[rows] for values in each))
+        return Queries(self.descriptors[rows], self.gates[rows], self.words[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +151,7 @@ def _search(candidates: PatchClass, queries: Queries, config: ChoiceConfig) -> S
         nearest[misfit] = distances[misfit].argmin()
     best = distances[np.arange(len(own)), nearest]
     # Keep what is within half the best distance of the best, then what passes.
-    width = np.floor((best + own) * config.width / 256) + config.floor
+    width = np.floor((best + own) / 2) + config.floor
     row, column = np.divmod(
         np.flatnonzero(distances <= (best + width)[:, None]), distances.shape[1]
     )
@@ -166,9 +163,7 @@ def _search(candidates: PatchClass, queries: Queries, config: ChoiceConfig) -> S
         (distances[row, column] + own[row]).astype(np.int64),
         (best + own).astype(np.int64),
     )
-    lanes = spread(queries.words[row], candidates.words[column])
-    shared = spread(queries.regions[row], candidates.scenes[column])
-    return _cheapest(found, lanes, shared, config)
+    return _cheapest(found, spread(queries.words[row], candidates.words[column]), config)
 
 
 def _admitted(cell: NDArray[np.uint8], gates: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -195,17 +190,13 @@ class _CandidatePairs:
 
 
 def _cheapest(
-    found: _CandidatePairs,
-    lanes: NDArray[np.uint32],
-    shared: NDArray[np.uint32],
-    config: ChoiceConfig,
+    found: _CandidatePairs, lanes: NDArray[np.uint32], config: ChoiceConfig
 ) -> Shortlists:
     """Sort each cell's candidates by distance less noise, ties by patch, and keep the first."""
     count = len(found.best)
     # Gumbel noise makes cheaper candidates likelier, as in sampling by a softmax.
     weight = (found.best >> 2) + config.floor
-    drawn = gumbel()[lanes] + (config.shared * gumbel()[shared] >> 8)
-    noise = weight[found.row] * drawn >> (GUMBEL_UNIT.bit_length() - 1)
+    noise = weight[found.row] * gumbel()[lanes] >> (GUMBEL_UNIT.bit_length() - 1)
     costs = found.distances - noise
     # Nothing that costs more than the cheapest charged can be chosen.
     least = np.minimum.reduceat(costs, np.searchsorted(found.row, np.arange(count)))
