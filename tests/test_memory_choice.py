@@ -42,7 +42,7 @@ def asked(seed: int, count: int) -> Queries:
 def searched(count: int = SIDE * SIDE) -> tuple[Queries, NDArray[np.int64], Shortlists]:
     queries = asked(1, count)
     row, column = np.divmod(np.arange(count), SIDE)
-    colours = row % 3 * 3 + column % 3
+    colours = PLACES.colours(row, column)
     return queries, colours, shortlist(PLACES.classes, colours, queries, CONFIG)
 
 
@@ -182,6 +182,18 @@ def test_a_colour_without_places_is_given_all() -> None:
     assert [len(part.patches) for part in patches.classes] == [1] * 9
 
 
+def test_a_large_bank_has_36_colours_and_cells_six_apart_share_them() -> None:
+    large = collect_patches([synthetic_scene(n, 11, 128) for n in range(40)])
+    assert len(large.classes) == 36
+    cells = np.arange(-6, 12)
+    colours = large.colours(cells[:, None], cells[None])
+    assert np.array_equal(colours[:12], colours[6:])
+    assert len(np.unique(colours[:6, :6])) == 36
+    square = np.stack([large.scene, large.ys // 32, large.xs // 32], 1)[large.classes[7].patches]
+    own = np.unique(square[square[:, 0] == square[0, 0]], axis=0)
+    assert (own[:, 1:] % 6 == own[0, 1:] % 6).all()
+
+
 def test_neighbours_never_begin_the_same_place() -> None:
     queries, _, found = searched()
     made = choose_alone(PLACES, found)
@@ -217,7 +229,7 @@ def test_phases_continue_scenes() -> None:
     words = keys(np.arange(count)).astype(np.uint32)
     queries = Queries(np.zeros((count, 32), np.int8), np.zeros((count, 3), np.uint8), words)
     row, column = np.divmod(np.arange(count), SIDE)
-    found = shortlist(patches.classes, row % 3 * 3 + column % 3, queries, CONFIG)
+    found = shortlist(patches.classes, patches.colours(row, column), queries, CONFIG)
     assert share(patches, queries, found) > 0.5
     # Where the ground of every cell is different, few fit.
     queries, _, found = searched()

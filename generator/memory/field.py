@@ -27,7 +27,7 @@ from generator.memory.flatcodes import FlatCodes
 from generator.memory.groundterm import GroundTerm
 from generator.memory.jitteredgrid import EARTH, JitteredCells, MapSize, jittered_cells
 from generator.memory.labels import LabelWindow, PlacedPatches, first_site, label
-from generator.memory.patches import COLOURS_ACROSS, Patches, collect_patches
+from generator.memory.patches import Patches, collect_patches
 from generator.memory.search import Queries, shortlist
 from generator.memory.view import ParentView, Plane, ReadFilled, ReadParent
 
@@ -276,7 +276,7 @@ def _shown(
     descriptors, gates = view.described(laid.ys[needed], laid.xs[needed])
     words = keys(laid.keys[needed], 2).astype(np.uint32)
     queries = Queries(descriptors, gates, words)
-    colours = (rows % COLOURS_ACROSS * COLOURS_ACROSS + columns % COLOURS_ACROSS)[needed]
+    colours = patches.colours(rows, columns)[needed]
     found = shortlist(patches.classes, colours, queries, config)
     # The choice, for which neighbours matter where it is in phases.
     if config.phased:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,8 +15,12 @@ from generator.memory.config import STEP, WINDOW
 from generator.memory.descriptor import GATES, SIZE
 from generator.memory.groundterm import GroundTerm
 
-COLOURS_ACROSS = 6
-"""Cells (i, j) begin at patches of colour 6 (i mod 6) + j mod 6 alone."""
+COLOURS_ACROSS = 6, 3
+"""Cells (i, j) begin at patches of colour n (i mod n) + j mod n alone, of n squared colours: n is 6,
+or 3 where a bank has too little for that."""
+
+LEAST = 32
+"""Patches that each of 36 colours must have at least."""
 
 _BLOCK = 32
 """Pixels along a square of patches of one colour."""
@@ -61,6 +66,11 @@ class Patches:
     xs: Integers
     classes: tuple[PatchClass, ...]
 
+    def colours(self, rows: Integers, columns: Integers) -> Integers:
+        """Return the colours of cells; the arrays broadcast together."""
+        across = math.isqrt(len(self.classes))
+        return rows % across * across + columns % across
+
     def nearest(self, scene: Integers, ys: Integers, xs: Integers) -> Integers:
         """Return the index of the patch whose centre is nearest to (ys, xs) of a scene.
 
@@ -99,7 +109,7 @@ def compared_gates(gates: Gates) -> Gates:
 
 
 def collect_patches(scenes: Sequence[Scene], ground: GroundTerm | None = None) -> Patches:
-    """Lay the windows of scenes out flat, and the valid ones as candidates in 36 colours.
+    """Lay the windows of scenes out flat, and the valid ones as candidates in 36 or nine colours.
 
     ground: adds its numbers to the descriptors.
     """
@@ -144,14 +154,17 @@ def _classes(
     flat: _FlatPatches, scene: Integers, ys: Integers, xs: Integers
 ) -> tuple[PatchClass, ...]:
     """Sort the valid patches by colour; a colour without any is given all of them."""
-    # Colours lie in squares of a scene, moved by chance from scene to scene.
-    across = COLOURS_ACROSS
-    shift = keys(scene, 1).astype(np.int64) & 0xFFFF
-    row, column = ys // _BLOCK + shift % across, xs // _BLOCK + shift // across % across
-    colour = row % across * across + column % across
     words = keys(scene, ys, xs).astype(np.uint32)
-    chosen = [np.flatnonzero(flat.valid & (colour == k)) for k in range(across * across)]
     every = np.flatnonzero(flat.valid)
+    chosen: list[Integers] = []
+    for across in COLOURS_ACROSS:
+        # Colours lie in squares of a scene, moved by chance from scene to scene.
+        shift = keys(scene, 1).astype(np.int64) & 0xFFFF
+        row, column = ys // _BLOCK + shift % across, xs // _BLOCK + shift // across % across
+        colour = row % across * across + column % across
+        chosen = [np.flatnonzero(flat.valid & (colour == k)) for k in range(across * across)]
+        if min(map(len, chosen)) >= LEAST:
+            break
     found = []
     for patches in (part if len(part) else every for part in chosen):
         # Descriptors beside their squared lengths, so that one product gives all distances.
