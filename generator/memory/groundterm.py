@@ -19,7 +19,7 @@ from generator.memory.groundprobe import GroundProbe
 VERSION = 3
 """Raised whenever the same layer and probe would give another field."""
 
-STRENGTHS = {"built-up": 110, "crop": 120, "forest": 80, "bare": 60, "sea": 100, "relief": 120}
+STRENGTHS = {"built-up": 110, "crop": 120, "forest": 80, "bare": 60, "sea": 100, "relief": 100}
 """Number of a descriptor where a figure is 255; where it is 0 it is 0."""
 
 SLACK = 48
