@@ -14,8 +14,8 @@ from generator.grid.block import Block
 from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tests.fakes_cascade import FakeStage
-from tileserver.commands import bench as module
-from tileserver.commands.bench import (
+from tileserver.commands import coldbench as module
+from tileserver.commands.coldbench import (
     bench,
     cold,
     cold_tile,

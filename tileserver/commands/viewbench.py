@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from generator.grid.tile import BASE_ZOOM, Tile
-from tileserver.commands.bench import PAGE, PLACES, place_tile, rectangle
+from tileserver.commands.coldbench import PAGE, PLACES, place_tile, rectangle
 from tileserver.errors import StartError
 
 Report = dict[str, Any]
