@@ -101,8 +101,8 @@ def test_another_model_never_gets_the_tiles_of_the_first(tmp_path: Path) -> None
             assert service.lookup(0, DEEP) is None
             await service.get(0, DEEP)
             assert (0, Block.of(DEEP)) in fake.calls
-            await until(lambda: len(service.cache.worlds()) == 2)
-            worlds = service.cache.worlds()
+            await until(lambda: len(service.cache.worlds.about()) == 2)
+            worlds = service.cache.worlds.about()
         assert {about["name"] for about in worlds.values()} == {"old", "new"}
 
     asyncio.run(run())
