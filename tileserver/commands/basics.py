@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from generator.cascade.weightsheader import finest_zoom
-from generator.grid.errors import TileError
+from generator.grid.errors import unserved
 from tileserver.cache.claims import Claims
 from tileserver.cache.tilecache import TileCache
 from tileserver.processes.cpupriority import lower_priority
@@ -48,7 +48,7 @@ def check_zoom(zoom: int, settings: Settings) -> None:
     """Raise TileError for a zoom that the settings' weights do not serve, else WeightsError."""
     finest = finest_zoom(settings.weights)
     if zoom > finest:
-        raise TileError(f"zoom is {zoom}, expected 0 to {finest} with these weights")
+        raise unserved(zoom, finest)
 
 
 def open_cache(settings: Settings) -> contextlib.closing[TileCache]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator.grid.block import Block
-from generator.grid.tile import COMMON_STAGE_ZOOMS, Tile, tiles_in_bbox
+from generator.grid.tile import COMMON_STAGE_ZOOMS, Tile, tile_at
 from tileserver.cache.tilecache import TileCache
 from tileserver.rendering.batch import BatchRenderer
 
@@ -50,7 +50,7 @@ def bench(cascade: Cascade, seed: int = 0, quick: bool = False) -> Report:
     """
     places = list(PLACES.values())[: 1 if quick else None]
     with cold(cascade, seed) as maker:  # the first tile also pays for what is made only once
-        maker.make(place_tile(0.0, 0.0, DEEPEST))
+        maker.make(tile_at(0.0, 0.0, DEEPEST))
     report: Report = {"model": cascade.describe(), "machine": machine()}
     report["cold_tile_s"] = statistics.median(cold_tile(cascade, seed, *at) for at in places)
     report["neighbours_per_s"] = neighbours(cascade, seed, 4 if quick else BLOCK)
@@ -74,21 +74,16 @@ def cold(renderer: Renderer, seed: int) -> Iterator[BatchRenderer]:
             cache.close()
 
 
-def place_tile(longitude: float, latitude: float, zoom: int) -> Tile:
-    """Return the tile of a zoom that holds a point."""
-    return next(tiles_in_bbox(longitude, latitude, longitude, latitude, zoom))
-
-
 def cold_tile(renderer: Renderer, seed: int, longitude: float, latitude: float) -> float:
     """Return the seconds from an empty cache to a stored zoom-15 tile with all its ancestors."""
     with cold(renderer, seed) as maker:
-        return timed(maker, [place_tile(longitude, latitude, DEEPEST)])
+        return timed(maker, [tile_at(longitude, latitude, DEEPEST)])
 
 
 def neighbours(renderer: Renderer, seed: int, size: int) -> float:
     """Return the tiles per second over a block around a zoom-15 tile that is there already."""
     with cold(renderer, seed) as maker:
-        first = place_tile(*PLACES["Paris"], DEEPEST)
+        first = tile_at(*PLACES["Paris"], DEEPEST)
         timed(maker, [first])
         block = rectangle(first, size, size)
         return (len(block) - 1) / timed(maker, block)
@@ -97,13 +92,13 @@ def neighbours(renderer: Renderer, seed: int, size: int) -> float:
 def page_view(renderer: Renderer, seed: int, zoom: int) -> float:
     """Return the seconds from an empty cache until all tiles of a first view are stored."""
     with cold(renderer, seed) as maker:
-        return timed(maker, rectangle(place_tile(*PLACES["Paris"], zoom), *PAGE))
+        return timed(maker, rectangle(tile_at(*PLACES["Paris"], zoom), *PAGE))
 
 
 def warm_tile(renderer: Renderer, seed: int, repeats: int = 300) -> float:
     """Return the median milliseconds to read one stored tile and check its digest."""
     with cold(renderer, seed) as maker:
-        tile = place_tile(*PLACES["Paris"], 7)
+        tile = tile_at(*PLACES["Paris"], 7)
         timed(maker, [tile])
         world, spent = renderer.fingerprint(seed), []
         for _ in range(repeats):
@@ -122,7 +117,7 @@ def network_rate(cascade: Cascade, seed: int, longitude: float, latitude: float)
     from generator.cascade.probe import gflop_per_tile, matrix_rate
 
     maker = BatchRenderer(cascade, seed)
-    around = rectangle(place_tile(longitude, latitude, DEEPEST), 2, 2)
+    around = rectangle(tile_at(longitude, latitude, DEEPEST), 2, 2)
     for tile in around:
         maker.make(tile)
     stages = [maker.cost[zoom] for zoom in COMMON_STAGE_ZOOMS]

@@ -17,7 +17,6 @@ from generator.rasters import Reading
 from generator.rasters.notice import NOTICE
 from tileserver.commands.basics import say, say_some
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.memoryflags import served
 
 if TYPE_CHECKING:
     from generator.banks import BuildFolder, BuildResult, FoundImagery
@@ -41,8 +40,10 @@ def build(args: argparse.Namespace) -> int:
     from generator.banks.captioned import save
     from generator.banks.sheet import draw
     from generator.memory import bankfile
+    from generator.memory.config import CHOSEN_AT
 
-    zooms = args.zooms or served(finest_zoom(settings.weights))
+    finest = finest_zoom(settings.weights)
+    zooms = args.zooms or tuple(sorted({at for zoom, at in CHOSEN_AT.items() if zoom <= finest}))
     found = building.gather(args.imagery, _imagery(args), zooms)
     if not found.offers:
         raise BankError(f"no image can be used: {'; '.join(found.failed[:3])}")

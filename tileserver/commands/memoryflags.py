@@ -7,9 +7,6 @@ import sys
 from tileserver.commands.flags import Parser, force, option, parse_metres, parse_number, reading
 from tileserver.regions.region import parse_bbox
 
-CHOSEN_AT = {7: 7, 9: 9, 11: 11, 13: 11, 15: 15, 17: 17}
-"""The zoom at which what a stage shows is chosen; 11 and 13 show the same scenes."""
-
 
 def build(sub: Parser) -> None:
     """Add what only `memory build` can be given."""
@@ -57,16 +54,13 @@ def parse_megapixels(text: str) -> float:
 
 def parse_stages(text: str) -> tuple[int, ...]:
     """Read stages such as 11,15 as the zooms at which they choose. Raises ValueError."""
+    from generator.memory.config import CHOSEN_AT  # other commands do without the memory's code
+
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and int(part) in CHOSEN_AT for part in parts):
         known = ", ".join(map(str, CHOSEN_AT))
         raise ValueError(f"the stages are {text!r}, expected some of {known}")
     return tuple(sorted({CHOSEN_AT[int(part)] for part in parts}))
-
-
-def served(finest: int) -> tuple[int, ...]:
-    """Return the zooms at which the stages up to a finest zoom choose."""
-    return tuple(sorted({chosen for zoom, chosen in CHOSEN_AT.items() if zoom <= finest}))
 
 
 def _output(sub: Parser, text: str, *, required: bool) -> None:

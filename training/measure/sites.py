@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mercantile
-
-from generator.grid.tile import Tile
+from generator.grid.tile import Tile, tile_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +17,7 @@ class Site:
 
     def tile(self, zoom: int) -> Tile:
         """Return the tile of `zoom` that holds the point."""
-        found = mercantile.tile(self.lon, self.lat, zoom)
-        return Tile(found.z, found.x, found.y)
+        return tile_at(self.lon, self.lat, zoom)
 
 
 _LAND = (
