@@ -124,10 +124,7 @@ EXAMPLES = {
   elsewhere cache compact           the server must not be running""",
     "bench": """\
   elsewhere bench
-  elsewhere bench --quick --json
-  elsewhere bench --http            stored tiles, against nginx and under load
-  elsewhere bench --http --workers 4 --quick
-  elsewhere bench --views --busy 2  first views, while two processes compute beside""",
+  elsewhere bench --quick --json""",
 }
 
 STOPPED = {

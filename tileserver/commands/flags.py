@@ -197,19 +197,7 @@ def planet(sub: Parser) -> None:
 def bench(sub: Parser) -> None:
     """Add what only `bench` can be given."""
     switch(sub, "--quick", "a first idea within seconds")
-    text = "measure stored tiles over HTTP instead, with wrk and nginx where they are installed"
-    switch(sub, "--http", text)
-    switch(sub, "--views", "measure first views over HTTP instead, asked for as the page asks")
-    text = "with --views: processes that compute beside the server, 0 to 64 (default 0)"
-    option(sub, "--busy", "N", text, parse_busy, default=0)
-    text = "with --http or --views: web processes of the server (default 1)"
-    option(sub.get_default("settings"), "--workers", "N", text)
     switch(sub, "--json", "print JSON")
-
-
-def parse_busy(text: str) -> int:
-    """Return the number of busy processes. Raises ValueError."""
-    return parse_whole(text, "--busy", 0, 64)
 
 
 def cache_stats(sub: Parser) -> None:
