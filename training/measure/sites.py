@@ -48,7 +48,7 @@ LAND = tuple(Site(*point) for point in (*_LAND, *_FURTHER_LAND))
 """Fifty places on land."""
 
 
-def evenly_spread(count: int, sites: tuple[Site, ...] = SITES) -> tuple[Site, ...]:
+def evenly_spread(count: int, sites: tuple[Site, ...]) -> tuple[Site, ...]:
     """Return `count` of the sites (all of them at most), evenly taken from the whole list."""
     count = min(count, len(sites))
     return tuple(sites[i * len(sites) // count] for i in range(count))
