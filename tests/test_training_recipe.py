@@ -95,8 +95,8 @@ def test_what_a_recipe_leaves_out_has_defaults_and_entries_may_follow_each_other
 
 
 def test_a_network_may_be_named_by_its_preset(tmp_path):
-    made = recipe(tmp_path, "[network]\npreset = 'exact-m'\n[[phase]]\nuntil = 1")
-    assert made.network == PRESETS["exact-m"]
+    made = recipe(tmp_path, "[network]\npreset = 'exact-s'\n[[phase]]\nuntil = 1")
+    assert made.network == PRESETS["exact-s"]
     assert made.terms(0) == {"denoising": 1.0}
     with pytest.raises(GeneratorError, match="expected one of"):
         recipe(tmp_path, "[network]\npreset = 'none'\n[[phase]]\nuntil = 1")

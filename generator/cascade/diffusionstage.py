@@ -24,7 +24,7 @@ class DiffusionStage:
     Keeps nothing between windows, so that each of several steps costs one more margin; see
     `generator.cascade.latentcache` for the other way.
     margin: parent pixels needed round the core on each side; window origins and sides must be
-    multiples of the network's alignment. noise: the globally fixed field.
+    even. noise: the globally fixed field.
     faithful_augmentation: see `generator.upscaling.parentpicture.StageLike`.
     """
 
