@@ -34,6 +34,8 @@ from training.measure.sites import LAND, Site, evenly_spread
 from training.measure.stages import measure_stages, stages_table
 from training.samples.windows import Samples
 
+HELP = "measure quality on held-out places"
+
 PARTS = ("stages", "classifier", "kid", "repeats", "joints", "copies")
 _IN_QUICK, _IN_FULL = PARTS[:1], PARTS[:-1]
 _TITLES = {
