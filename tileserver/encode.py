@@ -67,13 +67,9 @@ def compress(pixels: NDArray[np.uint8], format: str, credit: str | None = None) 
     return stream.getvalue()
 
 
-def encode_png(pixels: NDArray[np.uint8], scale: int = 1) -> bytes:
-    """Return uint8 [256, 256, 3] RGB as a PNG; the same pixels always give the same bytes.
-
-    scale: 2 for [512, 512, 3]. Raises ValueError when the array is of another shape or type.
-    """
-    check(pixels, scale)
-    return _png(pixels)
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return uint8 [256, 256, 3] RGB as a PNG, as `encode` does."""
+    return encode(pixels, Encoding.PNG)
 
 
 def _png(pixels: NDArray[np.uint8], credit: str | None = None) -> bytes:
