@@ -172,7 +172,7 @@ def test_gauges_follow_the_cache(tmp_path: Path) -> None:
     async def run() -> None:
         async with running(tmp_path) as (service, _):
             await service.get(0, Tile(6, 5, 5))
-            await until(lambda: service.stored() == 9)
+            await until(lambda: service.cache.count() == 9)
             text = service.metrics.text().decode()
             assert "elsewhere_tiles_stored 9.0" in text
             assert "elsewhere_ready 1.0" in text
