@@ -52,7 +52,7 @@ audit: $(STAMP) ## Look the pinned dependencies up among known vulnerabilities (
 
 bench: $(STAMP) ## Measure cold and warm tiles on this machine (ARGS=--quick)
 	@$(BIN)/elsewhere bench $(ARGS)
-	@$(BIN)/elsewhere bench --http $(ARGS)
+	@$(BIN)/python -m experiments.serving $(ARGS)
 
 clean: ## Remove .venv and what the tools left behind (the tile cache stays)
 	rm -rf $(VENV) .audit .clients build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,6 +13,7 @@ import generator
 from generator import stopping
 from generator.cascade.cascade import Cascade
 from generator.grid.errors import GeneratorError
+from tileserver.errors import ServerError
 from training.errors import TrainingError
 
 
@@ -21,7 +22,7 @@ class Experiment:
     """One experiment: what its command is called, says in its help, takes and runs.
 
     name: of the module. summary: one line. examples: arguments, one command each. run: takes the
-    parsed arguments and returns the exit status; raises TrainingError and GeneratorError.
+    parsed arguments and returns the exit status; raises TrainingError, GeneratorError, ServerError.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Experiment:
         args = parser.parse_args(arguments)
         try:
             return self.run(args)
-        except (TrainingError, GeneratorError) as error:
+        except (TrainingError, GeneratorError, ServerError) as error:
             print(f"{self.name}: {error}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:

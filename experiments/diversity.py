@@ -18,13 +18,14 @@ from PIL import Image, ImageDraw
 
 import generator
 from experiments.command import Experiment
+from experiments.plots import canvas, written
 from generator import stopping
 from generator.cascade.cascade import Cascade
 from generator.grid.pixels import Pixels
 from generator.grid.tile import BASE_ZOOM, COMMON_STAGE_ZOOMS, TILE_SIZE, Tile
 from training.errors import TrainingError
 from training.measure.features import Lite2
-from training.measure.figures import canvas, save_small, written
+from training.measure.figures import save_small
 from training.measure.metrics import Floats
 from training.measure.sites import SITES, Site
 from training.progress import track

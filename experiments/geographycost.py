@@ -22,7 +22,7 @@ from generator.geography.geography import Geography
 from generator.geography.opening import open_geography
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
-from generator.grid.tile import BASE_ZOOM, SCALE, TILE_SIZE, Tile, row_of
+from generator.grid.tile import BASE_ZOOM, SCALE, TILE_SIZE, Tile, tile_at
 from training.measure.report import markdown
 from training.progress import track
 
@@ -115,7 +115,7 @@ def memory(seed: int, tiles: int = MEMORY_TILES) -> Held:
         longitude, latitude = _CITIES[number % len(_CITIES)]
         if number % 2:
             longitude, latitude = rng.uniform(-180, 180), rng.uniform(-55, 70)
-        tile = _tile_at(zoom, longitude + rng.normal(), latitude + rng.normal())
+        tile = tile_at(longitude + rng.normal(), latitude + rng.normal(), zoom)
         for ask in layers_of(geography).values():
             ask(zoom, square_of(tile))
     used, peak = tracemalloc.get_traced_memory()
@@ -136,7 +136,7 @@ def _places(
             yield kind, _within(shores[number % len(shores)], zoom, rng)
         elif kind == "city":
             longitude, latitude = _CITIES[number // 3 % len(_CITIES)]
-            yield kind, _tile_at(zoom, longitude + rng.normal() / 20, latitude)
+            yield kind, tile_at(longitude + rng.normal() / 20, latitude, zoom)
         else:
             yield kind, _land(worlds, zoom, rng)
 
@@ -144,7 +144,7 @@ def _places(
 def _land(worlds: WorldPair, zoom: int, rng: np.random.Generator) -> Tile:
     """Return a tile of a place without any water in zoom 9's tile."""
     while True:
-        tile = _tile_at(15, rng.uniform(-180, 180), rng.uniform(-50, 65))
+        tile = tile_at(rng.uniform(-180, 180), rng.uniform(-50, 65), 15)
         if worlds.water.shares(9, square_of(tile.parent(6))) is None:
             return tile.parent(15 - zoom)
 
@@ -155,11 +155,6 @@ def _within(shore: Tile, zoom: int, rng: np.random.Generator) -> Tile:
     parts = 1 << (zoom - shore.z)
     x, y = (int(part) for part in rng.integers(0, parts, 2))
     return Tile(zoom, shore.x * parts + x, shore.y * parts + y)
-
-
-def _tile_at(zoom: int, longitude: float, latitude: float) -> Tile:
-    size = 1 << zoom
-    return Tile(zoom, int((longitude + 180) / 360 * size) % size, int(row_of(latitude, size)))
 
 
 def _timed(cascade: Cascade, geography: Geography, kind: str, tile: Tile) -> LayerCost:

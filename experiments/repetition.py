@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from experiments.command import Experiment, add_cascade, at_least, identity, load_cascade
+from experiments.plots import canvas, written
 from experiments.scenery import ParentTile, draw
 from experiments.stitching import reader, repeating
 from generator import stopping
 from generator.cascade.cascade import Cascade
 from generator.grid.pixels import Pixels
 from generator.grid.tile import COMMON_STAGE_ZOOMS
-from training.measure.figures import canvas, written
 from training.measure.metrics import Floats, fine_detail, luminance, row_autocorrelation
 from training.measure.report import Results, markdown
 from training.progress import track

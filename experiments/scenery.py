@@ -15,7 +15,7 @@ from generator.base.basemap import BaseMap
 from generator.grid.pixels import Pixels
 from generator.grid.tile import BASE_ZOOM, TILE_SIZE, Tile
 from training.errors import TrainingError
-from training.measure.localtiles import water_share
+from training.measure.realtiles import water_share
 
 KINDS = ("land", "coast", "desert", "sea")
 _LEAST = {"land": 0.9, "coast": 0.5, "desert": 0.4, "sea": 0.99}

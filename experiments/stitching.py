@@ -32,7 +32,7 @@ from generator.memory.jitteredgrid import EARTH, MapSize
 from generator.nets.body import padded
 from generator.nets.build import AnyNetwork
 from generator.nets.paper import PaperUNet
-from generator.nets.unet import ExactUNet
+from generator.nets.unet import CONSISTENCY_MARGIN, ExactUNet
 from training.errors import TrainingError
 
 WINDOW = TILE_SIZE // SCALE
@@ -192,8 +192,7 @@ def _edge(stage: DiffusionStage | LayoutStage) -> int:
     """
     if isinstance(stage, LayoutStage):
         return 1
-    shift = 1 if stage.network.context is None else 0
-    return stage.network.least_margin * stage.steps + shift
+    return CONSISTENCY_MARGIN * stage.steps + 1
 
 
 def centre(pixels: Pixels) -> Pixels:

@@ -232,7 +232,8 @@ def run(options: argparse.Namespace) -> int:
     for name, town, country in zip(("without", "with"), scores[0].T, scores[1].T, strict=True):
         above = (town[:, None] > country[None]).mean()
         print(f"{name}: a town is called more built-up than a place in the country in {above:.0%}")
-    Image.fromarray(sheet(rows)).save(options.out)
+    if options.out is not None:
+        Image.fromarray(sheet(rows)).save(options.out)
     return 0
 
 
@@ -250,7 +251,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("manifest", type=Path, help="manifest.json of imagery, as for training")
     parser.add_argument("--count", type=int, default=40, help="towns, and places without [40]")
     parser.add_argument("--threads", type=int, help="CPU threads [all]")
-    parser.add_argument("--out", type=Path, default=Path("towns.png"), help="contact sheet")
+    parser.add_argument("--out", type=Path, help="contact sheet to write, 21 MB [none]")
 
 
 EXPERIMENT = Experiment(

@@ -107,7 +107,7 @@ def trace(tile: Tile, fake: bool, warm: bool) -> dict[str, set[str]]:
     fake: with the tests' renderer. warm: all that the tile needs is stored before.
     """
     with tempfile.TemporaryDirectory() as name:
-        settings = Settings(cache=Path(name) / "cache")
+        settings = Settings(cache=Path(name) / "cache", hold_seconds=300)
         renderer = FakeRenderer() if fake else load_renderer(settings)
         traced = Trace()
         cache = TileCache.open(settings.cache)
@@ -119,7 +119,7 @@ def trace(tile: Tile, fake: bool, warm: bool) -> dict[str, set[str]]:
             server.get(beside)
             for parent in renderer.needs(Block.of(tile)):
                 server.get(parent)
-            wait_until(lambda: engine.metrics.queue_length.value == 0)
+        wait_until(lambda: engine.metrics.queue_length.value == 0)  # the world is recorded
         traced.on = True
         server.get(tile)
         traced.on = False

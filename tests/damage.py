@@ -31,8 +31,8 @@ def make(directory: Path) -> None:
     fill(cache, TILES)
     fill(cache, SMALL, size=200)
     cache.put_variants([(WORLD, tile, 1, payload(tile, 300)) for tile in TILES])
-    cache.pin(WORLD, None, [5])
-    cache.record(WORLD, {"seed": "7"})
+    cache.pins.add(WORLD, None, [5])
+    cache.worlds.record(WORLD, {"seed": "7"})
     cache.remove(WORLD, None, [10])
     cache.close()
 
@@ -78,7 +78,7 @@ def survive(directory: Path) -> bool:
         assert found is None or found.payload == payload(tile, size), f"wrong bytes of {tile}"
         made = cache.entry(WORLD, tile, 1)
         assert made is None or made.payload == payload(tile, 300), f"wrong bytes of {tile} @1"
-    list(tiles_of(cache, WORLD)), cache.worlds(), cache.pins()
+    list(tiles_of(cache, WORLD)), cache.worlds.about(), cache.pins.all()
     repair(cache.store, check_all(cache.store))
     fill(cache, TILES)
     cache.evictor.make_room(0.01)

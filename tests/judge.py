@@ -28,7 +28,7 @@ def judge(directory: Path) -> tuple[int, list[Tile]]:
         return pixels
 
     try:
-        assert list(cache.worlds()) == [world]
+        assert list(cache.worlds.about()) == [world]
         stored = set(tiles_of(cache, world))
         bad = {tile for damaged, tile in damaged(cache) if damaged == world}
         for block in {Block.of(tile) for tile in stored}:

@@ -9,12 +9,19 @@ import rasterio
 from numpy.typing import NDArray
 
 from generator.grid.pixels import Pixels
+from generator.rasters import Reading, filled, read_whole
 
 TRANSFORM = (30.0, 0.0, 500_000.0, 0.0, -30.0, 4_000_000.0)
 
 
 def noise(height: int, width: int, bands: int = 3) -> Pixels:
     return np.random.default_rng(1).integers(0, 256, (height, width, bands), np.uint8)
+
+
+def read_picture(path: Path, reading: Reading | None = None) -> Pixels:
+    """Return a whole picture, its holes filled."""
+    whole = read_whole(path, reading or Reading())
+    return filled(whole.pixels, whole.mask)
 
 
 def save_geotiff(path: Path, pixels: NDArray[np.generic], **options: object) -> Path:

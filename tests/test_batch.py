@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_what_is_made_is_what_another_maker_reads(cache: TileCache) -> None:
     first.make(Tile(7, 0, 0))
     second = BatchRenderer(FakeRenderer(), 1, cache)
     assert second.has(Tile(7, 0, 0))
-    assert cache.worlds() == {
+    assert cache.worlds.about() == {
         FakeRenderer().fingerprint(1): {**FakeRenderer().describe(), "seed": "1"}
     }
     np.testing.assert_array_equal(second.pixels(Tile(7, 0, 0)), first.pixels(Tile(7, 0, 0)))
@@ -119,12 +120,10 @@ class FailingCache:
     def __init__(self, failures: int) -> None:
         self.failures = failures
         self.stored: list[Tile] = []
+        self.worlds = Mock()
 
     def has(self, world: bytes, tile: Tile) -> bool:
         return tile in self.stored
-
-    def record(self, world: bytes, about: dict[str, object]) -> None:
-        """Take note of nothing."""
 
     def put_many(self, world: bytes, tiles: list[tuple[Tile, bytes]]) -> None:
         self.failures -= 1

@@ -11,18 +11,17 @@ import pytest
 
 from generator.cascade.cascade import Cascade
 from generator.grid.block import Block
-from generator.grid.tile import Tile
+from generator.grid.tile import Tile, tile_at
 from tests.fakes import FakeRenderer
 from tests.fakes_cascade import FakeStage
-from tileserver.commands import bench as module
-from tileserver.commands.bench import (
+from tileserver.commands import coldbench as module
+from tileserver.commands.coldbench import (
     bench,
     cold,
     cold_tile,
     layout_choice,
     network_rate,
     page_view,
-    place_tile,
     rectangle,
     table,
 )
@@ -86,7 +85,7 @@ def test_the_report_is_whole_json_and_a_table(
 
 def test_the_choice_of_layouts_is_told_beside_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     cascade = cast(Cascade, _WithLayouts())
-    maker, tile = BatchRenderer(cascade, 0), place_tile(2.35, 48.86, 15)
+    maker, tile = BatchRenderer(cascade, 0), tile_at(2.35, 48.86, 15)
     maker.make(tile)
     # A block has four tiles.
     assert layout_choice(cascade, maker, tile) >= 0.02 / 4
@@ -104,6 +103,6 @@ def test_a_rectangle_stays_on_the_map_and_holds_its_tile() -> None:
 
 
 def test_a_place_lies_in_its_tile() -> None:
-    west, south, east, north = place_tile(2.35, 48.86, 15).bounds
+    west, south, east, north = tile_at(2.35, 48.86, 15).bounds
     assert west <= 2.35 <= east
     assert south <= 48.86 <= north

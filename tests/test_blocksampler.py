@@ -18,8 +18,8 @@ WIDTH = 256 << 5
 SIDE = 32
 NARROW = NetworkConfig(widths=(8, 16), blocks=(0, 0, 1), embedding=16)
 """Margin 8: two evaluations fit into half a block, as with the shipped network."""
-WIDE = dataclasses.replace(NARROW, blocks=(0, 0, 2), context=(16, 1))
-"""Margin 22, more than half a block and no multiple of the 4 pixels of its cells."""
+WIDE = dataclasses.replace(NARROW, blocks=(1, 2, 2))
+"""Margin 20, more than half a block."""
 
 
 @pytest.fixture(autouse=True)

@@ -80,8 +80,8 @@ def test_tiles_of_a_world_are_listed_once(cache: TileCache) -> None:
 
 
 def test_what_made_a_world_is_written_down(cache: TileCache) -> None:
-    cache.record(WORLD, {"seed": "7", "weights": "abc"})
-    assert cache.worlds() == {WORLD: {"seed": "7", "weights": "abc"}}
+    cache.worlds.record(WORLD, {"seed": "7", "weights": "abc"})
+    assert cache.worlds.about() == {WORLD: {"seed": "7", "weights": "abc"}}
 
 
 def test_a_sound_tile_is_never_replaced(cache: TileCache) -> None:

@@ -19,8 +19,8 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = TileCache.open(tmp_path / "cache", 8 << 20)
     for world, seed in ((WORLD, "0"), (OTHER, "7")):
         fill(cache, [*row(5, 10), *row(9, 20)], world, 500)
-        cache.record(world, {"seed": seed})
-        cache.pin(world, None, [5])
+        cache.worlds.record(world, {"seed": seed})
+        cache.pins.add(world, None, [5])
     cache.close()
     return tmp_path / "cache"
 
@@ -70,8 +70,8 @@ def test_clear_removes_a_seed_s_world_with_its_record(directory: Path) -> None:
     assert run(directory, "clear", "--world", "7", "--yes") == 0
     assert left(directory) == (30, 0)
     cache = TileCache.open(directory, 8 << 20)
-    assert list(cache.worlds()) == [WORLD]
-    assert [pin.world for pin in cache.pins()] == [WORLD]
+    assert list(cache.worlds.about()) == [WORLD]
+    assert [pin.world for pin in cache.pins.all()] == [WORLD]
     cache.close()
 
 

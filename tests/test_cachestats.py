@@ -20,8 +20,8 @@ def test_everything_is_counted(cache: TileCache) -> None:
     cache.put_many(OTHER, [(tile, payload(tile, 1000)) for tile in row(5, 4)])
     cache.put_variants([(WORLD, Tile(0, 0, 0), 1, b"variant")])
     about = {"seed": "7", "weights": "abc", "memory": {"digest": "def", "scenes": {"7": 3}}}
-    cache.record(WORLD, about)
-    cache.pin(WORLD, (5.9, 45.8, 10.5, 47.8), [5, 6])
+    cache.worlds.record(WORLD, about)
+    cache.pins.add(WORLD, (5.9, 45.8, 10.5, 47.8), [5, 6])
     (cache.path / "data.mdb.damaged-1").write_bytes(b"?")
     found = stats(cache)
     assert found == json.loads(json.dumps(found))

@@ -12,7 +12,7 @@ import pytest
 from generator.grid.errors import BaseMapError
 from generator.grid.tile import Tile
 from tileserver.cli import EXAMPLES, joined_words, main, parser, stopped
-from tileserver.commands import basics as commands
+from tileserver.commands import bench as command
 from tileserver.commands import flags
 
 NAMES = ["serve", "seed", "export", "export merge", "render", "upscale", "dataset", "bench"]
@@ -105,7 +105,7 @@ def test_errors_become_a_status_and_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(commands, "bench", fail_with(error))
+    monkeypatch.setattr(command, "bench", fail_with(error))
     assert main(["bench"]) == status
     printed = capsys.readouterr().err
     assert text in printed
@@ -128,7 +128,7 @@ def test_what_is_left_of_a_stopped_command_is_said(given: list[str], line: str) 
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "bench", fail_with(ZeroDivisionError()))
+    monkeypatch.setattr(command, "bench", fail_with(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
         main(["bench"])
 

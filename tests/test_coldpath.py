@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def test_a_cold_tile_runs_through_few_modules() -> None:
-    command = [sys.executable, "-m", "tests.coldpath", "--fake", "--warm"]
+    command = [sys.executable, "-m", "tests.coldpath", "--fake"]
     told = subprocess.run(
         command, cwd=Path(__file__).parents[1], check=True, capture_output=True, text=True
     ).stdout

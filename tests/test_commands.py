@@ -17,6 +17,7 @@ from tests.fakes_cascade import FakeCascade, picture
 from tileserver.cache.tilecache import TileCache
 from tileserver.cli import main
 from tileserver.commands import basics as commands
+from tileserver.commands import coldbench
 from tileserver.encode import decode_png
 from tileserver.rendering.batch import BatchRenderer
 
@@ -142,6 +143,6 @@ def test_upscale_tells_what_cannot_be_before_anything_is_loaded(
 def test_bench_prints_json(
     renderer: FakeRenderer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands.benchmark, "bench", lambda *args: {"cold_tile_s": 1.5})
+    monkeypatch.setattr(coldbench, "bench", lambda *args: {"cold_tile_s": 1.5})
     assert main(["bench", "--quick", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"cold_tile_s": 1.5}

@@ -21,8 +21,8 @@ def directory(tmp_path: Path) -> Path:
     cache = TileCache.open(tmp_path / "cache", LIMIT)
     fill(cache, row(9, 200))
     fill(cache, row(5, 20))
-    cache.pin(WORLD, None, [5])
-    cache.record(WORLD, {"seed": "7"})
+    cache.pins.add(WORLD, None, [5])
+    cache.worlds.record(WORLD, {"seed": "7"})
     cache.remove(WORLD, None, [9])
     cache.close()
     return tmp_path / "cache"
@@ -31,8 +31,8 @@ def directory(tmp_path: Path) -> Path:
 def whole(directory: Path) -> bool:
     cache = TileCache.open(directory, LIMIT)
     try:
-        assert [pin.zooms for pin in cache.pins()] == [(5,)]
-        assert cache.worlds() == {WORLD: {"seed": "7"}}
+        assert [pin.zooms for pin in cache.pins.all()] == [(5,)]
+        assert cache.worlds.about() == {WORLD: {"seed": "7"}}
         assert damaged(cache) == []
         return all(cache.get(WORLD, tile) == payload(tile) for tile in row(5, 20))
     finally:

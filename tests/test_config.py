@@ -37,6 +37,7 @@ def test_numbers_of_other_stages_are_refused(text):
 def test_a_network_written_before_later_fields_reads_with_their_defaults():
     text = '{"blocks": [2, 3, 2], "embedding": 192, "widths": [96, 192]}'
     assert network_from_json(text) == PRESETS["exact-s"]
+    assert network_from_json(text[:-1] + ', "context": [0, 0]}') == PRESETS["exact-s"]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,7 @@ def test_a_network_written_before_later_fields_reads_with_their_defaults():
         ('{"family": "other"}', "family is 'other', expected 'layout', 'exact' or 'paper'"),
         ('{"blocks": 2, "embedding": 192, "widths": [96, 192]}', "blocks is 2"),
         ('{"blocks": [2, 3, 2], "embedding": "a", "widths": [96, 192]}', "embedding is 'a'"),
+        ('{"context": [384, 4]}', "has a context branch"),
         ("3", "expected a JSON object"),
         ("{", "is not JSON"),
     ],
@@ -54,12 +56,6 @@ def test_a_network_written_before_later_fields_reads_with_their_defaults():
 def test_a_network_s_faulty_fields_are_named(text, message):
     with pytest.raises(WeightsError, match=message):
         network_from_json(text)
-
-
-def test_a_wider_context_reaches_further_and_costs_one_pixel_of_alignment():
-    assert PRESETS["exact-s"].reach == PRESETS["exact-s"].body_reach == 22
-    assert PRESETS["exact-m"].body_reach == 23
-    assert PRESETS["exact-m"].reach == 54
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"steps": 1}', '{"steps": 1, "other": 2}'])

@@ -20,11 +20,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from experiments.benchservers import status
 from tests.archives import write_archive
 from tests.servers import server
 from tests.waiting import wait_until
 from tileserver.cli import parser
-from tileserver.commands.benchservers import status
 from tileserver.settings import Settings
 
 yaml = pytest.importorskip("yaml")

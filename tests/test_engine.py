@@ -230,7 +230,7 @@ def test_what_an_engine_makes_is_stored_whole_blocks_at_a_time(tmp_path: Path) -
     world = fake.fingerprint(3)
     assert cache.get(world, SHALLOW) == entry.payload
     assert all(cache.has(world, tile) for tile in (SHALLOW.parent(), *SHALLOW.parent().children()))
-    assert cache.worlds()[world] == {"seed": "3", "name": "fake", "steps": 1}
+    assert cache.worlds.about()[world] == {"seed": "3", "name": "fake", "steps": 1}
     cache.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from generator.grid.block import Block
 from generator.grid.tile import Tile
 from tests.fakes import FakeRenderer
 from tileserver.batch import estimate as module
-from tileserver.batch.estimate import Estimate, TileInventory, estimate, workload_of
+from tileserver.batch.estimate import Estimate, estimate, workload_of
 from tileserver.batch.seed import CacheInventory, seed
 from tileserver.cache.tilecache import TileCache
 from tileserver.regions.hilbert import Numbers
@@ -45,9 +46,7 @@ class Everything:
 NOTHING = Nothing()
 
 
-def estimated(
-    renderer: FakeRenderer, region: Region, inventory: TileInventory = NOTHING
-) -> Estimate:
+def estimated(renderer: FakeRenderer, region: Region, inventory: Any = NOTHING) -> Estimate:
     return estimate(renderer, 0, region, workload_of(renderer, region, inventory))
 
 

@@ -60,11 +60,11 @@ def test_equally_old_tiles_go_from_the_deepest_zoom(cache: TileCache) -> None:
 def test_pinned_tiles_stay_until_they_are_unpinned(cache: TileCache) -> None:
     pinned, others = fill(cache, row(9, 60)), fill(cache, row(10, 60))
     age(cache, pinned, 500)
-    cache.pin(WORLD, None, [9])
+    cache.pins.add(WORLD, None, [9])
     cache.evictor.make_room(0.001)
     assert stored(cache, pinned) == pinned
     assert not stored(cache, others)
-    cache.unpin(WORLD)
+    cache.pins.remove(WORLD)
     cache.evictor.make_room(0.001)
     assert not stored(cache, pinned)
 

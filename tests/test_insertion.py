@@ -8,9 +8,8 @@ import pytest
 from generator.grid.tile import Tile
 from tests.caches import WORLD, fill, payload, row
 from tileserver.cache.eviction import START, STOP
-from tileserver.cache.insertion import FLOOR
 from tileserver.cache.store import TileStore
-from tileserver.cache.tilecache import TileCache
+from tileserver.cache.tilecache import FLOOR, TileCache
 from tileserver.errors import CacheFullError
 
 LIMIT = 8 << 20
@@ -32,7 +31,7 @@ def test_storing_goes_on_for_ever_within_the_limit(cache: TileCache) -> None:
 
 
 def test_a_cache_full_of_pinned_tiles_says_so_and_goes_on_reading(cache: TileCache) -> None:
-    cache.pin(WORLD, None, [12])
+    cache.pins.add(WORLD, None, [12])
     tiles = row(12, 500)
     with pytest.raises(
         CacheFullError, match=r"is full: 8\d% of its limit of 8388608 bytes is in use"
@@ -41,13 +40,13 @@ def test_a_cache_full_of_pinned_tiles_says_so_and_goes_on_reading(cache: TileCac
     kept = stored(cache, tiles)
     assert START < cache.evictor.share() <= STOP
     assert all(cache.get(WORLD, tile) == payload(tile) for tile in kept)
-    cache.unpin(WORLD)
+    cache.pins.remove(WORLD)
     fill(cache, row(12, 50, 7))
     assert cache.size <= LIMIT
 
 
 def test_variants_are_left_out_while_room_is_scarce(cache: TileCache) -> None:
-    cache.pin(WORLD, None, [12])
+    cache.pins.add(WORLD, None, [12])
     with pytest.raises(CacheFullError):
         fill(cache, row(12, 500))
     assert not cache.put_variants([(WORLD, Tile(12, 0, 0), 1, b"variant")])

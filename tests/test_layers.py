@@ -22,7 +22,7 @@ LAYERS = {
     "tileserver": {"tileserver", "generator", "web"},
     "training": {"training", "generator"},
     "web": {"web"},
-    "experiments": {"experiments", "training", "generator"},
+    "experiments": {"experiments", "training", "tileserver", "generator"},
 }
 
 # package -> its folders: each may import itself, those before it, and the modules beside them

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from experiments.webload import load
 from tests.servers import Server, server
 from tests.sockets import read_until
-from tileserver.commands.webload import load
 
 REQUESTS = int(os.environ.get("ELSEWHERE_SOAK_REQUESTS", "1000000"))
 

@@ -17,30 +17,30 @@ FIJI = (177.0, -19.0, -178.0, -16.0)
 
 def test_pins_survive_a_restart_and_are_there_once(tmp_path: Path) -> None:
     cache = TileCache.open(tmp_path, 8 << 20)
-    cache.pin(WORLD, ALPS, range(4))
-    cache.pin(WORLD, ALPS, [3, 2, 1, 0, 0])
-    cache.pin(OTHER, None, [0])
+    cache.pins.add(WORLD, ALPS, range(4))
+    cache.pins.add(WORLD, ALPS, [3, 2, 1, 0, 0])
+    cache.pins.add(OTHER, None, [0])
     cache.close()
     cache = TileCache.open(tmp_path, 8 << 20)
-    assert cache.pins() == [Pin(WORLD, ALPS, (0, 1, 2, 3)), Pin(OTHER, None, (0,))]
+    assert cache.pins.all() == [Pin(WORLD, ALPS, (0, 1, 2, 3)), Pin(OTHER, None, (0,))]
     cache.close()
 
 
 def test_unpinning_takes_what_fits(cache: TileCache) -> None:
-    cache.pin(WORLD, ALPS, [3])
-    cache.pin(WORLD, FIJI, [3])
-    cache.pin(OTHER, ALPS, [3])
-    assert cache.unpin(WORLD, ALPS, [4]) == 0
-    assert cache.unpin(WORLD, ALPS, [3]) == 1
-    assert cache.unpin(bbox=ALPS) == 1
-    assert cache.pins() == [Pin(WORLD, FIJI, (3,))]
-    assert cache.unpin() == 1
+    cache.pins.add(WORLD, ALPS, [3])
+    cache.pins.add(WORLD, FIJI, [3])
+    cache.pins.add(OTHER, ALPS, [3])
+    assert cache.pins.remove(WORLD, ALPS, [4]) == 0
+    assert cache.pins.remove(WORLD, ALPS, [3]) == 1
+    assert cache.pins.remove(bbox=ALPS) == 1
+    assert cache.pins.all() == [Pin(WORLD, FIJI, (3,))]
+    assert cache.pins.remove() == 1
 
 
 def test_the_cover_holds_just_the_pinned_tiles(cache: TileCache) -> None:
-    cache.pin(WORLD, ALPS, [6, 9])
-    cache.pin(WORLD, FIJI, [6])
-    cover = cache._pins.cover()
+    cache.pins.add(WORLD, ALPS, [6, 9])
+    cache.pins.add(WORLD, FIJI, [6])
+    cover = cache.pins.cover()
     wanted = {*tiles_in_bbox(*ALPS, 6), *tiles_in_bbox(*ALPS, 9), *tiles_in_bbox(*FIJI, 6)}
     assert set(cover) == {WORLD}
     assert len(cover[WORLD]) == len(wanted)
@@ -49,16 +49,16 @@ def test_the_cover_holds_just_the_pinned_tiles(cache: TileCache) -> None:
 
 def test_a_region_off_the_map_is_refused(cache: TileCache) -> None:
     with pytest.raises(TileError):
-        cache.pin(WORLD, (0.0, 86.0, 1.0, 87.0), [3])
+        cache.pins.add(WORLD, (0.0, 86.0, 1.0, 87.0), [3])
     with pytest.raises(TileError):
-        cache.pin(WORLD, ALPS, [99])
-    assert cache.pins() == []
+        cache.pins.add(WORLD, ALPS, [99])
+    assert cache.pins.all() == []
 
 
 def test_an_unreadable_pin_is_left_out(cache: TileCache) -> None:
-    cache.pin(WORLD, ALPS, [3])
+    cache.pins.add(WORLD, ALPS, [3])
     with cache.store.writing() as txn:
         for number, value in enumerate([b"", b"[]", b"{}", b'{"bbox": [1], "zooms": [2]}']):
             txn.put(WORLD + bytes([number]), value, db=cache.store.pins)
-    assert cache.pins() == [Pin(WORLD, ALPS, (3,))]
+    assert cache.pins.all() == [Pin(WORLD, ALPS, (3,))]
     assert Tile(3, 4, 2) in set(tiles_in_bbox(*ALPS, 3))

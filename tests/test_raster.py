@@ -19,9 +19,8 @@ from generator.rasters import (
     Georeference,
     Reading,
     open_picture,
-    read_picture,
 )
-from tests.rasterfiles import TRANSFORM, noise, save_geotiff, spread
+from tests.rasterfiles import TRANSFORM, noise, read_picture, save_geotiff, spread
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])

@@ -18,9 +18,8 @@ from generator.rasters import (
     open_picture,
     parse_bands,
     parse_stretch,
-    read_picture,
 )
-from tests.rasterfiles import noise, save_geotiff, spread
+from tests.rasterfiles import noise, read_picture, save_geotiff, spread
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".png", ".jp2"])

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from generator.grid.errors import ImageError
-from generator.rasters import Georeference, read_picture
+from generator.rasters import Georeference
 from generator.rasters.writing import create_picture
+from tests.rasterfiles import read_picture
 
 PLACE = Georeference("EPSG:32633", (2.0, 0.0, 500_000.0, 0.0, -2.0, 4_000_000.0))
 

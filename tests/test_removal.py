@@ -48,7 +48,7 @@ def test_just_what_was_named_goes(
 def test_no_world_means_all_and_pins_do_not_hold(cache: TileCache) -> None:
     everywhere(cache)
     everywhere(cache, OTHER)
-    cache.pin(WORLD, None, [5])
+    cache.pins.add(WORLD, None, [5])
     heard: list[int] = []
     assert cache.remove(zooms=[5], report=heard.append) == 2048
     assert heard == sorted(heard)

@@ -108,7 +108,7 @@ def test_worlds_are_written_down_with_their_first_tile(cache: TileCache) -> None
     writer.worlds[WORLD] = {"seed": "4"}
     submit(writer, Answers(), TILES[:2])
     writer.close()
-    assert cache.worlds() == {WORLD: {"seed": "4"}}
+    assert cache.worlds.about() == {WORLD: {"seed": "4"}}
 
 
 def test_pixels_that_cannot_be_encoded_are_told_and_the_next_ones_work(cache: TileCache) -> None:

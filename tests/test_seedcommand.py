@@ -102,10 +102,10 @@ def test_what_a_polygon_file_holds_besides_is_said(renderer: FakeRenderer, capsy
 def test_the_region_is_pinned_unless_told_otherwise(renderer: FakeRenderer, tmp_path: Path) -> None:
     assert main([*ALPS, "--no-pin"]) == 0
     cache = TileCache.open(tmp_path / "tiles")
-    assert cache.pins() == []
+    assert cache.pins.all() == []
     cache.close()
     assert main(ALPS) == 0
-    (pin,) = TileCache.open(tmp_path / "tiles").pins()
+    (pin,) = TileCache.open(tmp_path / "tiles").pins.all()
     assert pin.bbox == (6.0, 45.5, 12.0, 47.5)
 
 

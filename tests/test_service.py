@@ -101,8 +101,8 @@ def test_another_model_never_gets_the_tiles_of_the_first(tmp_path: Path) -> None
             assert service.lookup(0, DEEP) is None
             await service.get(0, DEEP)
             assert (0, Block.of(DEEP)) in fake.calls
-            await until(lambda: len(service.cache.worlds()) == 2)
-            worlds = service.cache.worlds()
+            await until(lambda: len(service.cache.worlds.about()) == 2)
+            worlds = service.cache.worlds.about()
         assert {about["name"] for about in worlds.values()} == {"old", "new"}
 
     asyncio.run(run())
@@ -172,7 +172,7 @@ def test_gauges_follow_the_cache(tmp_path: Path) -> None:
     async def run() -> None:
         async with running(tmp_path) as (service, _):
             await service.get(0, Tile(6, 5, 5))
-            await until(lambda: service.stored() == 9)
+            await until(lambda: service.cache.count() == 9)
             text = service.metrics.text().decode()
             assert "elsewhere_tiles_stored 9.0" in text
             assert "elsewhere_ready 1.0" in text

@@ -216,7 +216,6 @@ SLOW = {
     "build": ("memory", "build", "photos", "-o", "m.bank", "--gsd", "10"),
     "show": ("memory", "show", "shipped", "-o", "sheet.png"),
     "bench": ("bench",),
-    "http": ("bench", "--http"),
     "serve": ("serve", "--port", "0", "--cache", "tiles"),
 }
 """Commands with the shipped network, which go on for longer than the test waits."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.grid.errors import GeneratorError, TileError
-from generator.grid.tile import MAX_ZOOM, STAGE_ZOOMS, Tile, kind_at, tiles_in_bbox
+from generator.grid.tile import MAX_ZOOM, STAGE_ZOOMS, Tile, kind_at, tile_at, tiles_in_bbox
 
 
 @st.composite
@@ -172,3 +172,22 @@ def test_a_box_that_is_none_is_refused_at_once(
 def test_a_box_at_no_zoom_is_refused() -> None:
     with pytest.raises(TileError, match="zoom is 18"):
         tiles_in_bbox(0, 0, 1, 1, 18)
+
+
+@given(st.floats(-180, 179.99), st.floats(-85, 85), st.integers(0, MAX_ZOOM))
+def test_a_place_lies_in_the_tile_that_mercantile_says(
+    longitude: float, latitude: float, zoom: int
+) -> None:
+    found = tile_at(longitude, latitude, zoom)
+    oracle = mercantile.tile(longitude, latitude, zoom)
+    # At an edge both sides are right.
+    assert abs(found.x - oracle.x) <= 1
+    assert abs(found.y - oracle.y) <= 1
+    west, south, east, north = found.bounds
+    assert west - 1e-9 <= longitude <= east + 1e-9
+    assert south - 1e-9 <= latitude <= north + 1e-9
+
+
+def test_a_place_beyond_the_map_s_edges_has_a_tile() -> None:
+    assert tile_at(180.0, 90.0, 3) == tile_at(-180.0, 89.0, 3) == Tile(3, 0, 0)
+    assert tile_at(181.0, -90.0, 3) == tile_at(-179.0, -86.0, 3) == Tile(3, 0, 7)

@@ -9,11 +9,10 @@ CPU = torch.device("cpu")
 
 
 def test_costs_are_counted_without_weights():
-    small, wide, paper = (cost(name) for name in ("exact-s", "exact-m", "paper"))
+    small, paper = (cost(name) for name in ("exact-s", "paper"))
     assert small.parameters == 3_549_456
     assert (small.margin, small.evaluations) == (26, 1)
     assert small.gflop == pytest.approx(23.9, abs=0.2)
-    assert small.gflop < wide.gflop < 2.5 * small.gflop
     # About 2 TFLOP per evaluation, and four half-overlapping windows of 50 steps per tile.
     assert (paper.margin, paper.evaluations) == (16, 200)
     assert paper.gflop == pytest.approx(394e3, rel=0.01)

@@ -4,14 +4,13 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image as Pillow
 
 from generator.cascade.cascade import Cascade
 from tests.evaluation import write_evaluation
 from training import cli
 from training.measure import classifier, evaluate
 from training.measure.classifier import ClassifierRow, classifier_table
-from training.measure.figures import draw_rollouts, save_small
+from training.measure.figures import save_small
 from training.measure.metrics import (
     absolute_error,
     colour_spectrum,
@@ -20,7 +19,6 @@ from training.measure.metrics import (
     spectrum,
 )
 from training.measure.report import Results, markdown
-from training.measure.rollouts import Rollouts, compare, rollouts_table
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +42,6 @@ def tiles(seed, spread, count=3):
     return list(values.clip(0, 255).astype(np.uint8).repeat(3, -1))
 
 
-def rollouts():
-    row = compare(11, tiles(0, 10), tiles(1, 20))
-    return Rollouts([row], [row], [row], [])
-
-
-def test_a_faded_rollout_is_measured_as_faded():
-    row = compare(11, tiles(0, 10), tiles(1, 20))
-    assert row.contrast / row.real_contrast == pytest.approx(0.5, abs=0.02)
-    assert row.octaves == pytest.approx((-6, -6), abs=0.3)
-    assert row.spectrum == pytest.approx(6, abs=0.3)
-    assert row.gradient / row.real_gradient == pytest.approx(0.5, abs=0.03)
-
-
 def test_noise_of_colour_is_measured_beside_luminance():
     grey = np.stack(tiles(0, 10))
     noise = np.random.default_rng(1).normal(0, 6, grey.shape)
@@ -72,14 +57,9 @@ def test_tables_hold_a_line_per_zoom():
     assert "| 9 | 0.70 | 0.60 to 0.80 | 1.00 |" in classifier_table(
         [ClassifierRow(9, [0.6, 0.8], [1])]
     )
-    assert "| 11 | 3 / 3 | 10 | 20 | 0.50 |" in rollouts_table(rollouts())
 
 
 def test_figures_are_small_pictures(tmp_path):
-    for path in draw_rollouts(rollouts(), tmp_path):
-        assert 2_000 < path.stat().st_size < 150_000
-        with Pillow.open(path) as opened:
-            assert opened.size[0] > 300
     noisy = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)
     path = save_small(noisy, tmp_path / "deep" / "noisy.webp", 9_000)
     assert path.stat().st_size <= 9_000
@@ -115,18 +95,6 @@ def test_the_classifier_is_run_on_every_stage(monkeypatch, folder, tmp_path):
     rows = json.loads(numbers.read_text())["parts"]["classifier"]["numbers"]
     assert {row["zoom"] for row in rows} >= {11, 15}
     assert all(0 <= row["made"][0] <= 1 and len(row["bicubic"]) == 1 for row in rows)
-
-
-@pytest.mark.slow
-def test_rollouts_are_measured_at_every_zoom(monkeypatch, folder, tmp_path):
-    monkeypatch.setitem(evaluate._FULL, "real", 8)
-    numbers = tmp_path / "numbers.json"
-    options = ("--only", "rollouts", "--places", 5, "--json", numbers)
-    assert command(monkeypatch, folder, *options) == 0
-    found = json.loads(numbers.read_text())["parts"]["rollouts"]["numbers"]
-    assert {row["zoom"] for row in found["low_texture"]} == {7, 9, 11, 13, 15}
-    assert {row["zoom"] for row in found["land"]} >= {11, 15}
-    assert all(1 <= row["tiles"] <= 4 and row["real_contrast"] > 0 for row in found["land"])
 
 
 @pytest.mark.slow

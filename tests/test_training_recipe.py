@@ -41,7 +41,6 @@ def test_the_recipes_of_the_repository_can_be_read(name, family):
         ("[train]\nshares = [1]\n[[phase]]\nuntil = 1", "[train] shares is [1], expected 5 or 6"),
         ("train = 3\n[[phase]]\nuntil = 1", "[train] is 3, expected a table of keys"),
         ("[[phase]]\nrate = 1.0", "[phase] lacks the key 'until', expected a whole number"),
-        ("[[phase]]\nuntil = 1\ncalm = 2", "expected it in terms, as terms = { code_size = 2 }"),
         ("[[phase]]\nuntil = 1\ngroups = 0", "groups is 0, expected 1 to 1024"),
         (
             "[[phase]]\nuntil = 1\nterms = { other = 1.0 }",
@@ -95,8 +94,8 @@ def test_what_a_recipe_leaves_out_has_defaults_and_entries_may_follow_each_other
 
 
 def test_a_network_may_be_named_by_its_preset(tmp_path):
-    made = recipe(tmp_path, "[network]\npreset = 'exact-m'\n[[phase]]\nuntil = 1")
-    assert made.network == PRESETS["exact-m"]
+    made = recipe(tmp_path, "[network]\npreset = 'exact-s'\n[[phase]]\nuntil = 1")
+    assert made.network == PRESETS["exact-s"]
     assert made.terms(0) == {"denoising": 1.0}
     with pytest.raises(GeneratorError, match="expected one of"):
         recipe(tmp_path, "[network]\npreset = 'none'\n[[phase]]\nuntil = 1")

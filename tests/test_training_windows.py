@@ -1,5 +1,4 @@
 import json
-import math
 
 import numpy as np
 import pytest
@@ -14,15 +13,14 @@ from tests.networks import tiny_network
 from training.errors import TrainingError
 from training.imagery.prepare import prepare
 from training.imagery.pyramid import Pyramid
-from training.measure.localtiles import is_land, local_tiles
 from training.measure.realparents import (
     CORE,
     draw_real_parents,
     draw_real_windows,
     evaluation_windows,
 )
+from training.measure.realtiles import is_land
 from training.measure.sites import SITES, evenly_spread
-from training.samples.windows import BANDS
 
 ELEVEN = 2
 
@@ -107,26 +105,6 @@ def test_a_restricted_view_lists_fewer_images_and_leaves_the_whole_alone(pyramid
         evaluation_windows(pyramid, "val")
 
 
-def test_local_tiles_have_their_zoom_s_resolution_and_place(pyramid):
-    tiles = local_tiles(pyramid, ELEVEN, 8)
-    # Each place once, whatever levels its image has; the sea is left out.
-    assert sorted(round(tile.site.lat) for tile in tiles) == [-20, 10, 30]
-    for tile in tiles:
-        assert tile.pixels.shape == (256, 256, 3)
-        assert abs(tile.site.lon - 5.0) < 640 * 60 / 2 / 111_320 / math.cos(math.radians(30))
-        assert tile.site.tile(BANDS[ELEVEN].zoom).z == 11
-
-
-def test_local_tiles_take_held_out_places_first(pyramid):
-    only = pyramid.restricted(lambda image: image.source == "a")
-    (first,) = local_tiles(only, ELEVEN, 1)
-    assert round(first.site.lat) == 10
-
-
-def test_local_tiles_of_a_zoom_that_no_imagery_serves_are_none(pyramid):
-    assert local_tiles(pyramid, 4, 8) == []
-
-
 def test_sea_and_ice_are_told_from_land():
     sea = np.full((256, 256, 3), (5, 20, 60), np.uint8)
     land = np.full((256, 256, 3), (90, 100, 60), np.uint8)
@@ -143,7 +121,7 @@ def test_fifty_sites_lie_on_all_sides_of_the_globe():
     assert sum(site.low_texture for site in SITES) == 10
     quarters = {(site.lat > 0, site.lon > 0) for site in SITES if not site.low_texture}
     assert len(quarters) == 4
-    some = evenly_spread(10)
+    some = evenly_spread(10, SITES)
     assert len(set(some)) == 10
     assert any(site.low_texture for site in some)
-    assert evenly_spread(500) == SITES
+    assert evenly_spread(500, SITES) == SITES

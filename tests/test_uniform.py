@@ -5,15 +5,14 @@ import pytest
 
 from generator.grid.tile import Tile
 from tests.fakes import draw
-from tileserver.cache import uniform
-from tileserver.cache.uniform import LONGEST, colour_of, png_of
-from tileserver.encode import encode_png
+from tileserver import encode
+from tileserver.encode import LONGEST_UNIFORM, colour_of, encode_png, png_of
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (10, 20, 30), (0, 0, 255)])
 def test_a_colour_survives_and_gives_the_encoder_s_bytes(colour: tuple[int, int, int]) -> None:
     png = encode_png(np.full((256, 256, 3), colour, np.uint8))
-    assert len(png) < LONGEST
+    assert len(png) < LONGEST_UNIFORM
     assert colour_of(png) == bytes(colour)
     assert png_of(bytes(colour)) == png
 
@@ -39,5 +38,5 @@ def test_long_payloads_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(png: bytes) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(uniform, "decode_png", fail)
-    assert colour_of(b"x" * (LONGEST + 1)) is None
+    monkeypatch.setattr(encode, "decode_png", fail)
+    assert colour_of(b"x" * (LONGEST_UNIFORM + 1)) is None

@@ -5,11 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.grid.tile import Tile
-from tests.live import live
-from tileserver.commands import viewbench
-from tileserver.commands.flags import parse_busy
-from tileserver.commands.viewbench import (
+from experiments import viewbench
+from experiments.viewbench import (
     ZOOMS,
     fetch,
     first_view,
@@ -18,6 +15,8 @@ from tileserver.commands.viewbench import (
     table,
     with_parents,
 )
+from generator.grid.tile import Tile
+from tests.live import live
 from tileserver.errors import StartError
 
 
@@ -62,10 +61,3 @@ def test_the_report_is_json_and_a_table(tmp_path: Path, monkeypatch: pytest.Monk
     text = table(report)
     assert "zoom 13, 4 tiles: middle tile" in text
     assert "; 1\n" in text
-
-
-def test_the_number_of_busy_processes_is_read() -> None:
-    assert parse_busy("2") == 2
-    for text in ("-1", "65", "two", "1.5"):
-        with pytest.raises(ValueError, match="expected 0 to 64"):
-            parse_busy(text)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tileserver.commands import webbench as module
-from tileserver.commands.benchservers import sample, server
-from tileserver.commands.webbench import alternate, median, table, webbench
-from tileserver.commands.webload import Load
+from experiments import webbench as module
+from experiments.benchservers import sample, server
+from experiments.webbench import alternate, median, table, webbench
+from experiments.webload import Load
 from tileserver.encode import decode_png
 from tileserver.errors import StartError
 
@@ -43,7 +43,7 @@ def test_the_report_is_whole_json_and_a_table(
         return load(url, 0.2, 4, headers, paths)  # type: ignore[arg-type]
 
     load = module.load
-    monkeypatch.setattr("tileserver.commands.webload.client", lambda: "Python")
+    monkeypatch.setattr("experiments.webload.client", lambda: "Python")
     monkeypatch.setattr(module, "load", brief)
     monkeypatch.setattr(module, "static", lambda *_: module.contextlib.nullcontext(None))
     script = tmp_path / "fake.py"

@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
+from experiments import webload
+from experiments.webload import Load, load, read_wrk
 from tests.sockets import echo, serving
-from tileserver.commands import webload
-from tileserver.commands.webload import Load, load, read_wrk
 from tileserver.serving.http import send_plain
 from tileserver.serving.protocol import ProtocolContext
 

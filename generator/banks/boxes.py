@@ -9,11 +9,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.banks.options import UNIT
+from generator.banks.options import SCALES
 from generator.memory.config import STEP, WINDOW
-
-SCENE = {7: 1024, 9: 1024, 11: 2048, 15: 1024, 17: 1024}
-"""Longest side of a scene in child pixels, by the zoom at which it is chosen."""
 
 Kind = TypeVar("Kind", bound=np.generic)
 
@@ -35,7 +32,7 @@ class Box:
 
 def frames(size: tuple[int, int], zoom: int) -> Iterator[Box]:
     """Yield the parts of a view that become at most one scene each, in order."""
-    yield from parts(Box(0, 0, *size), SCENE[zoom], UNIT[zoom], up=True)
+    yield from parts(Box(0, 0, *size), SCALES[zoom].side, SCALES[zoom].unit, up=True)
 
 
 def parts(box: Box, side: int, unit: int, up: bool = False) -> Iterator[Box]:

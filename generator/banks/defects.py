@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from generator.banks.boxes import Box
 from generator.banks.clouds import broken_clouds
-from generator.banks.options import UNIT
+from generator.banks.options import SCALES
 from generator.banks.stageimage import SPECKS, Mask, StageImage
 from generator.banks.tonematch import BaseColours, is_base_map
 from generator.grid.integral import squares
@@ -106,7 +106,7 @@ def _is_overcast(child: Pixels) -> bool:
 
 def _shown(seen: StageImage) -> NDArray[np.bool_]:
     """Return the valid pixels that lie in a described window, wherever it may begin."""
-    side = WINDOW * UNIT[seen.zoom] // SCALE
+    side = WINDOW * SCALES[seen.zoom].unit // SCALE
     fits = squares(~seen.good, side) <= SPECKS * side * side
     # A pixel is shown if any window fits that begins up to a side before it.
     begins = np.zeros((seen.good.shape[0] + side - 1, seen.good.shape[1] + side - 1), bool)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.banks.boxes import Box, frames
-from generator.banks.options import UNIT
+from generator.banks.options import SCALES
 from generator.banks.stageimage import Mask, StageImage, mostly
 from generator.banks.survey import CandidateBlock
 from generator.grid.averaging import averaged
@@ -34,7 +34,7 @@ def scenes(
     toned: the view in the world's tone. Codes are 0 and places not valid where a block was not
     chosen, or where the mask says so.
     """
-    unit = UNIT[toned.zoom]
+    unit = SCALES[toned.zoom].unit
     for number, frame in enumerate(frames(_size(toned.child), toned.zoom)):
         boxes = [block.box for block in blocks if block.frame == number]
         if not boxes:
@@ -69,7 +69,7 @@ def _codes(
     toned: StageImage, span: Box, good: Mask, encoder: Encoder
 ) -> dict[int, NDArray[np.int8]]:
     """Return the codes of a span by zoom, int8 [h, w, D]."""
-    if UNIT[toned.zoom] == SCALE:
+    if SCALES[toned.zoom].unit == SCALE:
         codes = {toned.zoom: _encoded(toned.child, span, encoder)}
     else:
         # The parent of the finer stage is the child of the coarser one.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from generator.banks.options import NOMINAL, OfferedImage
+from generator.banks.options import SCALES, OfferedImage
 from generator.banks.stageimage import resampling_for
 from generator.imagery.folder import find
 from generator.imagery.options import Options
@@ -37,7 +37,7 @@ def gather(address: Path | str, options: Options, zooms: Sequence[int]) -> Found
     """
     # Cut for the finest stage first.
     order = sorted(zooms, reverse=True)
-    first = find(address, dataclasses.replace(options, finest=NOMINAL[order[0]]))
+    first = find(address, dataclasses.replace(options, finest=SCALES[order[0]].nominal))
     found = FoundImagery(failed=list(first.failed), notes=list(first.notes))
     left = tuple(sorted(order))
     for zoom in order:
@@ -46,7 +46,7 @@ def gather(address: Path | str, options: Options, zooms: Sequence[int]) -> Found
             continue
         # Images whose pieces show too little ground at this zoom are cut for it again.
         again = {_image(source) for source in coarser}
-        second = find(address, dataclasses.replace(options, finest=NOMINAL[zoom]))
+        second = find(address, dataclasses.replace(options, finest=SCALES[zoom].nominal))
         found.offers.extend(
             OfferedImage(source, (zoom,)) for source in second.sources if _image(source) in again
         )
@@ -62,7 +62,7 @@ def gather(address: Path | str, options: Options, zooms: Sequence[int]) -> Found
 def _cut_finer(source: Source, zoom: int) -> bool:
     """Say whether an image was cut, and could be averaged further for a zoom."""
     was_cut = _PIECE in source.name
-    return was_cut and source.gsd * _WORTH <= NOMINAL[zoom] <= source.gsd * _FINEST
+    return was_cut and source.gsd * _WORTH <= SCALES[zoom].nominal <= source.gsd * _FINEST
 
 
 def _image(source: Source) -> str:

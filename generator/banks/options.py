@@ -9,12 +9,30 @@ from generator.grid.errors import BankError
 from generator.imagery.sources import Source
 from generator.memory.config import CHOICES
 
-NOMINAL = {7: 1000.0, 9: 250.0, 11: 15.0, 15: 3.8, 17: 1.0}
-"""Metres per child pixel of what a scene shows at its finest, by the zoom at which it is chosen:
-what is chosen at 11 is shown down to 13."""
 
-UNIT = {7: 4, 9: 4, 11: 16, 15: 4, 17: 4}
-"""Child pixels along one pixel of the choosing grid, by the zoom at which a scene is chosen."""
+@dataclass(frozen=True, slots=True)
+class SceneScale:
+    """How scenes that are chosen at one zoom are cut from imagery.
+
+    nominal: metres per child pixel of what a scene shows at its finest. unit: child pixels along
+    one pixel of the choosing grid. side: longest side of a scene, block: sides of the squares that
+    are taken or left, both in child pixels.
+    """
+
+    nominal: float
+    unit: int = 4
+    side: int = 1024
+    block: int = 256
+
+
+SCALES = {
+    7: SceneScale(1000.0),
+    9: SceneScale(250.0),
+    11: SceneScale(15.0, 16, 2048, 1024),
+    15: SceneScale(3.8),
+    17: SceneScale(1.0),
+}
+"""By the zoom at which scenes are chosen; what is chosen at 11 is shown down to 13."""
 
 FORBIDDEN = "copyleft"
 """The class of licences that no bank takes."""
@@ -52,7 +70,7 @@ class BuildOptions:
         default_factory=lambda: dict.fromkeys(CHOICES, _DEFAULT_BUDGET)
     )
     block: Mapping[int, int] = field(
-        default_factory=lambda: {7: 256, 9: 256, 11: 1024, 15: 256, 17: 256}
+        default_factory=lambda: {zoom: scale.block for zoom, scale in SCALES.items()}
     )
     exclude: tuple[str, ...] = ()
     licences: frozenset[str] | None = None

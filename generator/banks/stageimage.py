@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from generator.banks.nodata import outside_swath
-from generator.banks.options import NOMINAL, UNIT
+from generator.banks.options import SCALES
 from generator.banks.stitching import stitching_lines
 from generator.grid.averaging import averaged
 from generator.grid.integral import integral
@@ -52,9 +52,10 @@ class Resampling:
 class StageImage:
     """An image at a stage's resolution.
 
-    child: uint8 [H, W, 3], sides multiples of UNIT; good: bool [H/4, W/4], true where the picture
-    is valid, on the grid of its parent; swath: bool [H/4, W/4], what lies outside of a swath
-    though no mask says so or where two swaths meet, which is not good either; None for nothing.
+    child: uint8 [H, W, 3], sides multiples of the scale's unit; good: bool [H/4, W/4], true where
+    the picture is valid, on the grid of its parent; swath: bool [H/4, W/4], what lies outside of a
+    swath though no mask says so or where two swaths meet, which is not good either; None for
+    nothing.
     """
 
     zoom: int
@@ -66,12 +67,12 @@ class StageImage:
     def choosing(self) -> Pixels:
         """Return the pixels of the choosing grid, uint8."""
         parent = averaged(self.child, SCALE)
-        return averaged(parent, SCALE) if UNIT[self.zoom] == SCALE**2 else parent
+        return averaged(parent, SCALE) if SCALES[self.zoom].unit == SCALE**2 else parent
 
     @property
     def valid(self) -> Mask:
         """Return which described windows of the choosing grid are good, but for specks: bool."""
-        by = UNIT[self.zoom] // SCALE
+        by = SCALES[self.zoom].unit // SCALE
         bad = integral(~self.good)
         rows, columns = grid_shape(self.good.shape[0] // by, self.good.shape[1] // by)
         top, left = (STEP * by * np.arange(count) for count in (rows, columns))
@@ -86,7 +87,7 @@ def resampling_for(gsd: float, zoom: int, least: int = 1) -> Resampling | None:
 
     least: what it is averaged by at least, where its finest pixels repeat each other.
     """
-    nominal = NOMINAL[zoom]
+    nominal = SCALES[zoom].nominal
     if gsd / nominal < SMALLEST:
         return None
     finest, coarsest = _AS_IT_IS
@@ -102,7 +103,7 @@ def resampling_for(gsd: float, zoom: int, least: int = 1) -> Resampling | None:
 
 def size_after(height: int, width: int, how: Resampling) -> tuple[int, int]:
     """Return the size of the view of an image, height and width in child pixels."""
-    unit = UNIT[how.zoom]
+    unit = SCALES[how.zoom].unit
     sides = (int(side // how.shrink * how.grow) // unit * unit for side in (height, width))
     high, wide = sides
     return high, wide

@@ -11,7 +11,7 @@ from PIL import Image
 
 from generator.banks.boxes import Box, centres, frames, parts
 from generator.banks.defects import CLOUDY, find_defects, shows_nothing
-from generator.banks.options import NOMINAL, UNIT, BuildOptions, OfferedImage
+from generator.banks.options import SCALES, BuildOptions, OfferedImage
 from generator.banks.stageimage import Resampling, StageImage, at_stage, resampling_for, size_after
 from generator.banks.tonematch import (
     BaseColours,
@@ -97,7 +97,7 @@ def survey(
             continue
         served = True
         size = size_after(height, width, how)
-        least = WINDOW * UNIT[zoom]
+        least = WINDOW * SCALES[zoom].unit
         if min(size) < least:
             refused.append(
                 f"{size[1]} x {size[0]} pixels at zoom {_shown(zoom)}'s resolution, expected at "
@@ -115,7 +115,7 @@ def survey(
             why = left.most_common(1)[0][0] if left else "nothing usable"
             refused.append(f"{why} at zoom {_shown(zoom)}")
     if not served:
-        wanted = ", ".join(f"{NOMINAL[zoom]:g}" for zoom in offer.zooms)
+        wanted = ", ".join(f"{SCALES[zoom].nominal:g}" for zoom in offer.zooms)
         refused.append(f"{source.gsd:.3g} m per pixel are not of use for {wanted} m")
     return Survey(found, tuple(refused), thumbnail)
 
@@ -130,7 +130,7 @@ def _blocks(
     bad = find_defects(seen, pale)
     descriptors, gates, _ = describe_scene(toned.choosing, None, source.lat)
     valid = toned.valid
-    unit = UNIT[seen.zoom]
+    unit = SCALES[seen.zoom].unit
     found: list[CandidateBlock] = []
     left: Counter[str] = Counter()
     for number, frame in enumerate(frames(seen.child.shape[:2], seen.zoom)):

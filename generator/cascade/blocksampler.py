@@ -155,14 +155,9 @@ class BlockSampler:
         """Return the parent pixels that a group's evaluations consume on each side."""
         return self.network.margin * (len(self.groups[group]) - 1)
 
-    def _offset(self, group: int) -> int:
-        """Return where the grid of a group's latents lies: aligned as in a single window."""
-        later = sum(map(self._margin, range(group)))
-        return self.side // 2 * group - later % self.network.alignment
-
     def _starts(self, group: int, start: int) -> range:
         """Return where, along one axis, the latents start that a window of a group lies over."""
-        margin, offset = self._margin(group), self._offset(group + 1)
+        margin, offset = self._margin(group), self.side // 2 * (group + 1)
         first = (start - margin - offset) // self.side * self.side + offset
         return range(first, start + self.side + margin, self.side)
 

@@ -21,7 +21,7 @@ from generator.cascade.stages import AnyStage, stages_of
 from generator.geography.geography import Geography, ParentGround
 from generator.grid.averaging import averaged
 from generator.grid.block import Block
-from generator.grid.errors import TileError
+from generator.grid.errors import unserved
 from generator.grid.pixels import Pixels, Read
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE, STAGE_ZOOMS, TILE_SIZE, Tile
@@ -80,7 +80,7 @@ class Cascade:
     def stage_at(self, zoom: int) -> AnyStage:
         """Return the stage of a zoom. Raises TileError for one that the weights do not serve."""
         if zoom not in self.stages:
-            raise TileError(f"zoom is {zoom}, expected 0 to {self.max_zoom} with these weights")
+            raise unserved(zoom, self.max_zoom)
         return self.stages[zoom]
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,29 +20,36 @@ from generator.nets.resampling import upsample
 from generator.nets.unet import ExactUNet
 
 
-class DiffusionStage:
-    """Runs the sampler on windows; equal pixels for equal places, whatever the window.
+class NoiseStage:
+    """What stages that draw from noise have in common.
 
-    Keeps nothing between windows, so that each of several steps costs one more margin; see
-    `generator.cascade.latentcache` for the other way.
-    margin: parent pixels needed round the core on each side; window origins and sides must be
-    multiples of the network's alignment. noise: the globally fixed field.
-    faithful_augmentation: see `generator.upscaling.parentpicture.StageLike`.
+    noise: the globally fixed field. faithful_augmentation: see
+    `generator.upscaling.parentpicture.StageLike`.
     """
 
     faithful_augmentation: float | None = None
-
-    def __init__(self, network: ExactUNet, steps: int) -> None:
-        self.network = network
-        self.steps = steps
-        self.margin = network.margin * steps
-        self.noise = field
-        self._condition = Conditioner(network)
+    noise: Callable[[int, int, int, int, int, int], NDArray[np.float32]] = staticmethod(field)
 
     def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[np.float32]:
         """Return the noise of a rectangle of parent pixels, [3, 4h, 4w]; level: its zoom."""
         child = area.finer(SCALE)
         return self.noise(seed, level, child.x0, child.y0, child.width, child.height)
+
+
+class DiffusionStage(NoiseStage):
+    """Runs the sampler on windows; equal pixels for equal places, whatever the window.
+
+    Keeps nothing between windows, so that each of several steps costs one more margin; see
+    `generator.cascade.latentcache` for the other way.
+    margin: parent pixels needed round the core on each side; window origins and sides must be
+    even.
+    """
+
+    def __init__(self, network: ExactUNet, steps: int) -> None:
+        self.network = network
+        self.steps = steps
+        self.margin = network.margin * steps
+        self._condition = Conditioner(network)
 
     def __call__(
         self,

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from generator.cascade.diffusionstage import NoiseStage
 from generator.cascade.sampler import sample
 from generator.grid.noise import repeated
-from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE
 from generator.nets.blocks import crop
 from generator.nets.conditioning import to_pixels, to_tensor
@@ -24,16 +24,13 @@ from generator.nets.diffusion import alpha_bar
 from generator.nets.paper import PaperUNet
 
 
-class PaperStage:
+class PaperStage(NoiseStage):
     """Runs DDIM (eta = 0) on half-overlapping windows of the paper's network.
 
     margin: parent pixels needed round the core on each side, a quarter of a window; core sides
     must be multiples of half a window, and window origins congruent to that grid.
     noise: the noise that the method asks for, one tile of half a window's side, repeated.
-    faithful_augmentation: see `generator.upscaling.parentpicture.StageLike`.
     """
-
-    faithful_augmentation: float | None = None
 
     def __init__(self, network: PaperUNet, steps: int) -> None:
         self.network = network
@@ -41,11 +38,6 @@ class PaperStage:
         self.margin = network.config.window // 4
         self.noise = partial(repeated, period=network.window // 2)
         self._abar = alpha_bar().to(network.stem.weight.device)
-
-    def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[np.float32]:
-        """Return the noise of a rectangle of parent pixels, [3, 4h, 4w]; level: its zoom."""
-        child = area.finer(SCALE)
-        return self.noise(seed, level, child.x0, child.y0, child.width, child.height)
 
     def __call__(
         self,

@@ -22,7 +22,7 @@ from generator.grid.tile import (
     STAGE_ZOOMS_LISTED,
     TILE_SIZE,
     Tile,
-    row_of,
+    tile_at,
     tiles_in_bbox,
 )
 
@@ -119,13 +119,11 @@ def sample_pairs(
     for zoom in request.zooms:
         # Draw after draw, until enough different blocks are found.
         taken: set[tuple[int, Block]] = set()
-        for number, at in _numbers(request, taken, zoom):
-            if request.land and not land.setdefault(
-                number, is_land(*sampling_site(request, number))
-            ):
+        for number, (latitude, longitude) in _numbers(request, taken, zoom):
+            if request.land and not land.setdefault(number, is_land(latitude, longitude)):
                 continue
             seed = request.seeds[len(taken) % len(request.seeds)]
-            block = Block.of(_tile(zoom, *at))
+            block = Block.of(tile_at(longitude, latitude, zoom))
             if (seed, block) not in taken:
                 found.append((number, SampledPair(len(taken), zoom, seed, block)))
                 taken.add((seed, block))
@@ -150,13 +148,6 @@ def _numbers(
         before = len(taken)
 
 
-def _tile(zoom: int, latitude: float, longitude: float) -> Tile:
-    size = 1 << zoom
-    column = (longitude + 180.0) / 360.0 * size
-    x, y = (min(max(math.floor(value), 0), size - 1) for value in (column, row_of(latitude, size)))
-    return Tile(zoom, x, y)
-
-
 class LandMask:
     """Says whether a place is land on the base map: a test of colour, made for the Earth.
 
@@ -170,7 +161,7 @@ class LandMask:
 
     def __call__(self, latitude: float, longitude: float) -> bool:
         """Look at the pixel of zoom 5 under a place in degrees."""
-        fine = _tile(BASE_ZOOM + 8, latitude, longitude)  # its tiles are the pixels of zoom 5
+        fine = tile_at(longitude, latitude, BASE_ZOOM + 8)  # its tiles are the pixels of zoom 5
         tile = fine.parent(8)
         if tile not in self._masks:
             pixels = self._read(tile)

@@ -9,6 +9,11 @@ class TileError(GeneratorError, ValueError):
     """A tile address or a bounding box that is not on the map."""
 
 
+def unserved(zoom: int, finest: int) -> TileError:
+    """Return the error for a zoom beyond the finest that weights serve."""
+    return TileError(f"zoom is {zoom}, expected 0 to {finest} with these weights")
+
+
 class BaseMapError(GeneratorError):
     """A base map image that is missing, unreadable or not a whole planet."""
 

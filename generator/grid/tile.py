@@ -167,6 +167,20 @@ def _check_box(west: float, south: float, east: float, north: float) -> None:
         )
 
 
+def tile_at(longitude: float, latitude: float, zoom: int) -> Tile:
+    """Return the tile of `zoom` that holds a place in degrees."""
+    return Tile(zoom, *cell_at(longitude, latitude, 1 << zoom))
+
+
+def cell_at(longitude: float, latitude: float, size: int) -> tuple[int, int]:
+    """Return column and row of the cell that holds a place, on a map of `size` x `size` cells.
+
+    Degrees; longitudes go on round the Earth, latitudes beyond the map's edge lie at it.
+    """
+    column = math.floor((longitude + 180.0) / 360.0 * size) % size
+    return column, min(max(math.floor(row_of(latitude, size)), 0), size - 1)
+
+
 def row_of(latitude: float, size: int) -> float:
     """Return the fractional row of a latitude on a map `size` tiles high."""
     clipped = max(-MAX_LATITUDE, min(MAX_LATITUDE, latitude))

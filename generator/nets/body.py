@@ -6,7 +6,6 @@ window.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import torch
@@ -14,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generator.grid.tile import SCALE
-from generator.nets.blocks import PixelNorm, ResBlock, central_rows, crop, crop_to
+from generator.nets.blocks import PixelNorm, ResBlock, central_rows, crop_to
 
 Body = TypeVar("Body", bound="UNetBody")
 
@@ -22,11 +21,8 @@ Body = TypeVar("Body", bound="UNetBody")
 class UNetBody(nn.Module):
     """Two levels of ResBlocks between 48 + 3 channels in and 48 out, one set for each child pixel.
 
-    The names of its layers are those of stored weights. `context` is the wide branch of the exact
-    network, None without.
+    The names of its layers are those of stored weights. Sides and origins of windows are even.
     """
-
-    context: nn.Module | None
 
     def _add_body(
         self, widths: tuple[int, int], blocks: tuple[int, int, int], embedding: int
@@ -52,18 +48,17 @@ class UNetBody(nn.Module):
         """Say whether the convolutions are unpadded, as they are unless `padded` changed them."""
         return self.stem.padding == (0, 0)
 
-    def body_modulations(self, embedding: Tensor) -> list[Tensor]:
-        """Scale and shift of the body's ResBlocks, in order: [B, E] -> [B, 2C, 1, 1] each."""
-        return modulations_of([*self.before, *self.middle, *self.after], embedding)
+    def modulations(self, embedding: Tensor) -> list[Tensor]:
+        """Scale and shift of every ResBlock, in order: [B, E] -> [B, 2C, 1, 1] each."""
+        blocks: list[Any] = [*self.before, *self.middle, *self.after]
+        return [block.modulation(embedding)[:, :, None, None] for block in blocks]
 
-    def _body(
-        self, h: Tensor, modulations: list[Tensor], height: int, wide: Tensor | None = None
-    ) -> Tensor:
+    def _body(self, h: Tensor, modulations: list[Tensor], height: int) -> Tensor:
         """Run the layers.
 
-        h: [B, 51, H, W]; modulations: as of `body_modulations`, or [B, 2C, height, 1] for the rows
-        of a window in whose middle h lies; wide: result of the context branch. Returns
-        [B, 48, H - 2r, W - 2r], float32, r being `NetworkConfig.body_reach`; all if padded.
+        h: [B, 51, H, W]; modulations: as of `modulations`, or [B, 2C, height, 1] for the rows of a
+        window in whose middle h lies. Returns [B, 48, H - 2r, W - 2r], float32, r being
+        `NetworkConfig.reach`; all if padded.
         """
         each = iter(modulations)
         # The first level, on the parent's grid.
@@ -71,16 +66,12 @@ class UNetBody(nn.Module):
         for block in self.before:
             h = block(h, central_rows(next(each), height, h.shape[-2]))
         skip = h
-        # The second level, on half of it, where the context branch joins.
+        # The second level, on half of it.
         h = self.down(h)
-        if wide is not None:
-            h = h + wide
         for block in self.middle:
             h = block(h, central_rows(next(each), height, 2 * h.shape[-2], 2))
         # Back on the parent's grid, beside the skip connection.
         h = F.pixel_shuffle(self.up(h), 2)
-        if wide is not None and self.exact:
-            h = crop(h, 1)
         h = torch.cat([h, crop_to(skip, h)], 1)
         for block in self.after:
             h = block(h, central_rows(next(each), height, h.shape[-2]))
@@ -89,20 +80,12 @@ class UNetBody(nn.Module):
         return out
 
 
-def modulations_of(blocks: Iterable[Any], embedding: Tensor) -> list[Tensor]:
-    """Scale and shift of ResBlocks: [B, E] -> [B, 2C, 1, 1] each."""
-    return [block.modulation(embedding)[:, :, None, None] for block in blocks]
-
-
 def padded(network: Body) -> Body:
     """Pad a network's 3x3 convolutions with zeros, so that windows lose less margin.
 
     For training: values near a window's edge then depend on the window. Never for making tiles.
-    The context branch stays unpadded: it is cheap, and zeros would take its view away.
     """
-    context = getattr(network, "context", None)
-    unpadded = set() if context is None else set(context.modules())
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
-            module.padding = (0, 0) if module in unpadded else (1, 1)
+            module.padding = (1, 1)
     return network

@@ -13,9 +13,6 @@ from generator.grid.tile import COMMON_STAGE_ZOOMS, STAGE_ZOOMS
 STAGE_COUNTS = (len(COMMON_STAGE_ZOOMS), len(STAGE_ZOOMS))
 """How many stages weights may serve: those to zoom 15, or to 17."""
 
-CONTEXT_STEP = 4
-"""Parent pixels on each side of one cell of the context branch."""
-
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
@@ -24,31 +21,19 @@ class NetworkConfig:
     widths: channels at the parent's grid and at half of it.
     blocks: ResBlocks before, inside and after the half-resolution level.
     embedding: width of the time, resolution and augmentation embedding.
-    context: channels and ResBlocks of the wide branch at a quarter of the parent's grid; without
-        ResBlocks there is no such branch.
     guidance: whether the resolution is an input (False for the ablation).
     """
 
     widths: tuple[int, int] = (96, 192)
     blocks: tuple[int, int, int] = (2, 3, 2)
     embedding: int = 192
-    context: tuple[int, int] = (0, 0)
     guidance: bool = True
 
     @property
     def reach(self) -> int:
         """Parent pixels that the unpadded convolutions consume on each side."""
-        body = self.body_reach
-        if not self.context[1]:
-            return body
-        # The context branch and the first level end at the same place, where they are added.
-        return body - (1 + 2 * self.blocks[0]) + CONTEXT_STEP * (1 + 2 * self.context[1])
-
-    @property
-    def body_reach(self) -> int:
-        """The same without the context branch's view; one more where its cells must align."""
         before, middle, after = self.blocks
-        return 1 + 2 * before + 4 * middle + 2 * after + 1 + bool(self.context[1])
+        return 1 + 2 * before + 4 * middle + 2 * after + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +91,6 @@ AnyConfig = NetworkConfig | PaperConfig | LayoutConfig
 PRESETS: dict[str, AnyConfig] = {
     "exact-s": NetworkConfig(),
     "exact-s-unguided": NetworkConfig(guidance=False),
-    "exact-m": NetworkConfig(context=(384, 4)),
-    "exact-m-unguided": NetworkConfig(context=(384, 4), guidance=False),
     "exact-tiny": NetworkConfig(widths=(16, 32), blocks=(1, 1, 1), embedding=32),
     "exact-tiny-unguided": NetworkConfig(
         widths=(16, 32), blocks=(1, 1, 1), embedding=32, guidance=False
@@ -188,7 +171,9 @@ def network_from_json(text: str) -> AnyConfig:
         raise WeightsError(
             f"the network's family is {family!r}, expected 'layout', 'exact' or 'paper'"
         )
-    return NetworkConfig(**_checked(given, NetworkConfig, {"context", "guidance"}))
+    if given.pop("context", [0, 0]) != [0, 0]:
+        raise WeightsError("the network has a context branch, which this version does without")
+    return NetworkConfig(**_checked(given, NetworkConfig, {"guidance"}))
 
 
 def sampler_from_json(text: str) -> SamplerConfig:

@@ -56,15 +56,6 @@ class LayoutDecoder(UNetBody):
         """Parent pixels consumed on each side; even, to keep the alignment."""
         return self.config.reach + SPLIT_REACH + REACH
 
-    @property
-    def alignment(self) -> int:
-        """Sides and origins of windows are multiples of this many parent pixels."""
-        return 2
-
-    def modulations(self, embedding: Tensor) -> list[Tensor]:
-        """Scale and shift of every ResBlock, in order: [B, E] -> [B, 2C, 1, 1] each."""
-        return self.body_modulations(embedding)
-
     def forward(
         self,
         codes: Tensor,

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from generator.grid.tile import SCALE
 from generator.nets.blocks import Embedding, crop
-from generator.nets.body import UNetBody, modulations_of
-from generator.nets.config import CONTEXT_STEP, NetworkConfig
-from generator.nets.context import ContextBranch
+from generator.nets.body import UNetBody
+from generator.nets.config import NetworkConfig
 from generator.nets.resampling import BINOMIAL, blur_evenly, upsample_linearly
 
 CONSISTENCY_MARGIN = len(BINOMIAL) // 2 + 1
@@ -21,42 +20,18 @@ CONSISTENCY_MARGIN = len(BINOMIAL) // 2 + 1
 
 
 class ExactUNet(UNetBody):
-    """Predicts the clean residual of the child over its upsampled parent, without its low band.
-
-    With a context branch (see `generator.nets.context`) the layers on the parent's own grid see the
-    centre of the window only, and are then exactly the network without it, shifted by a pixel.
-    """
-
-    context: ContextBranch | None
+    """Predicts the clean residual of the child over its upsampled parent, without its low band."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
         self.embedding = Embedding(config.embedding, config.guidance)
         self._add_body(config.widths, config.blocks, config.embedding)
-        self.context = None
-        if config.context[1]:
-            self.context = ContextBranch(*config.context, config.widths[1], config.embedding)
 
     @property
     def margin(self) -> int:
         """Parent pixels consumed on each side by one evaluation; even, to keep the alignment."""
         return self.config.reach + CONSISTENCY_MARGIN
-
-    @property
-    def least_margin(self) -> int:
-        """The same when padded: what consistency and the context branch still consume."""
-        return CONSISTENCY_MARGIN + (0 if self.context is None else self.context.reach)
-
-    @property
-    def alignment(self) -> int:
-        """Sides and origins of windows are multiples of this many parent pixels."""
-        return 2 if self.context is None else CONTEXT_STEP
-
-    def modulations(self, embedding: Tensor) -> list[Tensor]:
-        """Scale and shift of every ResBlock, in order: [B, E] -> [B, 2C, 1, 1] each."""
-        wide = [] if self.context is None else list(self.context.blocks)
-        return self.body_modulations(embedding) + modulations_of(wide, embedding)
 
     def forward(self, x: Tensor, parent: Tensor, modulations: list[Tensor]) -> Tensor:
         """One evaluation.
@@ -65,16 +40,8 @@ class ExactUNet(UNetBody):
         modulations: [B, 2C, 1, 1] each, or [B, 2C, H, 1] where rows differ in resolution.
         Returns the clean residual, [B, 3, 4(H-2m), 4(W-2m)], float32.
         """
-        height = parent.shape[-2]
-        wide: Tensor | None = None
-        # The context branch sees the whole window, the body what is left of it.
-        if self.context is not None:
-            count = len(self.context.blocks)
-            wide = self.context(x, parent, modulations[-count:])
-            edge = self.context.reach - (1 + 2 * len(self.before) if self.exact else 0)
-            x, parent = crop(x, SCALE * edge), crop(parent, edge)
         h = torch.cat([F.pixel_unshuffle(x, SCALE), parent], 1).to(self.stem.weight.dtype)
-        return low_frequency_consistency(self._body(h, modulations, height, wide))
+        return low_frequency_consistency(self._body(h, modulations, parent.shape[-2]))
 
 
 def low_frequency_consistency(residual: Tensor) -> Tensor:

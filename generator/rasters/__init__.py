@@ -10,7 +10,7 @@ from generator.rasters.content import is_picture
 from generator.rasters.files import Files, is_url
 from generator.rasters.georeference import Georeference, find_rasterio
 from generator.rasters.holes import Filled, filled
-from generator.rasters.opening import open_files, open_picture, read_picture, read_whole, whole_of
+from generator.rasters.opening import open_files, open_picture, read_whole, whole_of
 from generator.rasters.picture import OpenedPicture, Picture, WholePicture
 from generator.rasters.plain import MAX_PIXELS
 from generator.rasters.samples import Reading, parse_bands, parse_stretch
@@ -38,7 +38,6 @@ __all__ = [
     "open_picture",
     "parse_bands",
     "parse_stretch",
-    "read_picture",
     "read_whole",
     "whole_of",
 ]

@@ -7,12 +7,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from generator.grid.errors import ImageError
-from generator.grid.pixels import Pixels
 from generator.rasters.content import Content, content_of
 from generator.rasters.files import Files
 from generator.rasters.gdal import opened_by_gdal
 from generator.rasters.georeference import find_rasterio
-from generator.rasters.holes import filled
 from generator.rasters.picture import OpenedPicture, WholePicture
 from generator.rasters.plain import NEEDS_RASTERIO, opened_by_pillow, refuse_bomb
 from generator.rasters.samples import Reading
@@ -70,9 +68,3 @@ def whole_of(name: str, picture: OpenedPicture) -> WholePicture:
     if mask is not None and mask.min() == 255:
         mask = None
     return WholePicture(pixels, mask, picture.place, picture.notes, picture.grey, picture.bands)
-
-
-def read_picture(path: Path, reading: Reading = _AS_READ) -> Pixels:
-    """Return a whole picture, uint8 [height, width, 3], its holes filled. Raises ImageError."""
-    whole = read_whole(path, reading)
-    return filled(whole.pixels, whole.mask)

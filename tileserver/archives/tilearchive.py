@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -61,7 +62,7 @@ class TileArchive:
 
     world: fingerprint of what decided its pixels. seed: that world's number. encoding: of all its
     tiles. zooms: the least and the greatest. bounds: the box in degrees that it covers. center:
-    longitude, latitude and zoom to begin with. modified:
+    longitude, latitude and zoom to begin with. metadata: what it says of itself. modified:
     Unix second of its last change. Opening raises ArchiveError unless it is whole as far as can be
     told without reading all of it.
     """
@@ -83,9 +84,9 @@ class TileArchive:
             head["center_lat_e7"] / 1e7,
             head["center_zoom"],
         )
-        self.seed, self.world = self._read_world()
+        self.metadata, self.seed, self.world = self._read_metadata()
+        self._read_directory(head["root_offset"], head["root_length"])
         self._directory = lru_cache(DIRECTORIES)(self._read_directory)
-        self._directory(head["root_offset"], head["root_length"])
 
     @classmethod
     def open(cls, place: str) -> TileArchive:
@@ -109,6 +110,22 @@ class TileArchive:
         """Return a tile's bytes, or None if the archive does not have it. Raises ArchiveError."""
         entry = self._find(tile)
         return None if entry is None else self._read_tile(tile, entry)
+
+    def entries(self) -> Iterator[tuple[int, int, int]]:
+        """Yield each tile's number, rising, with the place and the length of its bytes.
+
+        No directory is kept. Raises ArchiveError.
+        """
+        head = self._head
+        pending = [(head["root_offset"], head["root_length"])]
+        while pending:
+            leaves = []
+            for entry in self._read_directory(*pending.pop()):
+                if not entry.run_length:
+                    leaves.append((head["leaf_directory_offset"] + entry.offset, entry.length))
+                for number in range(entry.tile_id, entry.tile_id + entry.run_length):
+                    yield number, head["tile_data_offset"] + entry.offset, entry.length
+            pending += reversed(leaves)
 
     # Reading.
 
@@ -162,19 +179,19 @@ class TileArchive:
             )
         return head
 
-    def _read_world(self) -> tuple[int, bytes]:
-        """Return the seed and the fingerprint that the metadata name."""
+    def _read_metadata(self) -> tuple[dict[str, Any], int, bytes]:
+        """Return the metadata, with the seed and the fingerprint that they name."""
         head = self._head
         text = self._unpacked(self._part(head["metadata_offset"], head["metadata_length"]))
         try:
-            about: Any = json.loads(text)[OWN]
-            seed, world = int(about["seed"]), bytes.fromhex(about["world"])
+            said: dict[str, Any] = json.loads(text)
+            seed, world = int(said[OWN]["seed"]), bytes.fromhex(said[OWN]["world"])
         except (ValueError, LookupError, TypeError):
             raise ArchiveError(
                 f"the archive {self.name} does not say which world it holds, expected one that "
                 "this version of `elsewhere export` wrote"
             ) from None
-        return seed, world
+        return said, seed, world
 
     def _part(self, offset: int, length: int) -> bytes:
         if not 0 < length <= PART_BYTES:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from generator.grid.block import Block
 from generator.grid.pixels import Pixels
 from generator.grid.tile import BASE_ZOOM, MAX_ZOOM, STAGE_ZOOMS, Tile
+from tileserver.batch.seed import CacheInventory
 from tileserver.regions.hilbert import Numbers, places_of, tiles_at
 from tileserver.regions.region import Ranges, Region
 from tileserver.regions.tileid import first_id, tile_of
@@ -36,16 +37,6 @@ ROW_BYTES = 2_300
 
 STORE_SECONDS = 0.003
 """Seconds to store a block durably."""
-
-
-class TileInventory(Protocol):
-    """What is stored already of the world: `tileserver.batch.seed.CacheInventory`."""
-
-    def absent(self, zoom: int, places: Numbers) -> Numbers:
-        """Return those of a zoom's rising places whose tiles are not stored."""
-
-    def count(self, zoom: int, ranges: Ranges) -> int:
-        """Return how many tiles at places of a zoom are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +101,7 @@ def _tiles_of(top: int) -> dict[int, int]:
     return {top: 1, top + 1: 4} if top > BASE_ZOOM else {top: 1}
 
 
-def workload_of(renderer: Renderer, region: Region, inventory: TileInventory) -> Workload:
+def workload_of(renderer: Renderer, region: Region, inventory: CacheInventory) -> Workload:
     """Return what is left to do of a region.
 
     Exact up to COUNTED tiles per zoom, as `generator.cascade.renderer.missing_blocks` finds them.
@@ -145,7 +136,7 @@ def workload_of(renderer: Renderer, region: Region, inventory: TileInventory) ->
     return Workload(stored, dict(sorted(blocks.items())))
 
 
-def _counted(region: Region, inventory: TileInventory) -> Workload:
+def _counted(region: Region, inventory: CacheInventory) -> Workload:
     """Do as `workload_of` for any number of tiles: each is made from those above it, by stages."""
     blocks = {}
     for top in (*range(BASE_ZOOM + 1), *_TOPS):
@@ -169,7 +160,7 @@ _TOPS = tuple(zoom - 1 for zoom in STAGE_ZOOMS)
 _NONE = np.zeros(0, np.int64)
 
 
-def _left(region: Region, zoom: int, inventory: TileInventory) -> tuple[Numbers, int]:
+def _left(region: Region, zoom: int, inventory: CacheInventory) -> tuple[Numbers, int]:
     """Return the places of a zoom's tiles that are not stored, and how many are."""
     left = inventory.absent(zoom, region.ranges[zoom].between(0, 1 << 2 * zoom))
     return left, region.count(zoom) - len(left)

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pmtiles import reader, writer
-from pmtiles.tile import (
-    Compression,
-    MagicNumberNotFound,
-    SpecVersionUnsupported,
-    TileType,
-    deserialize_directory,
-    deserialize_header,
-)
+from pmtiles.tile import Compression, TileType
 
 from generator.grid.tile import Tile
-from tileserver.archives.tilearchive import HEADER_BYTES, OWN
+from tileserver.archives.tilearchive import OWN, TileArchive
 from tileserver.batch.archive import ArchiveMetadata
-from tileserver.errors import ExportError
 from tileserver.regions.tileid import tile_id
 
 _reader: Any = reader  # the library says that it is typed, but these two modules are not
 _writer: Any = writer
 
 _TYPES = {"png": TileType.PNG, "webp": TileType.WEBP, "jpg": TileType.JPEG}
-
-_FOREIGN = (
-    EOFError, LookupError, OSError, StopIteration, TypeError, ValueError, MagicNumberNotFound,
-    SpecVersionUnsupported,
-)  # fmt: skip
-"""What reading other programs' files as ours runs into."""
-
-ReadRange = Callable[[int, int], bytes]
-"""Returns so many bytes of a file from an offset on."""
 
 
 class PmtilesFile:
@@ -104,42 +87,10 @@ class PmtilesFile:
         self._data.unlink(missing_ok=True)
 
 
-class PmtilesIndex:
-    """What a PMTiles file says of itself and where its tiles lie, by reading parts of it.
-
-    name: what messages call it. Raises ExportError where this program did not write it.
-    """
-
-    def __init__(self, name: str, read: ReadRange) -> None:
-        self._read = read
-        try:
-            self._header = deserialize_header(read(0, HEADER_BYTES))
-            said = _reader.Reader(read).metadata()
-            own, format = said[OWN], TileType(self._header["tile_type"])
-            self.about = ArchiveMetadata(
-                said["name"],
-                said["description"],
-                said["attribution"],
-                next(word for word, kind in _TYPES.items() if kind == format),
-                tuple(own["bbox"]),
-                tuple(own["zooms"]),
-                int(own["seed"]),
-                bytes.fromhex(own["world"]),
-            )
-        except _FOREIGN:
-            raise ExportError(
-                f"{name} is no PMTiles file of a world, expected shards or exports of `elsewhere`"
-            ) from None
-
-    def entries(self) -> Iterator[tuple[int, int, int]]:
-        """Yield each tile's number, rising, with the place and the length of its bytes."""
-        pending = [(self._header["root_offset"], self._header["root_length"])]
-        while pending:
-            leaves = []
-            for entry in deserialize_directory(self._read(*pending.pop())):
-                if not entry.run_length:
-                    leaf = self._header["leaf_directory_offset"] + entry.offset
-                    leaves.append((leaf, entry.length))
-                for number in range(entry.tile_id, entry.tile_id + entry.run_length):
-                    yield number, self._header["tile_data_offset"] + entry.offset, entry.length
-            pending += reversed(leaves)
+def metadata_of(archive: TileArchive) -> ArchiveMetadata:
+    """Return what a file that `PmtilesFile` wrote says of itself. Raises LookupError, TypeError."""
+    said = archive.metadata
+    own, format = said[OWN], archive.encoding.format.replace("jpeg", "jpg")
+    texts = (said["name"], said["description"], said["attribution"])
+    bbox, zooms = tuple(own["bbox"]), tuple(own["zooms"])
+    return ArchiveMetadata(*texts, format, bbox, zooms, archive.seed, archive.world)

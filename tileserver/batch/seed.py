@@ -154,7 +154,7 @@ def absent_parts(
 
 @dataclass(frozen=True, slots=True)
 class CacheInventory:
-    """What a cache holds of a world, for `tileserver.batch.estimate`."""
+    """What a cache holds of a world."""
 
     cache: TileCache
     world: bytes

@@ -73,8 +73,7 @@ def _copy(path: Path, map_size: int, copy: Path, report: Report) -> None:
     """Copy what is in use into a new file, after a look at the room on the disk."""
     store = TileStore.open(path, map_size, LOCK_SECONDS)
     try:
-        pages = store.pages()
-        total = pages.used * pages.size
+        total = store.pages().used_bytes
         free = shutil.disk_usage(path).free
         if free < total:
             raise CacheError(

@@ -49,8 +49,7 @@ class Evictor:
 
     def share(self, pages: PageCounts | None = None) -> float:
         """Return which share of the limit is in use."""
-        pages = pages or self.store.pages()
-        return pages.used * pages.size / self.limit
+        return (pages or self.store.pages()).used_bytes / self.limit
 
     def make_room(
         self,

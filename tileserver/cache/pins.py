@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tileserver.cache.store import WORLD_BYTES, TileStore, Txn
+from tileserver.cache.store import WORLD_BYTES, TileStore, Txn, check_world
 from tileserver.regions.idranges import IdRanges, id_ranges
 from tileserver.regions.region import Box
 
@@ -27,7 +27,11 @@ class Pins:
         self._store = store
 
     def add(self, world: bytes, bbox: Box | None, zooms: Iterable[int]) -> None:
-        """Pin a region; once is enough. Raises TileError for one off the map."""
+        """Keep a region (box None: the map) from eviction, stored now or later; once is enough.
+
+        Raises TileError for one off the map.
+        """
+        check_world(world)
         pin = Pin(world, bbox, tuple(sorted(set(zooms))))
         id_ranges(pin.bbox, pin.zooms)
         key, value = _row(pin)

@@ -10,7 +10,7 @@ from typing import Any
 from tileserver.cache.datafile import DATA
 from tileserver.cache.store import BLOB, DIGEST_BYTES, HEAD, UNIFORM, WORLD_BYTES
 from tileserver.cache.tilecache import TileCache
-from tileserver.cache.uniform import png_of
+from tileserver.encode import png_of
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ def stats(cache: TileCache) -> dict[str, Any]:
     Sizes are bytes. payloads: distinct ones that are stored; shared: rows that need none of their
     own since another has the same.
     """
-    worlds = {world: WorldStats(about, made) for world, (about, made) in cache.recorded().items()}
+    worlds = {world: WorldStats(about, made) for world, (about, made) in cache.worlds.all().items()}
     rows = _count(cache, worlds)
     store = cache.store
     with store.reading() as txn:
@@ -41,7 +41,7 @@ def stats(cache: TileCache) -> dict[str, Any]:
         "path": str(cache.path),
         "limit": cache.limit,
         "file": cache.size,
-        "used": pages.used * pages.size,
+        "used": pages.used_bytes,
         "free": max(0, pages.file - pages.used) * pages.size,
         "tiles": sum(sum(world.zooms.values()) for world in worlds.values()),
         "variants": sum(world.variants for world in worlds.values()),
@@ -55,7 +55,7 @@ def stats(cache: TileCache) -> dict[str, Any]:
                 "bbox": pin.bbox and list(pin.bbox),
                 "zooms": list(pin.zooms),
             }
-            for pin in cache.pins()
+            for pin in cache.pins.all()
         ],
         "set_aside": sorted(path.name for path in cache.path.glob(f"{DATA}.*-*")),
     }

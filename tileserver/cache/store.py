@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeAlias
 import lmdb
 
 from tileserver.cache.datafile import DATA, FORMAT, MARK, TABLES
-from tileserver.cache.uniform import COLOUR_BYTES, colour_of, png_of
+from tileserver.encode import COLOUR_BYTES, colour_of, png_of
 from tileserver.errors import CacheError, CacheFullError
 
 WORLD_BYTES = 16
@@ -49,12 +49,23 @@ def digest_of(payload: bytes | memoryview) -> bytes:
     return hashlib.sha256(payload).digest()[:DIGEST_BYTES]
 
 
+def check_world(world: bytes) -> None:
+    """Raise CacheError unless the bytes can name a world."""
+    if len(world) != WORLD_BYTES:
+        raise CacheError(f"a world has {len(world)} bytes, expected {WORLD_BYTES}")
+
+
 class PageCounts(NamedTuple):
     """Pages of the data file: in use by tables, the file's own, and bytes per page."""
 
     used: int
     file: int
     size: int
+
+    @property
+    def used_bytes(self) -> int:
+        """Return how many bytes are in use by tables."""
+        return self.used * self.size
 
 
 class TileStore:

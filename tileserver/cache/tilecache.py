@@ -25,16 +25,20 @@ from numpy.typing import NDArray
 from generator.grid.tile import Tile
 from tileserver.cache.datafile import DATA
 from tileserver.cache.directorylock import LOCK_SECONDS, DirectoryLock
-from tileserver.cache.eviction import Evictor
-from tileserver.cache.insertion import Inserter
+from tileserver.cache.eviction import PATIENCE, START, STOP, Evictor
 from tileserver.cache.maintenance import Maintenance
-from tileserver.cache.pins import Pin, Pins
+from tileserver.cache.pins import Pins
 from tileserver.cache.recency import Recency
-from tileserver.cache.removal import remove_tiles
-from tileserver.cache.store import BLOB, HEAD, WORLD_BYTES, TileStore, digest_of
-from tileserver.cache.uniform import COLOUR_BYTES
-from tileserver.cache.worlds import Worlds
-from tileserver.encode import decode_png
+from tileserver.cache.store import (
+    BLOB,
+    HEAD,
+    WORLD_BYTES,
+    TileStore,
+    check_world,
+    digest_of,
+)
+from tileserver.cache.worlds import Worlds, namespaces
+from tileserver.encode import COLOUR_BYTES, decode_png
 from tileserver.errors import CacheError, CacheFullError
 from tileserver.regions.idranges import END, id_ranges
 from tileserver.regions.region import Box
@@ -42,6 +46,18 @@ from tileserver.regions.tileid import tile_id
 from tileserver.settings import DEFAULT_LIMIT
 
 __all__ = ["CacheError", "CacheFullError", "CachedTile", "TileCache", "digest_of"]
+
+SLICE = 0.05
+"""Share of the limit that one transaction may store."""
+
+FLOOR = 0.5
+"""Share of the limit below which a file without usable pages is no reason to evict."""
+
+CHUNK = 256
+"""Rows removed in one transaction."""
+
+Row = tuple[bytes, bytes]
+"""Key and payload."""
 
 REMEMBERED = 1 << 16
 """Digests of payloads that were read and found whole; when there are more, all start again."""
@@ -65,6 +81,7 @@ class TileCache:
 
     Reads take microseconds and may run anywhere; writes wait for the disk and for other programs.
     limit: bytes of the data file. damaged: how many tiles did not match their digest when read.
+    pins: regions that eviction spares. worlds: what made each world's tiles.
     """
 
     def __init__(self, path: Path, lock: DirectoryLock, store: TileStore) -> None:
@@ -73,12 +90,11 @@ class TileCache:
         self.damaged = 0
         self.store = store
         self.recency = Recency(store)
-        self._pins = Pins(store)
-        self._worlds = Worlds(store)
-        self.evictor = Evictor(store, self.limit, self._pins, self.recency)
+        self.pins = Pins(store)
+        self.worlds = Worlds(store)
+        self.evictor = Evictor(store, self.limit, self.pins, self.recency)
         self._lock = lock
         self._maintenance = Maintenance(store, self.evictor, self.recency)
-        self._inserter = Inserter(store, self.evictor, self._maintenance)
         self._env = store.env
         self._tables = (store.tiles, store.variants)
         self._bad: set[bytes] = set()
@@ -168,7 +184,7 @@ class TileCache:
         Reads ahead in short transactions: take as long as you like, and write meanwhile. Bytes are
         not looked at. Some millions a second.
         """
-        _check_world(world)
+        check_world(world)
         start, end = world + first.to_bytes(8, "big"), world + (last + 1).to_bytes(8, "big")
         for rows in self.store.walk(self.store.tiles, start, end):
             yield from (int.from_bytes(key[WORLD_BYTES:], "big") for key, _ in rows)
@@ -192,8 +208,16 @@ class TileCache:
         One transaction, unless the batch is large against the limit. Raises CacheError, after which
         nothing of that transaction is stored; CacheFullError when nothing can be evicted.
         """
-        for keys in self._inserter.tiles((_key(w, tile), payload) for w, tile, payload in tiles):
-            self._bad.difference_update(keys)
+        batch: list[Row] = []
+        size = 0
+        for world, tile, payload in tiles:
+            batch.append((_key(world, tile), payload))
+            size += len(payload)
+            if size > SLICE * self.limit:
+                self._put_tiles(batch)
+                batch, size = [], 0
+        if batch:
+            self._put_tiles(batch)
 
     def put_variants(self, variants: Iterable[tuple[bytes, Tile, int, bytes]]) -> bool:
         """Store (world, tile, variant 1 to 255, payload) in one transaction; say whether it was.
@@ -201,10 +225,10 @@ class TileCache:
         They can be made again, so they are left out while room is scarce. Raises CacheError.
         """
         rows = [(_key(world, tile, number), payload) for world, tile, number, payload in variants]
-        stored = self._inserter.variants(rows)
-        if stored:
-            self._bad.difference_update(key for key, _ in rows)
-        return stored
+        if self._is_crowded(rows, START):
+            return False
+        self._put(self.store.variants, rows)
+        return True
 
     def remove(
         self,
@@ -218,52 +242,17 @@ class TileCache:
         Small transactions, after each of which `report` hears how many tiles are gone. Only their
         part of the database is read. Raises TileError for a box off the map, CacheError.
         """
-        removed = 0
-        for gone in remove_tiles(self.store, world, id_ranges(bbox, zooms)):
-            removed += gone
-            report(removed)
+        store, removed, ranges = self.store, 0, id_ranges(bbox, zooms).ranges
+        for each in namespaces(store) if world is None else [world]:
+            for first, end in ranges:
+                start, stop = (each + number.to_bytes(8, "big") for number in (first, end))
+                for table in self._tables:  # variants: those whose tile is gone
+                    for rows in store.walk(table, start, stop, CHUNK):
+                        with store.writing() as txn:
+                            gone = sum(store.drop(txn, table, key) for key, _ in rows)
+                        removed += gone if table is store.tiles else 0
+                        report(removed)
         return removed
-
-    # Worlds and pinned regions.
-
-    def record(self, world: bytes, about: dict[str, Any]) -> None:
-        """Write down what made a world's tiles, and when that was first done. Raises CacheError."""
-        _check_world(world)
-        self._worlds.record(world, about)
-
-    def worlds(self) -> dict[bytes, dict[str, Any]]:
-        """Return what made the tiles of each world in the cache."""
-        return {world: about for world, (about, _) in self.recorded().items()}
-
-    def recorded(self) -> dict[bytes, tuple[dict[str, Any], int]]:
-        """Return what `worlds` does with the Unix second when each was first written down."""
-        return self._worlds.all()
-
-    def forget(self, world: bytes) -> None:
-        """Remove what was written down about a world, and its pins. Raises CacheError."""
-        self._worlds.forget(world)
-        self.unpin(world)
-
-    def pin(self, world: bytes, bbox: Box | None, zooms: Iterable[int]) -> None:
-        """Keep a region (box None: the map) from eviction, stored now or later; once is enough.
-
-        Raises TileError for a region off the map, CacheError.
-        """
-        _check_world(world)
-        self._pins.add(world, bbox, zooms)
-
-    def unpin(
-        self,
-        world: bytes | None = None,
-        bbox: Box | None = None,
-        zooms: Iterable[int] | None = None,
-    ) -> int:
-        """Unpin the regions that were pinned with just what is given; return how many."""
-        return self._pins.remove(world, bbox, zooms)
-
-    def pins(self) -> list[Pin]:
-        """Return the pinned regions."""
-        return self._pins.all()
 
     # Care.
 
@@ -289,8 +278,49 @@ class TileCache:
     @property
     def used(self) -> int:
         """Return how many bytes of the data file are in use; the rest is used again."""
+        return self.store.pages().used_bytes
+
+    def _put_tiles(self, rows: list[Row]) -> None:
+        """Store tiles in one transaction, making room where it is scarce."""
+        if self._is_crowded(rows, STOP):
+            self.evictor.make_room(patience=PATIENCE)
+        if self._is_crowded(rows, STOP):
+            raise CacheFullError(
+                f"the cache in {self.path} is full: {self.evictor.share():.0%} of its limit of "
+                f"{self.limit} bytes is in use, and nothing can be evicted now"
+            )
+        try:
+            self._put(self.store.tiles, rows)
+        except CacheFullError:
+            if not self._loosen():
+                raise
+            self._put(self.store.tiles, rows)
+
+    def _put(self, table: Any, rows: list[Row]) -> None:
+        now = time.time()
+        with self.store.writing() as txn:
+            for key, payload in rows:
+                self.store.put(txn, table, key, payload, now)
+        self._bad.difference_update(key for key, _ in rows)
+        if self.used >= START * self.limit:
+            self._maintenance.wake()
+
+    def _is_crowded(self, rows: list[Row], share: float) -> bool:
+        """Say whether storing the rows would take more than a share of the limit."""
         pages = self.store.pages()
-        return pages.used * pages.size
+        needed = sum(len(payload) // pages.size + 2 for _, payload in rows)
+        return (pages.used + needed) * pages.size > share * self.limit
+
+    def _loosen(self) -> bool:
+        """Evict, since the file is full although few of its pages are in use; say whether it did.
+
+        Its free pages are then too scattered for new tiles, or a reader holds them: only the first
+        is mended by eviction.
+        """
+        target = self.evictor.share() - 0.1
+        if self.store.lag() > 2 or target < FLOOR:
+            return False
+        return self.evictor.make_room(target) > 0
 
     def _check(self, key: bytes, digest: bytes, payload: bytes | None) -> bool:
         """Check a payload that this process has not seen; remember it if it is whole."""
@@ -311,11 +341,6 @@ class TileCache:
 
 def _key(world: bytes, tile: Tile, variant: int = 0) -> bytes:
     if len(world) != WORLD_BYTES:
-        _check_world(world)
+        check_world(world)
     key = world + tile_id(tile).to_bytes(8, "big")
     return key + bytes((variant,)) if variant else key
-
-
-def _check_world(world: bytes) -> None:
-    if len(world) != WORLD_BYTES:
-        raise CacheError(f"a world has {len(world)} bytes, expected {WORLD_BYTES}")

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from tileserver.cache.store import WORLD_BYTES, TileStore
+from tileserver.cache.store import WORLD_BYTES, TileStore, check_world
 
 
 class Worlds:
@@ -16,11 +16,16 @@ class Worlds:
         self._store = store
 
     def record(self, world: bytes, about: dict[str, Any]) -> None:
-        """Write down what made a world; the time of the first record stays."""
+        """Write down what made a world's tiles; the time of the first record stays."""
+        check_world(world)
         with self._store.writing() as txn:
             _, made = _read(txn.get(world, b"", self._store.worlds))
             value = json.dumps({"about": about, "made": made or int(time.time())}, sort_keys=True)
             txn.put(world, value.encode(), db=self._store.worlds)
+
+    def about(self) -> dict[bytes, dict[str, Any]]:
+        """Return what made the tiles of each recorded world."""
+        return {world: about for world, (about, _) in self.all().items()}
 
     def all(self) -> dict[bytes, tuple[dict[str, Any], int]]:
         """Return what made each recorded world and the Unix second of its first record.

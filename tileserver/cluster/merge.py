@@ -35,19 +35,19 @@ def merge(shards: Sequence[TileShard], path: Path, report: Report = silent) -> E
 
 def joined_metadata(shards: Sequence[TileShard]) -> ArchiveMetadata:
     """Return what the joined file says of itself. Raises ExportError for shards of two worlds."""
-    first = shards[0].index.about
+    first = shards[0].about
     for shard in shards:
-        about = shard.index.about
+        about = shard.about
         for name, one, other in (
             ("world", first.world.hex(), about.world.hex()),
             ("format", first.format, about.format),
         ):
             if one != other:
                 raise ExportError(
-                    f"{shards[0].path} is of {name} {one} and {shard.path} of {other}, expected "
+                    f"{shards[0].name} is of {name} {one} and {shard.name} of {other}, expected "
                     f"shards of one {name}"
                 )
-    every = [shard.index.about for shard in shards]
+    every = [shard.about for shard in shards]
     zooms = tuple(sorted({zoom for about in every for zoom in about.zooms}))
     if all(about.bbox == first.bbox for about in every):
         return dataclasses.replace(first, zooms=zooms)
@@ -62,7 +62,7 @@ def _index(shards: Sequence[TileShard]) -> NDArray[np.int64]:
     Raises ExportError where two shards differ about a tile.
     """
     rows = [
-        np.array([(number, at, *where) for number, *where in shard.index.entries()], np.int64)
+        np.array([(number, at, *where) for number, *where in shard.archive.entries()], np.int64)
         for at, shard in enumerate(shards)
     ]
     every = np.concatenate(rows)
@@ -72,8 +72,8 @@ def _index(shards: Sequence[TileShard]) -> NDArray[np.int64]:
     if len(different):
         one, other = every[different[0]], every[different[0] + 1]
         raise ExportError(
-            f"tile {tile_of(int(one[0]))} is not the same in {shards[one[1]].path} and "
-            f"{shards[other[1]].path}, expected shards of one world"
+            f"tile {tile_of(int(one[0]))} is not the same in {shards[one[1]].name} and "
+            f"{shards[other[1]].name}, expected shards of one world"
         )
     return np.delete(every, again + 1, axis=0)
 

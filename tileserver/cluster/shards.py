@@ -13,16 +13,16 @@ import importlib
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator.atomicfile import atomic_replace
 from generator.grid.tile import Tile
+from tileserver.archives.tilearchive import TileArchive
 from tileserver.batch.archive import ArchiveMetadata
-from tileserver.batch.pmtilesfile import PmtilesFile, PmtilesIndex
+from tileserver.batch.pmtilesfile import PmtilesFile, metadata_of
 from tileserver.cluster.group import TileGroup
-from tileserver.errors import ExportError
+from tileserver.errors import ArchiveError, ExportError
 from tileserver.regions.region import Region
 from tileserver.regions.tileid import tile_id
 
@@ -115,6 +115,11 @@ class ShardFolder:
             listed: list[str] = self._files.ls(self._root, detail=False)
         return [name for name in listed if name.endswith(SUFFIX)]
 
+    def size(self, path: str) -> int:
+        """Return how many bytes a file has."""
+        with self._speaking("be read"):
+            return int(self._files.info(path)["size"])
+
     def read(self, path: str, offset: int, length: int) -> bytes:
         """Return a part of a file."""
         with self._speaking("be read"):
@@ -136,12 +141,30 @@ class ShardFolder:
 
 
 class TileShard:
-    """One file of tiles in a folder of shards. Raises ExportError where it is none."""
+    """One file of tiles in a folder of shards. Raises ExportError where it is none.
+
+    It is the `ByteRanges` of its archive. about: what it says of itself.
+    """
+
+    modified, remote = 0, True
 
     def __init__(self, path: str, folder: ShardFolder) -> None:
-        self.path = path
-        self.read = partial(folder.read, path)
-        self.index = PmtilesIndex(path, self.read)
+        self.name, self.size = path, folder.size(path)
+        self._folder = folder
+        try:
+            self.archive = TileArchive(self)
+            self.about = metadata_of(self.archive)
+        except (ArchiveError, LookupError, TypeError):
+            raise ExportError(
+                f"{path} is no PMTiles file of a world, expected shards or exports of `elsewhere`"
+            ) from None
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return a part of the file. Raises ExportError."""
+        return self._folder.read(self.name, offset, length)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class ShardSink:

@@ -117,7 +117,8 @@ def _clear(cache: TileCache, args: argparse.Namespace) -> int:
                 ),
             )
             if args.bbox is None and args.zooms is None:
-                cache.forget(world)
+                cache.worlds.forget(world)
+                cache.pins.remove(world)
     print(f"{removed:,} tiles removed; `elsewhere cache compact` makes the file smaller.")
     return 0
 
@@ -127,7 +128,7 @@ def chosen_worlds(cache: TileCache, name: str) -> list[bytes]:
 
     Raises CacheError if the cache has none of them.
     """
-    recorded = cache.worlds()
+    recorded = cache.worlds.about()
     known = sorted({*recorded, *namespaces(cache.store)})
     if name == "all":
         return known
@@ -155,4 +156,4 @@ def _confirmed(question: str) -> bool:
 
 
 def _name(cache: TileCache, world: bytes) -> str:
-    return str(cache.worlds().get(world, {}).get("seed", world.hex()))
+    return str(cache.worlds.about().get(world, {}).get("seed", world.hex()))

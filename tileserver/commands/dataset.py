@@ -17,7 +17,7 @@ from generator.rasters import Reading
 from generator.rasters.notice import NOTICE
 from tileserver.batch.progress import duration, progress
 from tileserver.commands import basics as commands
-from tileserver.commands.basics import say
+from tileserver.commands.basics import say, say_some
 from tileserver.commands.configtext import read_settings
 from tileserver.documents.about import attribution
 
@@ -102,19 +102,12 @@ def _written(
 
 def _noted(notes: Sequence[str]) -> None:
     """Say what should be known of pictures that were read."""
-    said = list(dict.fromkeys(notes))
-    for line in said[:NOTED]:
-        say(line)
-    if len(said) > NOTED:
-        say(f"and {len(said) - NOTED:,} more pictures alike")
+    say_some(list(dict.fromkeys(notes)), NOTED, "pictures alike")
 
 
 def _named(left_out: Sequence[str]) -> int:
     """Name what could not be used; returns the exit status."""
-    for line in left_out[:LISTED]:
-        say(f"left out: {line}")
-    if len(left_out) > LISTED:
-        say(f"and {len(left_out) - LISTED:,} more are left out")
+    say_some([f"left out: {line}" for line in left_out], LISTED, "are left out")
     return 1 if left_out else 0
 
 

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from generator.datasets.dataset import FORMATS
-from tileserver.commands.flags import Parser, parse_metres, parse_number, parse_whole, read, reading
+from tileserver.commands.flags import (
+    Parser,
+    option,
+    parse_metres,
+    parse_number,
+    parse_whole,
+    reading,
+    switch,
+)
 from tileserver.regions.region import parse_bbox, parse_zooms
 from tileserver.settings import MAX_SEED
 
@@ -13,85 +21,43 @@ MOST_COUNT = 999_999_999
 
 def pairs(sub: Parser) -> None:
     """Add what only `dataset pairs` can be given."""
-    sub.add_argument("output", metavar="OUT", help="folder to write, or to go on with")
-    sub.add_argument(
-        "--zooms",
-        metavar="A,B",
-        type=read(parse_zooms),
-        required=True,
-        help="zooms of the children, of 7, 9, 11, 13, 15, and 17 where the weights serve it; a "
-        "parent is of the zoom two above",
+    option(sub, "output", "OUT", "folder to write, or to go on with")
+    text = (
+        "zooms of the children, of 7, 9, 11, 13, 15, and 17 where the weights serve it; a "
+        "parent is of the zoom two above"
     )
-    sub.add_argument(
-        "--count", metavar="N", type=read(parse_count), required=True, help="pairs of each zoom"
-    )
-    sub.add_argument(
-        "--bbox",
-        metavar="W,S,E,N",
-        type=read(parse_bbox),
-        default=(-180.0, -90.0, 180.0, 90.0),
-        help="box in degrees, W > E crosses the dateline (default: the whole planet)",
-    )
-    sub.add_argument(
-        "--seeds",
-        metavar="A-B",
-        type=read(parse_seeds),
-        default=(0,),
-        help="worlds, taken in turn, such as 0-3 or 7,12 (default 0)",
-    )
-    sub.add_argument("--land", action="store_true", help="only places that are land")
-    sub.add_argument(
-        "--places",
-        metavar="N",
-        type=read(parse_seed),
-        default=0,
-        help="another number draws other places (default 0)",
+    option(sub, "--zooms", "A,B", text, parse_zooms, required=True)
+    option(sub, "--count", "N", "pairs of each zoom", parse_count, required=True)
+    text = "box in degrees, W > E crosses the dateline (default: the whole planet)"
+    option(sub, "--bbox", "W,S,E,N", text, parse_bbox, default=(-180.0, -90.0, 180.0, 90.0))
+    text = "worlds, taken in turn, such as 0-3 or 7,12 (default 0)"
+    option(sub, "--seeds", "A-B", text, parse_seeds, default=(0,))
+    switch(sub, "--land", "only places that are land")
+    option(
+        sub, "--places", "N", "another number draws other places (default 0)", parse_seed, default=0
     )
     _both(sub)
 
 
 def variants(sub: Parser) -> None:
     """Add what only `dataset variants` can be given."""
-    sub.add_argument("input", metavar="IN", help="folder with a folder of pictures per class")
-    sub.add_argument("output", metavar="OUT", help="folder to write, or to go on with")
-    sub.add_argument(
-        "--gsd",
-        metavar="METRES",
-        required=True,
-        type=read(parse_metres),
-        help="ground resolution of the pictures in metres per pixel",
-    )
-    sub.add_argument(
-        "--per-image",
-        metavar="N",
-        type=read(parse_count),
-        default=4,
-        help="variants of each picture (default 4)",
-    )
-    sub.add_argument(
-        "--stages",
-        type=int,
-        choices=(1, 2),
-        default=1,
-        help="average by 4 (1) or by 16 (2) and make again (default 1)",
-    )
-    sub.add_argument(
-        "--strength",
-        metavar="S",
-        type=read(parse_strength),
-        help="0 to 1: more lets variants differ more (default: the weights' own)",
-    )
+    option(sub, "input", "IN", "folder with a folder of pictures per class")
+    option(sub, "output", "OUT", "folder to write, or to go on with")
+    text = "ground resolution of the pictures in metres per pixel"
+    option(sub, "--gsd", "METRES", text, parse_metres, required=True)
+    option(sub, "--per-image", "N", "variants of each picture (default 4)", parse_count, default=4)
+    text = "average by 4 (1) or by 16 (2) and make again (default 1)"
+    sub.add_argument("--stages", type=int, choices=(1, 2), default=1, help=text)
+    text = "0 to 1: more lets variants differ more (default: the weights' own)"
+    option(sub, "--strength", "S", text, parse_strength)
     reading(sub)
     _both(sub)
 
 
 def _both(sub: Parser) -> None:
-    sub.add_argument(
-        "--format", choices=FORMATS, default="png", help="both without loss (default png)"
-    )
-    sub.add_argument(
-        "--dry-run", action="store_true", help="only say how many pictures, bytes and hours"
-    )
+    text = "both without loss (default png)"
+    sub.add_argument("--format", choices=FORMATS, default="png", help=text)
+    switch(sub, "--dry-run", "only say how many pictures, bytes and hours")
 
 
 def parse_count(text: str) -> int:

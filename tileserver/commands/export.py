@@ -101,7 +101,9 @@ def stored_world(settings: Settings, cache: TileCache) -> bytes:
     if model is not None:
         return fingerprint(model.identity, settings.seed)
     worlds = [
-        world for world, about in cache.worlds().items() if about.get("seed") == str(settings.seed)
+        world
+        for world, about in cache.worlds.about().items()
+        if about.get("seed") == str(settings.seed)
     ]
     if not worlds:
         raise ExportError(

@@ -6,7 +6,7 @@ import argparse
 import math
 import re
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from generator.grid.tile import Tile
 from generator.planets.style import STYLES
@@ -31,44 +31,59 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
+def option(
+    sub: argparse._ActionsContainer,
+    name: str,
+    metavar: str,
+    help: str,
+    reader: Callable[[str], Any] | None = None,
+    **given: Any,
+) -> None:
+    """Add a flag or an operand with a value.
+
+    reader: reads it, and raises ValueError with a sentence. given: what argparse takes besides.
+    """
+    if reader is not None:
+        given["type"] = read(reader)
+    sub.add_argument(name, metavar=metavar, help=help, **given)
+
+
+def switch(sub: argparse._ActionsContainer, name: str, help: str) -> None:
+    """Add a flag that takes no value."""
+    sub.add_argument(name, action="store_true", help=help)
+
+
 def serve(sub: Parser) -> None:
     """Add what only `serve` can be given."""
     group = sub.get_default("settings")
-    group.add_argument("--host", metavar="NAME", help="address to serve on (default 127.0.0.1)")
-    group.add_argument("--port", metavar="N", help="port to serve on (default 8000)")
-    group.add_argument("--public-url", metavar="URL", help="where clients reach this server")
-    group.add_argument(
-        "--trust-proxy",
-        action="store_const",
-        const=True,
-        help="believe X-Forwarded-* headers: only behind a proxy that sets them",
-    )
-    group.add_argument("--workers", metavar="N", help="web processes (default 1)")
+    option(group, "--host", "NAME", "address to serve on (default 127.0.0.1)")
+    option(group, "--port", "N", "port to serve on (default 8000)")
+    option(group, "--public-url", "URL", "where clients reach this server")
+    text = "believe X-Forwarded-* headers: only behind a proxy that sets them"
+    _setting(group, "--trust-proxy", text)
+    option(group, "--workers", "N", "web processes (default 1)")
     text = "PMTiles archive of this world, written by export: its tiles are served from it"
-    group.add_argument("--archive", metavar="FILE|URL", help=text)
-    group.add_argument("--nice", metavar="N", help="how far making tiles yields, 0-19 (default 10)")
+    option(group, "--archive", "FILE|URL", text)
+    option(group, "--nice", "N", "how far making tiles yields, 0-19 (default 10)")
     for flag, text in SWITCHES.items():
-        group.add_argument(f"--{flag}", action="store_const", const=True, help=text)
-    group.add_argument(
-        "--render-budget", metavar="N", help="blocks of tiles made for one client per minute"
-    )
-    group.add_argument("--api-key", metavar="KEY", help="opens what is closed to other clients")
-    group.add_argument("--log-format", metavar="F", help="text or json (default text)")
-    group.add_argument("--log-level", metavar="L", help="debug, info, warning or error")
+        _setting(group, f"--{flag}", text)
+    option(group, "--render-budget", "N", "blocks of tiles made for one client per minute")
+    option(group, "--api-key", "KEY", "opens what is closed to other clients")
+    option(group, "--log-format", "F", "text or json (default text)")
+    option(group, "--log-level", "L", "debug, info, warning or error")
+
+
+def _setting(group: argparse._ActionsContainer, name: str, help: str) -> None:
+    """Add a setting that is on where it is given; None, not off, says that it is not."""
+    group.add_argument(name, action="store_const", const=True, help=help)
 
 
 def seed(sub: Parser) -> None:
     """Add what only `seed` can be given."""
     _region(sub)
-    sub.add_argument(
-        "--dry-run", action="store_true", help="only say how many tiles, bytes and hours"
-    )
-    sub.add_argument(
-        "--no-pin", action="store_true", help="let a full cache evict the region's tiles"
-    )
-    sub.add_argument(
-        "--missing", metavar="FILE", help="write the tiles that could not be made here, Z/X/Y each"
-    )
+    switch(sub, "--dry-run", "only say how many tiles, bytes and hours")
+    switch(sub, "--no-pin", "let a full cache evict the region's tiles")
+    option(sub, "--missing", "FILE", "write the tiles that could not be made here, Z/X/Y each")
     nice(sub)
     _cluster(sub)
 
@@ -76,51 +91,38 @@ def seed(sub: Parser) -> None:
 def export(sub: Parser) -> None:
     """Add what only `export` can be given."""
     text = "file to write: .pmtiles, .mbtiles, .gpkg or .tif; beside --out it may be left out"
-    sub.add_argument("output", metavar="OUT", nargs="?", help=text)
+    option(sub, "output", "OUT", text, nargs="?")
     _region(sub)
-    sub.add_argument(
-        "--format",
-        choices=("png", "webp", "jpg"),
-        default="png",
-        help="of the tiles; in a GeoTIFF how it is packed, png being exact (default png)",
-    )
-    sub.add_argument("--cached", action="store_true", help="make no tiles, take what is stored")
-    sub.add_argument("--force", action="store_true", help="replace OUT if it is there")
-    sub.add_argument(
-        "--dry-run", action="store_true", help="only say how many tiles, bytes and hours"
-    )
+    text = "of the tiles; in a GeoTIFF how it is packed, png being exact (default png)"
+    sub.add_argument("--format", choices=("png", "webp", "jpg"), default="png", help=text)
+    switch(sub, "--cached", "make no tiles, take what is stored")
+    force(sub, "OUT")
+    switch(sub, "--dry-run", "only say how many tiles, bytes and hours")
     nice(sub)
     _cluster(sub)
 
 
 def export_merge(sub: Parser) -> None:
     """Add what `export merge` can be given."""
-    sub.add_argument("output", metavar="OUT", help="file to write: .pmtiles or .mbtiles")
-    sub.add_argument(
-        "shards", metavar="SHARD", nargs="+", help="PMTiles files, or folders or s3:// URLs of some"
-    )
-    sub.add_argument("--force", action="store_true", help="replace OUT if it is there")
+    option(sub, "output", "OUT", "file to write: .pmtiles or .mbtiles")
+    text = "PMTiles files, or folders or s3:// URLs of some"
+    option(sub, "shards", "SHARD", text, nargs="+")
+    force(sub, "OUT")
+
+
+def force(sub: Parser, what: str) -> None:
+    """Add the leave to replace what is there."""
+    switch(sub, "--force", f"replace {what} if it is there")
 
 
 def _cluster(sub: Parser) -> None:
     group = sub.add_argument_group("a cluster", "many machines, with elsewhere[cluster] on each")
-    group.add_argument(
-        "--cluster",
-        metavar="auto|ray://HOST:PORT",
-        type=read(parse_cluster),
-        help="Ray cluster whose machines make the tiles, each worker with --threads (1)",
-    )
-    group.add_argument(
-        "--gpus",
-        metavar="N",
-        type=read(parse_gpus),
-        help="GPUs of a worker, such as 0.25 or 1 (default: 1 where this machine uses one, else 0)",
-    )
-    group.add_argument(
-        "--out",
-        metavar="DIR|s3://...",
-        help="each worker writes PMTiles shards here instead of sending tiles",
-    )
+    text = "Ray cluster whose machines make the tiles, each worker with --threads (1)"
+    option(group, "--cluster", "auto|ray://HOST:PORT", text, parse_cluster)
+    text = "GPUs of a worker, such as 0.25 or 1 (default: 1 where this machine uses one, else 0)"
+    option(group, "--gpus", "N", text, parse_gpus)
+    text = "each worker writes PMTiles shards here instead of sending tiles"
+    option(group, "--out", "DIR|s3://...", text)
 
 
 def parse_cluster(text: str) -> str:
@@ -141,140 +143,84 @@ def parse_gpus(text: str) -> float:
 
 def _region(sub: Parser) -> None:
     where = sub.add_mutually_exclusive_group(required=True)
-    where.add_argument(
-        "--bbox",
-        metavar="W,S,E,N",
-        type=read(parse_bbox),
-        help="box in degrees; W > E crosses the dateline",
-    )
-    where.add_argument(
-        "--polygon",
-        metavar="FILE",
-        help="polygons: GeoJSON, GeoJSONSeq, GeoPackage, Shapefile, FlatGeobuf",
-    )
-    sub.add_argument("--yes", action="store_true", help="do not ask before long work")
-    sub.add_argument("--layer", metavar="NAME", help="of a polygon file that has several")
-    sub.add_argument(
-        "--zooms",
-        metavar="A-B",
-        type=read(parse_zooms),
-        required=True,
-        help="zooms, such as 0-13 or 9,11",
-    )
+    option(where, "--bbox", "W,S,E,N", "box in degrees; W > E crosses the dateline", parse_bbox)
+    text = "polygons: GeoJSON, GeoJSONSeq, GeoPackage, Shapefile, FlatGeobuf"
+    option(where, "--polygon", "FILE", text)
+    yes(sub)
+    option(sub, "--layer", "NAME", "of a polygon file that has several")
+    option(sub, "--zooms", "A-B", "zooms, such as 0-13 or 9,11", parse_zooms, required=True)
+
+
+def yes(sub: Parser) -> None:
+    """Add the leave to begin long work unasked."""
+    switch(sub, "--yes", "do not ask before long work")
 
 
 def nice(sub: Parser) -> None:
     """Add the priority of long work."""
-    sub.get_default("settings").add_argument(
-        "--nice", metavar="N", help="how far this yields to other programs, 0-19 (default 10)"
-    )
+    text = "how far this yields to other programs, 0-19 (default 10)"
+    option(sub.get_default("settings"), "--nice", "N", text)
 
 
 def upscale(sub: Parser) -> None:
     """Add what only `upscale` can be given."""
-    sub.add_argument("input", metavar="IN", help="picture or GeoTIFF of any size")
-    sub.add_argument("output", metavar="OUT", help="picture to write, 4^N times larger")
-    sub.add_argument(
-        "--gsd",
-        metavar="METRES",
-        required=True,
-        type=read(parse_metres),
-        help="ground resolution of IN",
-    )
-    sub.add_argument(
-        "--stages",
-        metavar="N",
-        default=1,
-        type=read(parse_stages),
-        help="how many times to enlarge by 4 (default 1)",
-    )
+    option(sub, "input", "IN", "picture or GeoTIFF of any size")
+    option(sub, "output", "OUT", "picture to write, 4^N times larger")
+    option(sub, "--gsd", "METRES", "ground resolution of IN", parse_metres, required=True)
+    text = "how many times to enlarge by 4 (default 1)"
+    option(sub, "--stages", "N", text, parse_stages, default=1)
     reading(sub)
 
 
-def reading(sub: argparse.ArgumentParser) -> None:
+def reading(sub: Parser) -> None:
     """Add how pictures of a user's own are read."""
-    sub.add_argument(
-        "--bands",
-        metavar="R,G,B",
-        type=read(parse_bands),
-        default=(),
-        help="numbers of the red, green and blue bands, such as 3,2,1 (default: as files say)",
+    text = "numbers of the red, green and blue bands, such as 3,2,1 (default: as files say)"
+    option(sub, "--bands", "R,G,B", text, parse_bands, default=())
+    text = (
+        "samples that become black and white, none for the whole range of 16 bits "
+        "(default: the 2nd and 98th percentiles of 16-bit pictures)"
     )
-    sub.add_argument(
-        "--stretch",
-        metavar="MIN,MAX|none",
-        type=read(parse_stretch),
-        default="auto",
-        help="samples that become black and white, none for the whole range of 16 bits "
-        "(default: the 2nd and 98th percentiles of 16-bit pictures)",
-    )
+    option(sub, "--stretch", "MIN,MAX|none", text, parse_stretch, default="auto")
 
 
 def planet(sub: Parser) -> None:
     """Add what `planet` can be given."""
-    sub.add_argument("output", metavar="OUT", help="picture to write: .png or .jpg")
-    sub.add_argument(
-        "--seed", metavar="N", type=int, default=0, help="which planet, 0 to 2^64 - 1 (default 0)"
-    )
-    sub.add_argument(
-        "--style",
-        metavar="NAME",
-        default="terra",
-        help="; ".join(f"{name}: {style.words}" for name, style in STYLES.items()),
-    )
-    sub.add_argument(
-        "--width", metavar="N", type=int, default=4096, help="pixels, 64 to 16384 (default 4096)"
-    )
+    option(sub, "output", "OUT", "picture to write: .png or .jpg")
+    text = "which planet, 0 to 2^64 - 1 (default 0)"
+    sub.add_argument("--seed", metavar="N", type=int, default=0, help=text)
+    text = "; ".join(f"{name}: {style.words}" for name, style in STYLES.items())
+    option(sub, "--style", "NAME", text, default="terra")
+    text = "pixels, 64 to 16384 (default 4096)"
+    sub.add_argument("--width", metavar="N", type=int, default=4096, help=text)
 
 
 def bench(sub: Parser) -> None:
     """Add what only `bench` can be given."""
-    sub.add_argument("--quick", action="store_true", help="a first idea within seconds")
-    text = "measure stored tiles over HTTP instead, with wrk and nginx where they are installed"
-    sub.add_argument("--http", action="store_true", help=text)
-    text = "measure first views over HTTP instead, asked for as the page asks"
-    sub.add_argument("--views", action="store_true", help=text)
-    text = "with --views: processes that compute beside the server, 0 to 64 (default 0)"
-    sub.add_argument("--busy", metavar="N", type=read(parse_busy), default=0, help=text)
-    text = "with --http or --views: web processes of the server (default 1)"
-    sub.get_default("settings").add_argument("--workers", metavar="N", help=text)
-    sub.add_argument("--json", action="store_true", help="print JSON")
-
-
-def parse_busy(text: str) -> int:
-    """Return the number of busy processes. Raises ValueError."""
-    return parse_whole(text, "--busy", 0, 64)
+    switch(sub, "--quick", "a first idea within seconds")
+    switch(sub, "--json", "print JSON")
 
 
 def cache_stats(sub: Parser) -> None:
     """Add what only `cache stats` can be given."""
-    sub.add_argument("--json", action="store_true", help="print JSON")
+    switch(sub, "--json", "print JSON")
 
 
 def cache_verify(sub: Parser) -> None:
     """Add what only `cache verify` can be given."""
-    sub.add_argument("--repair", action="store_true", help="remove what is damaged")
+    switch(sub, "--repair", "remove what is damaged")
 
 
 def cache_clear(sub: Parser) -> None:
     """Add what only `cache clear` can be given."""
-    sub.add_argument(
-        "--world", metavar="SEED|all", required=True, help="whose tiles: a seed's, or everybody's"
-    )
-    sub.add_argument(
-        "--bbox",
-        metavar="W,S,E,N",
-        type=read(parse_bbox),
-        help="only tiles that meet this box in degrees; W > E crosses the dateline",
-    )
-    sub.add_argument(
-        "--zooms", metavar="A-B", type=read(parse_zooms), help="only these, such as 0-13 or 9,11"
-    )
-    sub.add_argument("--yes", action="store_true", help="do not ask")
+    option(sub, "--world", "SEED|all", "whose tiles: a seed's, or everybody's", required=True)
+    text = "only tiles that meet this box in degrees; W > E crosses the dateline"
+    option(sub, "--bbox", "W,S,E,N", text, parse_bbox)
+    option(sub, "--zooms", "A-B", "only these, such as 0-13 or 9,11", parse_zooms)
+    switch(sub, "--yes", "do not ask")
 
 
-def cache_compact(sub: Parser) -> None:
-    """Add nothing: `cache compact` has no flags of its own."""
+def nothing(sub: Parser) -> None:
+    """Add nothing: the command has no flags of its own."""
 
 
 def parse_tile(text: str) -> Tile:

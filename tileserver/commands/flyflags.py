@@ -5,59 +5,31 @@ from __future__ import annotations
 import re
 import sys
 
-from tileserver.commands.flags import Parser, nice, parse_number, read
+from tileserver.commands.flags import Parser, force, nice, option, parse_number, switch, yes
 from tileserver.flying.flight import SPEED
 
 
 def fly(sub: Parser) -> None:
     """Add what only `fly` can be given."""
-    sub.add_argument(
-        "path", metavar="PATH", help="'lat,lon lat,lon ...' in degrees, or a GeoJSON file of a line"
+    text = "'lat,lon lat,lon ...' in degrees, or a GeoJSON file of a line"
+    option(sub, "path", "PATH", text)
+    text = "film to write: .mp4, .webp, or the name of a folder for PNG pictures"
+    sub.add_argument("-o", "--output", metavar="FILE", required=True, help=text)
+    text = (
+        "height above ground, as wide as the ground in the frame: 40km, or several, evenly "
+        "spread over the film: 400km:3km:400km"
     )
-    sub.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        required=True,
-        help="film to write: .mp4, .webp, or the name of a folder for PNG pictures",
-    )
-    sub.add_argument(
-        "--altitude",
-        metavar="A[:B...]",
-        required=True,
-        help="height above ground, as wide as the ground in the frame: 40km, or several, evenly "
-        "spread over the film: 400km:3km:400km",
-    )
-    sub.add_argument(
-        "--fps",
-        metavar="N",
-        type=read(parse_fps),
-        default=30.0,
-        help="frames a second (default 30)",
-    )
-    sub.add_argument("--yes", action="store_true", help="do not ask before long work")
+    option(sub, "--altitude", "A[:B...]", text, required=True)
+    option(sub, "--fps", "N", "frames a second (default 30)", parse_fps, default=30.0)
+    yes(sub)
     length = sub.add_mutually_exclusive_group()
-    length.add_argument(
-        "--speed",
-        metavar="W",
-        type=read(parse_speed),
-        default=SPEED,
-        help=f"frame widths that the picture moves in a second (default {SPEED:g})",
-    )
-    length.add_argument(
-        "--seconds", metavar="S", type=read(parse_seconds), help="length of the film instead"
-    )
-    sub.add_argument(
-        "--size",
-        metavar="WxH",
-        type=read(parse_size),
-        default=(1280, 720),
-        help="of the frames in pixels (default 1280x720)",
-    )
-    sub.add_argument(
-        "--dry-run", action="store_true", help="only say how many tiles, frames, bytes and hours"
-    )
-    sub.add_argument("--force", action="store_true", help="replace FILE if it is there")
+    text = f"frame widths that the picture moves in a second (default {SPEED:g})"
+    option(length, "--speed", "W", text, parse_speed, default=SPEED)
+    option(length, "--seconds", "S", "length of the film instead", parse_seconds)
+    text = "of the frames in pixels (default 1280x720)"
+    option(sub, "--size", "WxH", text, parse_size, default=(1280, 720))
+    switch(sub, "--dry-run", "only say how many tiles, frames, bytes and hours")
+    force(sub, "FILE")
     nice(sub)
 
 

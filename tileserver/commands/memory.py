@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,8 @@ from generator.grid.errors import BankError
 from generator.imagery.options import Options
 from generator.rasters import Reading
 from generator.rasters.notice import NOTICE
-from tileserver.commands.basics import say
+from tileserver.commands.basics import say, say_some
 from tileserver.commands.configtext import read_settings
-from tileserver.commands.memoryflags import served
 
 if TYPE_CHECKING:
     from generator.banks import BuildFolder, BuildResult, FoundImagery
@@ -42,8 +40,10 @@ def build(args: argparse.Namespace) -> int:
     from generator.banks.captioned import save
     from generator.banks.sheet import draw
     from generator.memory import bankfile
+    from generator.memory.config import CHOSEN_AT
 
-    zooms = args.zooms or served(finest_zoom(settings.weights))
+    finest = finest_zoom(settings.weights)
+    zooms = args.zooms or tuple(sorted({at for zoom, at in CHOSEN_AT.items() if zoom <= finest}))
     found = building.gather(args.imagery, _imagery(args), zooms)
     if not found.offers:
         raise BankError(f"no image can be used: {'; '.join(found.failed[:3])}")
@@ -57,7 +57,9 @@ def build(args: argparse.Namespace) -> int:
     bankfile.save(built.bank, target)
     work.remove()
     print(f"Wrote {target}: {_areas(built)}. {sheet} shows what was taken and what was not.")
-    return _named([*found.failed, *(each.sentence for each in built.refused)])
+    refused = [*found.failed, *(each.sentence for each in built.refused)]
+    say_some([f"refused: {line}" for line in refused], LISTED, "are refused")
+    return 0
 
 
 def show(args: argparse.Namespace) -> int:
@@ -141,12 +143,3 @@ def _areas(built: BuildResult) -> str:
     zooms = sorted({each.zoom for each in built.taken})
     parts = (f"{built.area(zoom) / 1e6:.1f} megapixels for zoom {stages(zoom)}" for zoom in zooms)
     return f"{len(built.bank.scenes)} scenes, " + ", ".join(parts)
-
-
-def _named(refused: Sequence[str]) -> int:
-    """Name what was refused; returns the exit status."""
-    for line in refused[:LISTED]:
-        say(f"refused: {line}")
-    if len(refused) > LISTED:
-        say(f"and {len(refused) - LISTED:,} more are refused")
-    return 0

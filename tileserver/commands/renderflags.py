@@ -8,11 +8,12 @@ from generator.grid.tile import MAX_ZOOM
 from tileserver.commands.flags import (
     Parser,
     nice,
+    option,
     parse_metres,
     parse_number,
     parse_tile,
     parse_whole,
-    read,
+    switch,
 )
 
 MOST_PIXELS = 200_000
@@ -21,48 +22,26 @@ MOST_PIXELS = 200_000
 
 def render(sub: Parser) -> None:
     """Add what only `render` can be given."""
-    text = "which tile, unless --center is given"
-    sub.add_argument("tile", metavar="Z/X/Y", nargs="?", type=read(parse_tile), help=text)
-    sub.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        required=True,
-        help="picture to write (.png, .jpg or .tif); for a tile also -, PNG on standard output",
+    option(sub, "tile", "Z/X/Y", "which tile, unless --center is given", parse_tile, nargs="?")
+    text = "picture to write (.png, .jpg or .tif); for a tile also -, PNG on standard output"
+    sub.add_argument("-o", "--output", metavar="FILE", required=True, help=text)
+    text = "middle of a picture in any reference system, in degrees"
+    option(sub, "--center", "LAT,LON", text, parse_place)
+    text = "side of a pixel of that picture, in metres of its reference system"
+    option(sub, "--gsd", "METRES", text, parse_metres)
+    text = "its pixels (default 1024x1024)"
+    option(sub, "--size", "WxH", text, parse_size, default=(1024, 1024))
+    text = (
+        "its reference system, projected: a code such as EPSG:3035, or any text that PROJ "
+        "reads (default: the UTM zone of the middle)"
     )
-    sub.add_argument(
-        "--center",
-        metavar="LAT,LON",
-        type=read(parse_place),
-        help="middle of a picture in any reference system, in degrees",
+    option(sub, "--crs", "CODE", text)
+    text = (
+        "zoom to draw it from, also a coarser one, which is enlarged then (default: the "
+        "coarsest that is as fine as the picture)"
     )
-    sub.add_argument(
-        "--gsd",
-        metavar="METRES",
-        type=read(parse_metres),
-        help="side of a pixel of that picture, in metres of its reference system",
-    )
-    sub.add_argument(
-        "--size",
-        metavar="WxH",
-        type=read(parse_size),
-        default=(1024, 1024),
-        help="its pixels (default 1024x1024)",
-    )
-    sub.add_argument(
-        "--crs",
-        metavar="CODE",
-        help="its reference system, projected: a code such as EPSG:3035, or any text that PROJ "
-        "reads (default: the UTM zone of the middle)",
-    )
-    sub.add_argument(
-        "--zoom",
-        metavar="N",
-        type=read(parse_zoom),
-        help="zoom to draw it from, also a coarser one, which is enlarged then (default: the "
-        "coarsest that is as fine as the picture)",
-    )
-    sub.add_argument("--no-cache", action="store_true", help="neither read nor store tiles")
+    option(sub, "--zoom", "N", text, parse_zoom)
+    switch(sub, "--no-cache", "neither read nor store tiles")
     nice(sub)
 
 

@@ -47,7 +47,7 @@ def seed(args: argparse.Namespace) -> int:
         if not confirmed(job, args.yes, kept=args.out is None):
             return 2
         if not args.no_pin and args.out is None:
-            job.cache.pin(job.maker.world, region.bbox, region.zooms)
+            job.cache.pins.add(job.maker.world, region.bbox, region.zooms)
         status = _make(args, job)
         if args.missing is not None:
             write_missing(Path(args.missing), job.cache, job.maker.world, region)

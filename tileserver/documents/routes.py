@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.convertors import StringConvertor, register_url_convertor
@@ -12,11 +12,12 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tileserver.address import version_of
-from tileserver.documents import gdal, kvp, ogc, openapi, qgis, wmts, xml
+from tileserver.documents import gdal, kvp, ogc, openapi, qgis, wmts
 from tileserver.documents.about import FORMATS
 from tileserver.documents.accept import preferred
 from tileserver.documents.links import Links
 from tileserver.documents.tilejson import tilejson
+from tileserver.documents.xml import MEDIA_TYPE
 from tileserver.errors import (
     BadRequestError,
     NotAcceptableError,
@@ -28,6 +29,8 @@ from tileserver.rendering.client.service import TileService
 JSON, HTML = "application/json", "text/html"
 PAGES = {"json": JSON, "html": HTML}
 """What a world's root is to a program, which takes anything, and to a browser, which names HTML."""
+
+Endpoint = Callable[[Request], Awaitable[Response | ASGIApp]]
 
 _FRESH = {"cache-control": "no-cache"}
 
@@ -71,22 +74,6 @@ class Documents:
         query, finest, only = request.query_params, self.service.max_zoom, self.service.only_archive
         return _json(tilejson(links, self.settings, query, finest, edition, only))
 
-    async def gdal(self, request: Request) -> Response:
-        """Answer with the file that GDAL opens."""
-        return _xml(gdal.gdal_xml(self.links(request), self.settings, self.service.max_zoom))
-
-    async def tile_map_service(self, request: Request) -> Response:
-        """Answer with the root of the Tile Map Service."""
-        return _xml(gdal.tile_map_service(self.links(request), self.settings))
-
-    async def tile_map(self, request: Request) -> Response:
-        """Answer with the map of the Tile Map Service."""
-        return _xml(gdal.tile_map(self.links(request), self.settings, self.service.max_zoom))
-
-    async def qgis(self, request: Request) -> Response:
-        """Answer with connections to load into QGIS's browser."""
-        return _xml(qgis.connections(self.links(request), self.service.max_zoom))
-
     async def layer_definition(self, request: Request) -> Response:
         """Answer with a layer to drop on QGIS's map."""
         links = self.links(request)
@@ -94,11 +81,8 @@ class Documents:
         document = qgis.layer_definition(links, self.settings, self.service.max_zoom)
         return _xml(document, headers={**_FRESH, "content-disposition": name})
 
-    async def wmts_capabilities(self, request: Request) -> Response:
-        """Answer with the capabilities of WMTS."""
-        return _xml(self._capabilities(self.links(request)))
-
-    def _capabilities(self, links: Links) -> bytes:
+    def capabilities(self, links: Links) -> bytes:
+        """Return the capabilities of WMTS."""
         return wmts.capabilities(links, self.settings, self.service.max_zoom)
 
     async def wmts(self, request: Request) -> ASGIApp:
@@ -110,39 +94,8 @@ class Documents:
             report = wmts.exception_report(error.code, str(error), error.locator)
             return _xml(report, 400, {"cache-control": "no-store"})
         if tile is None:
-            return _xml(self._capabilities(links))
+            return _xml(self.capabilities(links))
         return self._tile(request, tile.z, tile.x, f"{tile.y}.{tile.extension}")
-
-    async def conformance(self, request: Request) -> Response:
-        """Answer with OGC's conformance classes."""
-        return self._ogc(request, lambda links: ogc.conformance())
-
-    async def collections(self, request: Request) -> Response:
-        """Answer with the list of a world's OGC collections."""
-        return self._ogc(request, lambda links: ogc.collections(links, self.settings))
-
-    async def collection(self, request: Request) -> Response:
-        """Answer with a world's only OGC collection."""
-        return self._ogc(request, lambda links: ogc.collection(links, self.settings))
-
-    async def matrix_sets(self, request: Request) -> Response:
-        """Answer with the list of OGC tile matrix sets."""
-        return self._ogc(request, ogc.matrix_sets)
-
-    async def matrix_set(self, request: Request) -> Response:
-        """Answer with OGC's definition of the tile matrix set."""
-        _expect_matrix_set(request)
-        return self._ogc(request, lambda links: ogc.matrix_set())
-
-    async def tilesets(self, request: Request) -> Response:
-        """Answer with the list of a world's OGC tilesets."""
-        return self._ogc(request, ogc.tilesets)
-
-    async def tileset(self, request: Request) -> Response:
-        """Answer with a world's OGC tileset."""
-        _expect_matrix_set(request)
-        finest = self.service.max_zoom
-        return self._ogc(request, lambda links: ogc.tileset(links, self.settings, finest))
 
     async def ogc_tile(self, request: Request) -> ASGIApp:
         """Answer with an OGC tile: row before column, format by f= or Accept."""
@@ -162,11 +115,25 @@ class Documents:
         document = openapi.description(self.links(request), self.settings, self.service.max_zoom)
         return JSONResponse(document, headers=_FRESH, media_type=ogc.OPENAPI)
 
-    def _ogc(self, request: Request, make: Callable[[Links], dict[str, Any]]) -> Response:
-        """Answer with one of OGC's documents; they are there as JSON only."""
-        if request.query_params.get("f", "json") != "json":
-            raise BadRequestError("the format asked for with f= is not here, expected json")
-        return _json(make(self.links(request)))
+    def xml(self, make: Callable[[Links], bytes]) -> Endpoint:
+        """Return the endpoint of an XML document."""
+
+        async def answer(request: Request) -> Response:
+            return _xml(make(self.links(request)))
+
+        return answer
+
+    def ogc(self, make: Callable[[Links], dict[str, Any]]) -> Endpoint:
+        """Return the endpoint of one of OGC's documents; they are there as JSON only."""
+
+        async def answer(request: Request) -> Response:
+            if "set" in request.path_params:
+                _expect_matrix_set(request)
+            if request.query_params.get("f", "json") != "json":
+                raise BadRequestError("the format asked for with f= is not here, expected json")
+            return _json(make(self.links(request)))
+
+        return answer
 
     def _tile(
         self, request: Request, z: object, x: object, file: str, vary: bool = False
@@ -189,22 +156,27 @@ class Documents:
 
 def routes(documents: Documents) -> list[BaseRoute]:
     """Return the routes of all documents; those of a world also below its seed."""
+    service, settings, xml, json = (
+        documents.service, documents.settings, documents.xml, documents.ogc
+    )  # fmt: skip
     worldly = {
         "/tilejson.json": documents.tilejson,
-        "/gdal.xml": documents.gdal,
-        "/qgis.xml": documents.qgis,
+        "/gdal.xml": xml(lambda links: gdal.gdal_xml(links, settings, service.max_zoom)),
+        "/qgis.xml": xml(lambda links: qgis.connections(links, service.max_zoom)),
         "/qgis.qlr": documents.layer_definition,
-        "/tms/": documents.tile_map_service,
-        "/tms/tilemapresource.xml": documents.tile_map,
+        "/tms/": xml(lambda links: gdal.tile_map_service(links, settings)),
+        "/tms/tilemapresource.xml": xml(
+            lambda links: gdal.tile_map(links, settings, service.max_zoom)
+        ),
         "/wmts": documents.wmts,
-        f"/{wmts.CAPABILITIES}": documents.wmts_capabilities,
-        "/conformance": documents.conformance,
-        "/collections": documents.collections,
-        f"/collections/{ogc.COLLECTION}": documents.collection,
-        "/tileMatrixSets": documents.matrix_sets,
-        "/tileMatrixSets/{set}": documents.matrix_set,
-        "/tiles": documents.tilesets,
-        "/tiles/{set}": documents.tileset,
+        f"/{wmts.CAPABILITIES}": xml(documents.capabilities),
+        "/conformance": json(lambda links: ogc.conformance()),
+        "/collections": json(lambda links: ogc.collections(links, settings)),
+        f"/collections/{ogc.COLLECTION}": json(lambda links: ogc.collection(links, settings)),
+        "/tileMatrixSets": json(ogc.matrix_sets),
+        "/tileMatrixSets/{set}": json(lambda links: ogc.matrix_set()),
+        "/tiles": json(ogc.tilesets),
+        "/tiles/{set}": json(lambda links: ogc.tileset(links, settings, service.max_zoom)),
         "/tiles/{set}/{matrix}/{row}/{column}": documents.ogc_tile,
     }
     found: list[BaseRoute] = []
@@ -246,4 +218,4 @@ def _json(document: dict[str, Any], *, vary: bool = False) -> Response:
 
 
 def _xml(document: bytes, status: int = 200, headers: Mapping[str, str] = _FRESH) -> Response:
-    return Response(document, status, headers, xml.MEDIA_TYPE)
+    return Response(document, status, headers, MEDIA_TYPE)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from generator.cascade.renderer import PixelCache
 from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile, latitude_of
 from tileserver.flying.blend import fade
@@ -25,7 +25,7 @@ class FrameRenderer:
     def __init__(self, flight: Flight, read: Callable[[Tile], Pixels]) -> None:
         self._flight = flight
         self._read = read
-        self._kept: OrderedDict[Tile, Pixels] = OrderedDict()
+        self._kept = PixelCache(_KEPT_TILES)
 
     def frame(self, number: int) -> Pixels:
         """Return a frame, uint8 [height, width, 3]; it depends on the flight and the tiles only."""
@@ -41,10 +41,7 @@ class FrameRenderer:
 
     def _pixels(self, tile: Tile) -> Pixels:
         if tile not in self._kept:
-            self._kept[tile] = self._read(tile)
-            if len(self._kept) > _KEPT_TILES:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(tile)
+            self._kept.put(tile, self._read(tile))
         return self._kept[tile]
 
 

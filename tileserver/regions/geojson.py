@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from tileserver.errors import RegionError, shortened
 from tileserver.regions.degrees import Positions
+from tileserver.regions.polygon import PolygonCollector
 
 _OTHERS = ("Point", "MultiPoint", "LineString", "MultiLineString")
 _INNER = {"FeatureCollection": "features", "GeometryCollection": "geometries"}
 _EXPECTED = "expected a Polygon, a MultiPolygon, or Features of these"
 
 
-class Taker(Protocol):
-    """Who takes what a file holds: `tileserver.regions.polygonfile.PolygonCollector`."""
-
-    name: str
-
-    def take(self, rings: list[Positions], crs: str | None) -> None:
-        """Take a polygon."""
-
-    def leave_out(self, what: str) -> None:
-        """Count what is no polygon."""
-
-
-def read_geojson(document: Any, found: Taker, crs: str | None = None) -> None:
+def read_geojson(document: Any, found: PolygonCollector, crs: str | None = None) -> None:
     """Hand over what a GeoJSON object holds. Raises RegionError for what is not GeoJSON.
 
     crs: of the object that this one lies in.

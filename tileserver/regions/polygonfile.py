@@ -7,59 +7,17 @@ through pyogrio: GeoJSONSeq, GeoPackage, Shapefile, FlatGeobuf and more.
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tileserver.errors import RegionError
-from tileserver.regions.degrees import Degrees, Positions
 from tileserver.regions.geojson import read_geojson
-from tileserver.regions.polygon import PolygonShape, find_shapely
+from tileserver.regions.polygon import PolygonCollector, PolygonShape
 from tileserver.regions.vectorlayer import read_layer
 
 KINDS = "GeoJSON, GeoJSONSeq, GeoPackage, Shapefile or FlatGeobuf"
 
 _EXPECTED = "expected a Polygon, a MultiPolygon, or Features of these"
-
-
-class PolygonCollector:
-    """The polygons of a file, taken to degrees, and how many other things are left out.
-
-    name: of the file, for messages.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.polygons: list[Any] = []
-        self._left_out: Counter[str] = Counter()
-        self._degrees: dict[str | None, Degrees] = {}
-
-    def take(self, rings: Sequence[Positions], crs: str | None) -> None:
-        """Take a polygon, closed rings in a coordinate reference system; None for degrees."""
-        if not rings:
-            return self.leave_out("empty Polygon")
-        if crs not in self._degrees:
-            self._degrees[crs] = Degrees(crs, self.name)
-        shapely = find_shapely()
-        rings = self._degrees[crs].rings(list(rings))
-        polygon = shapely.Polygon(rings[0], rings[1:])
-        if not polygon.is_valid:
-            # The area of rings that cross, as shapely understands it.
-            polygon = shapely.make_valid(polygon, method="structure", keep_collapsed=False)
-        if polygon.area > 0:
-            self.polygons.append(polygon)
-        else:
-            self.leave_out("Polygon without area")
-
-    def leave_out(self, what: str) -> None:
-        """Count what is no polygon."""
-        self._left_out[what] += 1
-
-    @property
-    def left_out(self) -> str:
-        """Return what was left out as people say it: '2 x Point, 1 x empty Polygon'."""
-        return ", ".join(f"{count} x {what}" for what, count in self._left_out.items())
 
 
 def read_polygon(path: Path, layer: str | None = None) -> PolygonShape:

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from tileserver.errors import RegionError
-from tileserver.regions.geojson import Taker
-from tileserver.regions.polygon import find_shapely
+from tileserver.regions.polygon import PolygonCollector, find_shapely
 
 
-def read_layer(path: Path, layer: str | None, found: Taker, kinds: str) -> None:
+def read_layer(path: Path, layer: str | None, found: PolygonCollector, kinds: str) -> None:
     """Hand over what a layer holds; layer: None for the only one. kinds: what may be expected.
 
     Raises RegionError for a file that cannot be read, several layers of which none is chosen, and
@@ -48,7 +47,7 @@ def _layer(names: list[str], wanted: str | None, name: str) -> str:
     return names[0] if wanted is None else wanted
 
 
-def _hand_over(shapely: Any, shape: Any, crs: str | None, found: Taker) -> None:
+def _hand_over(shapely: Any, shape: Any, crs: str | None, found: PolygonCollector) -> None:
     """Hand over a geometry; what is made of several, one by one."""
     if shape is None:
         found.leave_out("Feature without geometry")

@@ -150,7 +150,7 @@ class BatchRenderer:
     def _store(self, cache: TileCache, tiles: list[tuple[Tile, bytes]]) -> None:
         """Store tiles in one durable transaction. Raises CacheError if it fails twice."""
         if not self._recorded:
-            cache.record(self.world, {"seed": str(self.seed), **describe(self.renderer)})
+            cache.worlds.record(self.world, {"seed": str(self.seed), **describe(self.renderer)})
             self._recorded = True
         try:
             cache.put_many(self.world, tiles)

@@ -8,24 +8,21 @@ from functools import partial
 import numpy as np
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
-from generator.grid.errors import GeneratorError
 from generator.grid.pixels import Pixels
 from generator.rasters import Georeference, find_rasterio
 from generator.rasters.writing import tiff_bytes
-from tileserver.address import parse_seed
-from tileserver.documents.about import FORMATS, attribution
+from tileserver.documents.about import FORMATS
 from tileserver.documents.ogc import COLLECTION
 from tileserver.documents.routes import wanted
 from tileserver.encode import compress
-from tileserver.errors import ServerError, problem
 from tileserver.regions.gridblock import GridPicture
 from tileserver.regions.mapquery import ordered, parse_map
 from tileserver.rendering.client.service import TileService
-from tileserver.serving.access import Access
-from tileserver.serving.http import Pair, refuse_method, send_plain, send_problem, unmade
-from tileserver.serving.staticpictures import PictureAnswer
+from tileserver.rendering.request import RequestOptions
+from tileserver.serving.http import Pair
+from tileserver.serving.staticpictures import PictureEndpoint, RequestedPicture
 
 
 def formats() -> Mapping[str, str]:
@@ -34,36 +31,19 @@ def formats() -> Mapping[str, str]:
     return found if find_rasterio() is None else {**found, "tiff": "image/tiff"}
 
 
-class Maps:
-    """The maps, as a bare ASGI application. HEAD never makes one."""
+class Maps(PictureEndpoint):
+    """The maps."""
 
-    def __init__(self, service: TileService) -> None:
-        self.service = service
-        self._access = Access(service.settings)
-        self._credit = attribution(service.settings)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; its path may have the part seed."""
-        if await refuse_method(scope, send):
-            return
-        params, service = scope["path_params"], self.service
-        try:
-            seed = parse_seed(params["seed"]) if "seed" in params else service.settings.seed
-            request = Request(scope)
-            offered = formats()
-            media_type = offered[wanted(request, offered)]
-            options = self._access.options(scope)
-            find = partial(parse_map, request.query_params, service.max_zoom)
-            picture = await service.pictures.place(find, options)
-            extra = described_map(picture, "f" not in request.query_params)
-            if scope["method"] == "HEAD":
-                return await send_plain(send, 200, [*unmade(media_type), *extra])
-            await service.known()
-            encode = encoder(picture, media_type, self._credit)
-            work = service.pictures.render(seed, picture, encode, options)
-            await PictureAnswer(service, media_type, extra)(scope, receive, send, work)
-        except (ServerError, GeneratorError) as error:
-            await send_problem(send, problem(error))
+    async def find(self, scope: Scope, options: RequestOptions) -> RequestedPicture:
+        """Read what a request asks for. Raises BadRequestError and NotAcceptableError."""
+        request, offered = Request(scope), formats()
+        media_type = offered[wanted(request, offered)]
+        find = partial(parse_map, request.query_params, self.service.max_zoom)
+        picture = await self.service.pictures.place(find, options)
+        extra = described_map(picture, "f" not in request.query_params)
+        return RequestedPicture(
+            picture, media_type, encoder(picture, media_type, self.credit), extra
+        )
 
 
 def described_map(picture: GridPicture, negotiated: bool) -> list[Pair]:

@@ -8,15 +8,17 @@ Under each world's prefix stand `/static/{longitude},{latitude},{zoom}/{width}x{
 from __future__ import annotations
 
 import re
-from collections.abc import Coroutine, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import NamedTuple
 
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from generator.grid.errors import GeneratorError
+from generator.grid.pixels import Pixels
 from generator.grid.tile import MAX_ZOOM
 from tileserver.address import parse_seed
 from tileserver.cache.tilecache import CachedTile
@@ -25,7 +27,9 @@ from tileserver.encode import compress
 from tileserver.encoding import EXTENSIONS
 from tileserver.errors import BadRequestError, ServerError, problem, shortened
 from tileserver.regions.view import MapView
+from tileserver.rendering.client.pictures import Drawable
 from tileserver.rendering.client.service import TileService
+from tileserver.rendering.request import RequestOptions
 from tileserver.serving.access import Access
 from tileserver.serving.http import (
     CACHE_CONTROL,
@@ -54,55 +58,68 @@ class _Place(StringConvertor):
 register_url_convertor("place", _Place())
 
 
-class StaticPictures:
-    """The static pictures, as a bare ASGI application. HEAD never makes one."""
+class RequestedPicture(NamedTuple):
+    """What a request asks for: what is drawn, its media type, what writes it, further headers."""
+
+    view: Drawable
+    media_type: str
+    encode: Callable[[Pixels], bytes]
+    extra: Sequence[Pair] = ()
+
+
+class PictureEndpoint(ABC):
+    """Pictures that are made for one request, as a bare ASGI application. HEAD never makes one."""
 
     def __init__(self, service: TileService) -> None:
         self.service = service
+        self.credit = attribution(service.settings)
         self._access = Access(service.settings)
-        self._credit = attribution(service.settings)
+
+    @abstractmethod
+    async def find(self, scope: Scope, options: RequestOptions) -> RequestedPicture:
+        """Read what a request asks for. Raises ServerError and GeneratorError."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; its path has the parts place, file and perhaps seed."""
-        method = scope["method"]
+        """Answer one request; its path may have the part seed."""
         if await refuse_method(scope, send):
             return
         params, service = scope["path_params"], self.service
         try:
             seed = parse_seed(params["seed"]) if "seed" in params else service.settings.seed
-            view, format = parse(params["place"], params["file"], service.max_zoom)
-            media_type = f"image/{format}"
-            if method == "HEAD":
-                return await send_plain(send, 200, unmade(media_type))
-            await service.known()
             options = self._access.options(scope)
-            encode = partial(compress, format=format, credit=self._credit)
-            work = service.pictures.render(seed, view, encode, options)
-            await PictureAnswer(service, media_type)(scope, receive, send, work)
+            asked = await self.find(scope, options)
+            if scope["method"] == "HEAD":
+                return await send_plain(send, 200, [*unmade(asked.media_type), *asked.extra])
+            await service.known()
+            work = service.pictures.render(seed, asked.view, asked.encode, options)
+            picture = await unless_left(work, receive)
+            if picture is not None:
+                await self._send(scope, send, picture, asked)
         except (ServerError, GeneratorError) as error:
             await send_problem(send, problem(error))
 
-
-class PictureAnswer:
-    """Answers with a picture that is made for one request. extra: headers beside the usual ones."""
-
-    def __init__(self, service: TileService, media_type: str, extra: Sequence[Pair] = ()) -> None:
-        self.service, self.media_type, self.extra = service, media_type, extra
-
-    async def __call__(
-        self, scope: Scope, receive: Receive, send: Send, work: Coroutine[Any, Any, bytes]
+    async def _send(
+        self, scope: Scope, send: Send, picture: bytes, asked: RequestedPicture
     ) -> None:
-        """Send what the work returns, unless the client goes away meanwhile or has it already."""
-        picture = await unless_left(work, receive)
-        if picture is None:
-            return
+        """Send a picture, unless the client has it already."""
         entry = CachedTile.now(picture)
         about = (entry.digest, entry.modified, CACHE_CONTROL)
         if is_unchanged(scope["headers"], tag_of(entry.digest), entry.modified):
-            return await send_plain(send, 304, [*described(*about), *self.extra])
+            return await send_plain(send, 304, [*described(*about), *asked.extra])
         self.service.metrics.bytes.inc(len(picture))
-        pairs = [*described(*about, self.media_type, len(picture)), *self.extra]
+        pairs = [*described(*about, asked.media_type, len(picture)), *asked.extra]
         await send_plain(send, 200, pairs, picture)
+
+
+class StaticPictures(PictureEndpoint):
+    """The static pictures; their path has the parts place and file."""
+
+    async def find(self, scope: Scope, options: RequestOptions) -> RequestedPicture:
+        """Read what a request asks for. Raises BadRequestError."""
+        params = scope["path_params"]
+        view, format = parse(params["place"], params["file"], self.service.max_zoom)
+        encode = partial(compress, format=format, credit=self.credit)
+        return RequestedPicture(view, f"image/{format}", encode)
 
 
 def parse(place: str, file: str, max_zoom: int = MAX_ZOOM) -> tuple[MapView, str]:

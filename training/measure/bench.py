@@ -27,6 +27,8 @@ from generator.nets.decoder import LayoutDecoder
 from generator.nets.paper import PaperUNet
 from training.measure.report import markdown
 
+HELP = "print what the networks cost, or time them"
+
 PAPER_STEPS = 50
 """DDIM steps of the paper."""
 CORE = TILE_SIZE // SCALE

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from generator.banks.options import NOMINAL
+from generator.banks.options import SCALES
 from generator.cascade.checkpoint import Checkpoint
 from generator.grid.averaging import averaged
 from generator.grid.pixels import Pixels
@@ -154,7 +154,7 @@ class EntryComparison:
     def _drawn(self, codes: Tensor, parent: Pixels) -> Pixels:
         """Draw codes [n, D, w, w] under one parent at full strength: uint8 [n, SIDE, SIDE, 3]."""
         count = len(codes)
-        gsd = torch.full((count,), NOMINAL[CHOSEN_AT[self.zoom]])
+        gsd = torch.full((count,), SCALES[CHOSEN_AT[self.zoom]].nominal)
         with torch.inference_mode():
             under = _tensor(parent).expand(count, -1, -1, -1)
             images = draw(self.decoder, codes, under, gsd, [1.0] * count)

@@ -24,30 +24,30 @@ from training.measure.classifier import (
     tested_bands,
 )
 from training.measure.features import Lite2
-from training.measure.figures import draw_rollouts, draw_stages
+from training.measure.figures import draw_stages
 from training.measure.joints import JointsRow, joints_table, measure_joints
 from training.measure.realparents import evaluation_windows
 from training.measure.realtiles import real_tiles
 from training.measure.repeats import RepeatsRow, measure_repeats, repeats_table
 from training.measure.report import Results
-from training.measure.rollouts import measure_rollouts, rollouts_table
 from training.measure.sites import LAND, Site, evenly_spread
 from training.measure.stages import measure_stages, stages_table
 from training.samples.windows import Samples
 
-PARTS = ("stages", "classifier", "kid", "repeats", "joints", "rollouts", "copies")
-_IN_QUICK, _IN_FULL = ("stages", "rollouts"), PARTS[:-1]
+HELP = "measure quality on held-out places"
+
+PARTS = ("stages", "classifier", "kid", "repeats", "joints", "copies")
+_IN_QUICK, _IN_FULL = PARTS[:1], PARTS[:-1]
 _TITLES = {
     "stages": "Single stages from real parents",
     "classifier": "Classifier two-sample test (0.5 = indistinguishable)",
     "kid": "Chains over land against real imagery of the resolution",
     "repeats": "Pieces of the memory that show twice",
     "joints": "Joints between layouts (0.5 = nobody can tell where they are)",
-    "rollouts": "Cascade rollouts",
     "copies": "Copies of places in the memory's entries",
 }
-_QUICK = {"count": 12, "places": 10, "real": 48}
-_FULL = {"count": 96, "places": 50, "real": 192}
+_QUICK = {"count": 12, "places": 10}
+_FULL = {"count": 96, "places": 50}
 _COPIES = 40
 """Windows of each zoom whose copies are looked for."""
 
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.add_argument("--data", type=Path, required=True, help="folder made by prepare")
     parser.add_argument("--weights", type=Path, help="safetensors [the shipped ones]")
-    parser.add_argument("--base", type=Path, help="base map of the rollouts [Blue Marble]")
+    parser.add_argument("--base", type=Path, help="base map of the chains [Blue Marble]")
     parser.add_argument(
         "--only",
         nargs="+",
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="stages and rollouts from few windows, to compare checkpoints",
+        help="stages from few windows, to compare checkpoints",
     )
     parser.add_argument("--split", default="test", choices=("train", "val", "test"))
     parser.add_argument(
@@ -112,7 +112,7 @@ class Evaluation:
             name: getattr(args, name, None) or value
             for name, value in (_QUICK if args.quick else _FULL).items()
         }
-        self.count, self.places, self.real = (counts[n] for n in ("count", "places", "real"))
+        self.count, self.places = counts["count"], counts["places"]
         self.pyramid = Pyramid(args.data).of_sources(args.sources)
         self.cascade: Cascade = generator.load(args.base, args.weights, args.steps, args.threads)
         self.chains = SiteChains(self.cascade, args.seed, args.chains)
@@ -129,7 +129,6 @@ class Evaluation:
             "kid": self._kid,
             "repeats": self._repeats,
             "joints": self._joints,
-            "rollouts": self._rollouts,
             "copies": self._copies,
         }
         settings = self.results.settings
@@ -219,12 +218,6 @@ class Evaluation:
 
         rows = self.results.rows("joints", JointsRow, self.zooms, row)
         return rows, joints_table(rows)
-
-    def _rollouts(self) -> tuple[Any, str]:
-        rollouts = measure_rollouts(self.chains, self.pyramid, self.places, self.real)
-        if self.args.figures:
-            draw_rollouts(rollouts, self.args.figures)
-        return rollouts, rollouts_table(rollouts)
 
     def _copies(self) -> tuple[Any, str]:
         rows = copies.measure_copies(

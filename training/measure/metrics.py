@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -48,9 +46,10 @@ def sliced_wasserstein(first: Images, second: Images, seed: int = 0) -> float:
     return float(100 * np.abs(projected[0] - projected[1]).mean(dtype=np.float64))
 
 
-def spectra(images: Images) -> Floats:
-    """Radially averaged power of each image's luminance by integer frequency, [N, H/2], Hann."""
-    return _radial(luminance(images))
+def spectrum(images: Images) -> Floats:
+    """Mean over the images of luminance's radially averaged power by integer frequency, [H/2]."""
+    mean: Floats = _radial(luminance(images)).mean(0)
+    return mean
 
 
 def colour_spectrum(images: Images) -> Floats:
@@ -75,12 +74,6 @@ def _radial(grey: Floats) -> Floats:
     return np.stack(rows)
 
 
-def spectrum(images: Images) -> Floats:
-    """Mean over the images of their radially averaged power, [H/2]."""
-    mean: Floats = spectra(images).mean(0)
-    return mean
-
-
 def decibels(first: Floats, second: Floats) -> Floats:
     """Power of the first spectrum over the second's in dB, by frequency."""
     ratio: Floats = 10 * np.log10((first + _LEAST_POWER) / (second + _LEAST_POWER))
@@ -103,61 +96,9 @@ def octave_errors(difference: Floats) -> tuple[float, float]:
     return float(lower.mean()), float(upper.mean())
 
 
-def spectral_slope(power: Floats) -> tuple[float, float]:
-    """Return how far each octave that a parent lacks falls below the parent's finest, median dB.
-
-    power: spectra [N, H/2]. The slope does not change with contrast, so it compares scenes that
-    were stretched differently: real imagery falls by about 6.4 and 15 dB at zooms 7 to 15.
-    """
-    size = 2 * power.shape[1]
-    level = 10 * np.log10(power + _LEAST_POWER)
-    edges = (size // 16, size // 8, size // 4, size // 2)
-    guide, lower, upper = (level[:, a:b].mean(1) for a, b in itertools.pairwise(edges))
-    return float(np.median(lower - guide)), float(np.median(upper - guide))
-
-
 def contrast(images: Images) -> float:
     """Median over the images of the standard deviation of luminance, in grey levels."""
     return float(np.median(luminance(images).std((1, 2))))
-
-
-def gradient_magnitude(images: Images) -> float:
-    """Mean magnitude of the luminance gradient, grey levels per pixel, the images' median."""
-    rows, columns = np.gradient(luminance(images), axis=(1, 2))
-    return float(np.median(np.hypot(rows, columns).mean((1, 2))))
-
-
-def gradient_kurtosis(images: Images) -> float:
-    """Kurtosis of luminance differences along both axes, the images' median.
-
-    3 for Gaussian noise or a blurred field, 5 to 20 for scenes with edges. Images without any
-    difference count as 3.
-    """
-    grey = luminance(images)
-    values = []
-    for one in grey:
-        steps = np.concatenate([np.diff(one, axis=0).ravel(), np.diff(one, axis=1).ravel()])
-        power = np.mean(steps**2)
-        values.append(np.mean(steps**4) / power**2 if power > 0 else 3.0)
-    return float(np.median(values))
-
-
-def grain(images: Images) -> float:
-    """Standard deviation of the detail finer than four pixels, grey levels, the median image's."""
-    return float(np.median(laplacian(images).mean(-1).std((1, 2))))
-
-
-def repetition(images: Images, lags: tuple[int, ...] = (64, 128)) -> float:
-    """Largest mean autocorrelation of the detail at these shifts, along either axis.
-
-    0 where nothing repeats (small values of both signs are chance), 1 for a perfect copy.
-    """
-    detail = fine_detail(luminance(images))
-    along = [
-        np.mean([row_autocorrelation(one, max(lags)) for one in axis], 0)
-        for axis in (detail, detail.swapaxes(1, 2))
-    ]
-    return float(max((curve[lag] for curve in along for lag in lags), key=abs))
 
 
 def fine_detail(grey: Floats) -> Floats:

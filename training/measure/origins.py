@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.banks.options import UNIT
+from generator.banks.options import SCALES
 from generator.banks.stageimage import StageImage, at_stage, resampling_for
 from generator.banks.tonematch import BaseColours, matched
 from generator.grid.pixels import Pixels
@@ -116,7 +116,7 @@ class Origins:
 
     def _matched(self, image: Image, mirrored: bool, scene: Scene) -> Origin | None:
         """Return the corner at which an image is most like a scene."""
-        unit = UNIT[scene.chosen_at]
+        unit = SCALES[scene.chosen_at].unit
         sides = self.at_stage(image, scene.chosen_at).child.shape
         rows, columns = (
             side // unit - own + 1 for side, own in zip(sides, scene.shape, strict=False)

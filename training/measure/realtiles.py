@@ -14,7 +14,6 @@ from generator.grid.tile import TILE_SIZE
 from generator.memory.bank import Bank
 from training.errors import TrainingError
 from training.imagery.pyramid import MASK_STEP, Image, Pyramid
-from training.measure.localtiles import is_land
 from training.measure.origins import may_be
 from training.samples.windows import BANDS, BLUE_MARBLE, BRIGHT, Band
 
@@ -24,6 +23,7 @@ FEW = 60
 """Fewer held-out tiles than this are joined by tiles of training places."""
 _VALID = 0.99
 _FLAT = 8.0
+_BRIGHTEST = 200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,20 @@ def real_tiles(pyramid: Pyramid, zoom: int, bank: Bank | None, seed: int) -> lis
     if len(found) < 2:
         raise TrainingError(f"the imagery has no two land tiles of the resolution of zoom {zoom}")
     return found
+
+
+def is_land(pixels: Pixels) -> bool:
+    """Whether a tile is neither mostly water nor ice.
+
+    Water: over half of it, by `water_share`. Ice: a mean above 200.
+    """
+    return bool(water_share(pixels) <= 0.5 and pixels.mean() <= _BRIGHTEST)
+
+
+def water_share(pixels: Pixels) -> float:
+    """Return the share of pixels, from 0 to 1, that are bluer by 10 levels than red and green."""
+    red, green, blue = (pixels[..., k].astype(np.int16) for k in range(3))
+    return float((blue > np.maximum(red, green) + 10).mean())
 
 
 def _some(

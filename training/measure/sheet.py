@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import mercantile
 import numpy as np
 from PIL import Image, ImageDraw
 
 from generator.cascade.cascade import Cascade
 from generator.grid.pixels import Pixels
-from generator.grid.tile import BASE_ZOOM, TILE_SIZE, Tile
+from generator.grid.tile import BASE_ZOOM, TILE_SIZE, Tile, cell_at
 from training.measure.figures import save_small
 from training.measure.sites import LAND
 from training.progress import track
@@ -113,7 +112,7 @@ def centred(
 
     store: tiles that are made already; those made here are added.
     """
-    x, y = _pixel(place, zoom)
+    x, y = cell_at(place.lon, place.lat, TILE_SIZE << zoom)
     left, top = x - TILE_SIZE // 2, y - TILE_SIZE // 2
     tiles = 2**zoom
     first_x, first_y = left // TILE_SIZE, top // TILE_SIZE
@@ -130,12 +129,3 @@ def centred(
     )
     y0, x0 = top - first_y * TILE_SIZE, left - first_x * TILE_SIZE
     return block[y0 : y0 + TILE_SIZE, x0 : x0 + TILE_SIZE]
-
-
-def _pixel(place: Place, zoom: int) -> tuple[int, int]:
-    west, north = mercantile.xy(place.lon, place.lat)
-    circumference = 2 * np.pi * 6378137.0
-    size = TILE_SIZE * 2**zoom
-    x = (west / circumference + 0.5) * size
-    y = (0.5 - north / circumference) * size
-    return int(x), int(y)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mercantile
-
-from generator.grid.tile import Tile
+from generator.grid.tile import Tile, tile_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +17,7 @@ class Site:
 
     def tile(self, zoom: int) -> Tile:
         """Return the tile of `zoom` that holds the point."""
-        found = mercantile.tile(self.lon, self.lat, zoom)
-        return Tile(found.z, found.x, found.y)
+        return tile_at(self.lon, self.lat, zoom)
 
 
 _LAND = (
@@ -51,7 +48,7 @@ LAND = tuple(Site(*point) for point in (*_LAND, *_FURTHER_LAND))
 """Fifty places on land."""
 
 
-def evenly_spread(count: int, sites: tuple[Site, ...] = SITES) -> tuple[Site, ...]:
+def evenly_spread(count: int, sites: tuple[Site, ...]) -> tuple[Site, ...]:
     """Return `count` of the sites (all of them at most), evenly taken from the whole list."""
     count = min(count, len(sites))
     return tuple(sites[i * len(sites) // count] for i in range(count))

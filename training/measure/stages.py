@@ -30,8 +30,7 @@ class StageMetrics:
 
     sw: sliced Wasserstein of 7x7 Laplacian patches; spectrum: mean |dB| over the octaves that the
     parent lacks; octaves: signed dB of each; colours: the same of differences of colour;
-    contrast: share of the truth's; kid: kernel distance x 1000 of EfficientNet-Lite2 features, None
-    where it is not measured.
+    contrast: share of the truth's; kid: kernel distance x 1000 of EfficientNet-Lite2 features.
     """
 
     sw: float
@@ -39,7 +38,7 @@ class StageMetrics:
     octaves: tuple[float, float]
     colours: tuple[float, float]
     contrast: float
-    kid: float | None
+    kid: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +54,24 @@ class StageRow:
 
 
 class Reference:
-    """Real windows, uint8 [N, 256, 256, 3], that sets of windows are scored against.
+    """Real windows, uint8 [N, 256, 256, 3], that sets of windows are scored against."""
 
-    features: None leaves the kernel distance out.
-    """
-
-    def __init__(self, truth: Images, features: Lite2 | None) -> None:
+    def __init__(self, truth: Images, features: Lite2) -> None:
         self.truth, self.features = truth, features
         self.contrast = contrast(truth)
         self._spectrum, self._colours = spectrum(truth), colour_spectrum(truth)
-        self._seen = None if features is None else features.of(truth)
+        self._seen = features.of(truth)
 
     def score(self, images: Images) -> StageMetrics:
         """Score `images`, as many as the truth."""
         difference = decibels(spectrum(images), self._spectrum)
-        kid = None
-        if self.features is not None and self._seen is not None:
-            kid = kernel_distance(self.features.of(images), self._seen, PER_WINDOW)
         return StageMetrics(
             sw=sliced_wasserstein(images, self.truth),
             spectrum=absolute_error(difference),
             octaves=octave_errors(difference),
             colours=octave_errors(decibels(colour_spectrum(images), self._colours)),
             contrast=contrast(images) / self.contrast,
-            kid=kid,
+            kid=kernel_distance(self.features.of(images), self._seen, PER_WINDOW),
         )
 
 
@@ -86,15 +79,15 @@ def measure_stages(
     stage_at: StageAt,
     samples: Samples,
     count: int,
-    features: Lite2 | None,
+    features: Lite2,
     clean: bool = False,
     *,
     memory: Memory | None = None,
 ) -> tuple[list[StageRow], dict[int, RealParentSamples]]:
     """Measure every band that has imagery; returns the rows and a few windows of each to show.
 
-    The yardstick `real` is a second draw of as many real windows from the same places. features:
-    None leaves the kernel distance out. memory: of stages that draw layouts.
+    The yardstick `real` is a second draw of as many real windows from the same places. memory: of
+    stages that draw layouts.
     """
     rows: list[StageRow] = []
     shown: dict[int, RealParentSamples] = {}
@@ -120,10 +113,11 @@ def measure_stages(
 
 
 def stages_table(rows: list[StageRow]) -> str:
-    """Single stages; the kernel distance is left out where no row has it."""
+    """Tabulate single stages."""
     headers = [
         "zoom", "windows", "sliced Wasserstein / bicubic's", "real's", "spectrum dB", "bicubic's",
         "real's", "dB by octave", "real's", "of colour", "real's", "contrast / real's",
+        "KID-Lite2 x 1000", "bicubic's", "real's",
     ]  # fmt: skip
     lines = [
         [
@@ -131,16 +125,8 @@ def stages_table(rows: list[StageRow]) -> str:
             f"{r.real.sw / r.bicubic.sw:.2f}", f"{r.made.spectrum:.1f}",
             f"{r.bicubic.spectrum:.1f}", f"{r.real.spectrum:.1f}", signed(r.made.octaves),
             signed(r.real.octaves), signed(r.made.colours), signed(r.real.colours),
-            f"{r.made.contrast:.2f}",
+            f"{r.made.contrast:.2f}", *(f"{of.kid:.1f}" for of in (r.made, r.bicubic, r.real)),
         ]
         for r in rows
     ]  # fmt: skip
-    if any(r.made.kid is not None for r in rows):
-        headers += ["KID-Lite2 x 1000", "bicubic's", "real's"]
-        for line, r in zip(lines, rows, strict=True):
-            line += [_number(f.kid) for f in (r.made, r.bicubic, r.real)]
     return markdown(headers, lines)
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"

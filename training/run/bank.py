@@ -9,7 +9,7 @@ import torch
 from rich.progress import Progress
 
 from generator.banks import BankEncoder, BuildFolder, BuildOptions, BuildResult, build
-from generator.banks.options import NOMINAL, OfferedImage
+from generator.banks.options import SCALES, OfferedImage
 from generator.banks.stageimage import LARGEST, resampling_for
 from generator.cascade import checkpoint
 from generator.imagery.folder import find
@@ -67,11 +67,11 @@ def _taken(source: Source, memory: MemoryRecipe) -> bool:
 
 def offer_of(source: Source, memory: MemoryRecipe) -> OfferedImage:
     """Offer an image to the stages whose pixels it resolves, but for what may be enlarged."""
-    zooms = [zoom for zoom in NOMINAL if resampling_for(source.gsd, zoom) is not None]
+    zooms = [zoom for zoom in SCALES if resampling_for(source.gsd, zoom) is not None]
     matching = (m for glob, m in memory.resolved.items() if source.matches(glob))
     resolved = max([source.gsd, *matching])
-    fine = [z for z in zooms if resolved <= memory.enlarged.get(str(z), LARGEST) * NOMINAL[z]]
-    return OfferedImage(source, tuple(fine))
+    limits = {z: memory.enlarged.get(str(z), LARGEST) * SCALES[z].nominal for z in zooms}
+    return OfferedImage(source, tuple(z for z in zooms if resolved <= limits[z]))
 
 
 def described(built: BuildResult) -> str:

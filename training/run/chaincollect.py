@@ -19,7 +19,7 @@ from generator.cascade.layoutstage import LayoutStage, code_coverage
 from generator.datasets.sites import Box, LandMask, PairRequest, sampling_site
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
-from generator.grid.tile import SCALE, TILE_SIZE, Tile, row_of
+from generator.grid.tile import SCALE, TILE_SIZE, Tile, cell_at
 from generator.grid.window import child_resolutions
 from training.measure.sites import SITES
 from training.samples import chainfile
@@ -121,7 +121,7 @@ class ChainPlace:
         random = np.random.Generator(np.random.Philox(key=[self.seed + 1, number]))
         # The place in pixels of zoom 13, which are the parents of 15.
         pixels = TILE_SIZE << 13
-        middle = int((lon + 180) / 360 * pixels), int(row_of(lat, pixels))
+        middle = cell_at(lon, lat, pixels)
         made = [self._chain([self._round(zoom, middle)]) for zoom in (9, 11)]
         # Windows of 15 at and near it, each in the middle of one of 13.
         for pair in range(PAIRS):

@@ -18,7 +18,7 @@ from generator.cascade.cascade import Cascade
 from generator.datasets.sites import Box
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
-from generator.grid.tile import TILE_SIZE, Tile, row_of
+from generator.grid.tile import TILE_SIZE, Tile, cell_at
 from generator.memory.config import WINDOW
 from generator.memory.field import SEA
 from generator.memory.view import ParentView
@@ -108,7 +108,7 @@ class DemandPlace:
         """Return descriptors [k, d] and gates [k, 3 or 4] of cells at a place in degrees."""
         # The windows of the cells, in pixels of the choosing grid.
         size = TILE_SIZE << (self.zoom - 2)
-        x, y = int((lon + 180) / 360 * size), int(row_of(lat, size))
+        x, y = cell_at(lon, lat, size)
         around = int(self._steps.max()) + WINDOW // 2
         area = Rectangle(x - around, y - around, 2 * around, 2 * around)
         pixels = self.cascade.ground(area, self.zoom - 2, self._read)

@@ -18,7 +18,7 @@ from generator.nets.blocks import crop
 from generator.nets.diffusion import RESIDUAL_GAIN, TIMESTEPS, alpha_bar, diffuse
 from generator.nets.paper import PaperUNet
 from generator.nets.resampling import upsample
-from generator.nets.unet import ExactUNet, low_frequency_consistency
+from generator.nets.unet import CONSISTENCY_MARGIN, ExactUNet, low_frequency_consistency
 from training.errors import TrainingError
 from training.losses.context import Drawn
 from training.run.state import TrainingState
@@ -59,7 +59,7 @@ class ExactUNetStep(DiffusionStep):
         super().__init__(state)
         assert isinstance(state.network, ExactUNet)
         self.network, recipe = state.network, state.recipe
-        core, least = recipe.window - 2 * recipe.edge, self.network.least_margin
+        core, least = recipe.window - 2 * recipe.edge, CONSISTENCY_MARGIN
         if recipe.edge % 2 or core % 4 or core <= 0 or recipe.edge < least:
             raise TrainingError(
                 f"[train] window is {recipe.window} and edge {recipe.edge}, expected an even edge "
@@ -76,7 +76,7 @@ class ExactUNetStep(DiffusionStep):
         with torch.autocast(noisy.device.type, torch.bfloat16):
             code = network.embedding(time / TIMESTEPS, batch["gsd"], batch["augmentation"])
             whole: Tensor = network(noisy, parent, network.modulations(code))
-        made = crop(whole, SCALE * (edge - network.least_margin))
+        made = crop(whole, SCALE * (edge - CONSISTENCY_MARGIN))
         base = crop(upsample(parent), SCALE * (edge - 2))
         truth = base + crop(residual, SCALE * edge) / RESIDUAL_GAIN
         return Drawn(

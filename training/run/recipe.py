@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from generator.grid.tile import STAGE_ZOOMS
 from generator.nets.config import (
@@ -92,71 +92,71 @@ class SharpenRecipe:
 
 
 @dataclass(frozen=True, slots=True)
-class EntriesRecipe:
-    """A training of a bank's entries under many places' parents; several follow each other.
+class DecoderRecipe:
+    """What trainings that go on from finished weights have in common; several follow each other.
 
-    steps: of this one. rate: levels that a number moves in a visit at most. decoder_rate: learning
-    rate of the decoder, 0 to keep it. anchor: weight of the distance from an entry's first drawing;
-    adversarial: how many times as long as that of all distances the critic's gradient is. window,
-    edge: parent pixels along a window, and those on each side that no loss sees; group: windows
-    that are compared with each other, groups: in a step; zooms: of the stages whose entries move;
-    shares: of the groups for zooms 7 to 15, or 17; none for each stage's share of the codes.
+    steps: of this one. anchor: weight of the distance from a first drawing; adversarial: how many
+    times as long as that of all distances the critic's gradient is. window, edge: parent pixels
+    along a window, and those on each side that no loss sees; group: windows that are compared with
+    each other, groups: in a step. seed: of all that chance decides.
     """
 
+    OWN: ClassVar[tuple[str, ...]] = ("anchor", "adversarial")
+    """Terms of the loss whose weights are keys."""
+
     steps: int = 0
-    rate: float = 0.7
-    decoder_rate: float = 5e-5
     anchor: float = 0.3
-    adversarial: float = 2.0
+    adversarial: float = 1.0
     window: int = 48
     edge: int = 4
     group: int = 4
     groups: int = 1
-    zooms: tuple[int, ...] = STAGE_ZOOMS
-    shares: tuple[float, ...] = ()
     seed: int = 0
 
     @property
     def terms(self) -> dict[str, float]:
         """Weight of each term of the loss."""
-        own = {"anchor": self.anchor, "adversarial": self.adversarial}
+        own = {name: float(getattr(self, name)) for name in self.OWN}
         return {"region_style": 1.0, "region_octaves": 1.0, **own}
 
 
 @dataclass(frozen=True, slots=True)
-class ChainsRecipe:
-    """A training of the decoder in chains of the product's own worlds; several follow each other.
+class EntriesRecipe(DecoderRecipe):
+    """A training of a bank's entries under many places' parents.
 
-    steps, rate, window, edge, group, groups, anchor, adversarial: as of EntriesRecipe, the rate
-    being the decoder's and the anchor the decoder's first drawing. hold: weight of the distance
-    from its mean colours of 16 x 16 pixels, beside all else: as long at 1 / hold grey levels.
-    ema: decay of the weights' average. places: of the world from which chains are taken; pool: real
-    windows of a zoom among which those that look alike are found. shares: of the groups that begin
-    at zooms 9, 11 and 13, the last of which go on to 15; levels: of zoom 15, one of which a group
-    has. seed: of the world, the places and the groups.
+    rate: levels that a number moves in a visit at most. decoder_rate: learning rate of the decoder,
+    0 to keep it. anchor: to an entry's first drawing. zooms: of the stages whose entries move;
+    shares: of the groups for zooms 7 to 15, or 17; none for each stage's share of the codes.
     """
 
-    steps: int = 0
+    rate: float = 0.7
+    decoder_rate: float = 5e-5
+    adversarial: float = 2.0
+    zooms: tuple[int, ...] = STAGE_ZOOMS
+    shares: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChainsRecipe(DecoderRecipe):
+    """A training of the decoder in chains of the product's own worlds.
+
+    rate: learning rate of the decoder. anchor: to the decoder's first drawing. hold: weight of the
+    distance from its mean colours of 16 x 16 pixels, beside all else: as long at 1 / hold grey
+    levels. ema: decay of the weights' average. places: of the world from which chains are taken;
+    pool: real windows of a zoom among which those that look alike are found. shares: of the groups
+    that begin at zooms 9, 11 and 13, the last of which go on to 15; levels: of zoom 15, one of
+    which a group has. seed: of the world, the places and the groups.
+    """
+
+    OWN: ClassVar[tuple[str, ...]] = ("anchor", "adversarial", "hold")
+
     rate: float = 5e-5
-    anchor: float = 0.3
-    adversarial: float = 1.0
     hold: float = 0.22
     ema: float = 0.995
     places: int = 80
     pool: int = 1000
     shares: tuple[float, ...] = (0.1, 0.2, 0.7)
     levels: tuple[float, ...] = (0.35, 0.7)
-    window: int = 48
-    edge: int = 4
-    group: int = 4
-    groups: int = 1
-    seed: int = 0
-
-    @property
-    def terms(self) -> dict[str, float]:
-        """Weight of each term of the loss."""
-        own = {"anchor": self.anchor, "adversarial": self.adversarial, "hold": self.hold}
-        return {"region_style": 1.0, "region_octaves": 1.0, **own}
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,6 @@ from training.run.recipe import (
 from training.samples.chainbatches import FIRST_ZOOMS
 from training.samples.groups import MOST_GROUPS
 
-_NOW_TERMS = {
-    "pixels": "pixels", "features": "features", "adversarial": "adversarial", "calm": "code_size",
-}  # fmt: skip
-"""Keys that phases of older recipes have, and the terms that they weigh."""
 _PARTS = (
     "network", "train", "phase", "sampler", "memory", "sharpen", "entries", "chains", "additions",
 )  # fmt: skip
@@ -213,8 +209,6 @@ class _Reader:
         fields = {each.name: each for each in dataclasses.fields(kind) if each.name not in made}
         for key in sorted(given.keys() - fields.keys()):
             wanted = f"some of {', '.join(fields)}"
-            if kind is Phase and key in _NOW_TERMS:
-                wanted = f"it in terms, as terms = {{ {_NOW_TERMS[key]} = {given[key]} }}"
             raise self._error(name, f"has the key {key!r}, expected {wanted}")
         hints = typing.get_type_hints(kind)
         for key, value in given.items():

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.banks.options import UNIT
+from generator.banks.options import SCALES
 from generator.memory.bank import Scene
 from generator.memory.groundterm import GroundTerm
 from generator.memory.patches import collect_patches
@@ -55,7 +55,7 @@ def costs(scenes: Sequence[Scene], demand: Demand, ground: GroundTerm | None = N
 def area_of(scene: Scene) -> int:
     """Return the child pixels of a scene that show something, about, at the finest it is shown."""
     height, width = scene.shape
-    return int(UNIT[scene.chosen_at] ** 2 * height * width * scene.valid.mean())
+    return int(SCALES[scene.chosen_at].unit ** 2 * height * width * scene.valid.mean())
 
 
 def select(candidates: Integers, areas: Integers, budget: float, present: Integers) -> list[int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 from generator.cascade.weightsheader import finest_zoom
@@ -53,10 +53,13 @@ class TileService:
             self.archived = ArchivedTiles(archive, settings.archive_only, metrics)
         self.variants = Variants(self)
         self.pictures = Pictures(self)
-        metrics.watch("tiles_stored", "Tiles in the cache, of all worlds", self.stored)
-        metrics.watch("cache_bytes", "Size of the cache's data file", self.cache_bytes)
-        metrics.watch("cache_damaged", "Stored tiles found damaged", self.damaged)
-        metrics.watch("ready", "Whether tiles can be made and stored", self.ready)
+        for name, text, read in (
+            ("tiles_stored", "Tiles in the cache, of all worlds", cache.count),
+            ("cache_bytes", "Size of the cache's data file", lambda: cache.size),
+            ("cache_damaged", "Stored tiles found damaged", lambda: cache.damaged),
+            ("ready", "Whether tiles can be made and stored", lambda: self.problem() is None),
+        ):
+            metrics.watch(name, text, partial(_read_or_0, read))
 
     def start(self) -> None:
         """Begin to work, on the event loop that runs now."""
@@ -194,26 +197,10 @@ class TileService:
             return finest_zoom(self.settings.weights)
         return MAX_ZOOM
 
-    # Gauges.
 
-    def stored(self) -> int:
-        """Return how many tiles the cache holds."""
-        try:
-            return self.cache.count()
-        except CacheError:
-            return 0
-
-    def cache_bytes(self) -> int:
-        """Return the size of the cache's data file."""
-        try:
-            return self.cache.size
-        except CacheError:
-            return 0
-
-    def damaged(self) -> int:
-        """Return how many stored tiles this process found damaged."""
-        return self.cache.damaged
-
-    def ready(self) -> int:
-        """Return 1 if tiles can be made and stored, else 0."""
-        return int(self.problem() is None)
+def _read_or_0(read: Callable[[], int]) -> int:
+    """Return what a gauge of the cache reads, 0 while that cannot be read."""
+    try:
+        return read()
+    except CacheError:
+        return 0

@@ -269,5 +269,5 @@ class Writer:
 
     def _record(self, worlds: set[bytes]) -> None:
         for world in worlds - self._recorded:
-            self.cache.record(world, self.worlds.get(world, {}))
+            self.cache.worlds.record(world, self.worlds.get(world, {}))
             self._recorded.add(world)

@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from generator.grid.tile import BASE_ZOOM, Tile
-from tileserver.commands.bench import PAGE, PLACES, place_tile, rectangle
+from generator.grid.tile import BASE_ZOOM, Tile, tile_at
+from tileserver.commands.coldbench import PAGE, PLACES, rectangle
 from tileserver.errors import StartError
 
 Report = dict[str, Any]
@@ -90,7 +90,7 @@ def medians(views: list[ViewTimes]) -> dict[str, float]:
 
 def first_view(address: str, seed: int, zoom: int) -> ViewTimes:
     """Ask for a view of a world as the page does. Raises StartError when a tile cannot be had."""
-    tiles = middle_first(rectangle(place_tile(*PLACES["Paris"], zoom), *PAGE))
+    tiles = middle_first(rectangle(tile_at(*PLACES["Paris"], zoom), *PAGE))
     came = fetch(address, seed, with_parents(tiles))
     nearest = (made_from(tiles[0]) or tiles[:1])[-1]
     middle = came[tiles[0]]

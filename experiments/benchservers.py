@@ -91,8 +91,8 @@ def store(address: str, path: Path, tiles: Mapping[Tile, bytes]) -> None:
     wait(lambda: status(f"{address}/0/0/0.png") == 200, 30)
     cache = TileCache.open(path)
     try:
-        wait(lambda: bool(cache.worlds()), 30)
-        (world,) = cache.worlds()
+        wait(lambda: bool(cache.worlds.about()), 30)
+        (world,) = cache.worlds.about()
         cache.put_many(world, tiles.items())
     finally:
         cache.close()

@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from generator.grid.tile import Tile
-from tileserver.commands.benchservers import (
+from experiments.benchservers import (
     MANY,
     TILE,
     etag,
@@ -30,7 +29,8 @@ from tileserver.commands.benchservers import (
     wait,
     write_archive,
 )
-from tileserver.commands.webload import Load, client, load
+from experiments.webload import Load, client, load
+from generator.grid.tile import Tile
 
 Report = dict[str, Any]
 
