@@ -133,5 +133,5 @@ def _distances(xs: Floats, ys: Floats, chord: Floats | tuple[Floats, Floats]) ->
     np.subtract(ys, along, out=along)
     np.multiply(along, along, out=along)
     apart += along
-    np.sqrt(apart, out=apart)
-    return apart
+    found: Floats = np.sqrt(apart, out=apart)
+    return found

@@ -16,8 +16,10 @@ from generator.memory.descriptor import GATES, SIZE
 from generator.memory.groundterm import GroundTerm
 
 COLOURS_ACROSS = 6, 3
-"""Cells (i, j) begin at patches of colour n (i mod n) + j mod n alone, of n squared colours: n is 6,
-or 3 where a bank has too little for that."""
+"""Cells (i, j) begin at patches of colour n (i mod n) + j mod n alone, of n squared colours.
+
+n is 6, or 3 where a bank has too little for that.
+"""
 
 LEAST = 32
 """Patches that each of 36 colours must have at least."""
