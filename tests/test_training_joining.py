@@ -7,7 +7,7 @@ import pytest
 from generator.memory import Bank
 from tests.fakes_memory import ENCODER, synthetic_scene
 from training.errors import TrainingError
-from training.run.joining import joined, without
+from training.run.joining import cropped, joined, without
 
 
 def bank(*scenes):
@@ -46,3 +46,23 @@ def test_a_scene_that_is_there_already_and_another_encoder_are_refused():
         joined(held, held)
     with pytest.raises(TrainingError, match="of the encoder 6666666666666666, expected those of 5"):
         joined(held, Bank((synthetic_scene(2, 7),), "6" * 64, 4))
+
+
+def test_a_scene_is_cropped_with_its_windows_at_all_its_zooms():
+    whole = synthetic_scene(1, 11, 64)
+    cut = cropped(bank(whole), {"scene-*": (0.25, 0, 1, 0.75)}).scenes[0]
+    assert cut.shape == (48, 48)
+    for zoom, scale in ((11, 1), (13, 4)):
+        there = whole.codes[zoom][: 48 * scale, 16 * scale :]
+        assert (cut.codes[zoom] == there).all()
+    assert (cut.descriptors == whole.descriptors[:4, 2:]).all()
+    assert (cut.gates == whole.gates[:4, 2:]).all()
+    assert (cut.valid == whole.valid[:4, 2:]).all()
+
+
+def test_a_crop_that_matches_nothing_or_leaves_too_little_is_told():
+    held = bank(synthetic_scene(1, 11, 64))
+    with pytest.raises(TrainingError, match="crop names 'made up', expected globs"):
+        cropped(held, {"made up": (0, 0, 1, 1)})
+    with pytest.raises(TrainingError, match="crop leaves 16 x 64 pixels of the scene 'scene-1'"):
+        cropped(held, {"scene-1": (0, 0, 0.25, 1)})

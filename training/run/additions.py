@@ -27,7 +27,7 @@ from training.run.decodertraining import train_decoder
 from training.run.demand import DemandFile
 from training.run.entrystep import EntryStep
 from training.run.export import BANKED, check_there, described_size, weights_before
-from training.run.joining import joined, without
+from training.run.joining import cropped, joined, without
 from training.run.machine import Machine
 from training.run.recipe import AdditionRecipe, Recipe
 from training.run.selection import area_of, costs, select
@@ -77,7 +77,7 @@ class Addition:
         self.folder, self.machine = folder, machine
         self.loaded = checkpoint.load(weights)
         self.decoder, self.bank = decoder_and_bank(self.loaded)
-        self.kept = without(self.bank, self.part.drop)
+        self.kept = cropped(without(self.bank, self.part.drop), self.part.crop)
 
     def make(self, out: Path, data: Path, imagery: Sequence[str], began: float) -> bool:
         """Write the weights with the addition; returns False where the machine's time is over."""

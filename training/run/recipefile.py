@@ -91,6 +91,14 @@ def _check_additions(path: Path, recipe: Recipe) -> None:
         _check_known(path, "additions", "megapixels", part.megapixels, zooms)
         _check_known(path, "additions", "keep", part.keep, list(part.megapixels))
         _check_known(path, "additions", "drop", part.drop, zooms)
+        for glob, sides in part.crop.items():
+            if len(sides) != 4 or not (
+                0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1
+            ):
+                raise TrainingError(
+                    f"{path}: [additions] crops {glob!r} to {list(sides)}, expected left, top, "
+                    "right and bottom from 0 to 1"
+                )
         _check_entries(path, "additions.entries", part.entries)
         if not part.megapixels:
             raise TrainingError(f"{path}: [additions] lacks the key 'megapixels', expected a table")
