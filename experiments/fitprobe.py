@@ -137,7 +137,8 @@ def fitted(bank: Bank, labels: Mapping[str, Mapping[str, Any]]) -> tuple[GroundP
     for figure, known in labels.items():
         for zoom in sorted({scene.chosen_at for scene in bank.scenes if scene.name in known}):
             x, y, scenes = samples(bank, known, zoom)
-            if y.max() < MUCH or y.min() >= LITTLE:
+            # Each side needs two scenes, for one of them is left out in turn.
+            if min(len(np.unique(scenes[side])) for side in (y >= MUCH, y < LITTLE)) < 2:
                 continue
             found = fit(x, y, scenes)
             # Each scene told by a fit to the others.
