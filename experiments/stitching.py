@@ -29,6 +29,7 @@ from generator.grid.rectangle import Rectangle
 from generator.grid.tile import EQUATOR_RESOLUTION, SCALE, STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.memory.field import Memory
 from generator.memory.jitteredgrid import EARTH, MapSize
+from generator.memory.view import ReadFilled
 from generator.nets.body import padded
 from generator.nets.build import AnyNetwork
 from generator.nets.paper import PaperUNet
@@ -159,6 +160,7 @@ class RepeatedMemory(Memory):
         area: Rectangle,
         pixels: Callable[[Rectangle], Pixels],
         *,
+        filled: ReadFilled | None = None,
         world: MapSize | None = EARTH,
         latitude: float | None = None,
     ) -> NDArray[np.int8]:
@@ -166,7 +168,9 @@ class RepeatedMemory(Memory):
         side = PERIOD // SCALE
         first, top = (at // TILE_SIZE * TILE_SIZE + 3 * side for at in (area.x0, area.y0))
         middle = Rectangle(first, top, side, side)
-        tile = super().field(seed, zoom, middle, pixels, world=world, latitude=latitude)
+        tile = super().field(
+            seed, zoom, middle, pixels, filled=filled, world=world, latitude=latitude
+        )
         rows = np.arange(area.y0, area.y0 + area.height) % side
         columns = np.arange(area.x0, area.x0 + area.width) % side
         return np.ascontiguousarray(tile[:, rows[:, None], columns])
