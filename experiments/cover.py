@@ -19,7 +19,7 @@ import generator
 from experiments.command import Experiment
 from experiments.fitprobe import LABELS, LITTLE, MUCH, read_labels, spread_out
 from generator.cascade.cascade import Cascade
-from generator.geography.layers import FIGURES, GroundLayer
+from generator.geography.layers import FIGURES, GroundLayer, Shares
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import Tile
@@ -28,7 +28,7 @@ from generator.memory.descriptor import grid_shape
 from generator.memory.field import Memory
 from generator.memory.groundprobe import PROBE, GroundProbe
 from generator.memory.groundterm import GroundTerm
-from generator.memory.view import ReadParent
+from generator.memory.view import ReadFilled, ReadParent
 from training.measure.report import markdown
 from training.measure.sites import Site
 from training.progress import track
@@ -73,14 +73,19 @@ Reals = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Parents:
-    """What a memory was asked for: a rectangle of zoom 9, and the pixels that it read."""
+    """What a memory was asked for: a rectangle of zoom 9, and the pixels and water that it read."""
 
     area: Rectangle
     pixels: Pixels
+    water: Shares | None
 
     def read(self, _: Rectangle) -> Pixels:
         """Return the pixels, which are those of the one rectangle that is read."""
         return self.pixels
+
+    def filled(self, _: Rectangle) -> Shares | None:
+        """Return their water that was drawn as land."""
+        return self.water
 
 
 class Recorder:
@@ -94,11 +99,14 @@ class Recorder:
         """Return the memory's."""
         return getattr(self._memory, name)
 
-    def field(self, seed: int, zoom: int, area: Rectangle, pixels: ReadParent) -> NDArray[np.int8]:
+    def field(
+        self, seed: int, zoom: int, area: Rectangle, pixels: ReadParent, *, filled: ReadFilled
+    ) -> NDArray[np.int8]:
         """Return the memory's field."""
         if zoom == ZOOM:
-            self.asked.append(Parents(area, pixels(self._memory.reads(zoom, area))))
-        return self._memory.field(seed, zoom, area, pixels)
+            read = self._memory.reads(zoom, area)
+            self.asked.append(Parents(area, pixels(read), filled(read)))
+        return self._memory.field(seed, zoom, area, pixels, filled=filled)
 
 
 def parents_at(cascade: Cascade, memory: Memory, places: list[Tile]) -> Iterator[Parents]:
@@ -175,7 +183,8 @@ def run(options: argparse.Namespace) -> int:
         shares: dict[str, list[float]] = {kind: [] for kind in PLACES}
         every = []
         for (kind, _), parents in zip(tiles, asked, strict=True):
-            told = memory.layouts(0, ZOOM, parents.area, parents.read).reshape(3, -1)
+            told = memory.layouts(0, ZOOM, parents.area, parents.read, parents.filled)
+            told = told.reshape(3, -1)
             every.append(told[0])
             figure, much = FITS.get(kind, ("crop", False))
             shares[kind].append(fitting(shown_labels(scenes, labels[figure], told), much))

@@ -78,7 +78,7 @@ def test_a_part_of_what_was_looked_at_is_as_if_nothing_else_had_been(zoom: int) 
         part = Rectangle(wide.x0 + x, wide.y0 + y, 60, 50)
         alone = geography.parent_ground(zoom, part, read, zoom == 5)
         cut = whole.part(part)
-        for name in ("dry", "parent", "built", "water", "covered", "roads"):
+        for name in ("dry", "filled", "parent", "built", "water", "covered", "roads"):
             np.testing.assert_equal(getattr(cut, name), getattr(alone, name), name)
         np.testing.assert_equal(cut.wet(part.grown(-5)), alone.wet(part.grown(-5)))
 

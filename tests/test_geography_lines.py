@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from generator.geography import linecourse
+from generator.geography import linecourse, linedrawing
 from generator.geography.layerfile import LayerFile
+from generator.geography.linedrawing import PIXEL
 from generator.geography.linefile import WORLD_BITS, Polylines, encode, parse
 from generator.geography.linekinds import KINDS
 from generator.geography.lines import LineLayer
@@ -177,6 +178,25 @@ def test_width_is_metres_of_ground() -> None:
         shares = dense(layer, 15, around(points[1], 15, 200)).astype(float)
         wide = shares.sum(axis=0).mean() / 255 * metres
         assert 30 * 0.7 < wide < 30 * 1.5
+
+
+@given(st.integers(0, 10**6), st.integers(1, 90), st.integers(1, 90))
+@settings(deadline=None, max_examples=30)
+def test_wide_pieces_cover_what_each_pixel_says(seed: int, height: int, width: int) -> None:
+    random = np.random.default_rng(seed)
+    start, end = random.integers(-60 * PIXEL, 150 * PIXEL, (2, 2, 9))
+    end[:, :4] = start[:, :4] + random.integers(-9 * PIXEL, 9 * PIXEL, (2, 4))
+    halves = random.integers(0, 45 * PIXEL, 9) >> random.integers(0, 12, 9)
+    asked = np.zeros((height, width), np.uint8)
+    for one in range(9):
+        xs, ys = (
+            np.arange(side) * float(PIXEL) + PIXEL // 2 - start[axis, one]
+            for axis, side in enumerate((width, height))
+        )
+        chord = (end - start)[:, one].astype(np.float64)
+        shares = linedrawing._covered(xs, ys[:, None], chord, halves[one])
+        np.maximum(asked, shares, out=asked)
+    assert np.array_equal(linedrawing.drawn(start, end, halves, (height, width)), asked)
 
 
 def test_small_ranks_are_left_out_at_coarse_zooms() -> None:

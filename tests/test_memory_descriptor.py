@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from generator.memory import describe, describe_scene, features
-from generator.memory.descriptor import grid_shape
+from generator.memory.descriptor import grid_shape, textured_as_land
 from tests.fakes_memory import SEA, ground
 
 
@@ -125,6 +125,23 @@ def test_gates_measure_water_texture_and_colour() -> None:
     weak, strong = (describe(pixels, *at((0, 0)))[1][0, 1] for pixels in (finer, checked))
     # Differences on the tone curve of 52 and 28 grey levels: nearly an octave.
     assert 10 <= int(strong) - int(weak) <= 16
+
+
+def test_a_window_with_water_drawn_as_land_has_the_texture_of_its_land() -> None:
+    random = np.random.default_rng(4)
+    rough = np.tile(random.integers(60, 160, (24, 24, 1)).astype(np.uint8), (1, 1, 3))
+    half = rough.copy()
+    half[:, 12:] = 105
+    whole, diluted = (describe(pixels, *at((0, 0))) for pixels in (rough, half))
+    told = textured_as_land(*diluted, np.array([128]))
+    assert int(whole[1][0, 1]) - int(diluted[1][0, 1]) >= 13
+    assert abs(int(whole[1][0, 1]) - int(told[1][0, 1])) <= 3
+    for before, after in zip(diluted, textured_as_land(*diluted, np.array([0])), strict=True):
+        assert np.array_equal(before, after)
+    # All of a window, and what no number can hold.
+    loudest = np.full((1, 32), 127, np.int8), np.full((1, 5), 255, np.uint8)
+    for before, after in zip(loudest, textured_as_land(*loudest, np.array([255])), strict=True):
+        assert np.array_equal(before, after)
 
 
 def test_latitude_matters_and_may_be_unknown() -> None:

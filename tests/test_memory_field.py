@@ -61,6 +61,28 @@ def test_rectangles_agree_where_they_overlap(zoom: int, seed: int, data: st.Data
     assert np.array_equal(whole[:, top : top + rows, left : left + columns], part)
 
 
+@pytest.mark.parametrize("zoom", ZOOMS)
+def test_water_that_was_drawn_as_land_decides_alike_in_all_rectangles(zoom: int) -> None:
+    read, side = endless(3, width_of(zoom), width_of(zoom)), width_of(zoom)
+
+    def filled(area: Rectangle) -> NDArray[np.uint8]:
+        # A lake in every second square of 64 pixels, wrapped and mirrored as pixels are.
+        ys = np.arange(area.y0, area.y0 + area.height)
+        ys = np.minimum(ys % (2 * side), 2 * side - 1 - ys % (2 * side))
+        xs = np.arange(area.x0, area.x0 + area.width) % side
+        lakes: NDArray[np.uint8] = np.where((ys[:, None] >> 6) + (xs >> 6) & 1, 230, 0)
+        return lakes.astype(np.uint8)
+
+    def made(x: int, y: int, width: int, height: int) -> NDArray[np.int8]:
+        return MEMORY.field(7, zoom, Rectangle(x, y, width, height), read, filled=filled)
+
+    whole = made(-30, 700, 130, 120)
+    assert np.array_equal(whole[:, 20:90, 50:110], made(20, 720, 60, 70))
+    assert not np.array_equal(whole, field(zoom, -30, 700, 130, 120))
+    none = MEMORY.field(7, zoom, Rectangle(0, 0, 40, 40), read, filled=lambda area: None)
+    assert np.array_equal(none, field(zoom, 0, 0, 40, 40))
+
+
 @settings(max_examples=15, deadline=None)
 @given(zooms, st.integers(-500, 500), st.integers(-500, 500), st.data())
 def test_pictures_are_planes_without_end(zoom: int, x0: int, y0: int, data: st.DataObject) -> None:

@@ -102,13 +102,28 @@ def test_a_network_may_be_named_by_its_preset(tmp_path):
 
 
 def test_an_addition_says_its_candidates_what_is_kept_and_how_they_are_quilted():
-    *_, sixth = made = read(RECIPES / "shipped.toml").additions
+    made = read(RECIPES / "shipped.toml").additions
     kept = next(each for each in made if each.keep)
     assert kept.keep.keys() <= kept.megapixels.keys()
     assert kept.drop == {"7": ("blue-marble",)}
-    assert [bool(each.quilt) for each in made] == [False, True, True]
+    assert [bool(each.quilt) for each in made] == [False, True, True, True, False, True, True]
+    assert made[3].extend.keys() == made[3].quilt.keys()
+    assert [len(sides) for sides in made[3].crop.values()] == [4]
     assert {each.entries.decoder_rate for each in made} == {0.0}
-    assert len(sixth.strengths) == len(sixth.contrast) == 6
+    assert len(made[-1].strengths) == len(made[-1].contrast) == 6
+
+
+def test_a_crop_beyond_a_scene_is_refused(tmp_path):
+    whole = (RECIPES / "shipped.toml").read_text()
+    (tmp_path / "bad.toml").write_text(whole.replace("[0.0, 0.0, 0.6, 1.0]", "[0.0, 0.0, 1.6, 1.0]"))
+    with pytest.raises(TrainingError, match="expected left, top, right and bottom from 0 to 1"):
+        read(tmp_path / "bad.toml")
+
+
+def test_recipes_name_the_pictures_that_are_halved():
+    how = read(RECIPES / "added.toml").sharpen
+    assert how.finest < 24
+    assert len(how.take) == 44 + 22
 
 
 def test_weights_once_made_for_17_take_further_scenes_of_it(tmp_path):

@@ -168,12 +168,12 @@ class Cascade:
         """Return what looks at the ground of parents of a zoom."""
         return _Parents(self.geography, zoom, zoom <= self.basemap.zoom, read)
 
-    def ground(self, area: Rectangle, zoom: int, read: Read) -> Pixels:
-        """Put a rectangle of world pixels together, as if its water were land.
+    def ground(self, area: Rectangle, zoom: int, read: Read) -> ParentGround:
+        """Put a rectangle of world pixels together, its land and its water apart.
 
-        What stages draw from: uint8 [height, width, 3]. read: pixels of tiles of `zoom`.
+        Stages draw from its `dry`. read: pixels of tiles of `zoom`.
         """
-        return self._parents(zoom, read)(area).dry
+        return self._parents(zoom, read)(area)
 
     @property
     def _sight(self) -> int:

@@ -126,7 +126,7 @@ def _distances(xs: Floats, ys: Floats, chord: Floats | tuple[Floats, Floats]) ->
     np.maximum(along, 0, out=along)
     np.minimum(along, PIXEL, out=along)
     # Distance from it.
-    apart = along * ex
+    apart: Floats = along * ex
     np.subtract(xs, apart, out=apart)
     np.multiply(apart, apart, out=apart)
     along *= ey

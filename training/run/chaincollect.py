@@ -156,7 +156,7 @@ class ChainPlace:
         assert isinstance(stage, LayoutStage)
         # What the stage draws from, with its margin.
         outer, inner = area.grown(stage.margin), slice(stage.margin, -stage.margin)
-        parent = cascade.ground(outer, zoom - 2, self._read)
+        parent = cascade.ground(outer, zoom - 2, self._read).dry
         codes = cascade.latent(self.seed, zoom, outer, self._read)
         coverage = np.ones((SCALE * self.side,) * 2, np.float32)
         if stage.fading:
