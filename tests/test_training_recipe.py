@@ -115,7 +115,9 @@ def test_an_addition_says_its_candidates_what_is_kept_and_how_they_are_quilted()
 
 def test_a_crop_beyond_a_scene_is_refused(tmp_path):
     whole = (RECIPES / "shipped.toml").read_text()
-    (tmp_path / "bad.toml").write_text(whole.replace("[0.0, 0.0, 0.6, 1.0]", "[0.0, 0.0, 1.6, 1.0]"))
+    (tmp_path / "bad.toml").write_text(
+        whole.replace("[0.0, 0.0, 0.6, 1.0]", "[0.0, 0.0, 1.6, 1.0]")
+    )
     with pytest.raises(TrainingError, match="expected left, top, right and bottom from 0 to 1"):
         read(tmp_path / "bad.toml")
 
