@@ -22,7 +22,7 @@ n is 6, or 3 where a bank has too little for that.
 """
 
 LEAST = 32
-"""Patches that 36 colours must have in the mean, and none of them may be empty."""
+"""Patches that each of 36 colours must have at least."""
 
 _BLOCK = 32
 """Pixels along a square of patches of one colour."""
@@ -165,7 +165,7 @@ def _classes(
         row, column = ys // _BLOCK + shift % across, xs // _BLOCK + shift // across % across
         colour = row % across * across + column % across
         chosen = [np.flatnonzero(flat.valid & (colour == k)) for k in range(across * across)]
-        if all(map(len, chosen)) and len(every) >= LEAST * len(chosen):
+        if min(map(len, chosen)) >= LEAST:
             break
     found = []
     for patches in (part if len(part) else every for part in chosen):
