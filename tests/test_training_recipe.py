@@ -7,7 +7,7 @@ from generator.nets.config import PRESETS, LayoutConfig
 from training.errors import TrainingError
 from training.losses import terms
 from training.run.recipe import Recipe
-from training.run.recipefile import read
+from training.run.recipefile import read, read_sharpen
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 ADDED = "[[phase]]\nuntil = 1\n[[additions]]\nmegapixels = { 7 = 1 }\n"
@@ -123,9 +123,14 @@ def test_a_crop_beyond_a_scene_is_refused(tmp_path):
 
 
 def test_recipes_name_the_pictures_that_are_halved():
-    how = read(RECIPES / "added.toml").sharpen
+    how = read_sharpen(RECIPES / "added.toml")
     assert how.finest < 24
     assert len(how.take) == 44 + 22
+
+
+def test_a_recipe_that_only_names_pictures_is_none_to_train():
+    with pytest.raises(TrainingError, match=r"has no \[\[phase\]\]"):
+        read(RECIPES / "added.toml")
 
 
 def test_weights_once_made_for_17_take_further_scenes_of_it(tmp_path):

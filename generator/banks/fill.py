@@ -68,15 +68,14 @@ def quilted(decoded: Decoded, square: int, least: int = 0) -> Decoded:
     lost = _lost(decoded)
     if lost.mean() > _MOST or min(height, width) < 4 * square:
         return decoded
-    pixels = decoded.pixels
-    beyond = [(0, max(0, least - side) if not lost.any() else 0) for side in (height, width)]
-    pixels = np.pad(pixels, [*beyond, (0, 0)])
+    growth = [(0, 0 if lost.any() else max(0, least - side)) for side in (height, width)]
+    pixels = np.pad(decoded.pixels, [*growth, (0, 0)])
+    beyond = np.pad(np.zeros_like(lost), growth, constant_values=True)
+    lost = np.pad(lost, growth)
     # Every second square, and all that lies beyond the picture; nothing is taken from there.
     rows, columns = (np.arange(side) // square for side in pixels.shape[:2])
-    outside = np.pad(lost, beyond, constant_values=True)
-    hole = ((rows[:, None] + columns) % 2 == 1) & ~outside
-    hole |= np.pad(np.zeros_like(lost), beyond, constant_values=True)
-    made = _Filling(pixels, hole, outside, square).run()
+    hole = ((rows[:, None] + columns) % 2 == 1) | beyond
+    made = _Filling(pixels, hole & ~lost, lost | beyond, square).run()
     return dataclasses.replace(decoded, pixels=made)
 
 

@@ -158,10 +158,10 @@ def _classes(
     """Sort the valid patches by colour; a colour without any is given all of them."""
     words = keys(scene, ys, xs).astype(np.uint32)
     every = np.flatnonzero(flat.valid)
+    # Colours lie in squares of a scene, moved by chance from scene to scene.
+    shift = keys(scene, 1).astype(np.int64) & 0xFFFF
     chosen: list[Integers] = []
     for across in COLOURS_ACROSS:
-        # Colours lie in squares of a scene, moved by chance from scene to scene.
-        shift = keys(scene, 1).astype(np.int64) & 0xFFFF
         row, column = ys // _BLOCK + shift % across, xs // _BLOCK + shift // across % across
         colour = row % across * across + column % across
         chosen = [np.flatnonzero(flat.valid & (colour == k)) for k in range(across * across)]

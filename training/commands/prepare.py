@@ -16,7 +16,7 @@ from training.errors import TrainingError
 from training.imagery import sharpen
 from training.imagery.prepare import prepare
 from training.imagery.pyramid import Pyramid, describe
-from training.run.recipefile import read
+from training.run.recipefile import read_sharpen
 
 HELP = "decode imagery into a multi-resolution folder"
 
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _sharpen(args: argparse.Namespace) -> int:
     """Write a manifest's pictures at half their metres per pixel, or go on."""
-    how = read(args.sharpen).sharpen
+    how = read_sharpen(args.sharpen)
     wanted = sharpen.Wanted(how.finest, how.coarsest, how.take)
     planned = sharpen.plan(Path(args.imagery), args.out, wanted)
     cascade = generator.load(weights=Path(how.weights) if how.weights else None)

@@ -36,14 +36,7 @@ _PARTS = (
 
 def read(path: Path) -> Recipe:
     """Read a recipe; raises TrainingError with one sentence for what is no recipe."""
-    try:
-        given = tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainingError(f"the recipe {path} cannot be read: {error}") from error
-    if strangers := given.keys() - set(_PARTS):
-        raise TrainingError(
-            f"{path} has a part {sorted(strangers)[0]!r}, expected some of {', '.join(_PARTS)}"
-        )
+    given = _parts(path)
     reader = _Reader(path)
     made: dict[str, Any] = {"network": reader.network(given.get("network", {}))}
     made |= {
@@ -57,10 +50,32 @@ def read(path: Path) -> Recipe:
     made["additions"] = reader.additions(given.get("additions", []))
     made["phases"] = reader.several("phase", Phase, given.get("phase", []))
     recipe: Recipe = reader.part("train", Recipe, given.get("train", {}), made)
-    # A recipe may only say which pictures `prepare` enlarges.
-    if given.keys() != {"sharpen"}:
-        _check(recipe, path)
+    _check(recipe, path)
     return recipe
+
+
+def read_sharpen(path: Path) -> SharpenRecipe:
+    """Read which pictures `prepare` enlarges, of a recipe that need not say anything else.
+
+    Raises TrainingError.
+    """
+    sharpen: SharpenRecipe = _Reader(path).part(
+        "sharpen", SharpenRecipe, _parts(path).get("sharpen", {})
+    )
+    return sharpen
+
+
+def _parts(path: Path) -> dict[str, Any]:
+    """Return the parts of a recipe as TOML has them; raises TrainingError for unknown ones."""
+    try:
+        given = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TrainingError(f"the recipe {path} cannot be read: {error}") from error
+    if strangers := given.keys() - set(_PARTS):
+        raise TrainingError(
+            f"{path} has a part {sorted(strangers)[0]!r}, expected some of {', '.join(_PARTS)}"
+        )
+    return given
 
 
 def _check(recipe: Recipe, path: Path) -> None:
