@@ -60,8 +60,8 @@ def test_tables_are_the_same_for_ever() -> None:
 def test_no_table_depends_on_the_last_digits_of_a_cosine() -> None:
     cosines = [math.cos(math.pi * k / 16) for k in range(33)]
     for scale, waves in (
-        (16384 / 48, features._LUMINANCE_WAVES),
-        (16384 / 96, features._CHROMA_WAVES),
+        (16384 / 48, features.LUMINANCE_WAVES),
+        (16384 / 96, features.CHROMA_WAVES),
     ):
         for u, v in waves:
             norm = scale * math.sqrt((1 if u == 0 else 2) * (1 if v == 0 else 2)) / 8

@@ -19,8 +19,10 @@ from generator.atomicfile import atomic_replace
 from generator.cascade.identityinputs import WEIGHTS
 from generator.grid.errors import WeightsError
 from generator.grid.tile import STAGE_ZOOMS, STAGE_ZOOMS_LISTED
+from generator.memory import reorientation as reorientations
 from generator.memory.bank import Bank
 from generator.memory.bankfile import from_tensors, to_tensors
+from generator.memory.reorientation import Reorientation
 from generator.nets.build import AnyNetwork, build
 from generator.nets.config import (
     AnyConfig,
@@ -37,7 +39,10 @@ FORMAT = "elsewhere-1"
 
 DEFAULT = WEIGHTS
 
-_ENCODER, _MEMORY = "encoder/", "memory/"
+_ENCODER, _MEMORY, _REORIENTATION = "encoder/", "memory/", "reorientation/"
+_BESIDE = ("encoder", "memory", "reorientation")
+"""What stands beside the networks of stages."""
+
 Tensors = dict[str, torch.Tensor]
 Config = TypeVar("Config")
 Made = TypeVar("Made", bound=nn.Module)
@@ -50,7 +55,7 @@ class Checkpoint:
     specialists: by zoom, networks of stages that have one of their own; of the same configuration.
     bank: of a layout decoder, its own memory, where it has one. encoder_weights: of the network
     that makes its codes, empty without; encoder_digest: hexadecimal; memories belong to the
-    encoder that made their codes.
+    encoder that made their codes. reorientation: what turned codes become, where the weights say.
     """
 
     network: AnyNetwork
@@ -61,6 +66,7 @@ class Checkpoint:
     bank: Bank | None = None
     encoder_weights: Mapping[str, torch.Tensor] = field(default_factory=dict)
     encoder_digest: str = ""
+    reorientation: Reorientation | None = None
 
     def network_of(self, zoom: int) -> AnyNetwork:
         """Return the network of a stage."""
@@ -86,12 +92,14 @@ def save(
     specialists: Mapping[int, AnyNetwork] | None = None,
     encoder: Encoder | None = None,
     bank: Bank | None = None,
+    reorientation: Reorientation | None = None,
 ) -> None:
     """Write weights in bfloat16 with their configuration and training record (a JSON object).
 
     specialists: networks of the same configuration for single stages, by zoom. Their tensors'
     names begin with the zoom, as in 15/stem.weight. Raises ValueError for other networks.
-    encoder, bank: of a layout decoder; names begin with encoder/ and memory/.
+    encoder, bank, reorientation: of a layout decoder; names begin with encoder/, memory/ and
+    reorientation/.
     """
     # Names of tensors: none before the common network's, a prefix before the others'.
     networks: dict[str, nn.Module] = {"": network}
@@ -110,6 +118,9 @@ def save(
     if bank is not None:
         arrays, metadata["memory"] = to_tensors(bank)
         tensors |= {_MEMORY + name: torch.tensor(array) for name, array in arrays.items()}
+    if reorientation is not None:
+        layers = reorientations.to_tensors(reorientation)
+        tensors |= {_REORIENTATION + name: torch.tensor(array) for name, array in layers.items()}
     metadata |= {
         "format": FORMAT,
         "network": to_json(network.config),
@@ -129,6 +140,7 @@ def load(path: Path | None = None) -> Checkpoint:
     config = network_from_json(metadata["network"])
     parts = _parts(path, tensors)
     encoder, memory = parts.pop("encoder"), parts.pop("memory")
+    turned = {name: value.numpy() for name, value in parts.pop("reorientation").items()}
     encoder = encoder if isinstance(config, LayoutConfig) else {}
     # Networks, ready for inference.
     networks = {zoom: _network(build, config, own, str(path)) for zoom, own in parts.items()}
@@ -148,6 +160,7 @@ def load(path: Path | None = None) -> Checkpoint:
         bank=bank,
         encoder_weights=encoder,
         encoder_digest=named,
+        reorientation=reorientations.from_tensors(turned) if turned else None,
     )
 
 
@@ -173,15 +186,15 @@ def _read(path: Path) -> tuple[str, dict[str, str], Tensors]:
 
 
 def _parts(path: Path, tensors: Tensors) -> dict[str, Tensors]:
-    """Sort tensors by the first part of their names: "", a zoom, encoder or memory.
+    """Sort tensors by the first part of their names: "", a zoom, or what else weights hold.
 
     Raises WeightsError for the zoom of no stage that weights may have.
     """
-    parts: dict[str, Tensors] = {"": {}, "encoder": {}, "memory": {}}
+    parts: dict[str, Tensors] = {name: {} for name in ("", *_BESIDE)}
     for name, value in tensors.items():
         part, slash, rest = name.partition("/")
         parts.setdefault(part if slash else "", {})[rest if slash else name] = value
-    if strangers := parts.keys() - {"", "encoder", "memory", *map(str, STAGE_ZOOMS)}:
+    if strangers := parts.keys() - {"", *_BESIDE, *map(str, STAGE_ZOOMS)}:
         raise WeightsError(
             f"{path} holds weights of the stages {', '.join(sorted(strangers))}, expected some of "
             f"{STAGE_ZOOMS_LISTED}"

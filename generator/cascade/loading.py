@@ -97,7 +97,8 @@ def open_memory(
     """
     term = None if ground is None else GroundTerm(ground, GroundProbe.open(PROBE))
     if names is None:
-        return None if loaded.bank is None else Memory([loaded.bank], ground=term)
+        own = loaded.bank
+        return None if own is None else Memory([own], None, term, loaded.reorientation)
     if not names:
         return None
     if not loaded.encoder_digest:
@@ -113,7 +114,7 @@ def open_memory(
             banks.append(loaded.bank)
         else:
             raise GeneratorError(f"memory is {SHIPPED!r}, but these weights hold none of their own")
-    return Memory(banks, loaded.bank, term)
+    return Memory(banks, loaded.bank, term, loaded.reorientation)
 
 
 def pick_device(name: str) -> torch.device:

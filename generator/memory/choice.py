@@ -175,12 +175,16 @@ def _repeats(
     scene, ys, xs = (
         values[candidates][:, None, :] for values in (patches.scene, patches.ys, patches.xs)
     )
-    # The same scene, near the same patch, but not where the neighbour goes on with it.
+    # The same ground in any orientation, but not where the neighbour goes on with it.
     near = 2 * config.spacing
-    same = scene == shown.scene[:, :, None]
-    same &= np.abs(ys - shown.ys[:, :, None]) < near
-    same &= np.abs(xs - shown.xs[:, :, None]) < near
-    same &= (ys != moved.ys[:, :, None]) | (xs != moved.xs[:, :, None])
+    home, down, across = (at[:, :, None] for at in patches.origin(shown.scene, shown.ys, shown.xs))
+    own, y, x = patches.origin(scene, ys, xs)
+    same = (own == home) & (np.abs(y - down) < near) & (np.abs(x - across) < near)
+    same &= (
+        (scene != moved.scene[:, :, None])
+        | (ys != moved.ys[:, :, None])
+        | (xs != moved.xs[:, :, None])
+    )
     again: Mask = same.any(1)
     return again
 

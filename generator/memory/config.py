@@ -56,6 +56,12 @@ CHOICES = {
 }
 """By the zoom at which a scene is chosen."""
 
+SHOWN_TURNED = {7: (0, 1), 9: (0, 1), 11: tuple(range(8)), 15: tuple(range(8)), 17: (0, 1)}
+"""Orientations in which scenes are shown, numbers of ORIENTATIONS, by the zoom of their choice.
+
+East and west may be exchanged everywhere; all eight are shown where shadows are small.
+"""
+
 CHOSEN_AT = {7: 7, 9: 9, 11: 11, 13: 11, 15: 15, 17: 17}
 """The zoom at which the scenes that a stage shows were chosen: 13 goes on with those of 11."""
 

@@ -18,11 +18,11 @@ CELL = 3
 LOG_UNIT = 16
 """Texture is measured in 1 / LOG_UNIT octaves."""
 
-_LUMINANCE_WAVES = (
+LUMINANCE_WAVES = (
     (0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1),
     (2, 2), (0, 3), (3, 0), (1, 3), (3, 1), (2, 3), (3, 2),
 )  # fmt: skip
-_CHROMA_WAVES = ((0, 1), (1, 0), (1, 1))
+CHROMA_WAVES = ((0, 1), (1, 0), (1, 1))
 _NEUTRAL_LATITUDE = 40
 
 
@@ -72,13 +72,13 @@ def _logarithms() -> NDArray[np.int32]:
 @cache
 def luminance_waves() -> NDArray[np.float32]:
     """Whole weights of 14 cosine waves over 8 x 8 cells, float32 [64, 14], at most 86."""
-    return _waves(_LUMINANCE_WAVES, 16384 / 48)
+    return _waves(LUMINANCE_WAVES, 16384 / 48)
 
 
 @cache
 def chroma_waves() -> NDArray[np.float32]:
     """Whole weights of 3 cosine waves over 8 x 8 cells, float32 [64, 3], at most 43."""
-    return _waves(_CHROMA_WAVES, 16384 / 96)
+    return _waves(CHROMA_WAVES, 16384 / 96)
 
 
 @cache

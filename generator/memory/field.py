@@ -22,12 +22,22 @@ from generator.memory.choice import (
     needed_cells,
     phase_of,
 )
-from generator.memory.config import CHOICES, CHOSEN_AT, SITE, WINDOW, ChoiceConfig, choosing_scale
+from generator.memory.config import (
+    CHOICES,
+    CHOSEN_AT,
+    SHOWN_TURNED,
+    SITE,
+    WINDOW,
+    ChoiceConfig,
+    choosing_scale,
+)
 from generator.memory.flatcodes import FlatCodes
 from generator.memory.groundterm import GroundTerm
 from generator.memory.jitteredgrid import EARTH, JitteredCells, MapSize, jittered_cells
 from generator.memory.labels import LabelWindow, PlacedPatches, first_site, label
+from generator.memory.orientation import PLAIN
 from generator.memory.patches import Patches, collect_patches
+from generator.memory.reorientation import Reorientation
 from generator.memory.search import Queries, shortlist
 from generator.memory.view import ParentView, Plane, ReadFilled, ReadParent
 
@@ -53,7 +63,8 @@ class Memory:
     one line for each source of all banks, sorted; scenes: how many there are, by the zoom at which
     they are chosen. behind: a bank that serves the stages for which `banks` have no scene. ground:
     what is known of the ground of the Earth, for fields of a map; left out where its probe is of
-    another encoder or stage. Raises BankError for no bank, or for banks of different encoders.
+    another encoder or stage. reorientation: of the encoder; scenes are shown mirrored and turned
+    too where it is given. Raises BankError for no bank, or for banks of different encoders.
     """
 
     def __init__(
@@ -61,6 +72,7 @@ class Memory:
         banks: Sequence[Bank],
         behind: Bank | None = None,
         ground: GroundTerm | None = None,
+        reorientation: Reorientation | None = None,
     ) -> None:
         if not banks:
             raise BankError("no bank was given, expected at least one")
@@ -80,7 +92,7 @@ class Memory:
         self.scenes: dict[int, int] = {}
         self._patches: dict[int, Patches] = {}
         self._grounded: dict[int, Patches] = {}
-        self._ground = ground
+        self._ground, self._reorientation = ground, reorientation
         self._codes: dict[int, FlatCodes] = {}
         for zoom in CHOICES:
             if self._take(zoom, banks) or behind is None or not self._take(zoom, [behind]):
@@ -93,15 +105,17 @@ class Memory:
         """Take the scenes chosen at a zoom from banks; returns whether there are any."""
         # Patches of all scenes to choose among, and the codes that they show.
         scenes = [s for bank in banks for s in bank.scenes if s.chosen_at == zoom]
-        patches = collect_patches(scenes)
+        turned = (PLAIN,) if self._reorientation is None else SHOWN_TURNED[zoom]
+        patches = collect_patches(scenes, None, turned)
         if not patches.valid.any():
             return False
         self.scenes[zoom], self._patches[zoom] = len(scenes), patches
         if self._ground is not None and self._ground.serves(zoom, self.encoder):
-            self._grounded[zoom] = collect_patches(scenes, self._ground)
+            self._grounded[zoom] = collect_patches(scenes, self._ground, turned)
         for shown, chosen in CHOSEN_AT.items():
             if chosen == zoom:
-                self._codes[shown] = FlatCodes.of([s.codes[shown] for s in scenes])
+                codes = [s.codes[shown] for s in scenes]
+                self._codes[shown] = FlatCodes(shown, codes, patches, self._reorientation)
         return True
 
     @property
@@ -110,6 +124,8 @@ class Memory:
         parts = [VERSION, *self._digests]
         if self._ground is not None and self._grounded:
             parts += ["ground", self._ground.digest]
+        if self._reorientation is not None:
+            parts += ["reorientation", self._reorientation.digest]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
@@ -196,19 +212,15 @@ class Memory:
     ) -> NDArray[np.int64]:
         """Return which layouts `field` shows at parent pixels of the Earth: int64 [3, h, w].
 
-        The number of a scene, and the row and column of its codes; -1 where nothing is shown.
+        The number of a scene, and the row and column of its codes, in whatever orientation it is
+        shown; -1 where nothing is.
         area, pixels, filled: as for `field`, within the rows of the map. Raises ValueError where no
         scene serves the zoom.
         """
         if CHOSEN_AT.get(zoom) not in self._patches:
             raise ValueError(f"zoom is {zoom}, expected one that scenes of the memory serve")
         view = self._view(zoom, area, (pixels, filled), EARTH, None)
-        shown, labels, window = self._ruled(seed, zoom, area, view)
-        y, x = np.ogrid[: area.height, : area.width]
-        rows, columns = (np.append(window.scale * at, 0)[labels] for at in (shown.top, shown.left))
-        scene = np.append(shown.scene, -1)[labels]
-        places = np.stack([scene, rows + area.y0 + y, columns + area.x0 + x])
-        return np.where(labels < 0, -1, places)
+        return self._codes[zoom].origins(*self._ruled(seed, zoom, area, view))
 
     def _view(
         self,

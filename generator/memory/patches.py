@@ -14,6 +14,7 @@ from generator.memory.bank import Scene
 from generator.memory.config import STEP, WINDOW
 from generator.memory.descriptor import GATES, SIZE
 from generator.memory.groundterm import GroundTerm
+from generator.memory.orientation import ORIENTATIONS, PLAIN, centres, oriented
 
 COLOURS_ACROSS = 6, 3
 """Cells (i, j) begin at patches of colour n (i mod n) + j mod n alone, of n squared colours.
@@ -26,6 +27,9 @@ LEAST = 32
 
 _BLOCK = 32
 """Pixels along a square of patches of one colour."""
+
+_APART = 3
+"""Cells between two that begin at the same ground, in any orientation, where there are 36."""
 
 Integers = NDArray[np.int64]
 Gates = NDArray[np.uint8]
@@ -50,9 +54,11 @@ class PatchClass:
 class Patches:
     """All windows of S scenes, valid or not, scene by scene and row by row; P of them.
 
+    A scene that is shown in several orientations counts as so many: those as they are first.
     first, rows, columns, heights, widths: int64 [S]; descriptors: int8 [P, d]; gates: uint8
     [P, 3], water, texture, luminance; valid: bool [P]; scene, ys, xs: int64 [P], the scene and
-    the centre in it. d: 32, and what a ground term adds.
+    the centre in it; home, orientation: int64 [S], the scene as it is and how it is turned. d: 32,
+    and what a ground term adds.
     """
 
     first: Integers
@@ -66,6 +72,8 @@ class Patches:
     scene: Integers
     ys: Integers
     xs: Integers
+    home: Integers
+    orientation: Integers
     classes: tuple[PatchClass, ...]
 
     def colours(self, rows: Integers, columns: Integers) -> Integers:
@@ -83,6 +91,15 @@ class Patches:
         column = np.clip((xs - half) // STEP, 0, self.columns[scene] - 1)
         patch: Integers = self.first[scene] + row * self.columns[scene] + column
         return patch
+
+    def origin(self, scene: Integers, ys: Integers, xs: Integers) -> tuple[Integers, ...]:
+        """Return the scene as it is, and where in it the pixel corner (ys, xs) of a turned one is.
+
+        The arrays broadcast together; a scene of -1 stays -1.
+        """
+        turned = self.orientation[scene]
+        down, across = centres(turned, self.heights[scene], self.widths[scene], ys, xs)
+        return np.where(scene < 0, -1, self.home[scene]), down, across
 
     def depth(self, scene: Integers, ys: Integers, xs: Integers) -> Integers:
         """Return how far inside its scene a pixel corner lies, negative outside."""
@@ -110,37 +127,78 @@ def compared_gates(gates: Gates) -> Gates:
     return np.stack([gates[..., 0], gates[..., 1], mean_luminance(gates)], -1)
 
 
-def collect_patches(scenes: Sequence[Scene], ground: GroundTerm | None = None) -> Patches:
+def collect_patches(
+    scenes: Sequence[Scene],
+    ground: GroundTerm | None = None,
+    orientations: Sequence[int] = (PLAIN,),
+) -> Patches:
     """Lay the windows of scenes out flat, and the valid ones as candidates in 36 or nine colours.
 
-    ground: adds its numbers to the descriptors.
+    ground: adds its numbers to the descriptors; orientations: numbers of ORIENTATIONS in which all
+    scenes are shown, the plain one first.
     """
+    plain = [_Described.of(scene, ground) for scene in scenes]
+    shown = [each.turned(orientation) for orientation in orientations for each in plain]
     # Sizes of the scenes' grids, and each patch's place in its own.
-    grids = np.array([scene.valid.shape for scene in scenes], np.int64).reshape(-1, 2)
+    grids = np.array([each.valid.shape for each in shown], np.int64).reshape(-1, 2)
     sizes = grids.prod(1)
     rows, columns = grids.T
-    scene = np.repeat(np.arange(len(scenes)), sizes)
+    scene = np.repeat(np.arange(len(shown)), sizes)
     first = sizes.cumsum() - sizes
     row, column = np.divmod(np.arange(len(scene)) - first[scene], columns[scene])
     # Descriptors, gates and validity of all scenes, one after the other.
-    shapes = np.array([scene.shape for scene in scenes], np.int64).reshape(-1, 2)
-    described = [scene.descriptors for scene in scenes]
-    if ground is not None:
-        described = [np.concatenate([s.descriptors, ground.of_scene(s)], 2) for s in scenes]
-    descriptors = [each.reshape(-1, each.shape[2]) for each in described]
+    heights, widths = np.array([each.shape for each in shown], np.int64).reshape(-1, 2).T
+    descriptors = [each.descriptors.reshape(-1, each.descriptors.shape[2]) for each in shown]
     size = descriptors[0].shape[1] if descriptors else SIZE
-    gates = [scene.gates.reshape(-1, GATES) for scene in scenes]
-    valid = [scene.valid.ravel() for scene in scenes]
+    gates = [each.gates.reshape(-1, GATES) for each in shown]
+    valid = [each.valid.ravel() for each in shown]
     ys, xs = (WINDOW // 2 + STEP * at for at in (row, column))
     flat = _FlatPatches(
         np.concatenate([np.empty((0, size), np.int8), *descriptors]),
         compared_gates(np.concatenate([np.empty((0, GATES), np.uint8), *gates])),
         np.concatenate([np.empty(0, bool), *valid]),
     )
+    # Where each patch lies in its scene as it is, which decides its colour in all orientations.
+    home = np.tile(np.arange(len(plain)), len(orientations))
+    orientation = np.repeat(np.array(orientations, np.int64), len(plain))
+    down, across = centres(orientation[scene], heights[scene], widths[scene], ys, xs)
+    words = keys(scene, ys, xs).astype(np.uint32)
+    classes = _classes(flat, words, orientation[scene], (home[scene], down, across))
     return Patches(
-        first, rows, columns, shapes[:, 0], shapes[:, 1], flat.descriptors, flat.gates, flat.valid,
-        scene, ys, xs, _classes(flat, scene, ys, xs),
+        first, rows, columns, heights, widths, flat.descriptors, flat.gates, flat.valid,
+        scene, ys, xs, home, orientation, classes,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What a scene is chosen by: descriptors int8 [h, w, d], gates uint8 [h, w, 5], validity.
+
+    shape: height and width in pixels of the choosing grid.
+    """
+
+    descriptors: NDArray[np.int8]
+    gates: Gates
+    valid: NDArray[np.bool_]
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, scene: Scene, ground: GroundTerm | None) -> _Described:
+        """Describe a scene as it is."""
+        described = scene.descriptors
+        if ground is not None:
+            described = np.concatenate([described, ground.of_scene(scene)], 2)
+        return cls(described, scene.gates, scene.valid, scene.shape)
+
+    def turned(self, orientation: int) -> _Described:
+        """Return it in an orientation, without what lies beyond its last windows."""
+        if orientation == PLAIN:
+            return self
+        turn = ORIENTATIONS[orientation].of
+        valid = turn(self.valid)
+        height, width = (STEP * (count - 1) + WINDOW for count in valid.shape)
+        described = oriented(orientation, self.descriptors)
+        return _Described(described, turn(self.gates), valid, (height, width))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +211,26 @@ class _FlatPatches:
 
 
 def _classes(
-    flat: _FlatPatches, scene: Integers, ys: Integers, xs: Integers
+    flat: _FlatPatches,
+    words: NDArray[np.uint32],
+    orientation: Integers,
+    origin: tuple[Integers, Integers, Integers],
 ) -> tuple[PatchClass, ...]:
-    """Sort the valid patches by colour; a colour without any is given all of them."""
-    words = keys(scene, ys, xs).astype(np.uint32)
+    """Sort the valid patches by colour; a colour without any is given all of them.
+
+    origin: the scene as it is, and where in it each patch lies.
+    """
+    scene, ys, xs = origin
     every = np.flatnonzero(flat.valid)
     # Colours lie in squares of a scene, moved by chance from scene to scene.
     shift = keys(scene, 1).astype(np.int64) & 0xFFFF
     chosen: list[Integers] = []
     for across in COLOURS_ACROSS:
         row, column = ys // _BLOCK + shift % across, xs // _BLOCK + shift // across % across
+        if across == 2 * _APART:
+            # Pairs of orientations of the same ground have colours of cells three apart.
+            row = row + _APART * (orientation // 4)
+            column = column + _APART * (orientation // 2)
         colour = row % across * across + column % across
         chosen = [np.flatnonzero(flat.valid & (colour == k)) for k in range(across * across)]
         if min(map(len, chosen)) >= LEAST:

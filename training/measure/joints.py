@@ -100,16 +100,15 @@ def joints_of(layouts: Layouts) -> tuple[Mask, Mask]:
     That is where the four pixels round the corner do not go on with one scene. The second mask says
     where all four show something.
     """
-    scene, row, column = layouts
-    # Displacements are equal within a piece of a scene.
-    down, across = np.mgrid[: scene.shape[0], : scene.shape[1]]
-    piece = np.stack([scene, row - down, column - across])
+    scene = layouts[0]
+    # Pixels side by side show codes side by side within a piece, however it is turned.
+    steps = [np.abs(np.diff(layouts, axis=axis)) for axis in (1, 2)]
+    down, across = ((step[0] > 0) | (step[1] + step[2] != 1) for step in steps)
     joint, shown = np.zeros(scene.shape, bool), np.zeros(scene.shape, bool)
-    quarters = [(slice(None, -1), slice(None, -1)), (slice(None, -1), slice(1, None)),
-                (slice(1, None), slice(None, -1)), (slice(1, None), slice(1, None))]  # fmt: skip
-    first = piece[:, :-1, :-1]
-    joint[:-1, :-1] = np.any([(piece[:, y, x] != first).any(0) for y, x in quarters], 0)
-    shown[:-1, :-1] = np.all([scene[y, x] >= 0 for y, x in quarters], 0)
+    joint[:-1, :-1] = down[:, :-1] | down[:, 1:] | across[:-1] | across[1:]
+    quarters = [scene[y, x] for y in (slice(None, -1), slice(1, None))
+                for x in (slice(None, -1), slice(1, None))]  # fmt: skip
+    shown[:-1, :-1] = np.all([quarter >= 0 for quarter in quarters], 0)
     return joint & shown, shown
 
 

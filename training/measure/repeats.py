@@ -20,9 +20,10 @@ PIECE = 64
 class RepeatsRow:
     """Windows of AROUND child pixels of one zoom.
 
-    repeated: those in which PIECE x PIECE child pixels or more come again as one piece; any: those
-    in which a single code does; area: mean share of a window that shows what it shows elsewhere;
-    gap: median distance of such a piece from the one like it, child pixels, None for no piece.
+    repeated: those in which PIECE x PIECE child pixels or more come again as one piece, neither
+    mirrored nor turned; any: those in which a single code does; area: mean share of a window that
+    shows what it shows elsewhere, in any orientation; gap: median distance of such a piece from the
+    one like it, child pixels, None for no piece.
     """
 
     zoom: int
@@ -52,9 +53,10 @@ def measure_repeats(zoom: int, windows: Sequence[Layouts]) -> RepeatsRow:
 def repeated(layouts: Layouts) -> tuple[NDArray[np.float64], NDArray[np.int64], float]:
     """Find the pieces of a window [3, h, w] that show what another piece of it shows.
 
-    Two parent pixels are alike that show the same code of the same scene; pairs of them with one
-    displacement are a piece. Returns distance and number of parent pixels of each piece, and the
-    share of all pixels that have one like them.
+    Two parent pixels are alike that show the same place of the same scene, in any orientation;
+    pairs of them with one displacement are a piece, which is neither mirrored nor turned. Returns
+    distance and number of parent pixels of each piece, and the share of all pixels that have one
+    like them.
     """
     _, height, width = layouts.shape
     shown = layouts[0].ravel() >= 0

@@ -184,7 +184,9 @@ class Addition:
             "recipe": {**loaded.record.get("recipe", {}), "additions": _as_json(self.parts)},
             "additions": [*loaded.record.get("additions", []), about],
         }
-        checkpoint.save(out, self.decoder, sampler, record, None, loaded.encoder, bank)
+        checkpoint.save(
+            out, self.decoder, sampler, record, None, loaded.encoder, bank, loaded.reorientation
+        )
         print(
             f"wrote {out} ({described_size(out)}), {len(bank.scenes)} scenes: {about['scenes']} "
             f"new, {dropped} dropped",

@@ -53,7 +53,10 @@ def train_decoder(
             done = loop.run(step, batches, options.steps, save, left, log=write)
         record = _continued(loaded.record, step, parts)
         decoder = step.ema.network.cpu()
-        checkpoint.save(weights, decoder, loaded.sampler, record, None, loaded.encoder, step.bank)
+        checkpoint.save(
+            weights, decoder, loaded.sampler, record, None, loaded.encoder, step.bank,
+            loaded.reorientation,
+        )  # fmt: skip
         print(f"wrote {weights}{step.summary}", flush=True)
         if not done:
             return False

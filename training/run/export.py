@@ -26,7 +26,7 @@ from training.run.state import TrainingState
 RECIPE = "recipe.toml"
 BANKED = "banked.safetensors"
 """What a run's folder holds: the recipe, and the weights with their memory."""
-PARTS = ("additions", "chains", "entries")
+PARTS = ("reorientation", "additions", "chains", "entries")
 """Stages whose trainings are numbered, the last one first."""
 LARGEST = 24e6
 """Bytes of weights that are shipped, at most."""
@@ -131,7 +131,16 @@ def combine(
         }
     sampler = dataclasses.replace(held.sampler, augmentation=tuple(augmentation or strengths))
     networks = dict(held.specialists) | {z: other.network_of(z) for z, other in others.items()}
-    checkpoint.save(out, held.network, sampler, record, networks, held.encoder, held.bank)
+    checkpoint.save(
+        out,
+        held.network,
+        sampler,
+        record,
+        networks,
+        held.encoder,
+        held.bank,
+        held.reorientation,
+    )
 
 
 def _check(held: Checkpoint, common: Path, other: Checkpoint, path: Path, zoom: int) -> None:

@@ -2,7 +2,7 @@
 
 Each part of a recipe's file is a dataclass here, whose fields are the keys that it may have: the
 network's configuration, Recipe for [train], Phase, SamplerConfig, MemoryRecipe, SharpenRecipe,
-EntriesRecipe, ChainsRecipe and AdditionRecipe.
+EntriesRecipe, ChainsRecipe, AdditionRecipe and ReorientationRecipe.
 """
 
 from __future__ import annotations
@@ -182,6 +182,21 @@ class AdditionRecipe(MemoryRecipe):
 
 
 @dataclass(frozen=True, slots=True)
+class ReorientationRecipe:
+    """How it is learned what codes become when their picture is mirrored or turned.
+
+    windows: of real imagery that are encoded in all orientations; width: numbers of the hidden
+    layer; steps, rate: of the training. seed: of all that chance decides.
+    """
+
+    windows: int = 600
+    width: int = 128
+    steps: int = 6000
+    rate: float = 8e-3
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """What a training is made from.
 
@@ -210,6 +225,7 @@ class Recipe:
     entries: tuple[EntriesRecipe, ...] = ()
     chains: tuple[ChainsRecipe, ...] = ()
     additions: tuple[AdditionRecipe, ...] = ()
+    reorientation: tuple[ReorientationRecipe, ...] = ()
 
     @property
     def family(self) -> str:

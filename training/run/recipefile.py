@@ -24,6 +24,7 @@ from training.run.recipe import (
     MemoryRecipe,
     Phase,
     Recipe,
+    ReorientationRecipe,
     SharpenRecipe,
 )
 from training.samples.chainbatches import FIRST_ZOOMS
@@ -31,6 +32,7 @@ from training.samples.groups import MOST_GROUPS
 
 _PARTS = (
     "network", "train", "phase", "sampler", "memory", "sharpen", "entries", "chains", "additions",
+    "reorientation",
 )  # fmt: skip
 
 
@@ -48,6 +50,8 @@ def read(path: Path) -> Recipe:
     made["entries"] = reader.several("entries", EntriesRecipe, given.get("entries", []))
     made["chains"] = reader.several("chains", ChainsRecipe, given.get("chains", []))
     made["additions"] = reader.additions(given.get("additions", []))
+    given_part = given.get("reorientation", [])
+    made["reorientation"] = reader.several("reorientation", ReorientationRecipe, given_part)
     made["phases"] = reader.several("phase", Phase, given.get("phase", []))
     recipe: Recipe = reader.part("train", Recipe, given.get("train", {}), made)
     _check(recipe, path)
@@ -92,6 +96,7 @@ def _check(recipe: Recipe, path: Path) -> None:
     for chains in recipe.chains:
         _check_chains(path, chains)
     _check_additions(path, recipe)
+    _check_reorientation(path, recipe.reorientation)
 
 
 def _check_entries(path: Path, part: str, entries: EntriesRecipe) -> None:
@@ -150,6 +155,17 @@ def _check_chains(path: Path, chains: ChainsRecipe) -> None:
             given = getattr(chains, key)
             said = list(given) if isinstance(given, tuple) else given
             raise TrainingError(f"{path}: [chains] {key} is {said}, expected {wanted}")
+
+
+def _check_reorientation(path: Path, parts: Sequence[ReorientationRecipe]) -> None:
+    if len(parts) > 1:
+        raise TrainingError(f"{path} has {len(parts)} parts [reorientation], expected one at most")
+    for part in parts:
+        for key in ("windows", "width", "steps"):
+            if getattr(part, key) < (2 if key == "windows" else 1):
+                raise TrainingError(
+                    f"{path}: [reorientation] {key} is {getattr(part, key)}, expected more"
+                )
 
 
 def _check_groups(path: Path, part: str, groups: int) -> None:

@@ -1,9 +1,10 @@
-"""The stages of a recipe: networks, bank, entries, chains, additions; each can be stopped.
+"""The stages of a recipe: networks, bank, entries, chains, additions, reorientation.
 
-What a run's folder holds: `recipe.toml`, `state.pt` and `log.jsonl` of the networks,
-`banked.safetensors` with the memory, and of each training of entries its state, `entries-N.pt`,
-`entries-N.jsonl` and `entries-N.safetensors`; of each of chains the same, and `chains-N` with what
-was collected for it; of each addition `additions-N.safetensors`, and `additions-N` with its work.
+Each can be stopped. What a run's folder holds: `recipe.toml`, `state.pt` and `log.jsonl` of the
+networks, `banked.safetensors` with the memory, and of each training of entries its state,
+`entries-N.pt`, `entries-N.jsonl` and `entries-N.safetensors`; of each of chains the same, and
+`chains-N` with what was collected for it; of each addition `additions-N.safetensors`, and
+`additions-N` with its work; and `reorientation-1.safetensors`, with `reorientation.npz`.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from training.run.layoutstep import LayoutStep
 from training.run.machine import Machine
 from training.run.recipe import Recipe
 from training.run.recipefile import read
+from training.run.reorienting import train_reorientation
 from training.run.state import TrainingState
 from training.run.statestep import StateStep
 from training.samples.diffusionbatches import DiffusionBatches
@@ -46,7 +48,7 @@ from training.samples.groups import Groups
 from training.samples.layoutbatches import LayoutBatches
 from training.samples.windows import Samples
 
-STAGES = ("networks", "bank", "entries", "chains", "additions")
+STAGES = ("networks", "bank", "entries", "chains", "additions", "reorientation")
 _STEPS: dict[str, type[StateStep]] = {
     "layout": LayoutStep,
     "unet": ExactUNetStep,
@@ -89,6 +91,8 @@ def train(
         done = train_chains(recipe, data, folder, machine.since(began))
     if done and "additions" in chosen:
         done = train_additions(recipe, data, folder, imagery, machine.since(began))
+    if done and "reorientation" in chosen:
+        done = train_reorientation(recipe, data, folder)
     return done
 
 
@@ -100,6 +104,7 @@ def stages_of(recipe: Recipe, asked: Sequence[str] = ()) -> tuple[str, ...]:
         "entries": bool(recipe.entries),
         "chains": bool(recipe.chains),
         "additions": bool(recipe.additions),
+        "reorientation": bool(recipe.reorientation),
     }
     if recipe.family != "layout":
         has = dict.fromkeys(has, False) | {"networks": True}
