@@ -98,26 +98,35 @@ def test_the_same_ground_has_one_colour_of_nine_and_four_far_ones_of_36() -> Non
         assert len(np.unique(row % 3)) == len(np.unique(column % 3)) == 1
 
 
-def test_codes_are_exact_and_zeros_stay() -> None:
+def around(codes: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Return the 5 x 5 codes round each code of [h, w, D], repeated at edges: int8 [h w, 25 D]."""
+    padded = np.pad(codes, ((2, 2), (2, 2), (0, 0)), "edge")
+    height, width, _ = codes.shape
+    seen = [
+        padded[y : y + 5, x : x + 5].ravel() for y in range(height) for x in range(width)
+    ]  # fmt: skip
+    return np.stack(seen)
+
+
+def test_turned_codes_are_exact_and_zeros_stay() -> None:
     made, random = reorientation(), np.random.default_rng(1)
-    codes = random.integers(-3, 4, (30, 50, 4)).astype(np.int8)
-    codes[10:14, 20:30] = 0
-    assert np.array_equal(made.codes(codes, 0), codes)
+    codes = random.integers(-3, 4, (20, 30, 4)).astype(np.int8)
+    codes[10:14, 12:17] = 0
+    seen = around(codes)
+    assert np.array_equal(made.told(seen, 0).reshape(codes.shape), codes)
     for number in (1, 6):
-        told = made.codes(codes, number)
-        assert not told[10:14, 20:30].any()
+        told = made.told(seen, number).reshape(codes.shape)
+        assert not told[10:14, 12:17].any()
         # The same in whole numbers of 64 bits.
-        padded = np.pad(codes, ((2, 2), (2, 2), (0, 0)), "edge").astype(np.int64)
         out, bias = (
             np.split(array.astype(np.int64), 7, -1)[number - 1]
             for array in (made.out, made.out_bias)
         )
-        for y, x in ((0, 0), (29, 49), (5, 17), (16, 33)):
-            seen = padded[y : y + 5, x : x + 5].ravel()
-            hidden = seen @ made.hidden.astype(np.int64) + made.hidden_bias
-            hidden = np.clip(hidden >> made.shift, 0, 255)
-            scores = (hidden @ out + bias).reshape(4, LEVELS)
-            assert np.array_equal(told[y, x], scores.argmax(1) - 3)
+        hidden = seen.astype(np.int64) @ made.hidden.astype(np.int64) + made.hidden_bias
+        hidden = np.clip(hidden >> made.shift, 0, 255)
+        scores = (hidden @ out + bias).reshape(*codes.shape, LEVELS)
+        expected = np.where(codes.any(2)[..., None], scores.argmax(3) - 3, 0)
+        assert np.array_equal(told, expected)
 
 
 @pytest.mark.parametrize("zoom", CHOSEN_AT)
@@ -127,8 +136,9 @@ def test_fields_show_the_codes_of_turned_scenes(zoom: int) -> None:
     codes = TURNING.field(7, zoom, area, read)
     places = TURNING.layouts(7, zoom, area, read)
     scenes = [scene.codes[zoom] for scene in BANK.scenes if zoom in scene.codes]
+    turned = SHOWN_TURNED[CHOSEN_AT[zoom]]
     told = [
-        [reorientation().codes(each, number) for number in SHOWN_TURNED[CHOSEN_AT[zoom]]]
+        [reorientation().told(around(each), k).reshape(each.shape) for k in turned]
         for each in scenes
     ]
     scene, row, column = places

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from generator.memory.bank import Codes
 from generator.memory.config import choosing_scale
 from generator.memory.labels import LabelWindow, PlacedPatches
-from generator.memory.orientation import ORIENTATIONS, PLAIN, centres
+from generator.memory.orientation import centres
 from generator.memory.patches import Patches
-from generator.memory.reorientation import Reorientation
+from generator.memory.reorientation import REACH, Reorientation
 
 Integers = NDArray[np.int64]
 
@@ -21,7 +21,7 @@ class FlatCodes:
     """Codes of the scenes of one zoom, in all orientations in which they are shown.
 
     zoom: of the stage that shows them; scenes: int8 [h, w, D] each, as they are; patches: how they
-    are shown; reorientation: tells the codes of turned scenes, which are computed when they are
+    are shown; reorientation: tells the codes of turned scenes, each of which is computed when it is
     first shown and then kept; None where none is turned.
     """
 
@@ -33,35 +33,35 @@ class FlatCodes:
         reorientation: Reorientation | None,
     ) -> None:
         # Scene after scene, row after row, and one zero code for pixels without.
-        self._scenes, self._reorientation = scenes, reorientation
         flat = [codes.reshape(-1, codes.shape[2]) for codes in scenes]
         sizes = np.array([len(codes) for codes in flat], np.int64)
         self._starts, self._size = sizes.cumsum() - sizes, int(sizes.sum())
-        turned = [k for k in range(len(ORIENTATIONS)) if (patches.orientation == k).any()]
-        self._codes = np.zeros((len(turned) * self._size + 1, scenes[0].shape[2]), np.int8)
+        self._shapes = np.array([codes.shape[:2] for codes in scenes], np.int64)
+        # The same for each other orientation, filled in bit by bit.
+        self._reorientation, self._turned = reorientation, np.unique(patches.orientation)
+        self._codes = np.zeros((len(self._turned) * self._size + 1, flat[0].shape[1]), np.int8)
         self._codes[: self._size] = np.concatenate(flat)
-        # Which places of this array hold a scene as it is shown, and which are filled in.
-        layer = np.searchsorted(turned, patches.orientation)
+        self._known = np.zeros(len(self._codes), bool)
+        self._known[: self._size] = self._known[-1] = True
+        layer = np.searchsorted(self._turned, patches.orientation)
         self._first = self._starts[patches.home] + layer * self._size
-        self._known = patches.orientation == PLAIN
-        # Its first code, and the way to the next row and column, on the codes' own grid.
+        # A turned scene's first code, and the way to the next row and column, on the codes' grid.
         scale = choosing_scale(zoom)
-        widths = np.array([codes.shape[1] for codes in scenes], np.int64)[patches.home]
+        self._home, self._widths = patches.home, self._shapes[patches.home, 1]
         tall, wide = scale * patches.heights, scale * patches.widths
         self._corner, self._down, self._across = (
-            _place(patches.orientation, tall, wide, at, widths) for at in ((0, 0), (1, 0), (0, 1))
+            _place(patches.orientation, tall, wide, at, self._widths)
+            for at in ((0, 0), (1, 0), (0, 1))
         )
         self._down -= self._corner
         self._across -= self._corner
-        self._home, self._orientation = patches.home, patches.orientation
-        self._widths = widths
 
     def gather(self, shown: PlacedPatches, labels: Integers, window: LabelWindow) -> Codes:
         """Return the codes that the ruling cells show, int8 [height, width, D]."""
-        ruling = np.unique(labels)
-        self._fill(np.unique(shown.scene[ruling[ruling >= 0]]))
         at = self._places(shown, labels, window) + np.append(self._first[shown.scene], 0)[labels]
-        return self._codes[np.where(labels < 0, -1, at)]
+        at = np.where(labels < 0, -1, at)
+        self._fill(np.unique(at[~self._known[at]]))
+        return self._codes[at]
 
     def origins(self, shown: PlacedPatches, labels: Integers, window: LabelWindow) -> Integers:
         """Return scene, row and column of what is shown, in scenes as they are: int64 [3, h, w].
@@ -85,17 +85,25 @@ class FlatCodes:
         places: Integers = first + rows * down + columns * across
         return places
 
-    def _fill(self, scenes: Integers) -> None:
-        """Compute the codes of turned scenes that are not there; twice the same does no harm."""
-        for number in scenes[~self._known[scenes]].tolist():
-            assert self._reorientation is not None
-            codes = self._scenes[self._home[number]]
-            made = self._reorientation.codes(codes, int(self._orientation[number]))
-            first = self._first[number]
-            self._codes[first : first + codes.shape[0] * codes.shape[1]] = made.reshape(
-                -1, codes.shape[2]
-            )
-            self._known[number] = True
+    def _fill(self, missing: Integers) -> None:
+        """Compute codes of turned scenes that are not there; twice the same does no harm."""
+        if self._reorientation is None or not len(missing):
+            return
+        layer, place = np.divmod(missing, self._size)
+        scene = np.searchsorted(self._starts, place, side="right") - 1
+        height, width = self._shapes[scene].T
+        row, column = np.divmod(place - self._starts[scene], width)
+        # The codes round each; beyond the edges they are repeated.
+        steps = np.arange(-REACH, REACH + 1)
+        rows = np.clip(row[:, None] + steps, 0, height[:, None] - 1) * width[:, None]
+        columns = np.clip(column[:, None] + steps, 0, width[:, None] - 1)
+        around = rows[:, :, None] + columns[:, None, :] + self._starts[scene, None, None]
+        seen = self._codes[around].reshape(len(missing), -1)
+        for number in np.unique(layer):
+            own = layer == number
+            told = self._reorientation.told(seen[own], int(self._turned[number]))
+            self._codes[missing[own]] = told
+        self._known[missing] = True
 
 
 def _place(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from generator.grid.errors import WeightsError
 from generator.memory.bank import Codes
-from generator.memory.orientation import ORIENTATIONS
+from generator.memory.orientation import ORIENTATIONS, PLAIN
 
 REACH = 2
 """Codes on each side that one depends on."""
@@ -82,44 +82,40 @@ class Reorientation:
                 f"expected sums below {1 << 24} and a shift from 0 to 23"
             )
 
-    def codes(self, codes: Codes, orientation: int) -> Codes:
-        """Return the codes of a turned picture at the places where the picture was: int8 [h, w, D].
+    def told(self, seen: Codes, orientation: int) -> Codes:
+        """Return the codes of turned pictures at some places: int8 [n, D].
 
-        codes: int8 [h, w, D] of a scene; orientation: number of ORIENTATIONS. Turned like the
-        picture, the result is the codes of the turned picture. Where all numbers of a code are 0
-        they stay 0. Beyond the edges codes are repeated.
+        seen: int8 [n, 25 D], the codes round each place in the picture as it is, row by row;
+        orientation: number of ORIENTATIONS. Turned like the picture, the results are the codes of
+        the turned picture. Where all numbers of a code are 0 they stay 0.
         """
-        if orientation == 0:
-            return codes
-        height, width, dimensions = codes.shape
-        padded = np.pad(codes, ((REACH, REACH), (REACH, REACH), (0, 0)), "edge")
-        made = np.empty_like(codes)
-        # A few rows at a time, so that their sums stay in the processor's cache.
-        step = max(1, _AT_ONCE // width)
-        for top in range(0, height, step):
-            rows = min(step, height - top)
-            seen = np.lib.stride_tricks.sliding_window_view(
-                padded[top : top + rows + 2 * REACH], (SIDE, SIDE), axis=(0, 1)
-            )
-            seen = np.moveaxis(seen, 2, 4).reshape(rows * width, -1)
-            made[top : top + rows] = self._best(seen, orientation).reshape(rows, width, dimensions)
-        made[~codes.any(2)] = 0
+        middle = slice(len(self.hidden) // 2 - self.dimensions // 2, None)
+        own = seen[:, middle][:, : self.dimensions]
+        if orientation == PLAIN:
+            return own
+        made = np.empty_like(own)
+        # A few at a time, so that their sums stay in the processor's cache.
+        for first in range(0, len(seen), _AT_ONCE):
+            some = slice(first, first + _AT_ONCE)
+            made[some] = self._best(seen[some].astype(np.float32), orientation)
+        made[~own.any(1)] = 0
         return made
 
-    def _best(self, seen: Codes, orientation: int) -> Codes:
-        """Return the likeliest codes, int8 [n, D], of what is seen, int8 [n, 25 D]."""
-        sums = seen.astype(np.float32) @ self._hidden
-        sums += self.hidden_bias.astype(np.float32)
+    def _best(self, seen: NDArray[np.float32], orientation: int) -> Codes:
+        """Return the likeliest codes, int8 [n, D], of what is seen, whole numbers [n, 25 D]."""
+        weights, bias = self._hidden
+        sums = seen @ weights + bias
         np.clip(np.floor(sums * np.float32(2.0**-self.shift)), 0, MOST_ACTIVE, out=sums)
-        out, bias = self._outs[orientation - 1]
-        scores = (sums @ out + bias).reshape(len(seen), self.dimensions, self.levels)
+        weights, bias = self._outs[orientation - 1]
+        scores = (sums @ weights + bias).reshape(len(seen), self.dimensions, self.levels)
         # Ties go to the lower level.
         best: Codes = (scores.argmax(2) - self.levels // 2).astype(np.int8)
         return best
 
     @cached_property
-    def _hidden(self) -> NDArray[np.float32]:
-        return self.hidden.astype(np.float32)
+    def _hidden(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Weights and bias of the hidden layer."""
+        return self.hidden.astype(np.float32), self.hidden_bias.astype(np.float32)
 
     @cached_property
     def _outs(self) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from training.run.machine import add_machine, machine_of
 from training.run.stages import STAGES, train
 
-HELP = "train a recipe's networks, bank, entries, chains and additions, or go on"
+HELP = "train a recipe's networks, bank, entries, chains, additions and reorientation, or go on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -199,13 +199,15 @@ def figures(made: Reorientation, pairs: NDArray[np.int8]) -> tuple[float, float,
 
     pairs: int8 [windows, 8, h, w, D].
     """
-    inner = (slice(REACH, -REACH), slice(REACH, -REACH))
+    inner = slice(REACH, -REACH)
     right, apart, identical = [], [], []
     for window in pairs:
+        seen = np.lib.stride_tricks.sliding_window_view(window[0], (SIDE, SIDE), axis=(0, 1))
+        seen = np.moveaxis(seen, 2, 4).reshape(-1, SIDE * SIDE * window.shape[3])
         for orientation in range(1, len(ORIENTATIONS)):
-            truth = window[orientation][inner].astype(np.int64)
-            gap = made.codes(window[0], orientation)[inner] - truth
+            truth = window[orientation][inner, inner].astype(np.int64)
+            gap = made.told(seen, orientation).reshape(truth.shape) - truth
             right.append((gap == 0).mean())
             apart.append((gap**2).mean())
-            identical.append(((window[0][inner] - truth) ** 2).mean())
+            identical.append(((window[0][inner, inner] - truth) ** 2).mean())
     return float(np.mean(right)), float(np.mean(apart)), float(np.mean(identical))
