@@ -164,7 +164,7 @@ def worlds(cascade: Cascade) -> dict[str, Memory]:
             for zoom, rows in probe.weights.items()
         }
         term = GroundTerm(ground, GroundProbe(probe.encoder, weights))
-        made[name] = Memory([held], ground=term)
+        made[name] = Memory([held], None, term, cascade.checkpoint.reorientation)
     return {**made, "with relief too": memory}
 
 

@@ -179,7 +179,8 @@ def worlds(cascade: Cascade) -> list[tuple[Memory | None, Geography | None]]:
     assert held is not None
     assert geography is not None
     without = dataclasses.replace(geography, ground=None)
-    return [(Memory([held]), without), (cascade.memory, geography)]
+    plain = Memory([held], reorientation=cascade.checkpoint.reorientation)
+    return [(plain, without), (cascade.memory, geography)]
 
 
 def render(
