@@ -106,7 +106,7 @@ def test_an_addition_says_its_candidates_what_is_kept_and_how_they_are_quilted()
     kept = next(each for each in made if each.keep)
     assert kept.keep.keys() <= kept.megapixels.keys()
     assert kept.drop == {"7": ("blue-marble",)}
-    assert [bool(each.quilt) for each in made] == [False, True, True, True, False, True, True]
+    assert [bool(each.quilt) for each in made] == [False, True, True, True, False, True]
     assert made[3].extend.keys() == made[3].quilt.keys()
     assert [len(sides) for sides in made[3].crop.values()] == [4]
     assert {each.entries.decoder_rate for each in made} == {0.0}

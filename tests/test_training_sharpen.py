@@ -100,6 +100,18 @@ def test_a_picture_in_range_is_written_with_twice_the_pixels_and_half_the_gsd(im
     assert (decoded.mask[:, 20:] == 255).all()
 
 
+def test_no_layouts_of_a_memory_are_laid_into_it(imagery, weights, monkeypatch):
+    given = []
+
+    def load(**keys):
+        given.append(keys["memory"])
+        return _load(**keys)
+
+    monkeypatch.setattr(generator, "load", load)
+    assert go(imagery, weights)[0] == 0
+    assert given == [()]
+
+
 def test_it_shows_what_the_picture_shows(imagery, weights):
     _, out = go(imagery, weights)
     with Image.open(imagery / "made" / "a.jpg") as before, Image.open(out / "made__a.png") as now:

@@ -13,8 +13,9 @@ from rich.progress import Progress
 from generator.banks import encode
 from generator.banks.buildfolder import BuildFolder, scenes_key, source_key
 from generator.banks.coverage import Blocks, choose
-from generator.banks.fill import filled, quilted
+from generator.banks.fill import filled
 from generator.banks.options import BuildOptions, OfferedImage
+from generator.banks.quilt import quilted
 from generator.banks.report import BuildResult, RefusedImage, TakenImage
 from generator.banks.stageimage import StageImage, at_stage
 from generator.banks.survey import Survey, survey

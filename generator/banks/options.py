@@ -61,9 +61,9 @@ class BuildOptions:
     anything is made of it, so that layouts are not those of their places (for banks that are
     shipped). fill: globs on the name of a source or an image whose holes, such as clouds, are
     filled with other parts of the picture (`generator.banks.fill`). quilt: sides in pixels, by such
-    globs, of the squares of which every second one becomes another part of the picture. extend:
-    sides in pixels, by such globs, to which smaller quilted pictures go on with parts of
-    themselves.
+    globs, of the squares of which every second one becomes another part of the picture
+    (`generator.banks.quilt`). extend: sides in pixels, by such globs, to which smaller quilted
+    pictures go on with parts of themselves.
     """
 
     budget: Mapping[int, float] = field(

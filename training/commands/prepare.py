@@ -78,7 +78,8 @@ def _sharpen(args: argparse.Namespace) -> int:
     how = read_sharpen(args.sharpen)
     wanted = sharpen.Wanted(how.finest, how.coarsest, how.take)
     planned = sharpen.plan(Path(args.imagery), args.out, wanted)
-    cascade = generator.load(weights=Path(how.weights) if how.weights else None)
+    # Without layouts: those of other places would lie on even fields, as scribbles.
+    cascade = generator.load(weights=Path(how.weights) if how.weights else None, memory=())
     try:
         count, failed = sharpen.sharpen(cascade, cascade.checkpoint.digest, planned, args.out)
     except OSError as error:
