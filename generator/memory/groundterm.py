@@ -16,10 +16,10 @@ from generator.geography.layers import FIGURES, GroundLayer
 from generator.memory.bank import Scene
 from generator.memory.groundprobe import GroundProbe
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the same layer and probe would give another field."""
 
-STRENGTHS = {"built-up": 110, "crop": 120, "forest": 80, "bare": 60, "sea": 100, "relief": 100}
+STRENGTHS = {"built-up": 126, "crop": 120, "forest": 80, "bare": 60, "sea": 100, "relief": 126}
 """Number of a descriptor where a figure is 255; where it is 0 it is 0."""
 
 SLACK = 48
@@ -60,9 +60,14 @@ class GroundTerm:
         """Return the further numbers of windows centred at pixel corners: int8 [n, figures].
 
         chosen: zoom of the stage that chooses; pixels are those of its parent, two zooms above.
-        Figures that the probe does not tell are 0, as they are of scenes.
+        Figures that the probe does not tell are 0, as they are of scenes. Where it tells towns, the
+        more built-up a window is, the less the others count, which are those of the land around.
         """
-        figures = self.layer.figures(chosen - 2, ys, xs) * self.probe.tells(chosen)
+        figures = (self.layer.figures(chosen - 2, ys, xs) * self.probe.tells(chosen)).astype(
+            np.int32
+        )
+        around = np.arange(figures.shape[1]) != _BUILT_UP
+        figures[:, around] = figures[:, around] * (255 - figures[:, _BUILT_UP, None]) // 255
         return scaled(figures.astype(np.uint8))
 
 
