@@ -195,9 +195,11 @@ def run(args: argparse.Namespace) -> int:
     pyramid = Pyramid(args.data)
     settings = {"count": args.count, "seed": args.seed, "data": pyramid.digest}
     results = Results(settings, args.json)
+    # All weights are read before the first are measured, which takes long.
+    given = [args.weights] + ([args.without] if args.without else [])
+    cascades = [generator.load(args.base, weights, args.steps) for weights in given]
     found = []
-    for weights in [args.weights] + ([args.without] if args.without else []):
-        cascade = generator.load(args.base, weights, args.steps)
+    for cascade in cascades:
         name = f"{cascade.checkpoint.digest}, {cascade.sampler.steps} step(s)"
         if name not in results.parts:
             features = Lite2(cascade.device)

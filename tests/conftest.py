@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from generator.base import bluemarble
+from generator.grid.pixels import Pixels
 from tests.browser import Page, chromium, find_chromium
 from tests.fake_cluster import LocalWorkers, load_fake
 from tests.fakes import FakeRenderer
@@ -14,8 +18,26 @@ from tests.look import DESKTOP
 from tests.viewed import Server, serving
 from tileserver.cache.tilecache import TileCache
 from tileserver.cluster import group as cutting
+from tileserver.cluster import worker
 from tileserver.commands import basics
 from tileserver.commands import cluster as clusters
+
+
+@pytest.fixture(autouse=True, scope="session")
+def blue_marble_read_once() -> Iterator[None]:
+    """Keep the Blue Marble, read-only: reading and filling it takes more than a second."""
+
+    @functools.cache
+    def read(blue_marble: Callable[[], Pixels] = bluemarble.blue_marble) -> Pixels:
+        pixels = blue_marble()
+        pixels.flags.writeable = False
+        return pixels
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("base.bluemarble", "base.basemap", "banks.tonematch"):
+            if module := sys.modules.get(f"generator.{name}"):  # others find the first one patched
+                patch.setattr(module, "blue_marble", read)
+        yield
 
 
 @pytest.fixture
@@ -25,7 +47,8 @@ def renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRenderer:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ELSEWHERE_CACHE", str(tmp_path / "tiles"))
     monkeypatch.setattr(basics, "load_world", lambda settings: fake)
-    monkeypatch.setattr(basics, "lower_priority", lambda nice: None)
+    for module in (basics, worker):
+        monkeypatch.setattr(module, "lower_priority", lambda nice: None)
     return fake
 
 
@@ -36,7 +59,6 @@ def workers(renderer: FakeRenderer, monkeypatch: pytest.MonkeyPatch) -> LocalWor
     monkeypatch.setattr(clusters, "connect", lambda *given: made)
     monkeypatch.setattr(clusters, "load", load_fake)
     monkeypatch.setattr(cutting, "LEAST_TILES", 21)
-    monkeypatch.setattr("tileserver.cluster.worker.lower_priority", lambda nice: None)
     return made
 
 

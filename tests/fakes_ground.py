@@ -12,6 +12,8 @@ from generator.geography.relief import LEVELS, Relief
 from generator.geography.towns import TownTable
 
 WORLD = 1 << 30
+FILED = 40
+"""Cells that the squares of files are wide: those of 8 or 4 take seconds to compress."""
 
 
 def random_towns(count: int = 4000, seed: int = 1) -> TownTable:
@@ -25,31 +27,31 @@ def random_towns(count: int = 4000, seed: int = 1) -> TownTable:
 
 
 @cache
-def random_cover(seed: int = 2) -> LandCover:
-    """Return land cover in squares of 8 x 8 cells."""
+def random_cover(seed: int = 2, side: int = 8) -> LandCover:
+    """Return land cover in squares of `side` cells."""
     random = np.random.default_rng(seed)
-    squares = random.integers(0, 7, (LandCover.HEIGHT // 8, LandCover.WIDTH // 8)).astype(np.uint8)
-    return LandCover.of(squares.repeat(8, 0).repeat(8, 1))
+    squares = random.integers(0, 7, (LandCover.HEIGHT // side, LandCover.WIDTH // side))
+    return LandCover.of(squares.astype(np.uint8).repeat(side, 0).repeat(side, 1))
 
 
 @cache
 def cover_bytes() -> bytes:
     """Return the bytes of a file of random land cover."""
-    return random_cover().to_bytes()
+    return random_cover(side=FILED).to_bytes()
 
 
 @cache
-def random_relief(seed: int = 3) -> Relief:
-    """Return relief in squares of 4 x 4 cells."""
+def random_relief(seed: int = 3, side: int = 4) -> Relief:
+    """Return relief in squares of `side` cells."""
     random = np.random.default_rng(seed)
-    squares = random.integers(0, LEVELS + 1, (Relief.HEIGHT // 4, Relief.WIDTH // 4))
-    return Relief.of(squares.astype(np.uint8).repeat(4, 0).repeat(4, 1))
+    squares = random.integers(0, LEVELS + 1, (Relief.HEIGHT // side, Relief.WIDTH // side))
+    return Relief.of(squares.astype(np.uint8).repeat(side, 0).repeat(side, 1))
 
 
 @cache
 def relief_bytes() -> bytes:
     """Return the bytes of a file of random relief."""
-    return random_relief().to_bytes()
+    return random_relief(side=FILED).to_bytes()
 
 
 def random_ground() -> GroundFigures:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 import torch
 from PIL import Image
 
-from generator.banks import tonematch
-from generator.base import basemap, bluemarble
 from generator.cascade import checkpoint
 from generator.grid.pixels import Pixels
 from generator.imagery.sources import Decoded, Source
@@ -23,16 +17,6 @@ from generator.nets.encoder import Encoder
 from tests.fakes_memory import ground
 
 TINY = LayoutConfig(widths=(16, 32), blocks=(1, 1, 1), embedding=32, dimensions=4, encoder=(16, 1))
-
-
-@contextmanager
-def blue_marble_read_once() -> Iterator[None]:
-    """Keep the Blue Marble while the block runs: reading it takes more than a second."""
-    read = functools.cache(bluemarble.blue_marble)
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (basemap, tonematch):
-            patch.setattr(module, "blue_marble", read)
-        yield
 
 
 def tiny_encoder(seed: int = 0) -> Encoder:

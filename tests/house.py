@@ -15,6 +15,7 @@ import sys
 import tokenize
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 from tests import test_layers
@@ -30,16 +31,26 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Source:
-    """One Python file, parsed."""
+    """One Python file, parsed when first asked about."""
 
     def __init__(self, path: Path, root: Path) -> None:
         self.name = path.relative_to(root).as_posix()
         self.text = path.read_text(encoding="utf-8")
         self.lines = len(self.text.splitlines())
-        self.nodes = list(ast.walk(ast.parse(self.text)))
-        self.classes = [node.name for node in self.nodes if isinstance(node, ast.ClassDef)]
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(ast.parse(self.text)))
+
+    @property
+    def classes(self) -> list[str]:
+        return [node.name for node in self.nodes if isinstance(node, ast.ClassDef)]
+
+    @property
+    def functions(self) -> list[int]:
+        """Return the number of lines of every function."""
         found = [node for node in self.nodes if isinstance(node, _FUNCTIONS)]
-        self.functions = [(node.end_lineno or 0) - node.lineno + 1 for node in found]
+        return [(node.end_lineno or 0) - node.lineno + 1 for node in found]
 
     def tokens(self) -> list[tokenize.TokenInfo]:
         return list(tokenize.generate_tokens(io.StringIO(self.text).readline))

@@ -168,7 +168,8 @@ def test_a_tile_of_zoom_17_has_its_own_pixels(tmp_path: Path) -> None:
 def test_weights_tell_their_finest_zoom_before_they_are_loaded(tmp_path: Path) -> None:
     assert finest_zoom(weights(tmp_path / "six", DEEP)) == 17
     assert finest_zoom(weights(tmp_path / "five", SamplerConfig())) == 15
-    assert finest_zoom() == generator.load().max_zoom == FINEST
+    Image.new("RGB", (64, 32)).save(tmp_path / "base.png")
+    assert finest_zoom() == generator.load(tmp_path / "base.png").max_zoom == FINEST
     (tmp_path / "none").write_text("no weights")
     with pytest.raises(WeightsError, match="cannot read the weights"):
         finest_zoom(tmp_path / "none")

@@ -24,6 +24,7 @@ from generator.geography.towns import TownTable
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
 from tests.fakes_ground import (
+    FILED,
     WORLD,
     cover_bytes,
     random_cover,
@@ -134,7 +135,8 @@ def test_radii_double_with_every_octave() -> None:
 
 
 def test_layers_of_the_ground_come_back_from_their_files(tmp_path: Path) -> None:
-    towns, cover, relief = random_towns(512), random_cover(), random_relief()
+    towns = random_towns(512)
+    cover, relief = random_cover(side=FILED), random_relief(side=FILED)
     (tmp_path / "towns").write_bytes(towns.to_bytes())
     (tmp_path / "cover").write_bytes(cover_bytes())
     (tmp_path / "relief").write_bytes(relief_bytes())

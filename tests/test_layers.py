@@ -10,6 +10,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -84,19 +85,32 @@ def modules(root: Path) -> dict[str, Path]:
     return found
 
 
+@cache
+def import_statements(text: str) -> list[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """Return the imports of a file's text, wherever they are, and whether for types only."""
+    found = []
+    pending: list[tuple[ast.AST, bool]] = [(ast.parse(text), False)]
+    while pending:
+        node, for_types = pending.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append((node, for_types))
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            pending += [(inner, True) for inner in node.body]
+            pending += [(inner, for_types) for inner in node.orelse]
+        elif not isinstance(node, ast.expr):
+            pending += [(inner, for_types) for inner in ast.iter_child_nodes(node)]
+    return found
+
+
 def imports(path: Path, module: str, types_too: bool = True) -> Iterator[str]:
     """Yield the full dotted name of all that a file imports, wherever in the file it does so."""
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-    pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test) and not types_too:
-            pending += node.orelse
+    for node, for_types in import_statements(path.read_text(encoding="utf-8")):
+        if for_types and not types_too:
             continue
-        pending += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = package[: len(package) - node.level + 1] if node.level else []
             start = ".".join([*base, *([node.module] if node.module else [])])
             yield from (f"{start}.{alias.name}" for alias in node.names)

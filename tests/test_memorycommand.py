@@ -11,17 +11,11 @@ from generator.banks import builder
 from generator.cascade import checkpoint
 from generator.memory import bankfile
 from generator.nets.config import SamplerConfig
-from tests.fakes_imagery import blue_marble_read_once, tiny_weights, write_folder, write_picture
+from tests.fakes_imagery import tiny_weights, write_folder, write_picture
 from tests.fakes_memory import ground
 from tileserver.cli import main
 from tileserver.rendering.models import load_renderer
 from tileserver.settings import Settings
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_tone() -> Iterator[None]:
-    with blue_marble_read_once():
-        yield
 
 
 @pytest.fixture(scope="module")

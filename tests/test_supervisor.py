@@ -79,9 +79,12 @@ def test_a_second_signal_ends_everything_at_once(tmp_path: Path) -> None:
 def test_a_signal_while_the_model_loads_ends_the_start(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.fake_server", str(tmp_path), "loading=60"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        wait_until(lambda: (tmp_path / "loading").exists())
-        process.terminate()
-        assert process.wait(10) == 0
+        try:
+            wait_until(lambda: (tmp_path / "loading").exists())
+            process.terminate()
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
         assert process.stdout is not None
         assert process.stdout.read() == ""
 

@@ -12,7 +12,6 @@ import generator
 from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint
 from generator.grid.tile import EQUATOR_RESOLUTION, TILE_SIZE, Tile, row_of
-from tests.fakes_imagery import blue_marble_read_once
 from tests.imagery import prepared_imagery
 from tests.layouts import tiny_bank, write_layouts
 from training.cli import main
@@ -58,17 +57,16 @@ def given(tmp_path_factory):
     folder = tmp_path_factory.mktemp("given")
     data = prepared_imagery(folder)
     rows, size = [], TILE_SIZE << 5
-    with blue_marble_read_once():
-        base = BaseMap.open()
-        for number, (lat, lon) in enumerate(PLACES):
-            x, y = int((lon + 180) / 360 * size), int(row_of(lat, size))
-            cut = base.region(5, x - 32, y - 32, 64, 64).repeat(4, 0).repeat(4, 1)
-            Image.fromarray(cut).save(folder / f"{number}.png")
-            rows.append({
-                "file": f"{number}.png", "lat": lat, "lon": lon, "split": "train",
-                "gsd_m": EQUATOR_RESOLUTION / 2**7 * math.cos(math.radians(lat)),
-                "source": "land" if number < 6 else "more-land", "licence_class": "open",
-            })  # fmt: skip
+    base = BaseMap.open()
+    for number, (lat, lon) in enumerate(PLACES):
+        x, y = int((lon + 180) / 360 * size), int(row_of(lat, size))
+        cut = base.region(5, x - 32, y - 32, 64, 64).repeat(4, 0).repeat(4, 1)
+        Image.fromarray(cut).save(folder / f"{number}.png")
+        rows.append({
+            "file": f"{number}.png", "lat": lat, "lon": lon, "split": "train",
+            "gsd_m": EQUATOR_RESOLUTION / 2**7 * math.cos(math.radians(lat)),
+            "source": "land" if number < 6 else "more-land", "licence_class": "open",
+        })  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(rows))
     return data, folder / "manifest.json"
 
@@ -82,8 +80,7 @@ def run(tmp_path):
 
 def command(monkeypatch, *words):
     monkeypatch.setattr(sys, "argv", ["training", *map(str, words)])
-    with blue_marble_read_once():
-        return main()
+    return main()
 
 
 def train(monkeypatch, given, run, *words):

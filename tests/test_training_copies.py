@@ -7,7 +7,6 @@ from PIL import Image as Pillow
 from generator.banks import BankEncoder, BuildFolder, BuildOptions, build
 from generator.cascade import checkpoint
 from generator.imagery.sources import read_manifest
-from tests.fakes_imagery import blue_marble_read_once
 from tests.fakes_memory import ground
 from tests.layouts import tiny_encoder, write_layouts
 from training.cli import main
@@ -19,12 +18,6 @@ from training.measure.copydistance import REGION, SIDE, CopyDistance
 from training.measure.origins import Origins, of_other_places
 
 PLACES = 3
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_tone():
-    with blue_marble_read_once():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -189,7 +189,7 @@ def test_a_training_goes_on_and_ends_as_if_never_stopped(weights, data, tmp_path
         return checkpoint.load(made / "entries-1.safetensors")
 
     def recipe(steps):
-        return Recipe(PRESETS["layout-tiny"], entries=(EntriesRecipe(steps),))
+        return Recipe(PRESETS["layout-tiny"], entries=(EntriesRecipe(steps, group=2),))
 
     run("a", 1)
     stopped, whole = run("a", 2), run("b", 2)

@@ -1,6 +1,5 @@
 import argparse
 import dataclasses
-import subprocess
 import sys
 
 import numpy as np
@@ -249,16 +248,15 @@ def command(monkeypatch, *words):
 
 
 def test_from_imagery_to_a_served_tile(imagery, recipe, tmp_path, monkeypatch, capsys):
-    """The whole way by two commands, the first as a process: networks, bank, entries, chains."""
+    """The whole way by two commands: networks, bank, entries, chains."""
     manifest, data = imagery
     run, out, base = (tmp_path / name for name in ("run", "made.safetensors", "base.png"))
     Image.new("RGB", (64, 32), (90, 80, 60)).save(base)
     words = ["train", recipe, "--data", data, "--run", run, "--imagery", manifest]
-    line = [sys.executable, "-m", "training", *map(str, words), "--device", "cpu"]
-    done = subprocess.run(line, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "step 3" in done.stdout
-    assert done.stdout.splitlines()[-1] == "done"
+    assert command(monkeypatch, *words, "--device", "cpu") == 0
+    said = capsys.readouterr().out
+    assert "step 3" in said
+    assert said.splitlines()[-1] == "done"
     # Given again it finds everything done, the bank though what follows it has changed.
     recipe.write_text(TINY.replace("pool = 20", "pool = 30"))
     assert command(monkeypatch, *words, "--device", "cpu") == 0
