@@ -101,11 +101,8 @@ def test_the_same_ground_has_one_colour_of_nine_and_four_far_ones_of_36() -> Non
 def around(codes: NDArray[np.int8]) -> NDArray[np.int8]:
     """Return the 5 x 5 codes round each code of [h, w, D], repeated at edges: int8 [h w, 25 D]."""
     padded = np.pad(codes, ((2, 2), (2, 2), (0, 0)), "edge")
-    height, width, _ = codes.shape
-    seen = [
-        padded[y : y + 5, x : x + 5].ravel() for y in range(height) for x in range(width)
-    ]  # fmt: skip
-    return np.stack(seen)
+    seen = np.lib.stride_tricks.sliding_window_view(padded, (5, 5), axis=(0, 1))
+    return np.moveaxis(seen, 2, 4).reshape(-1, 25 * codes.shape[2])
 
 
 def test_turned_codes_are_exact_and_zeros_stay() -> None:
