@@ -242,7 +242,7 @@ def test_every_style_has_shores_and_rivers(seed: int, style: str) -> None:
     name = f"planet:{seed}:{style}"
     assert len(rivers(name).ranks) > 3
     random = np.random.default_rng(1)
-    places = [Rectangle(*random.integers(2000, 6000, 2).tolist(), 4, 4) for _ in range(60)]
+    places = [Rectangle(*random.integers(2000, 6000, 2).tolist(), 4, 4) for _ in range(40)]
     assert 20 < np.mean([shares(5, place, name) for place in places]) < 250
 
 

@@ -1,11 +1,15 @@
+import functools
+
 import pytest
 import torch
 
 from generator.grid.errors import GeneratorError
 from training.cli import main
-from training.measure.bench import Measured, cost, measure, table
+from training.measure import bench
+from training.measure.bench import Measured, measure, table
 
 CPU = torch.device("cpu")
+cost = functools.cache(bench.cost)
 
 
 def test_costs_are_counted_without_weights():

@@ -28,7 +28,9 @@ from tests.viewed import Server, serving
 ZOOMS = (2, 6, 10, 13, FINEST)
 
 
-@pytest.mark.parametrize("zoom", ZOOMS)
+@pytest.mark.parametrize(
+    "zoom", [pytest.param(z, marks=pytest.mark.slow) if z in (6, 13) else z for z in ZOOMS]
+)
 def test_tiles_fill_the_view_at_every_kind_of_zoom(page: Page, viewer: Server, zoom: int) -> None:
     show(page, viewer, f"{zoom}/41.9/12.49/seed=7")
     shown = tiles(page)
@@ -139,14 +141,15 @@ def test_a_typed_seed_keeps_all_of_its_digits(page: Page, viewer: Server) -> Non
     assert page.complaints == []
 
 
-@pytest.mark.parametrize("text", ["18446744073709551616", "-1", "1.5", "1e3", "rome", "9" * 400])
-def test_a_wrong_seed_is_refused_with_a_sentence(page: Page, viewer: Server, text: str) -> None:
+def test_a_wrong_seed_is_refused_with_a_sentence(page: Page, viewer: Server) -> None:
     show(page, viewer, "3/41.9/12.49/seed=7")
-    type_seed(page, text)
-    sentence = page.until("document.querySelector('#seed-error').textContent")
-    assert sentence.endswith(".")
-    assert len(sentence) < 120
-    assert field(page, "seed") == "7"
+    for text in ("18446744073709551616", "-1", "1.5", "1e3", "rome", "9" * 400):
+        page.run("document.querySelector('#seed-error').textContent = ''")
+        type_seed(page, text)
+        sentence = page.until("document.querySelector('#seed-error').textContent")
+        assert sentence.endswith("."), text
+        assert len(sentence) < 120
+        assert field(page, "seed") == "7"
 
 
 def test_the_swipe_shows_two_worlds(page: Page, viewer: Server) -> None:
