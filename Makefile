@@ -10,7 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The first of these that is new enough makes the environment; PYTHON= names another.
 PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3 python
 
-# The quick tests run side by side, a file in one process, each process with one thread.
+# The quick tests run side by side, a file in one process, each process with one thread; there is
+# one process more than cores (tests/conftest.py), as many tests wait for servers and browsers.
 SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SLOWEST = --durations 10
 
