@@ -10,7 +10,7 @@ road is wide.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from generator.banks.seam import seam_costs, seamed
 from generator.grid.integral import squares
 from generator.grid.pixels import Pixels
 from generator.imagery.sources import Decoded
+from generator.memory.orientation import ORIENTATIONS
 
 _LEAST = 2
 """Squares along the shorter side of a picture, at least."""
@@ -77,7 +78,7 @@ class _Quilting:
         self.picture, source = pixels.astype(np.float32), pixels.astype(np.float32)
         self.hole, self.known, self.square = hole, ~(hole | lost), square
         self.ring = max(HALF, square // _RING)
-        self.places = [Places(_turned(source, n), _turned(lost, n)) for n in range(8)]
+        self.places = [Places(turn.of(source), turn.of(lost)) for turn in ORIENTATIONS]
         self.used = np.zeros(self.places[0].size)
         # Where each pixel of half the resolution lies, to be turned as the picture is.
         self.where = np.moveaxis(np.indices(self.places[0].size), 0, 2)
@@ -130,7 +131,7 @@ class _Quilting:
         part += soft[..., None] * (source - part)
         known |= here
         middle = (y + here.shape[0] // 2) // HALF, (x + here.shape[1] // 2) // HALF
-        self._near(_turned(self.used, turn), middle)[...] += 1
+        self._near(ORIENTATIONS[turn].of(self.used), middle)[...] += 1
 
     def _likely(
         self, part: Floats, hole: Mask, ring: Mask, corner: tuple[int, int]
@@ -140,20 +141,20 @@ class _Quilting:
         high, wide = (side // HALF for side in hole.shape)
         top, left = (at // HALF for at in corner)
         here = self.where[top : top + high, left : left + wide]
-        for turn, places in enumerate(self.places):
+        for number, (turn, places) in enumerate(zip(ORIENTATIONS, self.places, strict=True)):
             if high > places.size[0] or wide > places.size[1]:
                 continue
             gaps = places.gaps(part, hole, ring)
             rows, columns = gaps.shape
-            used = _turned(self.used, turn)[high // 2 :, wide // 2 :][:rows, :columns]
+            used = turn.of(self.used)[high // 2 :, wide // 2 :][:rows, :columns]
             costs = gaps * (1 + USED * used)
             # The best few, apart from each other.
             few = 0
             while few < _FEW and np.isfinite(least := costs.min()):
                 y, x = (int(at[0]) for at in np.nonzero(costs == least))
-                from_there = _turned(self.where, turn)[y : y + high, x : x + wide]
+                from_there = turn.of(self.where)[y : y + high, x : x + wide]
                 if self._is_elsewhere(from_there, here):
-                    found.append((turn, HALF * y, HALF * x, 1 + USED * float(used[y, x])))
+                    found.append((number, HALF * y, HALF * x, 1 + USED * float(used[y, x])))
                     few += 1
                 self._near(costs, (y, x), 4)[...] = np.inf
         return found
@@ -171,11 +172,6 @@ class _Quilting:
         near = self.square // 2 // parts
         y, x = at
         return array[max(0, y - near) : y + near, max(0, x - near) : x + near]
-
-
-def _turned(array: NDArray[Any], turn: int) -> NDArray[Any]:
-    """Return a view of a picture in one of eight orientations; 0: as it is."""
-    return np.rot90(array[:, ::-1] if turn >= 4 else array, turn % 4)
 
 
 def _matched(source: NDArray[Real], over: NDArray[Real], known: Mask) -> NDArray[Real]:

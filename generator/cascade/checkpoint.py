@@ -40,7 +40,7 @@ FORMAT = "elsewhere-1"
 DEFAULT = WEIGHTS
 
 _ENCODER, _MEMORY, _REORIENTATION = "encoder/", "memory/", "reorientation/"
-_BESIDE = ("encoder", "memory", "reorientation")
+_BESIDE = tuple(prefix.rstrip("/") for prefix in (_ENCODER, _MEMORY, _REORIENTATION))
 """What stands beside the networks of stages."""
 
 Tensors = dict[str, torch.Tensor]

@@ -7,6 +7,7 @@ rounded to whole numbers.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,8 +47,8 @@ _BEYOND = 0.9999
 """Share of the hidden numbers that stay within their range."""
 
 
-def train_reorientation(recipe: Recipe, data: Path, folder: Path) -> bool:
-    """Add the reorientation of the recipe's encoder to the last weights of a run; returns True.
+def train_reorientation(recipe: Recipe, data: Path, folder: Path) -> None:
+    """Add the reorientation of the recipe's encoder to the last weights of a run.
 
     Windows that are encoded already are kept in the folder; learning takes minutes and begins
     anew. Raises TrainingError and GeneratorError.
@@ -58,19 +59,13 @@ def train_reorientation(recipe: Recipe, data: Path, folder: Path) -> bool:
     loaded = checkpoint.load(weights)
     pairs = collect(loaded, Pyramid(data), part, folder / "reorientation.npz")
     made = learn(pairs, loaded, part)
-    whole = {**loaded.record.get("recipe", {}), "reorientation": [vars_of(part)]}
+    whole = {**loaded.record.get("recipe", {}), "reorientation": [dataclasses.asdict(part)]}
     record = loaded.record | {"recipe": whole}
     checkpoint.save(
         out, loaded.network, loaded.sampler, record, loaded.specialists, loaded.encoder,
         loaded.bank, made,
     )  # fmt: skip
     print(f"wrote {out} ({described_size(out)})", flush=True)
-    return True
-
-
-def vars_of(part: ReorientationRecipe) -> dict[str, float]:
-    """Return the keys of the part, for a record."""
-    return {name: getattr(part, name) for name in part.__dataclass_fields__}
 
 
 def collect(

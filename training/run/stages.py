@@ -92,7 +92,7 @@ def train(
     if done and "additions" in chosen:
         done = train_additions(recipe, data, folder, imagery, machine.since(began))
     if done and "reorientation" in chosen:
-        done = train_reorientation(recipe, data, folder)
+        train_reorientation(recipe, data, folder)
     return done
 
 
