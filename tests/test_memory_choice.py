@@ -43,7 +43,7 @@ def searched(count: int = SIDE * SIDE) -> tuple[Queries, NDArray[np.int64], Shor
     queries = asked(1, count)
     row, column = np.divmod(np.arange(count), SIDE)
     colours = PLACES.colours(row, column)
-    return queries, colours, shortlist(PLACES.classes, colours, queries, CONFIG)
+    return queries, colours, shortlist(PLACES, colours, queries, CONFIG)
 
 
 def grid() -> ChoiceGrid:
@@ -111,10 +111,30 @@ def test_distances_are_exact_and_gates_hold() -> None:
     assert (np.diff(found.costs, axis=1) >= 0).all()
 
 
+def of_own_colour(patches: NDArray[np.int64], colours: NDArray[np.int64]) -> NDArray[np.bool_]:
+    pairs = zip(patches, colours, strict=True)
+    return np.array([patch in PLACES.classes[colour].patches for patch, colour in pairs])
+
+
+def test_a_cell_that_no_patch_of_its_colour_suits_is_given_one_of_another() -> None:
+    queries, colours, _ = searched()
+    found = shortlist(PLACES, colours, queries, CONFIG)
+    alone = [exactly(query, int(colour), queries)[1] for query, colour in enumerate(colours)]
+    # Queries have the gates of some patch, so that all are suited; not each by its own colour.
+    assert 0 in alone
+    assert max(alone) > 0
+    shown = found.patches[:, 0]
+    assert passes(queries.gates, PLACES.gates[shown]).all()
+    # Those that their own colour suits are given one of it.
+    own = of_own_colour(shown, colours)
+    assert own[np.array(alone) > 0].all()
+    assert not own.all()
+
+
 def test_gates_compare_water_texture_and_tone() -> None:
     cell = np.array([60, 100, 120], np.uint8)
     others = np.array(
-        [[72, 84, 190], [73, 112, 190], [9, 83, 50], [0, 113, 49], [60, 100, 191]], np.uint8
+        [[72, 84, 190], [73, 106, 190], [9, 83, 50], [0, 107, 49], [60, 100, 191]], np.uint8
     )
     assert passes(cell, others).T.astype(int).tolist() == [
         [1, 1, 1], [0, 1, 1], [1, 0, 1], [0, 0, 0], [1, 1, 0],
@@ -149,7 +169,7 @@ def test_gates_give_way_in_order(gates: list[int], chosen: set[tuple[int, int, i
         np.zeros((count, 32), np.int8), np.tile(np.array(gates, np.uint8), (count, 1)),
         keys(np.arange(count)).astype(np.uint32),
     )  # fmt: skip
-    found = shortlist(patches.classes, np.zeros(count, np.int64), queries, CONFIG)
+    found = shortlist(patches, np.zeros(count, np.int64), queries, CONFIG)
     assert {tuple(row) for row in patches.gates[found.patches[:, 0]].tolist()} == chosen
 
 
@@ -172,7 +192,7 @@ def test_masked_places_are_never_chosen() -> None:
     scene = Scene("half", SCENES[0].codes, SCENES[0].descriptors, SCENES[0].gates, valid)
     patches = collect_patches([scene])
     queries, colours, _ = searched(90)
-    found = shortlist(patches.classes, colours, queries, CONFIG)
+    found = shortlist(patches, colours, queries, CONFIG)
     assert patches.valid[found.patches[found.patches >= 0]].all()
     assert (found.patches[:, 0] >= 0).all()
 
@@ -195,9 +215,13 @@ def test_a_large_bank_has_36_colours_and_cells_six_apart_share_them() -> None:
 
 
 def test_neighbours_never_begin_the_same_place() -> None:
-    queries, _, found = searched()
+    queries, colours, found = searched()
     made = choose_alone(PLACES, found)
     square = (made.scene * 100 + made.ys // 32) * 100 + made.xs // 32
+    # But for those that no patch of their colour suits.
+    square = np.where(
+        of_own_colour(found.patches[:, 0], colours), square, -1 - np.arange(len(square))
+    )
     shown = square.reshape(SIDE, SIDE)
     for i in (0, 1, 2):
         for j in (-2, -1, 0, 1, 2):
@@ -229,7 +253,7 @@ def test_phases_continue_scenes() -> None:
     words = keys(np.arange(count)).astype(np.uint32)
     queries = Queries(np.zeros((count, 32), np.int8), np.zeros((count, 3), np.uint8), words)
     row, column = np.divmod(np.arange(count), SIDE)
-    found = shortlist(patches.classes, patches.colours(row, column), queries, CONFIG)
+    found = shortlist(patches, patches.colours(row, column), queries, CONFIG)
     assert share(patches, queries, found) > 0.5
     # Where the ground of every cell is different, few fit.
     queries, _, found = searched()

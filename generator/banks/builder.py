@@ -14,6 +14,7 @@ from generator.banks import encode
 from generator.banks.buildfolder import BuildFolder, scenes_key, source_key
 from generator.banks.coverage import Blocks, choose
 from generator.banks.fill import filled
+from generator.banks.mute import muted
 from generator.banks.options import BuildOptions, OfferedImage
 from generator.banks.quilt import quilted
 from generator.banks.report import BuildResult, RefusedImage, TakenImage
@@ -138,13 +139,14 @@ class _BankBuild:
         return seen
 
     def _decoded(self, number: int) -> Decoded | None:
-        """Read an image, fill its holes and quilt it where that is wanted.
+        """Read an image, fill its holes, quilt and mute it where that is wanted.
 
-        What comes from a server is kept, and what was filled or quilted: it is asked for twice.
+        What comes from a server is kept, and what was changed so: it is asked for twice.
         """
         source, key = self.sources[number], self.keys[number]
         fills, side = self.options.fills(source), self.options.quilts(source)
-        if source.files and not fills and not side:
+        share = self.options.mutes(source)
+        if source.files and not fills and not side and share == 1:
             return source.read()
         if (kept := self.work.pixels(key)) is not None:
             return kept
@@ -152,6 +154,7 @@ class _BankBuild:
         if decoded is not None:
             decoded = filled(decoded) if fills else decoded
             decoded = quilted(decoded, side, self.options.extends(source)) if side else decoded
+            decoded = muted(decoded, share) if share != 1 else decoded
             self.work.keep_pixels(key, decoded)
         return decoded
 

@@ -118,6 +118,7 @@ def source_key(offer: OfferedImage, options: BuildOptions) -> str:
     wanted += ["fill"] if options.fills(source) else []
     wanted += ["quilt", side] if (side := options.quilts(source)) else []
     wanted += ["extend", side] if (side := options.extends(source)) else []
+    wanted += ["mute", share] if (share := options.mutes(source)) != 1 else []
     wanted += [source.reading] if source.reading else []
     return _hash([about, terms, wanted])
 

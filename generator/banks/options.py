@@ -63,7 +63,8 @@ class BuildOptions:
     filled with other parts of the picture (`generator.banks.fill`). quilt: sides in pixels, by such
     globs, of the squares of which every second one becomes another part of the picture
     (`generator.banks.quilt`). extend: sides in pixels, by such globs, to which smaller quilted
-    pictures go on with parts of themselves.
+    pictures go on with parts of themselves. mute: shares of the colour contrast that is left, by
+    such globs (`generator.banks.mute`).
     """
 
     budget: Mapping[int, float] = field(
@@ -81,6 +82,7 @@ class BuildOptions:
     fill: tuple[str, ...] = ()
     quilt: Mapping[str, int] = field(default_factory=dict)
     extend: Mapping[str, int] = field(default_factory=dict)
+    mute: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse zooms of no stage, and a budget or a block of nothing."""
@@ -105,6 +107,10 @@ class BuildOptions:
     def extends(self, source: Source) -> int:
         """Return the least side of an image that is quilted, 0 for as it is."""
         return next((side for glob, side in self.extend.items() if source.matches(glob)), 0)
+
+    def mutes(self, source: Source) -> float:
+        """Return the share of an image's colour contrast that is left, 1 for all."""
+        return next((share for glob, share in self.mute.items() if source.matches(glob)), 1.0)
 
     def refusal(self, source: Source) -> str | None:
         """Return why a source may not be taken, None where it may."""

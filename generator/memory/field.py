@@ -43,7 +43,7 @@ from generator.memory.view import ParentView, Plane, ReadFilled, ReadParent
 
 Mask = NDArray[np.bool_]
 
-VERSION = 7
+VERSION = 8
 """Raised whenever the same banks would give another field."""
 
 BRIGHTER = 72
@@ -289,7 +289,7 @@ def _shown(
     words = keys(laid.keys[needed], 2).astype(np.uint32)
     queries = Queries(descriptors, gates, words)
     colours = patches.colours(rows, columns)[needed]
-    found = shortlist(patches.classes, colours, queries, config)
+    found = shortlist(patches, colours, queries, config)
     # The choice, for which neighbours matter where it is in phases.
     if config.phased:
         slot = np.zeros(needed.shape, np.int64)

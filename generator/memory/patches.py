@@ -58,7 +58,7 @@ class Patches:
     first, rows, columns, heights, widths: int64 [S]; descriptors: int8 [P, d]; gates: uint8
     [P, 3], water, texture, luminance; valid: bool [P]; scene, ys, xs: int64 [P], the scene and
     the centre in it; home, orientation: int64 [S], the scene as it is and how it is turned. d: 32,
-    and what a ground term adds.
+    and what a ground term adds. classes: candidates by colour; every: all of them.
     """
 
     first: Integers
@@ -75,6 +75,7 @@ class Patches:
     home: Integers
     orientation: Integers
     classes: tuple[PatchClass, ...]
+    every: PatchClass
 
     def colours(self, rows: Integers, columns: Integers) -> Integers:
         """Return the colours of cells; the arrays broadcast together."""
@@ -163,10 +164,12 @@ def collect_patches(
     orientation = np.repeat(np.array(orientations, np.int64), len(plain))
     down, across = centres(orientation[scene], heights[scene], widths[scene], ys, xs)
     words = keys(scene, ys, xs).astype(np.uint32)
-    classes = _classes(flat, words, orientation[scene], (home[scene], down, across))
+    colours = _colours(flat.valid, orientation[scene], (home[scene], down, across))
+    every = flat.candidates(np.flatnonzero(flat.valid), words)
+    classes = tuple(flat.candidates(part, words) if len(part) else every for part in colours)
     return Patches(
         first, rows, columns, heights, widths, flat.descriptors, flat.gates, flat.valid,
-        scene, ys, xs, home, orientation, classes,
+        scene, ys, xs, home, orientation, classes, every,
     )  # fmt: skip
 
 
@@ -209,19 +212,24 @@ class _FlatPatches:
     gates: Gates
     valid: NDArray[np.bool_]
 
+    def candidates(self, patches: Integers, words: NDArray[np.uint32]) -> PatchClass:
+        """Return some patches [N] as candidates; words: uint32 [P]."""
+        # Descriptors beside their squared lengths, so that one product gives all distances.
+        wide = self.descriptors[patches].astype(np.float32)
+        lengths = (wide * wide).sum(1, keepdims=True)
+        matrix = np.ascontiguousarray(np.concatenate([wide, lengths], 1).T)
+        gates = np.ascontiguousarray(self.gates[patches].T)
+        return PatchClass(patches, matrix, gates, words[patches])
 
-def _classes(
-    flat: _FlatPatches,
-    words: NDArray[np.uint32],
-    orientation: Integers,
-    origin: tuple[Integers, Integers, Integers],
-) -> tuple[PatchClass, ...]:
-    """Sort the valid patches by colour; a colour without any is given all of them.
+
+def _colours(
+    valid: NDArray[np.bool_], orientation: Integers, origin: tuple[Integers, Integers, Integers]
+) -> list[Integers]:
+    """Sort the valid patches by colour; returns those of each colour.
 
     origin: the scene as it is, and where in it each patch lies.
     """
     scene, ys, xs = origin
-    every = np.flatnonzero(flat.valid)
     # Colours lie in squares of a scene, moved by chance from scene to scene.
     shift = keys(scene, 1).astype(np.int64) & 0xFFFF
     chosen: list[Integers] = []
@@ -232,15 +240,7 @@ def _classes(
             row = row + _APART * (orientation // 4)
             column = column + _APART * (orientation // 2)
         colour = row % across * across + column % across
-        chosen = [np.flatnonzero(flat.valid & (colour == k)) for k in range(across * across)]
+        chosen = [np.flatnonzero(valid & (colour == k)) for k in range(across * across)]
         if min(map(len, chosen)) >= LEAST:
             break
-    found = []
-    for patches in (part if len(part) else every for part in chosen):
-        # Descriptors beside their squared lengths, so that one product gives all distances.
-        wide = flat.descriptors[patches].astype(np.float32)
-        lengths = (wide * wide).sum(1, keepdims=True)
-        matrix = np.ascontiguousarray(np.concatenate([wide, lengths], 1).T)
-        gates = np.ascontiguousarray(flat.gates[patches].T)
-        found.append(PatchClass(patches, matrix, gates, words[patches]))
-    return tuple(found)
+    return chosen

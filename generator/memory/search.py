@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from generator.grid.hashing import GUMBEL_UNIT, gumbel, spread
 from generator.memory.config import ChoiceConfig
-from generator.memory.patches import PatchClass
+from generator.memory.patches import PatchClass, Patches
 
 DRIER = 51
 """Greatest share of water, in 255ths, by which a candidate may be drier than the cell."""
@@ -23,7 +23,7 @@ WETTER = 12
 TEXTURE_GAP = 16
 """On land a candidate may have half the cell's texture, an octave less, but not less."""
 
-ROUGHER = 12
+ROUGHER = 6
 """Sixteenths of an octave by which a candidate may be rougher than the cell: deserts stay calm."""
 
 TONE_GAP = 70
@@ -69,22 +69,32 @@ class Shortlists:
     costs: Integers
     best: Integers
 
+    def note(self, rows: Integers, part: Shortlists) -> None:
+        """Write what was found for some of the cells."""
+        self.patches[rows], self.distances[rows] = part.patches, part.distances
+        self.costs[rows], self.best[rows] = part.costs, part.best
+
 
 def shortlist(
-    classes: tuple[PatchClass, ...], colours: Integers, queries: Queries, config: ChoiceConfig
+    patches: Patches, colours: Integers, queries: Queries, config: ChoiceConfig
 ) -> Shortlists:
-    """Search for all cells; colours: int64 [n], of each cell. The classes must have candidates."""
+    """Search for all cells; colours: int64 [n], of each cell. The patches must have valid ones."""
     count = len(colours)
     shape = (count, config.candidates)
     found = Shortlists(
         np.full(shape, -1), np.full(shape, _NEVER), np.full(shape, _NEVER), np.zeros(count, int)
     )
     # Cells of one colour search among its candidates alone.
+    served = np.zeros(count, bool)
     for colour in np.unique(colours):
         rows = np.flatnonzero(colours == colour)
-        part = _search(classes[colour], queries.part(rows), config)
-        found.patches[rows], found.distances[rows] = part.patches, part.distances
-        found.costs[rows], found.best[rows] = part.costs, part.best
+        part, served[rows] = _search(patches.classes[colour], queries.part(rows), config)
+        found.note(rows, part)
+    # Those of which nothing there passes the gates search among all: rather the same ground again
+    # than ground that does not fit.
+    rows = np.flatnonzero(~served)
+    if rows.size:
+        found.note(rows, _search(patches.every, queries.part(rows), config)[0])
     return found
 
 
@@ -136,8 +146,10 @@ def _not_above(values: Gates, of: Gates, gap: Gates | int) -> NDArray[np.bool_]:
     return little
 
 
-def _search(candidates: PatchClass, queries: Queries, config: ChoiceConfig) -> Shortlists:
-    """Search the candidates of one colour."""
+def _search(
+    candidates: PatchClass, queries: Queries, config: ChoiceConfig
+) -> tuple[Shortlists, NDArray[np.bool_]]:
+    """Search candidates; returns the best, and of which cells any candidate passes the gates."""
     # Squared distances [n, N], less the query's own length.
     wide = queries.descriptors.astype(np.float32)
     own = (wide * wide).sum(1)
@@ -146,8 +158,10 @@ def _search(candidates: PatchClass, queries: Queries, config: ChoiceConfig) -> S
     # Where the nearest passes the gates it is the best; elsewhere shut out all that do not pass.
     nearest: Integers = distances.argmin(1)
     fits = _passes_all(queries.gates, candidates.gates[:, nearest].T)
+    served = fits.copy()
     for misfit in np.flatnonzero(~fits):
-        distances[misfit, ~_admitted(queries.gates[misfit], candidates.gates)] = _FAR
+        admitted, served[misfit] = _admitted(queries.gates[misfit], candidates.gates)
+        distances[misfit, ~admitted] = _FAR
         nearest[misfit] = distances[misfit].argmin()
     best = distances[np.arange(len(own)), nearest]
     # Keep what is within half the best distance of the best, then what passes.
@@ -163,20 +177,21 @@ def _search(candidates: PatchClass, queries: Queries, config: ChoiceConfig) -> S
         (distances[row, column] + own[row]).astype(np.int64),
         (best + own).astype(np.int64),
     )
-    return _cheapest(found, spread(queries.words[row], candidates.words[column]), config)
+    lanes = spread(queries.words[row], candidates.words[column])
+    return _cheapest(found, lanes, config), served
 
 
-def _admitted(cell: NDArray[np.uint8], gates: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Say which of uint8 [3, N] pass a cell's gates: bool [N].
+def _admitted(cell: NDArray[np.uint8], gates: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], bool]:
+    """Say which of uint8 [3, N] pass a cell's gates: bool [N], and whether they pass all three.
 
     Where nothing does, tone is let go, then texture, then water.
     """
     water, texture, tone = passes(cell, gates.T)
-    admitted: NDArray[np.bool_]
-    for admitted in (water & texture & tone, water & texture, water):
+    every = np.ones(len(water), bool)
+    for admitted in (water & texture & tone, water & texture, water, every):
         if admitted.any():
-            return admitted
-    return np.ones(len(water), bool)
+            break
+    return admitted, bool((water & texture & tone).any())
 
 
 @dataclass(frozen=True, slots=True)

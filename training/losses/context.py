@@ -26,11 +26,11 @@ Value = TypeVar("Value")
 class Drawn:
     """Samples of one step with their truth, and what terms may need; None where there is none.
 
-    samples, truth: images [B, 3, H, W]. gsd: metres per pixel, [B]. real: what the critic takes
-    for real, None for the truth. first: what the samples looked like before training. codes:
-    bounded layout codes. alpha_bar: of the samples' noise, [B], with `gain`, what a denoised image
-    is multiplied by. group: samples in a row whose regions are compared together. parts: rows by
-    name, whose error is logged by itself.
+    samples, truth: images [B, 3, H, W]. gsd: metres per pixel, [B]. real: what the critic takes for
+    real, None for the truth. first: what the samples looked like before training. codes: bounded
+    layout codes. even: drawings of one code under one colour. alpha_bar: of the samples' noise,
+    [B], with `gain`, what a denoised image is multiplied by. group: samples in a row whose regions
+    are compared together. parts: rows by name, whose error is logged by itself.
     """
 
     samples: Tensor
@@ -39,6 +39,7 @@ class Drawn:
     real: Tensor | None = None
     first: Tensor | None = None
     codes: Tensor | None = None
+    even: Tensor | None = None
     alpha_bar: Tensor | None = None
     gain: float = 1.0
     group: int = 1

@@ -36,6 +36,7 @@ def bank_of(
         fill=memory.fill,
         quilt=memory.quilt,
         extend=memory.extend,
+        mute=memory.mute,
     )
     digest = checkpoint.digest_of(encoder)
     fast = channels_last(encoder.to(torch.bfloat16))

@@ -29,6 +29,9 @@ from training.run.step import Batch
 from training.samples.chainbatches import FIRST_ZOOMS, LAST_ZOOM, ChainBatches
 from training.samples.realwindows import RealWindows
 
+_EVEN = 28
+"""Parent pixels along a window of one code, of which the middle 4 are judged."""
+
 
 class ChainStep(DecoderStep):
     """Moves the decoder of weights, in chains; raises TrainingError for weights without layouts."""
@@ -88,7 +91,16 @@ class ChainStep(DecoderStep):
         made, real, first = (
             crop(each, edge) for each in (images, batch["real"].float() / 127.5 - 1, before)
         )
-        return Drawn(made, real, batch["gsd"], first=first, group=self.options.group)
+        even = self._even(batch, levels) if self.options.checkerboard else None
+        return Drawn(made, real, batch["gsd"], first=first, even=even, group=self.options.group)
+
+    def _even(self, batch: Batch, levels: list[float]) -> Tensor:
+        """Draw windows of one code each, under the colour of the real window."""
+        colour = batch["real"].float().mean((2, 3), keepdim=True) / 127.5 - 1
+        codes = batch["even"].float()[:, :, None, None].expand(-1, -1, _EVEN, _EVEN)
+        parent = colour.expand(-1, -1, _EVEN, _EVEN).contiguous()
+        image = draw(self.decoder, codes.contiguous(), parent, batch["gsd"], levels)
+        return crop(image, SCALE * (_EVEN // 2 - 2))
 
 
 def chained(decoder: LayoutDecoder, batch: Batch, levels: list[float]) -> Tensor:

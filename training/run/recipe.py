@@ -55,7 +55,8 @@ class MemoryRecipe:
     what is, and of what is not. fill: globs on those whose holes, such as clouds, are filled.
     quilt: sides in pixels, by a glob on names, of the squares of which every second one becomes
     another part of its picture, so that layouts are not those of their place; extend: sides in
-    pixels to which smaller ones of these pictures go on with parts of themselves.
+    pixels to which smaller ones of these pictures go on with parts of themselves. mute: shares of
+    the colour contrast that is left, by a glob on names, of pictures with gaudy ground.
     warp: whether imagery is bent before it is encoded, so that layouts are not those of their
     place. enlarged: most by which imagery is enlarged, by the zoom of the choice.
     resolved: metres that a source's pixels truly resolve where they are finer, by a glob on names.
@@ -70,6 +71,7 @@ class MemoryRecipe:
     fill: tuple[str, ...] = ()
     quilt: Mapping[str, int] = field(default_factory=dict)
     extend: Mapping[str, int] = field(default_factory=dict)
+    mute: Mapping[str, float] = field(default_factory=dict)
     warp: bool = False
     enlarged: Mapping[str, float] = field(default_factory=dict)
     resolved: Mapping[str, float] = field(default_factory=dict)
@@ -142,16 +144,18 @@ class ChainsRecipe(DecoderRecipe):
 
     rate: learning rate of the decoder. anchor: to the decoder's first drawing. hold: weight of the
     distance from its mean colours of 16 x 16 pixels, beside all else: as long at 1 / hold grey
-    levels. ema: decay of the weights' average. places: of the world from which chains are taken;
-    pool: real windows of a zoom among which those that look alike are found. shares: of the groups
-    that begin at zooms 9, 11 and 13, the last of which go on to 15; levels: of zoom 15, one of
-    which a group has. seed: of the world, the places and the groups.
+    levels. checkerboard: weight of the pattern that one code alone draws. ema: decay of the
+    weights' average. places: of the world from which chains are taken; pool: real windows of a zoom
+    among which those that look alike are found. shares: of the groups that begin at zooms 9, 11 and
+    13, the last of which go on to 15; levels: of zoom 15, one of which a group has. seed: of the
+    world, the places and the groups.
     """
 
-    OWN: ClassVar[tuple[str, ...]] = ("anchor", "adversarial", "hold")
+    OWN: ClassVar[tuple[str, ...]] = ("anchor", "adversarial", "hold", "checkerboard")
 
     rate: float = 5e-5
     hold: float = 0.22
+    checkerboard: float = 0.0
     ema: float = 0.995
     places: int = 80
     pool: int = 1000

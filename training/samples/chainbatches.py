@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -21,6 +22,8 @@ from training.samples.realwindows import RealWindows
 FIRST_ZOOMS = (9, 11, 13)
 """Stages that chains begin with; those of 13 go on to LAST_ZOOM."""
 LAST_ZOOM = 15
+SPOTS = 24
+"""Spots of a window of which the most even one gives a code."""
 DRAWN = 20
 """Chains drawn at random, of which a group is the most alike."""
 
@@ -64,8 +67,8 @@ class ChainBatches(Dataset[dict[str, Tensor]]):
 
         parent: uint8 [N, 3, w, w]; above: int64 [M], whose child has the middle that a window goes
         on from; of all N + M: codes int8 [.., D, w, w]; coverage: uint8 [.., 4w, 4w]; contrast,
-        level, gsd: float32; edges: bool, whether steps of the parent stay sharp; real: uint8
-        [.., 3, 4w, 4w].
+        level, gsd: float32; even: int8 [.., D], the code of a spot of even ground; edges: bool,
+        whether steps of the parent stay sharp; real: uint8 [.., 3, 4w, 4w].
         """
         parents: list[Tensor] = []
         rows: tuple[list[dict[str, Tensor]], list[dict[str, Tensor]]] = ([], [])
@@ -107,12 +110,28 @@ class ChainBatches(Dataset[dict[str, Tensor]]):
         return {
             "codes": torch.from_numpy(np.stack([chain.codes[place] for chain in group])),
             "coverage": coverage,
+            "even": torch.from_numpy(
+                np.stack([_even(chain.codes[place], random) for chain in group])
+            ),
             "contrast": torch.full((count,), contrast),
             "level": torch.full((count,), level),
             "edges": torch.full((count,), bool(level) and zoom in KEEP_EDGES),
             "gsd": torch.tensor([float(chain.gsd[place]) for chain in group]),
             "real": _images([self.real.like(zoom, look, random) for look in looks]),
         }
+
+
+def _even(codes: NDArray[np.int8], random: np.random.Generator) -> NDArray[np.int8]:
+    """Return the code of codes [D, w, w] whose neighbours are most like it, of a few spots: [D]."""
+    ys, xs = random.integers(1, codes.shape[1] - 1, (2, SPOTS))
+    gaps = [
+        np.abs(
+            codes[:, y - 1 : y + 2, x - 1 : x + 2].astype(int) - codes[:, y, x, None, None]
+        ).sum()
+        for y, x in zip(ys, xs, strict=True)
+    ]
+    spot = int(np.argmin(gaps))
+    return codes[:, ys[spot], xs[spot]]
 
 
 def _images(pixels: list[Pixels]) -> Tensor:
