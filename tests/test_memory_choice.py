@@ -134,7 +134,7 @@ def test_a_cell_that_no_patch_of_its_colour_suits_is_given_one_of_another() -> N
 def test_gates_compare_water_texture_and_tone() -> None:
     cell = np.array([60, 100, 120], np.uint8)
     others = np.array(
-        [[72, 84, 190], [73, 106, 190], [9, 83, 50], [0, 107, 49], [60, 100, 191]], np.uint8
+        [[72, 84, 190], [73, 109, 190], [9, 83, 50], [0, 110, 49], [60, 100, 191]], np.uint8
     )
     assert passes(cell, others).T.astype(int).tolist() == [
         [1, 1, 1], [0, 1, 1], [1, 0, 1], [0, 0, 0], [1, 1, 0],

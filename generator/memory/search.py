@@ -23,7 +23,7 @@ WETTER = 12
 TEXTURE_GAP = 16
 """On land a candidate may have half the cell's texture, an octave less, but not less."""
 
-ROUGHER = 6
+ROUGHER = 9
 """Sixteenths of an octave by which a candidate may be rougher than the cell: deserts stay calm."""
 
 TONE_GAP = 70
