@@ -10,8 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from generator.geography import shore, surface
+from generator.geography import riverwater, shore, surface
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
+from generator.geography.riverwater import river_over
 from generator.geography.towncolour import greyed
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
@@ -20,7 +21,7 @@ from generator.grid.tile import SCALE
 ReadParent = Callable[[Rectangle], Pixels]
 """Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the same layers would give other pixels."""
 
 TOWNS_COLOURED = 7
@@ -158,7 +159,7 @@ class Geography:
             along = shore.along(zoom, core, water, both, self.water)
             if along is not None:
                 child = along.banked(child, dry)
-            child = surface.water_over(child, ground.wet(edge), covered)
+            child = _flooded(zoom, core, child, (ground.wet(edge), dry), water, rivers)
             if along is not None:
                 child = along.washed(child)
         if water is not None:
@@ -182,6 +183,24 @@ class Geography:
         layers = (self.water, self.rivers)
         water, rivers = (None if one is None else one.shares(zoom, area) for one in layers)
         return water, rivers
+
+
+def _flooded(
+    zoom: int,
+    core: Rectangle,
+    child: Pixels,
+    colours: tuple[Pixels, Pixels],
+    water: Shares | None,
+    rivers: Shares | None,
+) -> Pixels:
+    """Lay sea and lakes over a child, and then rivers where these are not the whole pixel."""
+    if water is not None:
+        child = surface.water_over(child, colours[0], _cut(water, shore.MARGIN))
+    if rivers is None:
+        return child
+    if water is not None:
+        rivers = np.where(water == 255, np.uint8(0), rivers)
+    return river_over(zoom, core, child, colours, _cut(rivers, shore.MARGIN - riverwater.MARGIN))
 
 
 def _cut(shares: Shares, by: int) -> Shares:
