@@ -13,13 +13,13 @@ from generator.geography.cellgrid import row_middles
 from generator.geography.derive.landcover import GROUPS, grouped
 from generator.geography.derive.relief import PLAIN, STEEP, levels_of, spread
 from generator.geography.derive.towns import towns_of
-from generator.geography.geography import TOWNS_COLOURED, Geography
+from generator.geography.geography import Geography
 from generator.geography.ground import GroundFigures
 from generator.geography.landcover import Cover, LandCover
 from generator.geography.layerfile import LayerFile
 from generator.geography.layers import FIGURES
 from generator.geography.relief import LEVELS, Relief
-from generator.geography.towncolour import greyed
+from generator.geography.towncolour import PARTS, greyed, parts_of
 from generator.geography.towns import TownTable
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
@@ -319,29 +319,32 @@ def test_the_shipped_figures_are_fixed() -> None:
     assert SHIPPED.figures(9, ys, xs, SIDE).sum(0).tolist() == FIXED
 
 
-def test_towns_take_a_grey_of_their_surroundings_brightness() -> None:
+@pytest.mark.parametrize("zoom", PARTS)
+def test_towns_take_a_grey_of_their_surroundings_brightness(zoom: int) -> None:
     green = np.full((2, 3, 3), (40, 80, 30), np.uint8)
     built = np.array([[0, 128, 255], [0, 0, 0]], np.uint8)
-    made = greyed(green, built).astype(int)
+    made = greyed(green, parts_of(zoom, built)).astype(int)
     assert np.array_equal(made[0, 0], green[0, 0])
     assert np.array_equal(made[1], green[1])
     spread = np.ptp(made, axis=2)[0]
-    assert spread[0] > spread[1] > spread[2] < 30
+    assert spread[0] > spread[1] > spread[2]
+    assert abs(spread[2] - spread[0] * (1 - PARTS[zoom] / 256)) < 4
+    assert parts_of(zoom, None) is None
     assert greyed(green, None) is green
     assert abs(made[0, 2].mean() - green.mean()) < 15
 
 
-def test_only_one_zoom_takes_the_towns_colour_with_water_or_without() -> None:
+@pytest.mark.parametrize("zoom", [5, 7, 9, 11, 13, 15])
+def test_parents_of_some_zooms_take_the_towns_colour(zoom: int) -> None:
     parent = np.full((400, 400, 3), (40, 80, 30), np.uint8)
-    area = Rectangle(16550, 11130, 300, 300)
-    towns = Geography(ground=SHIPPED)
-    made, other = (
-        towns.parent_ground(zoom, area, lambda part: cut(parent, part), False)
-        for zoom in (TOWNS_COLOURED, 9)
+    # Round Paris.
+    side = 256 << zoom
+    area = Rectangle(int(side * 0.5065) - 150, int(side * 0.344) - 150, 300, 300)
+    made = Geography(ground=SHIPPED).parent_ground(
+        zoom, area, lambda part: cut(parent, part), False
     )
-    assert (made.dry != made.parent).any()
+    assert (made.dry != made.parent).any() == (zoom in PARTS)
     assert (made.parent == parent[0, 0]).all()
-    assert (other.dry == parent[0, 0]).all()
 
 
 def cut(picture: np.ndarray, part: Rectangle) -> np.ndarray:

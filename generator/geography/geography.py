@@ -13,7 +13,7 @@ import numpy as np
 from generator.geography import riverwater, shore, surface
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
 from generator.geography.riverwater import river_over
-from generator.geography.towncolour import greyed
+from generator.geography.towncolour import PARTS, greyed, parts_of
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE
@@ -23,9 +23,6 @@ ReadParent = Callable[[Rectangle], Pixels]
 
 VERSION = 4
 """Raised whenever the same layers would give other pixels."""
-
-TOWNS_COLOURED = 7
-"""Zoom of the parents in which towns take the grey of roofs; what is below inherits it."""
 
 _BLUR = 2
 """Pixels by which a base map's colours run over its shores."""
@@ -40,8 +37,8 @@ class ParentGround:
     land: uint8 [h, w, 3], as if its water were land. parent: the parent's own pixels, water: their
     share of it, and covered: that of water and rivers, all with `Geography.reach` more on each
     side; where nothing covers them, these are None and parent has the area's pixels alone. built:
-    degree of each of the area's pixels, or None. blur: as in `surface.dry_colours`. roads: shares
-    of bridges, as large as the water's, or None.
+    256ths by which towns move each of the area's pixels to grey, or None. blur: as in
+    `surface.dry_colours`. roads: shares of bridges, as large as the water's, or None.
     """
 
     area: Rectangle
@@ -122,13 +119,13 @@ class Geography:
     ) -> ParentGround:
         """Look at a rectangle of parent pixels, its land and its water apart.
 
-        At zoom TOWNS_COLOURED towns take their colour. zoom: of the parent; pixels: reads any
-        rectangle of it, x wrapped and y mirrored; base: whether it is a base map, over whose shores
-        colours run, and which has no rivers drawn in.
+        At the zooms of `towncolour.PARTS` towns take their colour. zoom: of the parent; pixels:
+        reads any rectangle of it, x wrapped and y mirrored; base: whether it is a base map, over
+        whose shores colours run, and which has no rivers drawn in.
         """
         around, built = area.grown(self.reach), None
-        if self.ground is not None and zoom == TOWNS_COLOURED:
-            built = self.ground.built_up(zoom, area)
+        if self.ground is not None and zoom in PARTS:
+            built = parts_of(zoom, self.ground.built_up(zoom, area))
         water, rivers = self._shares(zoom, around)
         covered = _together(water, rivers)
         if covered is None:
