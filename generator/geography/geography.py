@@ -156,7 +156,11 @@ class Geography:
             along = shore.along(zoom, core, water, both, self.water)
             if along is not None:
                 child = along.banked(child, dry)
-            child = _flooded(zoom, core, child, (ground.wet(edge), dry), water, rivers)
+            wet = ground.wet(edge)
+            if rivers is None or zoom < riverwater.FIRST:
+                child = surface.water_over(child, wet, covered)
+            else:
+                child = _flooded(zoom, core, child, (wet, dry), water, rivers)
             if along is not None:
                 child = along.washed(child)
         if water is not None:
@@ -188,16 +192,14 @@ def _flooded(
     child: Pixels,
     colours: tuple[Pixels, Pixels],
     water: Shares | None,
-    rivers: Shares | None,
+    rivers: Shares,
 ) -> Pixels:
     """Lay sea and lakes over a child, and then rivers where these are not the whole pixel."""
     if water is not None:
         child = surface.water_over(child, colours[0], _cut(water, shore.MARGIN))
-    if rivers is None:
-        return child
-    if water is not None:
         rivers = np.where(water == 255, np.uint8(0), rivers)
-    return river_over(zoom, core, child, colours, _cut(rivers, shore.MARGIN - riverwater.MARGIN))
+    rivers = _cut(rivers, shore.MARGIN - riverwater.MARGIN)
+    return river_over(zoom, core, child, colours, rivers)
 
 
 def _cut(shares: Shares, by: int) -> Shares:

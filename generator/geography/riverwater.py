@@ -1,7 +1,7 @@
 """The colour of rivers: it varies along their course, and the ground shows through near banks.
 
-Shoals are smooth noise at parent pixels. Each zoom adds those of its own size, a few pixels to some
-dozens, as its parent shows the longer ones. All are whole numbers, pure functions of the address,
+Shoals are smooth noise at parent pixels. Each zoom adds those of its own size, some dozens of
+pixels, as its parent shows the longer ones. All are whole numbers, pure functions of the address,
 and the same in all worlds.
 """
 
@@ -21,11 +21,8 @@ from generator.grid.window import rows_of
 MARGIN = 2
 """Child pixels round a rectangle whose shares `river_over` reads."""
 
-FIRST = 11
-"""Zoom from which on the colour varies."""
-
-_BANKED = 15
-"""Zoom from which on banks are soft; rivers of coarser zooms are hardly wider than two banks."""
+FIRST = 15
+"""Zoom from which on rivers are drawn so; at coarser ones they are narrow, and must stand out."""
 
 _KEY = 0x53484F41
 _OCTAVES = ((5, 260), (4, 200), (3, 160))
@@ -51,14 +48,12 @@ def river_over(
     if not cells.size:
         return child
     wet, dry = colours
-    shoals = _shoals(zoom, core.grown(1)) if zoom >= FIRST else np.zeros(wet.shape[:2], np.uint8)
-    told = enlarged_at(np.concatenate([wet, dry, shoals[..., None]], 2), cells).astype(np.int32)
+    shoals = _shoals(zoom, core.grown(1))[..., None]
+    told = enlarged_at(np.concatenate([wet, dry, shoals], 2), cells).astype(np.int32)
     at = children_of(cells, child.shape[1])
-    ground = told[:, 6].reshape(-1)
-    if zoom >= _BANKED:
-        # How much land lies within two pixels, up to a half at a bank.
-        near = 255 - (tent(rivers).reshape(-1)[at] // 81).astype(np.int32)
-        ground = np.maximum(ground, np.minimum(2 * near, 255) * _BANK // 255)
+    # The ground shows through in shoals, and where land lies within two pixels.
+    near = 255 - (tent(rivers).reshape(-1)[at] // 81).astype(np.int32)
+    ground = np.maximum(told[:, 6].reshape(-1), np.minimum(2 * near, 255) * _BANK // 255)
     over = share.reshape(-1)[at].astype(np.int32)
     laid = child.copy()
     pixels = laid.reshape(-1, 3)
