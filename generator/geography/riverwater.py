@@ -25,13 +25,13 @@ FIRST = 15
 """Zoom from which on rivers are drawn so; at coarser ones they are narrow, and must stand out."""
 
 _KEY = 0x53484F41
-_OCTAVES = ((5, 260), (4, 200), (3, 160))
+_OCTAVES = ((5, 160), (4, 130), (3, 100))
 """Wave length as bits of parent pixels, and amplitude."""
 
-_MEAN, _MOST = 16, 96
+_MEAN, _MOST = 80, 170
 """What is added to the noise, and the greatest share of the ground in a shoal, in 256ths."""
 
-_BANK = 130
+_BANK = 170
 """Share of the ground's colour at a bank itself, in 256ths."""
 
 
@@ -60,7 +60,7 @@ def river_over(
     for k in range(3):
         water, land = told[:, k].reshape(-1), told[:, 3 + k].reshape(-1)
         # What shows through is as dark as wet ground.
-        water = water + (((land * 3 >> 2) - water) * ground >> 8)
+        water = water + (((land * 7 >> 3) - water) * ground >> 8)
         pixels[at, k] = (pixels[at, k] * (255 - over) + water * over + 127) // 255
     return laid
 
