@@ -23,6 +23,7 @@ from generator.geography.opening import open_geography
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import BASE_ZOOM, SCALE, TILE_SIZE, Tile, tile_at
+from generator.memory.config import WINDOW
 from training.measure.report import markdown
 from training.progress import track
 
@@ -96,7 +97,7 @@ def layers_of(geography: Geography) -> dict[str, Ask]:
             # As the layout memory asks: sites 4 pixels apart.
             ys, xs = (np.arange(at, at + TILE_SIZE, 4) for at in (area.y0, area.x0))
             rows, columns = np.meshgrid(ys, xs, indexing="ij")
-            return figures(zoom, rows.ravel(), columns.ravel())
+            return figures(zoom, rows.ravel(), columns.ravel(), WINDOW)
 
         found["ground"] = ground
     return found

@@ -156,7 +156,7 @@ def places(
         row = row_of(float(random.uniform(-50, 65)), 1 << ZOOM)
         tile = Tile(ZOOM, int(random.integers(0, 1 << ZOOM)), int(row))
         corner = np.array([tile.y * SIDE + 128]), np.array([tile.x * SIDE + 128])
-        cover = ground.figures(ZOOM, *corner)[0, 1:]
+        cover = ground.figures(ZOOM, *corner, SIDE)[0, 1:]
         near = ground.built.shares(10, Rectangle(tile.x * 32 - 64, tile.y * 32 - 64, 160, 160))
         if cover.max() > 200 and near is None and _dry(water, tile):
             outside.append(tile)

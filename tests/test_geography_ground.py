@@ -13,13 +13,13 @@ from generator.geography.cellgrid import row_middles
 from generator.geography.derive.landcover import GROUPS, grouped
 from generator.geography.derive.relief import PLAIN, STEEP, levels_of, spread
 from generator.geography.derive.towns import towns_of
-from generator.geography.geography import TOWNS_COLOURED, Geography
-from generator.geography.ground import WINDOW, GroundFigures
+from generator.geography.geography import Geography
+from generator.geography.ground import GroundFigures
 from generator.geography.landcover import Cover, LandCover
 from generator.geography.layerfile import LayerFile
 from generator.geography.layers import FIGURES
 from generator.geography.relief import LEVELS, Relief
-from generator.geography.towncolour import greyed
+from generator.geography.towncolour import PARTS, greyed, parts_of
 from generator.geography.towns import TownTable
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
@@ -35,6 +35,7 @@ from tests.fakes_ground import (
 )
 
 GROUND = random_ground()
+SIDE = 24
 HEIGHT, WIDTH = LandCover.HEIGHT, LandCover.WIDTH
 FIXED = [10446, 24497, 3790, 0, 0, 154]
 """Sums of the figures."""
@@ -80,35 +81,36 @@ def test_figures_of_a_place_do_not_depend_on_the_others(zoom: int, seed: int) ->
     world = 256 << zoom
     ys = random.integers(-40, world + 40) + random.integers(0, 300, 60)
     xs = random.integers(-40, world + 40) + random.integers(0, 300, 60)
-    together = GROUND.figures(zoom, ys, xs)
+    together = GROUND.figures(zoom, ys, xs, SIDE)
     some = random.permutation(60)[:9]
-    assert np.array_equal(GROUND.figures(zoom, ys[some], xs[some] + world), together[some])
+    assert np.array_equal(GROUND.figures(zoom, ys[some], xs[some] + world, SIDE), together[some])
     for at in some[:3]:
-        alone = GROUND.figures(zoom, ys[at : at + 1], xs[at : at + 1])
+        alone = GROUND.figures(zoom, ys[at : at + 1], xs[at : at + 1], SIDE)
         assert np.array_equal(alone[0], together[at])
 
 
 def test_figures_of_places_far_apart() -> None:
     ys, xs = np.array([100, 60000, 100]), np.array([5, 120000, 120000])
-    together = GROUND.figures(9, ys, xs)
+    together = GROUND.figures(9, ys, xs, SIDE)
     for at in range(3):
-        alone = GROUND.figures(9, ys[at : at + 1], xs[at : at + 1])
+        alone = GROUND.figures(9, ys[at : at + 1], xs[at : at + 1], SIDE)
         assert np.array_equal(alone[0], together[at])
 
 
-def test_the_built_up_figure_is_the_mean_of_its_window() -> None:
+@pytest.mark.parametrize("side", [12, SIDE])
+def test_the_built_up_figure_is_the_mean_of_its_window(side: int) -> None:
     # Windows that begin at even pixels are whole pixels of twice the size.
     ys, xs = np.array([40000, 41000]), np.array([2, 70000])
-    found = GROUND.figures(9, ys, xs)[:, 0]
+    found = GROUND.figures(9, ys, xs, side)[:, 0]
     for y, x, figure in zip(ys, xs, found, strict=True):
-        half = WINDOW // 2
+        half = side // 2
         degree = shares(8, (x - half) // 2, (y - half) // 2, half, half)
         assert abs(int(figure) - degree.mean()) <= 0.5
 
 
 def test_no_place_at_all() -> None:
     nothing = np.zeros(0, np.int64)
-    assert GROUND.figures(9, nothing, nothing).shape == (0, len(FIGURES))
+    assert GROUND.figures(9, nothing, nothing, SIDE).shape == (0, len(FIGURES))
 
 
 def test_a_town_covers_the_ground_that_its_people_fill() -> None:
@@ -239,7 +241,7 @@ def test_cover_is_counted_in_shares_of_the_land(
     made = GroundFigures(towns, LandCover.of(groups), flat)
     # Midway between two cells.
     ys, xs = np.array([256 << 8]), np.array([round((256 << 9) / WIDTH)])
-    assert np.abs(made.figures(9, ys, xs)[0].astype(int) - expected).max() <= 6
+    assert np.abs(made.figures(9, ys, xs, SIDE)[0].astype(int) - expected).max() <= 6
 
 
 @pytest.mark.parametrize(
@@ -256,7 +258,7 @@ def test_the_shipped_layers_know_the_earth(
 ) -> None:
     side = 256 << 9
     ys, xs = np.array([rows_at(latitude) * side]), np.array([(longitude + 180) / 360 * side])
-    figures = SHIPPED.figures(9, ys.astype(np.int64), xs.astype(np.int64))[0]
+    figures = SHIPPED.figures(9, ys.astype(np.int64), xs.astype(np.int64), SIDE)[0]
     assert built[0] <= figures[0] <= built[1]
     if cover is not None:
         assert figures[FIGURES.index(cover.name.lower())] > 150
@@ -281,7 +283,7 @@ def test_the_shipped_relief_knows_plains_hills_and_mountains(
 ) -> None:
     side = 256 << 9
     ys, xs = np.array([rows_at(latitude) * side]), np.array([(longitude + 180) / 360 * side])
-    figures = SHIPPED.figures(9, ys.astype(np.int64), xs.astype(np.int64))[0]
+    figures = SHIPPED.figures(9, ys.astype(np.int64), xs.astype(np.int64), SIDE)[0]
     assert least <= figures[FIGURES.index("relief")] <= most
 
 
@@ -314,32 +316,35 @@ def test_relief_is_the_spread_of_heights_of_one_width_on_the_ground() -> None:
 def test_the_shipped_figures_are_fixed() -> None:
     # Round Paris.
     ys, xs = (axis.ravel() for axis in np.mgrid[44_900:45_300:40, 66_100:66_700:40])
-    assert SHIPPED.figures(9, ys, xs).sum(0).tolist() == FIXED
+    assert SHIPPED.figures(9, ys, xs, SIDE).sum(0).tolist() == FIXED
 
 
-def test_towns_take_a_grey_of_their_surroundings_brightness() -> None:
+@pytest.mark.parametrize("zoom", PARTS)
+def test_towns_take_a_grey_of_their_surroundings_brightness(zoom: int) -> None:
     green = np.full((2, 3, 3), (40, 80, 30), np.uint8)
     built = np.array([[0, 128, 255], [0, 0, 0]], np.uint8)
-    made = greyed(green, built).astype(int)
+    made = greyed(green, parts_of(zoom, built)).astype(int)
     assert np.array_equal(made[0, 0], green[0, 0])
     assert np.array_equal(made[1], green[1])
     spread = np.ptp(made, axis=2)[0]
-    assert spread[0] > spread[1] > spread[2] < 30
+    assert spread[0] > spread[1] > spread[2]
+    assert abs(spread[2] - spread[0] * (1 - PARTS[zoom] / 256)) < 4
+    assert parts_of(zoom, None) is None
     assert greyed(green, None) is green
     assert abs(made[0, 2].mean() - green.mean()) < 15
 
 
-def test_only_one_zoom_takes_the_towns_colour_with_water_or_without() -> None:
+@pytest.mark.parametrize("zoom", [5, 7, 9, 11, 13, 15])
+def test_parents_of_some_zooms_take_the_towns_colour(zoom: int) -> None:
     parent = np.full((400, 400, 3), (40, 80, 30), np.uint8)
-    area = Rectangle(16550, 11130, 300, 300)
-    towns = Geography(ground=SHIPPED)
-    made, other = (
-        towns.parent_ground(zoom, area, lambda part: cut(parent, part), False)
-        for zoom in (TOWNS_COLOURED, 9)
+    # Round Paris.
+    side = 256 << zoom
+    area = Rectangle(int(side * 0.5065) - 150, int(side * 0.344) - 150, 300, 300)
+    made = Geography(ground=SHIPPED).parent_ground(
+        zoom, area, lambda part: cut(parent, part), False
     )
-    assert (made.dry != made.parent).any()
+    assert (made.dry != made.parent).any() == (zoom in PARTS)
     assert (made.parent == parent[0, 0]).all()
-    assert (other.dry == parent[0, 0]).all()
 
 
 def cut(picture: np.ndarray, part: Rectangle) -> np.ndarray:

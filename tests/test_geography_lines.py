@@ -19,6 +19,7 @@ from generator.geography.linedrawing import PIXEL
 from generator.geography.linefile import WORLD_BITS, Polylines, encode, parse
 from generator.geography.linekinds import KINDS
 from generator.geography.lines import LineLayer
+from generator.geography.relief import LEVELS, Relief
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import TILE_SIZE
@@ -159,6 +160,22 @@ def test_widths_go_over_into_each_other_where_ranks_change() -> None:
     assert widths[0][:5].mean() < 1.8 * widths[1][:5].mean()
     assert widths[0][-5:].mean() > 3 * widths[1][-5:].mean()
     assert (np.diff(widths[0]) < 3).all()
+
+
+@pytest.mark.parametrize("zoom", [13, 15])
+def test_rivers_are_narrower_in_mountains(zoom: int) -> None:
+    data = encode(polylines((1, RIVER)), "rivers", 4)
+    area = around(RIVER[20], zoom, 400)
+    covered = []
+    for level in (0, LEVELS // 2, LEVELS):
+        relief = Relief.of(np.full((Relief.HEIGHT, Relief.WIDTH), level, np.uint8))
+        layer = LineLayer(LayerFile("a river", data), "rivers", relief)
+        covered.append(dense(layer, zoom, area).sum() / 255)
+    plain = LineLayer(LayerFile("a river", data), "rivers")
+    assert dense(plain, zoom, area).sum() / 255 == covered[0]
+    assert plain.digest != layer.digest
+    assert 0.2 < covered[2] / covered[0] < 0.4
+    assert covered[2] < covered[1] < covered[0]
 
 
 def test_a_line_turned_round_has_the_same_course() -> None:

@@ -15,7 +15,7 @@ from generator.geography.layers import FIGURES
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
 from generator.memory import CHOSEN_AT, Bank, Memory, Scene
-from generator.memory.config import STEP, WINDOW
+from generator.memory.config import CHOICES, STEP, WINDOW
 from generator.memory.groundprobe import GroundProbe, statistics
 from generator.memory.groundterm import STRENGTHS, GroundTerm, scaled
 from generator.memory.search import ROUGHER, TONE_GAP, passes
@@ -48,9 +48,11 @@ class Halves:
     figure: str = "built-up"
     digest: str = "halves"
 
-    def figures(self, zoom: int, ys: NDArray[np.int64], xs: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def figures(
+        self, zoom: int, ys: NDArray[np.int64], xs: NDArray[np.int64], side: int
+    ) -> NDArray[np.uint8]:
         """Return 255 in the east."""
-        assert zoom == 9
+        assert (zoom, side) == (9, CHOICES[11].spacing)
         is_figure = np.array([name == self.figure for name in FIGURES])
         return np.where((xs >= self.column)[:, None] & is_figure, 255, 0).astype(np.uint8)
 

@@ -10,9 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from generator.geography import shore, surface
+from generator.geography import riverwater, shore, surface
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
-from generator.geography.towncolour import greyed
+from generator.geography.riverwater import river_over
+from generator.geography.towncolour import PARTS, greyed, parts_of
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE
@@ -20,11 +21,8 @@ from generator.grid.tile import SCALE
 ReadParent = Callable[[Rectangle], Pixels]
 """Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the same layers would give other pixels."""
-
-TOWNS_COLOURED = 7
-"""Zoom of the parents in which towns take the grey of roofs; what is below inherits it."""
 
 _BLUR = 2
 """Pixels by which a base map's colours run over its shores."""
@@ -39,8 +37,8 @@ class ParentGround:
     land: uint8 [h, w, 3], as if its water were land. parent: the parent's own pixels, water: their
     share of it, and covered: that of water and rivers, all with `Geography.reach` more on each
     side; where nothing covers them, these are None and parent has the area's pixels alone. built:
-    degree of each of the area's pixels, or None. blur: as in `surface.dry_colours`. roads: shares
-    of bridges, as large as the water's, or None.
+    256ths by which towns move each of the area's pixels to grey, or None. blur: as in
+    `surface.dry_colours`. roads: shares of bridges, as large as the water's, or None.
     """
 
     area: Rectangle
@@ -121,13 +119,13 @@ class Geography:
     ) -> ParentGround:
         """Look at a rectangle of parent pixels, its land and its water apart.
 
-        At zoom TOWNS_COLOURED towns take their colour. zoom: of the parent; pixels: reads any
-        rectangle of it, x wrapped and y mirrored; base: whether it is a base map, over whose shores
-        colours run, and which has no rivers drawn in.
+        At the zooms of `towncolour.PARTS` towns take their colour. zoom: of the parent; pixels:
+        reads any rectangle of it, x wrapped and y mirrored; base: whether it is a base map, over
+        whose shores colours run, and which has no rivers drawn in.
         """
         around, built = area.grown(self.reach), None
-        if self.ground is not None and zoom == TOWNS_COLOURED:
-            built = self.ground.built_up(zoom, area)
+        if self.ground is not None and zoom in PARTS:
+            built = parts_of(zoom, self.ground.built_up(zoom, area))
         water, rivers = self._shares(zoom, around)
         covered = _together(water, rivers)
         if covered is None:
@@ -158,7 +156,11 @@ class Geography:
             along = shore.along(zoom, core, water, both, self.water)
             if along is not None:
                 child = along.banked(child, dry)
-            child = surface.water_over(child, ground.wet(edge), covered)
+            wet = ground.wet(edge)
+            if rivers is None or zoom < riverwater.FIRST:
+                child = surface.water_over(child, wet, covered)
+            else:
+                child = _flooded(zoom, core, child, (wet, dry), water, rivers)
             if along is not None:
                 child = along.washed(child)
         if water is not None:
@@ -182,6 +184,22 @@ class Geography:
         layers = (self.water, self.rivers)
         water, rivers = (None if one is None else one.shares(zoom, area) for one in layers)
         return water, rivers
+
+
+def _flooded(
+    zoom: int,
+    core: Rectangle,
+    child: Pixels,
+    colours: tuple[Pixels, Pixels],
+    water: Shares | None,
+    rivers: Shares,
+) -> Pixels:
+    """Lay sea and lakes over a child, and then rivers where these are not the whole pixel."""
+    if water is not None:
+        child = surface.water_over(child, colours[0], _cut(water, shore.MARGIN))
+        rivers = np.where(water == 255, np.uint8(0), rivers)
+    rivers = _cut(rivers, shore.MARGIN - riverwater.MARGIN)
+    return river_over(zoom, core, child, colours, rivers)
 
 
 def _cut(shares: Shares, by: int) -> Shares:

@@ -1,6 +1,6 @@
 """Figures of the ground at places: how built-up and how steep it is, shares of crops, forest, bare.
 
-`GroundFigures` is a `GroundLayer`; the choice of layouts asks it for windows of 24 x 24 pixels.
+`GroundFigures` is a `GroundLayer`; the choice of layouts asks it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,8 @@ from generator.grid.integral import squares
 from generator.grid.rectangle import Rectangle
 from generator.grid.window import mirrored
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the same files would give other figures."""
-
-WINDOW = 24
-"""Pixels along the window whose mean built-up degree a figure is."""
 
 COVERS = (Cover.WATER, Cover.CROP, Cover.FOREST, Cover.WOODLAND, Cover.BARE)
 """Land cover that figures are made of."""
@@ -35,8 +32,6 @@ WOODED = 160
 _UNIT_BITS = 22
 _MOST = 1 << 20
 _RELIEF = FIGURES.index("relief")
-_SIDE = WINDOW // 2 + 1
-_AREA = WINDOW * WINDOW
 
 Integers = NDArray[np.int64]
 
@@ -64,15 +59,16 @@ class GroundFigures:
         """Return how built-up each world pixel of a rectangle is, None where none is at all."""
         return self.built.shares(zoom, area)
 
-    def figures(self, zoom: int, ys: Integers, xs: Integers) -> NDArray[np.uint8]:
+    def figures(self, zoom: int, ys: Integers, xs: Integers, side: int) -> NDArray[np.uint8]:
         """Return FIGURES at pixel corners of `zoom`, in 255ths: uint8 [n, 6].
 
         ys, xs: int64 [n]; x wraps, y is mirrored at the map's edges. Built-up is the mean of the
-        24 x 24 pixels round the corner, those of cover are shares of the land within 0.05 degrees
-        of the place itself, and relief is that of its surroundings, some 20 km.
+        `side` x `side` pixels round the corner, an even number, those of cover are shares of the
+        land within 0.05 degrees of the place itself, and relief is that of its surroundings, some
+        20 km.
         """
         found = np.zeros((len(ys), len(FIGURES)), np.uint8)
-        found[:, 0] = self._built(zoom, ys, xs)
+        found[:, 0] = self._built(zoom, ys, xs, side)
         bits = _UNIT_BITS - zoom
         down = mirrored(ys << bits, 1 << (_UNIT_BITS + 8))
         across = (xs << bits) % (1 << (_UNIT_BITS + 8))
@@ -84,20 +80,21 @@ class GroundFigures:
                 found[:, k] = np.minimum((255 * share + land // 2) // land, 255)
         return found
 
-    def _built(self, zoom: int, ys: Integers, xs: Integers) -> Integers:
+    def _built(self, zoom: int, ys: Integers, xs: Integers, side: int) -> Integers:
         """Return the mean degree of windows, int64 [n]."""
         if not len(ys):
             return np.zeros(0, np.int64)
-        y, x = ys - WINDOW // 2, xs - WINDOW // 2
-        top, left = int(y.min()) // 2, int(x.min()) // 2
-        height, width = int(y.max()) // 2 + _SIDE - top, int(x.max()) // 2 + _SIDE - left
-        if height * width > _MOST and len(ys) > 1:
-            return self._halved(zoom, ys, xs)
         # Pixels of twice the size are enough; of those in which the windows lie, all sums.
+        half, area = side // 2, side * side
+        y, x = ys - half, xs - half
+        top, left = int(y.min()) // 2, int(x.min()) // 2
+        height, width = int(y.max()) // 2 + half + 1 - top, int(x.max()) // 2 + half + 1 - left
+        if height * width > _MOST and len(ys) > 1:
+            return self._halved(zoom, ys, xs, side)
         degree = self.built.shares(zoom - 1, Rectangle(left, top, width, height))
         if degree is None:
             return np.zeros(len(ys), np.int64)
-        sums = squares(degree, WINDOW // 2)
+        sums = squares(degree, half)
         flat, across = sums.reshape(-1), sums.shape[1]
         y, x = y - 2 * top, x - 2 * left
         total = np.zeros(len(y), np.int64)
@@ -105,14 +102,14 @@ class GroundFigures:
         for row in (y >> 1, (y + 1) >> 1):
             for column in (x >> 1, (x + 1) >> 1):
                 total += flat.take(row * across + column)
-        mean: Integers = (total + _AREA // 2) // _AREA
+        mean: Integers = (total + area // 2) // area
         return mean
 
-    def _halved(self, zoom: int, ys: Integers, xs: Integers) -> Integers:
+    def _halved(self, zoom: int, ys: Integers, xs: Integers, side: int) -> Integers:
         """Return the same for places that lie far apart, in two parts along the longer side."""
         along = ys if np.ptp(ys) > np.ptp(xs) else xs
         first = along <= (int(along.min()) + int(along.max())) // 2
         found = np.empty(len(ys), np.int64)
         for part in (first, ~first):
-            found[part] = self._built(zoom, ys[part], xs[part])
+            found[part] = self._built(zoom, ys[part], xs[part], side)
         return found

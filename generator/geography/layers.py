@@ -48,8 +48,11 @@ class GroundLayer(Protocol):
         """Return hexadecimal digits that change with all that decides figures."""
         ...
 
-    def figures(self, zoom: int, ys: Integers, xs: Integers) -> NDArray[np.uint8]:
-        """Return FIGURES at pixel corners of `zoom`, uint8 [n, 6]; of land where there is water."""
+    def figures(self, zoom: int, ys: Integers, xs: Integers, side: int) -> NDArray[np.uint8]:
+        """Return FIGURES at pixel corners of `zoom`, uint8 [n, 6]; of land where there is water.
+
+        side: pixels along the square round a corner whose mean built-up degree is told; even.
+        """
         ...
 
     def built_up(self, zoom: int, area: Rectangle) -> Shares | None:

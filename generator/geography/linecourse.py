@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from generator.geography.linefile import WORLD_BITS, Chains
 from generator.geography.linekinds import SHARE, LineKind
+from generator.geography.relief import Relief
 from generator.grid.hashing import keys
 
 Integers = NDArray[np.int64]
@@ -61,8 +62,11 @@ def _metres() -> Integers:
     return table
 
 
-def pieces_of(chains: Chains, kind: LineKind) -> Integers:
-    """Return the segments of a group of cells as pieces, DEPTH 0: int64 [ROWS, m]."""
+def pieces_of(chains: Chains, kind: LineKind, relief: Relief | None = None) -> Integers:
+    """Return the segments of a group of cells as pieces, DEPTH 0: int64 [ROWS, m].
+
+    relief: where it is high lines are narrower, None for a plain.
+    """
     places = (chains.before, chains.firsts, chains.firsts + 1, chains.after)
     before, start, end, after = (chains.points[place].T for place in places)
     chord = end - start
@@ -73,9 +77,13 @@ def pieces_of(chains: Chains, kind: LineKind) -> Integers:
     arriving = _tangent(straight + _direction(after - end), lengths)
     # Widths vary from point to point, alike for all segments that meet there.
     widths, scale = np.array(kind.widths, np.int64), metres(start[1])
-    wide, ranks = widths[chains.ranks] * scale, _ranks_at_ends(chains)
-    points = zip((start, end), ranks, strict=True)
-    halves = np.stack([_varied(widths[rank] * scale, point, kind) for point, rank in points])
+    part = _narrowed(chains.points, kind, relief)
+    parts, ranks = (part[chains.firsts], part[chains.firsts + 1]), _ranks_at_ends(chains)
+    wide = widths[chains.ranks] * scale * (parts[0] + parts[1]) // (2 * SHARE)
+    ends = zip((start, end), ranks, parts, strict=True)
+    halves = np.stack(
+        [_varied(widths[rank] * scale, point, kind) * part // SHARE for point, rank, part in ends]
+    )
     # Both directions of a segment have one key and one course.
     turned = (end[0] < start[0]) | ((end[0] == start[0]) & (end[1] < start[1]))
     pieces = np.zeros((ROWS, len(lengths)), np.int64)
@@ -250,6 +258,15 @@ def _varied(wide: Integers, point: Integers, kind: LineKind) -> Integers:
     key = keys(kind.key + 1, point[0] % (1 << WORLD_BITS), point[1])
     share = (key >> np.uint64(54)).astype(np.int64) - SHARE // 2
     return half + (half * (share * 2 * kind.varies // SHARE) // SHARE)
+
+
+def _narrowed(points: Integers, kind: LineKind, relief: Relief | None) -> Integers:
+    """Return which part of its width a line has at points [n, 2], in 1 / SHARE: int64 [n]."""
+    if relief is None or not kind.narrows:
+        return np.full(len(points), SHARE)
+    x, y = points.T
+    high = relief.degrees(y.clip(0, (1 << WORLD_BITS) - 1), x % (1 << WORLD_BITS))
+    return SHARE - kind.narrows * high.astype(np.int64) // 255
 
 
 def _bend(mixed: Integers) -> Integers:

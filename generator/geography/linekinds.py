@@ -49,6 +49,9 @@ class LineKind:
     varies: int
     """Width varies by +- varies / SHARE along a line."""
 
+    narrows: int
+    """In high mountains a line is narrower by narrows / SHARE of its width."""
+
     def __post_init__(self) -> None:
         """Refuse tables of different lengths."""
         if not len(self.widths) == len(self.least) == len(self.zooms):
@@ -66,6 +69,7 @@ RIVERS = LineKind(
     per_width=5,
     swing=4,
     varies=256,
+    narrows=720,
 )
 ROADS = LineKind(
     "roads",
@@ -78,6 +82,7 @@ ROADS = LineKind(
     per_width=0,
     swing=3,
     varies=0,
+    narrows=0,
 )
 RAIL = LineKind(
     "rail",
@@ -90,6 +95,7 @@ RAIL = LineKind(
     per_width=0,
     swing=2,
     varies=0,
+    narrows=0,
 )
 
 KINDS = {kind.name: kind for kind in (RIVERS, ROADS, RAIL)}

@@ -27,6 +27,7 @@ from generator.geography.linefile import (
     parse,
 )
 from generator.geography.linekinds import kind_of
+from generator.geography.relief import Relief
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import TILE_SIZE
@@ -38,7 +39,7 @@ _CELLS = 1 << CELL_ZOOM
 _KEPT_PIECES = 40_000
 """Decoded segments kept in memory, 168 bytes each, unless one group has more."""
 
-_VERSION = 2
+_VERSION = 3
 """Part of the digest; changes whenever the same file gives other shares."""
 
 
@@ -58,17 +59,20 @@ class _Group:
 class LineLayer:
     """Lines of one kind (a CoverageLayer); safe to use from several threads."""
 
-    def __init__(self, file: LayerFile, kind: str) -> None:
+    def __init__(self, file: LayerFile, kind: str, relief: Relief | None = None) -> None:
         """Open a file of lines of a kind: `rivers`, `roads` or `rail`.
 
-        Raises GeographyError if it is damaged or of another kind.
+        relief: makes rivers narrower in mountains, None for the same width everywhere. Raises
+        GeographyError if the file is damaged or of another kind.
         """
-        self._kind = kind_of(kind)
+        self._kind, self._relief = kind_of(kind), relief
         self._file: LineFile = parse(file, kind)
         self._groups: OrderedDict[int, _Group] = OrderedDict()
         self._lock = threading.Lock()
-        told = repr((_VERSION, self._kind)).encode()
-        self._digest = hashlib.sha256(told + bytes.fromhex(file.digest)).hexdigest()
+        told = repr((_VERSION, self._kind)).encode() + bytes.fromhex(file.digest)
+        if relief is not None and self._kind.narrows:
+            told += relief.packed.tobytes()
+        self._digest = hashlib.sha256(told).hexdigest()
 
     @classmethod
     def of(cls, lines: Polylines, kind: str, shift: int = 4) -> LineLayer:
@@ -157,7 +161,7 @@ class LineLayer:
                 self._groups.move_to_end(number)
                 return found
         chains = self._file.group(number)
-        pieces = linecourse.pieces_of(chains, self._kind)
+        pieces = linecourse.pieces_of(chains, self._kind, self._relief)
         found = _Group(pieces, *linecourse.boxes_of(pieces, self._kind), chains.bounds)
         with self._lock:
             self._groups[number] = found

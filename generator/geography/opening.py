@@ -39,12 +39,14 @@ def open_geography(geography: str | None, base: Path | None) -> Geography | None
     folder = layers_folder(choice)
     assert folder is not None
     files = _checked(folder)
-    lines = {name: LineLayer(file, name) for name, file in files.items() if name in KINDS}
+    ground = _ground(files, folder)
+    relief = None if ground is None else ground.relief
+    lines = {name: LineLayer(file, name, relief) for name, file in files.items() if name in KINDS}
     return Geography(
         WaterLayer.open(files["water"]) if "water" in files else None,
         lines.get("rivers"),
         tuple(lines[name] for name in ("roads", "rail") if name in lines),
-        _ground(files, folder),
+        ground,
         credits=tuple(credits(folder)),
     )
 

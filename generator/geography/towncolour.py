@@ -11,24 +11,35 @@ import numpy as np
 from generator.geography.layers import Shares
 from generator.grid.pixels import Pixels
 
-MOST = 140
-"""256ths of the way to grey of ground that is wholly built-up."""
+PARTS = {7: 140, 9: 80, 11: 80}
+"""256ths of the way to grey of ground that is wholly built-up, by the zoom of the parents.
 
-LIGHTER, DARKEST = 24, 72
+Finer zooms inherit it, but stages 9 and 11 add the colours of their layouts' fields and woods.
+"""
+
+LIGHTER, DARKEST = 12, 72
 """256ths by which it is lighter than the surroundings, and the least luminance of its grey."""
 
 WARMTH = (4, 0, -1)
 """Red, green and blue over the luminance."""
 
 
-def greyed(pixels: Pixels, built: Shares | None) -> Pixels:
-    """Move pixels, uint8 [h, w, 3], towards grey by their built-up degree, uint8 [h, w]."""
+def parts_of(zoom: int, built: Shares | None) -> Shares | None:
+    """Return how far parents of a zoom are moved, 256ths, by their built-up degree; or None."""
     if built is None:
+        return None
+    parts: Shares = (built.astype(np.uint16) * PARTS[zoom] // 255).astype(np.uint8)
+    return parts
+
+
+def greyed(pixels: Pixels, parts: Shares | None) -> Pixels:
+    """Move pixels, uint8 [h, w, 3], towards grey by 256ths of the way, uint8 [h, w]."""
+    if parts is None:
         return pixels
     wide = pixels.astype(np.int32)
     luminance = (wide[..., 0] + 2 * wide[..., 1] + wide[..., 2]) >> 2
     light = np.maximum(luminance + (luminance * LIGHTER >> 8), DARKEST)
     grey = light[..., None] + np.array(WARMTH, np.int32)
-    part = (built.astype(np.int32) * MOST // 255)[..., None]
-    moved: Pixels = (wide + ((grey - wide) * part + 128 >> 8)).clip(0, 255).astype(np.uint8)
+    way = (grey - wide) * parts[..., None].astype(np.int32)
+    moved: Pixels = (wide + (way + 128 >> 8)).clip(0, 255).astype(np.uint8)
     return moved

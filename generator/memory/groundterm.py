@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from generator.geography.layers import FIGURES, GroundLayer
 from generator.memory.bank import Scene
+from generator.memory.config import CHOICES, WINDOW
 from generator.memory.groundprobe import GroundProbe
 
-VERSION = 4
+VERSION = 5
 """Raised whenever the same layer and probe would give another field."""
 
 STRENGTHS = {"built-up": 126, "crop": 120, "forest": 80, "bare": 60, "sea": 100, "relief": 126}
@@ -63,9 +64,10 @@ class GroundTerm:
         Figures that the probe does not tell are 0, as they are of scenes. Where it tells towns, the
         more built-up a window is, the less the others count, which are those of the land around.
         """
-        figures = (self.layer.figures(chosen - 2, ys, xs) * self.probe.tells(chosen)).astype(
-            np.int32
-        )
+        # Where cells lie nearer together than their windows are wide, a town is that of a cell.
+        side = min(CHOICES[chosen].spacing, WINDOW)
+        told = self.layer.figures(chosen - 2, ys, xs, side) * self.probe.tells(chosen)
+        figures = told.astype(np.int32)
         around = np.arange(figures.shape[1]) != _BUILT_UP
         figures[:, around] = figures[:, around] * (255 - figures[:, _BUILT_UP, None]) // 255
         return scaled(figures.astype(np.uint8))
