@@ -20,6 +20,7 @@ from generator.base.basemap import BaseMap
 from generator.cascade.cascade import Cascade
 from generator.geography.geography import Geography
 from generator.geography.opening import open_geography
+from generator.grid.block import Block
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import BASE_ZOOM, SCALE, TILE_SIZE, Tile, tile_at
@@ -181,7 +182,7 @@ def _drawn(cascade: Cascade, geography: Geography, tile: Tile) -> dict[str, floa
     # The choice of layouts looks at the same zoom's ground, but at 13, and further.
     seen = area
     if cascade.memory is not None and cascade.memory.chosen_at(tile.z) == tile.z:
-        seen = cascade.memory.reads(tile.z, area)
+        seen = cascade.memory.reads(tile.z, cascade.drawn_from(Block.of(tile)))
     around = seen.grown(geography.reach)
     pixels = _sea_and_land(geography, zoom, around)
     child = np.full((2 * TILE_SIZE, 2 * TILE_SIZE, 3), 90, np.uint8)

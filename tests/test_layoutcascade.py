@@ -145,12 +145,12 @@ def test_what_a_stage_draws_from_is_equal_wherever_rectangles_overlap(cascade, s
     tile = Tile(11, 1070, 676)
     cascade.render(5, tile, store)
     codes = cascade.chosen(5, Block.of(tile), store.__getitem__)
-    assert codes.shape == (4, 128 + 48, 128 + 48)
+    assert codes.shape == (4, 128 + 36, 128 + 36)
     assert codes.any()
     beside = Block.of(Tile(11, 1072, 676))
     cascade.render(5, Tile(11, 1072, 676), store)
     other = cascade.chosen(5, beside, store.__getitem__)
-    np.testing.assert_array_equal(codes[:, :, 128:], other[:, :, :48])
+    np.testing.assert_array_equal(codes[:, :, 128:], other[:, :, :36])
 
 
 def test_the_memory_is_part_of_the_world_s_identity(folder, cascade):

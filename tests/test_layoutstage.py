@@ -136,3 +136,12 @@ def test_a_stage_with_a_median_draws_the_filtered_parent_where_codes_lead(parent
     # A real picture is trusted, spots and all.
     whole = filtering(spotted, codes, np.array([2.0]), 0.0)
     np.testing.assert_array_equal(whole, plain(spotted[inner, inner], laid, np.array([2.0]), 0.0))
+
+
+@pytest.mark.parametrize("side", [0, 11])
+def test_codes_beyond_the_code_margin_say_nothing(parent, codes, side):
+    stage = LayoutStage(tiny_decoder(), fading=True, median=side)
+    beyond = slice(stage.margin - stage.code_margin, stage.code_margin - stage.margin)
+    whole = stage(parent, codes, np.array([2.0]), 0.7)
+    inner = np.ascontiguousarray(codes[:, beyond, beyond])
+    np.testing.assert_array_equal(stage(parent, inner, np.array([2.0]), 0.7), whole)

@@ -14,6 +14,7 @@ from generator.memory.choice import (
     ChoiceGrid,
     choose_alone,
     choose_in_phases,
+    depended_on,
     needed_cells,
     phase_of,
 )
@@ -308,6 +309,20 @@ def test_cells_need_cells_of_earlier_phases_at_most_three_away() -> None:
             reaches[int(phase[4, 4])] = int(np.abs(np.argwhere(needed) - 4).max())
             assert (phase[needed & ~shown] < phase[4, 4]).all()
     assert reaches == {0: 0, 1: 1, 2: 2, 3: 3}
+
+
+@pytest.mark.parametrize("row", [-3, 4])
+@pytest.mark.parametrize("column", [-2, 7])
+@pytest.mark.parametrize("size", [2, 3])
+def test_rectangles_of_cells_need_exactly_the_rows_and_columns_they_depend_on(row, column, size):
+    shown = np.zeros((size + 8, size + 8), bool)
+    shown[4 : 4 + size, 4 : 4 + size] = True
+    around = np.arange(size + 8) - 4
+    needed = needed_cells(shown, phase_of((around + row)[:, None], (around + column)[None, :]))
+    for axis, first in ((0, row), (1, column)):
+        found = np.flatnonzero(needed.any(1 - axis)) - 4 + first
+        ends = depended_on(first, first + size - 1, rows=axis == 0)
+        assert (found[0], found[-1]) == ends
 
 
 @given(st.sampled_from([8192, 131072, 32768, 4096]), st.sampled_from([14, 24]), st.data())

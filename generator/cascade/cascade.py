@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from generator.base.basemap import BaseMap
 from generator.cascade.blocksampler import BlockInputs
 from generator.cascade.checkpoint import Checkpoint, describe_config
+from generator.cascade.layoutstage import LayoutStage
 from generator.cascade.multistep import MultiStepSampler
 from generator.cascade.renderer import missing_blocks
 from generator.cascade.stages import AnyStage, stages_of
@@ -120,7 +121,7 @@ class Cascade:
         needed = tiles_of(area.grown(self._sight), block.stage - 2)
         if self.memory is not None:
             # The choice of layouts sees further, at 13 two zooms above the parent.
-            read = self.memory.reads(block.stage, area)
+            read = self.memory.reads(block.stage, self.drawn_from(block))
             level = self.memory.chosen_at(block.stage) - 2
             needed |= tiles_of(read.grown(self._sight), level)
         return tuple(needed)
@@ -151,7 +152,7 @@ class Cascade:
         stage, core = self.stage_at(tile.z), _core(tile, tiles)
         area, parents = core.grown(stage.margin), self._parents(tile.z - 2, read)
         # The choice of layouts, which sees further, looks at the parents first.
-        latent = self._latent(seed, tile.z, area, parents)
+        latent = self._latent(seed, tile.z, core.grown(self._latent_margin(tile.z)), parents)
         ground = parents(area)
         resolutions = child_resolutions(area, tile.z - 2)
         with self._lock:
@@ -220,15 +221,22 @@ class Cascade:
             seed, zoom, area, lambda part: parents(part).dry, lambda part: parents(part).filled
         )
 
+    def drawn_from(self, block: Block) -> Rectangle:
+        """Return the parent pixels whose noise or codes a block is drawn from."""
+        return self._sampled_with(block).grown(self._latent_margin(block.top.z + 1))
+
     def chosen(self, seed: int, block: Block, read: Read) -> NDArray[Any]:
-        """Noise or layout codes of a stage's block with its margin, from the tiles it needs."""
-        zoom = block.top.z + 1
-        area = self._sampled_with(block).grown(self._margin(zoom))
-        return self.latent(seed, zoom, area, read)
+        """Noise or layout codes that a stage's block is drawn from, from the tiles it needs."""
+        return self.latent(seed, block.top.z + 1, self.drawn_from(block), read)
 
     def _margin(self, zoom: int) -> int:
         """Return how many parent pixels are read round what is sampled, on each side."""
         return self.stages[zoom].margin if self.multistep is None else self.multistep.margin
+
+    def _latent_margin(self, zoom: int) -> int:
+        """Return how many parent pixels noise or codes are drawn from round what is sampled."""
+        stage = self.stages[zoom]
+        return stage.code_margin if isinstance(stage, LayoutStage) else self._margin(zoom)
 
     def _sampled_with(self, block: Block) -> Rectangle:
         """Return the parent pixels of what is sampled with a block, without margin."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from generator.grid.integral import squares
 from generator.grid.rectangle import Rectangle
+from generator.nets.bands import REACH as BLUR_REACH
 from generator.nets.conditioning import Conditioner, to_pixels, to_tensor
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.kuwahara import REACH, enlarge_sharply
@@ -22,12 +23,13 @@ _WHOLE = 12
 class LayoutStage:
     """Runs the decoder on windows; equal pixels for equal places, whatever the window.
 
-    margin: parent pixels needed round the core on each side; window origins and sides must be
-    even. faithful_augmentation: see `generator.upscaling.parentpicture.StageLike`. contrast: factor
-    on the layouts' detail where codes lead, above augmentation level 0. fading: there, detail fades
-    out where a memory shows nothing, on open sea and snow; without, the network draws its own.
-    edges: there, steps of the parent stay sharp. median: there, side of a median filter of the
-    parent in its pixels, odd, 0 for none: what is smaller than that is left to the layouts.
+    margin: parent pixels needed round the core on each side; code_margin: those whose codes are;
+    window origins and sides must be even. faithful_augmentation: see
+    `generator.upscaling.parentpicture.StageLike`. contrast: factor on the layouts' detail where
+    codes lead, above augmentation level 0. fading: there, detail fades out where a memory shows
+    nothing, on open sea and snow; without, the network draws its own. edges: there, steps of the
+    parent stay sharp. median: there, side of a median filter of the parent in its pixels, odd, 0
+    for none: what is smaller than that is left to the layouts.
     """
 
     faithful_augmentation: float | None = 0.0
@@ -45,6 +47,8 @@ class LayoutStage:
         # Even, as the origins of windows are.
         self._around = (median // 2 + 1) // 2 * 2
         self.margin = network.margin + self._around
+        # The network sees a blurred parent, which leaves the codes at its edge unseen.
+        self.code_margin = network.margin - BLUR_REACH
         self._condition = Conditioner(network)
 
     def latent(self, seed: int, level: int, area: Rectangle) -> NDArray[np.int8]:
@@ -60,17 +64,18 @@ class LayoutStage:
     ) -> NDArray[np.uint8]:
         """Draw the child of a window's core.
 
-        parent: uint8 [h+2m, w+2m, 3], h and w even; codes: int8 [D, h+2m, w+2m], 0 where nothing
-        is known; resolution: metres per child pixel of each parent row, [h+2m], or [1];
-        augmentation: level in [0, 1], how far the codes lead. Returns uint8 [4h, 4w, 3].
+        parent: uint8 [h+2m, w+2m, 3], h and w even; codes: int8 [D, h+2c, w+2c], c from code_margin
+        to m and even, 0 where nothing is known; resolution: metres per child pixel of each parent
+        row, [h+2m], or [1]; augmentation: level in [0, 1], how far the codes lead. Returns uint8
+        [4h, 4w, 3].
         """
+        codes_margin = self.margin - (len(parent) - codes.shape[1]) // 2
         # Without its small spots, the parent needs no further margin than the network's.
         if self._around:
             inside = slice(self._around, -self._around)
             left = self._around - self.median // 2
             whole = parent[left : len(parent) - left, left : parent.shape[1] - left]
             parent = median(whole, self.median) if augmentation else parent[inside, inside]
-            codes = np.ascontiguousarray(codes[:, inside, inside])
             resolution = resolution[inside] if len(resolution) > 1 else resolution
         # Parent and codes as tensors.
         weight = self.network.stem.weight
@@ -81,7 +86,7 @@ class LayoutStage:
             # Where codes lead, detail has the contrast of the stage and fades where there are none.
             contrast: float | torch.Tensor = self.contrast if augmentation else 1.0
             if augmentation and self.fading:
-                coverage = code_coverage(codes, self.network.margin)
+                coverage = code_coverage(codes, codes_margin)
                 contrast = contrast * torch.from_numpy(coverage).to(weight.device)
             # What is coarse keeps the parent's edges, which its blur takes away.
             edges = self._enlarged(parent) if augmentation and self.edges else None

@@ -17,7 +17,7 @@ from generator.memory.patches import Patches, squared_gaps
 from generator.memory.search import Queries, Shortlists, charge, passes
 
 SIGHT = 3
-"""Cells on each side that a choice in phases depends on."""
+"""Cells on each side that a choice in phases depends on at most."""
 
 _PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 _AROUND = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0))
@@ -77,6 +77,16 @@ def needed_cells(shown: Mask, phase: Integers) -> Mask:
             around |= users[1 + i : users.shape[0] - 1 + i, 1 + j : users.shape[1] - 1 + j]
         needed |= around & (phase < last)
     return needed
+
+
+def depended_on(first: int, last: int, rows: bool) -> tuple[int, int]:
+    """Return the first and last rows, or columns, of the cells that choices of some may depend on.
+
+    The way back through the phases ends at an even row and column. It is longest from odd rows,
+    which are three away, and from even columns, which are two away.
+    """
+    odd = SIGHT if rows else 1
+    return first - (odd if first % 2 else 2), last + (odd if last % 2 else 2)
 
 
 def choose_alone(patches: Patches, found: Shortlists) -> Choices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from generator.memory.choice import (
     Choices,
     choose_alone,
     choose_in_phases,
+    depended_on,
     needed_cells,
     phase_of,
 )
@@ -145,19 +147,25 @@ class Memory:
         return CHOSEN_AT[zoom]
 
     def reach(self, zoom: int) -> int:
-        """Return how many pixels of the choosing grid are read on each side; even, 0 for none."""
+        """Return how many pixels of the choosing grid are read on each side at most; 0 for none."""
         if CHOSEN_AT[zoom] not in self._patches:
             return 0
         config = CHOICES[CHOSEN_AT[zoom]]
         # A cell rules up to SITE pixels beyond its reach; its window is centred on it. In phases it
         # depends on cells three away, whose centres are less than four cells of spacing + 1 away.
         needed = config.reach + SITE + WINDOW // 2
-        needed += (SIGHT + 1) * (config.spacing + 1) if config.phased else 0
-        return needed + needed % 2
+        return needed + (SIGHT + 1) * (config.spacing + 1) * config.phased
 
-    def reads(self, zoom: int, area: Rectangle) -> Rectangle:
+    def reads(self, zoom: int, area: Rectangle, world: MapSize | None = EARTH) -> Rectangle:
         """Return the rectangle of the choosing grid that `field` reads for one of parent pixels."""
-        return area.coarser(choosing_scale(zoom)).grown(self.reach(zoom))
+        core = area.coarser(choosing_scale(zoom))
+        chosen = CHOSEN_AT[zoom]
+        if chosen not in self._patches:
+            return core
+        # Windows round all centres that cells may have which a choice may depend on.
+        rows, columns = _stretches(chosen, core, Plane.of(chosen, world))
+        left, top, half = columns.start, rows.start, WINDOW // 2
+        return Rectangle(left, top, columns.stop - left, rows.stop - top).grown(half)
 
     def field(
         self,
@@ -231,7 +239,7 @@ class Memory:
         latitude: float | None,
     ) -> ParentView:
         """Read the pixels that the field of a rectangle depends on."""
-        chosen, area = CHOSEN_AT[zoom], self.reads(zoom, asked)
+        chosen, area = CHOSEN_AT[zoom], self.reads(zoom, asked, world)
         ground = None if world is None else self.ground_at(chosen)
         pixels, filled = reads
         seen, water = pixels(area), None if filled is None else filled(area)
@@ -256,22 +264,41 @@ class Memory:
         return shown, np.where(np.append(blank, True)[labels], -1, labels), window
 
 
-def _lay(seed: int, zoom: int, core: Rectangle, plane: Plane) -> JitteredCells:
-    """Return all cells that the choices for a rectangle may depend on."""
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Cells along an axis that choices may depend on; their centres lie from start up to stop."""
+
+    cells: range
+    start: int
+    stop: int
+
+
+def _stretches(zoom: int, core: Rectangle, plane: Plane) -> tuple[_Stretch, _Stretch]:
+    """Return the rows and columns of cells that the choices for a rectangle may depend on."""
     config = CHOICES[zoom]
     margin = config.reach + SITE
-    ranges = []
-    for axis, start, size in (
-        (plane.vertical, core.y0, core.height),
-        (plane.horizontal, core.x0, core.width),
+    stretches = []
+    for of_rows, axis, near, size in (
+        (True, plane.vertical, core.y0, core.height),
+        (False, plane.horizontal, core.x0, core.width),
     ):
-        first, last = axis.cell(start - margin), axis.cell(start + size + margin)
-        sight = SIGHT if config.phased else 0
-        ranges.append((axis, range(first - sight, last + sight + 1)))
-    (vertical, rows), horizontal = ranges
+        start, stop = near - margin, near + size + margin
+        first, last = axis.cell(start), axis.cell(stop)
+        if config.phased:
+            first, last = depended_on(first, last, of_rows)
+            start, stop = (int(end) for end in axis.start(np.array([first, last + 1])))
+        stretches.append(_Stretch(range(first, last + 1), start, stop))
+    rows, columns = stretches
+    return rows, columns
+
+
+def _lay(seed: int, zoom: int, core: Rectangle, plane: Plane) -> JitteredCells:
+    """Return all cells that the choices for a rectangle may depend on."""
+    down, across = _stretches(zoom, core, plane)
+    rows, vertical = down.cells, plane.vertical
     if vertical.count is not None:
         rows = range(max(rows.start, 0), min(rows.stop, vertical.count))
-    return jittered_cells(seed, zoom, (vertical, rows), horizontal)
+    return jittered_cells(seed, zoom, (vertical, rows), (plane.horizontal, across.cells))
 
 
 def _shown(

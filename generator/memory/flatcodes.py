@@ -92,13 +92,14 @@ class FlatCodes:
         layer, place = np.divmod(missing, self._size)
         scene = np.searchsorted(self._starts, place, side="right") - 1
         height, width = self._shapes[scene].T
-        row, column = np.divmod(place - self._starts[scene], width)
+        first = self._starts[scene]
+        row, column = np.divmod(place - first, width)
         # The codes round each; beyond the edges they are repeated.
-        steps = np.arange(-REACH, REACH + 1)
-        rows = np.clip(row[:, None] + steps, 0, height[:, None] - 1) * width[:, None]
-        columns = np.clip(column[:, None] + steps, 0, width[:, None] - 1)
-        around = rows[:, :, None] + columns[:, None, :] + self._starts[scene, None, None]
-        seen = self._codes[around].reshape(len(missing), -1)
+        steps = np.arange(-REACH, REACH + 1)[:, None]
+        rows = np.minimum(np.maximum(row + steps, 0), height - 1) * width + first
+        columns = np.minimum(np.maximum(column + steps, 0), width - 1)
+        around = (rows[:, None] + columns).reshape(-1, len(missing)).T
+        seen = self._codes.take(around, axis=0).reshape(len(missing), -1)
         for number in np.unique(layer):
             own = layer == number
             told = self._reorientation.told(seen[own], int(self._turned[number]))

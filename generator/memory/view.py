@@ -33,7 +33,16 @@ class Plane:
 
     vertical: Axis
     horizontal: Axis
-    latitude: float | None
+    latitude: float | None = None
+
+    @classmethod
+    def of(cls, chosen: int, world: MapSize | None, latitude: float | None = None) -> Plane:
+        """Return the lattice of a stage that chooses; world, latitude: as for `Memory.field`."""
+        sizes: tuple[int | None, int | None] = (None, None)
+        if world is not None:
+            sizes = (world.height << (chosen - 2), world.width << (chosen - 2))
+        vertical, horizontal = (Axis(CHOICES[chosen].spacing, size) for size in sizes)
+        return cls(vertical, horizontal, latitude)
 
     def degrees(self, rows: Integers) -> Integers | None:
         """Return |latitude| in whole degrees at pixel corners, None where it is unknown."""
@@ -77,12 +86,8 @@ class ParentView:
 
         filled: as `ReadFilled` returns it; world, latitude: as for `Memory.field`.
         """
-        sizes: tuple[int | None, int | None] = (None, None)
-        if world is not None:
-            sizes = (world.height << (chosen - 2), world.width << (chosen - 2))
-        vertical, horizontal = (Axis(CHOICES[chosen].spacing, size) for size in sizes)
         gain = 0 if world is None else CHOICES[chosen].gain
-        plane = Plane(vertical, horizontal, latitude)
+        plane = Plane.of(chosen, world, latitude)
         sums = None if filled is None else squares(filled, WINDOW)
         return cls(area, DescribedPicture(pixels), plane, gain, ground, chosen, sums)
 

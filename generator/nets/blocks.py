@@ -30,6 +30,11 @@ def crop_to(x: Tensor, like: Tensor) -> Tensor:
     return crop(x, (x.shape[-2] - like.shape[-2]) // 2)
 
 
+def silu(x: Tensor) -> Tensor:
+    """Return the SiLU of what nobody else needs: in place where there are no gradients."""
+    return F.silu(x, inplace=not torch.is_grad_enabled())
+
+
 def frequencies(value: Tensor, count: int = 64) -> Tensor:
     """Sine and cosine of a scalar at geometric frequencies: [B] -> [B, 2*count] (Eq. 13-14)."""
     # Rates fall geometrically from 1 to about 1/10000.
@@ -54,10 +59,14 @@ class PixelNorm(nn.Module):
         inverse = torch.rsqrt(length.square() / x.shape[1] + 1e-5)
         h = x * inverse.to(x.dtype)
         gain = self.gain.to(x.dtype)[:, None, None]
+        # In place where no gradient needs what was there.
+        into = None if torch.is_grad_enabled() else h
         if scale is None or shift is None:
-            return h * gain
+            return torch.mul(h, gain, out=into)
         # Not addcmul: fused, its last bit would depend on how the modulation is broadcast.
-        return h * (gain * (1 + scale)) + shift
+        modulated: Tensor = torch.mul(h, gain * (1 + scale), out=into)
+        modulated += shift
+        return modulated
 
 
 class ResBlock(nn.Module):
@@ -77,13 +86,13 @@ class ResBlock(nn.Module):
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
         """[B, C, H, W] with [B, 2C', H or 1, 1] -> [B, C', H-4, W-4]."""
         # The first convolution.
-        h = self.conv1(F.silu(self.norm1(x)))
+        h = self.conv1(silu(self.norm1(x)))
         # Modulations of single rows lose the two rows that it consumed.
         rows = modulation if modulation.shape[2] == 1 else modulation[:, :, 1:-1]
         scale, shift = rows.chunk(2, 1)
         # The second, modulated, and the skip connection.
-        h = self.conv2(F.silu(self.norm2(h, scale, shift)))
-        total: Tensor = crop_to(self.skip(x), h) + h
+        h = self.conv2(silu(self.norm2(h, scale, shift)))
+        total: Tensor = h.add_(crop_to(self.skip(x), h))
         return total
 
 

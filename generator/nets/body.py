@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generator.grid.tile import SCALE
-from generator.nets.blocks import PixelNorm, ResBlock, central_rows, crop_to
+from generator.nets.blocks import PixelNorm, ResBlock, central_rows, crop_to, silu
 
 Body = TypeVar("Body", bound="UNetBody")
 
@@ -76,7 +76,7 @@ class UNetBody(nn.Module):
         for block in self.after:
             h = block(h, central_rows(next(each), height, h.shape[-2]))
         # The 4 x 4 child pixels of each parent pixel.
-        out: Tensor = self.head(F.silu(self.norm(h))).float()
+        out: Tensor = self.head(silu(self.norm(h))).float()
         return out
 
 

@@ -108,11 +108,11 @@ class ParentPicture:
         return 1 if self.memory is None else choosing_scale(self.zoom)
 
     def rows(self, core: int) -> tuple[int, int]:
-        """Rows of the parent, and of the picture above, that a core of so many rows reads."""
+        """Rows of the parent, and of the picture above, that a core reads at most, by its rows."""
         area = Rectangle(0, 0, core, core).grown(self.stage.margin)
         if self.memory is None:
             return area.height, 0
-        chosen = self.memory.reads(self.zoom, area).height
+        chosen = area.coarser(self.coarser).grown(self.memory.reach(self.zoom)).height
         if self.above is not None:
             return area.height, chosen
         return max(area.height, self.coarser * chosen), 0
