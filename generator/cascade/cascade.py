@@ -152,7 +152,7 @@ class Cascade:
         stage, core = self.stage_at(tile.z), _core(tile, tiles)
         area, parents = core.grown(stage.margin), self._parents(tile.z - 2, read)
         # The choice of layouts, which sees further, looks at the parents first.
-        latent = self._latent(seed, tile.z, core.grown(self._latent_margin(tile.z)), parents)
+        latent = self._latent(seed, tile.z, core.grown(_latent_margin(stage)), parents)
         ground = parents(area)
         resolutions = child_resolutions(area, tile.z - 2)
         with self._lock:
@@ -223,7 +223,9 @@ class Cascade:
 
     def drawn_from(self, block: Block) -> Rectangle:
         """Return the parent pixels whose noise or codes a block is drawn from."""
-        return self._sampled_with(block).grown(self._latent_margin(block.top.z + 1))
+        if self.multistep is not None:
+            return self._sampled_with(block).grown(self.multistep.margin)
+        return self._sampled_with(block).grown(_latent_margin(self.stages[block.top.z + 1]))
 
     def chosen(self, seed: int, block: Block, read: Read) -> NDArray[Any]:
         """Noise or layout codes that a stage's block is drawn from, from the tiles it needs."""
@@ -232,11 +234,6 @@ class Cascade:
     def _margin(self, zoom: int) -> int:
         """Return how many parent pixels are read round what is sampled, on each side."""
         return self.stages[zoom].margin if self.multistep is None else self.multistep.margin
-
-    def _latent_margin(self, zoom: int) -> int:
-        """Return how many parent pixels noise or codes are drawn from round what is sampled."""
-        stage = self.stages[zoom]
-        return stage.code_margin if isinstance(stage, LayoutStage) else self._margin(zoom)
 
     def _sampled_with(self, block: Block) -> Rectangle:
         """Return the parent pixels of what is sampled with a block, without margin."""
@@ -324,6 +321,11 @@ class _Parents:
         else:
             self._seen = self._geography.parent_ground(self.zoom, area, pixels, self._base)
         return self._seen
+
+
+def _latent_margin(stage: AnyStage) -> int:
+    """Return how many parent pixels round a core a stage needs noise or codes of."""
+    return stage.code_margin if isinstance(stage, LayoutStage) else stage.margin
 
 
 def _core(tile: Tile, tiles: int) -> Rectangle:

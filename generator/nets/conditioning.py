@@ -65,9 +65,9 @@ class Conditioner:
         if len(set(keys)) == 1:
             return self._entry(time, keys[0], augmentation)
         entries = [self._entry(time, key, augmentation) for key in keys]
-        rows = (torch.cat(parts, 2) for parts in zip(*entries, strict=True))
+        joined = (torch.cat(parts, 2) for parts in zip(*entries, strict=True))
         # Laid out as the features that they modulate, which is more than twice as fast.
-        return [each.contiguous(memory_format=torch.channels_last) for each in rows]
+        return [each.contiguous(memory_format=torch.channels_last) for each in joined]
 
     def _compute(self, time: int, step: int, augmentation: float) -> list[Tensor]:
         weight = self.network.stem.weight
