@@ -62,7 +62,7 @@ def test_a_command_ends_with_a_line_and_tidies_up(
     finally:
         os.remove("part")"""
     terminal = run(*code(body))
-    terminal.until("working")
+    terminal.until("working\r\n")
     ended = terminal.end(kind)
     assert (ended.status, ended.after) == (130, STOPPED)
     assert os.listdir(tmp_path) == []
@@ -77,7 +77,7 @@ def test_more_signals_do_not_disturb_what_is_tidied_up(run: Run, tmp_path: Path)
         time.sleep(0.3)
         open("tidy", "w").close()"""
     terminal = run(*code(body))
-    terminal.until("working")
+    terminal.until("working\r\n")
     ended = terminal.end(INT, INT, TERM)
     assert (ended.status, ended.after) == (130, STOPPED)
     assert os.listdir(tmp_path) == ["tidy"]
@@ -92,7 +92,7 @@ def test_who_insists_need_not_wait(run: Run) -> None:
     finally:
         work()"""
     terminal = run(*code(body))
-    terminal.until("working")
+    terminal.until("working\r\n")
     ended = terminal.end(INT, INT)
     assert (ended.status, ended.after) == (130, "Stopped at once.\n")
 
@@ -106,7 +106,7 @@ def test_a_signal_that_python_drops_comes_again(run: Run) -> None:
     Deaf()
     work()"""
     terminal = run(*code(body))
-    terminal.until("working")
+    terminal.until("working\r\n")
     ended = terminal.end(INT)
     assert (ended.status, ended.after) == (130, STOPPED)
 
@@ -119,7 +119,7 @@ def test_what_a_library_makes_of_the_signal_is_no_error(run: Run) -> None:
     except KeyboardInterrupt:
         raise ImportError("a part of the library is missing")"""
     terminal = run(*code(body))
-    terminal.until("working")
+    terminal.until("working\r\n")
     ended = terminal.end(INT)
     assert (ended.status, ended.after) == (130, STOPPED)
 
@@ -129,7 +129,7 @@ def test_the_status_is_right_wherever_the_signal_comes(run: Run) -> None:
     print("working", flush=True)
     exec("work()")"""
     terminal = run(*code(body))
-    terminal.until("working")
+    terminal.until("working\r\n")
     ended = terminal.end(INT)
     assert (ended.status, ended.after) == (130, STOPPED)
 
@@ -160,7 +160,7 @@ def test_a_signal_while_the_command_line_is_imported(
         "sys.exit(main())"
     )
     terminal = run("-c", slow)
-    terminal.until("importing")
+    terminal.until("importing\r\n")
     ended = terminal.end(kind)
     assert (ended.status, ended.after) == (130, STOPPED)
 
