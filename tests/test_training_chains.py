@@ -21,7 +21,7 @@ from training.drawing import draw, edges_of
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.losses.context import Drawn, Judges, ScoreContext
-from training.losses.terms import hold
+from training.losses.terms import checkerboard, hold
 from training.measure.sites import SITES
 from training.run import chaincollect
 from training.run.chaincollect import ChainFolder, ChainPlace, near_a_site, places
@@ -198,6 +198,25 @@ def test_coarse_colour_is_held_by_as_many_grey_levels_as_it_is_off():
     fine = first + torch.tensor([1.0, -1.0]).repeat(32)
     context = ScoreContext(dataclasses.replace(drawn, samples=fine), Judges())
     assert hold.loss(context.samples, first, context).detach() < 1e-6
+
+
+def test_what_one_code_draws_counts_by_its_deviation_in_grey_levels():
+    images = torch.zeros(2, 3, 16, 16)
+    pattern = torch.tensor([1.0, -1.0]).repeat(8) * 5 / 127.5
+    even = (images + 0.3 + pattern).requires_grad_()
+    context = ScoreContext(Drawn(images, images, torch.ones(2), even=even), Judges())
+    loss = checkerboard.loss(context.samples, images, context)
+    (slope,) = torch.autograd.grad(loss, even)
+    assert slope.flatten(1).norm(dim=1).tolist() == pytest.approx([5, 5], rel=1e-3)
+    assert float(context.log["dots"]) == pytest.approx(5, rel=1e-3)
+
+
+def test_a_decoder_learns_to_draw_nothing_of_one_code(weights, real, data):
+    step = ChainStep(checkpoint.load(weights), options(rate=1e-3, checkerboard=100.0))
+    step.chains, step.real = some_chains(), real
+    batch = step.batches(Pyramid(data))[0]
+    told = [float(step.step(batch)["dots"]) for _ in range(12)]
+    assert told[-1] < 0.7 * told[0]
 
 
 def test_steps_move_the_decoder_and_keep_the_bank(weights, real, data):
