@@ -188,10 +188,9 @@ def _admitted(cell: NDArray[np.uint8], gates: NDArray[np.uint8]) -> tuple[NDArra
     """
     water, texture, tone = passes(cell, gates.T)
     every = np.ones(len(water), bool)
-    for admitted in (water & texture & tone, water & texture, water, every):
-        if admitted.any():
-            break
-    return admitted, bool((water & texture & tone).any())
+    choices = (water & texture & tone, water & texture, water, every)
+    let_go = next(number for number, admitted in enumerate(choices) if admitted.any())
+    return choices[let_go], let_go == 0
 
 
 @dataclass(frozen=True, slots=True)
