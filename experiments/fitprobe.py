@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from generator.banks.weights import open_weights
 from generator.memory.bank import Bank
-from generator.memory.groundprobe import UNIT_BITS, GroundProbe, statistics
+from generator.memory.groundprobe import UNIT_BITS, GroundProbe, scene_key, statistics
 
 RIDGE = 1.0
 """Weight of the squared weights, of statistics of variance one."""
@@ -157,7 +157,18 @@ def fitted(bank: Bank, labels: Mapping[str, Mapping[str, Any]]) -> tuple[GroundP
             unit = 1 << UNIT_BITS
             whole = np.append(found[:-1] * unit * unit, found[-1] * unit)
             weights.setdefault(zoom, {})[figure] = np.round(whole).astype(np.int64)
-    return GroundProbe(bank.encoder, weights), said
+    return GroundProbe(bank.encoder, weights, means(bank, labels)), said
+
+
+def means(bank: Bank, labels: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, int]]:
+    """Return the mean labels of a bank's scenes, 0 to 255, by figure and by `scene_key`."""
+    found: dict[str, dict[str, int]] = {}
+    for figure, known in labels.items():
+        for scene in bank.scenes:
+            degrees = np.array(known.get(scene.name, np.nan), float)
+            if not np.isnan(degrees).all():
+                found.setdefault(figure, {})[scene_key(scene)] = round(float(np.nanmean(degrees)))
+    return found
 
 
 def main() -> None:

@@ -145,3 +145,18 @@ def test_codes_beyond_the_code_margin_say_nothing(parent, codes, side):
     whole = stage(parent, codes, np.array([2.0]), 0.7)
     inner = np.ascontiguousarray(codes[:, beyond, beyond])
     np.testing.assert_array_equal(stage(parent, inner, np.array([2.0]), 0.7), whole)
+
+
+def test_where_no_code_draws_nothing_of_the_parent_is_made_sharp():
+    rng = np.random.default_rng(4)
+    plain, sharp = (LayoutStage(tiny_decoder(), fading=True, edges=e) for e in (False, True))
+    margin = sharp.margin
+    parent = np.zeros((2 * margin + 40, 2 * margin + 40, 3), np.uint8) + 90
+    parent[:, margin + 18 :] = 200
+    laid = rng.integers(-3, 4, (sharp.network.config.dimensions, *parent.shape[:2])).astype(np.int8)
+    laid[:, margin + 14 :] = 0
+    with_edges, without = (
+        stage(parent, laid, np.array([300.0]), 0.7).astype(int) for stage in (sharp, plain)
+    )
+    assert np.abs(with_edges - without)[:40].max() > 20
+    assert np.array_equal(with_edges[80:], without[80:])

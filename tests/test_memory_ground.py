@@ -16,7 +16,7 @@ from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
 from generator.memory import CHOSEN_AT, Bank, Memory, Scene
 from generator.memory.config import CHOICES, STEP, WINDOW
-from generator.memory.groundprobe import GroundProbe, statistics
+from generator.memory.groundprobe import GroundProbe, scene_key, statistics
 from generator.memory.groundterm import STRENGTHS, GroundTerm, scaled
 from generator.memory.search import ROUGHER, TONE_GAP, passes
 from tests.fakes_ground import random_ground
@@ -170,6 +170,26 @@ def test_a_probe_comes_back_from_its_file(tmp_path: Path) -> None:
     assert GroundProbe.open(path).digest == probe().digest
 
 
+def test_a_labelled_scene_has_its_label_in_the_mean_and_keeps_its_differences(
+    tmp_path: Path,
+) -> None:
+    scene = next(s for s in BANK.scenes if s.chosen_at == 11)
+    plain = probe().figures(scene)[..., 0].astype(int)
+    labels = {"built-up": {scene_key(scene): 100}}
+    labelled = GroundProbe(ENCODER, probe().weights, labels)
+    assert labelled.digest != probe().digest
+    path = tmp_path / "probe.json"
+    path.write_text(labelled.to_json())
+    found = GroundProbe.open(path).figures(scene)
+    assert abs(found[scene.valid][..., 0].mean() - 100) <= 1
+    assert np.unique(found[..., 0].astype(int) - plain).size == 1
+    assert np.array_equal(found[..., 1:], probe().figures(scene)[..., 1:])
+    # By what it holds, not by what it is called.
+    assert scene_key(dataclasses.replace(scene, name="other")) == scene_key(scene)
+    other = dataclasses.replace(scene, codes={z: -codes for z, codes in scene.codes.items()})
+    assert scene_key(other) != scene_key(scene)
+
+
 def test_figures_that_a_probe_does_not_tell_are_nought() -> None:
     scenes = {scene.chosen_at: scene for scene in BANK.scenes}
     told = probe(figures=("crop",))
@@ -184,7 +204,9 @@ def test_figures_that_a_probe_does_not_tell_are_nought() -> None:
     assert not everywhere.at(11, ys, xs).any()
 
 
-UNKNOWN = '{"format": "elsewhere-probe-2", "encoder": "", "weights": {"11": {"moss": [1]}}}'
+UNKNOWN = (
+    '{"format": "elsewhere-probe-3", "encoder": "", "weights": {"11": {"moss": [1]}}, "labels": {}}'
+)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": "other"}', UNKNOWN, None])
@@ -237,4 +259,4 @@ def test_the_field_is_fixed() -> None:
     assert hashlib.sha256(made.tobytes()).hexdigest()[:16] == FIXED
 
 
-FIXED = "a193663e7ebd5312"
+FIXED = "bb12d212d69f1de3"

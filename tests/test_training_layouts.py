@@ -11,8 +11,9 @@ from PIL import Image
 import generator
 from generator.cascade import checkpoint
 from generator.grid.block import Block
+from generator.grid.errors import ImageryError
 from generator.grid.tile import Tile
-from generator.imagery.sources import Source, read_manifest
+from generator.imagery.sources import Decoded, Source, read_manifest
 from generator.nets.bands import contrast_scale, high_band, low_band
 from generator.nets.config import SamplerConfig
 from generator.nets.encoder import detail_of
@@ -22,7 +23,7 @@ from training.cli import main
 from training.errors import TrainingError
 from training.imagery.prepare import prepare
 from training.imagery.pyramid import Pyramid
-from training.run.bank import offer_of, sources_of
+from training.run.bank import offer_of, rescaled, sources_of
 from training.run.export import layout_networks
 from training.run.layoutstep import LayoutStep
 from training.run.loop import cooled
@@ -362,3 +363,24 @@ def test_a_bank_takes_pixels_for_what_they_resolve():
         for source in ("blue-marble", "landsat")
     ]
     assert [offer_of(source, memory).zooms for source in named] == [(7,), (7, 9)]
+
+
+def test_a_bank_takes_parts_of_pictures_at_another_scale():
+    pixels = np.arange(20 * 40 * 3, dtype=np.uint8).reshape(20, 40, 3)
+    masked = Decoded(pixels, pixels[::2, ::2, 0])
+    named = [
+        Source(name, (), 60.0, 60.0, 0.0, "landsat", "train", lambda: masked)
+        for name in ("hills.jpg", "town.jpg", "cloud.jpg")
+    ]
+    memory = MemoryRecipe(rescaled={"hills*": 16}, part={"hills*": (0.25, 0, 1, 0.5)})
+    hills, town, _ = rescaled(named, memory)
+    assert (hills.name, hills.gsd, hills.lat) == ("hills.jpg as 16 m", 16, 60.0)
+    assert town is named[1]
+    read = hills.read()
+    assert np.array_equal(read.pixels, pixels[:10, 10:])
+    assert np.array_equal(read.mask, masked.mask[:5, 5:])
+    assert hills.reading != rescaled(named, MemoryRecipe(rescaled={"hills*": 16}))[0].reading
+    with pytest.raises(TrainingError, match="names 'moon"):
+        rescaled(named, MemoryRecipe(part={"moon*": (0, 0, 1, 1)}))
+    with pytest.raises(ImageryError, match="rescaled of hills"):
+        rescaled(named, MemoryRecipe(rescaled={"hills*": 0}))

@@ -106,18 +106,26 @@ def test_an_addition_says_its_candidates_what_is_kept_and_how_they_are_quilted()
     kept = next(each for each in made if each.keep)
     assert kept.keep.keys() <= kept.megapixels.keys()
     assert kept.drop == {"7": ("blue-marble",)}
-    assert [bool(each.quilt) for each in made] == [0, 1, 1, 1, 0, 1, 0, 1, 1]
+    assert [bool(each.quilt) for each in made] == [0, 1, 1, 1, 0, 1, 0, 1, 1, 1, 1]
     assert made[3].extend.keys() == made[3].quilt.keys()
     assert {len(sides) for each in made for sides in each.crop.values()} == {4}
     assert {each.entries.decoder_rate for each in made} == {0.0}
-    assert len(made[-1].strengths) == len(made[-1].contrast) == 6
+    assert len(made[-3].strengths) == len(made[-3].contrast) == 6
+    assert all(each.part.keys() <= each.rescaled.keys() for each in made)
 
 
-def test_a_crop_beyond_a_scene_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("key", "good", "bad"),
+    [
+        ("crop", "[0.0, 0.2, 0.48, 0.68]", "[0.0, 0.2, 1.48, 0.68]"),
+        ("part", "[0, 0, 0.36, 0.95]", "[0.4, 0, 0.36, 0.95]"),
+    ],
+)
+def test_a_rectangle_beyond_a_picture_is_refused(tmp_path, key, good, bad):
     whole = (RECIPES / "shipped.toml").read_text()
-    (tmp_path / "bad.toml").write_text(
-        whole.replace("[0.0, 0.2, 0.48, 0.68]", "[0.0, 0.2, 1.48, 0.68]")
-    )
+    (tmp_path / "bad.toml").write_text(whole.replace(good, bad))
+    with pytest.raises(TrainingError, match=rf"\[additions\] {key} of "):
+        read(tmp_path / "bad.toml")
     with pytest.raises(TrainingError, match="expected left, top, right and bottom from 0 to 1"):
         read(tmp_path / "bad.toml")
 

@@ -3,7 +3,8 @@
 For each number of a code its mean, its mean absolute value and its mean absolute differences down
 and across a window are weighted and added, and so are numbers of the window's descriptor for colour
 and texture, and their squares. All of it is whole numbers. The weights belong to one encoder;
-`python -m experiments.fitprobe` fits them to labels.
+`python -m experiments.fitprobe` fits them to labels. Labelled scenes keep their labels in
+the mean, and the probes tell how their windows differ.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from generator.memory.config import STEP, WINDOW, choosing_scale
 UNIT_BITS = 8
 """Statistics are in 2**-UNIT_BITS of a level of a code, weights in 2**-UNIT_BITS of a degree."""
 
-FORMAT = "elsewhere-probe-2"
+FORMAT = "elsewhere-probe-3"
 
 PROBE = EARTH_FOLDER / "probe.json"
 """The probe of the shipped encoder."""
@@ -44,11 +45,13 @@ ZoomWeights = Mapping[str, Integers]
 class GroundProbe:
     """Weights by the zoom at which scenes are chosen, then by figure.
 
-    encoder: digest of the encoder whose codes they are for.
+    encoder: digest of the encoder whose codes they are for. labels: mean degrees of scenes that
+    were labelled, 0 to 255, by figure, then by `scene_key`.
     """
 
     encoder: str
     weights: Mapping[int, ZoomWeights]
+    labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: Path) -> GroundProbe:
@@ -61,10 +64,14 @@ class GroundProbe:
                 int(zoom): {str(name): np.array(row, np.int64) for name, row in rows.items()}
                 for zoom, rows in described["weights"].items()
             }
-            for name in sorted({name for rows in weights.values() for name in rows}):
+            labels = {
+                str(name): {str(key): int(degree) for key, degree in rows.items()}
+                for name, rows in described["labels"].items()
+            }
+            for name in sorted({name for rows in weights.values() for name in rows} | set(labels)):
                 if name not in FIGURES:
                     raise ValueError(f"a figure is {name!r}, expected: {', '.join(FIGURES)}")
-            return cls(str(described["encoder"]), weights)
+            return cls(str(described["encoder"]), weights, labels)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise GeographyError(f"cannot read the probe {path}: {error}") from error
 
@@ -74,7 +81,10 @@ class GroundProbe:
             str(zoom): {name: rows[name].tolist() for name in sorted(rows)}
             for zoom, rows in sorted(self.weights.items())
         }
-        described = {"format": FORMAT, "encoder": self.encoder, "weights": weights}
+        labels = {name: dict(sorted(rows.items())) for name, rows in sorted(self.labels.items())}
+        described = {
+            "format": FORMAT, "encoder": self.encoder, "weights": weights, "labels": labels
+        }  # fmt: skip
         return json.dumps(described, indent=1) + "\n"
 
     @property
@@ -95,7 +105,7 @@ class GroundProbe:
         rows = self.weights.get(scene.chosen_at, {})
         if not rows:
             return found
-        known = statistics(scene)
+        known, key = statistics(scene), scene_key(scene)
         for k, name in enumerate(FIGURES):
             weights = rows.get(name)
             if weights is None:
@@ -105,9 +115,19 @@ class GroundProbe:
                     f"a probe has {len(weights) - 1} weights for zoom {scene.chosen_at}, "
                     f"expected {known.shape[-1]}"
                 )
-            total = known @ weights[:-1] + (weights[-1] << UNIT_BITS)
-            found[..., k] = (total >> 2 * UNIT_BITS).clip(0, 255)
+            told = (known @ weights[:-1] + (weights[-1] << UNIT_BITS)) >> 2 * UNIT_BITS
+            label = self.labels.get(name, {}).get(key)
+            if label is not None and scene.valid.any():
+                within = told.clip(0, 255)
+                told = within + label - int(within[scene.valid].sum()) // int(scene.valid.sum())
+            found[..., k] = told.clip(0, 255)
         return found
+
+
+def scene_key(scene: Scene) -> str:
+    """Return 16 hexadecimal digits of a scene's codes of its choice, whatever it is called."""
+    codes = np.ascontiguousarray(scene.codes[scene.chosen_at])
+    return hashlib.sha256(codes.tobytes()).hexdigest()[:16]
 
 
 def statistics(scene: Scene) -> Integers:

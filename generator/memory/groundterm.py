@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +18,23 @@ from generator.memory.bank import Scene
 from generator.memory.config import CHOICES, WINDOW
 from generator.memory.groundprobe import GroundProbe
 
-VERSION = 5
+VERSION = 6
 """Raised whenever the same layer and probe would give another field."""
 
 STRENGTHS = {"built-up": 126, "crop": 120, "forest": 80, "bare": 60, "sea": 100, "relief": 126}
-"""Number of a descriptor where a figure is 255; where it is 0 it is 0."""
+"""Number of a descriptor where a figure is 255; where it is 0 it is 0.
+
+That of built-up rises as the root does: a few houses weigh much where there are to be none.
+"""
 
 SLACK = 48
 """By how much more than elsewhere a patch may be rougher, or of another tone, in a town."""
 
 _BUILT_UP = FIGURES.index("built-up")
 _STRENGTHS = np.array([STRENGTHS[name] for name in FIGURES], np.int32)
+_ROOTS = np.array(
+    [isqrt(STRENGTHS["built-up"] ** 2 * degree // 255) for degree in range(256)], np.int8
+)
 
 Integers = NDArray[np.int64]
 
@@ -77,11 +84,12 @@ def scaled(figures: NDArray[np.uint8]) -> NDArray[np.int8]:
     """Return figures in 255ths, uint8 [..., figures], as numbers of a descriptor."""
     wide = figures.astype(np.int32) * _STRENGTHS
     numbers: NDArray[np.int8] = ((wide + 127) // 255).astype(np.int8)
+    numbers[..., _BUILT_UP] = _ROOTS[figures[..., _BUILT_UP]]
     return numbers
 
 
 def slack(numbers: NDArray[np.int8]) -> NDArray[np.uint8]:
     """Return by how much the gates of cells with these numbers, int8 [n, figures], are wider."""
-    built = numbers[:, _BUILT_UP].astype(np.int32)
-    wider: NDArray[np.uint8] = (built * SLACK // STRENGTHS["built-up"]).astype(np.uint8)
+    built, most = numbers[:, _BUILT_UP].astype(np.int32), STRENGTHS["built-up"]
+    wider: NDArray[np.uint8] = (built * built * SLACK // (most * most)).astype(np.uint8)
     return wider

@@ -71,7 +71,8 @@ class LayoutDecoder(UNetBody):
         levels in [0, 1], one per sample; modulations: [B, 2C, 1, 1] each, or [B, 2C, H, 1] where
         rows differ in resolution; contrast: factor on the codes' detail, one or a map of the
         child's size. edges: parents enlarged sharply (`generator.nets.kuwahara`), [B, 3, h, w], no
-        smaller than the child and centred on it, whose steps it is to have. Returns
+        smaller than the child and centred on it, whose steps it is to have, where contrast is 1 or
+        more; the less there is of it, the less of them. Returns
         [B, 3, 4 (H - 2m), 4 (W - 2m)], float32, m the margin; of a padded network the whole window.
         """
         padded = not self.exact
@@ -85,7 +86,9 @@ class LayoutDecoder(UNetBody):
         # Detail was learned beside brightness, which gives it its strength here.
         base = crop_to(base, detail)
         if edges is not None:
-            base = base + _beyond_calm(crop_to(edges, base) - base.detach())
+            # Where no code draws anything, there is nothing sharp either.
+            share = contrast.clamp(max=1) if isinstance(contrast, Tensor) else min(contrast, 1.0)
+            base = base + share * _beyond_calm(crop_to(edges, base) - base.detach())
         detail = greyed_on_snow(detail, base)
         return base + contrast * contrast_scale(base) * detail
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,10 +16,13 @@ from generator.banks.stageimage import LARGEST, resampling_for
 from generator.cascade import checkpoint
 from generator.imagery.folder import find
 from generator.imagery.options import Options
-from generator.imagery.sources import Source
+from generator.imagery.sources import Decoded, Source, check_gsd
 from generator.nets.blocks import channels_last
 from generator.nets.encoder import Encoder
+from training.errors import TrainingError
 from training.run.recipe import MemoryRecipe
+
+_WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
 def bank_of(
@@ -41,7 +46,8 @@ def bank_of(
     digest = checkpoint.digest_of(encoder)
     fast = channels_last(encoder.to(torch.bfloat16))
     with Progress() as progress:
-        offers = [offer_of(source, memory) for source in sources_of(imagery)]
+        sources = rescaled(sources_of(imagery), memory)
+        offers = [offer_of(source, memory) for source in sources]
         served = [
             offer
             for offer in offers
@@ -64,6 +70,55 @@ def sources_of(imagery: Sequence[str]) -> list[Source]:
 
 def _taken(source: Source, memory: MemoryRecipe) -> bool:
     return any(source.matches(glob) for glob in memory.take)
+
+
+def rescaled(sources: Sequence[Source], memory: MemoryRecipe) -> list[Source]:
+    """Return imagery as a recipe has it: at other metres per pixel, and parts of pictures.
+
+    Raises TrainingError for a glob that matches nothing.
+    """
+    for glob in [*memory.rescaled, *memory.part]:
+        if not any(source.matches(glob) for source in sources):
+            raise TrainingError(
+                f"rescaled or part names {glob!r}, expected globs that match the imagery"
+            )
+    made = []
+    for source in sources:
+        gsd = next((g for glob, g in memory.rescaled.items() if source.matches(glob)), source.gsd)
+        part = next((p for glob, p in memory.part.items() if source.matches(glob)), _WHOLE)
+        if (gsd, part) != (source.gsd, _WHOLE):
+            # Another name, for scenes of both may stand in one bank.
+            source = dataclasses.replace(
+                source,
+                name=f"{source.name} as {gsd:g} m",
+                gsd=check_gsd(f"rescaled of {source.name}", gsd),
+                read=partial(_part_of, source.read, part),
+                reading=f"{source.reading} {part}",
+            )
+        made.append(source)
+    return made
+
+
+def _part_of(read: Callable[[], Decoded | None], part: tuple[float, ...]) -> Decoded | None:
+    """Read a picture and return its part: left, top, right and bottom as shares of its sides."""
+    decoded = read()
+    if decoded is None:
+        return None
+    pixels, mask = (
+        None if whole is None else whole[_rectangle(whole.shape, part)]
+        for whole in (decoded.pixels, decoded.mask)
+    )
+    assert pixels is not None
+    return Decoded(pixels, mask, decoded.failed)
+
+
+def _rectangle(shape: tuple[int, ...], part: tuple[float, ...]) -> tuple[slice, slice]:
+    left, top, right, bottom = part
+    height, width = shape[:2]
+    return (
+        slice(round(top * height), round(bottom * height)),
+        slice(round(left * width), round(right * width)),
+    )
 
 
 def offer_of(source: Source, memory: MemoryRecipe) -> OfferedImage:

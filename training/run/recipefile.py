@@ -113,14 +113,8 @@ def _check_additions(path: Path, recipe: Recipe) -> None:
         _check_known(path, "additions", "megapixels", part.megapixels, zooms)
         _check_known(path, "additions", "keep", part.keep, list(part.megapixels))
         _check_known(path, "additions", "drop", part.drop, zooms)
-        for glob, sides in part.crop.items():
-            if len(sides) != 4 or not (
-                0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1
-            ):
-                raise TrainingError(
-                    f"{path}: [additions] crops {glob!r} to {list(sides)}, expected left, top, "
-                    "right and bottom from 0 to 1"
-                )
+        for key, rectangles in (("crop", part.crop), ("part", part.part)):
+            _check_rectangles(path, key, rectangles)
         _check_entries(path, "additions.entries", part.entries)
         if not part.megapixels:
             raise TrainingError(f"{path}: [additions] lacks the key 'megapixels', expected a table")
@@ -134,6 +128,15 @@ def _check_additions(path: Path, recipe: Recipe) -> None:
             raise TrainingError(
                 f"{path}: [additions] adds scenes of zoom {lacking[0]} to weights of {stages} "
                 f"stages, expected {len(STAGE_ZOOMS)} strengths and factors on contrast"
+            )
+
+
+def _check_rectangles(path: Path, key: str, given: Mapping[str, Sequence[float]]) -> None:
+    for glob, sides in given.items():
+        if len(sides) != 4 or not (0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1):
+            raise TrainingError(
+                f"{path}: [additions] {key} of {glob!r} is {list(sides)}, expected left, top, "
+                "right and bottom from 0 to 1"
             )
 
 
