@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 from generator.geography.derive import rivers, roads
 from generator.geography.derive.linework import mercator, simplified, unwrapped
 from generator.geography.derive.mouths import with_mouths
+from generator.geography.derive.riverroads import outside
 from generator.geography.derive.strokes import Network, merged, smoothed, strokes
 from generator.geography.layerfile import LayerFile
+from generator.geography.layers import Shares
+from generator.geography.linefile import WORLD_BITS
 from generator.geography.lines import LineLayer
 from generator.grid.rectangle import Rectangle
 
-WORLD = 1 << 30
+WORLD = 1 << WORLD_BITS
+
+Integers = NDArray[np.int64]
 
 
 def test_mercator_has_its_origin_in_the_upper_left_corner() -> None:
@@ -156,3 +161,49 @@ def test_a_river_that_ends_short_of_the_sea_is_led_there() -> None:
     assert y >> 13 == 65_000
     for before, after in zip(lines[1:], found[1:], strict=True):
         np.testing.assert_array_equal(before[1], after[1])
+
+
+class Canal:
+    """A river 200 m wide (a CoverageLayer) along the equator, 20 km to each side of 0 degrees."""
+
+    digest = ""
+
+    def shares(self, zoom: int, area: Rectangle) -> Shares | None:
+        """Return 255 in the canal and 0 elsewhere."""
+        size = 1 << (WORLD_BITS - 8 - zoom)
+        ys, xs = (np.arange(at, at + 256) * size + size // 2 for at in (area.y0, area.x0))
+        down, across = np.abs(ys - WORLD // 2) < HUNDRED, np.abs(xs - WORLD // 2) < 200 * HUNDRED
+        return (down[:, None] & across) * np.uint8(255)
+
+
+HUNDRED = (WORLD * 100) // 40_075_017
+"""Units in 100 m at the equator."""
+
+
+def at_equator(*places: tuple[float, float]) -> Integers:
+    """Return points so many hundred metres east and south of the equator's meridian."""
+    return np.rint(np.array(places) * HUNDRED).astype(np.int64) + WORLD // 2
+
+
+def test_a_road_in_a_river_ends_where_it_enters_and_goes_on_where_it_leaves() -> None:
+    road = at_equator((-300, 0.2), (-40, 0.2), (90, -0.3), (300, -0.3))
+    (west, east), ranks = outside([road], [2], Canal())
+    assert ranks == [2, 2]
+    assert (west[0].tolist(), east[-1].tolist()) == (road[0].tolist(), road[-1].tolist())
+    for end, expected in ((west[-1], -200), (east[0], 200)):
+        assert abs((end[0] - WORLD // 2) / HUNDRED - expected) < 1
+
+
+def test_bridges_and_roads_beside_a_river_stay_as_they_are() -> None:
+    lines = [
+        at_equator((10, -50), (11, 0), (12, 50)),
+        at_equator((-9, -1.5), (-6, 1.5)),
+        at_equator((-300, 3), (300, 3)),
+    ]
+    kept, ranks = outside(lines, [0, 1, 2], Canal())
+    assert ranks == [0, 1, 2]
+    assert [line.tolist() for line in kept] == [line.tolist() for line in lines]
+
+
+def test_a_road_that_lies_all_in_a_river_is_left_out() -> None:
+    assert outside([at_equator((-20, 0), (20, 0.5))], [0], Canal()) == ([], [])

@@ -57,11 +57,8 @@ class CellGrid:
 
     def cells(self, rows: Integers, columns: Integers) -> NDArray[np.uint8]:
         """Return cells; rows are clipped at the poles, columns wrap."""
-        columns = columns % self.WIDTH
-        at = rows.clip(0, self.HEIGHT - 1) * (self.WIDTH // 2) + (columns >> 1)
-        pairs = self.packed.reshape(-1).take(at)
-        found: NDArray[np.uint8] = pairs >> (columns % 2 * 4).astype(np.uint8) & 15
-        return found
+        pairs, shifts = self._pairs(columns)
+        return self._unpacked(self._begins(rows) + pairs, shifts)
 
     def around(self, ys: Integers, xs: Integers) -> tuple[NDArray[np.uint8], Signed]:
         """Return the four cells round each place, uint8 [4, n], and their weights, int32 [4, n].
@@ -69,25 +66,51 @@ class CellGrid:
         Weights are bilinear, of 2**16 together. ys, xs: int64 [n], in units of 2**-30 of the
         world's width, y within the map.
         """
-        (row, down), (column, across) = self.rows_before(ys), self.columns_before(xs)
-        rows, columns = np.stack((row, row + 1)), np.stack((column, column + 1))
-        cells = self.cells(rows[:, None], columns[None]).reshape(4, -1)
-        vertical, horizontal = (
-            np.stack((256 - part, part)).astype(np.int32) for part in (down, across)
-        )
-        return cells, (vertical[:, None] * horizontal[None]).reshape(4, -1)
+        # Places mostly follow each other along rows: one of each run is looked up.
+        first = np.flatnonzero(np.diff(ys, prepend=~ys[:1]))
+        run = np.diff(first, append=len(ys))
+        (row, down), (column, across) = self.rows_before(ys[first]), self.columns_before(xs)
+        sides = [
+            (*self._pairs(column + k), part.astype(np.int32))
+            for k, part in enumerate((256 - across, across))
+        ]
+        cells, weights = np.empty((4, len(ys)), np.uint8), np.empty((4, len(ys)), np.int32)
+        for k, part in enumerate((256 - down, down)):
+            begins = np.repeat(self._begins(row + k), run)
+            vertical = np.repeat(part.astype(np.int32), run)
+            for corner, (pairs, shifts, horizontal) in enumerate(sides, 2 * k):
+                cells[corner] = self._unpacked(begins + pairs, shifts)
+                np.multiply(vertical, horizontal, out=weights[corner])
+        return cells, weights
 
     def rows_before(self, ys: Integers) -> tuple[Integers, Integers]:
         """Return the rows whose middles lie before places, and 256ths of the way to the next."""
         middles = row_middles(self.HEIGHT)
         row = np.searchsorted(middles, ys, side="right") - 1
-        before, after = (middles[(row + k).clip(0, self.HEIGHT - 1)] for k in (0, 1))
-        return row, (((ys - before) << 8) // np.maximum(after - before, 1)).clip(0, 256)
+        before, after = (middles.take(row + k, mode="clip") for k in (0, 1))
+        part = ((ys - before) << 8) // np.maximum(after - before, 1)
+        return row, np.minimum(np.maximum(part, 0), 256)
 
     def columns_before(self, xs: Integers) -> tuple[Integers, Integers]:
         """Return the columns whose middles lie before places, and 256ths of the way to the next."""
-        column, rest = np.divmod(2 * self.WIDTH * xs - (1 << _UNIT_BITS), 2 << _UNIT_BITS)
-        return column, rest >> (_UNIT_BITS + 1 - 8)
+        places = (2 * self.WIDTH * xs - (1 << _UNIT_BITS)) >> (_UNIT_BITS + 1 - 8)
+        return places >> 8, places & 255
+
+    def _begins(self, rows: Integers) -> Integers:
+        """Return where rows begin among all bytes; rows are clipped at the poles."""
+        return np.minimum(np.maximum(rows, 0), self.HEIGHT - 1) * (self.WIDTH // 2)
+
+    def _pairs(self, columns: Integers) -> tuple[Integers, NDArray[np.uint8]]:
+        """Return which byte of a row holds columns, which wrap, and at which bit they begin."""
+        columns = columns % self.WIDTH
+        return columns >> 1, ((columns & 1) << 2).astype(np.uint8)
+
+    def _unpacked(self, at: Integers, shifts: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the cells that lie at bytes from a bit on."""
+        found: NDArray[np.uint8] = self.packed.reshape(-1).take(at)
+        found >>= shifts
+        found &= 15
+        return found
 
 
 @cache

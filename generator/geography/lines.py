@@ -36,7 +36,7 @@ from generator.grid.window import rows_of
 _TILE_BITS = TILE_SIZE.bit_length() - 1
 _DEEPEST = WORLD_BITS - _TILE_BITS
 _CELLS = 1 << CELL_ZOOM
-_KEPT_PIECES = 40_000
+_KEPT_PIECES = 36_000
 """Decoded segments kept in memory, 168 bytes each, unless one group has more."""
 
 _VERSION = 3

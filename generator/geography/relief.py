@@ -34,6 +34,6 @@ class Relief(CellGrid):
         ys, xs: int64 [n], in units of 2**-30 of the world's width, y within the map.
         """
         levels, weight = self.around(ys, xs)
-        total = (levels * weight).sum(axis=0, dtype=np.int64)
+        total = (levels * weight).sum(axis=0, dtype=np.int32)
         found: NDArray[np.uint8] = ((total * (255 // LEVELS) + (1 << 15)) >> 16).astype(np.uint8)
         return found

