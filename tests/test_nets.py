@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from generator.nets.bands import (
     REACH,
     SPLIT_REACH,
+    add_detail,
     blur,
     contrast_scale,
     enlarge,
@@ -23,6 +24,24 @@ from tests.layouts import tiny_decoder, tiny_encoder
 LEVEL = 2 / 255
 """A grey level in [-1, 1]."""
 CONFIG = PRESETS["layout-tiny"]
+
+
+def test_detail_brightens_as_it_is_and_darkens_without_ever_reaching_black():
+    base = torch.linspace(-1, 1, 9)[:, None].expand(9, 401)
+    detail = torch.linspace(-2, 2, 401).expand(9, 401)
+    made = add_detail(base, detail)
+    assert torch.equal(add_detail(base, torch.zeros_like(base)), base)
+    torch.testing.assert_close(made[:, 200:], (base + detail)[:, 200:])
+    assert (made.diff(dim=1) >= 0).all()
+    darkened = made[:, :200]
+    assert (darkened >= base[:, :200] + detail[:, :200] - 1e-6).all()
+    # As much darkness as there is light leaves a third of it.
+    light = base[1:, 0] + 1
+    left = add_detail(base[1:, :1], -light[:, None])[:, 0] + 1
+    torch.testing.assert_close(left, light / 3, atol=0.02, rtol=0)
+    # A slight darkening is hardly another.
+    slight = (detail > -0.05) & (base > 0)
+    assert (made - base - detail)[slight].abs().max() < 1e-3
 
 
 def image(seed, *shape):

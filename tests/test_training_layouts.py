@@ -23,7 +23,7 @@ from training.cli import main
 from training.errors import TrainingError
 from training.imagery.prepare import prepare
 from training.imagery.pyramid import Pyramid
-from training.run.bank import offer_of, rescaled, sources_of
+from training.run.bank import changed, offer_of, sources_of
 from training.run.export import layout_networks
 from training.run.layoutstep import LayoutStep
 from training.run.loop import cooled
@@ -373,14 +373,19 @@ def test_a_bank_takes_parts_of_pictures_at_another_scale():
         for name in ("hills.jpg", "town.jpg", "cloud.jpg")
     ]
     memory = MemoryRecipe(rescaled={"hills*": 16}, part={"hills*": (0.25, 0, 1, 0.5)})
-    hills, town, _ = rescaled(named, memory)
+    hills, town, _ = changed(named, memory)
     assert (hills.name, hills.gsd, hills.lat) == ("hills.jpg as 16 m", 16, 60.0)
     assert town is named[1]
     read = hills.read()
     assert np.array_equal(read.pixels, pixels[:10, 10:])
     assert np.array_equal(read.mask, masked.mask[:5, 5:])
-    assert hills.reading != rescaled(named, MemoryRecipe(rescaled={"hills*": 16}))[0].reading
+    assert hills.reading != changed(named, MemoryRecipe(rescaled={"hills*": 16}))[0].reading
+    hidden = changed(named, MemoryRecipe(hide={"town*": ((0, 0.5, 0.5, 1),)}))[1]
+    assert hidden.name == "town.jpg"
+    assert not hidden.read().mask[5:, :10].any()
+    assert np.array_equal(hidden.read().mask[:5], masked.mask[:5])
+    assert masked.mask[5:, :10].any()
     with pytest.raises(TrainingError, match="names 'moon"):
-        rescaled(named, MemoryRecipe(part={"moon*": (0, 0, 1, 1)}))
+        changed(named, MemoryRecipe(part={"moon*": (0, 0, 1, 1)}))
     with pytest.raises(ImageryError, match="rescaled of hills"):
-        rescaled(named, MemoryRecipe(rescaled={"hills*": 0}))
+        changed(named, MemoryRecipe(rescaled={"hills*": 0}))

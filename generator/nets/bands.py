@@ -29,6 +29,8 @@ _CUBIC = 2
 """Parent pixels on each side that the cubic interpolation reads."""
 SPLIT_REACH = REACH + _CUBIC
 """Parent pixels on each side that splitting a child consumes."""
+_BLACK = 0.03
+"""Light of the darkest ground, in halves of the range."""
 _DARK = 0.04
 _MIDDLE = 0.37
 _SNOW = 0.0
@@ -101,6 +103,17 @@ def contrast_scale(base: Tensor) -> Tensor:
     # Brightness, 0 to 1; black ground keeps a little contrast.
     level = (base.mean(1, keepdim=True) + 1) / 2
     return ((level.clamp(0, 1) + _DARK) / (_MIDDLE + _DARK)).sqrt()
+
+
+def add_detail(base: Tensor, detail: Tensor) -> Tensor:
+    """Add detail in [-2, 2] to a base in [-1, 1]; what darkens divides, so that nothing is black.
+
+    Ground in shadow has some light left. Of a darkening by the share u of the light
+    1 / (1 + u + u^2) is left, about 1 - u where u is small.
+    """
+    light = (base + 1).clamp(min=0) + _BLACK
+    share = -detail.clamp(max=0) / light
+    return base + detail.clamp(min=0) + (light / (1 + share + share * share) - light)
 
 
 def greyed_on_snow(detail: Tensor, base: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from generator.nets.bands import (
     REACH,
     SIGMA,
     SPLIT_REACH,
+    add_detail,
     blur,
     contrast_scale,
     greyed_on_snow,
@@ -90,7 +91,7 @@ class LayoutDecoder(UNetBody):
             share = contrast.clamp(max=1) if isinstance(contrast, Tensor) else min(contrast, 1.0)
             base = base + share * _beyond_calm(crop_to(edges, base) - base.detach())
         detail = greyed_on_snow(detail, base)
-        return base + contrast * contrast_scale(base) * detail
+        return add_detail(base, contrast * contrast_scale(base) * detail)
 
     def _embedded(self, codes: Tensor) -> Tensor:
         """Turn codes [B, D, H, W] into features [B, 48, H, W]."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 import torch
 from rich.progress import Progress
 
@@ -22,7 +24,12 @@ from generator.nets.encoder import Encoder
 from training.errors import TrainingError
 from training.run.recipe import MemoryRecipe
 
-_WHOLE = (0.0, 0.0, 1.0, 1.0)
+Sides = tuple[float, ...]
+"""Left, top, right and bottom of a rectangle, as shares of a picture's sides."""
+
+Value = TypeVar("Value")
+
+_WHOLE: Sides = (0.0, 0.0, 1.0, 1.0)
 
 
 def bank_of(
@@ -46,7 +53,7 @@ def bank_of(
     digest = checkpoint.digest_of(encoder)
     fast = channels_last(encoder.to(torch.bfloat16))
     with Progress() as progress:
-        sources = rescaled(sources_of(imagery), memory)
+        sources = changed(sources_of(imagery), memory)
         offers = [offer_of(source, memory) for source in sources]
         served = [
             offer
@@ -72,48 +79,59 @@ def _taken(source: Source, memory: MemoryRecipe) -> bool:
     return any(source.matches(glob) for glob in memory.take)
 
 
-def rescaled(sources: Sequence[Source], memory: MemoryRecipe) -> list[Source]:
-    """Return imagery as a recipe has it: at other metres per pixel, and parts of pictures.
+def changed(sources: Sequence[Source], memory: MemoryRecipe) -> list[Source]:
+    """Return imagery as a recipe has it: at other metres per pixel, parts, with things hidden.
 
     Raises TrainingError for a glob that matches nothing.
     """
-    for glob in [*memory.rescaled, *memory.part]:
+    for glob in [*memory.rescaled, *memory.part, *memory.hide]:
         if not any(source.matches(glob) for source in sources):
             raise TrainingError(
-                f"rescaled or part names {glob!r}, expected globs that match the imagery"
+                f"rescaled, part or hide names {glob!r}, expected globs that match the imagery"
             )
     made = []
     for source in sources:
-        gsd = next((g for glob, g in memory.rescaled.items() if source.matches(glob)), source.gsd)
-        part = next((p for glob, p in memory.part.items() if source.matches(glob)), _WHOLE)
-        if (gsd, part) != (source.gsd, _WHOLE):
+        gsd = _given(memory.rescaled, source, source.gsd)
+        part, hide = _given(memory.part, source, _WHOLE), _given(memory.hide, source, ())
+        if gsd != source.gsd:
             # Another name, for scenes of both may stand in one bank.
+            check_gsd(f"rescaled of {source.name}", gsd)
+            source = dataclasses.replace(source, name=f"{source.name} as {gsd:g} m", gsd=gsd)
+        if part != _WHOLE or hide:
             source = dataclasses.replace(
                 source,
-                name=f"{source.name} as {gsd:g} m",
-                gsd=check_gsd(f"rescaled of {source.name}", gsd),
-                read=partial(_part_of, source.read, part),
-                reading=f"{source.reading} {part}",
+                read=partial(_part_of, source.read, part, hide),
+                reading=f"{source.reading} {part} {hide}",
             )
         made.append(source)
     return made
 
 
-def _part_of(read: Callable[[], Decoded | None], part: tuple[float, ...]) -> Decoded | None:
-    """Read a picture and return its part: left, top, right and bottom as shares of its sides."""
+def _given(table: Mapping[str, Value], source: Source, usual: Value) -> Value:
+    """Return what a table says of a source by globs, the first that matches."""
+    return next((value for glob, value in table.items() if source.matches(glob)), usual)
+
+
+def _part_of(
+    read: Callable[[], Decoded | None], part: Sides, hide: Sequence[Sides]
+) -> Decoded | None:
+    """Read a picture and return its part, with the rectangles `hide` of the whole as holes."""
     decoded = read()
     if decoded is None:
         return None
-    pixels, mask = (
-        None if whole is None else whole[_rectangle(whole.shape, part)]
-        for whole in (decoded.pixels, decoded.mask)
-    )
-    assert pixels is not None
+    mask = decoded.mask
+    if hide:
+        mask = np.full(decoded.pixels.shape[:2], 255, np.uint8) if mask is None else mask.copy()
+        for sides in hide:
+            mask[_rectangle(mask.shape, sides)] = 0
+    pixels = decoded.pixels[_rectangle(decoded.pixels.shape, part)]
+    mask = None if mask is None else mask[_rectangle(mask.shape, part)]
     return Decoded(pixels, mask, decoded.failed)
 
 
-def _rectangle(shape: tuple[int, ...], part: tuple[float, ...]) -> tuple[slice, slice]:
-    left, top, right, bottom = part
+def _rectangle(shape: tuple[int, ...], sides: Sides) -> tuple[slice, slice]:
+    """Return the rows and columns of left, top, right and bottom, shares of an array's sides."""
+    left, top, right, bottom = sides
     height, width = shape[:2]
     return (
         slice(round(top * height), round(bottom * height)),

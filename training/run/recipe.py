@@ -62,7 +62,8 @@ class MemoryRecipe:
     resolved: metres that a source's pixels truly resolve where they are finer, by a glob on names.
     rescaled: metres per pixel at which pictures of natural ground, which looks alike at many
     scales, are offered instead of their own, by a glob on names; part: left, top, right and bottom
-    of what is offered of them, as shares of their sides.
+    of what is offered of them, as shares of their sides; hide: such rectangles of pictures that
+    count as holes, what would be known again wherever it is shown.
     strengths, contrast: how far codes lead at zooms 7, 9, 11, 13, 15 and perhaps 17, and factors on
     their detail; a number for 17 makes weights that serve it.
     """
@@ -80,6 +81,7 @@ class MemoryRecipe:
     resolved: Mapping[str, float] = field(default_factory=dict)
     rescaled: Mapping[str, float] = field(default_factory=dict)
     part: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    hide: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
     strengths: tuple[float, ...] = (0.3, 0.6, 1.0, 0.7, 0.8)
     contrast: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
 

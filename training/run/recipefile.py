@@ -113,8 +113,9 @@ def _check_additions(path: Path, recipe: Recipe) -> None:
         _check_known(path, "additions", "megapixels", part.megapixels, zooms)
         _check_known(path, "additions", "keep", part.keep, list(part.megapixels))
         _check_known(path, "additions", "drop", part.drop, zooms)
-        for key, rectangles in (("crop", part.crop), ("part", part.part)):
-            _check_rectangles(path, key, rectangles)
+        for key, whole in (("crop", part.crop), ("part", part.part)):
+            _check_rectangles(path, key, {glob: (sides,) for glob, sides in whole.items()})
+        _check_rectangles(path, "hide", part.hide)
         _check_entries(path, "additions.entries", part.entries)
         if not part.megapixels:
             raise TrainingError(f"{path}: [additions] lacks the key 'megapixels', expected a table")
@@ -131,8 +132,8 @@ def _check_additions(path: Path, recipe: Recipe) -> None:
             )
 
 
-def _check_rectangles(path: Path, key: str, given: Mapping[str, Sequence[float]]) -> None:
-    for glob, sides in given.items():
+def _check_rectangles(path: Path, key: str, given: Mapping[str, Sequence[Sequence[float]]]) -> None:
+    for glob, sides in ((glob, sides) for glob, each in given.items() for sides in each):
         if len(sides) != 4 or not (0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1):
             raise TrainingError(
                 f"{path}: [additions] {key} of {glob!r} is {list(sides)}, expected left, top, "
