@@ -163,7 +163,7 @@ def worlds(cascade: Cascade) -> dict[str, Memory]:
             zoom: {figure: row for figure, row in rows.items() if figure in figures}
             for zoom, rows in probe.weights.items()
         }
-        term = GroundTerm(ground, GroundProbe(probe.encoder, weights))
+        term = GroundTerm(ground, GroundProbe(probe.encoder, weights, probe.labels))
         made[name] = Memory([held], None, term, cascade.checkpoint.reorientation)
     return {**made, "with relief too": memory}
 
