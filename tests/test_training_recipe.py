@@ -130,6 +130,11 @@ def test_a_rectangle_beyond_a_picture_is_refused(tmp_path, key, good, bad):
         read(tmp_path / "bad.toml")
 
 
+def test_a_rectangle_to_hide_is_checked_for_the_first_bank_too(tmp_path):
+    with pytest.raises(TrainingError, match=r"\[memory\] hide of 'town"):
+        recipe(tmp_path, "[[phase]]\nuntil = 1\n[memory.hide]\n'town*' = [[0, 0, 1, 2]]")
+
+
 def test_recipes_name_the_pictures_that_are_halved():
     how = read_sharpen(RECIPES / "added.toml")
     assert how.finest < 24

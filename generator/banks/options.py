@@ -102,15 +102,15 @@ class BuildOptions:
 
     def quilts(self, source: Source) -> int:
         """Return the side of the squares by which an image is quilted, 0 for none."""
-        return next((side for glob, side in self.quilt.items() if source.matches(glob)), 0)
+        return source.told(self.quilt, 0)
 
     def extends(self, source: Source) -> int:
         """Return the least side of an image that is quilted, 0 for as it is."""
-        return next((side for glob, side in self.extend.items() if source.matches(glob)), 0)
+        return source.told(self.extend, 0)
 
     def mutes(self, source: Source) -> float:
         """Return the share of an image's colour contrast that is left, 1 for all."""
-        return next((share for glob, share in self.mute.items() if source.matches(glob)), 1.0)
+        return source.told(self.mute, 1.0)
 
     def refusal(self, source: Source) -> str | None:
         """Return why a source may not be taken, None where it may."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ MIN_GSD, MAX_GSD = 0.05, 20000.0
 """Ground resolutions that are believed, in metres per pixel."""
 
 log = logging.getLogger("elsewhere")
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,10 @@ class Source:
     def matches(self, glob: str) -> bool:
         """Return whether its source or its name matches a glob."""
         return fnmatchcase(self.source, glob) or fnmatchcase(self.name, glob)
+
+    def told(self, table: Mapping[str, Value], usual: Value) -> Value:
+        """Return what a table says of it by globs, the first that matches; else what is usual."""
+        return next((value for glob, value in table.items() if self.matches(glob)), usual)
 
 
 @dataclass(slots=True)

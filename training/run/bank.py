@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,8 +25,6 @@ from training.run.recipe import MemoryRecipe
 
 Sides = tuple[float, ...]
 """Left, top, right and bottom of a rectangle, as shares of a picture's sides."""
-
-Value = TypeVar("Value")
 
 _WHOLE: Sides = (0.0, 0.0, 1.0, 1.0)
 
@@ -91,8 +88,8 @@ def changed(sources: Sequence[Source], memory: MemoryRecipe) -> list[Source]:
             )
     made = []
     for source in sources:
-        gsd = _given(memory.rescaled, source, source.gsd)
-        part, hide = _given(memory.part, source, _WHOLE), _given(memory.hide, source, ())
+        gsd = source.told(memory.rescaled, source.gsd)
+        part, hide = source.told(memory.part, _WHOLE), source.told(memory.hide, ())
         if gsd != source.gsd:
             # Another name, for scenes of both may stand in one bank.
             check_gsd(f"rescaled of {source.name}", gsd)
@@ -105,11 +102,6 @@ def changed(sources: Sequence[Source], memory: MemoryRecipe) -> list[Source]:
             )
         made.append(source)
     return made
-
-
-def _given(table: Mapping[str, Value], source: Source, usual: Value) -> Value:
-    """Return what a table says of a source by globs, the first that matches."""
-    return next((value for glob, value in table.items() if source.matches(glob)), usual)
 
 
 def _part_of(

@@ -88,6 +88,7 @@ def _check(recipe: Recipe, path: Path) -> None:
         raise TrainingError(f"{path} has no [[phase]], expected at least one")
     _check_shares(path, "train", recipe.shares, STAGE_COUNTS)
     _check_levels(path, "memory", recipe.memory)
+    _check_parts(path, "memory", recipe.memory)
     for phase in recipe.phases:
         _check_groups(path, "phase", phase.groups)
         _check_known(path, "phase", "terms", phase.terms, terms.names())
@@ -113,9 +114,9 @@ def _check_additions(path: Path, recipe: Recipe) -> None:
         _check_known(path, "additions", "megapixels", part.megapixels, zooms)
         _check_known(path, "additions", "keep", part.keep, list(part.megapixels))
         _check_known(path, "additions", "drop", part.drop, zooms)
-        for key, whole in (("crop", part.crop), ("part", part.part)):
-            _check_rectangles(path, key, {glob: (sides,) for glob, sides in whole.items()})
-        _check_rectangles(path, "hide", part.hide)
+        _check_parts(path, "additions", part)
+        for glob, sides in part.crop.items():
+            _check_rectangle(path, "additions", f"crop of {glob!r}", sides)
         _check_entries(path, "additions.entries", part.entries)
         if not part.megapixels:
             raise TrainingError(f"{path}: [additions] lacks the key 'megapixels', expected a table")
@@ -132,13 +133,20 @@ def _check_additions(path: Path, recipe: Recipe) -> None:
             )
 
 
-def _check_rectangles(path: Path, key: str, given: Mapping[str, Sequence[Sequence[float]]]) -> None:
-    for glob, sides in ((glob, sides) for glob, each in given.items() for sides in each):
-        if len(sides) != 4 or not (0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1):
-            raise TrainingError(
-                f"{path}: [additions] {key} of {glob!r} is {list(sides)}, expected left, top, "
-                "right and bottom from 0 to 1"
-            )
+def _check_parts(path: Path, part: str, memory: MemoryRecipe) -> None:
+    for glob, sides in memory.part.items():
+        _check_rectangle(path, part, f"part of {glob!r}", sides)
+    for glob, each in memory.hide.items():
+        for sides in each:
+            _check_rectangle(path, part, f"hide of {glob!r}", sides)
+
+
+def _check_rectangle(path: Path, part: str, what: str, sides: Sequence[float]) -> None:
+    if len(sides) != 4 or not (0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1):
+        raise TrainingError(
+            f"{path}: [{part}] {what} is {list(sides)}, expected left, top, right and bottom from "
+            "0 to 1"
+        )
 
 
 def _check_chains(path: Path, chains: ChainsRecipe) -> None:
