@@ -58,6 +58,21 @@ def test_a_small_picture_goes_on_with_parts_of_itself():
     assert (beyond == 0).all(-1).mean() <= (picture == 0).all(-1).mean()
 
 
+def test_no_part_is_mirrored_at_its_seam():
+    random = np.random.default_rng(3)
+    picture = town(SIDE, SIDE) // 2 + random.integers(0, 100, (SIDE, SIDE, 3), np.uint8)
+    made = quilted(Decoded(picture), SQUARE, SIDE + 3 * SQUARE).pixels.astype(int)
+    # Twelve pixels beside each seam between squares that were laid anew, and those beyond it.
+    for seam in range(SIDE + SQUARE, SIDE + 3 * SQUARE, SQUARE):
+        for whole in (made, made.swapaxes(0, 1)):
+            before = whole[:, seam - 12 : seam]
+            for axis in range(seam - 6, seam + 7):
+                beyond = whole[:, axis : axis + 12][:, ::-1]
+                before = whole[:, axis - 12 : axis]
+                alike = np.abs(before - beyond).max((1, 2)) <= 8
+                assert alike.mean() < 0.1
+
+
 def test_a_picture_of_its_size_or_with_holes_does_not_go_on():
     assert quilted(Decoded(town(SIDE, SIDE)), SQUARE, SIDE // 2).pixels.shape[0] == SIDE
     assert quilted(clouded(town(SIDE, SIDE), HOLE), SQUARE, 2 * SIDE).pixels.shape[0] == SIDE

@@ -8,6 +8,7 @@ from generator.nets.config import (
     sampler_from_json,
     to_json,
 )
+from generator.nets.factors import DetailFactors
 
 
 def test_configurations_survive_json():
@@ -23,6 +24,15 @@ def test_a_sampler_has_a_number_for_each_stage_that_the_weights_serve(stages, fi
     assert sampler.max_zoom == finest
     assert sampler.zooms == (7, 9, 11, 13, 15, 17)[:stages]
     assert sampler_from_json(to_json(sampler)) == sampler
+
+
+def test_a_stage_has_factors_on_its_detail():
+    sharp = SamplerConfig(contrast=(1, 1, 1.5, 1, 1), sharpness=(1, 1, 2, 1, 1))
+    assert sampler_from_json(to_json(sharp)) == sharp
+    assert sharp.factors(11) == DetailFactors(1.5, 1.0, 2)
+    assert sharp.factors(13) == DetailFactors()
+    with pytest.raises(WeightsError, match="saturation has 2 numbers, expected 5 or none"):
+        SamplerConfig(saturation=(1.0, 0.5))
 
 
 @pytest.mark.parametrize(

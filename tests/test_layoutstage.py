@@ -7,6 +7,7 @@ import torch
 from generator.cascade.layoutstage import LayoutStage, code_coverage
 from generator.grid.averaging import averaged
 from generator.grid.rectangle import Rectangle
+from generator.nets.factors import AS_DRAWN, DetailFactors
 from generator.nets.median import median
 from tests.layouts import tiny_decoder
 from tests.networks import assert_same_pixels, by_threads
@@ -26,8 +27,9 @@ def codes():
 
 @pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_metatile_equals_its_single_tiles(parent, codes, strength, dtype):
-    stage = LayoutStage(tiny_decoder().to(dtype), fading=True)
+@pytest.mark.parametrize("factors", [AS_DRAWN, DetailFactors(1.2, 0.6, 1.9)])
+def test_a_metatile_equals_its_single_tiles(parent, codes, strength, dtype, factors):
+    stage = LayoutStage(tiny_decoder().to(dtype), factors, fading=True)
     codes[:, 70:90, 60:100] = 0
     m, core = stage.margin, 16
     resolution = np.linspace(100, 140, 160)
@@ -82,9 +84,8 @@ def test_detail_fades_out_where_a_memory_shows_nothing(parent, codes):
     weight = code_coverage(laid, edge)
     full = LayoutStage(tiny_decoder())(parent, laid, np.array([300.0]), 0.5).astype(int)
     made = stage(parent, laid, np.array([300.0]), 0.5).astype(int)
-    bare = LayoutStage(tiny_decoder(), contrast=0.0)(parent, laid, np.array([300.0]), 0.5).astype(
-        int
-    )
+    without = LayoutStage(tiny_decoder(), DetailFactors(contrast=0.0))
+    bare = without(parent, laid, np.array([300.0]), 0.5).astype(int)
     assert made.shape[:2] == weight.shape
     assert {0.0, 1.0} < set(np.unique(weight).tolist())
     np.testing.assert_array_equal(made[weight == 1], full[weight == 1])

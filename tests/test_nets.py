@@ -10,6 +10,7 @@ from generator.nets.bands import (
     add_detail,
     blur,
     contrast_scale,
+    desaturated,
     enlarge,
     high_band,
     low_band,
@@ -106,6 +107,36 @@ def test_samples_of_a_batch_have_strengths_of_their_own():
     for row, strength in enumerate((0.2, 0.9)):
         alone = low_band(parent[row : row + 1], [strength])
         torch.testing.assert_close(both[row : row + 1], alone, rtol=0, atol=1e-6)
+
+
+def test_what_is_finer_than_two_pixels_has_a_strength_of_its_own():
+    child = image(8, 1, 3, 160, 160) * 0.3
+    plain, sharp = (high_band(child, [0.6], sharpness) for sharpness in (1.0, 2.0))
+    brightness = [each.mean(1, keepdim=True) for each in (plain, sharp)]
+    # Detail of two pixels grows nearly as the factor says, that of eight hardly, and no colour.
+    checks = torch.tensor([1.0, -1.0])[None].expand(80, 2).flatten().view(1, 1, 1, 160)
+    waves = torch.sin(torch.arange(160) * 2 * torch.pi / 16).view(1, 1, 1, 160)
+    for pattern, least, most in ((checks, 1.6, 2.0), (waves, 1.0, 1.1)):
+        lines = pattern.expand(1, 3, 160, 160)
+        grown = high_band(lines, [0.6], 2.0).std() / high_band(lines, [0.6]).std()
+        assert least < grown < most
+    gaps = [each - grey for each, grey in zip((plain, sharp), brightness, strict=True)]
+    torch.testing.assert_close(*gaps, rtol=0, atol=1e-5)
+    # Of a padded decoder, and with a factor for each sample, it is the same.
+    each = torch.tensor([1.0, 2.0]).view(2, 1, 1, 1)
+    both = high_band(child.expand(2, -1, -1, -1), [0.6, 0.6], each)
+    torch.testing.assert_close(both, torch.cat([plain, sharp]), rtol=0, atol=1e-5)
+    whole = crop(high_band(child, [0.6], 2.0, padded=True), 4 * SPLIT_REACH)
+    torch.testing.assert_close(whole, sharp, rtol=0, atol=1e-5)
+
+
+def test_saturation_scales_what_colours_differ_by_and_snow_has_none():
+    detail = image(9, 1, 3, 8, 8)
+    grey = detail.mean(1, keepdim=True)
+    ground, snow = (torch.full_like(detail, level) for level in (-0.3, 0.9))
+    assert torch.equal(desaturated(detail, ground), grey + (detail - grey))
+    torch.testing.assert_close(desaturated(detail, ground, 0.5), grey + (detail - grey) / 2)
+    torch.testing.assert_close(desaturated(detail, snow, 0.5), grey.expand(-1, 3, -1, -1))
 
 
 def test_detail_is_stronger_on_bright_ground():

@@ -12,6 +12,7 @@ import generator
 from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint
 from generator.grid.tile import EQUATOR_RESOLUTION, TILE_SIZE, Tile, row_of
+from generator.nets.factors import DetailFactors
 from tests.imagery import prepared_imagery
 from tests.layouts import tiny_bank, write_layouts
 from training.cli import main
@@ -44,6 +45,7 @@ licences = ["open"]
 take = ["more-*"]
 strengths = [1, 0.75, 0.5, 0.25, 1, 0.6]
 contrast = [1, 1, 1, 1, 1, 1.1]
+saturation = [1, 1, 1, 1, 1, 0.5]
 """
 
 
@@ -114,7 +116,7 @@ def test_from_pictures_to_a_served_tile(given, run, tmp_path, monkeypatch, capsy
     # The second takes what its globs say, and makes the weights serve 17.
     assert names(run / "additions-2.safetensors", 7)[len(kept) :] == ["6.png 7 [0]", "7.png 7 [0]"]
     assert (first.sampler.max_zoom, last.sampler.max_zoom) == (15, 17)
-    assert last.sampler.contrast[-1] == 1.1
+    assert last.sampler.factors(17) == DetailFactors(1.1, 0.5)
     # The record tells the lineage.
     record = last.record["additions"]
     assert [each["to"] for each in record] == [base.digest, first.digest]

@@ -201,14 +201,37 @@ def test_coarse_colour_is_held_by_as_many_grey_levels_as_it_is_off():
 
 
 def test_what_one_code_draws_counts_by_its_deviation_in_grey_levels():
-    images = torch.zeros(2, 3, 16, 16)
-    pattern = torch.tensor([1.0, -1.0]).repeat(8) * 5 / 127.5
+    images = torch.zeros(2, 3, 32, 32)
+    pattern = torch.tensor([1.0, -1.0]).repeat(16) * 5 / 127.5
     even = (images + 0.3 + pattern).requires_grad_()
     context = ScoreContext(Drawn(images, images, torch.ones(2), even=even), Judges())
     loss = checkerboard.loss(context.samples, images, context)
     (slope,) = torch.autograd.grad(loss, even)
     assert slope.flatten(1).norm(dim=1).tolist() == pytest.approx([5, 5], rel=1e-3)
     assert float(context.log["dots"]) == pytest.approx(5, rel=1e-3)
+
+
+def test_what_repeats_with_every_code_is_told_from_texture_slopes_and_waves():
+    random = torch.Generator().manual_seed(1)
+    noise = torch.randn((1, 3, 64, 64), generator=random) * 0.1
+    dots = torch.zeros(1, 3, 64, 64)
+    dots[..., 1::4, 2::4] = 0.4
+    slope = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
+    wave = torch.sin(torch.arange(64) * 2 * torch.pi / 7).expand(1, 3, 64, 64) * 0.3
+    for plain in (noise, slope, wave, noise + slope):
+        assert float(checkerboard.repetition(plain)) < 1e-5
+    variance = float(dots.var(correction=0))
+    assert variance / 3 < float(checkerboard.repetition(dots + slope)) < variance
+    assert float(checkerboard.repetition(noise + dots)) > variance / 4
+    # It is a part of the term, and its slope takes dots away.
+    images = (noise + dots).requires_grad_()
+    context = ScoreContext(
+        Drawn(images, images, torch.ones(1), even=torch.zeros(1, 3, 8, 8)), Judges()
+    )
+    (gradient,) = torch.autograd.grad(checkerboard.loss(images, images, context), images)
+    assert float((gradient * dots).sum()) > 0
+    less = images.detach() - 0.01 * gradient
+    assert checkerboard.repetition(less) < checkerboard.repetition(images.detach())
 
 
 def test_a_decoder_learns_to_draw_nothing_of_one_code(weights, real, data):
@@ -346,7 +369,7 @@ def test_edges_are_those_that_the_cascade_draws(weights):
     image, laid = to_tensor(chain.parent), torch.from_numpy(codes)[None].float()
     decoder, metres = padded(network), torch.tensor(gsd, dtype=torch.float32)
     told = [edges_of(image, level, torch.tensor([keep])) for keep in (True, False)]
-    both = [draw(decoder, laid, image, metres, level, 1.0, edges) for edges in told]
+    both = [draw(decoder, laid, image, metres, level, edges=edges) for edges in told]
     first, second = (to_pixels(each)[inner, inner].astype(int) for each in both)
     assert np.abs(sharp - soft).mean() > 4
     assert np.abs((first - second) - (sharp - soft)).mean() < 1.5

@@ -59,6 +59,10 @@ def test_the_recipes_of_the_repository_can_be_read(name, family):
             "[[phase]]\nuntil = 1\n[memory]\nstrengths = [1, 1, 1, 1, 1, 1]",
             "strengths has 6 numbers and contrast 5, expected 5 or 6 of each, one for each stage",
         ),
+        (
+            "[[phase]]\nuntil = 1\n[memory]\nsharpness = [1, 2]",
+            "sharpness has 2 numbers, expected as many as strengths, 5, or none",
+        ),
         (f"{ADDED}keep = {{ 9 = 1.0 }}", "[additions] keep has '9', expected some of 7"),
         (f"{ADDED}drop = {{ 8 = ['*'] }}", "[additions] drop has '8', expected some of 7, 9"),
         (f"{ADDED}drop = {{ 7 = 'x' }}", "drop is {'7': 'x'}, expected a table, each value a list"),

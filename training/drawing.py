@@ -11,6 +11,7 @@ from generator.memory.bank import Bank
 from generator.nets.bands import low_band
 from generator.nets.conditioning import to_pixels, to_tensor
 from generator.nets.decoder import LayoutDecoder
+from generator.nets.factors import AS_DRAWN, DetailFactors
 from generator.nets.kuwahara import REACH, enlarge_sharply
 from training.errors import TrainingError
 
@@ -21,18 +22,18 @@ def draw(
     parent: Tensor,
     gsd: Tensor,
     levels: list[float],
-    contrast: float | Tensor = 1.0,
+    factors: DetailFactors = AS_DRAWN,
     edges: Tensor | None = None,
 ) -> Tensor:
     """Return children of a padded decoder, [B, 3, 4w, 4w] in about [-1, 1].
 
     codes: [B, D, w, w]; parent: [B, 3, w, w] in [-1, 1]; gsd: metres per child pixel, [B]; levels:
-    how far codes lead, one in [0, 1] for each; contrast: factor on the codes' detail, one or maps
-    [B, 1, 4w, 4w]; edges: as `edges_of` returns.
+    how far codes lead, one in [0, 1] for each; factors: on the codes' detail, numbers,
+    tensors [B, 1, 1, 1] or, of contrast, maps [B, 1, 4w, 4w]; edges: as `edges_of` returns.
     """
     with torch.autocast(parent.device.type, torch.bfloat16):
         code = decoder.embedding(gsd, torch.tensor(levels, device=gsd.device))
-        image: Tensor = decoder(codes, parent, levels, decoder.modulations(code), contrast, edges)
+        image: Tensor = decoder(codes, parent, levels, decoder.modulations(code), factors, edges)
     return image
 
 

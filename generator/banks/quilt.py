@@ -82,6 +82,8 @@ class _Quilting:
         self.used = np.zeros(self.places[0].size)
         # Where each pixel of half the resolution lies, to be turned as the picture is.
         self.where = np.moveaxis(np.indices(self.places[0].size), 0, 2)
+        # And from where in the picture it shows something now.
+        self.shown = self.where.copy()
 
     def run(self) -> Pixels:
         """Lay all squares; returns the pixels."""
@@ -130,6 +132,10 @@ class _Quilting:
         soft[~(here | known)] = 0
         part += soft[..., None] * (source - part)
         known |= here
+        low, left = tops.start // HALF, lefts.start // HALF
+        from_there = ORIENTATIONS[turn].of(self.where)[y // HALF :, x // HALF :]
+        new, shown = halved_mask(here), self.shown[low:, left:]
+        shown[: len(new), : new.shape[1]][new] = from_there[: len(new), : new.shape[1]][new]
         middle = (y + here.shape[0] // 2) // HALF, (x + here.shape[1] // 2) // HALF
         self._near(ORIENTATIONS[turn].of(self.used), middle)[...] += 1
 
@@ -141,6 +147,8 @@ class _Quilting:
         high, wide = (side // HALF for side in hole.shape)
         top, left = (at // HALF for at in corner)
         here = self.where[top : top + high, left : left + wide]
+        beside = self.shown[top : top + high, left : left + wide]
+        seen = ~halved_mask(~ring)
         for number, (turn, places) in enumerate(zip(ORIENTATIONS, self.places, strict=True)):
             if high > places.size[0] or wide > places.size[1]:
                 continue
@@ -153,17 +161,23 @@ class _Quilting:
             while few < _FEW and np.isfinite(least := costs.min()):
                 y, x = (int(at[0]) for at in np.nonzero(costs == least))
                 from_there = turn.of(self.where)[y : y + high, x : x + wide]
-                if self._is_elsewhere(from_there, here):
+                if self._are_apart(from_there, here, 2) and self._are_apart(
+                    from_there[seen], beside[seen], 4
+                ):
                     found.append((number, HALF * y, HALF * x, 1 + USED * float(used[y, x])))
                     few += 1
                 self._near(costs, (y, x), 4)[...] = np.inf
         return found
 
-    def _is_elsewhere(self, there: NDArray[np.int64], here: NDArray[np.int64]) -> bool:
-        """Say whether no pixel is laid near where it was, nor mirrored at an axis close by."""
-        step = max(1, self.square // 16)
-        moved = (there - here)[::step, ::step]
-        return bool(HALF * np.hypot(moved[..., 0], moved[..., 1]).min() >= self.square / 2)
+    def _are_apart(self, there: NDArray[np.int64], here: NDArray[np.int64], parts: int) -> bool:
+        """Say whether no pixel comes from near another place, [..., 2] in half pixels each.
+
+        Near is a square divided by parts: not where the pixel itself was, nor from what is shown
+        beside the square, which would go on as in the picture, or mirrored at the seam.
+        """
+        moved = there - here
+        distances = HALF * np.hypot(moved[..., 0], moved[..., 1])
+        return bool(distances.min(initial=np.inf) >= self.square / parts)
 
     def _near(
         self, array: NDArray[np.float64], at: tuple[int, int], parts: int = 1

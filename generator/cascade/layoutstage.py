@@ -11,6 +11,7 @@ from generator.grid.rectangle import Rectangle
 from generator.nets.bands import REACH as BLUR_REACH
 from generator.nets.conditioning import Conditioner, to_pixels, to_tensor
 from generator.nets.decoder import LayoutDecoder
+from generator.nets.factors import AS_DRAWN, DetailFactors
 from generator.nets.kuwahara import REACH, enlarge_sharply
 from generator.nets.median import median
 
@@ -25,8 +26,8 @@ class LayoutStage:
 
     margin: parent pixels needed round the core on each side; code_margin: those whose codes are;
     window origins and sides must be even. faithful_augmentation: see
-    `generator.upscaling.parentpicture.StageLike`. contrast: factor on the layouts' detail where
-    codes lead, above augmentation level 0. fading: there, detail fades out where a memory shows
+    `generator.upscaling.parentpicture.StageLike`. factors: on the layouts' detail where codes
+    lead, above augmentation level 0. fading: there, detail fades out where a memory shows
     nothing, on open sea and snow; without, the network draws its own. edges: there, steps of the
     parent stay sharp. median: there, side of a median filter of the parent in its pixels, odd, 0
     for none: what is smaller than that is left to the layouts.
@@ -37,12 +38,12 @@ class LayoutStage:
     def __init__(
         self,
         network: LayoutDecoder,
-        contrast: float = 1.0,
+        factors: DetailFactors = AS_DRAWN,
         fading: bool = False,
         edges: bool = False,
         median: int = 0,
     ) -> None:
-        self.network, self.contrast, self.fading, self.edges = network, contrast, fading, edges
+        self.network, self.factors, self.fading, self.edges = network, factors, fading, edges
         self.median = median
         # Even, as the origins of windows are.
         self._around = (median // 2 + 1) // 2 * 2
@@ -84,13 +85,13 @@ class LayoutStage:
         with torch.inference_mode():
             modulations = self._condition(resolution, augmentation)
             # Where codes lead, detail has the contrast of the stage and fades where there are none.
-            contrast: float | torch.Tensor = self.contrast if augmentation else 1.0
+            factors = self.factors if augmentation else AS_DRAWN
             if augmentation and self.fading:
-                coverage = code_coverage(codes, codes_margin)
-                contrast = contrast * torch.from_numpy(coverage).to(weight.device)
+                coverage = torch.from_numpy(code_coverage(codes, codes_margin)).to(weight.device)
+                factors = factors._replace(contrast=factors.contrast * coverage)
             # What is coarse keeps the parent's edges, which its blur takes away.
             edges = self._enlarged(parent) if augmentation and self.edges else None
-            drawn = self.network(laid, image, [augmentation], modulations, contrast, edges)
+            drawn = self.network(laid, image, [augmentation], modulations, factors, edges)
             return to_pixels(drawn)
 
     def _enlarged(self, parent: NDArray[np.uint8]) -> torch.Tensor:

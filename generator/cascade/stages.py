@@ -41,13 +41,13 @@ def stages_of(
     """Return the stage of each zoom; stages that draw from noise share those of their network."""
     shared: dict[AnyNetwork, AnyStage] = {}
     stages: dict[int, AnyStage] = {}
-    for zoom, contrast in zip(sampler.zooms, sampler.contrast, strict=True):
+    for zoom in sampler.zooms:
         network = checkpoint.network_of(zoom)
         if isinstance(network, LayoutDecoder):
             fading = memory is not None and memory.reach(zoom) > 0
             edges = fading and zoom in KEEP_EDGES
             side = MEDIANS.get(zoom, 0) if fading else 0
-            stages[zoom] = LayoutStage(network, contrast, fading, edges, side)
+            stages[zoom] = LayoutStage(network, sampler.factors(zoom), fading, edges, side)
         else:
             if network not in shared:
                 shared[network] = stage_of(network, sampler.steps)

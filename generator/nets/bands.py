@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from generator.grid.tile import SCALE
+from generator.nets.blocks import crop
 from generator.nets.resampling import separable, upsample
 
 SIGMA = 2.5
@@ -33,6 +34,8 @@ _BLACK = 0.03
 """Light of the darkest ground, in halves of the range."""
 _DARK = 0.04
 _MIDDLE = 0.37
+_FINE = (0.21, 0.58)
+"""Taps of the blur that fine detail lacks: a normal distribution's of 0.7 child pixels."""
 _SNOW = 0.0
 """Least of the three colours, in [-1, 1], from which on ground may be snow."""
 _COLOURED = 0.5
@@ -79,19 +82,39 @@ def low_band(parent: Tensor, augmentations: Sequence[float], *, padded: bool = F
     return enlarge(blur(parent, sigmas, padded=padded), padded=padded)
 
 
-def high_band(child: Tensor, augmentations: Sequence[float], *, padded: bool = False) -> Tensor:
+def high_band(
+    child: Tensor,
+    augmentations: Sequence[float],
+    sharpness: float | Tensor = 1.0,
+    *,
+    padded: bool = False,
+) -> Tensor:
     """The band that the codes lead: a child without what `low_band` gives of its parent.
 
-    child: [B, 3, 4 H, 4 W] -> [B, 3, 4 (H - 16), 4 (W - 16)], or all if padded.
+    child: [B, 3, 4 H, 4 W] -> [B, 3, 4 (H - 16), 4 (W - 16)], or all if padded. sharpness: factor
+    on the finest part of its brightness.
     """
     sigmas = [max(CONSISTENCY_SIGMA, SIGMA * augmentation) for augmentation in augmentations]
     # What is coarse in the child itself, on its own grid.
     coarse = blur(F.avg_pool2d(child, SCALE), sigmas, padded=padded)
     coarse = enlarge(coarse, padded=padded)
-    # The rest is fine.
+    # The rest is fine, the finest of it as strong as it is to be.
     edge = (child.shape[-1] - coarse.shape[-1]) // 2
     whole = child[..., edge:-edge, edge:-edge] if edge else child
-    return whole - coarse
+    if not isinstance(sharpness, Tensor) and sharpness == 1:
+        return whole - coarse
+    around = crop(child, edge - 1) if edge else F.pad(child, (1, 1, 1, 1), "replicate")
+    return whole - coarse + (sharpness - 1) * _finest(around)
+
+
+def _finest(child: Tensor) -> Tensor:
+    """Take its blur from a child's brightness: [B, 3, H + 2, W + 2] -> [B, 1, H, W]."""
+    brightness, (outer, middle) = child.mean(1, keepdim=True), _FINE
+    # One sum after the other in a fixed order, so that windows agree.
+    rows = brightness[..., :-2, :] + brightness[..., 2:, :]
+    rows = outer * rows + middle * brightness[..., 1:-1, :]
+    blurred = outer * (rows[..., :-2] + rows[..., 2:]) + middle * rows[..., 1:-1]
+    return crop(brightness, 1) - blurred
 
 
 def contrast_scale(base: Tensor) -> Tensor:
@@ -116,13 +139,15 @@ def add_detail(base: Tensor, detail: Tensor) -> Tensor:
     return base + detail.clamp(min=0) + (light / (1 + share + share * share) - light)
 
 
-def greyed_on_snow(detail: Tensor, base: Tensor) -> Tensor:
-    """Take the colour from detail [B, 3, H, W] where its base, in [-1, 1], is snow: bright grey.
+def desaturated(detail: Tensor, base: Tensor, saturation: float | Tensor = 1.0) -> Tensor:
+    """Take colour from detail [B, 3, H, W]: by a factor, and all where its base is snow.
 
-    Snow of other places was drawn in their colours, which on white are pinks and greens.
+    Snow, bright grey in the base in [-1, 1], was drawn in the colours of other places, which on
+    white are pinks and greens.
     """
     # How bright the darkest of the three colours is, and how far apart they are.
     darkest, brightest = base.amin(1, keepdim=True), base.amax(1, keepdim=True)
     snow = ((darkest - _SNOW) / (1 - _SNOW) * 2).clamp(0, 1)
     snow = snow * (1 - (brightest - darkest) / _COLOURED).clamp(0, 1)
-    return detail + snow * (detail.mean(1, keepdim=True) - detail)
+    grey = detail.mean(1, keepdim=True)
+    return grey + (1 - snow) * saturation * (detail - grey)

@@ -9,6 +9,7 @@ from typing import Any
 
 from generator.grid.errors import WeightsError
 from generator.grid.tile import COMMON_STAGE_ZOOMS, STAGE_ZOOMS
+from generator.nets.factors import DetailFactors
 
 STAGE_COUNTS = (len(COMMON_STAGE_ZOOMS), len(STAGE_ZOOMS))
 """How many stages weights may serve: those to zoom 15, or to 17."""
@@ -118,13 +119,17 @@ class SamplerConfig:
         condition to be, one for each of the stages that the weights serve: five for 7, 9, 11, 13
         and 15, six with 17. To a layout decoder a level says how far codes lead.
     contrast: factors on the detail of layouts, one for each stage; base maps are fainter than
-        the imagery that layouts were learned from. They count where codes lead, above level 0.
-    Raises WeightsError for other numbers of stages, or where the two differ in it.
+        the imagery that layouts were learned from. saturation: on the differences of its colours;
+        sharpness: on the finest of its brightness. All count where codes lead, above level 0.
+    Raises WeightsError for other numbers of stages, or where tuples differ in it; of saturation and
+    sharpness no number says 1 for all.
     """
 
     steps: int = 1
     augmentation: tuple[float, ...] = (0.2, 0.2, 0.2, 0.2, 0.2)
     contrast: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
+    saturation: tuple[float, ...] = ()
+    sharpness: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse numbers of other stages than weights may have."""
@@ -134,6 +139,15 @@ class SamplerConfig:
                 f"augmentation has {stages} numbers and contrast {len(self.contrast)}, expected "
                 f"{' or '.join(map(str, STAGE_COUNTS))} of each, one for each stage"
             )
+        for name, given in (("saturation", self.saturation), ("sharpness", self.sharpness)):
+            if given and len(given) != stages:
+                raise WeightsError(f"{name} has {len(given)} numbers, expected {stages} or none")
+
+    def factors(self, zoom: int) -> DetailFactors:
+        """Return the factors on the detail of a stage, where codes lead."""
+        stage = self.zooms.index(zoom)
+        given = (self.contrast, self.saturation, self.sharpness)
+        return DetailFactors(*(numbers[stage] if numbers else 1.0 for numbers in given))
 
     @property
     def zooms(self) -> tuple[int, ...]:
@@ -176,9 +190,12 @@ def network_from_json(text: str) -> AnyConfig:
     return NetworkConfig(**_checked(given, NetworkConfig, {"guidance"}))
 
 
+_LATER = {"contrast", "saturation", "sharpness"}
+
+
 def sampler_from_json(text: str) -> SamplerConfig:
     """Read a SamplerConfig; raises WeightsError if a field is missing or unknown."""
-    return SamplerConfig(**_checked(_object(text, "SamplerConfig"), SamplerConfig, {"contrast"}))
+    return SamplerConfig(**_checked(_object(text, "SamplerConfig"), SamplerConfig, _LATER))
 
 
 def _object(text: str, name: str) -> dict[str, Any]:
@@ -204,7 +221,8 @@ def _checked(given: dict[str, Any], kind: type[Any], optional: set[str]) -> dict
 
 def _like(value: Any, default: Any, name: str) -> Any:
     if isinstance(default, tuple):
-        kind = type(default[0])
+        # What is empty by default has numbers.
+        kind = type(default[0]) if default else float
         if isinstance(value, list):
             return tuple(_like(each, kind(), name) for each in value)
     elif isinstance(value, type(default)) or (isinstance(default, float) and type(value) is int):

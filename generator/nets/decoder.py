@@ -20,13 +20,14 @@ from generator.nets.bands import (
     add_detail,
     blur,
     contrast_scale,
-    greyed_on_snow,
+    desaturated,
     high_band,
     low_band,
 )
 from generator.nets.blocks import ScaleEmbedding, crop_to
 from generator.nets.body import UNetBody
 from generator.nets.config import LayoutConfig
+from generator.nets.factors import AS_DRAWN, DetailFactors
 
 OUTPUT_GAIN = 6.0
 """What the network puts out is this many times the normalised detail."""
@@ -63,17 +64,17 @@ class LayoutDecoder(UNetBody):
         parent: Tensor,
         augmentations: Sequence[float],
         modulations: list[Tensor],
-        contrast: float | Tensor = 1.0,
+        factors: DetailFactors = AS_DRAWN,
         edges: Tensor | None = None,
     ) -> Tensor:
         """Draw children.
 
         codes: [B, D, H, W], integers in any dtype; parent: [B, 3, H, W] in [-1, 1]; augmentations:
         levels in [0, 1], one per sample; modulations: [B, 2C, 1, 1] each, or [B, 2C, H, 1] where
-        rows differ in resolution; contrast: factor on the codes' detail, one or a map of the
-        child's size. edges: parents enlarged sharply (`generator.nets.kuwahara`), [B, 3, h, w], no
-        smaller than the child and centred on it, whose steps it is to have, where contrast is 1 or
-        more; the less there is of it, the less of them. Returns
+        rows differ in resolution; factors: on the codes' detail, of which contrast may be a map of
+        the child's size. edges: parents enlarged sharply (`generator.nets.kuwahara`),
+        [B, 3, h, w], no smaller than the child and centred on it, whose steps it is to have, where
+        contrast is 1 or more; the less there is of it, the less of them. Returns
         [B, 3, 4 (H - 2m), 4 (W - 2m)], float32, m the margin; of a padded network the whole window.
         """
         padded = not self.exact
@@ -83,14 +84,16 @@ class LayoutDecoder(UNetBody):
         out = self._body(h, modulations, parent.shape[-2])
         # The low band is the parent's, the high band what the network put out.
         base = low_band(parent, augmentations, padded=padded)
-        detail = high_band(F.pixel_shuffle(out, SCALE) / OUTPUT_GAIN, augmentations, padded=padded)
+        contrast, saturation, sharpness = factors
+        drawn = F.pixel_shuffle(out, SCALE) / OUTPUT_GAIN
+        detail = high_band(drawn, augmentations, sharpness, padded=padded)
         # Detail was learned beside brightness, which gives it its strength here.
         base = crop_to(base, detail)
         if edges is not None:
             # Where no code draws anything, there is nothing sharp either.
             share = contrast.clamp(max=1) if isinstance(contrast, Tensor) else min(contrast, 1.0)
             base = base + share * _beyond_calm(crop_to(edges, base) - base.detach())
-        detail = greyed_on_snow(detail, base)
+        detail = desaturated(detail, base, saturation)
         return add_detail(base, contrast * contrast_scale(base) * detail)
 
     def _embedded(self, codes: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ from training.run.machine import Machine
 from training.run.recipe import AdditionRecipe, Recipe
 from training.run.selection import area_of, costs, select
 
-_AFTER = ("entries", "strengths", "contrast")
+_AFTER = ("entries", "strengths", "contrast", "saturation", "sharpness")
 """Keys of an addition that do not decide its scenes."""
 
 
@@ -168,11 +168,7 @@ class Addition:
         loaded, part = self.loaded, self.part
         assert made.bank is not None
         bank = joined(self.kept, made.bank)
-        sampler = loaded.sampler
-        if part.strengths:
-            sampler = dataclasses.replace(
-                sampler, augmentation=part.strengths, contrast=part.contrast
-            )
+        sampler = part.sampler if part.strengths else loaded.sampler
         dropped = len(self.bank.scenes) - len(self.kept.scenes)
         about = {
             "to": loaded.digest,

@@ -19,6 +19,7 @@ from generator.cascade.loading import load as load_cascade
 from generator.grid.tile import SCALE
 from generator.nets.blocks import crop
 from generator.nets.decoder import LayoutDecoder
+from generator.nets.factors import DetailFactors
 from training.drawing import draw, edges_of, passed_on
 from training.imagery.pyramid import Pyramid
 from training.losses.context import Drawn
@@ -112,11 +113,13 @@ def chained(decoder: LayoutDecoder, batch: Batch, levels: list[float]) -> Tensor
     parent = batch["parent"].float() / 127.5 - 1
     count, side = len(parent), parent.shape[-1]
     codes, gsd = batch["codes"].float(), batch["gsd"]
+    # Without the stages' saturation and sharpness, which no training is to learn to undo.
     contrast = (batch["contrast"][:, None, None] * batch["coverage"] / 255)[:, None]
 
     def children(some: slice, parents: Tensor) -> Tensor:
         return draw(
-            decoder, codes[some], parents, gsd[some], levels[some], contrast[some],
+            decoder, codes[some], parents, gsd[some], levels[some],
+            DetailFactors(contrast[some]),
             edges_of(parents, levels[some], batch["edges"][some]),
         )  # fmt: skip
 

@@ -14,7 +14,7 @@ from generator.cascade import checkpoint
 from generator.cascade.checkpoint import Checkpoint
 from generator.grid.tile import STAGE_ZOOMS
 from generator.nets.build import build
-from generator.nets.config import LayoutConfig, SamplerConfig
+from generator.nets.config import LayoutConfig
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.encoder import Encoder
 from training.errors import TrainingError
@@ -85,7 +85,7 @@ def export(run: Path, out: Path) -> None:
         raise TrainingError(f"{run} holds no run, expected the --run of a training")
     if recipe.family == "layout":
         network, encoder = layout_networks(state)
-        sampler = SamplerConfig(1, recipe.memory.strengths, recipe.memory.contrast)
+        sampler = recipe.memory.sampler
         checkpoint.save(out, network, sampler, state.record(), None, encoder)
         return
     other = build(recipe.network)

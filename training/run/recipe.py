@@ -65,7 +65,8 @@ class MemoryRecipe:
     of what is offered of them, as shares of their sides; hide: such rectangles of pictures that
     count as holes, what would be known again wherever it is shown.
     strengths, contrast: how far codes lead at zooms 7, 9, 11, 13, 15 and perhaps 17, and factors on
-    their detail; a number for 17 makes weights that serve it.
+    their detail; a number for 17 makes weights that serve it. saturation, sharpness: factors on the
+    differences of its colours and on the finest of its brightness, none for 1.
     """
 
     megapixels: Mapping[str, float] = field(default_factory=dict)
@@ -84,6 +85,13 @@ class MemoryRecipe:
     hide: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
     strengths: tuple[float, ...] = (0.3, 0.6, 1.0, 0.7, 0.8)
     contrast: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
+    saturation: tuple[float, ...] = ()
+    sharpness: tuple[float, ...] = ()
+
+    @property
+    def sampler(self) -> SamplerConfig:
+        """Return how stages use the bank, as weights hold it."""
+        return SamplerConfig(1, self.strengths, self.contrast, self.saturation, self.sharpness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +187,8 @@ class AdditionRecipe(MemoryRecipe):
     named. places: of land that is asked what its cells look for. drop: scenes of the bank that go,
     globs on their names or sources, by the zoom of the choice. crop: of others the part that stays,
     by globs on their names: left, top, right and bottom as shares of their sides. entries: how the
-    entries of the new scenes are trained, the decoder staying as it is. strengths, contrast: of the
-    weights from here on, none for those that they have.
+    entries of the new scenes are trained, the decoder staying as it is. strengths, contrast,
+    saturation, sharpness: of the weights from here on, no strengths for those that they have.
     """
 
     keep: Mapping[str, float] = field(default_factory=dict)

@@ -203,6 +203,12 @@ def _check_levels(path: Path, part: str, memory: MemoryRecipe) -> None:
             f"{path}: [{part}] strengths has {stages} numbers and contrast {len(memory.contrast)}, "
             f"expected {_either(STAGE_COUNTS)} of each, one for each stage"
         )
+    for key in ("saturation", "sharpness"):
+        if (given := len(getattr(memory, key))) not in (0, stages):
+            raise TrainingError(
+                f"{path}: [{part}] {key} has {given} numbers, expected as many as strengths, "
+                f"{stages}, or none"
+            )
 
 
 def _check_shares(path: Path, part: str, shares: Sequence[float], counts: Sequence[int]) -> None:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from generator.cascade import checkpoint
-from generator.nets.config import SamplerConfig
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
 from training.run import loop
@@ -168,7 +167,7 @@ def make_bank(recipe: Recipe, folder: Path, imagery: Sequence[str]) -> None:
     # Encode the imagery that is chosen, then write networks and bank as one file.
     decoder, encoder = layout_networks(state)
     built = bank_of(recipe.memory, encoder, imagery, out.with_suffix(".work"))
-    sampler = SamplerConfig(1, recipe.memory.strengths, recipe.memory.contrast)
+    sampler = recipe.memory.sampler
     checkpoint.save(out, decoder, sampler, state.record(), None, encoder, built.bank)
     size = described_size(out)
     print(f"wrote {out} ({size}), step {state.step}, {described(built)}", flush=True)
