@@ -18,7 +18,8 @@ from generator.memory import CHOSEN_AT, Bank, Memory, Scene
 from generator.memory.config import CHOICES, STEP, WINDOW
 from generator.memory.groundprobe import GroundProbe, scene_key, statistics
 from generator.memory.groundterm import STRENGTHS, GroundTerm, scaled
-from generator.memory.search import ROUGHER, TONE_GAP, passes
+from generator.memory.patches import collect_patches
+from generator.memory.search import BUILT_GAP, ROUGHER, TONE_GAP, passes
 from tests.fakes_ground import random_ground
 from tests.fakes_memory import ENCODER, endless, synthetic_bank
 
@@ -226,11 +227,37 @@ def test_weights_for_codes_of_another_size_are_refused() -> None:
 
 def test_in_towns_patches_may_be_rougher_and_of_another_tone() -> None:
     cell = np.array([0, 50, 100], np.uint8)
-    town = np.append(cell, np.uint8(20))
+    town = np.append(cell, np.array([20, 0], np.uint8))
     edges = np.array([[0, 50 + ROUGHER + k, 100 + TONE_GAP + k] for k in (0, 1, 20, 21)], np.uint8)
     assert passes(cell, edges).all(0).tolist() == [True, False, False, False]
     assert passes(town, edges).all(0).tolist() == [True, True, True, False]
-    assert np.array_equal(passes(cell, edges), passes(np.append(cell, np.uint8(0)), edges))
+    assert np.array_equal(
+        passes(cell, edges), passes(np.append(cell, np.array([0, 0], np.uint8)), edges)
+    )
+
+
+def test_ground_without_houses_shows_no_town_and_a_town_no_ground_without() -> None:
+    asked = np.array([[0, 50, 100, 0, number] for number in (0, 60, 126)], np.uint8)
+    built = np.array([0, BUILT_GAP, BUILT_GAP + 1, 126 - BUILT_GAP, 126], np.uint8)
+    patches = np.concatenate([np.tile(asked[0, :3], (5, 1)), built[:, None]], 1)
+    passed = passes(asked[:, None], patches)
+    assert passed[:3].all()
+    assert passed[3].tolist() == [
+        [True, True, False, False, False],
+        [False, True, True, True, False],
+        [False, False, False, True, True],
+    ]
+    # Where a cell or a patch knows nothing of its ground, nothing is compared.
+    assert len(passes(asked[:, None, :3], patches)) == 3
+    assert len(passes(asked[:, None], patches[:, :3])) == 3
+    # All patches of a memory have the number of their own place.
+    term = GroundTerm(GROUND, probe())
+    scene = next(scene for scene in BANK.scenes if term.serves(scene.chosen_at, ENCODER))
+    known = collect_patches([scene], term)
+    assert known.gates.shape == (len(known.valid), 4)
+    numbers = term.of_scene(scene).reshape(-1, len(FIGURES))[:, FIGURES.index("built-up")]
+    assert numbers.max() > 0
+    np.testing.assert_array_equal(known.gates[:, 3], numbers)
 
 
 def test_figures_are_scaled_to_numbers_of_a_descriptor() -> None:
@@ -259,4 +286,4 @@ def test_the_field_is_fixed() -> None:
     assert hashlib.sha256(made.tobytes()).hexdigest()[:16] == FIXED
 
 
-FIXED = "bb12d212d69f1de3"
+FIXED = "cf6095a003622115"

@@ -343,12 +343,12 @@ def _ruling(laid: JitteredCells, core: Rectangle, config: ChoiceConfig) -> Mask:
 
 
 def _blank(patches: Patches, made: Choices, gates: NDArray[np.int64]) -> Mask:
-    """Say which cells [n] show nothing, by their own gates int64 [n, 3 or 4].
+    """Say which cells [n] show nothing, by their own gates int64 [n, 3 or 5].
 
     On open sea, and on ground much brighter than all that a cell found: snow and ice.
     """
     wet, tones = gates[:, 0], gates[:, 2]
     patch = patches.nearest(made.scene, made.ys, made.xs)
-    gap = np.where(tones < SNOW, BRIGHTER, SNOW_BRIGHTER) + gates[:, 3:].sum(1)
+    gap = np.where(tones < SNOW, BRIGHTER, SNOW_BRIGHTER) + gates[:, 3:4].sum(1)
     blank: Mask = (tones - patches.gates[patch, 2].astype(np.int64) > gap) | (wet >= SEA)
     return blank

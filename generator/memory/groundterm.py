@@ -18,7 +18,7 @@ from generator.memory.bank import Scene
 from generator.memory.config import CHOICES, WINDOW
 from generator.memory.groundprobe import GroundProbe
 
-VERSION = 6
+VERSION = 7
 """Raised whenever the same layer and probe would give another field."""
 
 STRENGTHS = {"built-up": 126, "crop": 120, "forest": 80, "bare": 60, "sea": 100, "relief": 126}
@@ -86,6 +86,11 @@ def scaled(figures: NDArray[np.uint8]) -> NDArray[np.int8]:
     numbers: NDArray[np.int8] = ((wide + 127) // 255).astype(np.int8)
     numbers[..., _BUILT_UP] = _ROOTS[figures[..., _BUILT_UP]]
     return numbers
+
+
+def built_up(numbers: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """Return the numbers for built-up ground, uint8 [n], of all numbers, int8 [n, figures]."""
+    return numbers[:, _BUILT_UP].astype(np.uint8)
 
 
 def slack(numbers: NDArray[np.int8]) -> NDArray[np.uint8]:

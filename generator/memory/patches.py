@@ -13,7 +13,7 @@ from generator.grid.hashing import keys
 from generator.memory.bank import Scene
 from generator.memory.config import STEP, WINDOW
 from generator.memory.descriptor import GATES, SIZE
-from generator.memory.groundterm import GroundTerm
+from generator.memory.groundterm import GroundTerm, built_up
 from generator.memory.orientation import ORIENTATIONS, PLAIN, centres, oriented
 
 COLOURS_ACROSS = 6, 3
@@ -40,7 +40,7 @@ class PatchClass:
     """Candidates of one colour, in the order of their patches; N of them.
 
     patches: int64 [N], indices of `Patches`; rows: float32 [d + 1, N], descriptors and their
-    squared length; gates: uint8 [3, N], water, texture, luminance; words: uint32 [N], one random
+    squared length; gates: uint8 [3 or 4, N] as of `Patches`; words: uint32 [N], one random
     word each.
     """
 
@@ -56,9 +56,10 @@ class Patches:
 
     A scene that is shown in several orientations counts as so many: those as they are first.
     first, rows, columns, heights, widths: int64 [S]; descriptors: int8 [P, d]; gates: uint8
-    [P, 3], water, texture, luminance; valid: bool [P]; scene, ys, xs: int64 [P], the scene and
-    the centre in it; home, orientation: int64 [S], the scene as it is and how it is turned. d: 32,
-    and what a ground term adds. classes: candidates by colour; every: all of them.
+    [P, 3 or 4], water, texture, luminance and, with a ground term, its number for built-up ground;
+    valid: bool [P]; scene, ys, xs: int64 [P], the scene and the centre in it; home, orientation:
+    int64 [S], the scene as it is and how it is turned. d: 32, and what a ground term adds. classes:
+    candidates by colour; every: all of them.
     """
 
     first: Integers
@@ -154,9 +155,13 @@ def collect_patches(
     gates = [each.gates.reshape(-1, GATES) for each in shown]
     valid = [each.valid.ravel() for each in shown]
     ys, xs = (WINDOW // 2 + STEP * at for at in (row, column))
+    compared = compared_gates(np.concatenate([np.empty((0, GATES), np.uint8), *gates]))
+    laid_out = np.concatenate([np.empty((0, size), np.int8), *descriptors])
+    if ground is not None:
+        compared = np.concatenate([compared, built_up(laid_out[:, SIZE:])[:, None]], 1)
     flat = _FlatPatches(
-        np.concatenate([np.empty((0, size), np.int8), *descriptors]),
-        compared_gates(np.concatenate([np.empty((0, GATES), np.uint8), *gates])),
+        laid_out,
+        compared,
         np.concatenate([np.empty(0, bool), *valid]),
     )
     # Where each patch lies in its scene as it is, which decides its colour in all orientations.
@@ -206,7 +211,7 @@ class _Described:
 
 @dataclass(frozen=True, slots=True)
 class _FlatPatches:
-    """Descriptors int8 [P, d], gates uint8 [P, 3] and validity bool [P] of all patches."""
+    """Descriptors int8 [P, d], gates uint8 [P, 3 or 4] and validity bool [P] of all patches."""
 
     descriptors: NDArray[np.int8]
     gates: Gates

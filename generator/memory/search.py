@@ -29,6 +29,9 @@ ROUGHER = 9
 TONE_GAP = 70
 """Greatest difference of mean luminance on the tone curve."""
 
+BUILT_GAP = 56
+"""Greatest difference of the numbers for built-up ground: no village where there is none."""
+
 LAND = 77
 """Cells with less water, in 255ths, are land."""
 
@@ -41,10 +44,11 @@ Gates = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """What cells look for: descriptors int8 [n, d], gates uint8 [n, 3 or 4], words uint32 [n].
+    """What cells look for: descriptors int8 [n, d], gates uint8 [n, 3 or 5], words uint32 [n].
 
     d: as of the patches, 32 and what the ground adds. gates: water, texture, luminance and, where
-    the ground is known, by how much those of texture and luminance are wider.
+    the ground is known, by how much those of texture and luminance are wider, and the number for
+    built-up ground.
     """
 
     descriptors: NDArray[np.int8]
@@ -106,27 +110,29 @@ def charge(best: Integers, config: ChoiceConfig) -> Integers:
 
 
 def passes(cells: NDArray[np.uint8], candidates: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Compare gates uint8 [..., 3] that broadcast together: which pass water, texture, tone?
+    """Compare gates that broadcast together: which pass water, texture, tone and built-up ground?
 
-    A fourth number of cells is by how much rougher, or of another tone, candidates may be in
-    addition. Returns bool [3, ...].
+    cells: uint8 [..., 3 or 5] as of `Queries`, candidates: uint8 [..., 3 or 4] as of `Patches`; the
+    last is compared where both have it. Returns bool [3 or 4, ...].
     """
     water, texture, tone = (cells[..., k] for k in range(3))
-    wider = cells[..., 3] if cells.shape[-1] > 3 else np.zeros((), np.uint8)
+    known = cells.shape[-1] > 3
+    wider = cells[..., 3] if known else np.zeros((), np.uint8)
     rough = _not_below(candidates[..., 1], texture, TEXTURE_GAP) | (water >= LAND)
-    return np.stack(
-        [
-            _not_below(candidates[..., 0], water, DRIER)
-            & _not_above(candidates[..., 0], water, WETTER),
-            rough & _not_above(candidates[..., 1], texture, ROUGHER + wider),
-            _between(candidates[..., 2], tone, TONE_GAP + wider),
-        ]
-    )
+    passed = [
+        _not_below(candidates[..., 0], water, DRIER)
+        & _not_above(candidates[..., 0], water, WETTER),
+        rough & _not_above(candidates[..., 1], texture, ROUGHER + wider),
+        _between(candidates[..., 2], tone, TONE_GAP + wider),
+    ]
+    if known and candidates.shape[-1] > 3:
+        passed.append(_between(candidates[..., 3], cells[..., 4], BUILT_GAP))
+    return np.stack(passed)
 
 
 def _passes_all(cells: NDArray[np.uint8], candidates: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    all_three: NDArray[np.bool_] = np.logical_and.reduce(passes(cells, candidates))
-    return all_three
+    every: NDArray[np.bool_] = np.logical_and.reduce(passes(cells, candidates))
+    return every
 
 
 def _between(values: Gates, middle: Gates, gap: Gates | int) -> NDArray[np.bool_]:
@@ -182,15 +188,16 @@ def _search(
 
 
 def _admitted(cell: NDArray[np.uint8], gates: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], bool]:
-    """Say which of uint8 [3, N] pass a cell's gates: bool [N], and whether they pass all three.
+    """Say which of uint8 [3 or 4, N] pass a cell's gates: bool [N], and whether they pass all.
 
-    Where nothing does, tone is let go, then texture, then water.
+    Where nothing does, the last one is let go, then that before: water is the last that stays.
     """
-    water, texture, tone = passes(cell, gates.T)
-    every = np.ones(len(water), bool)
-    choices = (water & texture & tone, water & texture, water, every)
-    let_go = next(number for number, admitted in enumerate(choices) if admitted.any())
-    return choices[let_go], let_go == 0
+    passed = passes(cell, gates.T)
+    for count in range(len(passed), 0, -1):
+        admitted: NDArray[np.bool_] = np.logical_and.reduce(passed[:count])
+        if admitted.any():
+            return admitted, count == len(passed)
+    return np.ones(gates.shape[1], bool), False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from generator.grid.rectangle import Rectangle
 from generator.memory.config import CHOICES, SITE, WINDOW
 from generator.memory.descriptor import DescribedPicture, amplified, textured_as_land
 from generator.memory.features import latitudes
-from generator.memory.groundterm import GroundTerm, slack
+from generator.memory.groundterm import GroundTerm, built_up, slack
 from generator.memory.jitteredgrid import EARTH, Axis, MapSize
 from generator.memory.labels import SiteDescriptors, Tones
 from generator.memory.patches import compared_gates
@@ -94,7 +94,7 @@ class ParentView:
     def described(self, ys: Integers, xs: Integers) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
         """Describe the windows centred at pixel corners, int64 [n] each.
 
-        Returns descriptors int8 [n, d] and gates uint8 [n, 3 or 4], as `Queries` holds them.
+        Returns descriptors int8 [n, d] and gates uint8 [n, 3 or 5], as `Queries` holds them.
         """
         half = WINDOW // 2
         top, left = self.area.y0 + half, self.area.x0 + half
@@ -106,9 +106,9 @@ class ParentView:
         gates = compared_gates(gates)
         if self.ground is None:
             return descriptors, gates
-        # What is known of the ground: further numbers, and wider gates in towns.
+        # What is known of the ground: further numbers, wider gates in towns, and one for towns.
         known = self.ground.at(self.chosen, ys, xs)
-        gates = np.concatenate([gates, slack(known)[:, None]], 1)
+        gates = np.concatenate([gates, slack(known)[:, None], built_up(known)[:, None]], 1)
         return np.concatenate([descriptors, known], 1), gates
 
     def tones(self, cost: int) -> Tones:
