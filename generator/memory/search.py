@@ -29,7 +29,7 @@ ROUGHER = 9
 TONE_GAP = 70
 """Greatest difference of mean luminance on the tone curve."""
 
-BUILT_GAP = 56
+BUILT_GAP = 48
 """Greatest difference of the numbers for built-up ground: no village where there is none."""
 
 LAND = 77
