@@ -67,6 +67,7 @@ def test_the_recipes_of_the_repository_can_be_read(name, family):
         (f"{ADDED}drop = {{ 8 = ['*'] }}", "[additions] drop has '8', expected some of 7, 9"),
         (f"{ADDED}drop = {{ 7 = 'x' }}", "drop is {'7': 'x'}, expected a table, each value a list"),
         (f"{ADDED}places = 0", "[additions] places is 0, expected at least 1"),
+        (f"{ADDED}sharpness = [1, 1]", "[additions] strengths has 0 numbers and contrast 0"),
         (f"{ADDED}strengths = [1, 1]", "[additions] strengths has 2 numbers and contrast 0"),
         (f"{ADDED}[additions.entries]\ndecoder_rate = 1.0", "has the key 'decoder_rate'"),
         (f"{ADDED}[additions.entries]\nzooms = [8]", "[additions.entries] zooms has 8, expected"),

@@ -132,6 +132,7 @@ class _Quilting:
         soft[~(here | known)] = 0
         part += soft[..., None] * (source - part)
         known |= here
+        # Say from where the square shows something now, and that it was used.
         low, left = tops.start // HALF, lefts.start // HALF
         from_there = ORIENTATIONS[turn].of(self.where)[y // HALF :, x // HALF :]
         new, shown = halved_mask(here), self.shown[low:, left:]

@@ -84,7 +84,7 @@ class LayoutStage:
         laid = torch.from_numpy(codes)[None].to(weight.device, weight.dtype)
         with torch.inference_mode():
             modulations = self._condition(resolution, augmentation)
-            # Where codes lead, detail has the contrast of the stage and fades where there are none.
+            # Where codes lead, detail has the factors of the stage and fades where there are none.
             factors = self.factors if augmentation else AS_DRAWN
             if augmentation and self.fading:
                 coverage = torch.from_numpy(code_coverage(codes, codes_margin)).to(weight.device)

@@ -123,7 +123,7 @@ def _check_additions(path: Path, recipe: Recipe) -> None:
         if part.places < 1:
             raise TrainingError(f"{path}: [additions] places is {part.places}, expected at least 1")
         # Scenes of the last stage are of use where the weights have numbers for it.
-        if part.strengths or part.contrast:
+        if part.strengths or part.contrast or part.saturation or part.sharpness:
             _check_levels(path, "additions", part)
             stages = len(part.strengths)
         if lacking := [zoom for zoom in part.megapixels if int(zoom) not in STAGE_ZOOMS[:stages]]:

@@ -34,11 +34,9 @@ def loss(samples: Tensor, truth: Tensor, context: ScoreContext) -> Tensor:
     repeated = repetition(samples)
     context.log["dots"] = gap.detach().square().mean().sqrt() * _GREY
     context.log["repeated"] = repeated.detach().mean().sqrt() * _GREY
-    variances = (
-        even[0].numel() ** 0.5 * gap.square().mean((1, 2, 3)).sum(),
-        samples[0].numel() ** 0.5 * repeated.sum(),
-    )
-    return 0.5 * _GREY * sum(variances, torch.zeros((), device=samples.device))
+    of_even = even[0].numel() ** 0.5 * gap.square().mean((1, 2, 3)).sum()
+    drawn: Tensor = 0.5 * _GREY * (of_even + samples[0].numel() ** 0.5 * repeated.sum())
+    return drawn
 
 
 def repetition(images: Tensor) -> Tensor:
