@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from generator.cascade.checkpoint import Checkpoint
 from generator.memory.bank import Bank
-from generator.nets.bands import low_band
-from generator.nets.conditioning import to_pixels, to_tensor
 from generator.nets.decoder import LayoutDecoder
 from generator.nets.factors import AS_DRAWN, DetailFactors
-from generator.nets.kuwahara import REACH, enlarge_sharply
 from training.errors import TrainingError
 
 
@@ -29,27 +25,13 @@ def draw(
 
     codes: [B, D, w, w]; parent: [B, 3, w, w] in [-1, 1]; gsd: metres per child pixel, [B]; levels:
     how far codes lead, one in [0, 1] for each; factors: on the codes' detail, numbers,
-    tensors [B, 1, 1, 1] or, of contrast, maps [B, 1, 4w, 4w]; edges: as `edges_of` returns.
+    tensors [B, 1, 1, 1] or, of contrast, maps [B, 1, 4w, 4w]; edges: parents
+    enlarged sharply, [B, 3, 4w, 4w].
     """
     with torch.autocast(parent.device.type, torch.bfloat16):
         code = decoder.embedding(gsd, torch.tensor(levels, device=gsd.device))
         image: Tensor = decoder(codes, parent, levels, decoder.modulations(code), factors, edges)
     return image
-
-
-def edges_of(parent: Tensor, levels: list[float], sharp: Tensor) -> Tensor:
-    """Enlarge parents as children are to have their edges: [B, 3, w, w] -> [B, 3, 4w, 4w].
-
-    levels: how far codes lead, one for each; sharp: bool [B], whose steps stay sharp; the others
-    have what the parent leads anyway, as if no edges were told.
-    """
-    edges = low_band(parent.detach(), levels, padded=True)
-    for row in torch.nonzero(sharp)[:, 0].tolist():
-        # As the cascade does, from the parent's bytes; beyond the window its edge is repeated.
-        pixels = to_pixels(parent[row : row + 1].detach())
-        around = np.pad(pixels, ((REACH, REACH), (REACH, REACH), (0, 0)), "edge")
-        edges[row] = to_tensor(enlarge_sharply(around))[0].to(edges.device)
-    return edges
 
 
 def rounded(image: Tensor) -> Tensor:

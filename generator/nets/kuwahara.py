@@ -15,10 +15,11 @@ from generator.grid.tile import SCALE
 
 REACH = 9
 """Parent pixels on each side that an enlarged pixel reads."""
-_OFFSETS = ((0, 3), (0, -3), (3, 0), (-3, 0), (2, 2), (2, -2), (-2, 2), (-2, -2))
+OFFSETS = ((0, 3), (0, -3), (3, 0), (-3, 0), (2, 2), (2, -2), (-2, 2), (-2, -2))
 """Where the windows lie round a pixel: rows, columns."""
-_RING = 3
-_LOST = 34
+RING = 3
+"""Pixels on each side by which OFFSETS reach."""
+LOST = 34
 """Child pixels on each side that both doublings and the last blur read."""
 
 Bytes = NDArray[np.uint8]
@@ -30,7 +31,7 @@ def enlarge_sharply(parent: Bytes) -> Bytes:
     # Twice on the first doubling, where a window is as wide as three and a half parent pixels.
     half = _kuwahara(_kuwahara(_doubled(parent)))
     whole = _smoothed(_kuwahara(_doubled(half)))
-    edge = SCALE * REACH - _LOST
+    edge = SCALE * REACH - LOST
     return np.ascontiguousarray(whole[edge:-edge, edge:-edge])
 
 
@@ -54,17 +55,17 @@ def _kuwahara(picture: Bytes) -> Bytes:
     means = [(_tent(channel) + 128) >> 8 for channel in (red, green, blue)]
     packed = means[0] | means[1] << 8 | means[2] << 16
     # The calmest of the windows round each pixel; its number is in the lowest bits.
-    height, width = (side - 2 * _RING for side in variance.shape)
+    height, width = (side - 2 * RING for side in variance.shape)
     variance &= np.uint32(0xFFFFFFF8)
     least = np.full((height, width), 0xFFFFFFFF, np.uint32)
-    for number, (down, across) in enumerate(_OFFSETS):
-        y, x = _RING + down, _RING + across
+    for number, (down, across) in enumerate(OFFSETS):
+        y, x = RING + down, RING + across
         np.minimum(least, variance[y : y + height, x : x + width] | np.uint32(number), out=least)
     # The mean of that window.
     stride = variance.shape[1]
-    steps = np.array([down * stride + across for down, across in _OFFSETS], np.int32)
+    steps = np.array([down * stride + across for down, across in OFFSETS], np.int32)
     places = np.arange(height, dtype=np.int32)[:, None] * stride + np.arange(width, dtype=np.int32)
-    chosen = packed.ravel()[places + (_RING * stride + _RING) + steps[least & 7]]
+    chosen = packed.ravel()[places + (RING * stride + RING) + steps[least & 7]]
     return np.stack([chosen, chosen >> 8, chosen >> 16], 2).astype(np.uint8)
 
 

@@ -1,7 +1,7 @@
 """Collects chains of the product's own worlds: the parents, codes and contrast of its windows.
 
 Places are land, drawn by number, and far from the sites at which weights are evaluated. A place
-gives a window of zoom 9, one of 11, and two of 13, each with the window of 15 in its middle.
+gives two chains beside each other, from the first stage to the last.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from generator.cascade.cascade import Cascade
 from generator.cascade.layoutstage import LayoutStage, code_coverage
@@ -23,20 +24,17 @@ from generator.grid.tile import SCALE, TILE_SIZE, Tile, cell_at
 from generator.grid.window import child_resolutions
 from training.measure.sites import SITES
 from training.samples import chainfile
-from training.samples.chainbatches import LAST_ZOOM
 from training.samples.chainfile import Chain
 from training.samples.realwindows import look_of
 
-PAIRS = 2
-"""Chains of 13 and 15 from a place."""
+BESIDE = ((0, 0), (2, 0))
+"""Where the chains of a place begin: parent pixels of the first stage beside it, even."""
+_NUMBERED = 15
+"""Zoom by which places are drawn."""
 _BOX: Box = (-180.0, -55.0, 180.0, 70.0)
 """West, south, east and north of the places, degrees."""
 _AWAY = 1.5
-"""Degrees between a place and a site: one, and half of one that the windows of a place may span."""
-_MOVED = 900
-"""Pixels of zoom 13 by which further windows of 15 lie off the first, at most."""
-_ALIGNED = 16
-"""Corners of windows of 15 are multiples of so many pixels: those of 13 are then even."""
+"""Degrees between a place and a site: one, and half of one that its windows from 9 on may span."""
 _LEAST_COVERAGE = 0.4
 """Mean coverage under which a window shows next to nothing, and its chain teaches nothing."""
 
@@ -68,7 +66,7 @@ class ChainFolder:
         cascade = load()
         drawn = list(islice(places(cascade, seed), self.places))
         for made, number in enumerate(lacking, 1):
-            found = ChainPlace(cascade, seed, window).chains(*drawn[number], number)
+            found = ChainPlace(cascade, seed, window).chains(*drawn[number])
             chainfile.save(self._path(number), found, self.key)
             # Say how it goes, and stop when the machine's time is over.
             passed = time.monotonic() - began
@@ -94,7 +92,7 @@ def shows(chain: Chain) -> bool:
 def places(cascade: Cascade, seed: int, box: Box = _BOX) -> Iterator[tuple[float, float]]:
     """Yield places of land in degrees (latitude, longitude), far from the sites of evaluation."""
     is_land = LandMask(cascade.basemap.tile)
-    request = PairRequest((LAST_ZOOM,), 1, box=box, key=seed)
+    request = PairRequest((_NUMBERED,), 1, box=box, key=seed)
     for number in count():
         lat, lon = sampling_site(request, number)
         if is_land(lat, lon) and not near_a_site(lat, lon):
@@ -109,6 +107,20 @@ def near_a_site(lat: float, lon: float) -> bool:
     )
 
 
+class _Window(NamedTuple):
+    """A window of a chain: fields as in Chain, and its own parent."""
+
+    parent: Pixels
+    ground: NDArray[np.int16]
+    codes: NDArray[np.int8]
+    coverage: NDArray[np.uint8]
+    gsd: np.float32
+    looks: NDArray[np.float32]
+
+
+_STACKED = ("ground", "codes", "coverage", "gsd", "looks")
+
+
 class ChainPlace:
     """Takes chains from a place of a world, whose tiles are kept until it is done."""
 
@@ -116,42 +128,33 @@ class ChainPlace:
         self.cascade, self.seed, self.side = cascade, seed, window
         self._tiles: dict[Tile, Pixels] = {}
 
-    def chains(self, lat: float, lon: float, number: int) -> list[Chain]:
-        """Return the chains of place `number`, at degrees."""
-        random = np.random.Generator(np.random.Philox(key=[self.seed + 1, number]))
-        # The place in pixels of zoom 13, which are the parents of 15.
-        pixels = TILE_SIZE << 13
-        middle = cell_at(lon, lat, pixels)
-        made = [self._chain([self._round(zoom, middle)]) for zoom in (9, 11)]
-        # Windows of 15 at and near it, each in the middle of one of 13.
-        for pair in range(PAIRS):
-            moved = random.integers(-_MOVED, _MOVED + 1, 2).tolist() if pair else (0, 0)
-            x, y = (
-                (at + off) // _ALIGNED * _ALIGNED for at, off in zip(middle, moved, strict=True)
-            )
-            edge = (SCALE - 1) * self.side // (2 * SCALE)
-            upper = Rectangle(x // SCALE - edge, y // SCALE - edge, self.side, self.side)
-            made.append(self._chain([(13, upper), (15, Rectangle(x, y, self.side, self.side))]))
-        return made
+    def chains(self, lat: float, lon: float) -> list[Chain]:
+        """Return the chains of a place at degrees: the first lies round it."""
+        zooms = self.cascade.sampler.zooms
+        middle = cell_at(lon, lat, TILE_SIZE << zooms[0] - 2)
+        # Corners are even, as those of all windows are.
+        x, y = (at - self.side // 2 & ~1 for at in middle)
+        return [self._chain(x + right, y + down) for right, down in BESIDE]
 
-    def _round(self, zoom: int, middle: tuple[int, int]) -> tuple[int, Rectangle]:
-        """Return a window of a zoom round a pixel of zoom 13; its corner is even."""
-        x, y = ((at >> (15 - zoom)) - self.side // 2 & ~1 for at in middle)
-        return zoom, Rectangle(x, y, self.side, self.side)
-
-    def _chain(self, windows: list[tuple[int, Rectangle]]) -> Chain:
-        """Collect windows (zoom, parent pixels) as one chain."""
-        parents, codes, coverage, gsd, looks = zip(
-            *(self._window(*window) for window in windows), strict=True
-        )
-        zooms = np.array([zoom for zoom, _ in windows])
+    def _chain(self, x: int, y: int) -> Chain:
+        """Collect the windows of a chain, the first at a parent pixel."""
+        windows: list[_Window] = []
+        child: Pixels | None = None
+        for zoom in self.cascade.sampler.zooms:
+            area = Rectangle(x, y, self.side, self.side)
+            window, drawn = self._window(zoom, area, child)
+            windows.append(window)
+            # The next one lies in the middle of its child.
+            edge = (SCALE - 1) * self.side // 2
+            child = drawn[edge : edge + self.side, edge : edge + self.side]
+            x, y = SCALE * x + edge, SCALE * y + edge
         return Chain(
-            parents[0], zooms, np.stack(codes), np.stack(coverage),
-            np.array(gsd, np.float32), np.stack(looks),
+            windows[0].parent, np.array(self.cascade.sampler.zooms),
+            *(np.stack([getattr(each, name) for each in windows]) for name in _STACKED),
         )  # fmt: skip
 
-    def _window(self, zoom: int, area: Rectangle) -> tuple[Any, ...]:
-        """Return parent, codes, coverage, metres per pixel and look of a window, as in Chain."""
+    def _window(self, zoom: int, area: Rectangle, child: Pixels | None) -> tuple[_Window, Pixels]:
+        """Take a window of parent pixels, whose stage above drew `child`; returns its own, too."""
         cascade, stage = self.cascade, self.cascade.stage_at(zoom)
         assert isinstance(stage, LayoutStage)
         # What the stage draws from, with its margin.
@@ -164,11 +167,14 @@ class ChainPlace:
         # What it draws.
         resolutions = child_resolutions(outer, zoom - 2)
         level = cascade.sampler.augmentation[cascade.sampler.zooms.index(zoom)]
-        look = look_of(stage(parent, codes, resolutions, level))
-        return (
-            parent[inner, inner], codes[:, inner, inner],
-            np.rint(255 * coverage).astype(np.uint8), resolutions[len(resolutions) // 2], look,
+        drawn = stage(parent, codes, resolutions, level)
+        own = parent[inner, inner]
+        ground = own.astype(np.int16) - (own if child is None else child)
+        window = _Window(
+            own, ground, codes[:, inner, inner], np.rint(255 * coverage).astype(np.uint8),
+            np.float32(resolutions[len(resolutions) // 2]), look_of(drawn),
         )  # fmt: skip
+        return window, drawn
 
     def _read(self, tile: Tile) -> Pixels:
         if tile not in self._tiles:

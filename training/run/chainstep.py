@@ -1,8 +1,8 @@
-"""The step that trains the decoder in chains of the product's worlds, through two stages.
+"""The step that trains the decoder in chains of the product's worlds, through all their stages.
 
-A window of zoom 13 is drawn, and from its middle that of 15, so that what is wrong at 15 reaches
-the drawing of 13. Both are compared with real windows of the same look, and with what the decoder
-drew there at first. Codes, bank and encoder stay.
+A window of the first stage is drawn, from its middle that of the next, and so on, so that what is
+wrong at one reaches the drawings above it. All are compared with real windows of the same look, and
+with what the decoder drew there at first. Codes, bank and encoder stay.
 """
 
 from __future__ import annotations
@@ -12,23 +12,27 @@ from functools import partial
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.loading import load as load_cascade
 from generator.grid.tile import SCALE
+from generator.memory.config import KEEP_EDGES, MEDIANS
 from generator.nets.blocks import crop
+from generator.nets.config import SamplerConfig
 from generator.nets.decoder import LayoutDecoder
-from generator.nets.factors import DetailFactors
-from training.drawing import draw, edges_of, passed_on
+from generator.nets.factors import AS_DRAWN
+from training.drawing import draw, passed_on
 from training.imagery.pyramid import Pyramid
 from training.losses.context import Drawn
 from training.run.chaincollect import ChainFolder
 from training.run.decoderstep import DecoderStep
 from training.run.recipe import ChainsRecipe
 from training.run.step import Batch
-from training.samples.chainbatches import FIRST_ZOOMS, LAST_ZOOM, ChainBatches
+from training.samples.chainbatches import ChainBatches
 from training.samples.realwindows import RealWindows
+from training.sharpedges import enlarge_sharply
 
 _EVEN = 28
 """Parent pixels along a window of one code, of which the middle 4 are judged."""
@@ -56,18 +60,17 @@ class ChainStep(DecoderStep):
         return self.options.terms
 
     def prepare(self, weights: Path, pyramid: Pyramid, folder: Path, seconds: float) -> bool:
-        """Find the looks of real windows, and collect chains; returns whether all is there."""
+        """Draw real windows, and collect chains; returns whether all is there."""
         options = self.options
         folder.mkdir(parents=True, exist_ok=True)
         # First what may lack imagery.
-        zooms = [zoom for zoom, share in zip(FIRST_ZOOMS, options.shares, strict=True) if share]
-        zooms += [LAST_ZOOM] if FIRST_ZOOMS[-1] in zooms else []
         self.real = RealWindows(
-            pyramid, zooms, folder / "real.npz",
+            pyramid, self.sampler.zooms, folder / "real.npz",
             window=options.window, count=options.pool, seed=options.seed,
         )  # fmt: skip
         # The product's worlds as they are: with the default base map and geography.
-        kept = ChainFolder(folder, options.places, f"{self.digest} {options.window} {options.seed}")
+        key = f"whole {self.digest} {options.window} {options.seed}"
+        kept = ChainFolder(folder, options.places, key)
         load = partial(load_cascade, weights=weights, device=self.device.type)
         done = kept.collect(load, options.window, options.seed, seconds)
         self.chains = kept.chains()
@@ -77,7 +80,7 @@ class ChainStep(DecoderStep):
         """Return the batches of all steps, of what was prepared; raises TrainingError."""
         options = self.options
         return ChainBatches(
-            self.chains, self.real, self.sampler, options.shares, options.levels,
+            self.chains, self.real, self.sampler,
             size=options.group, count=options.groups, seed=options.seed,
         )  # fmt: skip
 
@@ -85,9 +88,9 @@ class ChainStep(DecoderStep):
         """Draw the windows of chains, as the decoder does now and as it did at first."""
         levels = batch["level"].tolist()
         batch = self.on_device(batch)
-        images = chained(self.decoder, batch, levels)
+        images = chained(self.decoder, batch, self.sampler)
         with torch.no_grad():
-            before = chained(self.first, batch, levels)
+            before = chained(self.first, batch, self.sampler)
         edge = SCALE * self.options.edge
         made, real, first = (
             crop(each, edge) for each in (images, batch["real"].float() / 127.5 - 1, before)
@@ -104,30 +107,44 @@ class ChainStep(DecoderStep):
         return crop(image, SCALE * (_EVEN // 2 - 2))
 
 
-def chained(decoder: LayoutDecoder, batch: Batch, levels: list[float]) -> Tensor:
-    """Draw a batch of `ChainBatches` with a padded decoder, [N + M, 3, 4w, 4w].
+def chained(decoder: LayoutDecoder, batch: Batch, sampler: SamplerConfig) -> Tensor:
+    """Draw a batch of `ChainBatches` with a padded decoder, stage by stage: [K N, 3, 4w, 4w].
 
-    The windows that go on have for parent what was just drawn above them, rounded as tiles are; a
-    gradient at them passes through both stages.
+    The windows that go on have for parent what was just drawn above them, rounded as tiles are and
+    with what geography adds; a gradient at them passes through all stages above.
     """
-    parent = batch["parent"].float() / 127.5 - 1
+    parent, zooms = batch["parent"].float() / 127.5 - 1, batch["zoom"].tolist()
     count, side = len(parent), parent.shape[-1]
-    codes, gsd = batch["codes"].float(), batch["gsd"]
-    # Without the stages' saturation and sharpness, which no training is to learn to undo.
-    contrast = (batch["contrast"][:, None, None] * batch["coverage"] / 255)[:, None]
-
-    def children(some: slice, parents: Tensor) -> Tensor:
-        return draw(
-            decoder, codes[some], parents, gsd[some], levels[some],
-            DetailFactors(contrast[some]),
-            edges_of(parents, levels[some], batch["edges"][some]),
-        )  # fmt: skip
-
-    # The windows that begin chains.
-    made = children(slice(0, count), parent)
-    if not len(batch["above"]):
-        return made
-    # Those in the middle of their children.
     middle = slice((SCALE - 1) * side // 2, (SCALE - 1) * side // 2 + side)
-    below = passed_on(made[batch["above"]][..., middle, middle])
-    return torch.cat([made, children(slice(count, None), below)])
+    drawn: list[Tensor] = []
+    for place, zoom in enumerate(zooms):
+        rows = slice(place * count, (place + 1) * count)
+        if place:
+            below = passed_on(drawn[-1][..., middle, middle])
+            parent = (below + batch["ground"][rows].float() / 127.5).clamp(-1, 1)
+        level = sampler.augmentation[place]
+        factors = sampler.factors(zoom) if level else AS_DRAWN
+        coverage = batch["coverage"][rows, None].float() / 255
+        # The parent as the stage takes it: without its small spots, and with its edges.
+        if level and zoom in MEDIANS:
+            parent = parent + (medians(parent, MEDIANS[zoom]) - parent).detach()
+        edges = enlarge_sharply(parent) if level and zoom in KEEP_EDGES else None
+        factors = factors._replace(contrast=factors.contrast * coverage)
+        image = draw(
+            decoder, batch["codes"][rows].float(), parent, batch["gsd"][rows], [level] * count,
+            factors, edges,
+        )  # fmt: skip
+        drawn.append(image)
+    return torch.cat(drawn)
+
+
+def medians(pictures: Tensor, side: int) -> Tensor:
+    """Filter pictures by `generator.nets.median`, their edges repeated: [B, 3, h, w] -> the same.
+
+    side: of the window, odd.
+    """
+    with torch.no_grad():
+        for axis, edges in ((3, (side // 2, side // 2, 0, 0)), (2, (0, 0, side // 2, side // 2))):
+            seen = F.pad(pictures, edges, "replicate").unfold(axis, side, 1)
+            pictures = seen.median(-1).values
+    return pictures

@@ -161,9 +161,7 @@ class ChainsRecipe(DecoderRecipe):
     distance from its mean colours of 16 x 16 pixels, beside all else: as long at 1 / hold grey
     levels. checkerboard: weight of the pattern that one code alone draws. ema: decay of the
     weights' average. places: of the world from which chains are taken; pool: real windows of a zoom
-    among which those that look alike are found. shares: of the groups that begin at zooms 9, 11 and
-    13, the last of which go on to 15; levels: of zoom 15, one of which a group has. seed: of the
-    world, the places and the groups.
+    among which those that look alike are found. seed: of the world, the places and the groups.
     """
 
     OWN: ClassVar[tuple[str, ...]] = ("anchor", "adversarial", "hold", "checkerboard")
@@ -174,8 +172,6 @@ class ChainsRecipe(DecoderRecipe):
     ema: float = 0.995
     places: int = 80
     pool: int = 1000
-    shares: tuple[float, ...] = (0.1, 0.2, 0.7)
-    levels: tuple[float, ...] = (0.35, 0.7)
 
 
 @dataclass(frozen=True, slots=True)

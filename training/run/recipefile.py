@@ -27,7 +27,6 @@ from training.run.recipe import (
     ReorientationRecipe,
     SharpenRecipe,
 )
-from training.samples.chainbatches import FIRST_ZOOMS
 from training.samples.groups import MOST_GROUPS
 
 _PARTS = (
@@ -151,7 +150,6 @@ def _check_rectangle(path: Path, part: str, what: str, sides: Sequence[float]) -
 
 def _check_chains(path: Path, chains: ChainsRecipe) -> None:
     _check_groups(path, "chains", chains.groups)
-    _check_shares(path, "chains", chains.shares, (len(FIRST_ZOOMS),))
     for key, right, wanted in (
         ("window", chains.window >= 32 and not chains.window % 16, "a multiple of 16 from 32"),
         ("edge", 0 <= 2 * chains.edge <= chains.window - 24 and not chains.edge % 4,
@@ -159,13 +157,10 @@ def _check_chains(path: Path, chains: ChainsRecipe) -> None:
         ("group", chains.group > 1, "at least 2"),
         ("places", chains.places > 0, "at least 1"),
         ("pool", chains.pool > 0, "at least 1"),
-        ("levels", bool(chains.levels) and min(chains.levels) > 0 and max(chains.levels) <= 1,
-         "numbers above 0, up to 1"),
         ("ema", 0 <= chains.ema < 1, "from 0, under 1"),
     ):  # fmt: skip
         if not right:
-            given = getattr(chains, key)
-            said = list(given) if isinstance(given, tuple) else given
+            said = getattr(chains, key)
             raise TrainingError(f"{path}: [chains] {key} is {said}, expected {wanted}")
 
 

@@ -11,17 +11,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from generator.grid.pixels import Pixels
-from generator.grid.tile import STAGE_ZOOMS
-from generator.memory.config import KEEP_EDGES
 from generator.nets.config import SamplerConfig
 from training.errors import TrainingError
 from training.samples.chainfile import Chain
-from training.samples.groups import joined, nearest, numbers
+from training.samples.groups import nearest, numbers
 from training.samples.realwindows import RealWindows
 
-FIRST_ZOOMS = (9, 11, 13)
-"""Stages that chains begin with; those of 13 go on to LAST_ZOOM."""
-LAST_ZOOM = 15
 SPOTS = 24
 """Spots of a window of which the most even one gives a code."""
 DRAWN = 20
@@ -31,9 +26,8 @@ DRAWN = 20
 class ChainBatches(Dataset[dict[str, Tensor]]):
     """Batches of `count` groups of `size` chains, drawn by address.
 
-    shares: of the groups that begin at each of FIRST_ZOOMS; levels: of zoom 15, one of which a
-    group has; the other stages have those of the sampler, and all have its contrast.
-    Raises TrainingError where no chain begins at a zoom with a share.
+    sampler: of the weights, whose stages all chains have.
+    Raises TrainingError where there is no chain.
     """
 
     def __init__(
@@ -41,83 +35,66 @@ class ChainBatches(Dataset[dict[str, Tensor]]):
         chains: Sequence[Chain],
         real: RealWindows,
         sampler: SamplerConfig,
-        shares: Sequence[float],
-        levels: Sequence[float],
         *,
         size: int,
         count: int,
         seed: int,
     ) -> None:
-        self.real, self.sampler, self.levels = real, sampler, levels
+        self.chains, self.real, self.sampler = chains, real, sampler
         self.size, self.count, self.seed = size, count, seed
-        self.shares = np.array(shares) / sum(shares)
-        self.chains = {
-            zoom: [chain for chain in chains if chain.zooms[0] == zoom] for zoom in FIRST_ZOOMS
-        }
-        for (zoom, held), share in zip(self.chains.items(), shares, strict=True):
-            if share and not held:
-                raise TrainingError(f"no chain begins at zoom {zoom}, expected more places of them")
+        if not chains:
+            raise TrainingError("no chain shows any layouts, expected more places")
+        # What makes chains alike: the looks of all their windows.
+        self._looks = np.stack([chain.looks.ravel() for chain in chains])
 
     def __len__(self) -> int:
         """Return a practically endless length."""
         return 2**40
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
-        """Batch of a step: N windows that begin chains, group by group, then M that go on.
+        """Batch of a step: N chains of K windows, group by group.
 
-        parent: uint8 [N, 3, w, w]; above: int64 [M], whose child has the middle that a window goes
-        on from; of all N + M: codes int8 [.., D, w, w]; coverage: uint8 [.., 4w, 4w]; contrast,
-        level, gsd: float32; even: int8 [.., D], the code of a spot of even ground; edges: bool,
-        whether steps of the parent stay sharp; real: uint8 [.., 3, 4w, 4w].
+        zoom: of the stages, int64 [K]; parent: of the first windows, uint8 [N, 3, w, w]; and for
+        all windows, stage by stage, B = K N: ground int16 [B, 3, w, w]; codes int8 [B, D, w, w];
+        coverage: uint8 [B, 4w, 4w]; gsd, level: float32 [B]; even: int8 [B, D], the code of a spot
+        of even ground; real: uint8 [B, 3, 4w, 4w].
         """
-        parents: list[Tensor] = []
-        rows: tuple[list[dict[str, Tensor]], list[dict[str, Tensor]]] = ([], [])
-        above: list[int] = []
+        chains: list[Chain] = []
         for number in numbers(step, self.count):
             random = np.random.Generator(np.random.Philox(key=[self.seed + 1, number]))
-            group = self._group(random)
-            if len(group[0].zooms) > 1:
-                above += range(self.size * len(rows[0]), self.size * (len(rows[0]) + 1))
-                rows[1].append(self._windows(group, 1, random))
-            rows[0].append(self._windows(group, 0, random))
-            parents.append(_images([chain.parent for chain in group]))
-        whole = joined([*rows[0], *rows[1]])
-        return whole | {"parent": torch.cat(parents), "above": torch.tensor(above).long()}
+            chains += self._group(random)
+        rows = [self._windows(chains, place, random) for place in range(len(self.sampler.zooms))]
+        whole = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+        return whole | {
+            "zoom": torch.tensor(self.sampler.zooms),
+            "parent": _images([chain.parent for chain in chains]),
+        }
 
     def _group(self, random: np.random.Generator) -> list[Chain]:
-        """Draw chains that begin at one zoom and look alike."""
-        chains = self.chains[int(random.choice(FIRST_ZOOMS, p=self.shares))]
+        """Draw chains that look alike."""
         # Where there are fewer than a group has, they come again.
-        count = max(self.size, min(DRAWN, len(chains)))
-        some = [chains[n] for n in np.resize(random.permutation(len(chains)), count)]
-        kept = nearest(np.stack([chain.looks[0] for chain in some]), self.size, random)
-        return [some[n] for n in kept]
+        count = max(self.size, min(DRAWN, len(self.chains)))
+        some = np.resize(random.permutation(len(self.chains)), count)
+        return [self.chains[some[n]] for n in nearest(self._looks[some], self.size, random)]
 
     def _windows(
-        self, group: list[Chain], place: int, random: np.random.Generator
+        self, chains: list[Chain], place: int, random: np.random.Generator
     ) -> dict[str, Tensor]:
-        """Return the windows at a place of a group's chains, and real ones like them."""
-        zoom, count = int(group[0].zooms[place]), len(group)
-        stage = STAGE_ZOOMS.index(zoom)
-        level, contrast = self.sampler.augmentation[stage], self.sampler.contrast[stage]
-        if zoom == LAST_ZOOM:
-            level = float(random.choice(self.levels))
-        coverage = torch.from_numpy(np.stack([chain.coverage[place] for chain in group]))
+        """Return the windows at a place of chains, and real ones like them."""
+        zoom, level = self.sampler.zooms[place], self.sampler.augmentation[place]
+        coverage = torch.from_numpy(np.stack([chain.coverage[place] for chain in chains]))
         # As in the cascade, nothing fades where the parent leads alone.
         if not level:
-            contrast, coverage = 1.0, torch.full_like(coverage, 255)
-        looks = [chain.looks[place] for chain in group]
+            coverage = torch.full_like(coverage, 255)
+        codes = [chain.codes[place] for chain in chains]
         return {
-            "codes": torch.from_numpy(np.stack([chain.codes[place] for chain in group])),
+            "ground": _images([chain.ground[place] for chain in chains]),
+            "codes": torch.from_numpy(np.stack(codes)),
             "coverage": coverage,
-            "even": torch.from_numpy(
-                np.stack([_even(chain.codes[place], random) for chain in group])
-            ),
-            "contrast": torch.full((count,), contrast),
-            "level": torch.full((count,), level),
-            "edges": torch.full((count,), bool(level) and zoom in KEEP_EDGES),
-            "gsd": torch.tensor([float(chain.gsd[place]) for chain in group]),
-            "real": _images([self.real.like(zoom, look, random) for look in looks]),
+            "gsd": torch.tensor([float(chain.gsd[place]) for chain in chains]),
+            "level": torch.full((len(chains),), level),
+            "even": torch.from_numpy(np.stack([_even(each, random) for each in codes])),
+            "real": _images([self.real.like(zoom, c.looks[place], random) for c in chains]),
         }
 
 
@@ -134,6 +111,6 @@ def _even(codes: NDArray[np.int8], random: np.random.Generator) -> NDArray[np.in
     return codes[:, ys[spot], xs[spot]]
 
 
-def _images(pixels: list[Pixels]) -> Tensor:
-    """Stack images uint8 [h, w, 3] as [B, 3, h, w]."""
+def _images(pixels: Sequence[Pixels] | Sequence[NDArray[np.int16]]) -> Tensor:
+    """Stack images [h, w, 3] as [B, 3, h, w]."""
     return torch.from_numpy(np.stack(pixels).transpose(0, 3, 1, 2).copy())

@@ -1,4 +1,4 @@
-"""Chains: windows of successive stages of a world, each drawn from the middle of the one above."""
+"""Chains: windows of all stages of a world, each drawn from the middle of the one above."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from training.samples import keyedfile
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """K windows of w parent pixels: of one stage, or of several that are drawn into each other.
+    """K windows of w parent pixels, of stages that are drawn into each other.
 
-    The middle w pixels along each side of a window's child are the next one's parent.
-    parent: uint8 [w, w, 3], of the first. zooms: of the stages, int64 [K]. codes: int8
-    [K, D, w, w]. coverage: in 255ths how far codes lead at each pixel, uint8 [K, 4w, 4w]. gsd:
-    metres per child pixel, float32 [K]. looks: of the children as they were drawn when the chain
-    was collected, float32 [K, 4] (`training.samples.realwindows.look_of`).
+    The middle w pixels along each side of a window's child, with what the world's geography adds to
+    them, are the next one's parent. parent: uint8 [w, w, 3], of the first. zooms: of the stages,
+    int64 [K]. ground: what geography adds to each parent, int16 [K, w, w, 3], 0 for the first.
+    codes: int8 [K, D, w, w]. coverage: in 255ths how far codes lead at each pixel, uint8
+    [K, 4w, 4w]. gsd: metres per child pixel, float32 [K]. looks: of the children as they were drawn
+    when the chain was collected, float32 [K, 4] (`training.samples.realwindows.look_of`).
     """
 
     parent: Pixels
     zooms: NDArray[np.int64]
+    ground: NDArray[np.int16]
     codes: NDArray[np.int8]
     coverage: NDArray[np.uint8]
     gsd: NDArray[np.float32]

@@ -5,11 +5,14 @@ What is drawn is compared with them. Were only the colour alike, it would fade o
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
 from generator.grid.pixels import Pixels
 from generator.grid.tile import COMMON_STAGE_ZOOMS, STAGE_ZOOMS
@@ -20,6 +23,8 @@ from training.samples.windows import Samples
 
 _ALIKE = 12
 """Nearest windows of which one is taken."""
+AVERAGED = 1.4
+"""Pixels of imagery along each side that a pixel is averaged from at least: its own are soft."""
 _CONTRAST = 4.0
 """How much an e-fold of contrast counts beside a unit of the square root of a colour."""
 
@@ -36,9 +41,10 @@ def look_of(pixels: Pixels) -> Looks:
 class RealWindows:
     """Windows of training imagery, 4w pixels along each side, known by number and look.
 
-    zooms: of the stages that are served; window: w; count: windows of a zoom. Window n of a zoom is
-    always the same, so that only looks are kept: `looks`, float32 [count, 4] by zoom, in the file
-    `path`. Raises TrainingError for a zoom without imagery.
+    zooms: of the stages that are served; window: w; count: windows of a zoom. They are drawn once,
+    averaged by AVERAGED where imagery is fine enough, and kept in the file `path` without loss, so
+    that it can travel without imagery. looks: float32 [count, 4] by zoom.
+    Raises TrainingError for a zoom without imagery.
     """
 
     def __init__(
@@ -51,14 +57,17 @@ class RealWindows:
         count: int,
         seed: int,
     ) -> None:
-        shares = [float(zoom in zooms) for zoom in STAGE_ZOOMS]
-        self.samples, self.seed = Samples(pyramid, "train", window, seed, shares), seed
-        key = f"{pyramid.digest} {','.join(map(str, zooms))} {window} {count} {seed}"
+        key = f"kept {pyramid.digest} {','.join(map(str, zooms))} {window} {count} {seed}"
         held = keyedfile.load(path, key)
         if held is None:
-            held = {str(zoom): self._looks(zoom, count) for zoom in zooms}
+            shares = [float(zoom in zooms) for zoom in STAGE_ZOOMS]
+            samples = Samples(pyramid, "train", window, seed, shares, AVERAGED)
+            held = {}
+            for zoom in zooms:
+                held |= _drawn(samples, zoom, count, seed)
             keyedfile.save(path, key, held)
-        self.looks: dict[int, Looks] = {zoom: held[str(zoom)] for zoom in zooms}
+        self.looks: dict[int, Looks] = {zoom: held[f"{zoom} looks"] for zoom in zooms}
+        self._files = {zoom: (held[f"{zoom} ends"], held[f"{zoom} files"]) for zoom in zooms}
 
     def like(self, zoom: int, look: Looks, random: np.random.Generator) -> Pixels:
         """Draw one of the windows that are most like a look, uint8 [4w, 4w, 3]."""
@@ -67,14 +76,28 @@ class RealWindows:
         return self.window(zoom, int(random.choice(nearest)))
 
     def window(self, zoom: int, number: int) -> Pixels:
-        """Draw window `number` of a zoom, uint8 [4w, 4w, 3]."""
-        band = STAGE_ZOOMS.index(zoom)
-        # Windows of 17 may share random numbers with others of 7: addresses stay as they were.
-        address = number * len(COMMON_STAGE_ZOOMS) + band
-        random = np.random.Generator(np.random.Philox(key=[self.seed, address]))
-        pixels, _ = self.samples.child(band, random)
-        return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+        """Read window `number` of a zoom, uint8 [4w, 4w, 3]."""
+        ends, files = self._files[zoom]
+        begin = ends[number - 1] if number else 0
+        with Pillow.open(io.BytesIO(files[begin : ends[number]].tobytes())) as image:
+            return np.asarray(image)
 
-    def _looks(self, zoom: int, count: int) -> Looks:
-        numbers = track(range(count), f"zoom {zoom}: real windows")
-        return np.stack([look_of(self.window(zoom, number)) for number in numbers])
+
+def _drawn(samples: Samples, zoom: int, count: int, seed: int) -> dict[str, NDArray[Any]]:
+    """Draw `count` windows of a zoom: their looks, and their files one behind the other."""
+    band, looks, files = STAGE_ZOOMS.index(zoom), [], []
+    for number in track(range(count), f"zoom {zoom}: real windows"):
+        # Windows of 17 may share random numbers with others of 7.
+        address = number * len(COMMON_STAGE_ZOOMS) + band
+        random = np.random.Generator(np.random.Philox(key=[seed, address]))
+        drawn, _ = samples.child(band, random, lowered=False)
+        pixels = np.clip(np.rint(drawn), 0, 255).astype(np.uint8)
+        looks.append(look_of(pixels))
+        file = io.BytesIO()
+        Pillow.fromarray(pixels).save(file, "WEBP", lossless=True, quality=60)
+        files.append(np.frombuffer(file.getvalue(), np.uint8))
+    ends = np.cumsum([len(file) for file in files])
+    return {
+        f"{zoom} looks": np.stack(looks), f"{zoom} ends": ends,
+        f"{zoom} files": np.concatenate(files),
+    }  # fmt: skip

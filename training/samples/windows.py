@@ -82,7 +82,8 @@ class Samples(Dataset[dict[str, Tensor]]):
     """Windows of `window` parent pixels with their children, balanced by band and source.
 
     shares: of the samples, for the first of BANDS, the others having none; None for the bands' own,
-    of those that have imagery.
+    of those that have imagery. averaged: image pixels along each side that a child pixel is
+    averaged from at least, where a band has such images.
     Raises TrainingError when a band that was given a share has no image of the split, and when no
     band has any.
     """
@@ -94,11 +95,13 @@ class Samples(Dataset[dict[str, Tensor]]):
         window: int,
         seed: int = 0,
         shares: Sequence[float] | None = None,
+        averaged: float = 1.0,
     ) -> None:
         self.pyramid, self.window, self.seed = pyramid, window, seed
+        self.averaged = averaged
         self.flat_left_out = FLAT_LEFT_OUT.get(split, FLAT_LEFT_OUT_ELSE)
         images = [image for image in pyramid.images if image.split == split]
-        self.choices = [_choices(images, band, SCALE * window) for band in BANDS]
+        self.choices = [_choices(images, band, SCALE * window, averaged) for band in BANDS]
         wanted = [band.share for band in BANDS] if shares is None else list(shares)
         wanted += [0.0] * (len(BANDS) - len(wanted))
         served = [bool(chosen) for chosen, _ in self.choices]
@@ -138,9 +141,12 @@ class Samples(Dataset[dict[str, Tensor]]):
         }
 
     def child(
-        self, band: int, random: np.random.Generator, tone: bool = True
+        self, band: int, random: np.random.Generator, tone: bool = True, lowered: bool = True
     ) -> tuple[NDArray[np.float32], float]:
-        """Draw one window of BANDS[band]: [4w, 4w, 3] in [0, 255], and metres per pixel."""
+        """Draw one window of BANDS[band]: [4w, 4w, 3] in [0, 255], and metres per pixel.
+
+        tone: whether it is varied; lowered: whether contrast is, where the band has some lowered.
+        """
         # Draw images until one has a usable window.
         images, weights = self.choices[band]
         for _ in range(TRIES):
@@ -154,7 +160,8 @@ class Samples(Dataset[dict[str, Tensor]]):
         # Vary tone and contrast.
         if tone:
             child = _jitter(_match_tone(child, image, random), random)
-            factor, colour = contrast.draw(np.array([BANDS[band].lowered]), random)
+            share = BANDS[band].lowered if lowered else 0.0
+            factor, colour = contrast.draw(np.array([share]), random)
             gsd = conditioning_gsd(BANDS[band], gsd, random)
             child = contrast.apply(child, factor[0], colour[0])
         # Flip each axis or not.
@@ -170,6 +177,7 @@ class Samples(Dataset[dict[str, Tensor]]):
         # Draw how many image pixels a child pixel is averaged from, then the place.
         size = SCALE * self.window
         low, high = ratios(image, band, size)
+        low = max(low, min(self.averaged, high))
         ratio = float(np.exp(random.uniform(np.log(low), np.log(high))))
         side = min(round(size * ratio), image.height, image.width)
         y = int(random.integers(image.height - side + 1))
@@ -204,8 +212,13 @@ def ratios(image: Image, band: Band, size: int) -> tuple[float, float]:
     return low, max(low, most)
 
 
-def _choices(images: list[Image], band: Band, size: int) -> tuple[list[Image], NDArray[np.float64]]:
-    """Return the images that serve a band, weighted by the square root of a source's area."""
+def _choices(
+    images: list[Image], band: Band, size: int, averaged: float = 1.0
+) -> tuple[list[Image], NDArray[np.float64]]:
+    """Return the images that serve a band, weighted by the square root of a source's area.
+
+    averaged: of the images that serve it, those whose windows can be averaged so far, if any.
+    """
     chosen = [
         image
         for image in images
@@ -215,6 +228,7 @@ def _choices(images: list[Image], band: Band, size: int) -> tuple[list[Image], N
         and min(image.height, image.width) >= 0.6 * size
         and not (_folded(image) and image.level == 1 and min(image.height, image.width) < 2 * size)
     ]
+    chosen = [im for im in chosen if ratios(im, band, size)[1] >= averaged] or chosen
     area: dict[str, float] = {}
     for image in chosen:
         area[image.source] = area.get(image.source, 0.0) + image.height * image.width
