@@ -67,7 +67,6 @@ steps = 2
 places = 1
 pool = 20
 group = 2
-shares = [0, 0, 1]
 window = 32
 """
 )

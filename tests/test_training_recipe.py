@@ -50,10 +50,8 @@ def test_the_recipes_of_the_repository_can_be_read(name, family):
         ("[[phase]]\nuntil = 1\n[[entries]]\nzooms = [8]", "zooms has 8, expected some of 7, 9"),
         ("[[phase]]\nuntil = 1\n[[chains]]\ncritic = 1", "[chains] has the key 'critic', expected"),
         ("[[phase]]\nuntil = 1\n[[chains]]\nhold = 'x'", "hold is 'x', expected a number"),
-        ("[[phase]]\nuntil = 1\n[[chains]]\nshares = [1, 0]", "shares is [1, 0], expected 3"),
         ("[[phase]]\nuntil = 1\n[[chains]]\nwindow = 40", "window is 40, expected a multiple of"),
         ("[[phase]]\nuntil = 1\n[[chains]]\nedge = 16", "edge is 16, expected a multiple of 4"),
-        ("[[phase]]\nuntil = 1\n[[chains]]\nlevels = [0]", "levels is [0], expected numbers"),
         ("[[phase]]\nuntil = 1\n[[chains]]\nplaces = 0", "places is 0, expected at least 1"),
         (
             "[[phase]]\nuntil = 1\n[memory]\nstrengths = [1, 1, 1, 1, 1, 1]",

@@ -28,7 +28,7 @@ class Drawn:
 
     samples, truth: images [B, 3, H, W]. gsd: metres per pixel, [B]. real: what the critic takes for
     real, None for the truth. first: what the samples looked like before training. codes: bounded
-    layout codes. even: drawings of one code under one colour. alpha_bar: of the samples' noise,
+    layout codes. even: drawings of one code each. alpha_bar: of the samples' noise,
     [B], with `gain`, what a denoised image is multiplied by. group: samples in a row whose regions
     are compared together. parts: rows by name, whose error is logged by itself.
     """

@@ -35,7 +35,7 @@ from training.samples.realwindows import RealWindows
 from training.sharpedges import enlarge_sharply
 
 _EVEN = 28
-"""Parent pixels along a window of one code, of which the middle 4 are judged."""
+"""Parent pixels along a window of one code, of which the middle 16 are judged."""
 
 
 class ChainStep(DecoderStep):
@@ -88,27 +88,29 @@ class ChainStep(DecoderStep):
         """Draw the windows of chains, as the decoder does now and as it did at first."""
         levels = batch["level"].tolist()
         batch = self.on_device(batch)
-        images = chained(self.decoder, batch, self.sampler)
+        images, parents = chained(self.decoder, batch, self.sampler)
         with torch.no_grad():
-            before = chained(self.first, batch, self.sampler)
+            before, _ = chained(self.first, batch, self.sampler)
         edge = SCALE * self.options.edge
         made, real, first = (
             crop(each, edge) for each in (images, batch["real"].float() / 127.5 - 1, before)
         )
-        even = self._even(batch, levels) if self.options.checkerboard else None
+        even = self._even(batch, parents.detach(), levels) if self.options.checkerboard else None
         return Drawn(made, real, batch["gsd"], first=first, even=even, group=self.options.group)
 
-    def _even(self, batch: Batch, levels: list[float]) -> Tensor:
-        """Draw windows of one code each, under the colour of the real window."""
-        colour = batch["real"].float().mean((2, 3), keepdim=True) / 127.5 - 1
-        codes = batch["even"].float()[:, :, None, None].expand(-1, -1, _EVEN, _EVEN)
-        parent = colour.expand(-1, -1, _EVEN, _EVEN).contiguous()
-        image = draw(self.decoder, codes.contiguous(), parent, batch["gsd"], levels)
-        return crop(image, SCALE * (_EVEN // 2 - 2))
+    def _even(self, batch: Batch, parents: Tensor, levels: list[float]) -> Tensor:
+        """Draw windows of one code each, every other one of none, under their own parents."""
+        codes = batch["even"].float()[:, :, None, None].expand(-1, -1, _EVEN, _EVEN).clone()
+        codes[::2] = 0
+        middle = crop(parents, (parents.shape[-1] - _EVEN) // 2)
+        image = draw(self.decoder, codes, middle, batch["gsd"], levels)
+        return crop(image, SCALE * (_EVEN // 2 - 8))
 
 
-def chained(decoder: LayoutDecoder, batch: Batch, sampler: SamplerConfig) -> Tensor:
-    """Draw a batch of `ChainBatches` with a padded decoder, stage by stage: [K N, 3, 4w, 4w].
+def chained(decoder: LayoutDecoder, batch: Batch, sampler: SamplerConfig) -> tuple[Tensor, Tensor]:
+    """Draw a batch of `ChainBatches` with a padded decoder, stage by stage.
+
+    Returns children [K N, 3, 4w, 4w] and parents [K N, 3, w, w], both in about [-1, 1].
 
     The windows that go on have for parent what was just drawn above them, rounded as tiles are and
     with what geography adds; a gradient at them passes through all stages above.
@@ -117,6 +119,7 @@ def chained(decoder: LayoutDecoder, batch: Batch, sampler: SamplerConfig) -> Ten
     count, side = len(parent), parent.shape[-1]
     middle = slice((SCALE - 1) * side // 2, (SCALE - 1) * side // 2 + side)
     drawn: list[Tensor] = []
+    parents: list[Tensor] = []
     for place, zoom in enumerate(zooms):
         rows = slice(place * count, (place + 1) * count)
         if place:
@@ -135,7 +138,8 @@ def chained(decoder: LayoutDecoder, batch: Batch, sampler: SamplerConfig) -> Ten
             factors, edges,
         )  # fmt: skip
         drawn.append(image)
-    return torch.cat(drawn)
+        parents.append(parent)
+    return torch.cat(drawn), torch.cat(parents)
 
 
 def medians(pictures: Tensor, side: int) -> Tensor:

@@ -2,8 +2,8 @@
 
 A decoder that turns a code into 4 x 4 pixels may give each of them its own value, a pattern that
 comes back with every code (Odena et al., "Deconvolution and checkerboard artifacts", 2016): dots
-in fields of one colour. Where codes and parent are the same everywhere, so is the drawing; and in
-drawn samples hardly more repeats than would by chance.
+in fields of one colour. Where one code, or none, lies everywhere, nothing repeats, whatever the
+parent is; and in drawn samples hardly more repeats than would by chance.
 """
 
 from __future__ import annotations
@@ -25,18 +25,17 @@ leaves of 25."""
 
 
 def loss(samples: Tensor, truth: Tensor, context: ScoreContext) -> Tensor:
-    """Return half the variance of even drawings and of what repeats in the samples, a scalar.
+    """Return half the variance of what repeats in drawings of one code and in samples, a scalar.
 
-    Its gradient at a drawing is as long as its deviation in grey levels.
+    Its gradient at one of B drawings is as long as a Bth of its deviation in grey levels.
     """
     even = context.needed("drawings of one code", context.drawn.even)
-    gap = even - even.mean((2, 3), keepdim=True)
-    repeated = repetition(samples)
-    context.log["dots"] = gap.detach().square().mean().sqrt() * _GREY
-    context.log["repeated"] = repeated.detach().mean().sqrt() * _GREY
-    of_even = even[0].numel() ** 0.5 * gap.square().mean((1, 2, 3)).sum()
-    drawn: Tensor = 0.5 * _GREY * (of_even + samples[0].numel() ** 0.5 * repeated.sum())
-    return drawn
+    total = torch.zeros((), device=samples.device)
+    for name, images in (("dots", even), ("repeated", samples)):
+        variance = repetition(images)
+        context.log[name] = variance.detach().mean().sqrt() * _GREY
+        total = total + 0.5 * _GREY * images[0].numel() ** 0.5 * variance.mean()
+    return total
 
 
 def repetition(images: Tensor) -> Tensor:
