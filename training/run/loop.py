@@ -32,7 +32,6 @@ def run(
     Prints rate, ETA and the losses' means, which `log` is given too, with the number of the step.
     Returns whether all are done.
     """
-    torch.backends.cudnn.benchmark = False
     drawn, report = stream(batches, step.done, machine.workers), _Report(step, steps, log)
     began = saved = time.monotonic()
     with Stop() as stop:

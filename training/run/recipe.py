@@ -112,16 +112,18 @@ class SharpenRecipe:
 class DecoderRecipe:
     """What trainings that go on from finished weights have in common; several follow each other.
 
-    steps: of this one. anchor: weight of the distance from a first drawing; adversarial: how many
+    steps: of this one. region_octaves: weight of the energies of octaves, of which colour has most
+    beside the features of regions, which have 1. anchor: weight of the distance from a first drawing; adversarial: how many
     times as long as that of all distances the critic's gradient is. window, edge: parent pixels
     along a window, and those on each side that no loss sees; group: windows that are compared with
     each other, groups: in a step. seed: of all that chance decides.
     """
 
-    OWN: ClassVar[tuple[str, ...]] = ("anchor", "adversarial")
+    OWN: ClassVar[tuple[str, ...]] = ("region_octaves", "anchor", "adversarial")
     """Terms of the loss whose weights are keys."""
 
     steps: int = 0
+    region_octaves: float = 1.0
     anchor: float = 0.3
     adversarial: float = 1.0
     window: int = 48
@@ -134,7 +136,7 @@ class DecoderRecipe:
     def terms(self) -> dict[str, float]:
         """Weight of each term of the loss."""
         own = {name: float(getattr(self, name)) for name in self.OWN}
-        return {"region_style": 1.0, "region_octaves": 1.0, **own}
+        return {"region_style": 1.0, **own}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +161,12 @@ class ChainsRecipe(DecoderRecipe):
 
     rate: learning rate of the decoder. anchor: to the decoder's first drawing. hold: weight of the
     distance from its mean colours of 16 x 16 pixels, beside all else: as long at 1 / hold grey
-    levels. checkerboard: weight of the pattern that one code alone draws. ema: decay of the
+    levels. checkerboard: weight of patterns that repeat with every code. ema: decay of the
     weights' average. places: of the world from which chains are taken; pool: real windows of a zoom
     among which those that look alike are found. seed: of the world, the places and the groups.
     """
 
-    OWN: ClassVar[tuple[str, ...]] = ("anchor", "adversarial", "hold", "checkerboard")
+    OWN: ClassVar[tuple[str, ...]] = (*DecoderRecipe.OWN, "hold", "checkerboard")
 
     rate: float = 5e-5
     hold: float = 0.22
