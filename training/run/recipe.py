@@ -112,11 +112,11 @@ class SharpenRecipe:
 class DecoderRecipe:
     """What trainings that go on from finished weights have in common; several follow each other.
 
-    steps: of this one. region_octaves: weight of the energies of octaves, of which colour has most
-    beside the features of regions, which have 1. anchor: weight of the distance from a first drawing; adversarial: how many
-    times as long as that of all distances the critic's gradient is. window, edge: parent pixels
-    along a window, and those on each side that no loss sees; group: windows that are compared with
-    each other, groups: in a step. seed: of all that chance decides.
+    steps: of this one. region_octaves: weight of the energies of octaves, of which colour has most;
+    the features of regions have 1. anchor: weight of the distance from a first drawing;
+    adversarial: how many times as long as that of all distances the critic's gradient is. window,
+    edge: parent pixels along a window, and those on each side that no loss sees; group: windows
+    that are compared with each other, groups: in a step. seed: of all that chance decides.
     """
 
     OWN: ClassVar[tuple[str, ...]] = ("region_octaves", "anchor", "adversarial")
