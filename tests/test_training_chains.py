@@ -21,8 +21,6 @@ from tests.imagery import prepared_imagery
 from tests.layouts import tiny_bank, write_layouts
 from training.errors import TrainingError
 from training.imagery.pyramid import Pyramid
-from training.losses.context import Drawn, Judges, ScoreContext
-from training.losses.terms import checkerboard, hold
 from training.measure.sites import SITES
 from training.run import chaincollect
 from training.run.chaincollect import ChainFolder, ChainPlace, near_a_site, places
@@ -189,56 +187,6 @@ def test_a_child_is_drawn_from_the_middle_of_what_was_drawn_above_it(weights, re
     assert off(0, 0) < 0.3 * min(off(1, 0), off(0, 1), off(-1, 0), off(0, -1))
     # What geography adds to a parent is in its child.
     assert float((brighter - lower).mean()) * 127.5 == pytest.approx(10, abs=1)
-
-
-def test_coarse_colour_is_held_by_as_many_grey_levels_as_it_is_off():
-    first = torch.rand(2, 3, 64, 64) - 0.5
-    drawn = Drawn(first + 3 / 127.5, first, torch.ones(2), first=first)
-    context = ScoreContext(drawn, Judges())
-    loss = hold.loss(context.samples, first, context)
-    (slope,) = torch.autograd.grad(loss, context.samples)
-    assert slope.flatten(1).norm(dim=1).tolist() == pytest.approx([3, 3], rel=1e-3)
-    assert float(context.log["coarse_colour"]) == pytest.approx(3, rel=1e-3)
-    # What is finer than the squares is free.
-    fine = first + torch.tensor([1.0, -1.0]).repeat(32)
-    context = ScoreContext(dataclasses.replace(drawn, samples=fine), Judges())
-    assert hold.loss(context.samples, first, context).detach() < 1e-6
-
-
-def test_what_one_code_draws_counts_by_its_deviation_in_grey_levels():
-    images = torch.zeros(2, 3, 32, 32)
-    pattern = torch.tensor([1.0, -1.0]).repeat(16) * 5 / 127.5
-    slope = torch.linspace(-0.3, 0.3, 32)
-    even = (images + slope + pattern).requires_grad_()
-    context = ScoreContext(Drawn(images, images, torch.ones(2), even=even), Judges())
-    loss = checkerboard.loss(context.samples, images, context)
-    (gradient,) = torch.autograd.grad(loss, even)
-    # What chance leaves is not counted; the slope of the parent is no pattern.
-    assert float(context.log["dots"]) == pytest.approx(4.2, rel=0.03)
-    assert gradient.flatten(1).norm(dim=1).tolist() == pytest.approx([2.2, 2.2], rel=0.2)
-
-
-def test_what_repeats_with_every_code_is_told_from_texture_slopes_and_waves():
-    random = torch.Generator().manual_seed(1)
-    noise = torch.randn((1, 3, 64, 64), generator=random) * 0.1
-    dots = torch.zeros(1, 3, 64, 64)
-    dots[..., 1::4, 2::4] = 0.4
-    slope = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
-    wave = torch.sin(torch.arange(64) * 2 * torch.pi / 7).expand(1, 3, 64, 64) * 0.3
-    for plain in (noise, slope, wave, noise + slope):
-        assert float(checkerboard.repetition(plain)) < 1e-5
-    variance = float(dots.var(correction=0))
-    assert variance / 3 < float(checkerboard.repetition(dots + slope)) < variance
-    assert float(checkerboard.repetition(noise + dots)) > variance / 4
-    # It is a part of the term, and its slope takes dots away.
-    images = (noise + dots).requires_grad_()
-    context = ScoreContext(
-        Drawn(images, images, torch.ones(1), even=torch.zeros(1, 3, 32, 32)), Judges()
-    )
-    (gradient,) = torch.autograd.grad(checkerboard.loss(images, images, context), images)
-    assert float((gradient * dots).sum()) > 0
-    less = images.detach() - 0.01 * gradient
-    assert checkerboard.repetition(less) < checkerboard.repetition(images.detach())
 
 
 def test_a_decoder_learns_to_draw_nothing_of_one_code(weights, real, data):
