@@ -117,13 +117,12 @@ def chained(decoder: LayoutDecoder, batch: Batch, sampler: SamplerConfig) -> tup
     """
     parent, zooms = batch["parent"].float() / 127.5 - 1, batch["zoom"].tolist()
     count, side = len(parent), parent.shape[-1]
-    middle = slice((SCALE - 1) * side // 2, (SCALE - 1) * side // 2 + side)
     drawn: list[Tensor] = []
     parents: list[Tensor] = []
     for place, zoom in enumerate(zooms):
         rows = slice(place * count, (place + 1) * count)
         if place:
-            below = passed_on(drawn[-1][..., middle, middle])
+            below = passed_on(crop(drawn[-1], (SCALE - 1) * side // 2))
             parent = (below + batch["ground"][rows].float() / 127.5).clamp(-1, 1)
         level = sampler.augmentation[place]
         factors = sampler.factors(zoom) if level else AS_DRAWN
