@@ -20,6 +20,10 @@ Finer zooms inherit it, but stages 9 and 11 add the colours of their layouts' fi
 LIGHTER, DARKEST = 12, 72
 """256ths by which it is lighter than the surroundings, and the least luminance of its grey."""
 
+LIGHTEST, DIMMED = 130, 192
+"""Luminance above which towns are darker than their ground, and 256ths of the excess at most that are
+taken away: salt, snow or bare sand under a town would leave its streets white."""
+
 WARMTH = (4, 0, -1)
 """Red, green and blue over the luminance."""
 
@@ -33,13 +37,18 @@ def parts_of(zoom: int, built: Shares | None) -> Shares | None:
 
 
 def greyed(pixels: Pixels, parts: Shares | None) -> Pixels:
-    """Move pixels, uint8 [h, w, 3], towards grey by 256ths of the way, uint8 [h, w]."""
+    """Move pixels, uint8 [h, w, 3], towards grey by 256ths of the way, uint8 [h, w].
+
+    What is lighter than a town becomes darker, by twice that part at most.
+    """
     if parts is None:
         return pixels
     wide = pixels.astype(np.int32)
     luminance = (wide[..., 0] + 2 * wide[..., 1] + wide[..., 2]) >> 2
     light = np.maximum(luminance + (luminance * LIGHTER >> 8), DARKEST)
     grey = light[..., None] + np.array(WARMTH, np.int32)
-    way = (grey - wide) * parts[..., None].astype(np.int32)
+    part = parts.astype(np.int32)
+    way = (grey - wide) * part[..., None]
+    way -= (np.maximum(luminance - LIGHTEST, 0) * np.minimum(2 * part, DIMMED))[..., None]
     moved: Pixels = (wide + (way + 128 >> 8)).clip(0, 255).astype(np.uint8)
     return moved
