@@ -20,6 +20,7 @@ from generator.cascade.multistep import MultiStepSampler
 from generator.cascade.renderer import missing_blocks
 from generator.cascade.stages import AnyStage, stages_of
 from generator.geography.geography import Geography, ParentGround
+from generator.geography.parcels import Farmland
 from generator.grid.averaging import averaged
 from generator.grid.block import Block
 from generator.grid.errors import unserved
@@ -155,15 +156,32 @@ class Cascade:
         latent = self._latent(seed, tile.z, core.grown(_latent_margin(stage)), parents)
         ground = parents(area)
         resolutions = child_resolutions(area, tile.z - 2)
+        level, fields = self._augmentation(tile.z), self.farmland(tile.z, core)
+        # Fields are even: of the layouts' detail they show a part.
+        detail = None if fields is None else fields.detail(tile.z)
         with self._lock:
-            child = stage(ground.dry, latent, resolutions, self._augmentation(tile.z))
-        return self._completed(tile.z, core, child, ground)
+            if isinstance(stage, LayoutStage):
+                child = stage(ground.dry, latent, resolutions, level, detail)
+            else:
+                child = stage(ground.dry, latent, resolutions, level)
+        return self._completed(tile.z, core, child, ground, fields)
 
-    def _completed(self, zoom: int, core: Rectangle, child: Pixels, ground: ParentGround) -> Pixels:
-        """Draw water and roads into the child of a core, a stage's pixels."""
+    def farmland(self, zoom: int, core: Rectangle) -> Farmland | None:
+        """Return the fields in the child of a core, parent pixels of a stage, None for none."""
+        return None if self.geography is None else self.geography.farmland(zoom, core.finer(SCALE))
+
+    def _completed(
+        self,
+        zoom: int,
+        core: Rectangle,
+        child: Pixels,
+        ground: ParentGround,
+        fields: Farmland | None,
+    ) -> Pixels:
+        """Draw fields, water and roads into the child of a core, a stage's pixels."""
         if self.geography is None:
             return child
-        return self.geography.completed(zoom, core, child, ground)
+        return self.geography.completed(zoom, core, child, ground, fields)
 
     def _parents(self, zoom: int, read: Read) -> _Parents:
         """Return what looks at the ground of parents of a zoom."""
@@ -259,7 +277,8 @@ class Cascade:
         core = _core(first, _SIDE)
         x, y = SCALE * (core.x0 - window.x0), SCALE * (core.y0 - window.y0)
         child = made[y : y + SCALE * core.height, x : x + SCALE * core.width]
-        return self._completed(first.z, core, child, parents(core.grown(1)))
+        ground, fields = parents(core.grown(1)), self.farmland(first.z, core)
+        return self._completed(first.z, core, child, ground, fields)
 
     def _augmentation(self, zoom: int) -> float:
         """Return the conditioning-augmentation level of a stage."""

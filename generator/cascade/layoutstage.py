@@ -62,13 +62,14 @@ class LayoutStage:
         codes: NDArray[np.int8],
         resolution: NDArray[np.float64],
         augmentation: float,
+        detail: NDArray[np.float32] | None = None,
     ) -> NDArray[np.uint8]:
         """Draw the child of a window's core.
 
         parent: uint8 [h+2m, w+2m, 3], h and w even; codes: int8 [D, h+2c, w+2c], c from code_margin
         to m and even, 0 where nothing is known; resolution: metres per child pixel of each parent
-        row, [h+2m], or [1]; augmentation: level in [0, 1], how far the codes lead. Returns uint8
-        [4h, 4w, 3].
+        row, [h+2m], or [1]; augmentation: level in [0, 1], how far the codes lead; detail: how much
+        of it each child pixel shows, [4h, 4w] in [0, 1], None for all. Returns uint8 [4h, 4w, 3].
         """
         codes_margin = self.margin - (len(parent) - codes.shape[1]) // 2
         # Without its small spots, the parent needs no further margin than the network's.
@@ -89,6 +90,9 @@ class LayoutStage:
             if augmentation and self.fading:
                 coverage = torch.from_numpy(code_coverage(codes, codes_margin)).to(weight.device)
                 factors = factors._replace(contrast=factors.contrast * coverage)
+            if augmentation and detail is not None:
+                shown = torch.from_numpy(detail).to(weight.device)
+                factors = factors._replace(contrast=factors.contrast * shown)
             # What is coarse keeps the parent's edges, which its blur takes away.
             edges = self._enlarged(parent) if augmentation and self.edges else None
             drawn = self.network(laid, image, [augmentation], modulations, factors, edges)

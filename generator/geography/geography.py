@@ -12,6 +12,7 @@ import numpy as np
 
 from generator.geography import riverwater, shore, surface
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
+from generator.geography.parcels import Farmland, Parcels
 from generator.geography.riverwater import river_over
 from generator.geography.towncolour import PARTS, greyed, parts_of
 from generator.grid.pixels import Pixels
@@ -21,7 +22,7 @@ from generator.grid.tile import SCALE
 ReadParent = Callable[[Rectangle], Pixels]
 """Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
 
-VERSION = 5
+VERSION = 6
 """Raised whenever the same layers would give other pixels."""
 
 _BLUR = 2
@@ -94,14 +95,15 @@ class Geography:
     """Layers of one planet, each None or empty where there are none.
 
     water: sea and lakes; rivers: their lines; roads: what is built, drawn over rivers but not over
-    sea and lakes; ground: figures that the choice of layouts follows; credits: one line for each
-    source.
+    sea and lakes; ground: figures that the choice of layouts follows; parcels: fields of
+    farmland; credits: one line for each source.
     """
 
     water: CoverageLayer | None = None
     rivers: CoverageLayer | None = None
     roads: tuple[CoverageLayer, ...] = ()
     ground: GroundLayer | None = None
+    parcels: Parcels | None = None
     credits: tuple[str, ...] = ()
 
     reach: ClassVar[int] = surface.REACH
@@ -110,7 +112,7 @@ class Geography:
     @property
     def digest(self) -> str:
         """Return 64 hexadecimal digits that change with all that decides pixels."""
-        layers = (self.water, self.rivers, *self.roads, self.ground)
+        layers = (self.water, self.rivers, *self.roads, self.ground, self.parcels)
         digests = [None if layer is None else layer.digest for layer in layers]
         return hashlib.sha256(json.dumps([VERSION, digests]).encode()).hexdigest()
 
@@ -121,31 +123,44 @@ class Geography:
 
         At the zooms of `towncolour.PARTS` towns take their colour. zoom: of the parent; pixels:
         reads any rectangle of it, x wrapped and y mirrored; base: whether it is a base map, over
-        whose shores colours run, and which has no rivers drawn in.
+        whose shores colours run, and which has no rivers and fields drawn in.
         """
         around, built = area.grown(self.reach), None
+        fields = None if base else self.farmland(zoom, area)
         if self.ground is not None and zoom in PARTS:
             built = parts_of(zoom, self.ground.built_up(zoom, area))
         water, rivers = self._shares(zoom, around)
         covered = _together(water, rivers)
         if covered is None:
             parent = pixels(area)
-            return ParentGround(area, parent, parent, built)
+            return ParentGround(area, _without(parent, fields), parent, built)
         roads = None if base or rivers is None else self._roads(zoom, around, water)
         if not base:
             water = covered
         elif water is None:
             water = np.zeros_like(covered)
         parent, blur = pixels(around), _BLUR if base else 0
-        land = surface.dry_colours(parent, water, blur)
+        land = _without(surface.dry_colours(parent, water, blur), fields)
         return ParentGround(area, land, parent, built, water, covered, blur, roads)
 
-    def completed(self, zoom: int, core: Rectangle, child: Pixels, ground: ParentGround) -> Pixels:
-        """Draw water and roads into a child.
+    def farmland(self, zoom: int, area: Rectangle) -> Farmland | None:
+        """Return the fields in a rectangle of world pixels, None for none."""
+        return None if self.parcels is None else self.parcels.farmland(zoom, area)
+
+    def completed(
+        self,
+        zoom: int,
+        core: Rectangle,
+        child: Pixels,
+        ground: ParentGround,
+        fields: Farmland | None = None,
+    ) -> Pixels:
+        """Draw fields, water and roads into a child.
 
         zoom: of the child; core: its parent pixels; child: uint8 [4h, 4w, 3]; ground: of the core
-        with a margin of 1 or more.
+        with a margin of 1 or more; fields: those of the child.
         """
+        child = _with(child, fields)
         area, edge = core.finer(SCALE), core.grown(1)
         dry = ground.part(edge).dry
         # Water in its own colour, and what lies along it.
@@ -200,6 +215,20 @@ def _flooded(
         rivers = np.where(water == 255, np.uint8(0), rivers)
     rivers = _cut(rivers, shore.MARGIN - riverwater.MARGIN)
     return river_over(zoom, core, child, colours, rivers)
+
+
+def _without(parent: Pixels, fields: Farmland | None) -> Pixels:
+    """Take fields from a parent's pixels."""
+    if fields is None:
+        return parent
+    return (parent - fields.colours).clip(0, 255).astype(np.uint8)
+
+
+def _with(child: Pixels, fields: Farmland | None) -> Pixels:
+    """Draw fields over a child."""
+    if fields is None:
+        return child
+    return (child + fields.colours).clip(0, 255).astype(np.uint8)
 
 
 def _cut(shares: Shares, by: int) -> Shares:

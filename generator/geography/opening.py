@@ -13,6 +13,7 @@ from generator.geography.ground import GroundFigures
 from generator.geography.layerfile import LayerFile
 from generator.geography.linekinds import KINDS
 from generator.geography.lines import LineLayer
+from generator.geography.parcels import Parcels
 from generator.geography.planet import PlanetRivers, PlanetWater
 from generator.geography.water import WaterLayer
 from generator.grid.errors import GeographyError
@@ -47,6 +48,7 @@ def open_geography(geography: str | None, base: Path | None) -> Geography | None
         lines.get("rivers"),
         tuple(lines[name] for name in ("roads", "rail") if name in lines),
         ground,
+        None if ground is None else Parcels(ground.cover, ground.built, ground.digest),
         credits=tuple(credits(folder)),
     )
 

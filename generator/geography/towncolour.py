@@ -21,8 +21,8 @@ LIGHTER, DARKEST = 12, 72
 """256ths by which it is lighter than the surroundings, and the least luminance of its grey."""
 
 LIGHTEST, DIMMED = 130, 192
-"""Luminance above which towns are darker than their ground, and 256ths of the excess at most that are
-taken away: salt, snow or bare sand under a town would leave its streets white."""
+"""Luminance above which towns are darker than their ground, and 256ths at most of the excess that
+are taken away: salt, snow or bare sand under a town would leave its streets white."""
 
 WARMTH = (4, 0, -1)
 """Red, green and blue over the luminance."""
