@@ -96,7 +96,7 @@ class Geography:
 
     water: sea and lakes; rivers: their lines; roads: what is built, drawn over rivers but not over
     sea and lakes; ground: figures that the choice of layouts follows; parcels: fields of
-    farmland; credits: one line for each source.
+    farmland; streets: of towns, which cross no water; credits: one line for each source.
     """
 
     water: CoverageLayer | None = None
@@ -104,6 +104,7 @@ class Geography:
     roads: tuple[CoverageLayer, ...] = ()
     ground: GroundLayer | None = None
     parcels: Parcels | None = None
+    streets: CoverageLayer | None = None
     credits: tuple[str, ...] = ()
 
     reach: ClassVar[int] = surface.REACH
@@ -112,7 +113,7 @@ class Geography:
     @property
     def digest(self) -> str:
         """Return 64 hexadecimal digits that change with all that decides pixels."""
-        layers = (self.water, self.rivers, *self.roads, self.ground, self.parcels)
+        layers = (self.water, self.rivers, *self.roads, self.ground, self.parcels, self.streets)
         digests = [None if layer is None else layer.digest for layer in layers]
         return hashlib.sha256(json.dumps([VERSION, digests]).encode()).hexdigest()
 
@@ -180,7 +181,12 @@ class Geography:
                 child = along.washed(child)
         if water is not None:
             water = _cut(water, shore.MARGIN - surface.VERGE)
-        roads = self._roads(zoom, area.grown(surface.VERGE), water)
+        wide = area.grown(surface.VERGE)
+        roads = self._roads(zoom, wide, water)
+        streets = None if self.streets is None else self.streets.shares(zoom, wide)
+        if streets is not None and both is not None:
+            streets = surface.product(streets, 255 - _cut(both, shore.MARGIN - surface.VERGE))
+        roads = _together(roads, streets)
         if roads is None:
             return child
         return surface.roads_over(child, dry, roads, covered)

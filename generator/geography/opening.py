@@ -15,6 +15,7 @@ from generator.geography.linekinds import KINDS
 from generator.geography.lines import LineLayer
 from generator.geography.parcels import Parcels
 from generator.geography.planet import PlanetRivers, PlanetWater
+from generator.geography.streets import Streets
 from generator.geography.water import WaterLayer
 from generator.grid.errors import GeographyError
 from generator.planets.planet import Planet
@@ -49,6 +50,7 @@ def open_geography(geography: str | None, base: Path | None) -> Geography | None
         tuple(lines[name] for name in ("roads", "rail") if name in lines),
         ground,
         None if ground is None else Parcels(ground.cover, ground.built, ground.digest),
+        None if ground is None else Streets(ground.built, ground.digest),
         credits=tuple(credits(folder)),
     )
 

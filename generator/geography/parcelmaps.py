@@ -18,9 +18,10 @@ SIDE_BITS = 8
 SIDE = 1 << SIDE_BITS
 """Cells along a map."""
 
-LEFT, ABOVE = 1, 2
-"""Bits of a cell that lies at its parcel's left and upper edge."""
+LEFT, ABOVE, RIGHT, BELOW, MAIN_ABOVE, MAIN_BELOW = (1 << bit for bit in range(6))
+"""Bits of a cell at its parcel's edges; main are some of those between rows of blocks."""
 
+_BITS = (LEFT, ABOVE, RIGHT, BELOW, MAIN_ABOVE, MAIN_BELOW)
 _KEY = 0x6D617073
 _DRAWN = 1 << 14
 """Numbers that a map takes at most."""
@@ -28,24 +29,29 @@ _DRAWN = 1 << 14
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a map is cut: least and most cells along a block and down it, and parcels of a block."""
+    """How a map is cut.
+
+    along, down: least and most cells of a block; parts: parcels of a block, one of these; aligned:
+    whether blocks of all rows begin at the same cells.
+    """
 
     along: tuple[int, int]
     down: tuple[int, int]
     parts: tuple[int, ...]
+    aligned: bool = False
 
+
+OPEN, STRIPS, LARGE, SMALL, SURVEYED = range(5)
+"""Styles; the last is that of land which was divided into square miles, by quarters."""
 
 STYLES = (
-    Style((8, 18), (7, 14), (1, 1, 2, 2, 3)),
-    Style((10, 18), (9, 16), (2, 3, 4, 5, 6)),
-    Style((16, 30), (14, 24), (1, 1, 2, 2)),
-    Style((5, 9), (4, 7), (1, 1, 2)),
-    Style((32, 32), (32, 32), (1, 2, 2, 2, 3, 4)),
+    Style((9, 20), (8, 16), (1, 1, 2, 2, 3)),
+    Style((12, 22), (11, 20), (2, 3, 4, 5, 6)),
+    Style((20, 38), (18, 32), (1, 1, 2, 2, 3)),
+    Style((6, 11), (5, 9), (1, 1, 2)),
+    Style((32, 32), (32, 32), (1, 2, 2, 2, 3, 4), aligned=True),
 )
-"""Open fields, strips, large fields, small fields, and quarters of a square mile."""
-
-SURVEYED = len(STYLES) - 1
-"""The style of land that was divided into square miles."""
+"""By style."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,19 +65,21 @@ class ParcelMap:
 @cache
 def parcel_maps() -> tuple[ParcelMap, ...]:
     """Return the maps of all styles, 0.3 MiB each."""
-    return tuple(_cut(number, style) for number, style in enumerate(STYLES))
+    return tuple(cut(number, style) for number, style in enumerate(STYLES))
 
 
-def _cut(number: int, style: Style) -> ParcelMap:
-    """Cut a map."""
+def cut(number: int, style: Style) -> ParcelMap:
+    """Cut a map; number: of it, which decides all that is drawn by lot."""
     parcels = np.zeros((SIDE, SIDE), np.uint32)
     drawn = iter(keys(_KEY, number, np.arange(_DRAWN)).tolist())
-    count = 0
+    count, columns = 0, list(_lengths(style.along, drawn))
+    main = np.zeros((SIDE, 1), np.bool_)
     for top, bottom in _lengths(style.down, drawn):
-        # Rows begin at different places, unless all blocks are alike.
+        # Rows begin at different places, unless they are aligned.
         usual = next(drawn)
-        shift = usual % SIDE if style.along[0] < style.along[1] else 0
-        for left, right in _lengths(style.along, drawn):
+        shift = 0 if style.aligned else usual % SIDE
+        main[top] = usual >> 16 & 3 == 0
+        for left, right in columns if style.aligned else _lengths(style.along, drawn):
             key = next(drawn)
             parts = style.parts[key % len(style.parts)]
             # Three of four blocks of a row are divided the same way.
@@ -81,7 +89,11 @@ def _cut(number: int, style: Style) -> ParcelMap:
             cells = np.ix_(np.arange(top, bottom), (np.arange(left, right) + shift) % SIDE)
             parcels[cells] = count + (part[:, None] if upright else part[None, :])
             count += parts
-    edges = LEFT * (parcels != np.roll(parcels, 1, 1)) + ABOVE * (parcels != np.roll(parcels, 1, 0))
+    left, above = (parcels != np.roll(parcels, 1, axis) for axis in (1, 0))
+    main = main & above
+    below = (np.roll(each, -1, 0) for each in (above, main))
+    sides = (left, above, np.roll(left, -1, 1), next(below), main, next(below))
+    edges = sum(side * bit for side, bit in zip(sides, _BITS, strict=True))
     return ParcelMap(parcels.ravel(), edges.astype(np.uint8).ravel())
 
 

@@ -143,20 +143,30 @@ def roads_over(child: Pixels, dry: Pixels, roads: Shares, water: Shares | None =
     dry: the ground's colour at parent pixels as `water_over` has the water's; roads: their share,
     with VERGE more pixels on each side; water: share of each child pixel that has no verge.
     """
-    wide = tent(roads)
+    wide, share = tent(roads), roads[VERGE:-VERGE, VERGE:-VERGE]
     cells = cells_of(wide > 0)
+    # Beside a road the ground is even and a little darker.
+    if _SPARSE * len(cells) * SCALE * SCALE >= wide.size:
+        verge = np.minimum(wide // np.uint16(81), np.uint16(64)).astype(np.uint8)
+        if water is not None:
+            verge = product(verge, 255 - water)
+        return _built_over(child, enlarged(dry), verge, share)
+    # Where roads are few, only those parent pixels are looked at.
     at = children_of(cells, child.shape[1])
     laid = child.copy()
     pixels = laid.reshape(-1, 3)
     ground = np.ascontiguousarray(enlarged_at(dry, cells).swapaxes(1, 2)).reshape(-1, 3)
-    # Beside a road the ground is even and a little darker.
     verge = np.minimum(wide.reshape(-1)[at] // 81, 64).astype(np.uint8)
     if water is not None:
         verge = product(verge, 255 - water.reshape(-1)[at])
-    below = _blended(pixels[at], ground - (ground >> 3), verge)
-    share = roads[VERGE:-VERGE, VERGE:-VERGE].reshape(-1)[at]
-    pixels[at] = _blended(below, _paved(ground), share)
+    pixels[at] = _built_over(pixels[at], ground, verge, share.reshape(-1)[at])
     return laid
+
+
+def _built_over(child: Pixels, ground: Short, verge: Shares, roads: Shares) -> Pixels:
+    """Lay roads and their verges over pixels of ground of a colour, all of one shape."""
+    below = _blended(child, ground - (ground >> 3), verge)
+    return _blended(below, _paved(ground), roads)
 
 
 def _paved(ground: Short) -> Short:

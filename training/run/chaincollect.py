@@ -35,7 +35,7 @@ _BOX: Box = (-180.0, -55.0, 180.0, 70.0)
 """West, south, east and north of the places, degrees."""
 _AWAY = 1.5
 """Degrees between a place and a site: one, and half of one that its windows from 9 on may span."""
-_LEAST_COVERAGE = 0.4
+_LEAST_COVERAGE = 0.15
 """Mean coverage under which a window shows next to nothing, and its chain teaches nothing."""
 
 
@@ -164,10 +164,14 @@ class ChainPlace:
         coverage = np.ones((SCALE * self.side,) * 2, np.float32)
         if stage.fading:
             coverage = code_coverage(codes, stage.margin)
-        # What it draws.
+        # What it draws; in fields a part of the detail.
+        fields = cascade.farmland(zoom, area)
+        detail = None if fields is None else fields.detail(zoom)
+        if detail is not None:
+            coverage = coverage * detail
         resolutions = child_resolutions(outer, zoom - 2)
         level = cascade.sampler.augmentation[cascade.sampler.zooms.index(zoom)]
-        drawn = stage(parent, codes, resolutions, level)
+        drawn = stage(parent, codes, resolutions, level, detail)
         own = parent[inner, inner]
         ground = own.astype(np.int16) - (own if child is None else child)
         window = _Window(

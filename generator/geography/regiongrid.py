@@ -1,0 +1,218 @@
+"""A grid of regions with bent borders, each of which lays a map over the ground in its own way.
+
+Positions are in units of 2**-30 of the world's width. All of it is whole numbers: what a pixel
+shows depends on nothing but its address.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.geography.valuenoise import WORLD_BITS, noise
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE
+
+UNITS_PER_METRE = 27
+"""At the equator, rounded."""
+
+FINE_BITS = 8
+"""Positions on a map are in 2**-8 cells."""
+
+ANGLES = 32
+"""Angles that a map may have, from 0 to 180 degrees."""
+
+BANDS = 512
+"""Bands of rows, from the map's upper to its lower edge, that have one scale each."""
+
+_SIZE_BITS, _TURN_BITS, _TILE_BITS = 22, 10, 8
+_SCALE = 64
+
+_SINES = (0, 100, 200, 297, 392, 483, 569, 650, 724, 792, 851, 903, 946, 980, 1004, 1019, 1024)
+"""1024 times the sine of sixteenths of a right angle."""
+
+Integers = NDArray[np.int64]
+Cells = NDArray[np.int32]
+Octaves = tuple[tuple[int, int], ...]
+"""Wave lengths in bits of units, and 256 times their amplitudes in units."""
+
+Region = TypeVar("Region")
+Number = TypeVar("Number", bound=np.generic)
+
+
+class MapPositions(NamedTuple):
+    """Where pixels lie on a map, in 2**-8 cells: down and along, int32 [h, w]."""
+
+    down: Cells
+    along: Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How a map lies on the ground.
+
+    origin: its row and column, units; turn: cosine and sine in 1024ths; size: in 2**-22 cells a
+    unit.
+    """
+
+    origin: tuple[int, int]
+    turn: tuple[int, int]
+    size: int
+
+    @classmethod
+    def of(cls, origin: tuple[int, int], angle: int, metres: int, scale: int) -> Placement:
+        """Place a map: its cells are metres x scale / 64 long, its angle is one of ANGLES."""
+        past = angle % 16
+        turn = _SINES[16 - past], _SINES[past]
+        if angle % ANGLES >= 16:
+            turn = -_SINES[past], _SINES[16 - past]
+        long = metres * UNITS_PER_METRE * stretch(origin[0] * BANDS >> WORLD_BITS) * scale
+        return cls(origin, turn, (_SCALE * _SCALE << _SIZE_BITS) // long)
+
+    def positions(
+        self, ys: Integers, xs: Integers, bends: tuple[Integers, Integers]
+    ) -> MapPositions:
+        """Return where the pixels of rows ys and columns xs lie.
+
+        bends: by how many units columns are moved down, int64 as xs, and rows across, as ys.
+        """
+        cosine, sine = (part * self.size for part in self.turn)
+        y, x = ys - self.origin[0], xs - self.origin[1]
+        moved_down, moved_across = bends
+        # Both are sums of a part for each row and one for each column.
+        along = _fine(y * sine + moved_across * cosine)[:, None]
+        along = along + _fine(x * cosine + moved_down * sine)
+        down = _fine(y * cosine - moved_across * sine)[:, None]
+        down = down - _fine(x * sine - moved_down * cosine)
+        return MapPositions(down, along)
+
+
+@dataclass(frozen=True, slots=True)
+class RegionGrid(Generic[Region]):
+    """A grid of regions.
+
+    bits: of a region's side in units; borders: octaves that bend them; bends: those that bend what
+    lies in them; key: of both; region_at: returns a region by its row and its column.
+    """
+
+    bits: int
+    borders: Octaves
+    bends: Octaves
+    key: int
+    region_at: Callable[[int, int], Region]
+
+    def painted(
+        self,
+        zoom: int,
+        area: Rectangle,
+        draw: Callable[[Region, MapPositions], NDArray[np.uint32]],
+        placed: Callable[[Region], Placement],
+    ) -> tuple[NDArray[np.uint32], list[Region]]:
+        """Draw a rectangle of world pixels, region by region; returns uint32 [h, w], and these.
+
+        draw: returns a region's numbers of pixels, of which the bits from 8 to 23 are free: they
+        become the region's place among those that are returned.
+        """
+        bits, (ys, xs) = WORLD_BITS - _TILE_BITS - zoom, middles(zoom, area)
+        start = np.zeros(1, np.int64)
+
+        def waves(number: int, octaves: Octaves) -> tuple[Integers, Integers]:
+            down = noise(self.key + number, octaves, start, xs, bits)[0]
+            return down, noise(self.key + number + 1, octaves, ys, start, bits)[:, 0]
+
+        (down, across), (moved_down, moved_across) = waves(0, self.borders), waves(2, self.bends)
+        (rows, top), (columns, left) = self._parts(ys, down), self._parts(xs, across)
+        alone = len(rows) == len(columns) == 1
+        row = ((ys[:, None] + down >> self.bits) - top).astype(np.int16)
+        column = ((xs + across[:, None] >> self.bits) - left).astype(np.int16)
+        numbers = np.zeros((len(ys), len(xs)), np.uint32)
+        regions: list[Region] = []
+        count = 1 << WORLD_BITS - self.bits
+        for i, j in product(range(len(rows)), range(len(columns))):
+            # The pixels that may lie in a region, then those that do.
+            box = rows[i], columns[j]
+            region = self.region_at(top + i, (left + j) % count)
+            turns = (left + j) // count << WORLD_BITS
+            bends = moved_down[box[1]], moved_across[box[0]]
+            found = draw(region, placed(region).positions(ys[box[0]], xs[box[1]] - turns, bends))
+            found |= np.uint32(len(regions) << 8)
+            np.copyto(numbers[box], found, where=alone or (row[box] == i) & (column[box] == j))
+            regions.append(region)
+        return numbers, regions
+
+    def _parts(self, at: Integers, bends: Integers) -> tuple[list[slice], int]:
+        """Return the parts of an axis in which each region may lie, and the first one's number.
+
+        at: positions, int64 [n], in ascending order; bends: by how much borders are moved.
+        """
+        least, most = int(bends.min()), int(bends.max())
+        first, last = int(at[0]) + least >> self.bits, int(at[-1]) + most >> self.bits
+        starts = np.arange(first, last + 1, dtype=np.int64) << self.bits
+        begin = np.searchsorted(at, starts - most)
+        end = np.searchsorted(at, starts + (1 << self.bits) - least)
+        return [slice(int(a), int(b)) for a, b in zip(begin, end, strict=True)], first
+
+
+def from_above(
+    zoom: int, area: Rectangle, look: Callable[[int, Rectangle], NDArray[Number] | None]
+) -> NDArray[Number] | None:
+    """Return what is looked at two zooms above a rectangle's, alike in squares of 4 x 4 pixels.
+
+    look: returns an array [h, w] of a rectangle of a zoom, or None, which is returned, too.
+    """
+    x0, y0 = area.x0 // SCALE, area.y0 // SCALE
+    width = (area.x0 + area.width - 1) // SCALE + 1 - x0
+    height = (area.y0 + area.height - 1) // SCALE + 1 - y0
+    found = look(zoom - 2, Rectangle(x0, y0, width, height))
+    if found is None:
+        return None
+    top, left = area.y0 - SCALE * y0, area.x0 - SCALE * x0
+    whole = found.repeat(SCALE, 0)[top : top + area.height].repeat(SCALE, 1)
+    return whole[:, left : left + area.width]
+
+
+def middles(zoom: int, area: Rectangle) -> tuple[Integers, Integers]:
+    """Return the middles of a rectangle's rows and columns in units: int64 [h], [w]."""
+    bits = WORLD_BITS - _TILE_BITS - zoom
+    ys = np.arange(area.y0, area.y0 + area.height, dtype=np.int64) << bits
+    xs = np.arange(area.x0, area.x0 + area.width, dtype=np.int64) << bits
+    return ys + (1 << bits >> 1), xs + (1 << bits >> 1)
+
+
+def stretch(band: int) -> int:
+    """Return 64 times the length of a metre in a band of rows over that at the equator.
+
+    No value lies within 1e-6 of a rounding boundary, so that every machine has the same.
+    """
+    return round(exact_stretch(min(max(band, 0), BANDS - 1)))
+
+
+@cache
+def exact_stretch(band: int) -> float:
+    """Return what `stretch` rounds."""
+    return _SCALE * math.cosh(math.pi * (1 - (2 * band + 1) / BANDS))
+
+
+def smoothed(numbers: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Smooth by 1, 2, 1 both ways, sixteen times: int16 [h + 2, w + 2, ...] to [h, w, ...]."""
+    rows = numbers[:-2] + numbers[2:]
+    rows += numbers[1:-1]
+    rows += numbers[1:-1]
+    sums = rows[:, :-2] + rows[:, 2:]
+    sums += rows[:, 1:-1]
+    sums += rows[:, 1:-1]
+    sums += np.int16(8)
+    sums >>= np.int16(4)
+    return sums
+
+
+def _fine(lengths: Integers) -> Cells:
+    """Return 2**-8 cells of products of units, 1024ths and sizes."""
+    return (lengths >> _SIZE_BITS + _TURN_BITS - FINE_BITS).astype(np.int32)

@@ -1,0 +1,161 @@
+"""Streets of towns: the edges of blocks, as shares of pixels.
+
+Regions of a few kilometres have a map of blocks each (`parcelmaps`), at an angle and a scale of
+their own. All of it is whole numbers: a pixel depends on nothing but its address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from operator import attrgetter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.geography.builtup import BuiltUp
+from generator.geography.layers import Shares
+from generator.geography.parcelmaps import (
+    ABOVE,
+    BELOW,
+    LEFT,
+    MAIN_ABOVE,
+    MAIN_BELOW,
+    RIGHT,
+    SIDE,
+    SIDE_BITS,
+    ParcelMap,
+    Style,
+    cut,
+)  # fmt: skip
+from generator.geography.regiongrid import (
+    FINE_BITS,
+    MapPositions,
+    Placement,
+    RegionGrid,
+    from_above,
+)
+from generator.grid.hashing import keys
+from generator.grid.rectangle import Rectangle
+
+VERSION = 1
+"""Raised whenever the same towns would have other streets."""
+
+FIRST = 13
+"""First zoom whose children show streets."""
+
+_REGION_BITS = 16
+_CELL_METRES = 15
+_HALF, _MAIN_HALF = 68, 137
+"""Half the width of a street, and of a main one, in 256ths of a cell: 4 and 8 metres."""
+
+_STYLES = (
+    Style((5, 12), (4, 7), (1,)),
+    Style((7, 15), (4, 8), (1, 1, 1, 2)),
+    Style((4, 9), (4, 6), (1,), aligned=True),
+    Style((8, 14), (5, 9), (1, 1, 2), aligned=True),
+)
+
+_FROM, _GAIN = 90, 2
+"""Built-up degree from which on there are streets, and how much each further one counts."""
+
+_FAR = 1 << 12
+_KEY = 0x73747265
+_UNIT_BITS = 22
+
+
+@dataclass(frozen=True, slots=True)
+class StreetRegion:
+    """A region of streets: the style of its map, and how that lies."""
+
+    style: int
+    placement: Placement
+
+    def shares(self, at: MapPositions, zoom: int) -> NDArray[np.uint32]:
+        """Return the street's 255ths of each pixel: uint32 [h, w]."""
+        i, j = at.down >> FINE_BITS, at.along >> FINE_BITS
+        cells = (i & SIDE - 1) << SIDE_BITS | j & SIDE - 1
+        kind = _maps()[self.style].edges.take(cells)
+        # How far the nearest street's edge is, in 256ths of a cell, negative on it.
+        left, above, right, below = (far.take(kind) for far in _distances())
+        across, down = ((place & 255).astype(np.int16) for place in (at.along, at.down))
+        far = np.minimum(left + across, right - across)
+        np.minimum(far, above + down, out=far)
+        np.minimum(far, below - down, out=far)
+        # Over the width of a pixel a street begins; where it is narrower it has less than all.
+        pixel = max(2, (self.placement.size << _UNIT_BITS - zoom) >> _UNIT_BITS - FINE_BITS)
+        inside = (np.int16(pixel // 2) - far).clip(0, min(pixel, 2 * _HALF))
+        found: NDArray[np.uint32] = inside.astype(np.uint32)
+        found *= np.uint32((255 << 8) // pixel)
+        found >>= np.uint32(8)
+        return found
+
+
+@lru_cache(maxsize=512)
+def region_at(row: int, column: int) -> StreetRegion:
+    """Return the region of a row and of a column in [0, 16384)."""
+    own = int(keys(_KEY, row, column)[0])
+    town = int(keys(_KEY + 1, row >> 2, column >> 2)[0])
+    angle = (town + (own % 5 - 2)) % 16 + (own >> 8 & 1) * 16
+    origin = row << _REGION_BITS, column << _REGION_BITS
+    style = (town if own >> 9 & 3 else own) >> 16 & 3
+    return StreetRegion(style, Placement.of(origin, angle, _CELL_METRES, 56 + (own >> 24) % 28))
+
+
+_GRID = RegionGrid(
+    bits=_REGION_BITS,
+    borders=((15, 40 << 8), (13, 20 << 8)),
+    bends=((14, 8 << 8),),
+    key=_KEY + 2,
+    region_at=region_at,
+)
+
+
+class Streets:
+    """Streets of the Earth's towns (a CoverageLayer)."""
+
+    def __init__(self, built: BuiltUp, digest: str = "") -> None:
+        self.built = built
+        self.digest = hashlib.sha256(f"streets {VERSION} {digest}".encode()).hexdigest()
+
+    def shares(self, zoom: int, area: Rectangle) -> Shares | None:
+        """Return the share of each world pixel of a rectangle that is street, or None."""
+        built = None if zoom < FIRST else from_above(zoom, area, self.built.shares)
+        if built is None or built.max() <= _FROM:
+            return None
+        # The smallest rectangle that holds what is built.
+        rows, columns = (np.flatnonzero((built > _FROM).any(axis)) for axis in (1, 0))
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        height, width = built[box].shape
+        inside = Rectangle(area.x0 + int(columns[0]), area.y0 + int(rows[0]), width, height)
+        drawn, _ = _GRID.painted(
+            zoom, inside, lambda region, at: region.shares(at, zoom), attrgetter("placement")
+        )
+        # Towards a town's edge streets end.
+        shares: Shares = np.zeros_like(built)
+        degree = (np.maximum(built[box], _FROM) - np.uint8(_FROM)).astype(np.uint16)
+        degree = np.minimum(degree * np.uint16(_GAIN), np.uint16(256))
+        shares[box] = (drawn.astype(np.uint8) * degree) >> np.uint16(8)
+        return shares
+
+
+@cache
+def _maps() -> tuple[ParcelMap, ...]:
+    return tuple(cut(16 + number, style) for number, style in enumerate(_STYLES))
+
+
+@cache
+def _distances() -> tuple[NDArray[np.int16], ...]:
+    """Return by edges what is added to a position to tell how far a street is: int16 [64] each."""
+    kinds = np.arange(64)
+    found = []
+    for side, main, at in (
+        (LEFT, 0, 0),
+        (ABOVE, MAIN_ABOVE, 0),
+        (RIGHT, 0, 255),
+        (BELOW, MAIN_BELOW, 255),
+    ):
+        half = np.where(kinds & main, _MAIN_HALF, _HALF)
+        found.append(np.where(kinds & side, at - half, _FAR).astype(np.int16))
+    return tuple(found)

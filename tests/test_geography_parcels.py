@@ -1,0 +1,152 @@
+"""Fields of farmland: the same in every window and at every zoom, where land cover knows crops."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from generator.geography.geography import Geography
+from generator.geography.ground import GroundFigures
+from generator.geography.layerfile import LayerFile
+from generator.geography.parcelmaps import ABOVE, LEFT, SIDE, STYLES, SURVEYED, parcel_maps
+from generator.geography.parcelregions import region_at
+from generator.geography.parcels import Farmland, Parcels
+from generator.geography.regiongrid import BANDS, exact_stretch
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE, cell_at
+from tests.fakes_ground import random_ground
+
+EARTH = Path(__file__).parents[1] / "generator" / "geography" / "earth"
+GROUND = GroundFigures.open(
+    *(LayerFile.read(EARTH / f"{name}.bin") for name in ("towns", "landcover", "relief"))
+)
+PARCELS = Parcels(GROUND.cover, GROUND.built)
+RANDOM = Parcels(random_ground().cover, random_ground().built)
+IOWA, BEAUCE, SAHARA = (42.0, -93.2), (48.2, 1.9), (23.0, 10.0)
+FIXED = "1cbf"
+"""Begin of the digest of fields at four places and zooms."""
+
+
+def around(place: tuple[float, float], zoom: int, side: int = 96) -> Rectangle:
+    """Return a square of world pixels whose corner lies at latitude and longitude."""
+    x, y = cell_at(place[1], place[0], 256 << zoom)
+    return Rectangle(x // 16 * 16, y // 16 * 16, side, side)
+
+
+def drawn(zoom: int, area: Rectangle, parcels: Parcels = PARCELS) -> Farmland:
+    """Return the fields of a rectangle; none at all are of no colour."""
+    found = parcels.farmland(zoom, area)
+    if found is not None:
+        return found
+    shape = area.height, area.width
+    return Farmland(np.zeros((*shape, 3), np.int16), np.zeros(shape, np.uint8))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(11, 17), st.data())
+def test_rectangles_agree_where_they_overlap(zoom: int, data: st.DataObject) -> None:
+    world = 256 << zoom
+    starts = st.integers(-300, 300) | st.integers(world - 300, world + 300) | st.integers(0, world)
+    x0, y0 = data.draw(starts), data.draw(starts)
+    whole = drawn(zoom, Rectangle(x0, y0, 200, 150), RANDOM)
+    x, y = data.draw(st.integers(0, 150)), data.draw(st.integers(0, 110))
+    # The part lies one turn round the Earth further.
+    part = drawn(zoom, Rectangle(x0 + x + world, y0 + y, 50, 40), RANDOM)
+    np.testing.assert_array_equal(part.colours, whole.colours[y : y + 40, x : x + 50])
+    np.testing.assert_array_equal(part.fields, whole.fields[y : y + 40, x : x + 50])
+
+
+def test_every_machine_draws_the_same_fields() -> None:
+    digest = hashlib.sha256()
+    for zoom in (11, 13, 15, 17):
+        for place in (IOWA, BEAUCE, (30.8, 75.8), (-34.5, -60.5)):
+            made = drawn(zoom, around(place, zoom))
+            digest.update(np.ascontiguousarray(made.colours).tobytes() + made.fields.tobytes())
+    assert digest.hexdigest()[: len(FIXED)] == FIXED
+
+
+def test_no_stretch_is_near_a_rounding_boundary() -> None:
+    values = np.array([exact_stretch(band) for band in range(BANDS)])
+    assert np.abs(values % 1 - 0.5).min() > 1e-6
+
+
+@pytest.mark.parametrize("zoom", [11, 13, 15])
+def test_fields_are_those_of_the_zoom_above(zoom: int) -> None:
+    area = around(BEAUCE, zoom)
+    coarse = drawn(zoom, area).colours.astype(float)
+    fine = drawn(zoom + 2, area.finer(SCALE)).colours.astype(float)
+    mean = fine.reshape(area.height, SCALE, area.width, SCALE, 3).mean((1, 3))
+    assert coarse.std() > 5
+    # At 11 a field is four pixels wide, which the finer one does not smooth away.
+    assert np.corrcoef(mean.ravel(), coarse.ravel())[0, 1] > (0.85 if zoom == 11 else 0.95)
+    assert abs(mean.mean() - coarse.mean()) < 1
+
+
+def test_land_that_was_surveyed_has_fields_from_north_to_south() -> None:
+    colours = drawn(13, around(IOWA, 13, 256)).colours.astype(int)
+    # Of all steps hardly any lie askew: a corner has steps both ways, an oblique edge as well.
+    across = np.abs(np.diff(colours, axis=1)).sum(2)[:-1] > 12
+    down = np.abs(np.diff(colours, axis=0)).sum(2)[:, :-1] > 12
+    askew = (across & down).sum() / (across | down).sum()
+    other = drawn(13, around(BEAUCE, 13, 256)).colours.astype(int)
+    across = np.abs(np.diff(other, axis=1)).sum(2)[:-1] > 12
+    down = np.abs(np.diff(other, axis=0)).sum(2)[:, :-1] > 12
+    assert askew < 0.1 < (across & down).sum() / (across | down).sum()
+
+
+def test_there_are_none_in_deserts_in_towns_and_above_zoom_11() -> None:
+    assert PARCELS.farmland(13, around(SAHARA, 13)) is None
+    assert PARCELS.farmland(13, around((48.86, 2.35), 13)) is None
+    assert PARCELS.farmland(9, around(BEAUCE, 9)) is None
+    made = drawn(13, around(BEAUCE, 13))
+    assert made.fields.mean() > 128
+    # What is no field has the colour of the ground.
+    plain = (made.fields == 0) & (np.abs(made.colours).sum(2) > 0)
+    assert plain.mean() < 0.05
+
+
+def test_fields_show_a_part_of_the_detail() -> None:
+    made = Farmland(np.zeros((1, 3, 3), np.int16), np.array([[0, 128, 255]], np.uint8))
+    detail = made.detail(13)
+    assert detail.dtype == np.float32
+    assert detail[0, 0] == 1 > detail[0, 1] > detail[0, 2] > 0
+    assert (made.detail(17) == 1).all()
+
+
+@pytest.mark.parametrize("base", [False, True])
+def test_a_parent_is_without_the_fields_that_were_drawn(base: bool) -> None:
+    geography, core = Geography(parcels=PARCELS), around(BEAUCE, 13, 64)
+    flat = np.full((core.height, core.width, 3), 100, np.uint8)
+    # A child of 13 with its fields is the parent of 15.
+    above = Rectangle(core.x0 // SCALE, core.y0 // SCALE, 16, 16)
+    ground = geography.parent_ground(
+        11, above.grown(1), lambda a: flat[: a.height, : a.width], True
+    )
+    child = geography.completed(13, above, flat, ground, geography.farmland(13, core))
+    assert np.ptp(child) > 20
+    seen = geography.parent_ground(13, core, lambda area: child, base)
+    assert (seen.parent == child).all()
+    assert (seen.dry == (child if base else flat)).all()
+
+
+def test_maps_go_on_at_their_other_side() -> None:
+    for number, (style, drawn_map) in enumerate(zip(STYLES, parcel_maps(), strict=True)):
+        parcels = drawn_map.parcels.reshape(SIDE, SIDE)
+        edges = drawn_map.edges.reshape(SIDE, SIDE)
+        assert len(np.unique(parcels)) == parcels.max() + 1
+        assert ((edges & LEFT > 0) == (parcels != np.roll(parcels, 1, 1))).all()
+        assert ((edges & ABOVE > 0) == (parcels != np.roll(parcels, 1, 0))).all()
+        if number == SURVEYED:
+            assert (edges[::32] & ABOVE).all()
+            assert style.along == (32, 32)
+
+
+def test_a_regions_colours_are_on_the_whole_those_of_the_ground() -> None:
+    for row in range(0, 4096, 97):
+        colours = region_at(row, row * 7 % 4096).colours
+        assert colours.shape == (32, 4)
+        assert np.abs(colours[:16, :3].mean(0)).max() < 3
+        assert np.abs(colours[:, :3]).max() < 64
