@@ -22,6 +22,7 @@ from generator.geography.parcelregions import FIELD, RANK, REGION_BITS, region_a
 from generator.geography.regiongrid import RegionGrid, from_above, middles, smoothed
 from generator.geography.valuenoise import WORLD_BITS
 from generator.grid.rectangle import Rectangle
+from generator.grid.window import columns_of, rows_of
 
 VERSION = 1
 """Raised whenever the same layers would give other fields."""
@@ -42,6 +43,9 @@ _GRID = RegionGrid(
     key=0x626F7264,
     region_at=region_at,
 )
+
+_GRAIN = 12
+"""Most that a pixel of a field differs from its colour, before it is smoothed."""
 
 _LEAST, _GAIN = 50, 3
 """255ths of crops from which on there are fields, and how much each more counts."""
@@ -93,6 +97,7 @@ class Parcels:
         # A region has 32 colours.
         at = numbers >> np.uint32(8) << np.uint32(5) | numbers & np.uint32(31)
         found = colours.take(at).view(np.int16).reshape(*share.shape, 4)
+        found[..., :3] += _grain(zoom, around)[..., None]
         found *= shown[..., None]
         found >>= np.int16(8)
         found = smoothed(found)
@@ -109,3 +114,19 @@ class Parcels:
         if built is not None:
             share -= np.minimum(built, 85).astype(np.int16) * np.int16(3)
         return share if (share > 0).any() else None
+
+
+def _grain(zoom: int, area: Rectangle) -> Short:
+    """Return the grain of fields, which are not quite even: int16 [h, w], as many above as below 0.
+
+    Keyed by the address of each pixel of the zoom.
+    """
+    columns, rows = columns_of(area, zoom).astype(np.uint32), rows_of(area, zoom).astype(np.uint32)
+    mixed = (rows * np.uint32(0x9E3779B1))[:, None] ^ columns * np.uint32(0x85EBCA6B)
+    mixed *= np.uint32(0xC2B2AE35)
+    mixed >>= np.uint32(24)
+    grain: Short = mixed.astype(np.int16)
+    grain -= np.int16(128)
+    grain *= np.int16(_GRAIN)
+    grain >>= np.int16(7)
+    return grain
