@@ -18,10 +18,14 @@ SIDE_BITS = 8
 SIDE = 1 << SIDE_BITS
 """Cells along a map."""
 
-LEFT, ABOVE, RIGHT, BELOW, MAIN_ABOVE, MAIN_BELOW = (1 << bit for bit in range(6))
-"""Bits of a cell at its parcel's edges; main are some of those between rows of blocks."""
+EDGES = 8
+"""Bits of a cell that say where it lies at its parcel's edges: uint8."""
 
-_BITS = (LEFT, ABOVE, RIGHT, BELOW, MAIN_ABOVE, MAIN_BELOW)
+LEFT, ABOVE, RIGHT, BELOW, MAIN_LEFT, MAIN_ABOVE, MAIN_RIGHT, MAIN_BELOW = _BITS = tuple(
+    1 << bit for bit in range(EDGES)
+)
+"""Main are a quarter of the edges between rows of blocks, and between columns that are aligned."""
+
 _KEY = 0x6D617073
 _DRAWN = 1 << 14
 """Numbers that a map takes at most."""
@@ -73,12 +77,14 @@ def cut(number: int, style: Style) -> ParcelMap:
     parcels = np.zeros((SIDE, SIDE), np.uint32)
     drawn = iter(keys(_KEY, number, np.arange(_DRAWN)).tolist())
     count, columns = 0, list(_lengths(style.along, drawn))
-    main = np.zeros((SIDE, 1), np.bool_)
+    main_rows, main_columns = np.zeros((SIDE, 1), np.bool_), np.zeros(SIDE, np.bool_)
+    if style.aligned:
+        main_columns[[left for left, _ in columns[::4]]] = True
     for top, bottom in _lengths(style.down, drawn):
         # Rows begin at different places, unless they are aligned.
         usual = next(drawn)
         shift = 0 if style.aligned else usual % SIDE
-        main[top] = usual >> 16 & 3 == 0
+        main_rows[top] = usual >> 16 & 3 == 0
         for left, right in columns if style.aligned else _lengths(style.along, drawn):
             key = next(drawn)
             parts = style.parts[key % len(style.parts)]
@@ -90,11 +96,14 @@ def cut(number: int, style: Style) -> ParcelMap:
             parcels[cells] = count + (part[:, None] if upright else part[None, :])
             count += parts
     left, above = (parcels != np.roll(parcels, 1, axis) for axis in (1, 0))
-    main = main & above
-    below = (np.roll(each, -1, 0) for each in (above, main))
-    sides = (left, above, np.roll(left, -1, 1), next(below), main, next(below))
-    edges = sum(side * bit for side, bit in zip(sides, _BITS, strict=True))
-    return ParcelMap(parcels.ravel(), edges.astype(np.uint8).ravel())
+    edges = np.zeros((SIDE, SIDE), np.uint8)
+    for first, (across, down) in enumerate(
+        ((left, above), (left & main_columns, above & main_rows))
+    ):
+        sides = across, down, np.roll(across, -1, 1), np.roll(down, -1, 0)
+        for side, bit in zip(sides, _BITS[4 * first :], strict=False):
+            edges |= side * np.uint8(bit)
+    return ParcelMap(parcels.ravel(), edges.ravel())
 
 
 def _lengths(bounds: tuple[int, int], drawn: Iterator[int]) -> Iterator[tuple[int, int]]:

@@ -19,9 +19,12 @@ from generator.geography.layers import Shares
 from generator.geography.parcelmaps import (
     ABOVE,
     BELOW,
+    EDGES,
     LEFT,
     MAIN_ABOVE,
     MAIN_BELOW,
+    MAIN_LEFT,
+    MAIN_RIGHT,
     RIGHT,
     SIDE,
     SIDE_BITS,
@@ -47,8 +50,9 @@ FIRST = 13
 
 _REGION_BITS = 16
 _CELL_METRES = 15
-_HALF, _MAIN_HALF = 68, 137
-"""Half the width of a street, and of a main one, in 256ths of a cell: 4 and 8 metres."""
+_HALF, _MAIN_HALF, _FAINT_HALF = 68, 137, -40
+"""Half the width of a street, and of a main one, in 256ths of a cell: 4 and 8 metres. What is less
+than nothing is faint: at 13, where blocks are four pixels long, streets would be a mesh."""
 
 _STYLES = (
     Style((5, 12), (4, 7), (1,)),
@@ -78,7 +82,7 @@ class StreetRegion:
         cells = (i & SIDE - 1) << SIDE_BITS | j & SIDE - 1
         kind = _maps()[self.style].edges.take(cells)
         # How far the nearest street's edge is, in 256ths of a cell, negative on it.
-        left, above, right, below = (far.take(kind) for far in _distances())
+        left, above, right, below = (far.take(kind) for far in _distances(zoom == FIRST))
         across, down = ((place & 255).astype(np.int16) for place in (at.along, at.down))
         far = np.minimum(left + across, right - across)
         np.minimum(far, above + down, out=far)
@@ -146,16 +150,20 @@ def _maps() -> tuple[ParcelMap, ...]:
 
 
 @cache
-def _distances() -> tuple[NDArray[np.int16], ...]:
-    """Return by edges what is added to a position to tell how far a street is: int16 [64] each."""
-    kinds = np.arange(64)
-    found = []
-    for side, main, at in (
-        (LEFT, 0, 0),
+def _distances(faint: bool) -> tuple[NDArray[np.int16], ...]:
+    """Return by edges what is added to a position to tell how far a street is: int16 [256] each.
+
+    faint: of streets that are not main.
+    """
+    kinds = np.arange(1 << EDGES)
+    sides = (
+        (LEFT, MAIN_LEFT, 0),
         (ABOVE, MAIN_ABOVE, 0),
-        (RIGHT, 0, 255),
+        (RIGHT, MAIN_RIGHT, 255),
         (BELOW, MAIN_BELOW, 255),
-    ):
-        half = np.where(kinds & main, _MAIN_HALF, _HALF)
+    )
+    found = []
+    for side, main, at in sides:
+        half = np.where(kinds & main, _MAIN_HALF, _FAINT_HALF if faint else _HALF)
         found.append(np.where(kinds & side, at - half, _FAR).astype(np.int16))
     return tuple(found)
