@@ -101,6 +101,10 @@ def layers_of(geography: Geography) -> dict[str, Ask]:
             return figures(zoom, rows.ravel(), columns.ravel(), WINDOW)
 
         found["ground"] = ground
+    if geography.parcels is not None:
+        found["fields"] = geography.parcels.farmland
+    if geography.streets is not None:
+        found["streets"] = geography.streets.shares
     return found
 
 

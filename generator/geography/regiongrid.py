@@ -130,8 +130,8 @@ class RegionGrid(Generic[Region]):
         (down, across), (moved_down, moved_across) = waves(0, self.borders), waves(2, self.bends)
         (rows, top), (columns, left) = self._parts(ys, down), self._parts(xs, across)
         alone = len(rows) == len(columns) == 1
-        row = ((ys[:, None] + down >> self.bits) - top).astype(np.int16)
-        column = ((xs + across[:, None] >> self.bits) - left).astype(np.int16)
+        if not alone:
+            row, column = self._numbered(ys[:, None], down), self._numbered(xs, across[:, None])
         numbers = np.zeros((len(ys), len(xs)), np.uint32)
         regions: list[Region] = []
         count = 1 << WORLD_BITS - self.bits
@@ -146,6 +146,13 @@ class RegionGrid(Generic[Region]):
             np.copyto(numbers[box], found, where=alone or (row[box] == i) & (column[box] == j))
             regions.append(region)
         return numbers, regions
+
+    def _numbered(self, at: Integers, bends: Integers) -> NDArray[np.int32]:
+        """Return the regions' numbers along an axis, from the first on: int32 [h, w]."""
+        start = int(at.flat[0] + bends.min()) >> self.bits << self.bits
+        numbers = (at - start).astype(np.int32) + bends.astype(np.int32)
+        numbers >>= self.bits
+        return numbers
 
     def _parts(self, at: Integers, bends: Integers) -> tuple[list[slice], int]:
         """Return the parts of an axis in which each region may lie, and the first one's number.

@@ -82,7 +82,7 @@ class StreetRegion:
         cells = (i & SIDE - 1) << SIDE_BITS | j & SIDE - 1
         kind = _maps()[self.style].edges.take(cells)
         # How far the nearest street's edge is, in 256ths of a cell, negative on it.
-        left, above, right, below = (far.take(kind) for far in _distances(zoom == FIRST))
+        left, above, right, below = np.moveaxis(_distances(zoom == FIRST, kind), 2, 0)
         across, down = ((place & 255).astype(np.int16) for place in (at.along, at.down))
         far = np.minimum(left + across, right - across)
         np.minimum(far, above + down, out=far)
@@ -149,21 +149,22 @@ def _maps() -> tuple[ParcelMap, ...]:
     return tuple(cut(16 + number, style) for number, style in enumerate(_STYLES))
 
 
-@cache
-def _distances(faint: bool) -> tuple[NDArray[np.int16], ...]:
-    """Return by edges what is added to a position to tell how far a street is: int16 [256] each.
+def _distances(faint: bool, kinds: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """Return what is added to positions in cells to tell how far a street is, by the cells' edges.
 
-    faint: of streets that are not main.
+    faint: of streets that are not main. Returns int16 [h, w, 4]: left, above, right, below.
     """
+    # Four numbers of 16 bits are looked up as one.
+    return _table(faint).take(kinds).view(np.int16).reshape(*kinds.shape, 4)
+
+
+@cache
+def _table(faint: bool) -> NDArray[np.int64]:
     kinds = np.arange(1 << EDGES)
-    sides = (
-        (LEFT, MAIN_LEFT, 0),
-        (ABOVE, MAIN_ABOVE, 0),
-        (RIGHT, MAIN_RIGHT, 255),
-        (BELOW, MAIN_BELOW, 255),
-    )
-    found = []
-    for side, main, at in sides:
+    sides = ((LEFT, MAIN_LEFT), (ABOVE, MAIN_ABOVE), (RIGHT, MAIN_RIGHT), (BELOW, MAIN_BELOW))
+    found = np.full((len(kinds), len(sides)), _FAR, np.int16)
+    for column, (side, main) in enumerate(sides):
         half = np.where(kinds & main, _MAIN_HALF, _FAINT_HALF if faint else _HALF)
-        found.append(np.where(kinds & side, at - half, _FAR).astype(np.int16))
-    return tuple(found)
+        near = kinds & side > 0
+        found[near, column] = (0 if column < 2 else 255) - half[near]
+    return found.view(np.int64)[:, 0]
