@@ -97,6 +97,24 @@ def test_detail_fades_out_where_a_memory_shows_nothing(parent, codes):
     np.testing.assert_array_equal(stage(parent, laid, np.array([300.0]), 0.0), whole)
 
 
+def test_a_child_shows_as_much_of_its_detail_as_is_asked(parent, codes):
+    stage, resolution = LayoutStage(tiny_decoder(), fading=True), np.array([300.0])
+    full = stage(parent, codes, resolution, 0.5)
+    shown = np.ones(full.shape[:2], np.float32)
+    np.testing.assert_array_equal(stage(parent, codes, resolution, 0.5, shown), full)
+    # None in the west.
+    half = full.shape[1] // 2
+    shown[:, :half] = 0
+    made = stage(parent, codes, resolution, 0.5, shown)
+    bare = LayoutStage(tiny_decoder(), DetailFactors(contrast=0.0))
+    none = bare(parent, codes, resolution, 0.5)
+    np.testing.assert_array_equal(made[:, :half], none[:, :half])
+    np.testing.assert_array_equal(made[:, half:], full[:, half:])
+    # A real picture has all of it.
+    plain = stage(parent, codes, resolution, 0.0)
+    np.testing.assert_array_equal(stage(parent, codes, resolution, 0.0, shown), plain)
+
+
 @pytest.mark.parametrize(("top", "left"), [(0, 0), (3, 10), (16, 6)])
 def test_fading_is_the_same_in_every_window(top, left):
     random = np.random.default_rng(4)
