@@ -114,6 +114,15 @@ def test_there_are_none_in_deserts_in_towns_and_above_zoom_11() -> None:
     assert plain.mean() < 0.05
 
 
+def test_worlds_have_fields_of_their_own() -> None:
+    area, worlds = around(BEAUCE, 13), (PARCELS, PARCELS.of_world(1), PARCELS.of_world(2**64 - 1))
+    made = [drawn(13, area, world).colours.astype(float) for world in worlds]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert np.corrcoef(made[one].ravel(), made[other].ravel())[0, 1] < 0.3
+    np.testing.assert_array_equal(drawn(13, area, worlds[1].of_world(0)).colours, made[0])
+    assert len({world.digest for world in worlds}) == 1
+
+
 def test_fields_show_a_part_of_the_detail() -> None:
     made = Farmland(np.zeros((1, 3, 3), np.int16), np.array([[0, 128, 255]], np.uint8))
     detail = made.detail(13)
@@ -152,7 +161,7 @@ def test_maps_go_on_at_their_other_side() -> None:
 
 def test_a_regions_colours_are_on_the_whole_those_of_the_ground() -> None:
     for row in range(0, 4096, 97):
-        colours = region_at(row, row * 7 % 4096).colours
+        colours = region_at(row, row, row * 7 % 4096).colours
         assert colours.shape == (32, 4)
         assert np.abs(colours[:16, :3].mean(0)).max() < 3
         assert np.abs(colours[:, :3]).max() < 64

@@ -84,6 +84,14 @@ def test_there_are_none_in_the_country_and_above_zoom_13() -> None:
     assert STREETS.shares(13, around(PARIS, 13)) is not None
 
 
+def test_worlds_have_streets_of_their_own() -> None:
+    area, other = around(PARIS, 15), STREETS.of_world(7)
+    first, second = (drawn(15, area, world).astype(float) for world in (STREETS, other))
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] < 0.3
+    assert 0.5 < second.mean() / first.mean() < 2
+    assert other.digest == STREETS.digest
+
+
 def test_streets_cross_no_water() -> None:
     geography, plain = (Geography(water=Half(), streets=some) for some in (STREETS, None))
     core = around(PARIS, 13, 64)

@@ -33,7 +33,8 @@ def test_a_place_asks_for_what_the_choice_of_its_cell_sees(world, zoom, lat, lon
     x, y = int((lon + 180) / 360 * size), int(row_of(lat, size))
     view = world.memory._view(
         zoom, Rectangle(x, y, 1, 1),
-        (lambda area: world.ground(area, zoom - 2, place._read).dry, None), EARTH, None,
+        (lambda area: world.ground(demand.SEED, area, zoom - 2, place._read).dry, None),
+        EARTH, None,
     )  # fmt: skip
     wanted, bounds = view.described(np.array([y]), np.array([x]))
     middle = len(gates) // 2

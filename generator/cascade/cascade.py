@@ -151,12 +151,12 @@ class Cascade:
         are in one window, without intermediate latents.
         """
         stage, core = self.stage_at(tile.z), _core(tile, tiles)
-        area, parents = core.grown(stage.margin), self._parents(tile.z - 2, read)
+        area, parents = core.grown(stage.margin), self._parents(seed, tile.z - 2, read)
         # The choice of layouts, which sees further, looks at the parents first.
         latent = self._latent(seed, tile.z, core.grown(_latent_margin(stage)), parents)
         ground = parents(area)
         resolutions = child_resolutions(area, tile.z - 2)
-        level, fields = self._augmentation(tile.z), self.farmland(tile.z, core)
+        level, fields = self._augmentation(tile.z), self.farmland(seed, tile.z, core)
         # Fields are even: of the layouts' detail they show a part.
         detail = None if fields is None else fields.detail(tile.z)
         with self._lock:
@@ -164,14 +164,20 @@ class Cascade:
                 child = stage(ground.dry, latent, resolutions, level, detail)
             else:
                 child = stage(ground.dry, latent, resolutions, level)
-        return self._completed(tile.z, core, child, ground, fields)
+        return self._completed(seed, tile.z, core, child, ground, fields)
 
-    def farmland(self, zoom: int, core: Rectangle) -> Farmland | None:
+    def farmland(self, seed: int, zoom: int, core: Rectangle) -> Farmland | None:
         """Return the fields in the child of a core, parent pixels of a stage, None for none."""
-        return None if self.geography is None else self.geography.farmland(zoom, core.finer(SCALE))
+        geography = self._geography_of(seed)
+        return None if geography is None else geography.farmland(zoom, core.finer(SCALE))
+
+    def _geography_of(self, seed: int) -> Geography | None:
+        """Return the geography of the world of a seed."""
+        return None if self.geography is None else self.geography.of_world(seed)
 
     def _completed(
         self,
+        seed: int,
         zoom: int,
         core: Rectangle,
         child: Pixels,
@@ -179,20 +185,21 @@ class Cascade:
         fields: Farmland | None,
     ) -> Pixels:
         """Draw fields, water and roads into the child of a core, a stage's pixels."""
-        if self.geography is None:
+        geography = self._geography_of(seed)
+        if geography is None:
             return child
-        return self.geography.completed(zoom, core, child, ground, fields)
+        return geography.completed(zoom, core, child, ground, fields)
 
-    def _parents(self, zoom: int, read: Read) -> _Parents:
+    def _parents(self, seed: int, zoom: int, read: Read) -> _Parents:
         """Return what looks at the ground of parents of a zoom."""
-        return _Parents(self.geography, zoom, zoom <= self.basemap.zoom, read)
+        return _Parents(self._geography_of(seed), zoom, zoom <= self.basemap.zoom, read)
 
-    def ground(self, area: Rectangle, zoom: int, read: Read) -> ParentGround:
+    def ground(self, seed: int, area: Rectangle, zoom: int, read: Read) -> ParentGround:
         """Put a rectangle of world pixels together, its land and its water apart.
 
         Stages draw from its `dry`. read: pixels of tiles of `zoom`.
         """
-        return self._parents(zoom, read)(area)
+        return self._parents(seed, zoom, read)(area)
 
     @property
     def _sight(self) -> int:
@@ -204,14 +211,14 @@ class Cascade:
 
         Noise: float32 [3, 4h, 4w]; codes: int8 [D, h, w], all 0 without a memory.
         """
-        return self._latent(seed, zoom, area, self._parents(zoom - 2, read))
+        return self._latent(seed, zoom, area, self._parents(seed, zoom - 2, read))
 
     def _latent(self, seed: int, zoom: int, area: Rectangle, parents: _Parents) -> NDArray[Any]:
         if self.memory is None:
             return self.stage_at(zoom).latent(seed, zoom, area)
         level = self.memory.chosen_at(zoom) - 2
         if level != parents.zoom:
-            parents = self._parents(level, parents.read)
+            parents = self._parents(seed, level, parents.read)
         return self.memory.field(
             seed,
             zoom,
@@ -234,7 +241,7 @@ class Cascade:
         read = self.memory.reads(zoom, area).grown(self._sight)
         for tile in sorted(tiles_of(read, level)):
             self.render(seed, tile, store)
-        parents = self._parents(level, store.__getitem__)
+        parents = self._parents(seed, level, store.__getitem__)
         return self.memory.layouts(
             seed, zoom, area, lambda part: parents(part).dry, lambda part: parents(part).filled
         )
@@ -265,7 +272,7 @@ class Cascade:
         with self._lock:
             made = sampler.finished(seed, first.z, window)
         zoom = first.z - 2
-        parents = self._parents(zoom, read)
+        parents = self._parents(seed, zoom, read)
         if made is None:
             area = window.grown(sampler.margin)
             inputs = BlockInputs(
@@ -277,8 +284,8 @@ class Cascade:
         core = _core(first, _SIDE)
         x, y = SCALE * (core.x0 - window.x0), SCALE * (core.y0 - window.y0)
         child = made[y : y + SCALE * core.height, x : x + SCALE * core.width]
-        ground, fields = parents(core.grown(1)), self.farmland(first.z, core)
-        return self._completed(first.z, core, child, ground, fields)
+        ground, fields = parents(core.grown(1)), self.farmland(seed, first.z, core)
+        return self._completed(seed, first.z, core, child, ground, fields)
 
     def _augmentation(self, zoom: int) -> float:
         """Return the conditioning-augmentation level of a stage."""

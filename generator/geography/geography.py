@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from generator.geography import riverwater, shore, surface
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
 from generator.geography.parcels import Farmland, Parcels
 from generator.geography.riverwater import river_over
+from generator.geography.streets import Streets
 from generator.geography.towncolour import PARTS, greyed, parts_of
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
@@ -104,7 +105,7 @@ class Geography:
     roads: tuple[CoverageLayer, ...] = ()
     ground: GroundLayer | None = None
     parcels: Parcels | None = None
-    streets: CoverageLayer | None = None
+    streets: Streets | None = None
     credits: tuple[str, ...] = ()
 
     reach: ClassVar[int] = surface.REACH
@@ -116,6 +117,12 @@ class Geography:
         layers = (self.water, self.rivers, *self.roads, self.ground, self.parcels, self.streets)
         digests = [None if layer is None else layer.digest for layer in layers]
         return hashlib.sha256(json.dumps([VERSION, digests]).encode()).hexdigest()
+
+    def of_world(self, seed: int) -> Geography:
+        """Return the geography of the world of a seed, which has fields and streets of its own."""
+        parcels = None if self.parcels is None else self.parcels.of_world(seed)
+        streets = None if self.streets is None else self.streets.of_world(seed)
+        return replace(self, parcels=parcels, streets=streets)
 
     def parent_ground(
         self, zoom: int, area: Rectangle, pixels: ReadParent, base: bool

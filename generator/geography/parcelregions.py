@@ -24,7 +24,7 @@ from generator.geography.parcelmaps import (
     SURVEYED,
     parcel_maps,
 )  # fmt: skip
-from generator.geography.regiongrid import FINE_BITS, MapPositions, Placement
+from generator.geography.regiongrid import FINE_BITS, MapPositions, Placement, key_in
 from generator.geography.valuenoise import WORLD_BITS
 from generator.grid.hashing import keys
 from generator.grid.tile import row_of
@@ -123,10 +123,10 @@ class FarmRegion:
 
 
 @lru_cache(maxsize=1024)
-def region_at(row: int, column: int) -> FarmRegion:
-    """Return the region of a row and of a column in [0, 4096)."""
-    own = int(keys(_KEY, row, column)[0])
-    country = int(keys(_KEY + 1, row >> 3, column >> 3)[0])
+def region_at(seed: int, row: int, column: int) -> FarmRegion:
+    """Return the region of a row and of a column in [0, 4096) in the world of a seed."""
+    own = int(keys(key_in(seed, _KEY), row, column)[0])
+    country = int(keys(key_in(seed, _KEY + 1), row >> 3, column >> 3)[0])
     styles = _styles(row, column)
     # One in four has a style of its own, and angles differ a little.
     style = styles[((country if own & 3 else own) >> 2) % len(styles)]

@@ -9,8 +9,8 @@ on nothing but its address.
 from __future__ import annotations
 
 import hashlib
+from copy import copy
 from dataclasses import dataclass
-from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,11 +69,17 @@ class Farmland:
 
 
 class Parcels:
-    """Fields of the Earth: where land cover knows crops and no town is."""
+    """Fields of the Earth in the world of a seed: where land cover knows crops and no town is."""
 
-    def __init__(self, cover: LandCover, built: BuiltUp, digest: str = "") -> None:
-        self.cover, self.built = cover, built
+    def __init__(self, cover: LandCover, built: BuiltUp, digest: str = "", seed: int = 0) -> None:
+        self.cover, self.built, self.seed = cover, built, seed
         self.digest = hashlib.sha256(f"parcels {VERSION} {digest}".encode()).hexdigest()
+
+    def of_world(self, seed: int) -> Parcels:
+        """Return the fields of another world, of one digest."""
+        other = copy(self)
+        other.seed = seed
+        return other
 
     def farmland(self, zoom: int, area: Rectangle) -> Farmland | None:
         """Return the fields in a rectangle of world pixels, None where there are none."""
@@ -83,7 +89,7 @@ class Parcels:
             return None
         lines = zoom >= _LINED
         numbers, regions = _GRID.painted(
-            zoom, around, lambda region, at: region.parcels(at, lines), attrgetter("placement")
+            self.seed, zoom, around, lambda region, at: region.parcels(at, lines)
         )
         # Fields begin where crops pass their rank, which is less than 240, a little soft.
         ranks = (numbers >> RANK).astype(np.int16)

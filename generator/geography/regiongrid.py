@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ ANGLES = 32
 BANDS = 512
 """Bands of rows, from the map's upper to its lower edge, that have one scale each."""
 
+_ODD, _WORD = 0x9E3779B97F4A7C15, (1 << 64) - 1
 _SIZE_BITS, _TURN_BITS, _TILE_BITS = 22, 10, 8
 _SCALE = 64
 
@@ -43,7 +44,6 @@ Cells = NDArray[np.int32]
 Octaves = tuple[tuple[int, int], ...]
 """Wave lengths in bits of units, and 256 times their amplitudes in units."""
 
-Region = TypeVar("Region")
 Number = TypeVar("Number", bound=np.generic)
 
 
@@ -94,26 +94,38 @@ class Placement:
         return MapPositions(down, along)
 
 
+class Placed(Protocol):
+    """What has a map."""
+
+    @property
+    def placement(self) -> Placement:
+        """Return how its map lies."""
+        ...
+
+
+Region = TypeVar("Region", bound=Placed)
+
+
 @dataclass(frozen=True, slots=True)
 class RegionGrid(Generic[Region]):
     """A grid of regions.
 
     bits: of a region's side in units; borders: octaves that bend them; bends: those that bend what
-    lies in them; key: of both; region_at: returns a region by its row and its column.
+    lies in them; key: of both; region_at: returns a region by a world's seed, row and column.
     """
 
     bits: int
     borders: Octaves
     bends: Octaves
     key: int
-    region_at: Callable[[int, int], Region]
+    region_at: Callable[[int, int, int], Region]
 
     def painted(
         self,
+        seed: int,
         zoom: int,
         area: Rectangle,
         draw: Callable[[Region, MapPositions], NDArray[np.uint32]],
-        placed: Callable[[Region], Placement],
     ) -> tuple[NDArray[np.uint32], list[Region]]:
         """Draw a rectangle of world pixels, region by region; returns uint32 [h, w], and these.
 
@@ -138,10 +150,10 @@ class RegionGrid(Generic[Region]):
         for i, j in product(range(len(rows)), range(len(columns))):
             # The pixels that may lie in a region, then those that do.
             box = rows[i], columns[j]
-            region = self.region_at(top + i, (left + j) % count)
+            region = self.region_at(seed, top + i, (left + j) % count)
             turns = (left + j) // count << WORLD_BITS
             bends = moved_down[box[1]], moved_across[box[0]]
-            found = draw(region, placed(region).positions(ys[box[0]], xs[box[1]] - turns, bends))
+            found = draw(region, region.placement.positions(ys[box[0]], xs[box[1]] - turns, bends))
             found |= np.uint32(len(regions) << 8)
             np.copyto(numbers[box], found, where=alone or (row[box] == i) & (column[box] == j))
             regions.append(region)
@@ -165,6 +177,11 @@ class RegionGrid(Generic[Region]):
         begin = np.searchsorted(at, starts - most)
         end = np.searchsorted(at, starts + (1 << self.bits) - least)
         return [slice(int(a), int(b)) for a, b in zip(begin, end, strict=True)], first
+
+
+def key_in(seed: int, key: int) -> int:
+    """Return a key of a world's own: unlike for each seed in [0, 2**64), the key itself for 0."""
+    return key ^ seed * _ODD & _WORD
 
 
 def from_above(

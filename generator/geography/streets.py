@@ -7,9 +7,9 @@ their own. All of it is whole numbers: a pixel depends on nothing but its addres
 from __future__ import annotations
 
 import hashlib
+from copy import copy
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ from generator.geography.regiongrid import (
     Placement,
     RegionGrid,
     from_above,
+    key_in,
 )
 from generator.grid.hashing import keys
 from generator.grid.rectangle import Rectangle
@@ -97,10 +98,10 @@ class StreetRegion:
 
 
 @lru_cache(maxsize=512)
-def region_at(row: int, column: int) -> StreetRegion:
-    """Return the region of a row and of a column in [0, 16384)."""
-    own = int(keys(_KEY, row, column)[0])
-    town = int(keys(_KEY + 1, row >> 2, column >> 2)[0])
+def region_at(seed: int, row: int, column: int) -> StreetRegion:
+    """Return the region of a row and of a column in [0, 16384) in the world of a seed."""
+    own = int(keys(key_in(seed, _KEY), row, column)[0])
+    town = int(keys(key_in(seed, _KEY + 1), row >> 2, column >> 2)[0])
     angle = (town + (own % 5 - 2)) % 16 + (own >> 8 & 1) * 16
     origin = row << _REGION_BITS, column << _REGION_BITS
     style = (town if own >> 9 & 3 else own) >> 16 & 3
@@ -117,11 +118,17 @@ _GRID = RegionGrid(
 
 
 class Streets:
-    """Streets of the Earth's towns (a CoverageLayer)."""
+    """Streets of the Earth's towns in the world of a seed (a CoverageLayer)."""
 
-    def __init__(self, built: BuiltUp, digest: str = "") -> None:
-        self.built = built
+    def __init__(self, built: BuiltUp, digest: str = "", seed: int = 0) -> None:
+        self.built, self.seed = built, seed
         self.digest = hashlib.sha256(f"streets {VERSION} {digest}".encode()).hexdigest()
+
+    def of_world(self, seed: int) -> Streets:
+        """Return the streets of another world, of one digest."""
+        other = copy(self)
+        other.seed = seed
+        return other
 
     def shares(self, zoom: int, area: Rectangle) -> Shares | None:
         """Return the share of each world pixel of a rectangle that is street, or None."""
@@ -134,7 +141,7 @@ class Streets:
         height, width = built[box].shape
         inside = Rectangle(area.x0 + int(columns[0]), area.y0 + int(rows[0]), width, height)
         drawn, _ = _GRID.painted(
-            zoom, inside, lambda region, at: region.shares(at, zoom), attrgetter("placement")
+            self.seed, zoom, inside, lambda region, at: region.shares(at, zoom)
         )
         # Towards a town's edge streets end.
         shares: Shares = np.zeros_like(built)

@@ -159,13 +159,13 @@ class ChainPlace:
         assert isinstance(stage, LayoutStage)
         # What the stage draws from, with its margin.
         outer, inner = area.grown(stage.margin), slice(stage.margin, -stage.margin)
-        parent = cascade.ground(outer, zoom - 2, self._read).dry
+        parent = cascade.ground(self.seed, outer, zoom - 2, self._read).dry
         codes = cascade.latent(self.seed, zoom, outer, self._read)
         coverage = np.ones((SCALE * self.side,) * 2, np.float32)
         if stage.fading:
             coverage = code_coverage(codes, stage.margin)
         # What it draws; in fields a part of the detail.
-        fields = cascade.farmland(zoom, area)
+        fields = cascade.farmland(self.seed, zoom, area)
         detail = None if fields is None else fields.detail(zoom)
         if detail is not None:
             coverage = coverage * detail

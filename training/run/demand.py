@@ -111,7 +111,7 @@ class DemandPlace:
         x, y = cell_at(lon, lat, size)
         around = int(self._steps.max()) + WINDOW // 2
         area = Rectangle(x - around, y - around, 2 * around, 2 * around)
-        ground = self.cascade.ground(area, self.zoom - 2, self._read)
+        ground = self.cascade.ground(SEED, area, self.zoom - 2, self._read)
         view = ParentView.of(self.zoom, area, ground.dry, self._ground, filled=ground.filled)
         ys, xs = (at.ravel() for at in np.meshgrid(y + self._steps, x + self._steps))
         return view.described(ys, xs)
