@@ -138,7 +138,7 @@ class Geography:
         if self.ground is not None and zoom in PARTS:
             built = parts_of(zoom, self.ground.built_up(zoom, area))
         water, rivers = self._shares(zoom, around)
-        covered = _together(water, rivers)
+        covered = surface.together(water, rivers)
         if covered is None:
             parent = pixels(area)
             return ParentGround(area, _without(parent, fields), parent, built)
@@ -173,7 +173,7 @@ class Geography:
         dry = ground.part(edge).dry
         # Water in its own colour, and what lies along it.
         water, rivers = self._shares(zoom, area.grown(shore.MARGIN))
-        both, covered = _together(water, rivers), None
+        both, covered = surface.together(water, rivers), None
         if both is not None:
             covered = _cut(both, shore.MARGIN)
             along = shore.along(zoom, core, water, both, self.water)
@@ -188,21 +188,17 @@ class Geography:
                 child = along.washed(child)
         if water is not None:
             water = _cut(water, shore.MARGIN - surface.VERGE)
-        wide = area.grown(surface.VERGE)
-        roads = self._roads(zoom, wide, water)
-        streets = None if self.streets is None else self.streets.shares(zoom, wide)
-        if streets is not None and both is not None:
-            streets = surface.product(streets, 255 - _cut(both, shore.MARGIN - surface.VERGE))
-        roads = _together(roads, streets)
-        if roads is None:
-            return child
-        return surface.roads_over(child, dry, roads, covered)
+        roads = self._roads(zoom, area.grown(surface.VERGE), water)
+        streets = None if self.streets is None else self.streets.shares(zoom, area)
+        if streets is not None and covered is not None:
+            streets = surface.product(streets, 255 - covered)
+        return surface.roads_over(child, dry, roads, covered, streets)
 
     def _roads(self, zoom: int, area: Rectangle, water: Shares | None) -> Shares | None:
         """Return the shares of roads, which bridge rivers but not `water`, None for nothing."""
         roads = None
         for layer in self.roads:
-            roads = _together(roads, layer.shares(zoom, area))
+            roads = surface.together(roads, layer.shares(zoom, area))
         if roads is not None and water is not None:
             roads = surface.product(roads, 255 - water)
         return roads if roads is not None and roads.any() else None
@@ -247,11 +243,3 @@ def _with(child: Pixels, fields: Farmland | None) -> Pixels:
 def _cut(shares: Shares, by: int) -> Shares:
     """Return shares without a margin."""
     return shares[by:-by, by:-by]
-
-
-def _together(one: Shares | None, other: Shares | None) -> Shares | None:
-    """Return what two things cover together, as if their places in a pixel were unrelated."""
-    if one is None or other is None:
-        return other if one is None else one
-    together: Shares = 255 - surface.product(255 - one, 255 - other)
-    return together

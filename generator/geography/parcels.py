@@ -47,6 +47,9 @@ _GRID = RegionGrid(
 _GRAIN = 12
 """Most that a pixel of a field differs from its colour, before it is smoothed."""
 
+_TOWN = 51
+"""Built-up degree from which on there are no fields."""
+
 _LEAST, _GAIN = 50, 3
 """255ths of crops from which on there are fields, and how much each more counts."""
 
@@ -118,7 +121,7 @@ class Parcels:
         share: Short = ((crops - _LEAST) * _GAIN).clip(0, 255).astype(np.int16)
         built = self.built.shares(zoom, area)
         if built is not None:
-            share -= np.minimum(built, 85).astype(np.int16) * np.int16(3)
+            share -= np.minimum(built, _TOWN).astype(np.int16) * np.int16(255 // _TOWN)
         return share if (share > 0).any() else None
 
 

@@ -51,7 +51,7 @@ FIRST = 13
 
 _REGION_BITS = 16
 _CELL_METRES = 15
-_HALF, _MAIN_HALF, _FAINT_HALF = 68, 137, -40
+_HALF, _MAIN_HALF, _FAINT_HALF = 68, 137, -80
 """Half the width of a street, and of a main one, in 256ths of a cell: 4 and 8 metres. What is less
 than nothing is faint: at 13, where blocks are four pixels long, streets would be a mesh."""
 

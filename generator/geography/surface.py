@@ -137,29 +137,37 @@ def water_over(child: Pixels, wet: Pixels, water: Shares) -> Pixels:
     return _laid_over(child, wet, water, lambda colour: colour)
 
 
-def roads_over(child: Pixels, dry: Pixels, roads: Shares, water: Shares | None = None) -> Pixels:
-    """Lay roads with soft verges over a child.
+def roads_over(
+    child: Pixels,
+    dry: Pixels,
+    roads: Shares | None,
+    water: Shares | None = None,
+    streets: Shares | None = None,
+) -> Pixels:
+    """Lay roads with soft verges, and streets without, over a child.
 
     dry: the ground's colour at parent pixels as `water_over` has the water's; roads: their share,
-    with VERGE more pixels on each side; water: share of each child pixel that has no verge.
+    with VERGE more pixels on each side, None for none; water: share of each child pixel that has no
+    verge; streets: their share of each child pixel, None for none.
     """
-    wide, share = tent(roads), roads[VERGE:-VERGE, VERGE:-VERGE]
-    cells = cells_of(wide > 0)
-    # Beside a road the ground is even and a little darker.
-    if _SPARSE * len(cells) * SCALE * SCALE >= wide.size:
-        verge = np.minimum(wide // np.uint16(81), np.uint16(64)).astype(np.uint8)
-        if water is not None:
-            verge = product(verge, 255 - water)
+    verge, share = np.zeros(child.shape[:2], np.uint8), streets
+    if roads is not None:
+        # Beside a road the ground is even and a little darker.
+        verge = np.minimum(tent(roads) // np.uint16(81), np.uint16(64)).astype(np.uint8)
+        share = together(streets, roads[VERGE:-VERGE, VERGE:-VERGE])
+    if share is None:
+        return child
+    cells = cells_of(share | verge > 0)
+    if water is not None:
+        verge = product(verge, 255 - water)
+    if _SPARSE * len(cells) * SCALE * SCALE >= share.size:
         return _built_over(child, enlarged(dry), verge, share)
     # Where roads are few, only those parent pixels are looked at.
     at = children_of(cells, child.shape[1])
     laid = child.copy()
     pixels = laid.reshape(-1, 3)
     ground = np.ascontiguousarray(enlarged_at(dry, cells).swapaxes(1, 2)).reshape(-1, 3)
-    verge = np.minimum(wide.reshape(-1)[at] // 81, 64).astype(np.uint8)
-    if water is not None:
-        verge = product(verge, 255 - water.reshape(-1)[at])
-    pixels[at] = _built_over(pixels[at], ground, verge, share.reshape(-1)[at])
+    pixels[at] = _built_over(pixels[at], ground, verge.reshape(-1)[at], share.reshape(-1)[at])
     return laid
 
 
@@ -192,6 +200,14 @@ def product(one: Shares, other: Shares) -> Shares:
     """Multiply shares, rounded to the nearest 255th."""
     found: Shares = ((one.astype(np.int32) * other + 127) // 255).astype(np.uint8)
     return found
+
+
+def together(one: Shares | None, other: Shares | None) -> Shares | None:
+    """Return what two things cover together, as if their places in a pixel were unrelated."""
+    if one is None or other is None:
+        return other if one is None else one
+    both: Shares = 255 - product(255 - one, 255 - other)
+    return both
 
 
 def _laid_over(
