@@ -60,21 +60,21 @@ STYLES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParcelMap:
-    """A map, row by row: the number of a cell's parcel, uint32, and its edges, uint8 [65536]."""
+    """A map, row by row: the number of a cell's parcel, uint16, and its edges, uint8 [65536]."""
 
-    parcels: NDArray[np.uint32]
+    parcels: NDArray[np.uint16]
     edges: NDArray[np.uint8]
 
 
 @cache
 def parcel_maps() -> tuple[ParcelMap, ...]:
-    """Return the maps of all styles, 0.3 MiB each."""
+    """Return the maps of all styles, 0.2 MiB each."""
     return tuple(cut(number, style) for number, style in enumerate(STYLES))
 
 
 def cut(number: int, style: Style) -> ParcelMap:
     """Cut a map; number: of it, which decides all that is drawn by lot."""
-    parcels = np.zeros((SIDE, SIDE), np.uint32)
+    parcels = np.zeros((SIDE, SIDE), np.uint16)
     drawn = iter(keys(_KEY, number, np.arange(_DRAWN)).tolist())
     count, columns = 0, list(_lengths(style.along, drawn))
     main_rows, main_columns = np.zeros((SIDE, 1), np.bool_), np.zeros(SIDE, np.bool_)

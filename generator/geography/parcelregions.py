@@ -106,7 +106,7 @@ class FarmRegion:
         cells = (i & SIDE - 1) << SIDE_BITS | j & SIDE - 1
         # The map comes again, with other parcels.
         again = (i >> SIDE_BITS) * 1031 + (j >> SIDE_BITS) * 4099
-        number = drawn.parcels.take(cells)
+        number = drawn.parcels.take(cells).astype(np.uint32)
         number += again.view(np.uint32)
         number ^= np.uint32(self.key)
         # Mix the bits.

@@ -68,7 +68,7 @@ class Farmland:
 
     def detail(self, zoom: int) -> NDArray[np.float32]:
         """Return how much of its layouts' detail a child of a zoom shows: float32 [h, w]."""
-        return 1 - self.fields * np.float32(_CALM.get(zoom, 0) / (255 * 256))
+        return 1 - self.fields.astype(np.float32) * np.float32(_CALM.get(zoom, 0) / (255 * 256))
 
 
 class Parcels:

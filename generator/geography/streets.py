@@ -28,7 +28,6 @@ from generator.geography.parcelmaps import (
     RIGHT,
     SIDE,
     SIDE_BITS,
-    ParcelMap,
     Style,
     cut,
 )  # fmt: skip
@@ -81,7 +80,7 @@ class StreetRegion:
         """Return the street's 255ths of each pixel: uint32 [h, w]."""
         i, j = at.down >> FINE_BITS, at.along >> FINE_BITS
         cells = (i & SIDE - 1) << SIDE_BITS | j & SIDE - 1
-        kind = _maps()[self.style].edges.take(cells)
+        kind = _edges()[self.style].take(cells)
         # How far the nearest street's edge is, in 256ths of a cell, negative on it.
         left, above, right, below = np.moveaxis(_distances(zoom == FIRST, kind), 2, 0)
         across, down = ((place & 255).astype(np.int16) for place in (at.along, at.down))
@@ -152,8 +151,9 @@ class Streets:
 
 
 @cache
-def _maps() -> tuple[ParcelMap, ...]:
-    return tuple(cut(16 + number, style) for number, style in enumerate(_STYLES))
+def _edges() -> tuple[NDArray[np.uint8], ...]:
+    """Return the edges of blocks on the maps of all styles."""
+    return tuple(cut(16 + number, style).edges for number, style in enumerate(_STYLES))
 
 
 def _distances(faint: bool, kinds: NDArray[np.uint8]) -> NDArray[np.int16]:
