@@ -43,7 +43,7 @@ VIEWS = (
     View("river: Mississippi", -91.157, 33.5809),
     View("archipelago: Dalmatia", 15.35, 43.93),
     View("lakes: Saimaa", 28.4546, 61.3651),
-    View("fields and a town: Punjab", 75.80, 30.86),
+    View("fields: Ukraine", 35.0, 49.0),
 )
 
 
