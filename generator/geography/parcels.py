@@ -53,6 +53,9 @@ _TOWN = 51
 _LEAST, _GAIN = 50, 3
 """255ths of crops from which on there are fields, and how much each more counts."""
 
+_COLOURS, _ALL = (sum(1 << 16 * lane for lane in range(count)) for count in (3, 4))
+"""Factors that repeat a number of 16 bits in three or four lanes of one of 64."""
+
 Short = NDArray[np.int16]
 
 
@@ -100,15 +103,17 @@ class Parcels:
         shown = share - ranks
         shown *= np.int16(16)
         np.clip(shown, 0, 256, out=shown)
-        # Four numbers of 16 bits are looked up as one.
+        # Four numbers of 16 bits are one of 64, which is looked up and spread over them.
         colours = np.concatenate([region.colours for region in regions]).view(np.int64)[:, 0]
         numbers &= np.uint32((1 << int(RANK)) - 1)
         # A region has 32 colours.
         at = numbers >> np.uint32(8) << np.uint32(5) | numbers & np.uint32(31)
-        found = colours.take(at).view(np.int16).reshape(*share.shape, 4)
-        found[..., :3] += _grain(zoom, around)[..., None]
-        found *= shown[..., None]
-        found >>= np.int16(8)
+        found = colours.take(at).view(np.int16)
+        found += _spread(_grain(zoom, around), _COLOURS)
+        if shown.min() < 256:
+            found *= _spread(shown, _ALL)
+            found >>= np.int16(8)
+        found = found.reshape(*share.shape, 4)
         found = smoothed(found)
         return Farmland(found[..., :3], (found[..., 3] * 255 // FIELD).astype(np.uint8))
 
@@ -123,6 +128,14 @@ class Parcels:
         if built is not None:
             share -= np.minimum(built, _TOWN).astype(np.int16) * np.int16(255 // _TOWN)
         return share if (share > 0).any() else None
+
+
+def _spread(numbers: Short, lanes: int) -> Short:
+    """Repeat numbers [h, w] in lanes of four, 0 in the others: int16 [h, 4 w]."""
+    wide = numbers.astype(np.int64)
+    wide &= 0xFFFF
+    wide *= lanes
+    return wide.view(np.int16)
 
 
 def _grain(zoom: int, area: Rectangle) -> Short:
