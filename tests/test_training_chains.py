@@ -150,6 +150,14 @@ def test_batches_are_drawn_by_address_stage_by_stage(real):
     assert (coverage[1] == 200).all()
 
 
+def test_a_group_is_the_same_however_many_a_step_has(real):
+    pair, alone = batches(real, count=2)[3], batches(real, count=1)[3]
+    for name in ("codes", "real", "even"):
+        # Of each stage the first group of two.
+        first = pair[name].unflatten(0, (5, 2, -1))[:, 0].flatten(0, 1)
+        assert torch.equal(first, alone[name]), name
+
+
 def test_fewer_chains_than_a_group_come_again_and_none_is_told(real):
     batch = batches(real, [made_up(1)], size=3)[0]
     assert torch.equal(batch["parent"][0], batch["parent"][2])

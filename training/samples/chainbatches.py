@@ -60,11 +60,16 @@ class ChainBatches(Dataset[dict[str, Tensor]]):
         of even ground; real: uint8 [B, 3, 4w, 4w].
         """
         chains: list[Chain] = []
+        stages: list[list[dict[str, Tensor]]] = [[] for _ in self.sampler.zooms]
+        # A group is drawn by its own address, however many a step has.
         for number in numbers(step, self.count):
             random = np.random.Generator(np.random.Philox(key=[self.seed + 1, number]))
-            chains += self._group(random)
-        rows = [self._windows(chains, place, random) for place in range(len(self.sampler.zooms))]
-        whole = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+            group = self._group(random)
+            chains += group
+            for place, rows in enumerate(stages):
+                rows.append(self._windows(group, place, random))
+        parts = [row for rows in stages for row in rows]
+        whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         return whole | {
             "zoom": torch.tensor(self.sampler.zooms),
             "parent": _images([chain.parent for chain in chains]),
