@@ -9,13 +9,17 @@ from PIL import Image
 
 import generator
 from generator.base.basemap import BaseMap
-from generator.cascade import checkpoint
+from generator.cascade import checkpoint, loading
 from generator.cascade.cascade import Cascade
 from generator.cascade.renderer import missing_blocks
+from generator.geography.geography import Geography
+from generator.geography.parcels import Parcels
+from generator.geography.streets import Streets
 from generator.grid.block import Block
 from generator.grid.errors import TileError
 from generator.grid.tile import Tile
-from generator.memory import Memory
+from generator.memory import Memory, bankfile
+from tests.fakes_ground import random_ground
 from tests.layouts import tiny_bank, write_layouts
 from tests.networks import assert_same_pixels
 
@@ -171,6 +175,17 @@ def test_weights_bring_their_own_memory_and_may_go_without(folder, cascade, tmp_
     assert described["memory"]["digest"] == own.memory.digest[:16]
     assert described["memory"]["scenes"] == {"7": 3, "9": 3, "11": 3, "15": 3, "17": 3}
     assert generator.load(base, weights, memory=()).describe()["memory"] is None
+
+
+def test_pictures_of_ones_own_have_their_own_fields_and_streets(folder, tmp_path):
+    base, weights, mine = folder / "base.png", folder / "layouts.safetensors", tmp_path / "a.bank"
+    bankfile.save(tiny_bank(1), mine)
+    ground = random_ground()
+    layers = Geography(parcels=Parcels(ground.cover, ground.built), streets=Streets(ground.built))
+    for memory, drawn in ((None, True), ((), True), (("shipped",), True), ((str(mine),), False)):
+        cascade = loading.load(base, weights, memory=memory, geography=layers)
+        held = cascade.geography
+        assert (held.parcels is not None) == (held.streets is not None) == drawn
 
 
 def test_the_weights_end_where_their_sampler_ends(folder, cascade):
