@@ -198,7 +198,8 @@ def _drawn(cascade: Cascade, geography: Geography, tile: Tile) -> dict[str, floa
     start = time.thread_time()
     ground = geography.parent_ground(zoom, seen, read, zoom <= BASE_ZOOM).part(area)
     between = time.thread_time()
-    geography.completed(tile.z, core, child, ground)
+    fields = geography.farmland(tile.z, core.finer(SCALE))
+    geography.completed(tile.z, core, child, ground, fields)
     end = time.thread_time()
     return {"taken apart": 1000 * (between - start), "laid over": 1000 * (end - between)}
 

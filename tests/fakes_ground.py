@@ -6,8 +6,10 @@ from functools import cache
 
 import numpy as np
 
+from generator.geography.choice import EARTH_FOLDER
 from generator.geography.ground import GroundFigures
 from generator.geography.landcover import LandCover
+from generator.geography.layerfile import LayerFile
 from generator.geography.relief import LEVELS, Relief
 from generator.geography.towns import TownTable
 
@@ -24,6 +26,13 @@ def random_towns(count: int = 4000, seed: int = 1) -> TownTable:
     y[: count // 8] = random.integers(0, 1 << 22, count // 8)
     y[count // 8 : count // 4] = WORLD - 1 - random.integers(0, 1 << 22, count // 8)
     return TownTable.of(x, y, random.integers(100, 162, count).astype(np.uint8))
+
+
+@cache
+def earth_ground() -> GroundFigures:
+    """Return the figures of the layers that are shipped."""
+    names = ("towns", "landcover", "relief")
+    return GroundFigures.open(*(LayerFile.read(EARTH_FOLDER / f"{name}.bin") for name in names))
 
 
 @cache

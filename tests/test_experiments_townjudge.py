@@ -9,17 +9,15 @@ from PIL import Image
 
 from experiments.townjudge import SIDE, ZOOM, Judge, TownPieces, described, dry_blocks, labelled
 from generator.geography.choice import EARTH_FOLDER
-from generator.geography.ground import GroundFigures
 from generator.geography.layerfile import LayerFile
 from generator.geography.water import WaterLayer
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import tile_at
+from tests.fakes_ground import earth_ground
 from training.errors import TrainingError
 
-GROUND = GroundFigures.open(
-    *(LayerFile.read(EARTH_FOLDER / f"{name}.bin") for name in ("towns", "landcover", "relief"))
-)
+GROUND = earth_ground()
 WATER = WaterLayer.open(LayerFile.read(EARTH_FOLDER / "water.bin"))
 PARIS, BEAUCE = (48.86, 2.35), (48.2, 1.5)
 

@@ -27,6 +27,7 @@ from tests.fakes_ground import (
     FILED,
     WORLD,
     cover_bytes,
+    earth_ground,
     random_cover,
     random_ground,
     random_relief,
@@ -39,10 +40,7 @@ SIDE = 24
 HEIGHT, WIDTH = LandCover.HEIGHT, LandCover.WIDTH
 FIXED = [10446, 24497, 3790, 0, 0, 154]
 """Sums of the figures."""
-EARTH = Path(__file__).parents[1] / "generator" / "geography" / "earth"
-SHIPPED = GroundFigures.open(
-    *(LayerFile.read(EARTH / f"{name}.bin") for name in ("towns", "landcover", "relief"))
-)
+SHIPPED = earth_ground()
 
 
 def shares(zoom: int, x0: int, y0: int, width: int, height: int) -> np.ndarray:

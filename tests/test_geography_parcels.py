@@ -1,7 +1,7 @@
 """Fields of farmland: the same in every window and at every zoom, where land cover knows crops."""
 
 import hashlib
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,20 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.geography.geography import Geography
-from generator.geography.ground import GroundFigures
-from generator.geography.layerfile import LayerFile
 from generator.geography.parcelmaps import ABOVE, LEFT, SIDE, STYLES, SURVEYED, parcel_maps
 from generator.geography.parcelregions import region_at
 from generator.geography.parcels import Farmland, Parcels
 from generator.geography.regiongrid import BANDS, exact_stretch
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE, cell_at
-from tests.fakes_ground import random_ground
+from tests.fakes_ground import earth_ground, random_ground
 
-EARTH = Path(__file__).parents[1] / "generator" / "geography" / "earth"
-GROUND = GroundFigures.open(
-    *(LayerFile.read(EARTH / f"{name}.bin") for name in ("towns", "landcover", "relief"))
-)
+GROUND = earth_ground()
 PARCELS = Parcels(GROUND.cover, GROUND.built)
 RANDOM = Parcels(random_ground().cover, random_ground().built)
 IOWA, BEAUCE, SAHARA = (42.0, -93.2), (48.2, 1.9), (23.0, 10.0)
@@ -115,11 +110,14 @@ def test_there_are_none_in_deserts_in_towns_and_above_zoom_11() -> None:
 
 
 def test_worlds_have_fields_of_their_own() -> None:
-    area, worlds = around(BEAUCE, 13), (PARCELS, PARCELS.of_world(1), PARCELS.of_world(2**64 - 1))
+    area, worlds = (
+        around(BEAUCE, 13),
+        (PARCELS, replace(PARCELS, seed=1), replace(PARCELS, seed=2**64 - 1)),
+    )
     made = [drawn(13, area, world).colours.astype(float) for world in worlds]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert np.corrcoef(made[one].ravel(), made[other].ravel())[0, 1] < 0.3
-    np.testing.assert_array_equal(drawn(13, area, worlds[1].of_world(0)).colours, made[0])
+    np.testing.assert_array_equal(drawn(13, area, replace(worlds[1], seed=0)).colours, made[0])
     assert len({world.digest for world in worlds}) == 1
 
 

@@ -1,25 +1,20 @@
 """Streets: the same in every window and at every zoom, in towns alone, and not over water."""
 
 import hashlib
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.geography.geography import Geography
-from generator.geography.ground import GroundFigures
-from generator.geography.layerfile import LayerFile
 from generator.geography.layers import Shares
 from generator.geography.streets import FIRST, Streets
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE, cell_at
-from tests.fakes_ground import random_ground
+from tests.fakes_ground import earth_ground, random_ground
 
-EARTH = Path(__file__).parents[1] / "generator" / "geography" / "earth"
-GROUND = GroundFigures.open(
-    *(LayerFile.read(EARTH / f"{name}.bin") for name in ("towns", "landcover", "relief"))
-)
+GROUND = earth_ground()
 STREETS, RANDOM = Streets(GROUND.built), Streets(random_ground().built)
 PARIS, DHAKA, SAHARA = (48.86, 2.35), (23.8, 90.4), (23.0, 10.0)
 FIXED = "c245727fd8bc47f8"
@@ -85,7 +80,7 @@ def test_there_are_none_in_the_country_and_above_zoom_13() -> None:
 
 
 def test_worlds_have_streets_of_their_own() -> None:
-    area, other = around(PARIS, 15), STREETS.of_world(7)
+    area, other = around(PARIS, 15), replace(STREETS, seed=7)
     first, second = (drawn(15, area, world).astype(float) for world in (STREETS, other))
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] < 0.3
     assert 0.5 < second.mean() / first.mean() < 2

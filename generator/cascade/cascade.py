@@ -156,7 +156,7 @@ class Cascade:
         latent = self._latent(seed, tile.z, core.grown(_latent_margin(stage)), parents)
         ground = parents(area)
         resolutions = child_resolutions(area, tile.z - 2)
-        level, fields = self._augmentation(tile.z), self.farmland(seed, tile.z, core)
+        level, fields = self._augmentation(tile.z), parents.farmland(core)
         # Fields are even: of the layouts' detail they show a part.
         detail = None if fields is None else fields.detail(tile.z)
         with self._lock:
@@ -164,7 +164,7 @@ class Cascade:
                 child = stage(ground.dry, latent, resolutions, level, detail)
             else:
                 child = stage(ground.dry, latent, resolutions, level)
-        return self._completed(seed, tile.z, core, child, ground, fields)
+        return parents.completed(core, child, ground, fields)
 
     def farmland(self, seed: int, zoom: int, core: Rectangle) -> Farmland | None:
         """Return the fields in the child of a core, parent pixels of a stage, None for none."""
@@ -174,21 +174,6 @@ class Cascade:
     def _geography_of(self, seed: int) -> Geography | None:
         """Return the geography of the world of a seed."""
         return None if self.geography is None else self.geography.of_world(seed)
-
-    def _completed(
-        self,
-        seed: int,
-        zoom: int,
-        core: Rectangle,
-        child: Pixels,
-        ground: ParentGround,
-        fields: Farmland | None,
-    ) -> Pixels:
-        """Draw fields, water and roads into the child of a core, a stage's pixels."""
-        geography = self._geography_of(seed)
-        if geography is None:
-            return child
-        return geography.completed(zoom, core, child, ground, fields)
 
     def _parents(self, seed: int, zoom: int, read: Read) -> _Parents:
         """Return what looks at the ground of parents of a zoom."""
@@ -284,8 +269,7 @@ class Cascade:
         core = _core(first, _SIDE)
         x, y = SCALE * (core.x0 - window.x0), SCALE * (core.y0 - window.y0)
         child = made[y : y + SCALE * core.height, x : x + SCALE * core.width]
-        ground, fields = parents(core.grown(1)), self.farmland(seed, first.z, core)
-        return self._completed(seed, first.z, core, child, ground, fields)
+        return parents.completed(core, child, parents(core.grown(1)), parents.farmland(core))
 
     def _augmentation(self, zoom: int) -> float:
         """Return the conditioning-augmentation level of a stage."""
@@ -329,7 +313,10 @@ class Cascade:
 
 
 class _Parents:
-    """Looks at rectangles of parents of one zoom; the first is kept for those inside it."""
+    """Looks at rectangles of parents of one zoom in one world, and completes their children.
+
+    The first rectangle is kept for those inside it.
+    """
 
     def __init__(self, geography: Geography | None, zoom: int, base: bool, read: Read) -> None:
         self.zoom, self.read = zoom, read
@@ -347,6 +334,20 @@ class _Parents:
         else:
             self._seen = self._geography.parent_ground(self.zoom, area, pixels, self._base)
         return self._seen
+
+    def farmland(self, core: Rectangle) -> Farmland | None:
+        """Return the fields in the child of a core, None for none."""
+        if self._geography is None:
+            return None
+        return self._geography.farmland(self.zoom + 2, core.finer(SCALE))
+
+    def completed(
+        self, core: Rectangle, child: Pixels, ground: ParentGround, fields: Farmland | None
+    ) -> Pixels:
+        """Draw fields, water and roads into the child of a core, a stage's pixels."""
+        if self._geography is None:
+            return child
+        return self._geography.completed(self.zoom + 2, core, child, ground, fields)
 
 
 def _latent_margin(stage: AnyStage) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from generator.geography.landcover import Cover, LandCover
 from generator.geography.layers import Shares
 from generator.geography.towns import CELL_BITS, RADII_PER_OCTAVE, TownTable
-from generator.geography.valuenoise import noise
+from generator.geography.valuenoise import TILE_BITS, WORLD_BITS, middles, noise
 from generator.grid.rectangle import Rectangle, pieces
 from generator.grid.tile import TILE_SIZE
 
@@ -28,8 +28,6 @@ KEPT = 256
 LARGEST = 1 << 20
 """Greatest radius of a town in units: 39 km at the equator; land cover knows what is larger."""
 
-_WORLD_BITS = 30
-_TILE_BITS = 8
 _MANTISSAS = (256, 279, 304, 332, 362, 395, 431, 470)
 """256 times 2 to the power of 0, 1/8 ... 7/8."""
 
@@ -80,10 +78,8 @@ class BuiltUp:
 
     def _painted(self, zoom: int, row: int, column: int) -> Shares | None:
         """Return the degree in a square, None where all of it is 0."""
-        bits = _WORLD_BITS - _TILE_BITS - zoom
-        at = np.arange(CHUNK)
-        ys = ((row * CHUNK + at) << bits) + (1 << bits >> 1)
-        xs = ((column * CHUNK + at) << bits) + (1 << bits >> 1)
+        bits = WORLD_BITS - TILE_BITS - zoom
+        ys, xs = middles(zoom, Rectangle(column * CHUNK, row * CHUNK, CHUNK, CHUNK))
         total = self._bumps(ys, xs, bits)
         total = total + self._urban(ys, xs)
         if not total.any():
@@ -141,7 +137,7 @@ class BuiltUp:
         y, x = (at[towns].astype(np.int64) for at in (self.towns.y, self.towns.x))
         # x as it lies nearest to the square's middle, across the dateline or not.
         middle = int(xs[0] + xs[-1]) >> 1
-        half = 1 << (_WORLD_BITS - 1)
+        half = 1 << (WORLD_BITS - 1)
         x = (x - middle + half) % (2 * half) - half + middle
         near = (y + least > ys[0]) & (y - least < ys[-1])
         near &= (x + least > xs[0]) & (x - least < xs[-1])

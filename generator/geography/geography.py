@@ -120,8 +120,8 @@ class Geography:
 
     def of_world(self, seed: int) -> Geography:
         """Return the geography of the world of a seed, which has fields and streets of its own."""
-        parcels = None if self.parcels is None else self.parcels.of_world(seed)
-        streets = None if self.streets is None else self.streets.of_world(seed)
+        parcels = None if self.parcels is None else replace(self.parcels, seed=seed)
+        streets = None if self.streets is None else replace(self.streets, seed=seed)
         return replace(self, parcels=parcels, streets=streets)
 
     def parent_ground(

@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.geography.regiongrid import FINE_BITS, MapPositions
 from generator.grid.hashing import keys
 
 SIDE_BITS = 8
@@ -64,6 +65,13 @@ class ParcelMap:
 
     parcels: NDArray[np.uint16]
     edges: NDArray[np.uint8]
+
+
+def cells_at(at: MapPositions) -> NDArray[np.int32]:
+    """Return the cells that positions lie in, of a map that comes again on all sides: [h, w]."""
+    down, along = at.down >> FINE_BITS & SIDE - 1, at.along >> FINE_BITS & SIDE - 1
+    cells: NDArray[np.int32] = down << SIDE_BITS | along
+    return cells
 
 
 @cache

@@ -17,11 +17,11 @@ from generator.geography.parcelmaps import (
     LARGE,
     LEFT,
     OPEN,
-    SIDE,
     SIDE_BITS,
     SMALL,
     STRIPS,
     SURVEYED,
+    cells_at,
     parcel_maps,
 )  # fmt: skip
 from generator.geography.regiongrid import FINE_BITS, MapPositions, Placement, key_in
@@ -44,6 +44,7 @@ COLOUR, LINE, RANK = np.uint32(15), np.uint32(16), np.uint32(24)
 _COUNT = 1 << WORLD_BITS - REGION_BITS
 _CELL_METRES = 25
 _LINE_METRES = 6
+_MAP_BITS = SIDE_BITS + FINE_BITS
 
 _LANDS = (
     ((-125, -82, 25, 60), (SURVEYED,)),
@@ -101,11 +102,9 @@ class FarmRegion:
 
     def parcels(self, at: MapPositions, lines: bool) -> NDArray[np.uint32]:
         """Return the numbers of pixels: uint32 [h, w]; lines: whether edges may show any."""
-        i, j = at.down >> FINE_BITS, at.along >> FINE_BITS
-        drawn = parcel_maps()[self.style]
-        cells = (i & SIDE - 1) << SIDE_BITS | j & SIDE - 1
+        drawn, cells = parcel_maps()[self.style], cells_at(at)
         # The map comes again, with other parcels.
-        again = (i >> SIDE_BITS) * 1031 + (j >> SIDE_BITS) * 4099
+        again = (at.down >> _MAP_BITS) * 1031 + (at.along >> _MAP_BITS) * 4099
         number = drawn.parcels.take(cells).astype(np.uint32)
         number += again.view(np.uint32)
         number ^= np.uint32(self.key)

@@ -9,7 +9,6 @@ on nothing but its address.
 from __future__ import annotations
 
 import hashlib
-from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +18,8 @@ from generator.geography.builtup import BuiltUp
 from generator.geography.landcover import Cover, LandCover
 from generator.geography.layers import Shares
 from generator.geography.parcelregions import FIELD, RANK, REGION_BITS, region_at
-from generator.geography.regiongrid import RegionGrid, from_above, middles, smoothed
-from generator.geography.valuenoise import WORLD_BITS
+from generator.geography.regiongrid import RegionGrid, from_above, smoothed
+from generator.geography.valuenoise import WORLD_BITS, middles
 from generator.grid.rectangle import Rectangle
 from generator.grid.window import columns_of, rows_of
 
@@ -74,18 +73,22 @@ class Farmland:
         return 1 - self.fields.astype(np.float32) * np.float32(_CALM.get(zoom, 0) / (255 * 256))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Parcels:
-    """Fields of the Earth in the world of a seed: where land cover knows crops and no town is."""
+    """Fields of the Earth in the world of a seed: where land cover knows crops and no town is.
 
-    def __init__(self, cover: LandCover, built: BuiltUp, digest: str = "", seed: int = 0) -> None:
-        self.cover, self.built, self.seed = cover, built, seed
-        self.digest = hashlib.sha256(f"parcels {VERSION} {digest}".encode()).hexdigest()
+    source: hexadecimal digits of the layers.
+    """
 
-    def of_world(self, seed: int) -> Parcels:
-        """Return the fields of another world, of one digest."""
-        other = copy(self)
-        other.seed = seed
-        return other
+    cover: LandCover
+    built: BuiltUp
+    source: str = ""
+    seed: int = 0
+
+    @property
+    def digest(self) -> str:
+        """Return hexadecimal digits that change with all but the seed that decides fields."""
+        return hashlib.sha256(f"parcels {VERSION} {self.source}".encode()).hexdigest()
 
     def farmland(self, zoom: int, area: Rectangle) -> Farmland | None:
         """Return the fields in a rectangle of world pixels, None where there are none."""

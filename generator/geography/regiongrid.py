@@ -16,7 +16,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.geography.valuenoise import WORLD_BITS, noise
+from generator.geography.valuenoise import TILE_BITS, WORLD_BITS, middles, noise
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE
 
@@ -33,7 +33,7 @@ BANDS = 512
 """Bands of rows, from the map's upper to its lower edge, that have one scale each."""
 
 _ODD, _WORD = 0x9E3779B97F4A7C15, (1 << 64) - 1
-_SIZE_BITS, _TURN_BITS, _TILE_BITS = 22, 10, 8
+_SIZE_BITS, _TURN_BITS = 22, 10
 _SCALE = 64
 
 _SINES = (0, 100, 200, 297, 392, 483, 569, 650, 724, 792, 851, 903, 946, 980, 1004, 1019, 1024)
@@ -132,7 +132,7 @@ class RegionGrid(Generic[Region]):
         draw: returns a region's numbers of pixels, of which the bits from 8 to 23 are free: they
         become the region's place among those that are returned.
         """
-        bits, (ys, xs) = WORLD_BITS - _TILE_BITS - zoom, middles(zoom, area)
+        bits, (ys, xs) = WORLD_BITS - TILE_BITS - zoom, middles(zoom, area)
         start = np.zeros(1, np.int64)
 
         def waves(number: int, octaves: Octaves) -> tuple[Integers, Integers]:
@@ -200,14 +200,6 @@ def from_above(
     top, left = area.y0 - SCALE * y0, area.x0 - SCALE * x0
     whole = found.repeat(SCALE, 0)[top : top + area.height].repeat(SCALE, 1)
     return whole[:, left : left + area.width]
-
-
-def middles(zoom: int, area: Rectangle) -> tuple[Integers, Integers]:
-    """Return the middles of a rectangle's rows and columns in units: int64 [h], [w]."""
-    bits = WORLD_BITS - _TILE_BITS - zoom
-    ys = np.arange(area.y0, area.y0 + area.height, dtype=np.int64) << bits
-    xs = np.arange(area.x0, area.x0 + area.width, dtype=np.int64) << bits
-    return ys + (1 << bits >> 1), xs + (1 << bits >> 1)
 
 
 def stretch(band: int) -> int:

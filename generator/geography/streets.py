@@ -7,7 +7,6 @@ their own. All of it is whole numbers: a pixel depends on nothing but its addres
 from __future__ import annotations
 
 import hashlib
-from copy import copy
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -26,9 +25,8 @@ from generator.geography.parcelmaps import (
     MAIN_LEFT,
     MAIN_RIGHT,
     RIGHT,
-    SIDE,
-    SIDE_BITS,
     Style,
+    cells_at,
     cut,
 )  # fmt: skip
 from generator.geography.regiongrid import (
@@ -78,9 +76,7 @@ class StreetRegion:
 
     def shares(self, at: MapPositions, zoom: int) -> NDArray[np.uint32]:
         """Return the street's 255ths of each pixel: uint32 [h, w]."""
-        i, j = at.down >> FINE_BITS, at.along >> FINE_BITS
-        cells = (i & SIDE - 1) << SIDE_BITS | j & SIDE - 1
-        kind = _edges()[self.style].take(cells)
+        kind = _edges()[self.style].take(cells_at(at))
         # How far the nearest street's edge is, in 256ths of a cell, negative on it.
         left, above, right, below = np.moveaxis(_distances(zoom == FIRST, kind), 2, 0)
         across, down = ((place & 255).astype(np.int16) for place in (at.along, at.down))
@@ -116,18 +112,21 @@ _GRID = RegionGrid(
 )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Streets:
-    """Streets of the Earth's towns in the world of a seed (a CoverageLayer)."""
+    """Streets of the Earth's towns in the world of a seed (a CoverageLayer).
 
-    def __init__(self, built: BuiltUp, digest: str = "", seed: int = 0) -> None:
-        self.built, self.seed = built, seed
-        self.digest = hashlib.sha256(f"streets {VERSION} {digest}".encode()).hexdigest()
+    source: hexadecimal digits of the layers.
+    """
 
-    def of_world(self, seed: int) -> Streets:
-        """Return the streets of another world, of one digest."""
-        other = copy(self)
-        other.seed = seed
-        return other
+    built: BuiltUp
+    source: str = ""
+    seed: int = 0
+
+    @property
+    def digest(self) -> str:
+        """Return hexadecimal digits that change with all but the seed that decides streets."""
+        return hashlib.sha256(f"streets {VERSION} {self.source}".encode()).hexdigest()
 
     def shares(self, zoom: int, area: Rectangle) -> Shares | None:
         """Return the share of each world pixel of a rectangle that is street, or None."""

@@ -6,11 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.hashing import keys
+from generator.grid.rectangle import Rectangle
 
 Integers = NDArray[np.int64]
 
 WORLD_BITS = 30
 """Positions are in units of 2**-30 of the world's width."""
+
+TILE_BITS = 8
+"""Pixels along a tile, as a power of two."""
+
+
+def middles(zoom: int, area: Rectangle) -> tuple[Integers, Integers]:
+    """Return the middles of a rectangle's rows and columns in units: int64 [h], [w]."""
+    bits = WORLD_BITS - TILE_BITS - zoom
+    ys = np.arange(area.y0, area.y0 + area.height, dtype=np.int64) << bits
+    xs = np.arange(area.x0, area.x0 + area.width, dtype=np.int64) << bits
+    return ys + (1 << bits >> 1), xs + (1 << bits >> 1)
 
 
 def noise(
