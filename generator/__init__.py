@@ -72,6 +72,9 @@ __all__ = ["load"]
 # the thread waited for would need. Never spinning costs a turn at every meeting there.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# numpy's own threads spin much longer after a matrix product, on the cores that the network needs
+# next; the products here are too small to gain by them. Read when numpy is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def load(

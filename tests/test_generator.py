@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-NAMES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+NAMES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS")
 
 
 @pytest.mark.parametrize("package", ["generator.stopping", "training"])
@@ -28,6 +28,19 @@ def test_threads_that_wait_soon_sleep_unless_the_user_wants_otherwise(
         [sys.executable, "-c", look], cwd=ROOT, env=clean | given, check=True, capture_output=True
     )
     assert found.stdout.decode().split() == [spins, "False"]
+
+
+@pytest.mark.parametrize(("given", "threads"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2")])
+def test_numpy_has_one_thread_unless_the_user_wants_more(
+    given: dict[str, str], threads: str
+) -> None:
+    look = "import os, sys, generator; print('numpy' in sys.modules); import numpy; "
+    look += "print(os.environ['OPENBLAS_NUM_THREADS'])"
+    clean = {name: value for name, value in os.environ.items() if name not in NAMES}
+    found = subprocess.run(
+        [sys.executable, "-c", look], cwd=ROOT, env=clean | given, check=True, capture_output=True
+    )
+    assert found.stdout.decode().split() == ["False", threads]
 
 
 @pytest.mark.slow
