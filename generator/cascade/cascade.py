@@ -24,7 +24,7 @@ from generator.geography.parcels import Farmland
 from generator.grid.averaging import averaged
 from generator.grid.block import Block
 from generator.grid.errors import unserved
-from generator.grid.pixels import Pixels, Read
+from generator.grid.pixels import Pixels, Read, ReadArea
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE, STAGE_ZOOMS, TILE_SIZE, Tile
 from generator.grid.window import child_resolutions, gather, tiles_of
@@ -55,7 +55,8 @@ class Cascade:
     that a tile never depends on what else is made, in float32 as in bfloat16. More steps than
     have their margins in half a block go by way of `multistep`, which is None otherwise.
     memory: where a layout decoder's codes come from; None: it draws without. stages: by zoom;
-    margin: parent pixels read round a block's window on each side.
+    margin: parent pixels read round a block's window on each side. draws_parts: whether windows of
+    any shape have the same pixels, as loading finds out.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Cascade:
         self.multistep = MultiStepSampler.of(checkpoint, sampler.steps)
         sampled = self.stages[STAGE_ZOOMS[0]] if self.multistep is None else self.multistep
         self.margin = sampled.margin
+        self.draws_parts = False
         self._lock = threading.Lock()
 
     def stage_at(self, zoom: int) -> AnyStage:
@@ -89,6 +91,11 @@ class Cascade:
     def max_zoom(self) -> int:
         """Return the finest zoom of the world, which is that of the weights' last stage."""
         return self.sampler.max_zoom
+
+    @property
+    def base_zoom(self) -> int:
+        """Return the finest zoom that the base map serves."""
+        return self.basemap.zoom
 
     @property
     def identity(self) -> bytes:
@@ -118,17 +125,28 @@ class Cascade:
         if block.stage is None or block.stage <= self.basemap.zoom:
             return ()
         self.stage_at(block.stage)  # refuses what the weights do not serve
-        area = self._sampled_with(block).grown(self._margin(block.stage))
-        needed = tiles_of(area.grown(self._sight), block.stage - 2)
-        if self.memory is not None:
-            # The choice of layouts sees further, at 13 two zooms above the parent.
-            read = self.memory.reads(block.stage, self.drawn_from(block))
-            level = self.memory.chosen_at(block.stage) - 2
-            needed |= tiles_of(read.grown(self._sight), level)
-        return tuple(needed)
+        read = self.reads(block.stage, self.sampled_with(block))
+        return tuple(tile for zoom, areas in read.items() for tile in tiles_of(areas, zoom))
+
+    def reads(self, zoom: int, core: Rectangle) -> dict[int, Rectangle]:
+        """Return what a stage reads to draw the child of a core, parent pixels of its own.
+
+        Rectangles of world pixels by their zoom: that of the parent, and where the choice of
+        layouts looks, which sees further, at 13 two zooms above the parent.
+        """
+        area = core.grown(self._margin(zoom)).grown(self._sight)
+        if self.memory is None:
+            return {zoom - 2: area}
+        level, drawn = self.memory.chosen_at(zoom) - 2, core.grown(self._latent_margin(zoom))
+        seen = self.memory.reads(zoom, drawn).grown(self._sight)
+        return {zoom - 2: area.joined(seen)} if level == zoom - 2 else {zoom - 2: area, level: seen}
 
     def compute(self, seed: int, block: Block, read: Read) -> dict[Tile, Pixels]:
         """Pixels of a block's tiles, each uint8 [256, 256, 3], from the tiles that it needs."""
+        return self.compute_from(seed, block, _areas(read))
+
+    def compute_from(self, seed: int, block: Block, read: ReadArea) -> dict[Tile, Pixels]:
+        """Pixels of a block's tiles, as `compute`, from what `reads` says."""
         if block.stage is None:
             return {block.top: self.basemap.tile(block.top)}
         # The stage's 2 x 2 tiles as one picture: of the base map, or sampled in one of two ways.
@@ -136,7 +154,7 @@ class Cascade:
             x, y = (2 * TILE_SIZE * place for place in (block.top.x, block.top.y))
             whole = self.basemap.region(block.stage, x, y, 2 * TILE_SIZE, 2 * TILE_SIZE)
         elif self.multistep is None:
-            whole = self.window(seed, block.top.children()[0], read, _SIDE)
+            whole = self.draw(seed, block.stage, self.sampled_with(block), read)
         else:
             whole = self._in_steps(self.multistep, seed, block, read)
         # The tile above them is their average.
@@ -150,15 +168,22 @@ class Cascade:
         Returns uint8 [256*tiles, 256*tiles, 3]: the same pixels as the single tiles. All steps
         are in one window, without intermediate latents.
         """
-        stage, core = self.stage_at(tile.z), _core(tile, tiles)
-        area, parents = core.grown(stage.margin), self._parents(seed, tile.z - 2, read)
+        return self.draw(seed, tile.z, _core(tile, tiles), _areas(read))
+
+    def draw(self, seed: int, zoom: int, core: Rectangle, read: ReadArea) -> Pixels:
+        """Draw the child of a core, parent pixels of a stage, in one window: uint8 [4h, 4w, 3].
+
+        core: with even origin and sides; read: pixels of what `reads` says.
+        """
+        stage = self.stage_at(zoom)
+        area, parents = core.grown(stage.margin), self._parents(seed, zoom - 2, read)
         # The choice of layouts, which sees further, looks at the parents first.
-        latent = self._latent(seed, tile.z, core.grown(_latent_margin(stage)), parents)
+        latent = self._latent(seed, zoom, core.grown(_latent_margin(stage)), parents)
         ground = parents(area)
-        resolutions = child_resolutions(area, tile.z - 2)
-        level, fields = self._augmentation(tile.z), parents.farmland(core)
+        resolutions = child_resolutions(area, zoom - 2)
+        level, fields = self._augmentation(zoom), parents.farmland(core)
         # Fields are even: of the layouts' detail they show a part.
-        detail = None if fields is None else fields.detail(tile.z)
+        detail = None if fields is None else fields.detail(zoom)
         with self._lock:
             if isinstance(stage, LayoutStage):
                 child = stage(ground.dry, latent, resolutions, level, detail)
@@ -175,7 +200,7 @@ class Cascade:
         """Return the geography of the world of a seed."""
         return None if self.geography is None else self.geography.of_world(seed)
 
-    def _parents(self, seed: int, zoom: int, read: Read) -> _Parents:
+    def _parents(self, seed: int, zoom: int, read: ReadArea) -> _Parents:
         """Return what looks at the ground of parents of a zoom."""
         return _Parents(self._geography_of(seed), zoom, zoom <= self.basemap.zoom, read)
 
@@ -184,7 +209,7 @@ class Cascade:
 
         Stages draw from its `dry`. read: pixels of tiles of `zoom`.
         """
-        return self._parents(seed, zoom, read)(area)
+        return self._parents(seed, zoom, _areas(read))(area)
 
     @property
     def _sight(self) -> int:
@@ -196,7 +221,7 @@ class Cascade:
 
         Noise: float32 [3, 4h, 4w]; codes: int8 [D, h, w], all 0 without a memory.
         """
-        return self._latent(seed, zoom, area, self._parents(seed, zoom - 2, read))
+        return self._latent(seed, zoom, area, self._parents(seed, zoom - 2, _areas(read)))
 
     def _latent(self, seed: int, zoom: int, area: Rectangle, parents: _Parents) -> NDArray[Any]:
         if self.memory is None:
@@ -226,16 +251,14 @@ class Cascade:
         read = self.memory.reads(zoom, area).grown(self._sight)
         for tile in sorted(tiles_of(read, level)):
             self.render(seed, tile, store)
-        parents = self._parents(seed, level, store.__getitem__)
+        parents = self._parents(seed, level, _areas(store.__getitem__))
         return self.memory.layouts(
             seed, zoom, area, lambda part: parents(part).dry, lambda part: parents(part).filled
         )
 
     def drawn_from(self, block: Block) -> Rectangle:
         """Return the parent pixels whose noise or codes a block is drawn from."""
-        if self.multistep is not None:
-            return self._sampled_with(block).grown(self.multistep.margin)
-        return self._sampled_with(block).grown(_latent_margin(self.stages[block.top.z + 1]))
+        return self.sampled_with(block).grown(self._latent_margin(block.top.z + 1))
 
     def chosen(self, seed: int, block: Block, read: Read) -> NDArray[Any]:
         """Noise or layout codes that a stage's block is drawn from, from the tiles it needs."""
@@ -245,15 +268,22 @@ class Cascade:
         """Return how many parent pixels are read round what is sampled, on each side."""
         return self.stages[zoom].margin if self.multistep is None else self.multistep.margin
 
-    def _sampled_with(self, block: Block) -> Rectangle:
+    def _latent_margin(self, zoom: int) -> int:
+        """Return how many parent pixels round what is sampled noise or codes are needed of."""
+        whole = self.multistep is not None
+        return self._margin(zoom) if whole else _latent_margin(self.stages[zoom])
+
+    def sampled_with(self, block: Block) -> Rectangle:
         """Return the parent pixels of what is sampled with a block, without margin."""
         core = _core(block.top.children()[0], _SIDE)
         return core if self.multistep is None else self.multistep.window_over(core)
 
-    def _in_steps(self, sampler: MultiStepSampler, seed: int, block: Block, read: Read) -> Pixels:
+    def _in_steps(
+        self, sampler: MultiStepSampler, seed: int, block: Block, read: ReadArea
+    ) -> Pixels:
         """Generate a block by way of intermediate latents: uint8 [512, 512, 3]."""
         first = block.top.children()[0]
-        window = self._sampled_with(block)
+        window = self.sampled_with(block)
         with self._lock:
             made = sampler.finished(seed, first.z, window)
         zoom = first.z - 2
@@ -318,7 +348,7 @@ class _Parents:
     The first rectangle is kept for those inside it.
     """
 
-    def __init__(self, geography: Geography | None, zoom: int, base: bool, read: Read) -> None:
+    def __init__(self, geography: Geography | None, zoom: int, base: bool, read: ReadArea) -> None:
         self.zoom, self.read = zoom, read
         self._geography, self._base = geography, base
         self._seen: ParentGround | None = None
@@ -327,12 +357,13 @@ class _Parents:
         """Return the ground of a rectangle."""
         if self._seen is not None and self._seen.area.holds(area):
             return self._seen.part(area)
-        pixels = partial(gather, zoom=self.zoom, read=self.read)
         if self._geography is None:
-            found = pixels(area)
+            found = self.read(area, self.zoom)
             self._seen = ParentGround(area, found, found)
         else:
-            self._seen = self._geography.parent_ground(self.zoom, area, pixels, self._base)
+            self._seen = self._geography.parent_ground(
+                self.zoom, area, lambda part: self.read(part, self.zoom), self._base
+            )
         return self._seen
 
     def farmland(self, core: Rectangle) -> Farmland | None:
@@ -353,6 +384,11 @@ class _Parents:
 def _latent_margin(stage: AnyStage) -> int:
     """Return how many parent pixels round a core a stage needs noise or codes of."""
     return stage.code_margin if isinstance(stage, LayoutStage) else stage.margin
+
+
+def _areas(read: Read) -> ReadArea:
+    """Return what reads rectangles of any zoom from tiles."""
+    return partial(gather, read=read)
 
 
 def _core(tile: Tile, tiles: int) -> Rectangle:

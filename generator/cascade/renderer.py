@@ -51,6 +51,11 @@ def missing_blocks(renderer: Renderer, tile: Tile, has: Has) -> list[Block]:
 
     has: says whether a tile is there already.
     """
+    return in_order(tile, has, lambda block: missing_inputs(renderer, block, has))
+
+
+def in_order(tile: Tile, has: Has, inputs: Callable[[Block], list[Block]]) -> list[Block]:
+    """Return the blocks that a tile needs and that are not there, as `inputs` of a block says."""
     found: dict[Block, None] = {}
     stack = [] if has(tile) else [(Block.of(tile), False)]
     # Depth first: a block is found when all of its inputs are.
@@ -60,8 +65,7 @@ def missing_blocks(renderer: Renderer, tile: Tile, has: Has) -> list[Block]:
             found[block] = None
         elif block not in found:
             stack.append((block, True))
-            inputs = missing_inputs(renderer, block, has)
-            stack += [(needed, False) for needed in reversed(inputs) if needed not in found]
+            stack += [(needed, False) for needed in reversed(inputs(block)) if needed not in found]
     return list(found)
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from generator.grid.rectangle import Rectangle
     from generator.grid.tile import Tile
 
 Pixels: TypeAlias = "NDArray[np.uint8]"
@@ -17,3 +18,6 @@ Pixels: TypeAlias = "NDArray[np.uint8]"
 
 Read: TypeAlias = "Callable[[Tile], Pixels]"
 """Returns the pixels of a tile, uint8 [256, 256, 3]."""
+
+ReadArea: TypeAlias = "Callable[[Rectangle, int], Pixels]"
+"""Returns the pixels of a rectangle of world pixels of a zoom, x wrapped and y mirrored."""

@@ -25,6 +25,13 @@ class Rectangle:
         across = self.x0 <= other.x0 and right <= self.x0 + self.width
         return across and self.y0 <= other.y0 and bottom <= self.y0 + self.height
 
+    def joined(self, other: Rectangle) -> Rectangle:
+        """Return the smallest rectangle that holds both."""
+        x0, y0 = min(self.x0, other.x0), min(self.y0, other.y0)
+        x1 = max(self.x0 + self.width, other.x0 + other.width)
+        y1 = max(self.y0 + self.height, other.y0 + other.height)
+        return Rectangle(x0, y0, x1 - x0, y1 - y0)
+
     def finer(self, scale: int) -> Rectangle:
         """Return the same ground in pixels of which `scale` lie along one of these."""
         sides = (self.x0, self.y0, self.width, self.height)

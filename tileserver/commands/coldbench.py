@@ -69,7 +69,7 @@ def cold(renderer: Renderer, seed: int) -> Iterator[BatchRenderer]:
     with tempfile.TemporaryDirectory(prefix="elsewhere-bench-") as folder:
         cache = TileCache.open(Path(folder), CACHE_BYTES)
         try:
-            yield BatchRenderer(renderer, seed, cache)
+            yield BatchRenderer(renderer, seed, cache, parts=True)
         finally:
             cache.close()
 

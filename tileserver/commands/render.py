@@ -66,11 +66,11 @@ def tile_pixels(args: argparse.Namespace, settings: Settings) -> Pixels:
 def open_maker(no_cache: bool, settings: Settings) -> Iterator[BatchRenderer]:
     """Load the world, and open the cache of its tiles. Raises CacheError, GeneratorError."""
     if no_cache:
-        yield BatchRenderer(commands.load_world(settings), settings.seed)
+        yield BatchRenderer(commands.load_world(settings), settings.seed, parts=True)
         return
     with commands.open_to_make(settings) as (cache, claims):
         world = commands.load_for_cache(settings)
-        yield BatchRenderer(world, settings.seed, cache, claims)
+        yield BatchRenderer(world, settings.seed, cache, claims, parts=True)
 
 
 def _render_picture(args: argparse.Namespace, settings: Settings) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from generator.cascade.renderer import PixelCache, Renderer, missing_blocks
+from generator.cascade.ancestors import ancestors_of
+from generator.cascade.renderer import PixelCache, Renderer, in_order
 from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.encode import encode_png
@@ -51,7 +52,9 @@ class BatchRenderer:
     block in hand is lost.
     renderer, seed: decide the world. cache: where tiles are looked up and stored; None keeps
     everything in memory and stores nothing. claims: agree with other programs on the cache who
-    makes a block; None for nobody else. cost: what was spent so far, per zoom.
+    makes a block; None for nobody else. parts: draw of missing ancestors only what is read, where
+    the renderer can, for few tiles; many have use for all of them. cost: what was spent so far, per
+    zoom.
     """
 
     def __init__(
@@ -60,8 +63,10 @@ class BatchRenderer:
         seed: int,
         cache: TileCache | None = None,
         claims: Claims | None = None,
+        parts: bool = False,
     ) -> None:
         self.renderer = renderer
+        self._ancestors = ancestors_of(renderer, parts)
         self.seed = seed
         self.cache = cache
         self.claims = claims
@@ -100,7 +105,7 @@ class BatchRenderer:
         now; False raises BlockTakenError instead, unless the block is of the base map and soon
         there. Raises CacheError if a block cannot be stored at the second try either.
         """
-        for block in missing_blocks(self.renderer, tile, self.has):
+        for block in in_order(tile, self.has, self._inputs):
             for made in self._obtain(block, wait or block.stage is None):
                 count(made)
 
@@ -119,13 +124,16 @@ class BatchRenderer:
         with claim:
             return [] if self._has_all(block) else self._make_block(block)
 
+    def _inputs(self, block: Block) -> list[Block]:
+        return self._ancestors.inputs(self.seed, block, self.has)
+
     def _has_all(self, block: Block) -> bool:
         return all(map(self.has, block.tiles))
 
     def _make_block(self, block: Block) -> list[Tile]:
         """Compute a block and store those of its tiles that are not there; return these."""
         started = time.perf_counter()
-        pixels = self.renderer.compute(self.seed, block, self.pixels)
+        pixels = self._ancestors.compute(self.seed, block, self.pixels, self.has)
         computed = time.perf_counter() - started
         made = [tile for tile in block.tiles if not self.has(tile)]
         payloads = [(tile, self._encode(tile, pixels[tile])) for tile in made]

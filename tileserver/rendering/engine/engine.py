@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from functools import partial
 
+from generator.cascade.ancestors import ancestors_of
 from generator.cascade.renderer import PixelCache, Renderer
 from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
@@ -71,7 +72,10 @@ class RenderEngine:
         self.metrics = metrics
         self._changed = threading.Condition()  # guards all that follows
         self._recent = PixelCache(RECENT_TILES)
-        self._scheduler = Scheduler(renderer, self._has, Admission(max_queue, budget), metrics)
+        self._ancestors = ancestors_of(renderer)
+        self._scheduler = Scheduler(
+            self._ancestors, self._has, Admission(max_queue, budget), metrics
+        )
         self._pace = PACE_SECONDS
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="generator", daemon=True)
@@ -211,7 +215,9 @@ class RenderEngine:
         """Compute a block: uint8 [256, 256, 3] for each of its tiles."""
         started = time.perf_counter()
         seed, block = job.key
-        pixels = self.renderer.compute(seed, block, partial(self._read, seed))
+        pixels = self._ancestors.compute(
+            seed, block, partial(self._read, seed), partial(self._is_there, seed)
+        )
         if pixels.keys() != set(block.tiles):
             raise GenerationError(f"block {block} was made as {list(map(str, pixels))}")
         for tile in pixels:
@@ -220,6 +226,10 @@ class RenderEngine:
         self._pace += 0.2 * (seconds - self._pace)
         self.metrics.generation[block.top.z].observe(seconds)
         return pixels
+
+    def _is_there(self, seed: int, tile: Tile) -> bool:
+        with self._changed:
+            return self._scheduler.is_there(seed, tile)
 
     def _read(self, seed: int, tile: Tile) -> Pixels:
         """Return an input's pixels, read-only uint8 [256, 256, 3]."""

@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from typing import TypeAlias
 
-from generator.cascade.renderer import Renderer, missing_inputs
+from generator.cascade.ancestors import Ancestors
 from generator.grid.block import Block
 from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
@@ -92,18 +93,18 @@ class Job:
 class Scheduler:
     """The unfinished jobs of an engine and the order in which they are made.
 
-    renderer: says what a block needs; has: says whether a tile is there already.
+    ancestors: says what is made before a block; has: says whether a tile is there already.
     """
 
     def __init__(
         self,
-        renderer: Renderer,
+        ancestors: Ancestors,
         has: Callable[[Key], bool],
         admission: Admission,
         metrics: Metrics,
     ) -> None:
         self.jobs: dict[BlockKey, Job] = {}
-        self._renderer = renderer
+        self._ancestors = ancestors
         self._has = has
         self._admission = admission
         self._metrics = metrics
@@ -267,9 +268,7 @@ class Scheduler:
     def _link(self, job: Job) -> None:
         """Let a job wait for those of its inputs that are missing, which are scheduled too."""
         seed, block = job.key
-        for missing in missing_inputs(
-            self._renderer, block, lambda tile: self._is_there(seed, tile)
-        ):
+        for missing in self._ancestors.inputs(seed, block, partial(self.is_there, seed)):
             key = (seed, missing)
             source = self.jobs.get(key)
             if source is None:
@@ -282,7 +281,7 @@ class Scheduler:
         if not job.inputs:
             self._push(job)
 
-    def _is_there(self, seed: int, tile: Tile) -> bool:
+    def is_there(self, seed: int, tile: Tile) -> bool:
         """Say whether a tile's pixels can be read, perhaps from a job that is being stored."""
         return self.pixels(seed, tile) is not None or self._has((seed, tile))
 

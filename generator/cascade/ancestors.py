@@ -1,0 +1,252 @@
+"""What a block reads of ancestors that are not there: made as blocks first, or drawn in part.
+
+A tile of zoom 15 in an empty cache reads about three blocks of each stage above it, of which it
+needs an eighth. Where windows of any shape have the same pixels, only that is drawn: the parts are
+equal to those of the blocks, so that nothing depends on which of the two was done. A block of which
+many parts were asked for is made whole, since parts pay their margins again and again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from generator.cascade.renderer import Has, PixelCache, Renderer, missing_inputs
+from generator.grid.block import Block
+from generator.grid.pixels import Pixels, Read, ReadArea
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE, TILE_SIZE, Tile
+from generator.grid.window import gather, tiles_of
+
+CELL = 64
+"""Pixels along the squares in which drawn parts are kept for the next blocks."""
+
+CELLS = 1024
+"""How many of them are kept: 12 MiB."""
+
+PARTS = 8
+"""How often a block is read in part before it is made whole: about what that costs."""
+
+_COUNTED = 4096
+"""Blocks whose parts are counted."""
+
+Cell = tuple[int, int, int]
+"""Zoom, column, row."""
+
+
+class Ancestors(Protocol):
+    """Says what is made before a block, and makes the block."""
+
+    def inputs(self, seed: int, block: Block, has: Has) -> list[Block]:
+        """Return the blocks that must be made right before a block, each once."""
+        ...
+
+    def compute(self, seed: int, block: Block, read: Read, has: Has) -> dict[Tile, Pixels]:
+        """Pixels of all tiles of a block when its inputs are there, as of `Renderer.compute`."""
+        ...
+
+
+@runtime_checkable
+class PartsRenderer(Renderer, Protocol):
+    """A renderer whose windows may have any shape."""
+
+    @property
+    def draws_parts(self) -> bool:
+        """Say whether the parts of a window have the same pixels as the whole."""
+        ...
+
+    @property
+    def base_zoom(self) -> int:
+        """Return the finest zoom that the base map serves."""
+        ...
+
+    def sampled_with(self, block: Block) -> Rectangle:
+        """Return the parent pixels of a block's core."""
+        ...
+
+    def reads(self, zoom: int, core: Rectangle) -> dict[int, Rectangle]:
+        """Return what a stage reads to draw the child of a core, by zoom."""
+        ...
+
+    def draw(self, seed: int, zoom: int, core: Rectangle, read: ReadArea) -> Pixels:
+        """Draw the child of a core, in parent pixels, of a stage."""
+        ...
+
+    def compute_from(self, seed: int, block: Block, read: ReadArea) -> dict[Tile, Pixels]:
+        """Pixels of a block's tiles, from what `reads` says."""
+        ...
+
+
+def ancestors_of(renderer: Renderer, parts: bool = True) -> Ancestors:
+    """Return how a renderer's ancestors are made: in part where it can and `parts` is true."""
+    if parts and isinstance(renderer, PartsRenderer) and renderer.draws_parts:
+        return PartialAncestors(renderer)
+    return WholeAncestors(renderer)
+
+
+class WholeAncestors:
+    """Makes whole blocks of all that is read."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self.renderer = renderer
+
+    def inputs(self, seed: int, block: Block, has: Has) -> list[Block]:
+        """Return the blocks of all tiles that are read and not there."""
+        return missing_inputs(self.renderer, block, has)
+
+    def compute(self, seed: int, block: Block, read: Read, has: Has) -> dict[Tile, Pixels]:
+        """Pixels of all tiles of a block, from the tiles that it reads."""
+        return self.renderer.compute(seed, block, read)
+
+
+class PartialAncestors:
+    """Draws what a block reads of ancestors that are not there; `compute` is for one thread."""
+
+    def __init__(self, renderer: PartsRenderer) -> None:
+        self.renderer = renderer
+        self._cells = PixelCache(CELLS)
+        self._asked: OrderedDict[tuple[int, Block], int] = OrderedDict()
+
+    def inputs(self, seed: int, block: Block, has: Has) -> list[Block]:
+        """Return the base map's blocks, and of the others those that were often read in part."""
+        missing = missing_inputs(self.renderer, block, has)
+        if not missing or not self._drawable(block):
+            return missing
+        return [each for each in missing if self._is_due(seed, each)]
+
+    def compute(self, seed: int, block: Block, read: Read, has: Has) -> dict[Tile, Pixels]:
+        """Pixels of all tiles of a block; what it reads and is not there is drawn first."""
+        if not self._drawable(block):
+            return self.renderer.compute(seed, block, read)
+        parts = _Parts(seed, read, has, self._cells)
+        plan = self._plan(block, parts.missing)
+        for zoom, area in reversed(plan):
+            core = area.coarser(SCALE)
+            parts.add(zoom, area, self.renderer.draw(seed, zoom, core, self._read(parts)))
+        return self.renderer.compute_from(seed, block, self._read(parts))
+
+    def _read(self, parts: _Parts) -> ReadArea:
+        """Return what reads parts, and the base map wherever it is."""
+
+        def read(area: Rectangle, zoom: int) -> Pixels:
+            return (
+                gather(area, zoom, base) if zoom <= self.renderer.base_zoom else parts(area, zoom)
+            )
+
+        def base(tile: Tile) -> Pixels:
+            if not parts.has(tile):
+                key = ("base", tile)
+                if key not in self._cells:
+                    made = self.renderer.compute(parts.seed, Block.of(tile), parts.read)
+                    self._cells.put(key, made[tile])
+                return self._cells[key]
+            return parts.read(tile)
+
+        return read
+
+    def _plan(
+        self, block: Block, missing: Callable[[Rectangle, int], Rectangle | None]
+    ) -> list[tuple[int, Rectangle]]:
+        """Return the rectangles to draw, each with its zoom, from the block upwards."""
+        stage, plan = block.stage, list[tuple[int, Rectangle]]()
+        if stage is None or stage <= self.renderer.base_zoom:
+            return plan
+        wanted = dict(self.renderer.reads(stage, self.renderer.sampled_with(block)))
+        for zoom in range(stage - 2, self.renderer.base_zoom, -2):
+            # What is missing of all that finer stages read, and what drawing it reads.
+            area = missing(wanted[zoom], zoom) if zoom in wanted else None
+            if area is not None:
+                plan.append((zoom, area))
+                for level, seen in self.renderer.reads(zoom, area.coarser(SCALE)).items():
+                    wanted[level] = wanted[level].joined(seen) if level in wanted else seen
+        return plan
+
+    def _drawable(self, block: Block) -> bool:
+        """Say whether all that a block may need drawn lies inside the map, off the dateline."""
+        plan = self._plan(block, lambda area, zoom: _outline(area))
+        return all(
+            area.x0 >= 0
+            and area.y0 >= 0
+            and max(area.x0 + area.width, area.y0 + area.height) <= TILE_SIZE << zoom
+            for zoom, area in plan
+        )
+
+    def _is_due(self, seed: int, block: Block) -> bool:
+        """Count a block that is read; say whether it is to be made whole."""
+        if block.stage is None or block.stage <= self.renderer.base_zoom:
+            return True
+        key = (seed, block)
+        self._asked[key] = count = self._asked.pop(key, 0) + 1
+        if len(self._asked) > _COUNTED:
+            self._asked.popitem(last=False)
+        return count > PARTS
+
+
+class _Parts:
+    """Tiles and drawn cells that one block and its ancestors are drawn from.
+
+    has, read: of whole tiles; kept: cells for later blocks.
+    """
+
+    def __init__(self, seed: int, read: Read, has: Has, kept: PixelCache) -> None:
+        self.seed, self.read, self.has = seed, read, has
+        self._kept = kept
+        self._cells: dict[Cell, Pixels] = {}
+
+    def __call__(self, area: Rectangle, zoom: int) -> Pixels:
+        """Return a rectangle of world pixels: uint8 [h, w, 3]."""
+        if all(map(self.has, tiles_of(area, zoom))):
+            return gather(area, zoom, self.read)
+        whole = _outline(area)
+        pixels = np.empty((whole.height, whole.width, 3), np.uint8)
+        for zoom_, column, row in _cells(whole, zoom):
+            y, x = row * CELL - whole.y0, column * CELL - whole.x0
+            pixels[y : y + CELL, x : x + CELL] = self._cell((zoom_, column, row))
+        y, x = area.y0 - whole.y0, area.x0 - whole.x0
+        return pixels[y : y + area.height, x : x + area.width]
+
+    def missing(self, area: Rectangle, zoom: int) -> Rectangle | None:
+        """Return the smallest rectangle of cells around all that are not there, None for none."""
+        found: Rectangle | None = None
+        if all(map(self.has, tiles_of(area, zoom))):
+            return found
+        for cell in _cells(_outline(area), zoom):
+            kept = self._kept.get((self.seed, *cell))
+            if kept is not None:
+                self._cells[cell] = kept
+            elif cell not in self._cells and not self.has(_tile_of(cell)):
+                square = Rectangle(CELL * cell[1], CELL * cell[2], CELL, CELL)
+                found = square if found is None else found.joined(square)
+        return found
+
+    def add(self, zoom: int, area: Rectangle, pixels: Pixels) -> None:
+        """Add a drawn rectangle of cells."""
+        for cell in _cells(area, zoom):
+            y, x = CELL * cell[2] - area.y0, CELL * cell[1] - area.x0
+            self._cells[cell] = np.ascontiguousarray(pixels[y : y + CELL, x : x + CELL])
+            self._kept.put((self.seed, *cell), self._cells[cell])
+
+    def _cell(self, cell: Cell) -> Pixels:
+        if cell not in self._cells:
+            y, x = (CELL * at % TILE_SIZE for at in (cell[2], cell[1]))
+            self._cells[cell] = self.read(_tile_of(cell))[y : y + CELL, x : x + CELL]
+        return self._cells[cell]
+
+
+def _outline(area: Rectangle) -> Rectangle:
+    """Return the cells that a rectangle touches, as a rectangle of pixels."""
+    return area.coarser(CELL).finer(CELL)
+
+
+def _cells(area: Rectangle, zoom: int) -> list[Cell]:
+    """Return the cells of a rectangle whose sides are those of cells."""
+    at = area.coarser(CELL)
+    return [(zoom, at.x0 + x, at.y0 + y) for y in range(at.height) for x in range(at.width)]
+
+
+def _tile_of(cell: Cell) -> Tile:
+    zoom, column, row = cell
+    return Tile(zoom, CELL * column // TILE_SIZE, CELL * row // TILE_SIZE)
