@@ -63,10 +63,6 @@ class PartsRenderer(Renderer, Protocol):
         """Return the finest zoom that the base map serves."""
         ...
 
-    def sampled_with(self, block: Block) -> Rectangle:
-        """Return the parent pixels of a block's core."""
-        ...
-
     def reads(self, zoom: int, core: Rectangle) -> dict[int, Rectangle]:
         """Return what a stage reads to draw the child of a core, by zoom."""
         ...
@@ -77,6 +73,10 @@ class PartsRenderer(Renderer, Protocol):
 
     def compute_from(self, seed: int, block: Block, read: ReadArea) -> dict[Tile, Pixels]:
         """Pixels of a block's tiles, from what `reads` says."""
+        ...
+
+    def divided(self, block: Block, whole: Pixels) -> dict[Tile, Pixels]:
+        """Pixels of a block's tiles, from those of its stage, uint8 [512, 512, 3]."""
         ...
 
 
@@ -122,11 +122,16 @@ class PartialAncestors:
         if not self._drawable(block):
             return self.renderer.compute(seed, block, read)
         parts = _Parts(seed, read, has, self._cells)
-        plan = self._plan(block, parts.missing)
-        for zoom, area in reversed(plan):
+        own = _pixels_of(block)
+        for zoom, area in reversed(self._plan(block, parts.missing)):
+            # A block of which nothing is there yet is drawn as always.
+            if area == own and zoom == block.stage:
+                return self.renderer.compute_from(seed, block, self._read(parts))
             core = area.coarser(SCALE)
             parts.add(zoom, area, self.renderer.draw(seed, zoom, core, self._read(parts)))
-        return self.renderer.compute_from(seed, block, self._read(parts))
+        # Of others the rest was drawn.
+        assert block.stage is not None
+        return self.renderer.divided(block, parts(own, block.stage))
 
     def _read(self, parts: _Parts) -> ReadArea:
         """Return what reads parts, and the base map wherever it is."""
@@ -152,10 +157,9 @@ class PartialAncestors:
     ) -> list[tuple[int, Rectangle]]:
         """Return the rectangles to draw, each with its zoom, from the block upwards."""
         stage, plan = block.stage, list[tuple[int, Rectangle]]()
-        if stage is None or stage <= self.renderer.base_zoom:
-            return plan
-        wanted = dict(self.renderer.reads(stage, self.renderer.sampled_with(block)))
-        for zoom in range(stage - 2, self.renderer.base_zoom, -2):
+        assert stage is not None
+        wanted = {stage: _pixels_of(block)}
+        for zoom in range(stage, self.renderer.base_zoom, -2):
             # What is missing of all that finer stages read, and what drawing it reads.
             area = missing(wanted[zoom], zoom) if zoom in wanted else None
             if area is not None:
@@ -166,6 +170,8 @@ class PartialAncestors:
 
     def _drawable(self, block: Block) -> bool:
         """Say whether all that a block may need drawn lies inside the map, off the dateline."""
+        if block.stage is None or block.stage <= self.renderer.base_zoom:
+            return False
         plan = self._plan(block, lambda area, zoom: _outline(area))
         return all(
             area.x0 >= 0
@@ -234,6 +240,12 @@ class _Parts:
             y, x = (CELL * at % TILE_SIZE for at in (cell[2], cell[1]))
             self._cells[cell] = self.read(_tile_of(cell))[y : y + CELL, x : x + CELL]
         return self._cells[cell]
+
+
+def _pixels_of(block: Block) -> Rectangle:
+    """Return the world pixels of a block's stage."""
+    side = 2 * TILE_SIZE
+    return Rectangle(side * block.top.x, side * block.top.y, side, side)
 
 
 def _outline(area: Rectangle) -> Rectangle:

@@ -125,7 +125,7 @@ class Cascade:
         if block.stage is None or block.stage <= self.basemap.zoom:
             return ()
         self.stage_at(block.stage)  # refuses what the weights do not serve
-        read = self.reads(block.stage, self.sampled_with(block))
+        read = self.reads(block.stage, self._sampled_with(block))
         return tuple(tile for zoom, areas in read.items() for tile in tiles_of(areas, zoom))
 
     def reads(self, zoom: int, core: Rectangle) -> dict[int, Rectangle]:
@@ -154,10 +154,14 @@ class Cascade:
             x, y = (2 * TILE_SIZE * place for place in (block.top.x, block.top.y))
             whole = self.basemap.region(block.stage, x, y, 2 * TILE_SIZE, 2 * TILE_SIZE)
         elif self.multistep is None:
-            whole = self.draw(seed, block.stage, self.sampled_with(block), read)
+            whole = self.draw(seed, block.stage, self._sampled_with(block), read)
         else:
             whole = self._in_steps(self.multistep, seed, block, read)
-        # The tile above them is their average.
+        return self.divided(block, whole)
+
+    def divided(self, block: Block, whole: Pixels) -> dict[Tile, Pixels]:
+        """Pixels of a block's tiles, from those of its stage, uint8 [512, 512, 3]."""
+        # The tile above the four is their average.
         halves = (slice(0, TILE_SIZE), slice(TILE_SIZE, None))
         parts = [np.ascontiguousarray(whole[y, x]) for y in halves for x in halves]
         return dict(zip(block.tiles, [averaged(whole, 2), *parts], strict=True))
@@ -258,7 +262,7 @@ class Cascade:
 
     def drawn_from(self, block: Block) -> Rectangle:
         """Return the parent pixels whose noise or codes a block is drawn from."""
-        return self.sampled_with(block).grown(self._latent_margin(block.top.z + 1))
+        return self._sampled_with(block).grown(self._latent_margin(block.top.z + 1))
 
     def chosen(self, seed: int, block: Block, read: Read) -> NDArray[Any]:
         """Noise or layout codes that a stage's block is drawn from, from the tiles it needs."""
@@ -273,7 +277,7 @@ class Cascade:
         whole = self.multistep is not None
         return self._margin(zoom) if whole else _latent_margin(self.stages[zoom])
 
-    def sampled_with(self, block: Block) -> Rectangle:
+    def _sampled_with(self, block: Block) -> Rectangle:
         """Return the parent pixels of what is sampled with a block, without margin."""
         core = _core(block.top.children()[0], _SIDE)
         return core if self.multistep is None else self.multistep.window_over(core)
@@ -283,7 +287,7 @@ class Cascade:
     ) -> Pixels:
         """Generate a block by way of intermediate latents: uint8 [512, 512, 3]."""
         first = block.top.children()[0]
-        window = self.sampled_with(block)
+        window = self._sampled_with(block)
         with self._lock:
             made = sampler.finished(seed, first.z, window)
         zoom = first.z - 2
