@@ -102,9 +102,11 @@ def layers_of(geography: Geography) -> dict[str, Ask]:
 
         found["ground"] = ground
     if geography.parcels is not None:
-        found["fields"] = geography.parcels.farmland
+        found["fields"] = geography.parcels.overlay
     if geography.streets is not None:
         found["streets"] = geography.streets.shares
+    if geography.blocks is not None:
+        found["blocks"] = geography.blocks.overlay
     return found
 
 
@@ -198,8 +200,8 @@ def _drawn(cascade: Cascade, geography: Geography, tile: Tile) -> dict[str, floa
     start = time.thread_time()
     ground = geography.parent_ground(zoom, seen, read, zoom <= BASE_ZOOM).part(area)
     between = time.thread_time()
-    fields = geography.farmland(tile.z, core.finer(SCALE))
-    geography.completed(tile.z, core, child, ground, fields)
+    overlay = geography.overlay(tile.z, core.finer(SCALE))
+    geography.completed(tile.z, core, child, ground, overlay)
     end = time.thread_time()
     return {"taken apart": 1000 * (between - start), "laid over": 1000 * (end - between)}
 

@@ -20,7 +20,7 @@ from generator.cascade.multistep import MultiStepSampler
 from generator.cascade.renderer import missing_blocks
 from generator.cascade.stages import AnyStage, stages_of
 from generator.geography.geography import Geography, ParentGround
-from generator.geography.parcels import Farmland
+from generator.geography.overlay import Overlay
 from generator.grid.averaging import averaged
 from generator.grid.block import Block
 from generator.grid.errors import unserved
@@ -185,20 +185,20 @@ class Cascade:
         latent = self._latent(seed, zoom, core.grown(_latent_margin(stage)), parents)
         ground = parents(area)
         resolutions = child_resolutions(area, zoom - 2)
-        level, fields = self._augmentation(zoom), parents.farmland(core)
-        # Fields are even: of the layouts' detail they show a part.
-        detail = None if fields is None else fields.detail(zoom)
+        level, overlay = self._augmentation(zoom), parents.overlay(core)
+        # Fields and blocks show a part of the layouts' detail.
+        detail = None if overlay is None else overlay.detail
         with self._lock:
             if isinstance(stage, LayoutStage):
                 child = stage(ground.dry, latent, resolutions, level, detail)
             else:
                 child = stage(ground.dry, latent, resolutions, level)
-        return parents.completed(core, child, ground, fields)
+        return parents.completed(core, child, ground, overlay)
 
-    def farmland(self, seed: int, zoom: int, core: Rectangle) -> Farmland | None:
-        """Return the fields in the child of a core, parent pixels of a stage, None for none."""
+    def overlay(self, seed: int, zoom: int, core: Rectangle) -> Overlay | None:
+        """Return what is drawn by rule over the child of a core, parent pixels of a stage."""
         geography = self._geography_of(seed)
-        return None if geography is None else geography.farmland(zoom, core.finer(SCALE))
+        return None if geography is None else geography.overlay(zoom, core.finer(SCALE))
 
     def _geography_of(self, seed: int) -> Geography | None:
         """Return the geography of the world of a seed."""
@@ -303,7 +303,7 @@ class Cascade:
         core = _core(first, _SIDE)
         x, y = SCALE * (core.x0 - window.x0), SCALE * (core.y0 - window.y0)
         child = made[y : y + SCALE * core.height, x : x + SCALE * core.width]
-        return parents.completed(core, child, parents(core.grown(1)), parents.farmland(core))
+        return parents.completed(core, child, parents(core.grown(1)), parents.overlay(core))
 
     def _augmentation(self, zoom: int) -> float:
         """Return the conditioning-augmentation level of a stage."""
@@ -370,19 +370,19 @@ class _Parents:
             )
         return self._seen
 
-    def farmland(self, core: Rectangle) -> Farmland | None:
-        """Return the fields in the child of a core, None for none."""
+    def overlay(self, core: Rectangle) -> Overlay | None:
+        """Return what is drawn by rule over the child of a core, None for nothing."""
         if self._geography is None:
             return None
-        return self._geography.farmland(self.zoom + 2, core.finer(SCALE))
+        return self._geography.overlay(self.zoom + 2, core.finer(SCALE))
 
     def completed(
-        self, core: Rectangle, child: Pixels, ground: ParentGround, fields: Farmland | None
+        self, core: Rectangle, child: Pixels, ground: ParentGround, overlay: Overlay | None
     ) -> Pixels:
-        """Draw fields, water and roads into the child of a core, a stage's pixels."""
+        """Draw fields, blocks, water and roads into the child of a core, a stage's pixels."""
         if self._geography is None:
             return child
-        return self._geography.completed(self.zoom + 2, core, child, ground, fields)
+        return self._geography.completed(self.zoom + 2, core, child, ground, overlay)
 
 
 def _latent_margin(stage: AnyStage) -> int:

@@ -58,7 +58,7 @@ def load(
     without any; None for the weights' own;
     tone: natural or none of the base map, or None for its own default (`generator.base.tone`);
     geography: the planet's layers, opened, or None for a world without; beside other banks than
-    the weights' own, its fields and streets are left to these.
+    the weights' own, its fields, streets and blocks are left to these.
     """
     # Refuse what cannot be meant before anything is read.
     if steps is not None and not 1 <= steps <= MAX_STEPS:
@@ -79,9 +79,9 @@ def load(
             "towns and land cover do not decide layouts here: the probe that tells what layouts "
             "show was fitted to another encoder than these weights'"
         )
-    # Pictures of one's own show fields and streets of their own.
+    # Pictures of one's own show fields and towns of their own.
     if geography is not None and any(name != SHIPPED for name in memory or ()):
-        geography = dataclasses.replace(geography, parcels=None, streets=None)
+        geography = dataclasses.replace(geography, parcels=None, streets=None, blocks=None)
     planet = BaseMap.open(base, tone)
     # One cascade of all, which has made its first window.
     cascade = Cascade(planet, loaded, sampler, chosen, pick_precision(chosen), opened, geography)

@@ -11,8 +11,10 @@ from typing import ClassVar
 import numpy as np
 
 from generator.geography import riverwater, shore, surface
+from generator.geography.blocks import Blocks
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
-from generator.geography.parcels import Farmland, Parcels
+from generator.geography.overlay import Overlay
+from generator.geography.parcels import Parcels
 from generator.geography.riverwater import river_over
 from generator.geography.streets import Streets
 from generator.geography.towncolour import PARTS, greyed, parts_of
@@ -23,7 +25,7 @@ from generator.grid.tile import SCALE
 ReadParent = Callable[[Rectangle], Pixels]
 """Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
 
-VERSION = 6
+VERSION = 7
 """Raised whenever the same layers would give other pixels."""
 
 _BLUR = 2
@@ -97,7 +99,8 @@ class Geography:
 
     water: sea and lakes; rivers: their lines; roads: what is built, drawn over rivers but not over
     sea and lakes; ground: figures that the choice of layouts follows; parcels: fields of
-    farmland; streets: of towns, which cross no water; credits: one line for each source.
+    farmland; streets: of towns, which cross no water; blocks: what lies between them; credits: one
+    line for each source.
     """
 
     water: CoverageLayer | None = None
@@ -106,6 +109,7 @@ class Geography:
     ground: GroundLayer | None = None
     parcels: Parcels | None = None
     streets: Streets | None = None
+    blocks: Blocks | None = None
     credits: tuple[str, ...] = ()
 
     reach: ClassVar[int] = surface.REACH
@@ -114,15 +118,17 @@ class Geography:
     @property
     def digest(self) -> str:
         """Return 64 hexadecimal digits that change with all that decides pixels."""
-        layers = (self.water, self.rivers, *self.roads, self.ground, self.parcels, self.streets)
+        drawn = self.parcels, self.streets, self.blocks
+        layers = (self.water, self.rivers, *self.roads, self.ground, *drawn)
         digests = [None if layer is None else layer.digest for layer in layers]
         return hashlib.sha256(json.dumps([VERSION, digests]).encode()).hexdigest()
 
     def of_world(self, seed: int) -> Geography:
-        """Return the geography of the world of a seed, which has fields and streets of its own."""
+        """Return the geography of the world of a seed: fields, streets and blocks are its own."""
         parcels = None if self.parcels is None else replace(self.parcels, seed=seed)
         streets = None if self.streets is None else replace(self.streets, seed=seed)
-        return replace(self, parcels=parcels, streets=streets)
+        blocks = None if self.blocks is None else replace(self.blocks, seed=seed)
+        return replace(self, parcels=parcels, streets=streets, blocks=blocks)
 
     def parent_ground(
         self, zoom: int, area: Rectangle, pixels: ReadParent, base: bool
@@ -134,26 +140,28 @@ class Geography:
         whose shores colours run, and which has no rivers and fields drawn in.
         """
         around, built = area.grown(self.reach), None
-        fields = None if base else self.farmland(zoom, area)
+        overlay = None if base else self.overlay(zoom, area)
         if self.ground is not None and zoom in PARTS:
             built = parts_of(zoom, self.ground.built_up(zoom, area))
         water, rivers = self._shares(zoom, around)
         covered = surface.together(water, rivers)
         if covered is None:
             parent = pixels(area)
-            return ParentGround(area, _without(parent, fields), parent, built)
+            return ParentGround(area, _without(parent, overlay), parent, built)
         roads = None if base or rivers is None else self._roads(zoom, around, water)
         if not base:
             water = covered
         elif water is None:
             water = np.zeros_like(covered)
         parent, blur = pixels(around), _BLUR if base else 0
-        land = _without(surface.dry_colours(parent, water, blur), fields)
+        land = _without(surface.dry_colours(parent, water, blur), overlay)
         return ParentGround(area, land, parent, built, water, covered, blur, roads)
 
-    def farmland(self, zoom: int, area: Rectangle) -> Farmland | None:
-        """Return the fields in a rectangle of world pixels, None for none."""
-        return None if self.parcels is None else self.parcels.farmland(zoom, area)
+    def overlay(self, zoom: int, area: Rectangle) -> Overlay | None:
+        """Return the fields and blocks in a rectangle of world pixels, None for none."""
+        fields = None if self.parcels is None else self.parcels.overlay(zoom, area)
+        blocks = None if self.blocks is None else self.blocks.overlay(zoom, area)
+        return blocks if fields is None else fields.joined(blocks)
 
     def completed(
         self,
@@ -161,14 +169,14 @@ class Geography:
         core: Rectangle,
         child: Pixels,
         ground: ParentGround,
-        fields: Farmland | None = None,
+        overlay: Overlay | None = None,
     ) -> Pixels:
         """Draw fields, water and roads into a child.
 
         zoom: of the child; core: its parent pixels; child: uint8 [4h, 4w, 3]; ground: of the core
-        with a margin of 1 or more; fields: those of the child.
+        with a margin of 1 or more; overlay: that of the child.
         """
-        child = _with(child, fields)
+        child = child if overlay is None else overlay.over(child)
         area, edge = core.finer(SCALE), core.grown(1)
         dry = ground.part(edge).dry
         # Water in its own colour, and what lies along it.
@@ -226,18 +234,9 @@ def _flooded(
     return river_over(zoom, core, child, colours, rivers)
 
 
-def _without(parent: Pixels, fields: Farmland | None) -> Pixels:
-    """Take fields from a parent's pixels."""
-    if fields is None:
-        return parent
-    return (parent - fields.colours).clip(0, 255).astype(np.uint8)
-
-
-def _with(child: Pixels, fields: Farmland | None) -> Pixels:
-    """Draw fields over a child."""
-    if fields is None:
-        return child
-    return (child + fields.colours).clip(0, 255).astype(np.uint8)
+def _without(parent: Pixels, overlay: Overlay | None) -> Pixels:
+    """Take fields and blocks from a parent's pixels."""
+    return parent if overlay is None else overlay.taken_from(parent)
 
 
 def _cut(shares: Shares, by: int) -> Shares:

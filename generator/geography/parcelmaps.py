@@ -74,6 +74,28 @@ def cells_at(at: MapPositions) -> NDArray[np.int32]:
     return cells
 
 
+def numbers_at(drawn: ParcelMap, at: MapPositions, key: int) -> NDArray[np.uint32]:
+    """Return numbers of the parcels at positions, in a region with a key, for `mixed`: [h, w].
+
+    The map comes again, with other parcels.
+    """
+    bits = SIDE_BITS + FINE_BITS
+    again = (at.down >> bits) * 1031 + (at.along >> bits) * 4099
+    number = drawn.parcels.take(cells_at(at)).astype(np.uint32)
+    number += again.view(np.uint32)
+    number ^= np.uint32(key)
+    return number
+
+
+def mixed(number: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return numbers whose bits are mixed."""
+    number = number * np.uint32(0x9E3779B1)
+    number ^= number >> np.uint32(15)
+    number *= np.uint32(0x85EBCA6B)
+    number ^= number >> np.uint32(13)
+    return number
+
+
 @cache
 def parcel_maps() -> tuple[ParcelMap, ...]:
     """Return the maps of all styles, 0.2 MiB each."""

@@ -12,19 +12,21 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.geography.overlay import MARK
 from generator.geography.parcelmaps import (
     ABOVE,
     LARGE,
     LEFT,
     OPEN,
-    SIDE_BITS,
     SMALL,
     STRIPS,
     SURVEYED,
     cells_at,
+    mixed,
+    numbers_at,
     parcel_maps,
 )  # fmt: skip
-from generator.geography.regiongrid import FINE_BITS, MapPositions, Placement, key_in
+from generator.geography.regiongrid import MapPositions, Placement, key_in
 from generator.geography.valuenoise import WORLD_BITS
 from generator.grid.hashing import keys
 from generator.grid.tile import row_of
@@ -35,16 +37,12 @@ REGION_BITS = 18
 COLOURS = 16
 """Parcels' colours in a region; as many follow, of the lines at their edges."""
 
-FIELD = 127
-"""What marks colours of fields."""
-
 COLOUR, LINE, RANK = np.uint32(15), np.uint32(16), np.uint32(24)
 """Of a pixel's number: the bits of its colour, the bit of a line, and how far up its rank lies."""
 
 _COUNT = 1 << WORLD_BITS - REGION_BITS
 _CELL_METRES = 25
 _LINE_METRES = 6
-_MAP_BITS = SIDE_BITS + FINE_BITS
 
 _LANDS = (
     ((-125, -82, 25, 60), (SURVEYED,)),
@@ -92,7 +90,7 @@ class FarmRegion:
     """A region of farmland.
 
     style: of its map; placement: of that; key: a number of its own; colours: int16 [32, 4], red,
-    green and blue over the ground's, and FIELD in fields.
+    green and blue over the ground's, and MARK in fields.
     """
 
     style: int
@@ -102,20 +100,11 @@ class FarmRegion:
 
     def parcels(self, at: MapPositions, lines: bool) -> NDArray[np.uint32]:
         """Return the numbers of pixels: uint32 [h, w]; lines: whether edges may show any."""
-        drawn, cells = parcel_maps()[self.style], cells_at(at)
-        # The map comes again, with other parcels.
-        again = (at.down >> _MAP_BITS) * 1031 + (at.along >> _MAP_BITS) * 4099
-        number = drawn.parcels.take(cells).astype(np.uint32)
-        number += again.view(np.uint32)
-        number ^= np.uint32(self.key)
-        # Mix the bits.
-        number *= np.uint32(0x9E3779B1)
-        number ^= number >> np.uint32(15)
-        number *= np.uint32(0x85EBCA6B)
-        number ^= number >> np.uint32(13)
+        drawn = parcel_maps()[self.style]
+        number = mixed(numbers_at(drawn, at, self.key))
         number &= np.uint32(0xFF << int(RANK)) | COLOUR
         if lines:
-            width, edges = _LINE_METRES * 256 // _CELL_METRES, drawn.edges.take(cells)
+            width, edges = _LINE_METRES * 256 // _CELL_METRES, drawn.edges.take(cells_at(at))
             left = (edges & LEFT != 0) & (at.along & 255 < width)
             number |= (left | (edges & ABOVE != 0) & (at.down & 255 < width)) * LINE
         return number
@@ -173,5 +162,5 @@ def _coloured(
     table = np.zeros((2 * COLOURS, 4), np.int16)
     table[:COLOURS, :3] = (colours * strength >> 8) * field[:, None]
     table[COLOURS:, :3] = line if line != _NO_LINE else table[:COLOURS, :3]
-    table[:, 3] = FIELD * np.tile(field, 2)
+    table[:, 3] = MARK * np.tile(field, 2)
     return table

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from generator.geography.builtup import BuiltUp
 from generator.geography.landcover import Cover, LandCover
-from generator.geography.layers import Shares
-from generator.geography.parcelregions import FIELD, RANK, REGION_BITS, region_at
-from generator.geography.regiongrid import RegionGrid, from_above, smoothed
+from generator.geography.overlay import Overlay, spread
+from generator.geography.parcelregions import RANK, REGION_BITS, region_at
+from generator.geography.regiongrid import RegionGrid, from_above
 from generator.geography.valuenoise import WORLD_BITS, middles
 from generator.grid.rectangle import Rectangle
 from generator.grid.window import columns_of, rows_of
@@ -52,25 +52,10 @@ _TOWN = 51
 _LEAST, _GAIN = 50, 3
 """255ths of crops from which on there are fields, and how much each more counts."""
 
-_COLOURS, _ALL = (sum(1 << 16 * lane for lane in range(count)) for count in (3, 4))
-"""Factors that repeat a number of 16 bits in three or four lanes of one of 64."""
+_COLOURS = sum(1 << 16 * lane for lane in range(3))
+"""Factor that repeats a number of 16 bits in three lanes of one of 64."""
 
 Short = NDArray[np.int16]
-
-
-@dataclass(frozen=True, slots=True)
-class Farmland:
-    """Fields in a rectangle of world pixels.
-
-    colours: over the ground's, int16 [h, w, 3]; fields: 255ths of each pixel, uint8 [h, w].
-    """
-
-    colours: Short
-    fields: Shares
-
-    def detail(self, zoom: int) -> NDArray[np.float32]:
-        """Return how much of its layouts' detail a child of a zoom shows: float32 [h, w]."""
-        return 1 - self.fields.astype(np.float32) * np.float32(_CALM.get(zoom, 0) / (255 * 256))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +75,7 @@ class Parcels:
         """Return hexadecimal digits that change with all but the seed that decides fields."""
         return hashlib.sha256(f"parcels {VERSION} {self.source}".encode()).hexdigest()
 
-    def farmland(self, zoom: int, area: Rectangle) -> Farmland | None:
+    def overlay(self, zoom: int, area: Rectangle) -> Overlay | None:
         """Return the fields in a rectangle of world pixels, None where there are none."""
         around = area.grown(1)
         share = None if zoom < FIRST else from_above(zoom, around, self._share)
@@ -111,14 +96,10 @@ class Parcels:
         numbers &= np.uint32((1 << int(RANK)) - 1)
         # A region has 32 colours.
         at = numbers >> np.uint32(8) << np.uint32(5) | numbers & np.uint32(31)
-        found = colours.take(at).view(np.int16)
-        found += _spread(_grain(zoom, around), _COLOURS)
-        if shown.min() < 256:
-            found *= _spread(shown, _ALL)
-            found >>= np.int16(8)
-        found = found.reshape(*share.shape, 4)
-        found = smoothed(found)
-        return Farmland(found[..., :3], (found[..., 3] * 255 // FIELD).astype(np.uint8))
+        found = colours.take(at)
+        coloured = found.view(np.int16)
+        coloured += spread(_grain(zoom, around), _COLOURS)
+        return Overlay.of(found, shown, _CALM.get(zoom, 0))
 
     def _share(self, zoom: int, area: Rectangle) -> Short | None:
         """Return 255ths of farmland, int16 [h, w], None for none at all."""
@@ -131,14 +112,6 @@ class Parcels:
         if built is not None:
             share -= np.minimum(built, _TOWN).astype(np.int16) * np.int16(255 // _TOWN)
         return share if (share > 0).any() else None
-
-
-def _spread(numbers: Short, lanes: int) -> Short:
-    """Repeat numbers [h, w] in lanes of four, 0 in the others: int16 [h, 4 w]."""
-    wide = numbers.astype(np.int64)
-    wide &= 0xFFFF
-    wide *= lanes
-    return wide.view(np.int16)
 
 
 def _grain(zoom: int, area: Rectangle) -> Short:

@@ -25,6 +25,7 @@ from generator.geography.parcelmaps import (
     MAIN_LEFT,
     MAIN_RIGHT,
     RIGHT,
+    ParcelMap,
     Style,
     cells_at,
     cut,
@@ -46,8 +47,12 @@ VERSION = 1
 FIRST = 13
 """First zoom whose children show streets."""
 
-_REGION_BITS = 16
-_CELL_METRES = 15
+REGION_BITS = 16
+"""Regions are squares of 2**16 units of 2**-30 of the world's width: 2.4 km at the equator."""
+
+CELL_METRES = 15
+"""Metres along a cell of the maps, at a region's scale of 64."""
+
 _HALF, _MAIN_HALF, _FAINT_HALF = 68, 137, -80
 """Half the width of a street, and of a main one, in 256ths of a cell: 4 and 8 metres. What is less
 than nothing is faint: at 13, where blocks are four pixels long, streets would be a mesh."""
@@ -59,7 +64,7 @@ _STYLES = (
     Style((8, 14), (5, 9), (1, 1, 2), aligned=True),
 )
 
-_FROM, _GAIN = 90, 2
+FROM, GAIN = 90, 2
 """Built-up degree from which on there are streets, and how much each further one counts."""
 
 _FAR = 1 << 12
@@ -76,7 +81,7 @@ class StreetRegion:
 
     def shares(self, at: MapPositions, zoom: int) -> NDArray[np.uint32]:
         """Return the street's 255ths of each pixel: uint32 [h, w]."""
-        kind = _edges()[self.style].take(cells_at(at))
+        kind = block_maps()[self.style].edges.take(cells_at(at))
         # How far the nearest street's edge is, in 256ths of a cell, negative on it.
         left, above, right, below = np.moveaxis(_distances(zoom == FIRST, kind), 2, 0)
         across, down = ((place & 255).astype(np.int16) for place in (at.along, at.down))
@@ -98,18 +103,15 @@ def region_at(seed: int, row: int, column: int) -> StreetRegion:
     own = int(keys(key_in(seed, _KEY), row, column)[0])
     town = int(keys(key_in(seed, _KEY + 1), row >> 2, column >> 2)[0])
     angle = (town + (own % 5 - 2)) % 16 + (own >> 8 & 1) * 16
-    origin = row << _REGION_BITS, column << _REGION_BITS
+    origin = row << REGION_BITS, column << REGION_BITS
     style = (town if own >> 9 & 3 else own) >> 16 & 3
-    return StreetRegion(style, Placement.of(origin, angle, _CELL_METRES, 56 + (own >> 24) % 28))
+    return StreetRegion(style, Placement.of(origin, angle, CELL_METRES, 56 + (own >> 24) % 28))
 
 
-_GRID = RegionGrid(
-    bits=_REGION_BITS,
-    borders=((15, 40 << 8), (13, 20 << 8)),
-    bends=((14, 8 << 8),),
-    key=_KEY + 2,
-    region_at=region_at,
-)
+BORDERS, BENDS, GRID_KEY = ((15, 40 << 8), (13, 20 << 8)), ((14, 8 << 8),), _KEY + 2
+"""Octaves that bend the regions' borders and what lies in them, and the key of both."""
+
+_GRID = RegionGrid(REGION_BITS, BORDERS, BENDS, GRID_KEY, region_at)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,10 +133,10 @@ class Streets:
     def shares(self, zoom: int, area: Rectangle) -> Shares | None:
         """Return the share of each world pixel of a rectangle that is street, or None."""
         built = None if zoom < FIRST else from_above(zoom, area, self.built.shares)
-        if built is None or built.max() <= _FROM:
+        if built is None or built.max() <= FROM:
             return None
         # The smallest rectangle that holds what is built.
-        rows, columns = (np.flatnonzero((built > _FROM).any(axis)) for axis in (1, 0))
+        rows, columns = (np.flatnonzero((built > FROM).any(axis)) for axis in (1, 0))
         box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         height, width = built[box].shape
         inside = Rectangle(area.x0 + int(columns[0]), area.y0 + int(rows[0]), width, height)
@@ -143,16 +145,16 @@ class Streets:
         )
         # Towards a town's edge streets end.
         shares: Shares = np.zeros_like(built)
-        degree = (np.maximum(built[box], _FROM) - np.uint8(_FROM)).astype(np.uint16)
-        degree = np.minimum(degree * np.uint16(_GAIN), np.uint16(256))
+        degree = (np.maximum(built[box], FROM) - np.uint8(FROM)).astype(np.uint16)
+        degree = np.minimum(degree * np.uint16(GAIN), np.uint16(256))
         shares[box] = (drawn.astype(np.uint8) * degree) >> np.uint16(8)
         return shares
 
 
 @cache
-def _edges() -> tuple[NDArray[np.uint8], ...]:
-    """Return the edges of blocks on the maps of all styles."""
-    return tuple(cut(16 + number, style).edges for number, style in enumerate(_STYLES))
+def block_maps() -> tuple[ParcelMap, ...]:
+    """Return the maps of blocks of all styles, 0.2 MiB each."""
+    return tuple(cut(16 + number, style) for number, style in enumerate(_STYLES))
 
 
 def _distances(faint: bool, kinds: NDArray[np.uint8]) -> NDArray[np.int16]:

@@ -164,9 +164,9 @@ class ChainPlace:
         coverage = np.ones((SCALE * self.side,) * 2, np.float32)
         if stage.fading:
             coverage = code_coverage(codes, stage.margin)
-        # What it draws; in fields a part of the detail.
-        fields = cascade.farmland(self.seed, zoom, area)
-        detail = None if fields is None else fields.detail(zoom)
+        # What it draws; in fields and towns a part of the detail.
+        overlay = cascade.overlay(self.seed, zoom, area)
+        detail = None if overlay is None else overlay.detail
         if detail is not None:
             coverage = coverage * detail
         resolutions = child_resolutions(outer, zoom - 2)

@@ -1,0 +1,260 @@
+"""Regions of town blocks: what stands on the plots of each block, in which colours.
+
+A block of the streets' map is of one kind, and each of its cells is a plot: with a house, a stretch
+of a terrace, a part of a hall, or nothing. A region's numbers follow from its address; some are
+those of its surroundings, four by four regions, so that roofs of a town are alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.geography.overlay import MARK
+from generator.geography.parcelmaps import ABOVE, BELOW, LEFT, RIGHT, cells_at, mixed, numbers_at
+from generator.geography.regiongrid import MapPositions, Placement, key_in
+from generator.geography.streets import CELL_METRES, StreetRegion, block_maps
+from generator.geography.streets import region_at as streets_at
+from generator.grid.hashing import keys
+
+DETAILED = 15
+"""First zoom whose children show what stands on plots; before, a block has its mean colour."""
+
+HOUSES, ROWS, COLUMNS, COURTS, HALL, PARK, YARD = range(7)
+"""Kinds: detached houses; terraces, two ways; houses round courts; halls; parks; bare ground."""
+
+_MIXES = (
+    (HOUSES,) * 9 + (ROWS, COLUMNS, COURTS, COURTS, HALL, PARK, PARK),
+    (HOUSES,) * 4 + (ROWS, COLUMNS) * 3 + (COURTS,) * 3 + (HALL, PARK, YARD),
+    (HOUSES,) * 2 + (ROWS, COLUMNS) * 2 + (COURTS,) * 6 + (HALL, HALL, PARK, YARD),
+    (HOUSES,) * 4 + (ROWS, COLUMNS, COURTS, COURTS) + (HALL,) * 5 + (PARK, YARD, YARD),
+)
+"""Kinds of a region's blocks: suburb, terraces, inner town, works."""
+
+_ROOFS = (
+    (
+        (34, 6, -8), (26, 4, -8), (22, 6, -4), (18, 8, 0), (30, 14, 2), (12, 2, -6), (8, 4, 0),
+        (-8, -8, -8),
+    ),
+    (
+        (-14, -12, -6), (-4, -2, 2), (8, 10, 14), (20, 20, 20), (-22, -20, -14), (14, 8, 2),
+        (30, 28, 26), (2, 0, 0),
+    ),
+    (
+        (44, 42, 36), (30, 28, 22), (18, 16, 12), (36, 30, 20), (8, 8, 8), (52, 50, 48),
+        (22, 14, 4), (-4, -4, -2),
+    ),
+    (
+        (30, 8, -8), (-12, -10, -4), (24, 22, 18), (10, 8, 4), (40, 38, 36), (-18, -16, -12),
+        (16, 4, -4), (4, 8, 14),
+    ),
+)  # fmt: skip
+"""Red, green and blue over the ground's of roofs: tiles, slate, flat and bright, mixed."""
+
+_HALLS = (
+    (40, 40, 40), (26, 26, 24), (12, 12, 14), (52, 52, 50), (0, 2, 6), (20, 18, 12), (8, 14, 24),
+    (-10, -10, -8),
+)  # fmt: skip
+_OPEN = (
+    (-16, -2, -18), (-8, 2, -10), (-8, 2, -10), (-4, 0, -4), (8, 8, 8), (-22, -2, -24), (6, 6, 6),
+)  # fmt: skip
+"""What is not built on, by kind: gardens, courts, yards, grass and trees."""
+
+_SHADE = (-34, -34, -28)
+_VARIED = (-6, -4, -2, 0, 1, 3, 5, 7)
+_VARIETY = 2
+"""How much more the means of blocks vary than the ground of one kind."""
+
+_RIDGE = 9
+"""How much lighter one side of a roof is than its mean, and the other darker."""
+
+_ROOFED = (70, 100, 100, 130, 190, 0, 0)
+"""256ths of a block under roofs, by kind."""
+
+_DARK, _LIT, _HALL, _SHADOW, _GROUND = 0, 16, 32, 40, 48
+_MEAN = _GROUND + 8 * len(_OPEN)
+COLOURS = _MEAN + 8 * len(_OPEN)
+"""Colours of a region: roofs' dark and lit sides, halls, shadows, and by kind eight of the ground
+and eight that are the mean of a block."""
+
+_PLOTS = (
+    (50, 66, 206, 190), (66, 50, 190, 206), (36, 80, 190, 180), (80, 36, 180, 220),
+    (60, 60, 200, 180), (50, 80, 226, 190), (66, 66, 180, 210), (1, 1, 0, 0),
+)  # fmt: skip
+"""Left, above, right and below of houses on their plots, in 256ths of a cell; one plot is empty."""
+
+_TERRACE = 76, 104
+"""How far a terrace lies from its plot's side, and how deep it is."""
+
+_DEEP = 130
+"""Depth of houses round a court."""
+
+_STREET = 96
+"""From the middle of a street to what stands along it."""
+
+_SHADOW_METRES = 4
+
+_KEY = 0x626C6F63
+
+Numbers = NDArray[np.uint32]
+
+
+class _Plots(NamedTuple):
+    """Plots of pixels: numbers of their blocks and of themselves, kinds, and whether one is roof.
+
+    All [h, w].
+    """
+
+    block: Numbers
+    plot: Numbers
+    kind: Numbers
+    roof: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockRegion:
+    """A region of blocks: its streets, a number of its own, and the kinds and colours of blocks.
+
+    kinds: uint32 [16]; colours: int16 [COLOURS, 4], red, green and blue over the ground's, and
+    MARK.
+    """
+
+    streets: StreetRegion
+    key: int
+    kinds: Numbers
+    colours: NDArray[np.int16]
+
+    @property
+    def placement(self) -> Placement:
+        """Return how the map of its streets lies."""
+        return self.streets.placement
+
+    def blocks(self, at: MapPositions, zoom: int) -> Numbers:
+        """Return the numbers of pixels, uint32 [h, w]: a colour, and from bit 24 on a rank."""
+        if zoom < DETAILED:
+            block, kind = self._kinds(at)
+            number = _MEAN + (kind << np.uint32(3)) + _eighth(block, 8)
+        else:
+            seen, behind = self._plots(at), self._plots(self._sunwards(at))
+            block, plot = seen.block, seen.plot
+            # Sunlit and dark sides of roofs, of which halls have none.
+            lit = np.where(seen.kind == COLUMNS, at.along, at.down) & 128 == 0
+            roof = np.where(lit, np.uint32(_LIT), np.uint32(_DARK)) + (plot >> 8 & 15)
+            roof = np.where(seen.kind == HALL, _HALL + _eighth(block, 8), roof)
+            # The open ground, in the shadow of a roof or in the sun.
+            ground = _GROUND + (seen.kind << np.uint32(3)) + _eighth(plot, 12)
+            ground = np.where(behind.roof, _SHADOW + _eighth(plot, 0), ground)
+            number = np.where(seen.roof, roof, ground)
+        return number | block >> np.uint32(24) << np.uint32(24)
+
+    def _kinds(self, at: MapPositions) -> tuple[Numbers, Numbers]:
+        """Return numbers and kinds of the blocks at positions."""
+        block = mixed(numbers_at(block_maps()[self.streets.style], at, self.key))
+        return block, self.kinds.take(block & np.uint32(15))
+
+    def _plots(self, at: MapPositions) -> _Plots:
+        """Return the plots at positions."""
+        block, kind = self._kinds(at)
+        cells = cells_at(at)
+        plot = mixed(block + cells.view(np.uint32))
+        # What stands there, by kind, by the edges of the block and by lot.
+        edges = block_maps()[self.streets.style].edges.take(cells) & np.uint8(15)
+        which = (kind << np.uint32(4) | edges) << np.uint32(3) | _eighth(plot, 5)
+        sides = _standing().take(which).view(np.int16).reshape(*which.shape, 4)
+        left, above, right, below = np.moveaxis(sides, 2, 0)
+        across, down = ((place & 255).astype(np.int16) for place in (at.along, at.down))
+        roof = (across >= left) & (down >= above) & (across < right) & (down < below)
+        return _Plots(block, plot, kind, roof)
+
+    def _sunwards(self, at: MapPositions) -> MapPositions:
+        """Return the positions whose roofs cast shadows on these: to the south east."""
+        cosine, sine = self.placement.turn
+        far = _SHADOW_METRES * 256 // CELL_METRES
+        down, along = (far * part >> 10 for part in (cosine - sine, cosine + sine))
+        return MapPositions(at.down + np.int32(down), at.along + np.int32(along))
+
+
+@lru_cache(maxsize=512)
+def region_at(seed: int, row: int, column: int) -> BlockRegion:
+    """Return the region of a row and of a column in [0, 16384) in the world of a seed."""
+    own = int(keys(key_in(seed, _KEY), row, column)[0])
+    town = int(keys(key_in(seed, _KEY + 1), row >> 2, column >> 2)[0])
+    kinds = np.array(_MIXES[own & 3], np.uint32)
+    roofs = _ROOFS[(town if own >> 2 & 3 else own) >> 4 & 3]
+    colours = _coloured(kinds, np.array(roofs, np.int64))
+    return BlockRegion(streets_at(seed, row, column), own >> 32, kinds, colours)
+
+
+def _eighth(numbers: Numbers, bit: int) -> Numbers:
+    """Return three bits of numbers."""
+    return numbers >> np.uint32(bit) & np.uint32(7)
+
+
+@cache
+def _standing() -> NDArray[np.int64]:
+    """Return what stands on plots: left, above, right and below, four numbers of 16 bits as one.
+
+    By kind, the four bits of the edges of a block, and eight by lot.
+    """
+    found = np.zeros((len(_OPEN), 16, 8, 4), np.int16)
+    for edges in range(16):
+        # Nothing stands on streets.
+        low = (_STREET * (edges & LEFT > 0), _STREET * (edges & ABOVE > 0))
+        high = (256 - _STREET * (edges & RIGHT > 0), 256 - _STREET * (edges & BELOW > 0))
+        whole = (*low, *high)
+        for lot in range(8):
+            first = _TERRACE[0] + 10 * (lot & 1)
+            last, gap = first + _TERRACE[1], 60 * (lot > 3)
+            found[HOUSES, edges, lot] = _within(_PLOTS[lot], whole)
+            found[ROWS, edges, lot] = _within((gap, first, 256, last), whole)
+            found[COLUMNS, edges, lot] = _within((first, gap, last, 256), whole)
+            found[COURTS, edges, lot] = _within(_round_a_court(edges, 10 * (lot & 3)), whole)
+            found[HALL, edges, lot] = whole
+    return np.ascontiguousarray(found).view(np.int64).ravel()
+
+
+def _round_a_court(edges: int, more: int) -> tuple[int, int, int, int]:
+    """Return what stands on a plot with some of its block's edges: along one, or all at corners."""
+    near, far = _STREET + _DEEP + more, 256 - _STREET - _DEEP - more
+    return {
+        0: (0, 0, 0, 0),
+        LEFT: (0, 0, near, 256),
+        ABOVE: (0, 0, 256, near),
+        RIGHT: (far, 0, 256, 256),
+        BELOW: (0, far, 256, 256),
+    }.get(edges, (0, 0, 256, 256))
+
+
+def _within(
+    sides: tuple[int, int, int, int], bounds: tuple[int, int, int, int]
+) -> tuple[int, int, int, int]:
+    return (
+        max(sides[0], bounds[0]),
+        max(sides[1], bounds[1]),
+        min(sides[2], bounds[2]),
+        min(sides[3], bounds[3]),
+    )
+
+
+def _coloured(kinds: Numbers, roofs: NDArray[np.int64]) -> NDArray[np.int16]:
+    """Return a region's colours."""
+    table, varied = np.zeros((COLOURS, 4), np.int64), np.array(_VARIED)[:, None]
+    colours = table[:, :3]
+    # Sixteen roofs, of which the second eight are a little lighter.
+    colours[_DARK:_LIT] = np.concatenate([roofs, roofs + 4]) - _RIDGE
+    colours[_LIT:_HALL] = colours[_DARK:_LIT] + 2 * _RIDGE
+    colours[_HALL:_SHADOW], colours[_SHADOW:_GROUND] = _HALLS, np.array(_SHADE) + varied
+    for kind, (ground, roofed) in enumerate(zip(_OPEN, _ROOFED, strict=True)):
+        above = np.array(_HALLS if kind == HALL else roofs).sum(0) // 8
+        mean = np.array(ground) + ((above - np.array(ground)) * roofed >> 8)
+        at, of = _GROUND + 8 * kind, _MEAN + 8 * kind
+        colours[at : at + 8], colours[of : of + 8] = np.array(ground) + varied, mean + _VARIETY * varied
+    # The mean stays that of the ground.
+    means = colours[_MEAN:].reshape(-1, 8, 3).sum(1)[kinds]
+    colours -= means.sum(0) // (8 * len(kinds))
+    table[:, 3] = MARK
+    return table.astype(np.int16)

@@ -1,0 +1,77 @@
+"""Blocks of towns: roofs, gardens, yards and parks between the streets.
+
+They lie on the maps of the streets (`streets`, `blockregions`), have colours beside the ground's,
+and are the same at every zoom, each as sharp as its pixels. All of it is whole numbers: a pixel
+depends on nothing but its address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from generator.geography.blockregions import COLOURS, region_at
+from generator.geography.builtup import BuiltUp
+from generator.geography.overlay import Overlay
+from generator.geography.regiongrid import RegionGrid, from_above
+from generator.geography.streets import BENDS, BORDERS, FROM, GAIN, GRID_KEY, REGION_BITS
+from generator.grid.rectangle import Rectangle
+
+VERSION = 1
+"""Raised whenever the same towns would have other blocks."""
+
+FIRST = 9
+"""First zoom whose children are calmer in towns."""
+
+_COLOURED = 13
+"""First zoom whose children show blocks."""
+
+_CALM = {9: 90, 11: 120, 13: 45, 15: 150, 17: 140}
+"""256ths of the layouts' detail that blocks do without, by the zoom of the child."""
+
+_GRID = RegionGrid(REGION_BITS, BORDERS, BENDS, GRID_KEY, region_at)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blocks:
+    """Blocks of the Earth's towns in the world of a seed.
+
+    source: hexadecimal digits of the layers.
+    """
+
+    built: BuiltUp
+    source: str = ""
+    seed: int = 0
+
+    @property
+    def digest(self) -> str:
+        """Return hexadecimal digits that change with all but the seed that decides blocks."""
+        return hashlib.sha256(f"blocks {VERSION} {self.source}".encode()).hexdigest()
+
+    def overlay(self, zoom: int, area: Rectangle) -> Overlay | None:
+        """Return the blocks in a rectangle of world pixels, None where there are none."""
+        around = area.grown(1)
+        built = None if zoom < FIRST else from_above(zoom, around, self.built.shares)
+        if built is None or built.max() <= FROM:
+            return None
+        degree = (np.maximum(built, FROM) - np.uint8(FROM)).astype(np.int16) * np.int16(GAIN)
+        if zoom < _COLOURED:
+            withheld = np.minimum(degree[1:-1, 1:-1], 255).astype(np.uint16)
+            colours = np.zeros((area.height, area.width, 3), np.int16)
+            return Overlay(colours, withheld * np.uint16(_CALM[zoom]))
+        numbers, regions = _GRID.painted(
+            self.seed, zoom, around, lambda region, at: region.blocks(at, zoom)
+        )
+        # Blocks begin where the degree passes their rank, which is less than 192.
+        ranks = (numbers >> np.uint32(24)).astype(np.int16)
+        ranks -= ranks >> 2
+        shown = degree - ranks
+        shown *= np.int16(16)
+        np.clip(shown, 0, 256, out=shown)
+        # Four numbers of 16 bits are one of 64, which is looked up.
+        table = np.concatenate([region.colours for region in regions]).view(np.int64)[:, 0]
+        at = (numbers >> np.uint32(8) & np.uint32(0xFFFF)) * np.uint32(COLOURS)
+        at += numbers & np.uint32(255)
+        return Overlay.of(table.take(at), shown, _CALM.get(zoom, 0))

@@ -1,0 +1,81 @@
+"""What is drawn over a stage's child by rule and taken from its parent: colours, and calmer ground.
+
+A rule's colours are added to the ground's, and of the layouts' detail under them only a part shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.geography.regiongrid import smoothed
+from generator.grid.pixels import Pixels
+
+MARK = 127
+"""What marks, beside their red, green and blue, colours of ground that is covered wholly."""
+
+WHOLE = 255 * 256
+"""What withholds all detail."""
+
+_LANES = sum(1 << 16 * lane for lane in range(4))
+"""Factor that repeats a number of 16 bits in four lanes of one of 64."""
+
+Short = NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Colours over a rectangle of world pixels.
+
+    colours: over the ground's, int16 [h, w, 3]; withheld: how much of the layouts' detail does not
+    show, of WHOLE, uint16 [h, w].
+    """
+
+    colours: Short
+    withheld: NDArray[np.uint16]
+
+    @classmethod
+    def of(cls, numbers: NDArray[np.int64], shown: Short, calm: int) -> Overlay:
+        """Return what is shown of colours, smoothed.
+
+        numbers: [h + 2, w + 2], each four of 16 bits: red, green and blue over the ground's, and
+        MARK; shown: 256ths of each; calm: 256ths of the detail that go where all is marked.
+        """
+        height, width = shown.shape
+        found = numbers.view(np.int16)
+        if shown.min() < 256:
+            found *= spread(shown, _LANES)
+            found >>= np.int16(8)
+        found = smoothed(found.reshape(height, width, 4))
+        covered = (found[..., 3] * 255 // MARK).astype(np.uint16)
+        return cls(found[..., :3], covered * np.uint16(calm))
+
+    @property
+    def detail(self) -> NDArray[np.float32]:
+        """Return how much of its layouts' detail a child shows: float32 [h, w] in [0, 1]."""
+        return 1 - self.withheld.astype(np.float32) * np.float32(1 / WHOLE)
+
+    def joined(self, other: Overlay | None) -> Overlay:
+        """Return both, whose colours add up; what withholds more of the detail decides."""
+        if other is None:
+            return self
+        withheld = np.maximum(self.withheld, other.withheld)
+        return Overlay(self.colours + other.colours, withheld)
+
+    def over(self, child: Pixels) -> Pixels:
+        """Draw it over pixels, uint8 [h, w, 3]."""
+        return (child + self.colours).clip(0, 255).astype(np.uint8)
+
+    def taken_from(self, parent: Pixels) -> Pixels:
+        """Take it from pixels in which it is drawn, uint8 [h, w, 3]."""
+        return (parent - self.colours).clip(0, 255).astype(np.uint8)
+
+
+def spread(numbers: Short, lanes: int) -> Short:
+    """Repeat numbers [h, w] in lanes of four, 0 in the others: int16 [h, 4 w]."""
+    wide = numbers.astype(np.int64)
+    wide &= 0xFFFF
+    wide *= lanes
+    return wide.view(np.int16)
