@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from generator.cascade.ancestors import WholeAncestors
 from generator.grid.block import Block
 from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
@@ -80,7 +81,7 @@ def test_wrong_pixels_are_a_failure_and_are_not_stored(setup: Setup) -> None:
         ) -> dict[Tile, Pixels]:
             return dict.fromkeys(block.tiles, np.zeros((3, 3, 3), np.uint8))
 
-    setup.engine.renderer = Wrong()
+    setup.engine._ancestors = WholeAncestors(Wrong())
     with pytest.raises(GenerationError, match="expected uint8"):
         setup.ask(Tile(0, 0, 0)).result(TIMEOUT)
     assert not setup.store.tiles

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from generator.geography.overlay import MARK
 from generator.geography.parcelmaps import ABOVE, BELOW, LEFT, RIGHT, cells_at, mixed, numbers_at
 from generator.geography.regiongrid import MapPositions, Placement, key_in
-from generator.geography.streets import CELL_METRES, StreetRegion, block_maps
+from generator.geography.streets import StreetRegion, block_maps
 from generator.geography.streets import region_at as streets_at
 from generator.grid.hashing import keys
 
@@ -75,7 +75,7 @@ _RIDGE = 9
 _ROOFED = (70, 100, 100, 130, 190, 0, 0)
 """256ths of a block under roofs, by kind."""
 
-_DARK, _LIT, _HALL, _SHADOW, _GROUND = 0, 16, 32, 40, 48
+_DARK, _LIT, _HALL, SHADOW, _GROUND = 0, 16, 32, 40, 48
 _MEAN = _GROUND + 8 * len(_OPEN)
 COLOURS = _MEAN + 8 * len(_OPEN)
 """Colours of a region: roofs' dark and lit sides, halls, shadows, and by kind eight of the ground
@@ -95,8 +95,6 @@ _DEEP = 130
 
 _STREET = 96
 """From the middle of a street to what stands along it."""
-
-_SHADOW_METRES = 4
 
 _KEY = 0x626C6F63
 
@@ -134,21 +132,21 @@ class BlockRegion:
         return self.streets.placement
 
     def blocks(self, at: MapPositions, zoom: int) -> Numbers:
-        """Return the numbers of pixels, uint32 [h, w]: a colour, and from bit 24 on a rank."""
+        """Return the numbers of pixels, uint32 [h, w]: a colour, and from bit 24 on a rank.
+
+        Colours below SHADOW are roofs'.
+        """
         if zoom < DETAILED:
             block, kind = self._kinds(at)
             number = _MEAN + (kind << np.uint32(3)) + _eighth(block, 8)
         else:
-            seen, behind = self._plots(at), self._plots(self._sunwards(at))
-            block, plot = seen.block, seen.plot
+            block, plot, kind, roofed = self._plots(at)
             # Sunlit and dark sides of roofs, of which halls have none.
-            lit = np.where(seen.kind == COLUMNS, at.along, at.down) & 128 == 0
-            roof = np.where(lit, np.uint32(_LIT), np.uint32(_DARK)) + (plot >> 8 & 15)
-            roof = np.where(seen.kind == HALL, _HALL + _eighth(block, 8), roof)
-            # The open ground, in the shadow of a roof or in the sun.
-            ground = _GROUND + (seen.kind << np.uint32(3)) + _eighth(plot, 12)
-            ground = np.where(behind.roof, _SHADOW + _eighth(plot, 0), ground)
-            number = np.where(seen.roof, roof, ground)
+            lit = np.where(kind == COLUMNS, at.along, at.down) & 128 == 0
+            roof = np.where(lit, np.uint32(_LIT), np.uint32(_DARK)) + (plot >> np.uint32(8) & 15)
+            roof = np.where(kind == HALL, _HALL + _eighth(block, 8), roof)
+            ground = _GROUND + (kind << np.uint32(3)) + _eighth(plot, 12)
+            number = np.where(roofed, roof, ground)
         return number | block >> np.uint32(24) << np.uint32(24)
 
     def _kinds(self, at: MapPositions) -> tuple[Numbers, Numbers]:
@@ -169,13 +167,6 @@ class BlockRegion:
         across, down = ((place & 255).astype(np.int16) for place in (at.along, at.down))
         roof = (across >= left) & (down >= above) & (across < right) & (down < below)
         return _Plots(block, plot, kind, roof)
-
-    def _sunwards(self, at: MapPositions) -> MapPositions:
-        """Return the positions whose roofs cast shadows on these: to the south east."""
-        cosine, sine = self.placement.turn
-        far = _SHADOW_METRES * 256 // CELL_METRES
-        down, along = (far * part >> 10 for part in (cosine - sine, cosine + sine))
-        return MapPositions(at.down + np.int32(down), at.along + np.int32(along))
 
 
 @lru_cache(maxsize=512)
@@ -247,12 +238,15 @@ def _coloured(kinds: Numbers, roofs: NDArray[np.int64]) -> NDArray[np.int16]:
     # Sixteen roofs, of which the second eight are a little lighter.
     colours[_DARK:_LIT] = np.concatenate([roofs, roofs + 4]) - _RIDGE
     colours[_LIT:_HALL] = colours[_DARK:_LIT] + 2 * _RIDGE
-    colours[_HALL:_SHADOW], colours[_SHADOW:_GROUND] = _HALLS, np.array(_SHADE) + varied
+    colours[_HALL:SHADOW], colours[SHADOW:_GROUND] = _HALLS, np.array(_SHADE) + varied
     for kind, (ground, roofed) in enumerate(zip(_OPEN, _ROOFED, strict=True)):
         above = np.array(_HALLS if kind == HALL else roofs).sum(0) // 8
         mean = np.array(ground) + ((above - np.array(ground)) * roofed >> 8)
         at, of = _GROUND + 8 * kind, _MEAN + 8 * kind
-        colours[at : at + 8], colours[of : of + 8] = np.array(ground) + varied, mean + _VARIETY * varied
+        colours[at : at + 8], colours[of : of + 8] = (
+            np.array(ground) + varied,
+            mean + _VARIETY * varied,
+        )
     # The mean stays that of the ground.
     means = colours[_MEAN:].reshape(-1, 8, 3).sum(1)[kinds]
     colours -= means.sum(0) // (8 * len(kinds))

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from generator.geography import riverwater, shore, surface
-from generator.geography.blocks import Blocks
+from generator.geography.blocks import TownBlocks
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
 from generator.geography.overlay import Overlay
 from generator.geography.parcels import Parcels
@@ -109,7 +109,7 @@ class Geography:
     ground: GroundLayer | None = None
     parcels: Parcels | None = None
     streets: Streets | None = None
-    blocks: Blocks | None = None
+    blocks: TownBlocks | None = None
     credits: tuple[str, ...] = ()
 
     reach: ClassVar[int] = surface.REACH

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from generator.geography.blocks import Blocks
+from generator.geography.blocks import TownBlocks
 from generator.geography.choice import INDEX, MADE_UP, NONE, chosen, layers_folder
 from generator.geography.credits import credits
 from generator.geography.geography import Geography
@@ -52,7 +52,7 @@ def open_geography(geography: str | None, base: Path | None) -> Geography | None
         ground,
         None if ground is None else Parcels(ground.cover, ground.built, ground.digest),
         None if ground is None else Streets(ground.built, ground.digest),
-        None if ground is None else Blocks(ground.built, ground.digest),
+        None if ground is None else TownBlocks(ground.built, ground.digest),
         credits=tuple(credits(folder)),
     )
 

@@ -50,8 +50,7 @@ FIRST = 13
 REGION_BITS = 16
 """Regions are squares of 2**16 units of 2**-30 of the world's width: 2.4 km at the equator."""
 
-CELL_METRES = 15
-"""Metres along a cell of the maps, at a region's scale of 64."""
+_CELL_METRES = 15
 
 _HALF, _MAIN_HALF, _FAINT_HALF = 68, 137, -80
 """Half the width of a street, and of a main one, in 256ths of a cell: 4 and 8 metres. What is less
@@ -105,7 +104,7 @@ def region_at(seed: int, row: int, column: int) -> StreetRegion:
     angle = (town + (own % 5 - 2)) % 16 + (own >> 8 & 1) * 16
     origin = row << REGION_BITS, column << REGION_BITS
     style = (town if own >> 9 & 3 else own) >> 16 & 3
-    return StreetRegion(style, Placement.of(origin, angle, CELL_METRES, 56 + (own >> 24) % 28))
+    return StreetRegion(style, Placement.of(origin, angle, _CELL_METRES, 56 + (own >> 24) % 28))
 
 
 BORDERS, BENDS, GRID_KEY = ((15, 40 << 8), (13, 20 << 8)), ((14, 8 << 8),), _KEY + 2

@@ -67,7 +67,6 @@ class RenderEngine:
         max_queue: int = 256,
         budget: int | None = None,
     ) -> None:
-        self.renderer = renderer
         self.store = store
         self.metrics = metrics
         self._changed = threading.Condition()  # guards all that follows

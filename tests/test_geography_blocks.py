@@ -1,0 +1,104 @@
+"""Blocks of towns: the same in every window and at every zoom, between streets, in towns alone."""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from generator.geography.blockregions import COLOURS, HALL, PARK, region_at
+from generator.geography.blocks import FIRST, TownBlocks
+from generator.geography.overlay import Overlay
+from generator.geography.streets import Streets
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE
+from tests.fakes_ground import earth_ground, random_ground
+from tests.test_geography_streets import DHAKA, PARIS, SAHARA, around
+
+GROUND = earth_ground()
+BLOCKS, RANDOM = TownBlocks(GROUND.built), TownBlocks(random_ground().built)
+FIXED = "15b85e22bed9d329"
+"""Begin of the digest of blocks at two places and four zooms."""
+
+
+def drawn(zoom: int, area: Rectangle, blocks: TownBlocks = BLOCKS) -> Overlay:
+    """Return the blocks of a rectangle; none at all are of no colour."""
+    found = blocks.overlay(zoom, area)
+    shape = area.height, area.width
+    nothing = Overlay(np.zeros((*shape, 3), np.int16), np.zeros(shape, np.uint16))
+    return nothing if found is None else found
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(FIRST, 17), st.data())
+def test_rectangles_agree_where_they_overlap(zoom: int, data: st.DataObject) -> None:
+    world = 256 << zoom
+    starts = st.integers(world - 300, world + 300) | st.integers(0, world)
+    x0, y0 = data.draw(starts), data.draw(st.integers(0, world - 200))
+    whole = drawn(zoom, Rectangle(x0, y0, 200, 150), RANDOM)
+    x, y = data.draw(st.integers(0, 150)), data.draw(st.integers(0, 110))
+    part = drawn(zoom, Rectangle(x0 + x + world, y0 + y, 50, 40), RANDOM)
+    np.testing.assert_array_equal(part.colours, whole.colours[y : y + 40, x : x + 50])
+    np.testing.assert_array_equal(part.withheld, whole.withheld[y : y + 40, x : x + 50])
+
+
+def test_every_machine_draws_the_same_blocks() -> None:
+    digest = hashlib.sha256()
+    for zoom in (11, 13, 15, 17):
+        for place in (PARIS, DHAKA):
+            made = drawn(zoom, around(place, zoom))
+            digest.update(made.colours.tobytes() + made.withheld.tobytes())
+    assert digest.hexdigest()[: len(FIXED)] == FIXED
+
+
+def test_blocks_are_those_of_the_zoom_above() -> None:
+    area = around(PARIS, 15)
+    for zoom, least in ((15, 0.6), (13, 0.35)):
+        fine = drawn(zoom + 2, area.finer(SCALE)).colours.astype(float)
+        mean = fine.reshape(area.height, SCALE, area.width, SCALE, 3).mean((1, 3))
+        coarse = drawn(zoom, area).colours.astype(float)
+        assert 5 < coarse.std() < 40
+        assert np.corrcoef(mean.ravel(), coarse.ravel())[0, 1] > least
+        area = around(PARIS, 13)
+
+
+def test_towns_are_calmer_from_zoom_9_on_and_coloured_from_13() -> None:
+    for zoom in (9, 11, 13, 15, 17):
+        made = drawn(zoom, around(PARIS, zoom))
+        assert 0.2 < made.detail.min() < 0.9
+        assert made.colours.any() == (zoom > 11)
+    assert BLOCKS.overlay(7, around(PARIS, 7)) is None
+    assert BLOCKS.overlay(15, around(SAHARA, 15)) is None
+
+
+def test_roofs_do_not_stand_on_streets() -> None:
+    area = around(PARIS, 17, 256)
+    street = Streets(GROUND.built).shares(17, area)
+    assert street is not None
+    # Roofs are lit on one side and cast shadows: what lies on streets is even but for these.
+    steps = np.abs(np.diff(drawn(17, area).colours.astype(int), axis=1)).sum(2)
+    on, off = steps[street[:, 1:] > 200], steps[street[:, 1:] == 0]
+    assert min(len(on), len(off)) > 1000
+    assert on.mean() < 0.5 * off.mean()
+
+
+def test_worlds_have_blocks_of_their_own() -> None:
+    area, other = around(PARIS, 13), replace(BLOCKS, seed=7)
+    first, second = (drawn(13, area, one).colours.astype(float) for one in (BLOCKS, other))
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] < 0.3
+    assert other.digest == BLOCKS.digest
+
+
+def test_a_regions_colours_are_on_the_whole_those_of_the_ground() -> None:
+    kinds = set()
+    for row in range(0, 16384, 397):
+        region = region_at(row, row, row * 7 % 16384)
+        assert region.colours.shape == (COLOURS, 4)
+        means = region.colours[-8 * 7 :, :3].reshape(7, 8, 3).mean(1)
+        assert np.abs(means[region.kinds].mean(0)).max() < 3
+        # Grass is greener than what is built.
+        assert means[PARK, 1] - means[PARK, 0] > means[HALL, 1] - means[HALL, 0]
+        assert np.abs(region.colours[:, :3]).max() < 80
+        kinds |= set(region.kinds.tolist())
+    assert kinds == set(range(7))
