@@ -185,6 +185,23 @@ def test_a_maker_of_many_tiles_makes_ancestors_whole(cascade):
     np.testing.assert_array_equal(many.pixels(PLACES[1]), few.pixels(PLACES[1]))
 
 
+def test_two_threads_of_the_engine_make_what_one_makes(cascade, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(cascade._cores, "count", 2)
+    assert cascade.workers == 2
+    store = MemoryStore(Claims(tmp_path))
+    engine = RenderEngine(cascade, store, Metrics())
+    assert len(engine._threads) == 2
+    try:
+        tiles = [Tile(15, PLACES[1].x + x, PLACES[1].y + y) for x in range(0, 6, 2) for y in (0, 2)]
+        tiles += [Tile(13, 100, 3000), Tile(11, 3, 500), Tile(15, 0, 9000)]
+        answers = [(tile, engine.request((5, tile), RequestOptions())) for tile in tiles * 2]
+        for tile, answer in answers:
+            assert answer.result(60).payload == whole(tile).tobytes()
+    finally:
+        engine.close()
+        store.claims.close()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not DEFAULT.exists(), reason="the shipped weights are missing")
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def cascade() -> Cascade:
 def test_a_cold_tile_pays_for_every_ancestor() -> None:
     renderer = FakeRenderer(delay=0.002)
     with cold(renderer, 0) as maker:
-        maker.make(Tile(15, 16384, 16384))
+        maker.make([Tile(15, 16384, 16384)])
     blocks = len(renderer.calls)
     assert {block.stage or block.top.z for _, block in renderer.calls} == {5, 7, 9, 11, 13, 15}
     assert cold_tile(renderer, 0, 0.0, 0.0) > 0.002 * blocks / 2

@@ -8,6 +8,7 @@ many parts were asked for is made whole, since parts pay their margins again and
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
@@ -103,11 +104,15 @@ class WholeAncestors:
 
 
 class PartialAncestors:
-    """Draws what a block reads of ancestors that are not there; `compute` is for one thread."""
+    """Draws what a block reads of ancestors that are not there.
+
+    `inputs` is for one thread at a time, `compute` for any: one draws ancestors, the others wait,
+    since they may need the same.
+    """
 
     def __init__(self, renderer: PartsRenderer) -> None:
         self.renderer = renderer
-        self._cells = PixelCache(CELLS)
+        self._cells, self._drawing = PixelCache(CELLS), threading.Lock()
         self._asked: OrderedDict[tuple[int, Block], int] = OrderedDict()
 
     def inputs(self, seed: int, block: Block, has: Has) -> list[Block]:
@@ -121,14 +126,16 @@ class PartialAncestors:
         """Pixels of all tiles of a block; what it reads and is not there is drawn first."""
         if not self._drawable(block):
             return self.renderer.compute(seed, block, read)
-        parts = _Parts(seed, read, has, self._cells)
-        own = _pixels_of(block)
-        for zoom, area in reversed(self._plan(block, parts.missing)):
-            # A block of which nothing is there yet is drawn as always.
-            if area == own and zoom == block.stage:
-                return self.renderer.compute_from(seed, block, self._read(parts))
-            core = area.coarser(SCALE)
-            parts.add(zoom, area, self.renderer.draw(seed, zoom, core, self._read(parts)))
+        parts, own = _Parts(seed, read, has, self._cells), _pixels_of(block)
+        with self._drawing:
+            plan = self._plan(block, parts.missing)
+            # A block of which nothing is there yet is drawn as always, after its ancestors.
+            plain = bool(plan) and plan[0] == (block.stage, own)
+            for zoom, area in reversed(plan[plain:]):
+                core = area.coarser(SCALE)
+                parts.add(zoom, area, self.renderer.draw(seed, zoom, core, self._read(parts)))
+        if plain:
+            return self.renderer.compute_from(seed, block, self._read(parts))
         # Of others the rest was drawn.
         assert block.stage is not None
         return self.renderer.divided(block, parts(own, block.stage))
@@ -143,11 +150,8 @@ class PartialAncestors:
 
         def base(tile: Tile) -> Pixels:
             if not parts.has(tile):
-                key = ("base", tile)
-                if key not in self._cells:
-                    made = self.renderer.compute(parts.seed, Block.of(tile), parts.read)
-                    self._cells.put(key, made[tile])
-                return self._cells[key]
+                made = self.renderer.compute(parts.seed, Block.of(tile), parts.read)
+                return made[tile]
             return parts.read(tile)
 
         return read

@@ -17,7 +17,9 @@ from generator.cascade.blocksampler import BlockInputs
 from generator.cascade.checkpoint import Checkpoint, describe_config
 from generator.cascade.layoutstage import LayoutStage
 from generator.cascade.multistep import MultiStepSampler
+from generator.cascade.parents import Parents
 from generator.cascade.renderer import missing_blocks
+from generator.cascade.sharedcores import SharedCores
 from generator.cascade.stages import AnyStage, stages_of
 from generator.geography.geography import Geography, ParentGround
 from generator.geography.overlay import Overlay
@@ -79,7 +81,7 @@ class Cascade:
         sampled = self.stages[STAGE_ZOOMS[0]] if self.multistep is None else self.multistep
         self.margin = sampled.margin
         self.draws_parts = False
-        self._lock = threading.Lock()
+        self._lock, self._cores = threading.Lock(), SharedCores()
 
     def stage_at(self, zoom: int) -> AnyStage:
         """Return the stage of a zoom. Raises TileError for one that the weights do not serve."""
@@ -91,6 +93,15 @@ class Cascade:
     def max_zoom(self) -> int:
         """Return the finest zoom of the world, which is that of the weights' last stage."""
         return self.sampler.max_zoom
+
+    @property
+    def workers(self) -> int:
+        """Return how many threads are best to compute blocks at a time.
+
+        The choice of layouts has one thread; two blocks share the processor better than one.
+        """
+        layouts = isinstance(self.checkpoint.network, LayoutDecoder) and not self.multistep
+        return min(2, self._cores.count) if layouts and self.device.type == "cpu" else 1
 
     @property
     def base_zoom(self) -> int:
@@ -188,10 +199,11 @@ class Cascade:
         level, overlay = self._augmentation(zoom), parents.overlay(core)
         # Fields and blocks show a part of the layouts' detail.
         detail = None if overlay is None else overlay.detail
-        with self._lock:
-            if isinstance(stage, LayoutStage):
+        if isinstance(stage, LayoutStage):
+            with self._cores.share():
                 child = stage(ground.dry, latent, resolutions, level, detail)
-            else:
+        else:
+            with self._lock:
                 child = stage(ground.dry, latent, resolutions, level)
         return parents.completed(core, child, ground, overlay)
 
@@ -204,9 +216,9 @@ class Cascade:
         """Return the geography of the world of a seed."""
         return None if self.geography is None else self.geography.of_world(seed)
 
-    def _parents(self, seed: int, zoom: int, read: ReadArea) -> _Parents:
+    def _parents(self, seed: int, zoom: int, read: ReadArea) -> Parents:
         """Return what looks at the ground of parents of a zoom."""
-        return _Parents(self._geography_of(seed), zoom, zoom <= self.basemap.zoom, read)
+        return Parents(self._geography_of(seed), zoom, zoom <= self.basemap.zoom, read)
 
     def ground(self, seed: int, area: Rectangle, zoom: int, read: Read) -> ParentGround:
         """Put a rectangle of world pixels together, its land and its water apart.
@@ -227,7 +239,7 @@ class Cascade:
         """
         return self._latent(seed, zoom, area, self._parents(seed, zoom - 2, _areas(read)))
 
-    def _latent(self, seed: int, zoom: int, area: Rectangle, parents: _Parents) -> NDArray[Any]:
+    def _latent(self, seed: int, zoom: int, area: Rectangle, parents: Parents) -> NDArray[Any]:
         if self.memory is None:
             return self.stage_at(zoom).latent(seed, zoom, area)
         level = self.memory.chosen_at(zoom) - 2
@@ -344,45 +356,6 @@ class Cascade:
         scenes = {str(zoom): count for zoom, count in self.memory.scenes.items()}
         about = {"digest": self.memory.digest[:16], "scenes": scenes}
         return about | {"towns_at": self.memory.towns_at}
-
-
-class _Parents:
-    """Looks at rectangles of parents of one zoom in one world, and completes their children.
-
-    The first rectangle is kept for those inside it.
-    """
-
-    def __init__(self, geography: Geography | None, zoom: int, base: bool, read: ReadArea) -> None:
-        self.zoom, self.read = zoom, read
-        self._geography, self._base = geography, base
-        self._seen: ParentGround | None = None
-
-    def __call__(self, area: Rectangle) -> ParentGround:
-        """Return the ground of a rectangle."""
-        if self._seen is not None and self._seen.area.holds(area):
-            return self._seen.part(area)
-        if self._geography is None:
-            found = self.read(area, self.zoom)
-            self._seen = ParentGround(area, found, found)
-        else:
-            self._seen = self._geography.parent_ground(
-                self.zoom, area, lambda part: self.read(part, self.zoom), self._base
-            )
-        return self._seen
-
-    def overlay(self, core: Rectangle) -> Overlay | None:
-        """Return what is drawn by rule over the child of a core, None for nothing."""
-        if self._geography is None:
-            return None
-        return self._geography.overlay(self.zoom + 2, core.finer(SCALE))
-
-    def completed(
-        self, core: Rectangle, child: Pixels, ground: ParentGround, overlay: Overlay | None
-    ) -> Pixels:
-        """Draw fields, blocks, water and roads into the child of a core, a stage's pixels."""
-        if self._geography is None:
-            return child
-        return self._geography.completed(self.zoom + 2, core, child, ground, overlay)
 
 
 def _latent_margin(stage: AnyStage) -> int:

@@ -19,6 +19,7 @@ from generator.cascade.checkpoint import Checkpoint
 from generator.cascade.diffusionstage import DiffusionStage
 from generator.cascade.identityinputs import SHIPPED
 from generator.cascade.layoutstage import LayoutStage
+from generator.cascade.sharedcores import share_memory
 from generator.geography.geography import Geography
 from generator.geography.layers import GroundLayer
 from generator.grid.errors import GeneratorError
@@ -84,6 +85,7 @@ def load(
         geography = dataclasses.replace(geography, parcels=None, streets=None, blocks=None)
     planet = BaseMap.open(base, tone)
     # One cascade of all, which has made its first window.
+    share_memory()
     cascade = Cascade(planet, loaded, sampler, chosen, pick_precision(chosen), opened, geography)
     cascade.draws_parts = _warm(cascade)
     return cascade

@@ -38,6 +38,11 @@ class Renderer(Protocol):
         ...
 
 
+def workers_of(renderer: Renderer) -> int:
+    """Return how many threads are best to compute blocks at a time: one if it does not say."""
+    return int(getattr(renderer, "workers", 1))
+
+
 def missing_inputs(renderer: Renderer, block: Block, has: Has) -> list[Block]:
     """Return the blocks that must be made right before a block, each once, in the order of needs.
 

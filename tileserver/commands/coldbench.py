@@ -18,6 +18,10 @@ from generator.grid.block import Block
 from generator.grid.tile import COMMON_STAGE_ZOOMS, Tile, tile_at
 from tileserver.cache.tilecache import TileCache
 from tileserver.rendering.batch import BatchRenderer
+from tileserver.rendering.engine.engine import RenderEngine
+from tileserver.rendering.engine.results import ResultStore
+from tileserver.rendering.metrics import Metrics
+from tileserver.rendering.request import RequestOptions
 
 if TYPE_CHECKING:
     from generator.cascade.cascade import Cascade
@@ -50,7 +54,7 @@ def bench(cascade: Cascade, seed: int = 0, quick: bool = False) -> Report:
     """
     places = list(PLACES.values())[: 1 if quick else None]
     with cold(cascade, seed) as maker:  # the first tile also pays for what is made only once
-        maker.make(tile_at(0.0, 0.0, DEEPEST))
+        maker.make([tile_at(0.0, 0.0, DEEPEST)])
     report: Report = {"model": cascade.describe(), "machine": machine()}
     report["cold_tile_s"] = statistics.median(cold_tile(cascade, seed, *at) for at in places)
     report["neighbours_per_s"] = neighbours(cascade, seed, 4 if quick else BLOCK)
@@ -63,25 +67,41 @@ def bench(cascade: Cascade, seed: int = 0, quick: bool = False) -> Report:
     return report
 
 
+class Requests:
+    """Requests of one world to a server's engine, all of a list at once, as a map makes them."""
+
+    def __init__(self, engine: RenderEngine, cache: TileCache, seed: int) -> None:
+        self.engine, self.cache, self.seed = engine, cache, seed
+
+    def make(self, tiles: list[Tile]) -> None:
+        """Have tiles made, and wait for the bytes of all."""
+        options = RequestOptions(free=True)
+        answers = [self.engine.request((self.seed, tile), options) for tile in tiles]
+        for answer in answers:
+            answer.result()
+
+
 @contextmanager
-def cold(renderer: Renderer, seed: int) -> Iterator[BatchRenderer]:
-    """Give a maker with an empty cache on disk, which is removed afterwards."""
+def cold(renderer: Renderer, seed: int) -> Iterator[Requests]:
+    """Give an engine with an empty cache on disk, which is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="elsewhere-bench-") as folder:
-        cache = TileCache.open(Path(folder), CACHE_BYTES)
+        cache, metrics = TileCache.open(Path(folder), CACHE_BYTES), Metrics()
+        engine = RenderEngine(renderer, ResultStore(cache, metrics, renderer), metrics)
         try:
-            yield BatchRenderer(renderer, seed, cache, parts=True)
+            yield Requests(engine, cache, seed)
         finally:
+            engine.close()
             cache.close()
 
 
 def cold_tile(renderer: Renderer, seed: int, longitude: float, latitude: float) -> float:
-    """Return the seconds from an empty cache to a stored zoom-15 tile with all its ancestors."""
+    """Return the seconds from an empty cache to the bytes of a zoom-15 tile."""
     with cold(renderer, seed) as maker:
         return timed(maker, [tile_at(longitude, latitude, DEEPEST)])
 
 
 def neighbours(renderer: Renderer, seed: int, size: int) -> float:
-    """Return the tiles per second over a block around a zoom-15 tile that is there already."""
+    """Return the tiles per second of a square around a zoom-15 tile that is there already."""
     with cold(renderer, seed) as maker:
         first = tile_at(*PLACES["Paris"], DEEPEST)
         timed(maker, [first])
@@ -90,7 +110,7 @@ def neighbours(renderer: Renderer, seed: int, size: int) -> float:
 
 
 def page_view(renderer: Renderer, seed: int, zoom: int) -> float:
-    """Return the seconds from an empty cache until all tiles of a first view are stored."""
+    """Return the seconds from an empty cache until all tiles of a first view are there."""
     with cold(renderer, seed) as maker:
         return timed(maker, rectangle(tile_at(*PLACES["Paris"], zoom), *PAGE))
 
@@ -100,10 +120,11 @@ def warm_tile(renderer: Renderer, seed: int, repeats: int = 300) -> float:
     with cold(renderer, seed) as maker:
         tile = tile_at(*PLACES["Paris"], 7)
         timed(maker, [tile])
+        # Closed, it has stored what it answered.
+        maker.engine.close()
         world, spent = renderer.fingerprint(seed), []
         for _ in range(repeats):
             started = time.perf_counter()
-            assert maker.cache is not None
             maker.cache.get(world, tile)
             spent.append(time.perf_counter() - started)
     return statistics.median(spent) * 1e3
@@ -151,11 +172,10 @@ def layout_choice(cascade: Cascade, maker: BatchRenderer, tile: Tile) -> float:
     return statistics.mean(spent)
 
 
-def timed(maker: BatchRenderer, tiles: list[Tile]) -> float:
-    """Make and store the tiles; return the seconds."""
+def timed(maker: Requests, tiles: list[Tile]) -> float:
+    """Have the tiles made; return the seconds."""
     started = time.perf_counter()
-    for tile in tiles:
-        maker.make(tile)
+    maker.make(tiles)
     return time.perf_counter() - started
 
 

@@ -1,4 +1,4 @@
-"""The render engine: requests for tiles become blocks, computed one by one in one thread.
+"""The render engine: requests for tiles become blocks, computed by a thread or two.
 
 The engine owns a `Scheduler`, which says what is made next and for whom, and a `ResultStore`, which
 has the finished tiles. A block that another process has claimed is deferred; meanwhile others are
@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from functools import partial
 
 from generator.cascade.ancestors import ancestors_of
-from generator.cascade.renderer import PixelCache, Renderer
+from generator.cascade.renderer import PixelCache, Renderer, workers_of
 from generator.grid.pixels import Pixels
 from generator.grid.tile import Tile
 from tileserver.archives.inputs import ArchivedInputs
@@ -77,8 +77,12 @@ class RenderEngine:
         )
         self._pace = PACE_SECONDS
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="generator", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"generator-{number}", daemon=True)
+            for number in range(workers_of(renderer))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @classmethod
     def open(
@@ -93,7 +97,7 @@ class RenderEngine:
 
     def problem(self) -> str | None:
         """Return why tiles cannot be made and stored, or None."""
-        if not self._thread.is_alive():
+        if not all(thread.is_alive() for thread in self._threads):
             return "the generator has stopped"
         return self.store.problem
 
@@ -116,7 +120,7 @@ class RenderEngine:
             except LaterError:
                 self.metrics.refused.inc()
                 raise
-            self._changed.notify()
+            self._changed.notify_all()
         return answer
 
     def abandon(self, key: Key, answer: Answer, client: str = "") -> None:
@@ -139,13 +143,14 @@ class RenderEngine:
         A second call does nothing.
         """
         self.refuse()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         self.store.close()
 
     def _has(self, key: Key) -> bool:
         return key in self._recent or self.store.has(*key)
 
-    # The render thread: these take the lock themselves.
+    # The render threads: these take the lock themselves.
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
@@ -222,7 +227,8 @@ class RenderEngine:
         for tile in pixels:
             check(pixels[tile])
         seconds = time.perf_counter() - started
-        self._pace += 0.2 * (seconds - self._pace)
+        with self._changed:
+            self._pace += 0.2 * (seconds - self._pace)
         self.metrics.generation[block.top.z].observe(seconds)
         return pixels
 
@@ -274,6 +280,7 @@ class RenderEngine:
                     self._recent.put((seed, tile), pixels[tile])
                 pixels[tile].setflags(write=False)
             self._scheduler.start_storing(job, pixels)
+            self._changed.notify_all()
             ordered = {tile: pixels[tile] for tile in job.tiles()}
         try:
             self.store.put(seed, ordered, partial(self._answer, job), partial(self._end, job))
@@ -293,7 +300,7 @@ class RenderEngine:
         with self._changed:
             remove = self._scheduler.remove if error is None else self._scheduler.remove_with_users
             answers = remove(job)
-            self._changed.notify()
+            self._changed.notify_all()
         self._release(job)
         if error is not None:
             self.metrics.failures.inc()
