@@ -17,7 +17,7 @@ from generator.cascade.blocksampler import BlockInputs
 from generator.cascade.checkpoint import Checkpoint, describe_config
 from generator.cascade.layoutstage import LayoutStage
 from generator.cascade.multistep import MultiStepSampler
-from generator.cascade.parents import Parents
+from generator.cascade.parents import StageParents
 from generator.cascade.renderer import missing_blocks
 from generator.cascade.sharedcores import SharedCores
 from generator.cascade.stages import AnyStage, stages_of
@@ -216,9 +216,9 @@ class Cascade:
         """Return the geography of the world of a seed."""
         return None if self.geography is None else self.geography.of_world(seed)
 
-    def _parents(self, seed: int, zoom: int, read: ReadArea) -> Parents:
+    def _parents(self, seed: int, zoom: int, read: ReadArea) -> StageParents:
         """Return what looks at the ground of parents of a zoom."""
-        return Parents(self._geography_of(seed), zoom, zoom <= self.basemap.zoom, read)
+        return StageParents(self._geography_of(seed), zoom, zoom <= self.basemap.zoom, read)
 
     def ground(self, seed: int, area: Rectangle, zoom: int, read: Read) -> ParentGround:
         """Put a rectangle of world pixels together, its land and its water apart.
@@ -239,7 +239,7 @@ class Cascade:
         """
         return self._latent(seed, zoom, area, self._parents(seed, zoom - 2, _areas(read)))
 
-    def _latent(self, seed: int, zoom: int, area: Rectangle, parents: Parents) -> NDArray[Any]:
+    def _latent(self, seed: int, zoom: int, area: Rectangle, parents: StageParents) -> NDArray[Any]:
         if self.memory is None:
             return self.stage_at(zoom).latent(seed, zoom, area)
         level = self.memory.chosen_at(zoom) - 2

@@ -9,7 +9,7 @@ from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE
 
 
-class Parents:
+class StageParents:
     """Looks at rectangles of parents of one zoom in one world, and completes their children.
 
     The first rectangle is kept for those inside it.

@@ -69,6 +69,9 @@ _VARIED = (-6, -4, -2, 0, 1, 3, 5, 7)
 _VARIETY = 2
 """How much more the means of blocks vary than the ground of one kind."""
 
+_STRENGTH = 256
+"""256ths of all colours that are taken."""
+
 _RIDGE = 9
 """How much lighter one side of a roof is than its mean, and the other darker."""
 
@@ -243,11 +246,11 @@ def _coloured(kinds: Numbers, roofs: NDArray[np.int64]) -> NDArray[np.int16]:
         above = np.array(_HALLS if kind == HALL else roofs).sum(0) // 8
         mean = np.array(ground) + ((above - np.array(ground)) * roofed >> 8)
         at, of = _GROUND + 8 * kind, _MEAN + 8 * kind
-        colours[at : at + 8], colours[of : of + 8] = (
-            np.array(ground) + varied,
-            mean + _VARIETY * varied,
-        )
+        colours[at : at + 8], colours[of : of + 8] = np.array(ground) + varied, mean
+        colours[of : of + 8] += _VARIETY * varied
     # The mean stays that of the ground.
+    colours *= _STRENGTH
+    colours >>= 8
     means = colours[_MEAN:].reshape(-1, 8, 3).sum(1)[kinds]
     colours -= means.sum(0) // (8 * len(kinds))
     table[:, 3] = MARK

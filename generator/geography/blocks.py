@@ -29,7 +29,7 @@ FIRST = 9
 _COLOURED = 13
 """First zoom whose children show blocks."""
 
-_CALM = {9: 90, 11: 120, 13: 45, 15: 150, 17: 140}
+_CALM = {9: 90, 11: 30, 15: 70, 17: 110}
 """256ths of the layouts' detail that blocks do without, by the zoom of the child."""
 
 _SHADE = {15: 1, 17: 4}
