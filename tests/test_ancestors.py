@@ -146,6 +146,24 @@ def test_an_input_that_vanishes_is_told_to_who_reads_it(cascade):
         PartialAncestors(cascade).compute(5, Block.of(PLACES[1]), read, lambda need: need.z < 15)
 
 
+def test_who_reads_may_make_tiles_on_the_way(cascade, whole):
+    held, store, read = PartialAncestors(cascade), {}, []
+
+    def has(tile):
+        return tile.z == 13 or tile in store
+
+    def remade(tile):
+        # As a maker does with a stored tile that is damaged.
+        if tile not in store:
+            read.append(tile)
+            store.update(held.compute(5, Block.of(tile), store.__getitem__, store.__contains__))
+        return store[tile]
+
+    made = held.compute(5, Block.of(PLACES[1]), remade, has)
+    np.testing.assert_array_equal(made[PLACES[1]], whole(PLACES[1]))
+    assert {tile.z for tile in read} == {13}
+
+
 def test_only_windows_that_agree_are_drawn_in_part(folder, tmp_path, monkeypatch):
     base, weights = folder / "base.png", folder / "layouts.safetensors"
     cascade = generator.load(base, weights)

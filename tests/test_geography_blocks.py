@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.geography.blockregions import COLOURS, HALL, PARK, region_at
-from generator.geography.blocks import FIRST, TownBlocks
+from generator.geography.blocks import TownBlocks
 from generator.geography.overlay import Overlay
 from generator.geography.streets import Streets
 from generator.grid.rectangle import Rectangle
@@ -18,7 +18,7 @@ from tests.test_geography_streets import DHAKA, PARIS, SAHARA, around
 
 GROUND = earth_ground()
 BLOCKS, RANDOM = TownBlocks(GROUND.built), TownBlocks(random_ground().built)
-FIXED = "24af5f4b892785be"
+FIXED = "9f31182567dc0243"
 """Begin of the digest of blocks at two places and four zooms."""
 
 
@@ -31,7 +31,7 @@ def drawn(zoom: int, area: Rectangle, blocks: TownBlocks = BLOCKS) -> Overlay:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(FIRST, 17), st.data())
+@given(st.integers(9, 17), st.data())
 def test_rectangles_agree_where_they_overlap(zoom: int, data: st.DataObject) -> None:
     world = 256 << zoom
     starts = st.integers(world - 300, world + 300) | st.integers(0, world)
@@ -45,7 +45,7 @@ def test_rectangles_agree_where_they_overlap(zoom: int, data: st.DataObject) -> 
 
 def test_every_machine_draws_the_same_blocks() -> None:
     digest = hashlib.sha256()
-    for zoom in (11, 13, 15, 17):
+    for zoom in (9, 13, 15, 17):
         for place in (PARIS, DHAKA):
             made = drawn(zoom, around(place, zoom))
             digest.update(made.colours.tobytes() + made.withheld.tobytes())
@@ -63,12 +63,13 @@ def test_blocks_are_those_of_the_zoom_above() -> None:
         area = around(PARIS, 13)
 
 
-def test_towns_are_calmer_from_zoom_9_on_and_coloured_from_13() -> None:
-    for zoom in (9, 11, 13, 15, 17):
+def test_towns_are_calmer_at_some_zooms_and_coloured_from_13() -> None:
+    for zoom in (9, 13, 15, 17):
         made = drawn(zoom, around(PARIS, zoom))
         assert (0.2 < made.detail.min() < 0.9) == (zoom != 13)
         assert made.colours.any() == (zoom > 11)
     assert BLOCKS.overlay(7, around(PARIS, 7)) is None
+    assert BLOCKS.overlay(11, around(PARIS, 11)) is None
     assert BLOCKS.overlay(15, around(SAHARA, 15)) is None
 
 

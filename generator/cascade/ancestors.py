@@ -112,7 +112,8 @@ class PartialAncestors:
 
     def __init__(self, renderer: PartsRenderer) -> None:
         self.renderer = renderer
-        self._cells, self._drawing = PixelCache(CELLS), threading.Lock()
+        # Who reads a damaged tile may make it again before it goes on.
+        self._cells, self._drawing = PixelCache(CELLS), threading.RLock()
         self._asked: OrderedDict[tuple[int, Block], int] = OrderedDict()
 
     def inputs(self, seed: int, block: Block, has: Has) -> list[Block]:
@@ -212,9 +213,8 @@ class _Parts:
             return gather(area, zoom, self.read)
         whole = _outline(area)
         pixels = np.empty((whole.height, whole.width, 3), np.uint8)
-        for zoom_, column, row in _cells(whole, zoom):
-            y, x = row * CELL - whole.y0, column * CELL - whole.x0
-            pixels[y : y + CELL, x : x + CELL] = self._cell((zoom_, column, row))
+        for cell in _cells(whole, zoom):
+            pixels[_inside(whole, cell)] = self._cell(cell)
         y, x = area.y0 - whole.y0, area.x0 - whole.x0
         return pixels[y : y + area.height, x : x + area.width]
 
@@ -235,8 +235,7 @@ class _Parts:
     def add(self, zoom: int, area: Rectangle, pixels: Pixels) -> None:
         """Add a drawn rectangle of cells."""
         for cell in _cells(area, zoom):
-            y, x = CELL * cell[2] - area.y0, CELL * cell[1] - area.x0
-            self._cells[cell] = np.ascontiguousarray(pixels[y : y + CELL, x : x + CELL])
+            self._cells[cell] = np.ascontiguousarray(pixels[_inside(area, cell)])
             self._kept.put((self.seed, *cell), self._cells[cell])
 
     def _cell(self, cell: Cell) -> Pixels:
@@ -263,6 +262,13 @@ def _cells(area: Rectangle, zoom: int) -> list[Cell]:
     return [(zoom, at.x0 + x, at.y0 + y) for y in range(at.height) for x in range(at.width)]
 
 
+def _inside(area: Rectangle, cell: Cell) -> tuple[slice, slice]:
+    """Return where a cell lies in a rectangle."""
+    y, x = CELL * cell[2] - area.y0, CELL * cell[1] - area.x0
+    return slice(y, y + CELL), slice(x, x + CELL)
+
+
 def _tile_of(cell: Cell) -> Tile:
+    """Return the tile that a cell is a part of."""
     zoom, column, row = cell
     return Tile(zoom, CELL * column // TILE_SIZE, CELL * row // TILE_SIZE)
