@@ -28,8 +28,8 @@ CELL = 64
 CELLS = 1024
 """How many of them are kept: 12 MiB."""
 
-PARTS = 8
-"""How often a block is read in part before it is made whole: about what that costs."""
+PARTS = 16
+"""How often a block is read in part before it is made whole, of which most is there by then."""
 
 _COUNTED = 4096
 """Blocks whose parts are counted."""

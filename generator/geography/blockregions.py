@@ -172,7 +172,7 @@ class BlockRegion:
         return _Plots(block, plot, kind, roof)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def region_at(seed: int, row: int, column: int) -> BlockRegion:
     """Return the region of a row and of a column in [0, 16384) in the world of a seed."""
     own = int(keys(key_in(seed, _KEY), row, column)[0])
