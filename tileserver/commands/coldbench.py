@@ -204,7 +204,7 @@ def table(report: Report) -> str:
     rows = [
         ("machine", f"{on['cores']} cores, {on['processor']}"),
         ("device, precision", f"{model.get('device')}, {model.get('precision')}"),
-        ("zoom-15 tile, empty cache, with its ancestors", f"{report['cold_tile_s']:.2f} s"),
+        ("zoom-15 tile, empty cache, with what it needs", f"{report['cold_tile_s']:.2f} s"),
         ("its neighbours", f"{report['neighbours_per_s']:.1f} tiles/s"),
         *(
             (f"first view of {PAGE[0] * PAGE[1]} tiles, zoom {zoom}", f"{seconds:.2f} s")
