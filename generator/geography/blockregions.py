@@ -59,18 +59,21 @@ _HALLS = (
     (40, 40, 40), (26, 26, 24), (12, 12, 14), (52, 52, 50), (0, 2, 6), (20, 18, 12), (8, 14, 24),
     (-10, -10, -8),
 )  # fmt: skip
+"""Roofs of halls."""
+
 _OPEN = (
     (-16, -2, -18), (-8, 2, -10), (-8, 2, -10), (-4, 0, -4), (8, 8, 8), (-22, -2, -24), (6, 6, 6),
 )  # fmt: skip
 """What is not built on, by kind: gardens, courts, yards, grass and trees."""
 
 _SHADE = (-34, -34, -28)
+"""Of shadows on it."""
+
 _VARIED = (-6, -4, -2, 0, 1, 3, 5, 7)
+"""Levels of grey by which ground of one kind differs."""
+
 _VARIETY = 2
 """How much more the means of blocks vary than the ground of one kind."""
-
-_STRENGTH = 256
-"""256ths of all colours that are taken."""
 
 _RIDGE = 9
 """How much lighter one side of a roof is than its mean, and the other darker."""
@@ -249,8 +252,6 @@ def _coloured(kinds: Numbers, roofs: NDArray[np.int64]) -> NDArray[np.int16]:
         colours[at : at + 8], colours[of : of + 8] = np.array(ground) + varied, mean
         colours[of : of + 8] += _VARIETY * varied
     # The mean stays that of the ground.
-    colours *= _STRENGTH
-    colours >>= 8
     means = colours[_MEAN:].reshape(-1, 8, 3).sum(1)[kinds]
     colours -= means.sum(0) // (8 * len(kinds))
     table[:, 3] = MARK
