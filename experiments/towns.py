@@ -82,7 +82,7 @@ def worlds(cascade: Cascade) -> list[tuple[Memory | None, Geography | None]]:
     held, geography = cascade.checkpoint.bank, cascade.geography
     if held is None or geography is None:
         raise TrainingError("the weights hold no layouts, expected those of a model with a memory")
-    without = dataclasses.replace(geography, ground=None, parcels=None, streets=None)
+    without = dataclasses.replace(geography.without_rules(), ground=None)
     plain = Memory([held], reorientation=cascade.checkpoint.reorientation)
     return [(plain, without), (cascade.memory, geography)]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from generator.nets.build import AnyNetwork, build
 from generator.nets.config import PRESETS, AnyConfig
@@ -24,14 +27,29 @@ def tiny_network(seed: int = 0, preset: str | AnyConfig = "exact-tiny") -> AnyNe
 
 def by_threads(draw: Callable[[], NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
     """Return what is drawn with one thread and with two; the number is given back."""
-    before, results = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
+    results = []
+    for threads in (1, 2):
+        with torch_threads(threads):
             results.append(draw())
+    return results
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Have so many threads of torch; the number is given back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
     finally:
         torch.set_num_threads(before)
-    return results
+
+
+def write_waves(path: Path) -> None:
+    """Write a small base map of waves in each colour."""
+    rows, columns = np.mgrid[0:256, 0:512]
+    waves = [np.sin(rows / 5 + k) * np.cos(2 * np.pi * columns / 512 * (3 + k)) for k in range(3)]
+    Image.fromarray((127 + 90 * np.stack(waves, -1)).astype(np.uint8)).save(path)
 
 
 def assert_same_pixels(

@@ -6,7 +6,6 @@ import random
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import generator
 from generator.base.basemap import BaseMap
@@ -22,7 +21,7 @@ from generator.nets.config import SamplerConfig
 from tests.engines import MemoryStore
 from tests.fakes import FakeRenderer
 from tests.layouts import tiny_bank, write_layouts
-from tests.networks import tiny_network
+from tests.networks import tiny_network, write_waves
 from tileserver.cache.claims import Claims
 from tileserver.rendering.batch import BatchRenderer
 from tileserver.rendering.engine.engine import RenderEngine
@@ -37,9 +36,7 @@ EDGES = [Tile(15, 0, 12_000), Tile(13, 3000, 0), Tile(17, 131_071, 131_071)]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("ancestors")
-    rows, columns = np.mgrid[0:256, 0:512]
-    waves = [np.sin(rows / 5 + k) * np.cos(2 * np.pi * columns / 512 * (3 + k)) for k in range(3)]
-    Image.fromarray((127 + 90 * np.stack(waves, -1)).astype(np.uint8)).save(path / "base.png")
+    write_waves(path / "base.png")
     write_layouts(path / "layouts.safetensors", tiny_bank(deep=True), deep=True)
     return path
 

@@ -11,7 +11,7 @@ from generator.cascade.blocksampler import BlockInputs, BlockSampler, evaluation
 from generator.cascade.diffusionstage import DiffusionStage
 from generator.grid.noise import field
 from generator.nets.config import NetworkConfig
-from tests.networks import assert_same_pixels, tiny_network
+from tests.networks import assert_same_pixels, tiny_network, torch_threads
 
 LEVEL = 7
 WIDTH = 256 << 5
@@ -24,10 +24,8 @@ WIDE = dataclasses.replace(NARROW, blocks=(1, 2, 2))
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(1):
+        yield
 
 
 def networks(config=NARROW, dtype=torch.bfloat16):

@@ -3,7 +3,6 @@ import random
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import generator
 from generator.base.basemap import BaseMap
@@ -17,15 +16,13 @@ from generator.grid.errors import GeneratorError, WeightsError
 from generator.grid.tile import Tile
 from generator.nets.config import NetworkConfig, SamplerConfig
 from tests.geographies import striped
-from tests.networks import assert_same_pixels, tiny_network
+from tests.networks import assert_same_pixels, tiny_network, write_waves
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("world")
-    rows, columns = np.mgrid[0:256, 0:512]
-    waves = [np.sin(rows / 5 + k) * np.cos(2 * np.pi * columns / 512 * (3 + k)) for k in range(3)]
-    Image.fromarray((127 + 90 * np.stack(waves, -1)).astype(np.uint8)).save(path / "base.png")
+    write_waves(path / "base.png")
     checkpoint.save(path / "tiny.safetensors", tiny_network(), SamplerConfig(), {"steps": 1})
     return path
 

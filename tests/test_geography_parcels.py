@@ -17,6 +17,7 @@ from generator.geography.regiongrid import BANDS, exact_stretch
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE, cell_at
 from tests.fakes_ground import earth_ground, random_ground
+from tests.rectangles import whole_and_part
 
 GROUND = earth_ground()
 PARCELS = Parcels(GROUND.cover, GROUND.built)
@@ -53,12 +54,10 @@ def test_rectangles_agree_where_they_overlap(zoom: int, data: st.DataObject) -> 
     world = 256 << zoom
     starts = st.integers(-300, 300) | st.integers(world - 300, world + 300) | st.integers(0, world)
     x0, y0 = data.draw(starts), data.draw(starts)
-    whole = drawn(zoom, Rectangle(x0, y0, 200, 150), RANDOM)
-    x, y = data.draw(st.integers(0, 150)), data.draw(st.integers(0, 110))
-    # The part lies one turn round the Earth further.
-    part = drawn(zoom, Rectangle(x0 + x + world, y0 + y, 50, 40), RANDOM)
-    np.testing.assert_array_equal(part.colours, whole.colours[y : y + 40, x : x + 50])
-    np.testing.assert_array_equal(part.withheld, whole.withheld[y : y + 40, x : x + 50])
+    area, inside, at = whole_and_part(data, zoom, x0, y0)
+    whole, part = drawn(zoom, area, RANDOM), drawn(zoom, inside, RANDOM)
+    np.testing.assert_array_equal(part.colours, whole.colours[at])
+    np.testing.assert_array_equal(part.withheld, whole.withheld[at])
 
 
 def test_every_machine_draws_the_same_fields() -> None:

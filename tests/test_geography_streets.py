@@ -13,6 +13,7 @@ from generator.geography.streets import FIRST, Streets
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE, cell_at
 from tests.fakes_ground import earth_ground, random_ground
+from tests.rectangles import whole_and_part
 
 GROUND = earth_ground()
 STREETS, RANDOM = Streets(GROUND.built), Streets(random_ground().built)
@@ -50,10 +51,8 @@ def test_rectangles_agree_where_they_overlap(zoom: int, data: st.DataObject) -> 
     world = 256 << zoom
     starts = st.integers(world - 300, world + 300) | st.integers(0, world)
     x0, y0 = data.draw(starts), data.draw(st.integers(0, world - 200))
-    whole = drawn(zoom, Rectangle(x0, y0, 200, 150), RANDOM)
-    x, y = data.draw(st.integers(0, 150)), data.draw(st.integers(0, 110))
-    part = drawn(zoom, Rectangle(x0 + x + world, y0 + y, 50, 40), RANDOM)
-    np.testing.assert_array_equal(part, whole[y : y + 40, x : x + 50])
+    area, inside, at = whole_and_part(data, zoom, x0, y0)
+    np.testing.assert_array_equal(drawn(zoom, inside, RANDOM), drawn(zoom, area, RANDOM)[at])
 
 
 def test_every_machine_draws_the_same_streets() -> None:

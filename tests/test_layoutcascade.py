@@ -5,13 +5,13 @@ import random
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import generator
 from generator.base.basemap import BaseMap
 from generator.cascade import checkpoint, loading
 from generator.cascade.cascade import Cascade
 from generator.cascade.renderer import missing_blocks
+from generator.geography.blocks import TownBlocks
 from generator.geography.geography import Geography
 from generator.geography.parcels import Parcels
 from generator.geography.streets import Streets
@@ -21,7 +21,7 @@ from generator.grid.tile import Tile
 from generator.memory import Memory, bankfile
 from tests.fakes_ground import random_ground
 from tests.layouts import tiny_bank, write_layouts
-from tests.networks import assert_same_pixels
+from tests.networks import assert_same_pixels, write_waves
 
 PLACES = [
     Tile(7, 126, 60),
@@ -37,9 +37,7 @@ PLACES = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("layouts")
-    rows, columns = np.mgrid[0:256, 0:512]
-    waves = [np.sin(rows / 5 + k) * np.cos(2 * np.pi * columns / 512 * (3 + k)) for k in range(3)]
-    Image.fromarray((127 + 90 * np.stack(waves, -1)).astype(np.uint8)).save(path / "base.png")
+    write_waves(path / "base.png")
     write_layouts(path / "layouts.safetensors", tiny_bank(deep=True), deep=True)
     write_layouts(path / "bare.safetensors", tiny_bank(), deep=True)
     write_layouts(path / "common.safetensors", tiny_bank())
@@ -181,11 +179,16 @@ def test_pictures_of_ones_own_have_their_own_fields_and_streets(folder, tmp_path
     base, weights, mine = folder / "base.png", folder / "layouts.safetensors", tmp_path / "a.bank"
     bankfile.save(tiny_bank(1), mine)
     ground = random_ground()
-    layers = Geography(parcels=Parcels(ground.cover, ground.built), streets=Streets(ground.built))
+    layers = Geography(
+        parcels=Parcels(ground.cover, ground.built),
+        streets=Streets(ground.built),
+        blocks=TownBlocks(ground.built),
+    )
     for memory, drawn in ((None, True), ((), True), (("shipped",), True), ((str(mine),), False)):
         cascade = loading.load(base, weights, memory=memory, geography=layers)
         held = cascade.geography
         assert (held.parcels is not None) == (held.streets is not None) == drawn
+        assert (held.blocks is not None) == drawn
 
 
 def test_the_weights_end_where_their_sampler_ends(folder, cascade):

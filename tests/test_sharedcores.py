@@ -6,14 +6,13 @@ import pytest
 import torch
 
 from generator.cascade.sharedcores import SharedCores, share_memory
+from tests.networks import torch_threads
 
 
 @pytest.fixture(autouse=True)
 def four_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(4)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(4):
+        yield
 
 
 def test_one_thread_has_all_and_two_have_halves() -> None:

@@ -175,7 +175,7 @@ class PartialAncestors:
 
     def _drawable(self, block: Block) -> bool:
         """Say whether all that a block may need drawn lies inside the map, off the dateline."""
-        if block.stage is None or block.stage <= self.renderer.base_zoom:
+        if self._in_base(block):
             return False
         plan = self._plan(block, lambda area, zoom: _outline(area))
         return all(
@@ -185,9 +185,13 @@ class PartialAncestors:
             for zoom, area in plan
         )
 
+    def _in_base(self, block: Block) -> bool:
+        """Say whether the base map serves a block."""
+        return block.stage is None or block.stage <= self.renderer.base_zoom
+
     def _is_due(self, seed: int, block: Block) -> bool:
         """Count a block that is read; say whether it is to be made whole."""
-        if block.stage is None or block.stage <= self.renderer.base_zoom:
+        if self._in_base(block):
             return True
         key = (seed, block)
         self._asked[key] = count = self._asked.pop(key, 0) + 1
@@ -209,7 +213,7 @@ class _Parts:
 
     def __call__(self, area: Rectangle, zoom: int) -> Pixels:
         """Return a rectangle of world pixels: uint8 [h, w, 3]."""
-        if all(map(self.has, tiles_of(area, zoom))):
+        if self._in_tiles(area, zoom):
             return gather(area, zoom, self.read)
         whole = _outline(area)
         pixels = np.empty((whole.height, whole.width, 3), np.uint8)
@@ -221,7 +225,7 @@ class _Parts:
     def missing(self, area: Rectangle, zoom: int) -> Rectangle | None:
         """Return the smallest rectangle of cells around all that are not there, None for none."""
         found: Rectangle | None = None
-        if all(map(self.has, tiles_of(area, zoom))):
+        if self._in_tiles(area, zoom):
             return found
         for cell in _cells(_outline(area), zoom):
             kept = self._kept.get((self.seed, *cell))
@@ -237,6 +241,10 @@ class _Parts:
         for cell in _cells(area, zoom):
             self._cells[cell] = np.ascontiguousarray(pixels[_inside(area, cell)])
             self._kept.put((self.seed, *cell), self._cells[cell])
+
+    def _in_tiles(self, area: Rectangle, zoom: int) -> bool:
+        """Say whether all tiles of a rectangle are there."""
+        return all(map(self.has, tiles_of(area, zoom)))
 
     def _cell(self, cell: Cell) -> Pixels:
         if cell not in self._cells:

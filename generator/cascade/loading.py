@@ -82,7 +82,7 @@ def load(
         )
     # Pictures of one's own show fields and towns of their own.
     if geography is not None and any(name != SHIPPED for name in memory or ()):
-        geography = dataclasses.replace(geography, parcels=None, streets=None, blocks=None)
+        geography = geography.without_rules()
     planet = BaseMap.open(base, tone)
     # One cascade of all, which has made its first window.
     share_memory()

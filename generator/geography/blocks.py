@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from generator.geography.blockregions import COLOURS, SHADOW, region_at
 from generator.geography.builtup import BuiltUp
 from generator.geography.overlay import Overlay
-from generator.geography.regiongrid import RegionGrid, from_above
-from generator.geography.streets import BENDS, BORDERS, FROM, GAIN, GRID_KEY, REGION_BITS
+from generator.geography.regiongrid import RegionGrid
+from generator.geography.streets import BENDS, BORDERS, GRID_KEY, REGION_BITS, town_degree
 from generator.grid.rectangle import Rectangle
 
 VERSION = 1
@@ -56,10 +56,9 @@ class TownBlocks:
         """Return the blocks in a rectangle of world pixels, None where there are none."""
         around = area.grown(1)
         drawn = zoom >= FIRST or zoom in _CALM
-        built = from_above(zoom, around, self.built.shares) if drawn else None
-        if built is None or built.max() <= FROM:
+        degree = town_degree(self.built, zoom, around) if drawn else None
+        if degree is None:
             return None
-        degree = (np.maximum(built, FROM) - np.uint8(FROM)).astype(np.int16) * np.int16(GAIN)
         if zoom < FIRST:
             withheld = np.minimum(degree[1:-1, 1:-1], 255).astype(np.uint16)
             colours = np.zeros((area.height, area.width, 3), np.int16)
@@ -73,14 +72,11 @@ class TownBlocks:
         # Blocks begin where the degree passes their rank, which is less than 192.
         ranks = (numbers >> np.uint32(24)).astype(np.int16)
         ranks -= ranks >> 2
-        shown = degree - ranks
-        shown *= np.int16(16)
-        np.clip(shown, 0, 256, out=shown)
         # Four numbers of 16 bits are one of 64, which is looked up.
         table = np.concatenate([region.colours for region in regions]).view(np.int64)[:, 0]
         at = (numbers >> np.uint32(8) & np.uint32(0xFFFF)) * np.uint32(COLOURS)
         at += numbers & np.uint32(255)
-        return Overlay.of(table.take(at), shown, _CALM.get(zoom, 0))
+        return Overlay.of(table.take(at), degree - ranks, _CALM.get(zoom, 0))
 
 
 def _shaded(numbers: NDArray[np.uint32], far: int) -> NDArray[np.uint32]:

@@ -130,6 +130,10 @@ class Geography:
         blocks = None if self.blocks is None else replace(self.blocks, seed=seed)
         return replace(self, parcels=parcels, streets=streets, blocks=blocks)
 
+    def without_rules(self) -> Geography:
+        """Return the geography without what is drawn by rule: fields, streets and blocks."""
+        return replace(self, parcels=None, streets=None, blocks=None)
+
     def parent_ground(
         self, zoom: int, area: Rectangle, pixels: ReadParent, base: bool
     ) -> ParentGround:

@@ -37,13 +37,16 @@ class Overlay:
     withheld: NDArray[np.uint16]
 
     @classmethod
-    def of(cls, numbers: NDArray[np.int64], shown: Short, calm: int) -> Overlay:
+    def of(cls, numbers: NDArray[np.int64], beyond: Short, calm: int) -> Overlay:
         """Return what is shown of colours, smoothed.
 
         numbers: [h + 2, w + 2], each four of 16 bits: red, green and blue over the ground's, and
-        MARK; shown: 256ths of each; calm: 256ths of the detail that go where all is marked.
+        MARK; beyond: by how much each passes what it takes to be shown, all of it from 16 on; calm:
+        256ths of the detail that go where all is marked.
         """
-        height, width = shown.shape
+        height, width = beyond.shape
+        # It begins a little softly.
+        shown = (beyond * np.int16(16)).clip(0, 256)
         found = numbers.view(np.int16)
         if shown.min() < 256:
             found *= spread(shown, _LANES)

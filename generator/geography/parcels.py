@@ -85,12 +85,9 @@ class Parcels:
         numbers, regions = _GRID.painted(
             self.seed, zoom, around, lambda region, at: region.parcels(at, lines)
         )
-        # Fields begin where crops pass their rank, which is less than 240, a little soft.
+        # Fields begin where crops pass their rank, which is less than 240.
         ranks = (numbers >> RANK).astype(np.int16)
         ranks -= ranks >> 4
-        shown = share - ranks
-        shown *= np.int16(16)
-        np.clip(shown, 0, 256, out=shown)
         # Four numbers of 16 bits are one of 64, which is looked up and spread over them.
         colours = np.concatenate([region.colours for region in regions]).view(np.int64)[:, 0]
         numbers &= np.uint32((1 << int(RANK)) - 1)
@@ -99,7 +96,7 @@ class Parcels:
         found = colours.take(at)
         coloured = found.view(np.int16)
         coloured += spread(_grain(zoom, around), _COLOURS)
-        return Overlay.of(found, shown, _CALM.get(zoom, 0))
+        return Overlay.of(found, share - ranks, _CALM.get(zoom, 0))
 
     def _share(self, zoom: int, area: Rectangle) -> Short | None:
         """Return 255ths of farmland, int16 [h, w], None for none at all."""

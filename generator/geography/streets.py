@@ -63,7 +63,7 @@ _STYLES = (
     Style((8, 14), (5, 9), (1, 1, 2), aligned=True),
 )
 
-FROM, GAIN = 90, 2
+_FROM, _GAIN = 90, 2
 """Built-up degree from which on there are streets, and how much each further one counts."""
 
 _FAR = 1 << 12
@@ -131,23 +131,32 @@ class Streets:
 
     def shares(self, zoom: int, area: Rectangle) -> Shares | None:
         """Return the share of each world pixel of a rectangle that is street, or None."""
-        built = None if zoom < FIRST else from_above(zoom, area, self.built.shares)
-        if built is None or built.max() <= FROM:
+        degree = None if zoom < FIRST else town_degree(self.built, zoom, area)
+        if degree is None:
             return None
         # The smallest rectangle that holds what is built.
-        rows, columns = (np.flatnonzero((built > FROM).any(axis)) for axis in (1, 0))
+        rows, columns = (np.flatnonzero(degree.any(axis)) for axis in (1, 0))
         box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        height, width = built[box].shape
+        height, width = degree[box].shape
         inside = Rectangle(area.x0 + int(columns[0]), area.y0 + int(rows[0]), width, height)
         drawn, _ = _GRID.painted(
             self.seed, zoom, inside, lambda region, at: region.shares(at, zoom)
         )
         # Towards a town's edge streets end.
-        shares: Shares = np.zeros_like(built)
-        degree = (np.maximum(built[box], FROM) - np.uint8(FROM)).astype(np.uint16)
-        degree = np.minimum(degree * np.uint16(GAIN), np.uint16(256))
-        shares[box] = (drawn.astype(np.uint8) * degree) >> np.uint16(8)
+        shares: Shares = np.zeros(degree.shape, np.uint8)
+        part = np.minimum(degree[box], 256).astype(np.uint16)
+        shares[box] = (drawn.astype(np.uint8) * part) >> np.uint16(8)
         return shares
+
+
+def town_degree(built: BuiltUp, zoom: int, area: Rectangle) -> NDArray[np.int16] | None:
+    """Return how far ground has streets, int16 [h, w], all of them from 256 on; None for none."""
+    found = from_above(zoom, area, built.shares)
+    if found is None or found.max() <= _FROM:
+        return None
+    above = (np.maximum(found, _FROM) - np.uint8(_FROM)).astype(np.int16)
+    degree: NDArray[np.int16] = above * np.int16(_GAIN)
+    return degree
 
 
 @cache
