@@ -62,6 +62,7 @@ def variables(**more: str) -> dict[str, str]:
     """Return the environment of nodes and of the commands that use them."""
     fixed = {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
     fixed["RAY_raylet_start_wait_time_s"] = str(START_SECONDS)
+    fixed["RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S"] = str(START_SECONDS)
     return os.environ | fixed | more
 
 

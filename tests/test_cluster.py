@@ -22,6 +22,7 @@ from tileserver.cluster import maker as makers
 from tileserver.cluster import seed as making
 from tileserver.cluster.group import LEAST_TILES, MOST_TILES, group_limit, groups, repetition
 from tileserver.cluster.maker import GroupMaker
+from tileserver.cluster.raycluster import RayCluster
 from tileserver.cluster.worker import GroupTask, difference, portable, run
 from tileserver.commands import cluster as clusters
 from tileserver.commands import flags
@@ -263,3 +264,40 @@ def test_addresses_and_gpus_are_read() -> None:
     for text in ("1.5", "-1", "x", "65"):
         with pytest.raises(ValueError, match="expected a part of one"):
             flags.parse_gpus(text)
+
+
+class BusyRay:
+    """Ray whose head node cannot take a program in as often as is said, and then has no room."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures, self.asked, self.left = failures, 0, 0
+
+    def init(self, address: str, **_: object) -> None:
+        """Fail as Ray's client does while the head node starts no process for it."""
+        self.asked += 1
+        if self.asked <= self.failures:
+            raise ConnectionAbortedError(
+                "Initialization failure from server:\nTraceback (most recent call last):\n"
+                '  File "proxier.py"\nRuntimeError: Starting Ray client server failed.\n'
+            )
+
+    def shutdown(self) -> None:
+        """Count how often the cluster was left."""
+        self.left += 1
+
+    def cluster_resources(self) -> dict[str, float]:
+        """Return no processors, so that nothing is made."""
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("failures", "said"), [(2, "has 0 processors"), (3, "client server failed")]
+)
+def test_a_busy_head_node_is_asked_again(
+    failures: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = BusyRay(failures)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    with pytest.raises(ClusterError, match=said):
+        RayCluster("ray://127.0.0.1:1", 1, 0)
+    assert ray.asked == 3

@@ -22,6 +22,9 @@ from tileserver.errors import ClusterError, ServerError
 RETRIES = 5
 """How often a group is tried again whose worker was lost."""
 
+ATTEMPTS = 3
+"""How often a cluster is asked to take this program in; a busy head node may fail to at first."""
+
 SPARE = 0.25
 """Groups beyond those that are being made, as a share: they wait for a worker or for the writer."""
 
@@ -105,8 +108,7 @@ class RayCluster:
         except ServerError:
             raise
         except (ray.exceptions.RayError, ConnectionError, RuntimeError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ClusterError(f"{_LOST.format(self.address)} ({reason})") from error
+            raise ClusterError(f"{_LOST.format(self.address)} ({_reason(error)})") from error
         finally:
             for reference in running:
                 with contextlib.suppress(Exception):
@@ -137,14 +139,27 @@ class RayCluster:
         return found
 
     def _connect(self) -> None:
-        try:
-            self._ray.init(self.address, log_to_driver=False, logging_level="ERROR")
-        except Exception as error:  # Ray names what is wrong by many kinds
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ClusterError(
-                f"no cluster answers at {self.address} ({reason}), expected one that "
-                "`ray start --head` began"
-            ) from error
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                self._ray.init(self.address, log_to_driver=False, logging_level="ERROR")
+                return
+            except Exception as error:  # Ray names what is wrong by many kinds
+                # The head node answers, but could not start the process that serves this program.
+                if left and isinstance(error, ConnectionAbortedError):
+                    self._ray.shutdown()
+                    continue
+                raise ClusterError(
+                    f"no cluster answers at {self.address} ({_reason(error)}), expected one that "
+                    "`ray start --head` began"
+                ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what a Ray error says in one line: of another machine's traceback its last one."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    return lines[-1 if isinstance(error, ConnectionAbortedError) else 0].strip()
 
 
 def _witness(sentence: str) -> subprocess.Popen[bytes]:
