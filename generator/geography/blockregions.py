@@ -1,8 +1,9 @@
 """Regions of town blocks: what stands on the plots of each block, in which colours.
 
 A block of the streets' map is of one kind, and each of its cells is a plot: with a house, a stretch
-of a terrace, a part of a hall, or nothing. A region's numbers follow from its address; some are
-those of its surroundings, four by four regions, so that roofs of a town are alike.
+of a terrace, a part of a hall, or nothing. Blocks of a quarter, about a kilometre wide, have their
+kinds from one mix. A region's numbers follow from its address; some are those of its surroundings,
+four by four regions, so that roofs of a town are alike.
 """
 
 from __future__ import annotations
@@ -15,25 +16,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.geography.overlay import MARK
-from generator.geography.parcelmaps import ABOVE, BELOW, LEFT, RIGHT, cells_at, mixed, numbers_at
+from generator.geography.parcelmaps import (
+    ABOVE,
+    BELOW,
+    LEFT,
+    RIGHT,
+    SIDE,
+    SIDE_BITS,
+    ParcelMap,
+    cells_at,
+    mixed,
+    numbers_at,
+)
 from generator.geography.regiongrid import MapPositions, Placement, key_in
 from generator.geography.streets import StreetRegion, block_maps
 from generator.geography.streets import region_at as streets_at
 from generator.grid.hashing import keys
 
 DETAILED = 15
-"""First zoom whose children show what stands on plots; before, a block has its mean colour."""
+"""First zoom whose children show what stands on plots; before, plots are roof or ground by lot."""
 
 HOUSES, ROWS, COLUMNS, COURTS, HALL, PARK, YARD = range(7)
 """Kinds: detached houses; terraces, two ways; houses round courts; halls; parks; bare ground."""
 
 _MIXES = (
-    (HOUSES,) * 9 + (ROWS, COLUMNS, COURTS, COURTS, HALL, PARK, PARK),
-    (HOUSES,) * 4 + (ROWS, COLUMNS) * 3 + (COURTS,) * 3 + (HALL, PARK, YARD),
-    (HOUSES,) * 2 + (ROWS, COLUMNS) * 2 + (COURTS,) * 6 + (HALL, HALL, PARK, YARD),
-    (HOUSES,) * 4 + (ROWS, COLUMNS, COURTS, COURTS) + (HALL,) * 5 + (PARK, YARD, YARD),
+    (HOUSES,) * 9 + (ROWS, COLUMNS, COURTS, COURTS, COURTS, PARK, PARK),
+    (HOUSES,) * 4 + (ROWS, COLUMNS) * 3 + (COURTS,) * 4 + (PARK, YARD),
+    (HOUSES,) * 2 + (ROWS, COLUMNS) * 2 + (COURTS,) * 7 + (HALL, PARK, YARD),
+    (HOUSES,) * 5 + (ROWS, COLUMNS, COURTS, COURTS, COURTS) + (HALL,) * 3 + (PARK, YARD, YARD),
+    (HOUSES, COURTS, YARD) + (PARK,) * 13,
 )
-"""Kinds of a region's blocks: suburb, terraces, inner town, works."""
+"""Kinds of a quarter's blocks: suburb, terraces, inner town, works, woods."""
+
+_QUARTERS = (-1,) * 9 + (0, 0, 1, 2, 3, 4, 4)
+"""Mixes of a region's quarters, by lot; less than nothing is the region's own."""
+
+_QUARTER_BITS, _NUMBER_BITS = 4, 12
+"""Of a cell: the number of its quarter, over that of its block."""
 
 _ROOFS = (
     (
@@ -62,7 +81,7 @@ _HALLS = (
 """Roofs of halls."""
 
 _OPEN = (
-    (-16, -2, -18), (-8, 2, -10), (-8, 2, -10), (-4, 0, -4), (8, 8, 8), (-22, -2, -24), (6, 6, 6),
+    (-16, -2, -18), (-8, 2, -10), (-8, 2, -10), (-4, 0, -4), (8, 8, 8), (-26, -8, -26), (6, 6, 6),
 )  # fmt: skip
 """What is not built on, by kind: gardens, courts, yards, grass and trees."""
 
@@ -72,20 +91,24 @@ _SHADE = (-34, -34, -28)
 _VARIED = (-6, -4, -2, 0, 1, 3, 5, 7)
 """Levels of grey by which ground of one kind differs."""
 
-_VARIETY = 2
-"""How much more the means of blocks vary than the ground of one kind."""
-
 _RIDGE = 9
 """How much lighter one side of a roof is than its mean, and the other darker."""
 
-_ROOFED = (70, 100, 100, 130, 190, 0, 0)
+_ROOFED = (70, 100, 100, 130, 256, 0, 0)
 """256ths of a block under roofs, by kind."""
 
 _DARK, _LIT, _HALL, SHADOW, _GROUND = 0, 16, 32, 40, 48
-_MEAN = _GROUND + 8 * len(_OPEN)
-COLOURS = _MEAN + 8 * len(_OPEN)
-"""Colours of a region: roofs' dark and lit sides, halls, shadows, and by kind eight of the ground
-and eight that are the mean of a block."""
+_COARSE = _GROUND + 8 * len(_OPEN)
+COLOURS = _COARSE + 24
+"""Colours of a region: roofs' dark and lit sides, halls, shadows, and by kind eight of the ground;
+before DETAILED eight roofs, the ground by kind, and halls."""
+
+_GREY, _HUE = (26, 30, 35, 42), 13
+"""Sixteenths of light, by town, and of colour that colours before DETAILED have: a pixel of 16 m is
+not the mean of its plots, so that a town is not flat."""
+
+_BRIGHTEST, _BRIGHTEST_HALL = 64, 100
+"""Most light over the ground's then, of roofs, so that they are no snow, and of halls."""
 
 _PLOTS = (
     (50, 66, 206, 190), (66, 50, 190, 206), (36, 80, 190, 180), (80, 36, 180, 220),
@@ -123,8 +146,8 @@ class _Plots(NamedTuple):
 class BlockRegion:
     """A region of blocks: its streets, a number of its own, and the kinds and colours of blocks.
 
-    kinds: uint32 [16]; colours: int16 [COLOURS, 4], red, green and blue over the ground's, and
-    MARK.
+    kinds: uint32 [256], sixteen of each quarter; colours: int16 [COLOURS, 4], red, green and blue
+    over the ground's, and MARK.
     """
 
     streets: StreetRegion
@@ -142,29 +165,30 @@ class BlockRegion:
 
         Colours below SHADOW are roofs'.
         """
+        block, plot, kind, roofed = self._plots(at, zoom)
         if zoom < DETAILED:
-            block, kind = self._kinds(at)
-            number = _MEAN + (kind << np.uint32(3)) + _eighth(block, 8)
+            number = np.where(roofed, _eighth(plot, 8), kind + np.uint32(8))
+            number = np.where(kind == HALL, _eighth(block, 8) + np.uint32(16), number)
+            number += np.uint32(_COARSE)
         else:
-            block, plot, kind, roofed = self._plots(at)
             # Sunlit and dark sides of roofs, of which halls have none.
             lit = np.where(kind == COLUMNS, at.along, at.down) & 128 == 0
             roof = np.where(lit, np.uint32(_LIT), np.uint32(_DARK)) + (plot >> np.uint32(8) & 15)
             roof = np.where(kind == HALL, _HALL + _eighth(block, 8), roof)
-            ground = _GROUND + (kind << np.uint32(3)) + _eighth(plot, 12)
-            number = np.where(roofed, roof, ground)
-        return number | block >> np.uint32(24) << np.uint32(24)
+            number = np.where(roofed, roof, _GROUND + (kind << np.uint32(3)) + _eighth(plot, 12))
+        shown: Numbers = number | block >> np.uint32(24) << np.uint32(24)
+        return shown
 
-    def _kinds(self, at: MapPositions) -> tuple[Numbers, Numbers]:
-        """Return numbers and kinds of the blocks at positions."""
-        block = mixed(numbers_at(block_maps()[self.streets.style], at, self.key))
-        return block, self.kinds.take(block & np.uint32(15))
-
-    def _plots(self, at: MapPositions) -> _Plots:
+    def _plots(self, at: MapPositions, zoom: int) -> _Plots:
         """Return the plots at positions."""
-        block, kind = self._kinds(at)
         cells = cells_at(at)
+        number = numbers_at(_quartered()[self.streets.style], at, 0)
+        block = mixed(number ^ np.uint32(self.key))
+        quarter = number >> np.uint32(_NUMBER_BITS) & np.uint32((1 << _QUARTER_BITS) - 1)
+        kind = self.kinds.take(quarter << np.uint32(4) | block & np.uint32(15))
         plot = mixed(block + cells.view(np.uint32))
+        if zoom < DETAILED:
+            return _Plots(block, plot, kind, plot >> np.uint32(24) < _roofed().take(kind))
         # What stands there, by kind, by the edges of the block and by lot.
         edges = block_maps()[self.streets.style].edges.take(cells) & np.uint8(15)
         which = (kind << np.uint32(4) | edges) << np.uint32(3) | _eighth(plot, 5)
@@ -180,15 +204,42 @@ def region_at(seed: int, row: int, column: int) -> BlockRegion:
     """Return the region of a row and of a column in [0, 16384) in the world of a seed."""
     own = int(keys(key_in(seed, _KEY), row, column)[0])
     town = int(keys(key_in(seed, _KEY + 1), row >> 2, column >> 2)[0])
-    kinds = np.array(_MIXES[own & 3], np.uint32)
+    lots = mixed(np.arange(1 << _QUARTER_BITS, dtype=np.uint32) + np.uint32(own >> 32)) >> 28
+    mixes = np.array(_QUARTERS)[lots]
+    kinds = np.array(_MIXES, np.uint32)[np.where(mixes < 0, own & 3, mixes)].ravel()
     roofs = _ROOFS[(town if own >> 2 & 3 else own) >> 4 & 3]
-    colours = _coloured(kinds, np.array(roofs, np.int64))
+    colours = _coloured(kinds, np.array(roofs, np.int64), _GREY[town >> 12 & 3])
     return BlockRegion(streets_at(seed, row, column), own >> 32, kinds, colours)
 
 
 def _eighth(numbers: Numbers, bit: int) -> Numbers:
     """Return three bits of numbers."""
     return numbers >> np.uint32(bit) & np.uint32(7)
+
+
+@cache
+def _roofed() -> Numbers:
+    """Return _ROOFED, by kind."""
+    return np.array(_ROOFED, np.uint32)
+
+
+@cache
+def _quartered() -> tuple[ParcelMap, ...]:
+    """Return the streets' maps, whose numbers of blocks have in the upper bits those of quarters.
+
+    A block is of the quarter whose middle is nearest to its first cell.
+    """
+    found = []
+    for style, drawn in enumerate(block_maps()):
+        _, first, blocks = np.unique(drawn.parcels, return_index=True, return_inverse=True)
+        middles = keys(_KEY + 2, style, np.arange(1 << _QUARTER_BITS)).astype(np.int64)
+        far = np.zeros((len(first), len(middles)), np.int64)
+        for bits in (0, SIDE_BITS):
+            away = np.abs((first[:, None] >> bits) - (middles >> bits) & SIDE - 1)
+            far += np.minimum(away, SIDE - away) ** 2
+        quarters = far.argmin(1).astype(np.uint16) << np.uint16(_NUMBER_BITS)
+        found.append(ParcelMap(drawn.parcels | quarters[blocks], drawn.edges))
+    return tuple(found)
 
 
 @cache
@@ -237,22 +288,28 @@ def _within(
     )
 
 
-def _coloured(kinds: Numbers, roofs: NDArray[np.int64]) -> NDArray[np.int16]:
-    """Return a region's colours."""
+def _coloured(kinds: Numbers, roofs: NDArray[np.int64], contrast: int) -> NDArray[np.int16]:
+    """Return a region's colours; contrast: of _GREY."""
     table, varied = np.zeros((COLOURS, 4), np.int64), np.array(_VARIED)[:, None]
+    ground = np.array(_OPEN, np.int64)
     colours = table[:, :3]
     # Sixteen roofs, of which the second eight are a little lighter.
     colours[_DARK:_LIT] = np.concatenate([roofs, roofs + 4]) - _RIDGE
     colours[_LIT:_HALL] = colours[_DARK:_LIT] + 2 * _RIDGE
     colours[_HALL:SHADOW], colours[SHADOW:_GROUND] = _HALLS, np.array(_SHADE) + varied
-    for kind, (ground, roofed) in enumerate(zip(_OPEN, _ROOFED, strict=True)):
+    means = np.zeros((len(_OPEN), 3), np.int64)
+    for kind, (level, roofed) in enumerate(zip(ground, _ROOFED, strict=True)):
         above = np.array(_HALLS if kind == HALL else roofs).sum(0) // 8
-        mean = np.array(ground) + ((above - np.array(ground)) * roofed >> 8)
-        at, of = _GROUND + 8 * kind, _MEAN + 8 * kind
-        colours[at : at + 8], colours[of : of + 8] = np.array(ground) + varied, mean
-        colours[of : of + 8] += _VARIETY * varied
+        means[kind] = level + ((above - level) * roofed >> 8)
+        of = _GROUND + 8 * kind
+        colours[of : of + 8] = level + varied
     # The mean stays that of the ground.
-    means = colours[_MEAN:].reshape(-1, 8, 3).sum(1)[kinds]
-    colours -= means.sum(0) // (8 * len(kinds))
+    mean = means[kinds].sum(0) // len(kinds)
+    colours[:_COARSE] -= mean
+    coarse = np.concatenate([roofs, ground, np.zeros((1, 3), np.int64), _HALLS]) - mean
+    grey = coarse.sum(1, keepdims=True) // 3
+    light = np.minimum(grey * contrast >> 4, _BRIGHTEST_HALL)
+    light[:8] = np.minimum(light[:8], _BRIGHTEST)
+    colours[_COARSE:] = light + ((coarse - grey) * _HUE >> 4)
     table[:, 3] = MARK
     return table.astype(np.int16)

@@ -20,7 +20,7 @@ from generator.geography.regiongrid import RegionGrid
 from generator.geography.streets import BENDS, BORDERS, GRID_KEY, REGION_BITS, town_degree
 from generator.grid.rectangle import Rectangle
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same towns would have other blocks."""
 
 FIRST = 13
@@ -29,9 +29,9 @@ FIRST = 13
 _SHADE = {15: 1, 17: 4}
 """Pixels by which roofs throw shadows to the north west: about four metres."""
 
-_CALM = {9: 70, 15: 70, 17: 110}
+_CALM = {9: 35, 13: 150, 15: 56, 17: 110}
 """256ths of the layouts' detail that blocks do without, by the zoom of the child: at 9, so that a
-city is not of black and white quarters at 11; at 13 a town is told by its layouts' specks."""
+city is not of black and white quarters at 11."""
 
 _GRID = RegionGrid(REGION_BITS, BORDERS, BENDS, GRID_KEY, region_at)
 
@@ -76,7 +76,7 @@ class TownBlocks:
         table = np.concatenate([region.colours for region in regions]).view(np.int64)[:, 0]
         at = (numbers >> np.uint32(8) & np.uint32(0xFFFF)) * np.uint32(COLOURS)
         at += numbers & np.uint32(255)
-        return Overlay.of(table.take(at), degree - ranks, _CALM.get(zoom, 0))
+        return Overlay.of(zoom, table.take(at), degree - ranks, _CALM.get(zoom, 0))
 
 
 def _shaded(numbers: NDArray[np.uint32], far: int) -> NDArray[np.uint32]:

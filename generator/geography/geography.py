@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
 from generator.geography import riverwater, shore, surface
 from generator.geography.blocks import TownBlocks
+from generator.geography.dunes import Dunes
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
 from generator.geography.overlay import Overlay
 from generator.geography.parcels import Parcels
@@ -25,11 +26,14 @@ from generator.grid.tile import SCALE
 ReadParent = Callable[[Rectangle], Pixels]
 """Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
 
-VERSION = 7
+VERSION = 8
 """Raised whenever the same layers would give other pixels."""
 
 _BLUR = 2
 """Pixels by which a base map's colours run over its shores."""
+
+Rule = TypeVar("Rule", Parcels, Streets, TownBlocks, Dunes)
+"""What is drawn by rule, in every world otherwise."""
 
 _INNER = np.s_[surface.REACH : -surface.REACH, surface.REACH : -surface.REACH]
 
@@ -99,8 +103,8 @@ class Geography:
 
     water: sea and lakes; rivers: their lines; roads: what is built, drawn over rivers but not over
     sea and lakes; ground: figures that the choice of layouts follows; parcels: fields of
-    farmland; streets: of towns, which cross no water; blocks: what lies between them; credits: one
-    line for each source.
+    farmland; streets: of towns, which cross no water; blocks: what lies between them; dunes: those
+    of sand seas; credits: one line for each source.
     """
 
     water: CoverageLayer | None = None
@@ -110,6 +114,7 @@ class Geography:
     parcels: Parcels | None = None
     streets: Streets | None = None
     blocks: TownBlocks | None = None
+    dunes: Dunes | None = None
     credits: tuple[str, ...] = ()
 
     reach: ClassVar[int] = surface.REACH
@@ -118,21 +123,28 @@ class Geography:
     @property
     def digest(self) -> str:
         """Return 64 hexadecimal digits that change with all that decides pixels."""
-        drawn = self.parcels, self.streets, self.blocks
+        drawn = self.parcels, self.streets, self.blocks, self.dunes
         layers = (self.water, self.rivers, *self.roads, self.ground, *drawn)
         digests = [None if layer is None else layer.digest for layer in layers]
         return hashlib.sha256(json.dumps([VERSION, digests]).encode()).hexdigest()
 
     def of_world(self, seed: int) -> Geography:
-        """Return the geography of the world of a seed: fields, streets and blocks are its own."""
-        parcels = None if self.parcels is None else replace(self.parcels, seed=seed)
-        streets = None if self.streets is None else replace(self.streets, seed=seed)
-        blocks = None if self.blocks is None else replace(self.blocks, seed=seed)
-        return replace(self, parcels=parcels, streets=streets, blocks=blocks)
+        """Return the geography of the world of a seed, which has what is drawn by rule its own."""
+
+        def own(rule: Rule | None) -> Rule | None:
+            return None if rule is None else replace(rule, seed=seed)
+
+        return replace(
+            self,
+            parcels=own(self.parcels),
+            streets=own(self.streets),
+            blocks=own(self.blocks),
+            dunes=own(self.dunes),
+        )
 
     def without_rules(self) -> Geography:
-        """Return the geography without what is drawn by rule: fields, streets and blocks."""
-        return replace(self, parcels=None, streets=None, blocks=None)
+        """Return the geography without what is drawn by rule: fields, streets, blocks, dunes."""
+        return replace(self, parcels=None, streets=None, blocks=None, dunes=None)
 
     def parent_ground(
         self, zoom: int, area: Rectangle, pixels: ReadParent, base: bool
@@ -158,14 +170,16 @@ class Geography:
         elif water is None:
             water = np.zeros_like(covered)
         parent, blur = pixels(around), _BLUR if base else 0
-        land = _without(surface.dry_colours(parent, water, blur), overlay)
+        land = _without(surface.dry_colours(parent, water, blur), overlay, covered[_INNER])
         return ParentGround(area, land, parent, built, water, covered, blur, roads)
 
     def overlay(self, zoom: int, area: Rectangle) -> Overlay | None:
-        """Return the fields and blocks in a rectangle of world pixels, None for none."""
-        fields = None if self.parcels is None else self.parcels.overlay(zoom, area)
-        blocks = None if self.blocks is None else self.blocks.overlay(zoom, area)
-        return blocks if fields is None else fields.joined(blocks)
+        """Return the fields, blocks and dunes in a rectangle of world pixels, None for none."""
+        found = None
+        for rule in (self.parcels, self.blocks, self.dunes):
+            overlay = None if rule is None else rule.overlay(zoom, area)
+            found = overlay if found is None else found.joined(overlay)
+        return found
 
     def completed(
         self,
@@ -238,9 +252,9 @@ def _flooded(
     return river_over(zoom, core, child, colours, rivers)
 
 
-def _without(parent: Pixels, overlay: Overlay | None) -> Pixels:
-    """Take fields and blocks from a parent's pixels."""
-    return parent if overlay is None else overlay.taken_from(parent)
+def _without(parent: Pixels, overlay: Overlay | None, covered: Shares | None = None) -> Pixels:
+    """Take what is drawn by rule from a parent's pixels, as far as water does not cover it."""
+    return parent if overlay is None else overlay.taken_from(parent, covered)
 
 
 def _cut(shares: Shares, by: int) -> Shares:

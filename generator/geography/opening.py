@@ -9,6 +9,7 @@ from typing import Any
 from generator.geography.blocks import TownBlocks
 from generator.geography.choice import INDEX, MADE_UP, NONE, chosen, layers_folder
 from generator.geography.credits import credits
+from generator.geography.dunes import Dunes
 from generator.geography.geography import Geography
 from generator.geography.ground import GroundFigures
 from generator.geography.layerfile import LayerFile
@@ -53,6 +54,7 @@ def open_geography(geography: str | None, base: Path | None) -> Geography | None
         None if ground is None else Parcels(ground.cover, ground.built, ground.digest),
         None if ground is None else Streets(ground.built, ground.digest),
         None if ground is None else TownBlocks(ground.built, ground.digest),
+        None if ground is None else Dunes(ground.cover, ground.digest),
         credits=tuple(credits(folder)),
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.geography.layers import Shares
 from generator.geography.regiongrid import smoothed
 from generator.grid.pixels import Pixels
 
@@ -18,6 +19,9 @@ MARK = 127
 
 WHOLE = 255 * 256
 """What withholds all detail."""
+
+SHARP = 13, 15
+"""Zooms at which edges are as sharp as pixels, as imagery's are: houses are two of them long."""
 
 _LANES = sum(1 << 16 * lane for lane in range(4))
 """Factor that repeats a number of 16 bits in four lanes of one of 64."""
@@ -37,8 +41,8 @@ class Overlay:
     withheld: NDArray[np.uint16]
 
     @classmethod
-    def of(cls, numbers: NDArray[np.int64], beyond: Short, calm: int) -> Overlay:
-        """Return what is shown of colours, smoothed.
+    def of(cls, zoom: int, numbers: NDArray[np.int64], beyond: Short, calm: int) -> Overlay:
+        """Return what is shown of colours at a zoom, smoothed but for SHARP.
 
         numbers: [h + 2, w + 2], each four of 16 bits: red, green and blue over the ground's, and
         MARK; beyond: by how much each passes what it takes to be shown, all of it from 16 on; calm:
@@ -51,7 +55,8 @@ class Overlay:
         if shown.min() < 256:
             found *= spread(shown, _LANES)
             found >>= np.int16(8)
-        found = smoothed(found.reshape(height, width, 4))
+        found = found.reshape(height, width, 4)
+        found = found[1:-1, 1:-1] if zoom in SHARP else smoothed(found)
         covered = (found[..., 3] * 255 // MARK).astype(np.uint16)
         return cls(found[..., :3], covered * np.uint16(calm))
 
@@ -71,9 +76,15 @@ class Overlay:
         """Draw it over pixels, uint8 [h, w, 3]."""
         return (child + self.colours).clip(0, 255).astype(np.uint8)
 
-    def taken_from(self, parent: Pixels) -> Pixels:
-        """Take it from pixels in which it is drawn, uint8 [h, w, 3]."""
-        return (parent - self.colours).clip(0, 255).astype(np.uint8)
+    def taken_from(self, parent: Pixels, covered: Shares | None = None) -> Pixels:
+        """Take it from pixels in which it is drawn, uint8 [h, w, 3].
+
+        covered: share of each pixel in which something lies over it, None for none.
+        """
+        colours = self.colours
+        if covered is not None:
+            colours = colours * (255 - covered).astype(np.int16)[..., None] // np.int16(255)
+        return (parent - colours).clip(0, 255).astype(np.uint8)
 
 
 def spread(numbers: Short, lanes: int) -> Short:

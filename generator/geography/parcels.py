@@ -23,16 +23,16 @@ from generator.geography.valuenoise import WORLD_BITS, middles
 from generator.grid.rectangle import Rectangle
 from generator.grid.window import columns_of, rows_of
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same layers would give other fields."""
 
 FIRST = 11
 """First zoom whose children show fields."""
 
-_LINED = 15
-"""First zoom whose children show hedges and tracks at their edges."""
+_DETAILED = 15
+"""First zoom whose children show rows of crops, and hedges and tracks at fields' edges."""
 
-_CALM = {11: 205, 13: 205, 15: 102}
+_CALM = {11: 205, 13: 205, 15: 80}
 """256ths of the layouts' detail that fields do without, by the zoom of the child."""
 
 _GRID = RegionGrid(
@@ -43,8 +43,8 @@ _GRID = RegionGrid(
     region_at=region_at,
 )
 
-_GRAIN = 12
-"""Most that a pixel of a field differs from its colour, before it is smoothed."""
+_GRAIN = 7
+"""Most that a pixel of a field differs from its colour."""
 
 _TOWN = 51
 """Built-up degree from which on there are no fields."""
@@ -81,9 +81,9 @@ class Parcels:
         share = None if zoom < FIRST else from_above(zoom, around, self._share)
         if share is None:
             return None
-        lines = zoom >= _LINED
+        detailed = zoom >= _DETAILED
         numbers, regions = _GRID.painted(
-            self.seed, zoom, around, lambda region, at: region.parcels(at, lines)
+            self.seed, zoom, around, lambda region, at: region.parcels(at, detailed)
         )
         # Fields begin where crops pass their rank, which is less than 240.
         ranks = (numbers >> RANK).astype(np.int16)
@@ -91,12 +91,12 @@ class Parcels:
         # Four numbers of 16 bits are one of 64, which is looked up and spread over them.
         colours = np.concatenate([region.colours for region in regions]).view(np.int64)[:, 0]
         numbers &= np.uint32((1 << int(RANK)) - 1)
-        # A region has 32 colours.
-        at = numbers >> np.uint32(8) << np.uint32(5) | numbers & np.uint32(31)
+        # A region has 128 colours.
+        at = numbers >> np.uint32(8) << np.uint32(7) | numbers & np.uint32(127)
         found = colours.take(at)
         coloured = found.view(np.int16)
         coloured += spread(_grain(zoom, around), _COLOURS)
-        return Overlay.of(found, share - ranks, _CALM.get(zoom, 0))
+        return Overlay.of(zoom, found, share - ranks, _CALM.get(zoom, 0))
 
     def _share(self, zoom: int, area: Rectangle) -> Short | None:
         """Return 255ths of farmland, int16 [h, w], None for none at all."""

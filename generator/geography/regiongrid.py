@@ -69,12 +69,8 @@ class Placement:
     @classmethod
     def of(cls, origin: tuple[int, int], angle: int, metres: int, scale: int) -> Placement:
         """Place a map: its cells are metres x scale / 64 long, its angle is one of ANGLES."""
-        past = angle % 16
-        turn = _SINES[16 - past], _SINES[past]
-        if angle % ANGLES >= 16:
-            turn = -_SINES[past], _SINES[16 - past]
         long = metres * UNITS_PER_METRE * stretch(origin[0] * BANDS >> WORLD_BITS) * scale
-        return cls(origin, turn, (_SCALE * _SCALE << _SIZE_BITS) // long)
+        return cls(origin, turned(angle), (_SCALE * _SCALE << _SIZE_BITS) // long)
 
     def positions(
         self, ys: Integers, xs: Integers, bends: tuple[Integers, Integers]
@@ -177,6 +173,14 @@ class RegionGrid(Generic[Region]):
         begin = np.searchsorted(at, starts - most)
         end = np.searchsorted(at, starts + (1 << self.bits) - least)
         return [slice(int(a), int(b)) for a, b in zip(begin, end, strict=True)], first
+
+
+def turned(angle: int) -> tuple[int, int]:
+    """Return 1024 times the cosine and the sine of one of ANGLES, modulo their number."""
+    past = angle % 16
+    if angle % ANGLES >= 16:
+        return -_SINES[past], _SINES[16 - past]
+    return _SINES[16 - past], _SINES[past]
 
 
 def key_in(seed: int, key: int) -> int:
