@@ -13,7 +13,7 @@ from generator.geography.overlay import Overlay
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE, cell_at
 from tests.fakes_ground import earth_ground
-from tests.rectangles import whole_and_part
+from tests.rectangles import drawn_by, whole_and_part
 from tests.test_geography_parcels import BEAUCE, around
 
 DUNES = Dunes(earth_ground().cover)
@@ -24,10 +24,7 @@ FIXED = "82063afb4ba2ae50"
 
 def drawn(zoom: int, area: Rectangle, dunes: Dunes = DUNES) -> Overlay:
     """Return the dunes of a rectangle; none at all are of no colour."""
-    found = dunes.overlay(zoom, area)
-    shape = area.height, area.width
-    nothing = Overlay(np.zeros((*shape, 3), np.int16), np.zeros(shape, np.uint16))
-    return nothing if found is None else found
+    return drawn_by(dunes, zoom, area)
 
 
 @settings(max_examples=40, deadline=None)

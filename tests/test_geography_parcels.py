@@ -17,7 +17,7 @@ from generator.geography.regiongrid import BANDS, MapPositions, exact_stretch
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE, cell_at
 from tests.fakes_ground import earth_ground, random_ground
-from tests.rectangles import whole_and_part
+from tests.rectangles import drawn_by, whole_and_part
 
 GROUND = earth_ground()
 PARCELS = Parcels(GROUND.cover, GROUND.built)
@@ -36,11 +36,7 @@ def around(place: tuple[float, float], zoom: int, side: int = 96) -> Rectangle:
 
 def drawn(zoom: int, area: Rectangle, parcels: Parcels = PARCELS) -> Overlay:
     """Return the fields of a rectangle; none at all are of no colour."""
-    found = parcels.overlay(zoom, area)
-    if found is not None:
-        return found
-    shape = area.height, area.width
-    return Overlay(np.zeros((*shape, 3), np.int16), np.zeros(shape, np.uint16))
+    return drawn_by(parcels, zoom, area)
 
 
 def averaged(colours: np.ndarray, side: int) -> np.ndarray:

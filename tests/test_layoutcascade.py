@@ -12,6 +12,7 @@ from generator.cascade import checkpoint, loading
 from generator.cascade.cascade import Cascade
 from generator.cascade.renderer import missing_blocks
 from generator.geography.blocks import TownBlocks
+from generator.geography.dunes import Dunes
 from generator.geography.geography import Geography
 from generator.geography.parcels import Parcels
 from generator.geography.streets import Streets
@@ -183,12 +184,13 @@ def test_pictures_of_ones_own_have_their_own_fields_and_streets(folder, tmp_path
         parcels=Parcels(ground.cover, ground.built),
         streets=Streets(ground.built),
         blocks=TownBlocks(ground.built),
+        dunes=Dunes(ground.cover),
     )
     for memory, drawn in ((None, True), ((), True), (("shipped",), True), ((str(mine),), False)):
         cascade = loading.load(base, weights, memory=memory, geography=layers)
         held = cascade.geography
         assert (held.parcels is not None) == (held.streets is not None) == drawn
-        assert (held.blocks is not None) == drawn
+        assert (held.blocks is not None) == (held.dunes is not None) == drawn
 
 
 def test_the_weights_end_where_their_sampler_ends(folder, cascade):

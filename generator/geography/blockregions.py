@@ -94,7 +94,7 @@ _VARIED = (-6, -4, -2, 0, 1, 3, 5, 7)
 _RIDGE = 9
 """How much lighter one side of a roof is than its mean, and the other darker."""
 
-_ROOFED = (70, 100, 100, 130, 256, 0, 0)
+_ROOFED = np.array((70, 100, 100, 130, 256, 0, 0), np.uint32)
 """256ths of a block under roofs, by kind."""
 
 _DARK, _LIT, _HALL, SHADOW, _GROUND = 0, 16, 32, 40, 48
@@ -181,16 +181,16 @@ class BlockRegion:
 
     def _plots(self, at: MapPositions, zoom: int) -> _Plots:
         """Return the plots at positions."""
-        cells = cells_at(at)
-        number = numbers_at(_quartered()[self.streets.style], at, 0)
+        drawn, cells = _quartered()[self.streets.style], cells_at(at)
+        number = numbers_at(drawn, at, 0)
         block = mixed(number ^ np.uint32(self.key))
         quarter = number >> np.uint32(_NUMBER_BITS) & np.uint32((1 << _QUARTER_BITS) - 1)
         kind = self.kinds.take(quarter << np.uint32(4) | block & np.uint32(15))
         plot = mixed(block + cells.view(np.uint32))
         if zoom < DETAILED:
-            return _Plots(block, plot, kind, plot >> np.uint32(24) < _roofed().take(kind))
+            return _Plots(block, plot, kind, plot >> np.uint32(24) < _ROOFED.take(kind))
         # What stands there, by kind, by the edges of the block and by lot.
-        edges = block_maps()[self.streets.style].edges.take(cells) & np.uint8(15)
+        edges = drawn.edges.take(cells) & np.uint8(15)
         which = (kind << np.uint32(4) | edges) << np.uint32(3) | _eighth(plot, 5)
         sides = _standing().take(which).view(np.int16).reshape(*which.shape, 4)
         left, above, right, below = np.moveaxis(sides, 2, 0)
@@ -215,12 +215,6 @@ def region_at(seed: int, row: int, column: int) -> BlockRegion:
 def _eighth(numbers: Numbers, bit: int) -> Numbers:
     """Return three bits of numbers."""
     return numbers >> np.uint32(bit) & np.uint32(7)
-
-
-@cache
-def _roofed() -> Numbers:
-    """Return _ROOFED, by kind."""
-    return np.array(_ROOFED, np.uint32)
 
 
 @cache
@@ -298,7 +292,7 @@ def _coloured(kinds: Numbers, roofs: NDArray[np.int64], contrast: int) -> NDArra
     colours[_LIT:_HALL] = colours[_DARK:_LIT] + 2 * _RIDGE
     colours[_HALL:SHADOW], colours[SHADOW:_GROUND] = _HALLS, np.array(_SHADE) + varied
     means = np.zeros((len(_OPEN), 3), np.int64)
-    for kind, (level, roofed) in enumerate(zip(ground, _ROOFED, strict=True)):
+    for kind, (level, roofed) in enumerate(zip(ground, _ROOFED.tolist(), strict=True)):
         above = np.array(_HALLS if kind == HALL else roofs).sum(0) // 8
         means[kind] = level + ((above - level) * roofed >> 8)
         of = _GROUND + 8 * kind

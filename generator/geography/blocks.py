@@ -7,21 +7,19 @@ depends on nothing but its address.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.geography.blockregions import COLOURS, SHADOW, region_at
+from generator.geography.blockregions import SHADOW, region_at
 from generator.geography.builtup import BuiltUp
-from generator.geography.overlay import Overlay
+from generator.geography.overlay import Overlay, looked_up
 from generator.geography.regiongrid import RegionGrid
 from generator.geography.streets import BENDS, BORDERS, GRID_KEY, REGION_BITS, town_degree
+from generator.geography.worldrule import WorldRule
 from generator.grid.rectangle import Rectangle
-
-VERSION = 2
-"""Raised whenever the same towns would have other blocks."""
 
 FIRST = 13
 """First zoom whose children show blocks."""
@@ -37,20 +35,13 @@ _GRID = RegionGrid(REGION_BITS, BORDERS, BENDS, GRID_KEY, region_at)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TownBlocks:
-    """Blocks of the Earth's towns in the world of a seed.
+class TownBlocks(WorldRule):
+    """Blocks of the Earth's towns in the world of a seed."""
 
-    source: hexadecimal digits of the layers.
-    """
+    NAME: ClassVar[str] = "blocks"
+    VERSION: ClassVar[int] = 2
 
     built: BuiltUp
-    source: str = ""
-    seed: int = 0
-
-    @property
-    def digest(self) -> str:
-        """Return hexadecimal digits that change with all but the seed that decides blocks."""
-        return hashlib.sha256(f"blocks {VERSION} {self.source}".encode()).hexdigest()
 
     def overlay(self, zoom: int, area: Rectangle) -> Overlay | None:
         """Return the blocks in a rectangle of world pixels, None where there are none."""
@@ -72,11 +63,8 @@ class TownBlocks:
         # Blocks begin where the degree passes their rank, which is less than 192.
         ranks = (numbers >> np.uint32(24)).astype(np.int16)
         ranks -= ranks >> 2
-        # Four numbers of 16 bits are one of 64, which is looked up.
-        table = np.concatenate([region.colours for region in regions]).view(np.int64)[:, 0]
-        at = (numbers >> np.uint32(8) & np.uint32(0xFFFF)) * np.uint32(COLOURS)
-        at += numbers & np.uint32(255)
-        return Overlay.of(zoom, table.take(at), degree - ranks, _CALM.get(zoom, 0))
+        found = looked_up(numbers, [region.colours for region in regions])
+        return Overlay.of(zoom, found, degree - ranks, _CALM.get(zoom, 0))
 
 
 def _shaded(numbers: NDArray[np.uint32], far: int) -> NDArray[np.uint32]:

@@ -6,11 +6,9 @@ the ground's, whole numbers that depend on nothing but an address.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +17,9 @@ from generator.geography.landcover import Cover, LandCover
 from generator.geography.overlay import Overlay
 from generator.geography.regiongrid import ANGLES, BANDS, UNITS_PER_METRE, key_in, stretch, turned
 from generator.geography.valuenoise import TILE_BITS, WORLD_BITS, Integers, middles, noise
+from generator.geography.worldrule import WorldRule
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import row_of
-
-VERSION = 1
-"""Raised whenever the same deserts would have other dunes."""
 
 FIRST = 9
 """First zoom whose children show dunes."""
@@ -96,20 +92,13 @@ _KEY = 0x64756E6573
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Dunes:
-    """Dunes of the Earth in the world of a seed.
+class Dunes(WorldRule):
+    """Dunes of the Earth in the world of a seed."""
 
-    source: hexadecimal digits of the layers.
-    """
+    NAME: ClassVar[str] = "dunes"
+    VERSION: ClassVar[int] = 1
 
     cover: LandCover
-    source: str = ""
-    seed: int = 0
-
-    @property
-    def digest(self) -> str:
-        """Return hexadecimal digits that change with all but the seed that decides dunes."""
-        return hashlib.sha256(f"dunes {VERSION} {self.source}".encode()).hexdigest()
 
     def overlay(self, zoom: int, area: Rectangle) -> Overlay | None:
         """Return the dunes in a rectangle of world pixels, None where there are none."""
@@ -117,12 +106,13 @@ class Dunes:
             return None
         ys, xs = middles(zoom, area)
         ys, xs = ys.clip(0, _WORLD - 1), xs % _WORLD
-        found = None
-        for sea in _seas_at(ys, xs):
-            bare = self.cover.grid_shares(ys, xs, Cover.BARE)
-            if bare is None:
-                break
-            shown = _inside(sea, zoom, ys, xs) * ((bare - _BARE) * _GAIN).clip(0, 256) >> 8
+        seas = _seas_at(ys, xs)
+        bare = self.cover.grid_shares(ys, xs, Cover.BARE) if seas else None
+        if bare is None:
+            return None
+        found, bare = None, ((bare - _BARE) * _GAIN).clip(0, 256)
+        for sea in seas:
+            shown = _inside(sea, zoom, ys, xs) * bare >> 8
             if shown.any():
                 light = self._light(sea, zoom, ys, xs) * shown >> 16
                 colours = (light[..., None] * np.array(_TINT) >> 8).astype(np.int16)
@@ -145,12 +135,14 @@ class Dunes:
         return light
 
 
-def _seas_at(ys: Integers, xs: Integers) -> Iterator[SandSea]:
-    """Yield the sand seas that pixels may lie in; none lies at 180 degrees."""
+def _seas_at(ys: Integers, xs: Integers) -> list[SandSea]:
+    """Return the sand seas that pixels may lie in; none lies at 180 degrees."""
+    found = []
     for sea in SEAS:
         left, top, right, bottom = _bounds(sea)
         if left <= xs[-1] and xs[0] <= right and top <= ys[-1] and ys[0] <= bottom:
-            yield sea
+            found.append(sea)
+    return found
 
 
 def _inside(sea: SandSea, zoom: int, ys: Integers, xs: Integers) -> Integers:

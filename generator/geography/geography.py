@@ -19,6 +19,7 @@ from generator.geography.parcels import Parcels
 from generator.geography.riverwater import river_over
 from generator.geography.streets import Streets
 from generator.geography.towncolour import PARTS, greyed, parts_of
+from generator.geography.worldrule import WorldRule
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE
@@ -32,8 +33,7 @@ VERSION = 8
 _BLUR = 2
 """Pixels by which a base map's colours run over its shores."""
 
-Rule = TypeVar("Rule", Parcels, Streets, TownBlocks, Dunes)
-"""What is drawn by rule, in every world otherwise."""
+Rule = TypeVar("Rule", bound=WorldRule)
 
 _INNER = np.s_[surface.REACH : -surface.REACH, surface.REACH : -surface.REACH]
 

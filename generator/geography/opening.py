@@ -51,10 +51,10 @@ def open_geography(geography: str | None, base: Path | None) -> Geography | None
         lines.get("rivers"),
         tuple(lines[name] for name in ("roads", "rail") if name in lines),
         ground,
-        None if ground is None else Parcels(ground.cover, ground.built, ground.digest),
-        None if ground is None else Streets(ground.built, ground.digest),
-        None if ground is None else TownBlocks(ground.built, ground.digest),
-        None if ground is None else Dunes(ground.cover, ground.digest),
+        None if ground is None else Parcels(ground.cover, ground.built, source=ground.digest),
+        None if ground is None else Streets(ground.built, source=ground.digest),
+        None if ground is None else TownBlocks(ground.built, source=ground.digest),
+        None if ground is None else Dunes(ground.cover, source=ground.digest),
         credits=tuple(credits(folder)),
     )
 

@@ -5,6 +5,7 @@ A rule's colours are added to the ground's, and of the layouts' detail under the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +86,20 @@ class Overlay:
         if covered is not None:
             colours = colours * (255 - covered).astype(np.int16)[..., None] // np.int16(255)
         return (parent - colours).clip(0, 255).astype(np.uint8)
+
+
+def looked_up(
+    numbers: NDArray[np.uint32], colours: Sequence[NDArray[np.int16]]
+) -> NDArray[np.int64]:
+    """Return the colours of pixels, four numbers of 16 bits as one: int64 as numbers.
+
+    numbers: of a colour in the lowest eight bits, and of a region in the next sixteen; colours: of
+    each region, int16 [n, 4].
+    """
+    table = np.concatenate(colours).view(np.int64)[:, 0]
+    at = (numbers >> np.uint32(8) & np.uint32(0xFFFF)) * np.uint32(len(colours[0]))
+    at += numbers & np.uint32(255)
+    return table.take(at)
 
 
 def spread(numbers: Short, lanes: int) -> Short:

@@ -79,12 +79,16 @@ def numbers_at(drawn: ParcelMap, at: MapPositions, key: int) -> NDArray[np.uint3
 
     The map comes again, with other parcels.
     """
-    bits = SIDE_BITS + FINE_BITS
-    again = (at.down >> bits) * 1031 + (at.along >> bits) * 4099
     number = drawn.parcels.take(cells_at(at)).astype(np.uint32)
-    number += again.view(np.uint32)
+    number += squares_at(at, SIDE_BITS)
     number ^= np.uint32(key)
     return number
+
+
+def squares_at(at: MapPositions, bits: int) -> NDArray[np.uint32]:
+    """Return numbers of the squares, 2**bits cells along, that positions lie in, for `mixed`."""
+    bits += FINE_BITS
+    return ((at.down >> bits) * 1031 + (at.along >> bits) * 4099).view(np.uint32)
 
 
 def mixed(number: NDArray[np.uint32]) -> NDArray[np.uint32]:

@@ -26,6 +26,7 @@ from generator.geography.parcelmaps import (
     mixed,
     numbers_at,
     parcel_maps,
+    squares_at,
 )  # fmt: skip
 from generator.geography.regiongrid import FINE_BITS, MapPositions, Placement, key_in
 from generator.geography.valuenoise import WORLD_BITS
@@ -108,8 +109,8 @@ _LIGHTER = (4, 4, 3)
 _ROW_BITS, _ROWS = 6, 1 << 12
 """Width of a row in 256ths of a cell, six metres, and how many there are before they come again."""
 
-_QUARTER_BITS = 5 + FINE_BITS
-"""Side of a quarter of a square mile, in 256ths of a cell."""
+_SQUARE_BITS = 5
+"""Cells along a quarter of a square mile, as a power of two."""
 
 _KEY = 0x6669656C64
 
@@ -131,6 +132,7 @@ class FarmRegion:
         """Return the numbers of pixels: uint32 [h, w]; detailed: with lines at edges and rows."""
         drawn = parcel_maps()[_MAPS[self.style]]
         number = mixed(numbers_at(drawn, at, self.key))
+        watered = None
         if self.style == PIVOTS:
             turned, watered = _pivots(at, self.key)
             number = np.where(watered, turned, number)
@@ -145,7 +147,7 @@ class FarmRegion:
         width, edges = _LINE_METRES * 256 // _CELL_METRES, drawn.edges.take(cells_at(at))
         left = (edges & LEFT != 0) & (at.along & 255 < width)
         line = left | (edges & ABOVE != 0) & (at.down & 255 < width)
-        if self.style == PIVOTS:
+        if watered is not None:
             line &= ~watered
         kept |= line * LINE
         return kept
@@ -156,13 +158,13 @@ def _pivots(at: MapPositions, key: int) -> tuple[NDArray[np.uint32], NDArray[np.
 
     Two of three quarters have one that reaches from the middle almost to the sides.
     """
-    quarter = (at.down >> _QUARTER_BITS) * 1031 + (at.along >> _QUARTER_BITS) * 4099
-    number = mixed(quarter.view(np.uint32) ^ np.uint32(key))
-    half = 1 << _QUARTER_BITS - 1
+    square = squares_at(at, _SQUARE_BITS)
+    number = mixed(square ^ np.uint32(key))
+    half = 1 << _SQUARE_BITS + FINE_BITS - 1
     y, x = ((place & 2 * half - 1) - half for place in at)
     watered = x * x + y * y < (half * 31 // 32) ** 2
     # Not by region, so that borders cut no circles.
-    watered &= mixed(quarter.view(np.uint32)) % np.uint32(3) > 0
+    watered &= mixed(square) % np.uint32(3) > 0
     return number, watered
 
 

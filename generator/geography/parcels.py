@@ -8,23 +8,21 @@ on nothing but its address.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generator.geography.builtup import BuiltUp
 from generator.geography.landcover import Cover, LandCover
-from generator.geography.overlay import Overlay, spread
+from generator.geography.overlay import Overlay, looked_up, spread
 from generator.geography.parcelregions import RANK, REGION_BITS, region_at
 from generator.geography.regiongrid import RegionGrid, from_above
 from generator.geography.valuenoise import WORLD_BITS, middles
+from generator.geography.worldrule import WorldRule
 from generator.grid.rectangle import Rectangle
 from generator.grid.window import columns_of, rows_of
-
-VERSION = 2
-"""Raised whenever the same layers would give other fields."""
 
 FIRST = 11
 """First zoom whose children show fields."""
@@ -59,21 +57,14 @@ Short = NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Parcels:
-    """Fields of the Earth in the world of a seed: where land cover knows crops and no town is.
+class Parcels(WorldRule):
+    """Fields of the Earth in the world of a seed: where land cover knows crops and no town is."""
 
-    source: hexadecimal digits of the layers.
-    """
+    NAME: ClassVar[str] = "parcels"
+    VERSION: ClassVar[int] = 2
 
     cover: LandCover
     built: BuiltUp
-    source: str = ""
-    seed: int = 0
-
-    @property
-    def digest(self) -> str:
-        """Return hexadecimal digits that change with all but the seed that decides fields."""
-        return hashlib.sha256(f"parcels {VERSION} {self.source}".encode()).hexdigest()
 
     def overlay(self, zoom: int, area: Rectangle) -> Overlay | None:
         """Return the fields in a rectangle of world pixels, None where there are none."""
@@ -88,12 +79,8 @@ class Parcels:
         # Fields begin where crops pass their rank, which is less than 240.
         ranks = (numbers >> RANK).astype(np.int16)
         ranks -= ranks >> 4
-        # Four numbers of 16 bits are one of 64, which is looked up and spread over them.
-        colours = np.concatenate([region.colours for region in regions]).view(np.int64)[:, 0]
-        numbers &= np.uint32((1 << int(RANK)) - 1)
-        # A region has 128 colours.
-        at = numbers >> np.uint32(8) << np.uint32(7) | numbers & np.uint32(127)
-        found = colours.take(at)
+        found = looked_up(numbers, [region.colours for region in regions])
+        # All three colours have the grain.
         coloured = found.view(np.int16)
         coloured += spread(_grain(zoom, around), _COLOURS)
         return Overlay.of(zoom, found, share - ranks, _CALM.get(zoom, 0))

@@ -6,9 +6,9 @@ their own. All of it is whole numbers: a pixel depends on nothing but its addres
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +38,9 @@ from generator.geography.regiongrid import (
     from_above,
     key_in,
 )
+from generator.geography.worldrule import WorldRule
 from generator.grid.hashing import keys
 from generator.grid.rectangle import Rectangle
-
-VERSION = 1
-"""Raised whenever the same towns would have other streets."""
 
 FIRST = 13
 """First zoom whose children show streets."""
@@ -114,20 +112,13 @@ _GRID = RegionGrid(REGION_BITS, BORDERS, BENDS, GRID_KEY, region_at)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Streets:
-    """Streets of the Earth's towns in the world of a seed (a CoverageLayer).
+class Streets(WorldRule):
+    """Streets of the Earth's towns in the world of a seed (a CoverageLayer)."""
 
-    source: hexadecimal digits of the layers.
-    """
+    NAME: ClassVar[str] = "streets"
+    VERSION: ClassVar[int] = 1
 
     built: BuiltUp
-    source: str = ""
-    seed: int = 0
-
-    @property
-    def digest(self) -> str:
-        """Return hexadecimal digits that change with all but the seed that decides streets."""
-        return hashlib.sha256(f"streets {VERSION} {self.source}".encode()).hexdigest()
 
     def shares(self, zoom: int, area: Rectangle) -> Shares | None:
         """Return the share of each world pixel of a rectangle that is street, or None."""
