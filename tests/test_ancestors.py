@@ -10,7 +10,13 @@ import torch
 import generator
 from generator.base.basemap import BaseMap
 from generator.cascade import ancestors, checkpoint, loading
-from generator.cascade.ancestors import PARTS, PartialAncestors, WholeAncestors, ancestors_of
+from generator.cascade.ancestors import (
+    JOINED,
+    PARTS,
+    PartialAncestors,
+    WholeAncestors,
+    ancestors_of,
+)
 from generator.cascade.cascade import Cascade
 from generator.cascade.checkpoint import DEFAULT
 from generator.cascade.renderer import in_order
@@ -77,6 +83,44 @@ def test_a_tile_in_an_empty_cache_takes_one_block_of_the_network(cascade, whole,
     assert [block for block in blocks if block.stage is not None] == [Block.of(tile)]
     for each in Block.of(tile).tiles:
         np.testing.assert_array_equal(store[each], whole(each))
+
+
+def test_what_others_wait_for_is_drawn_with_a_block(cascade, whole, monkeypatch):
+    tiles = [Tile(15, PLACES[1].x + x, PLACES[1].y + y) for y in (0, 2, 4) for x in (0, 2, 4)]
+    blocks, drawn, draw = [Block.of(tile) for tile in tiles], [], cascade.draw
+
+    def noted(seed, zoom, core, read):
+        drawn.append((zoom, core))
+        return draw(seed, zoom, core, read)
+
+    monkeypatch.setattr(cascade, "draw", noted)
+    counts = []
+    for waiting in ((), [*blocks, Block.of(PLACES[0]), Block.of(Tile(15, 3, 9000))]):
+        held, store, first = PartialAncestors(cascade), {}, len(drawn)
+        for block in blocks:
+            has = store.__contains__
+            for base in held.inputs(5, block, has):
+                store |= held.compute(5, base, store.__getitem__, has)
+            store |= held.compute(5, block, store.__getitem__, has, waiting)
+        for tile in store:
+            np.testing.assert_array_equal(store[tile], whole(tile))
+        counts.append(len(drawn) - first)
+        assert max(max(core.width, core.height) for _, core in drawn) <= JOINED // 4
+    assert counts[1] - len(blocks) < (counts[0] - len(blocks)) * 2 / 3
+
+
+def test_what_others_wait_for_beyond_the_map_is_left_out(cascade, whole):
+    held, store, has = PartialAncestors(cascade), {}, lambda tile: tile in store
+    # The first block whose parts all lie inside the map, and all that are west of it.
+    blocks = [Block.of(Tile(15, x, 12_000)) for x in range(0, 512, 2)]
+    first = next(number for number, block in enumerate(blocks) if held._drawable(block))
+    block, others = blocks[first], blocks[:first]
+    for base in held.inputs(5, block, has):
+        store |= held.compute(5, base, store.__getitem__, has)
+    assert held._around(block, others) == held._around(block, ())
+    assert held._around(block, blocks[first:]) != held._around(block, ())
+    store |= held.compute(5, block, store.__getitem__, has, others)
+    np.testing.assert_array_equal(store[block.tiles[1]], whole(block.tiles[1]))
 
 
 @pytest.mark.parametrize("tile", EDGES)

@@ -2,15 +2,16 @@
 
 A tile of zoom 15 in an empty cache reads about three blocks of each stage above it, of which it
 needs an eighth. Where windows of any shape have the same pixels, only that is drawn: the parts are
-equal to those of the blocks, so that nothing depends on which of the two was done. A block of which
-many parts were asked for is made whole, since parts pay their margins again and again.
+equal to those of the blocks, so that nothing depends on which of the two was done. Parts pay their
+margins again and again: so what other blocks wait for is drawn with them, up to `JOINED`, and a
+block of which many parts were asked for is made whole.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -31,11 +32,18 @@ CELLS = 1024
 PARTS = 16
 """How often a block is read in part before it is made whole, of which most is there by then."""
 
+JOINED = 512
+"""Pixels along a part to which it is extended, as long as a block, so that it takes no more memory.
+"""
+
 _COUNTED = 4096
 """Blocks whose parts are counted."""
 
 Cell = tuple[int, int, int]
 """Zoom, column, row."""
+
+Missing = Callable[[Rectangle, int], Rectangle | None]
+"""Returns the smallest rectangle of cells around those of an area of a zoom that are not there."""
 
 
 class Ancestors(Protocol):
@@ -45,8 +53,13 @@ class Ancestors(Protocol):
         """Return the blocks that must be made right before a block, each once."""
         ...
 
-    def compute(self, seed: int, block: Block, read: Read, has: Has) -> dict[Tile, Pixels]:
-        """Pixels of all tiles of a block when its inputs are there, as of `Renderer.compute`."""
+    def compute(
+        self, seed: int, block: Block, read: Read, has: Has, waiting: Collection[Block] = ()
+    ) -> dict[Tile, Pixels]:
+        """Pixels of all tiles of a block when its inputs are there, as of `Renderer.compute`.
+
+        waiting: blocks that are made next, of which nothing but time depends.
+        """
         ...
 
 
@@ -98,7 +111,9 @@ class WholeAncestors:
         """Return the blocks of all tiles that are read and not there."""
         return missing_inputs(self.renderer, block, has)
 
-    def compute(self, seed: int, block: Block, read: Read, has: Has) -> dict[Tile, Pixels]:
+    def compute(
+        self, seed: int, block: Block, read: Read, has: Has, waiting: Collection[Block] = ()
+    ) -> dict[Tile, Pixels]:
         """Pixels of all tiles of a block, from the tiles that it reads."""
         return self.renderer.compute(seed, block, read)
 
@@ -123,23 +138,28 @@ class PartialAncestors:
             return missing
         return [each for each in missing if self._is_due(seed, each)]
 
-    def compute(self, seed: int, block: Block, read: Read, has: Has) -> dict[Tile, Pixels]:
-        """Pixels of all tiles of a block; what it reads and is not there is drawn first."""
-        if not self._drawable(block):
+    def compute(
+        self, seed: int, block: Block, read: Read, has: Has, waiting: Collection[Block] = ()
+    ) -> dict[Tile, Pixels]:
+        """Pixels of all tiles of a block; what it reads and is not there is drawn first.
+
+        waiting: blocks that are made next; what they read beside it is drawn with it.
+        """
+        stage = block.stage
+        if stage is None or not self._drawable(block):
             return self.renderer.compute(seed, block, read)
         parts, own = _Parts(seed, read, has, self._cells), _pixels_of(block)
         with self._drawing:
-            plan = self._plan(block, parts.missing)
+            plan = self._plan(stage, own, parts.missing, self._around(block, waiting))
             # A block of which nothing is there yet is drawn as always, after its ancestors.
-            plain = bool(plan) and plan[0] == (block.stage, own)
+            plain = bool(plan) and plan[0] == (stage, own)
             for zoom, area in reversed(plan[plain:]):
                 core = area.coarser(SCALE)
                 parts.add(zoom, area, self.renderer.draw(seed, zoom, core, self._read(parts)))
         if plain:
             return self.renderer.compute_from(seed, block, self._read(parts))
         # Of others the rest was drawn.
-        assert block.stage is not None
-        return self.renderer.divided(block, parts(own, block.stage))
+        return self.renderer.divided(block, parts(own, stage))
 
     def _read(self, parts: _Parts) -> ReadArea:
         """Return what reads parts, and the base map wherever it is."""
@@ -157,33 +177,53 @@ class PartialAncestors:
 
         return read
 
+    def _around(self, block: Block, waiting: Collection[Block]) -> Rectangle:
+        """Return the pixels of a block with those of others near it that wait, too."""
+        own = around = _pixels_of(block)
+        for other in waiting:
+            if other.stage == block.stage and _near(other, block):
+                around = around.joined(_pixels_of(other))
+        inside = around == own or self._lies_inside(block.stage, around)
+        return around if inside else own
+
     def _plan(
-        self, block: Block, missing: Callable[[Rectangle, int], Rectangle | None]
+        self, stage: int, own: Rectangle, missing: Missing, around: Rectangle
     ) -> list[tuple[int, Rectangle]]:
-        """Return the rectangles to draw, each with its zoom, from the block upwards."""
-        stage, plan = block.stage, list[tuple[int, Rectangle]]()
-        assert stage is not None
-        wanted = {stage: _pixels_of(block)}
+        """Return the rectangles to draw for pixels of a stage, each with its zoom, upwards.
+
+        around: pixels that are drawn soon, own among them, for which they are extended.
+        """
+        plan = list[tuple[int, Rectangle]]()
+        wanted, later = {stage: own}, dict[int, Rectangle]()
+        self._add_read(later, stage, around)
         for zoom in range(stage, self.renderer.base_zoom, -2):
             # What is missing of all that finer stages read, and what drawing it reads.
             area = missing(wanted[zoom], zoom) if zoom in wanted else None
             if area is not None:
+                if zoom in later and around != own:
+                    # More of what is read soon, as far as it is missing, too.
+                    seen = _common(later[zoom].joined(area), area.grown(JOINED))
+                    whole = missing(seen, zoom) or area
+                    self._add_read(later, zoom, whole)
+                    area = missing(_extended(area, whole), zoom) or area
                 plan.append((zoom, area))
-                for level, seen in self.renderer.reads(zoom, area.coarser(SCALE)).items():
-                    wanted[level] = wanted[level].joined(seen) if level in wanted else seen
+                self._add_read(wanted, zoom, area)
         return plan
+
+    def _add_read(self, wanted: dict[int, Rectangle], zoom: int, area: Rectangle) -> None:
+        """Add what drawing an area of a zoom reads."""
+        for level, seen in self.renderer.reads(zoom, area.coarser(SCALE)).items():
+            wanted[level] = wanted[level].joined(seen) if level in wanted else seen
 
     def _drawable(self, block: Block) -> bool:
         """Say whether all that a block may need drawn lies inside the map, off the dateline."""
-        if self._in_base(block):
-            return False
-        plan = self._plan(block, lambda area, zoom: _outline(area))
-        return all(
-            area.x0 >= 0
-            and area.y0 >= 0
-            and max(area.x0 + area.width, area.y0 + area.height) <= TILE_SIZE << zoom
-            for zoom, area in plan
-        )
+        return not self._in_base(block) and self._lies_inside(block.stage, _pixels_of(block))
+
+    def _lies_inside(self, stage: int | None, area: Rectangle) -> bool:
+        """Say whether all that pixels of a stage may need drawn lies inside the map."""
+        assert stage is not None
+        plan = self._plan(stage, area, lambda each, _: _outline(each), area)
+        return all(Rectangle(0, 0, *[TILE_SIZE << zoom] * 2).holds(each) for zoom, each in plan)
 
     def _in_base(self, block: Block) -> bool:
         """Say whether the base map serves a block."""
@@ -257,6 +297,32 @@ def _pixels_of(block: Block) -> Rectangle:
     """Return the world pixels of a block's stage."""
     side = 2 * TILE_SIZE
     return Rectangle(side * block.top.x, side * block.top.y, side, side)
+
+
+def _near(one: Block, other: Block) -> bool:
+    """Say whether a part that is drawn for one block may serve another."""
+    return max(abs(one.top.x - other.top.x), abs(one.top.y - other.top.y)) <= SCALE
+
+
+def _common(one: Rectangle, other: Rectangle) -> Rectangle:
+    """Return what two rectangles have in common, which is something."""
+    x0, y0 = max(one.x0, other.x0), max(one.y0, other.y0)
+    x1 = min(one.x0 + one.width, other.x0 + other.width)
+    y1 = min(one.y0 + one.height, other.y0 + other.height)
+    return Rectangle(x0, y0, x1 - x0, y1 - y0)
+
+
+def _extended(area: Rectangle, within: Rectangle) -> Rectangle:
+    """Return an area extended to JOINED pixels a side, as far as another that holds it reaches."""
+
+    def along(start: int, length: int, first: int, whole: int) -> tuple[int, int]:
+        end = max(start + length, min(first + whole, start + JOINED))
+        start = min(start, max(first, end - JOINED))
+        return start, end - start
+
+    x0, width = along(area.x0, area.width, within.x0, within.width)
+    y0, height = along(area.y0, area.height, within.y0, within.height)
+    return Rectangle(x0, y0, width, height)
 
 
 def _outline(area: Rectangle) -> Rectangle:

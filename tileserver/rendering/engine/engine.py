@@ -219,8 +219,10 @@ class RenderEngine:
         """Compute a block: uint8 [256, 256, 3] for each of its tiles."""
         started = time.perf_counter()
         seed, block = job.key
+        with self._changed:
+            waiting = self._scheduler.waiting(seed)
         pixels = self._ancestors.compute(
-            seed, block, partial(self._read, seed), partial(self._is_there, seed)
+            seed, block, partial(self._read, seed), partial(self._is_there, seed), waiting
         )
         if pixels.keys() != set(block.tiles):
             raise GenerationError(f"block {block} was made as {list(map(str, pixels))}")

@@ -187,6 +187,14 @@ class Scheduler:
                 return job
         return None
 
+    def waiting(self, seed: int) -> list[Block]:
+        """Return the blocks of a world that have not begun."""
+        return [
+            block
+            for (world, block), job in self.jobs.items()
+            if world == seed and job.state in WAITING
+        ]
+
     @property
     def due(self) -> float | None:
         """Return when, on the monotonic clock, a deferred job is looked at again, if one is."""
