@@ -1,7 +1,8 @@
 """Adds scenes to the bank of finished weights, addition by addition, as a recipe says.
 
-Of an addition's candidates those are chosen that serve the world's land best; their entries are
-trained alone, the decoder staying as it is; then they are joined with the scenes that are there.
+Scenes that are there are dropped, cropped and quilted; an addition may be no more than that. Of an
+addition's candidates those are chosen that serve the world's land best; their entries are trained
+alone, the decoder staying as it is; then they are joined with the scenes that are there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from generator.memory.bank import Scene
 from training.drawing import decoder_and_bank
 from training.errors import TrainingError
 from training.run.bank import bank_of
+from training.run.codequilt import quilted
 from training.run.decodertraining import train_decoder
 from training.run.demand import DemandFile
 from training.run.entrystep import EntryStep
@@ -77,10 +79,14 @@ class Addition:
         self.folder, self.machine = folder, machine
         self.loaded = checkpoint.load(weights)
         self.decoder, self.bank = decoder_and_bank(self.loaded)
-        self.kept = cropped(without(self.bank, self.part.drop), self.part.crop)
+        kept = cropped(without(self.bank, self.part.drop), self.part.crop)
+        self.kept = quilted(kept, self.part.quilt_codes)
 
     def make(self, out: Path, data: Path, imagery: Sequence[str], began: float) -> bool:
         """Write the weights with the addition; returns False where the machine's time is over."""
+        if not self.part.megapixels:
+            self._join(None, out)
+            return True
         banked = self.folder / BANKED
         if not self._is_chosen(banked) and not self._choose(banked, imagery, began):
             return False
@@ -163,18 +169,18 @@ class Addition:
         )
         return [scenes[number] for number in sorted(taken)]
 
-    def _join(self, made: Checkpoint, out: Path) -> None:
-        """Write the weights with the bank that has the new scenes, and say so in the record."""
+    def _join(self, made: Checkpoint | None, out: Path) -> None:
+        """Write the weights with the bank that has new scenes, if any; say so in the record."""
         loaded, part = self.loaded, self.part
-        assert made.bank is not None
-        bank = joined(self.kept, made.bank)
+        new = None if made is None else made.bank
+        bank = self.kept if new is None else joined(self.kept, new)
         sampler = part.sampler if part.strengths else loaded.sampler
         dropped = len(self.bank.scenes) - len(self.kept.scenes)
         about = {
             "to": loaded.digest,
-            "scenes": len(made.bank.scenes),
+            "scenes": 0 if new is None else len(new.scenes),
             "dropped": dropped,
-            "entry_steps": made.record.get("entry_steps", 0),
+            "entry_steps": 0 if made is None else made.record.get("entry_steps", 0),
         }
         record = loaded.record | {
             "recipe": {**loaded.record.get("recipe", {}), "additions": _as_json(self.parts)},

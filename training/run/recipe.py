@@ -180,19 +180,23 @@ class ChainsRecipe(DecoderRecipe):
 class AdditionRecipe(MemoryRecipe):
     """Scenes that are added to the bank of finished weights; several follow each other.
 
-    The candidates are what [memory] would make of the same keys. keep: megapixels of them that are
-    kept, by the zoom of the choice, those that serve the world's land best; all where a zoom is not
-    named. places: of land that is asked what its cells look for. drop: scenes of the bank that go,
-    globs on their names or sources, by the zoom of the choice. crop: of others the part that stays,
-    by globs on their names: left, top, right and bottom as shares of their sides. entries: how the
-    entries of the new scenes are trained, the decoder staying as it is. strengths, contrast,
-    saturation, sharpness: of the weights from here on, no strengths for those that they have.
+    The candidates are what [memory] would make of the same keys; without megapixels there are none,
+    and only what is there changes. keep: megapixels of them that are kept, by the zoom of the
+    choice, those that serve the world's land best; all where a zoom is not named. places: of land
+    that is asked what its cells look for. drop: scenes of the bank that go, globs on their names or
+    sources, by the zoom of the choice. crop: of others the part that stays, by globs on their
+    names: left, top, right and bottom as shares of their sides. quilt_codes: sides in child pixels,
+    by the zoom of the choice and such globs as of drop, of the squares of which every second one
+    becomes another part of its scene (`training.run.codequilt`). entries: how the entries of the
+    new scenes are trained, the decoder staying as it is. strengths, contrast, saturation,
+    sharpness: of the weights from here on, no strengths for those that they have.
     """
 
     keep: Mapping[str, float] = field(default_factory=dict)
     places: int = 4000
     drop: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     crop: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    quilt_codes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     entries: EntriesRecipe = EntriesRecipe(decoder_rate=0.0)
     strengths: tuple[float, ...] = ()
     contrast: tuple[float, ...] = ()

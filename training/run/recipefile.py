@@ -117,7 +117,8 @@ def _check_additions(path: Path, recipe: Recipe) -> None:
         for glob, sides in part.crop.items():
             _check_rectangle(path, "additions", f"crop of {glob!r}", sides)
         _check_entries(path, "additions.entries", part.entries)
-        if not part.megapixels:
+        _check_known(path, "additions", "quilt_codes", part.quilt_codes, zooms)
+        if not (part.megapixels or part.drop or part.crop or part.quilt_codes):
             raise TrainingError(f"{path}: [additions] lacks the key 'megapixels', expected a table")
         if part.places < 1:
             raise TrainingError(f"{path}: [additions] places is {part.places}, expected at least 1")
