@@ -1,9 +1,10 @@
 """Regions of town blocks: what stands on the plots of each block, in which colours.
 
 A block of the streets' map is of one kind, and each of its cells is a plot: with a house, a stretch
-of a terrace, a part of a hall, or nothing. Blocks of a quarter, about a kilometre wide, have their
-kinds from one mix. A region's numbers follow from its address; some are those of its surroundings,
-four by four regions, so that roofs of a town are alike.
+of a terrace, a part of a hall, or nothing. Blocks of a district, about a kilometre wide, have their
+kinds from one mix, whose mean is all that shows before plots do. A region's numbers follow from its
+address; some are those of its surroundings, four by four regions, so that roofs of a town are
+alike.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from generator.geography.parcelmaps import (
     ParcelMap,
     cells_at,
     mixed,
-    numbers_at,
+    squares_at,
 )
-from generator.geography.regiongrid import MapPositions, Placement, key_in
+from generator.geography.regiongrid import Integers, MapPositions, Placement, key_in
 from generator.geography.streets import StreetRegion, block_maps
 from generator.geography.streets import region_at as streets_at
-from generator.grid.hashing import keys
+from generator.grid.hashing import Words, keys
 
 DETAILED = 15
 """First zoom whose children show what stands on plots; before, plots are roof or ground by lot."""
@@ -46,13 +47,13 @@ _MIXES = (
     (HOUSES,) * 5 + (ROWS, COLUMNS, COURTS, COURTS, COURTS) + (HALL,) * 3 + (PARK, YARD, YARD),
     (HOUSES, COURTS, YARD) + (PARK,) * 13,
 )
-"""Kinds of a quarter's blocks: suburb, terraces, inner town, works, woods."""
+"""Kinds of a district's blocks: suburb, terraces, inner town, works, woods."""
 
-_QUARTERS = (-1,) * 9 + (0, 0, 1, 2, 3, 4, 4)
-"""Mixes of a region's quarters, by lot; less than nothing is the region's own."""
+_DISTRICTS = (-1,) * 9 + (0, 0, 1, 2, 3, 4, 4)
+"""Mixes of a region's districts, by lot; less than nothing is the region's own."""
 
-_QUARTER_BITS, _NUMBER_BITS = 4, 12
-"""Of a cell: the number of its quarter, over that of its block."""
+_DISTRICT_BITS, _NUMBER_BITS = 4, 12
+"""Of a cell: the number of its district, over that of its block."""
 
 _ROOFS = (
     (
@@ -146,7 +147,7 @@ class _Plots(NamedTuple):
 class BlockRegion:
     """A region of blocks: its streets, a number of its own, and the kinds and colours of blocks.
 
-    kinds: uint32 [256], sixteen of each quarter; colours: int16 [COLOURS, 4], red, green and blue
+    kinds: uint32 [256], sixteen of each district; colours: int16 [COLOURS, 4], red, green and blue
     over the ground's, and MARK.
     """
 
@@ -181,11 +182,12 @@ class BlockRegion:
 
     def _plots(self, at: MapPositions, zoom: int) -> _Plots:
         """Return the plots at positions."""
-        drawn, cells = _quartered()[self.streets.style], cells_at(at)
-        number = numbers_at(drawn, at, 0)
-        block = mixed(number ^ np.uint32(self.key))
-        quarter = number >> np.uint32(_NUMBER_BITS) & np.uint32((1 << _QUARTER_BITS) - 1)
-        kind = self.kinds.take(quarter << np.uint32(4) | block & np.uint32(15))
+        drawn, cells = district_maps()[self.streets.style], cells_at(at)
+        number = drawn.parcels.take(cells).astype(np.uint32)
+        district = district_of(number)
+        # The map comes again, with other blocks.
+        block = mixed(number + squares_at(at, SIDE_BITS) ^ np.uint32(self.key))
+        kind = self.kinds.take(district << np.uint32(4) | block & np.uint32(15))
         plot = mixed(block + cells.view(np.uint32))
         if zoom < DETAILED:
             return _Plots(block, plot, kind, plot >> np.uint32(24) < _ROOFED.take(kind))
@@ -202,14 +204,39 @@ class BlockRegion:
 @lru_cache(maxsize=128)
 def region_at(seed: int, row: int, column: int) -> BlockRegion:
     """Return the region of a row and of a column in [0, 16384) in the world of a seed."""
-    own = int(keys(key_in(seed, _KEY), row, column)[0])
-    town = int(keys(key_in(seed, _KEY + 1), row >> 2, column >> 2)[0])
-    lots = mixed(np.arange(1 << _QUARTER_BITS, dtype=np.uint32) + np.uint32(own >> 32)) >> 28
-    mixes = np.array(_QUARTERS)[lots]
-    kinds = np.array(_MIXES, np.uint32)[np.where(mixes < 0, own & 3, mixes)].ravel()
-    roofs = _ROOFS[(town if own >> 2 & 3 else own) >> 4 & 3]
-    colours = _coloured(kinds, np.array(roofs, np.int64), _GREY[town >> 12 & 3])
+    at = np.array([row]), np.array([column])
+    own, town = (int(lots[0]) for lots in _lots(seed, *at))
+    mixes, roofs = mixes_at(seed, *at)
+    kinds = np.array(_MIXES, np.uint32)[mixes[0]].ravel()
+    colours = _coloured(kinds, np.array(_ROOFS[roofs[0]], np.int64), _GREY[town >> 12 & 3])
     return BlockRegion(streets_at(seed, row, column), own >> 32, kinds, colours)
+
+
+def mixes_at(
+    seed: int, rows: Integers, columns: Integers
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the mixes of districts of regions, [n, 16], and which roofs these have, [n].
+
+    rows, columns: of the regions, int64 [n].
+    """
+    own, town = _lots(seed, rows, columns)
+    key, three = (own >> np.uint64(32)).astype(np.uint32), np.uint64(3)
+    lots = mixed(np.arange(1 << _DISTRICT_BITS, dtype=np.uint32) + key[:, None])
+    mixes = np.array(_DISTRICTS)[lots >> np.uint32(28)]
+    mixes = np.where(mixes < 0, (own & three).astype(np.intp)[:, None], mixes)
+    roofs = np.where(own >> np.uint64(2) & three, town, own) >> np.uint64(4) & three
+    return mixes, roofs.astype(np.intp)
+
+
+def _lots(seed: int, rows: Integers, columns: Integers) -> tuple[Words, Words]:
+    """Return the numbers of regions and those of their towns, uint64 [n]."""
+    own = keys(key_in(seed, _KEY), rows, columns)
+    return own, keys(key_in(seed, _KEY + 1), rows >> 2, columns >> 2)
+
+
+def district_of(number: Numbers) -> Numbers:
+    """Return which district of its map a cell of `district_maps` lies in."""
+    return number >> np.uint32(_NUMBER_BITS) & np.uint32((1 << _DISTRICT_BITS) - 1)
 
 
 def _eighth(numbers: Numbers, bit: int) -> Numbers:
@@ -218,21 +245,28 @@ def _eighth(numbers: Numbers, bit: int) -> Numbers:
 
 
 @cache
-def _quartered() -> tuple[ParcelMap, ...]:
-    """Return the streets' maps, whose numbers of blocks have in the upper bits those of quarters.
+def mix_colours() -> Integers:
+    """Return the mean red, green and blue of mixes over the ground's, int64 [roofs, mixes, 3]."""
+    found = [_means(np.array(roofs, np.int64))[np.array(_MIXES)].sum(1) >> 4 for roofs in _ROOFS]
+    return np.stack(found)
 
-    A block is of the quarter whose middle is nearest to its first cell.
+
+@cache
+def district_maps() -> tuple[ParcelMap, ...]:
+    """Return the streets' maps, whose numbers of blocks have in the upper bits those of districts.
+
+    A block is of the district whose middle is nearest to its first cell.
     """
     found = []
     for style, drawn in enumerate(block_maps()):
         _, first, blocks = np.unique(drawn.parcels, return_index=True, return_inverse=True)
-        middles = keys(_KEY + 2, style, np.arange(1 << _QUARTER_BITS)).astype(np.int64)
+        middles = keys(_KEY + 2, style, np.arange(1 << _DISTRICT_BITS)).astype(np.int64)
         far = np.zeros((len(first), len(middles)), np.int64)
         for bits in (0, SIDE_BITS):
             away = np.abs((first[:, None] >> bits) - (middles >> bits) & SIDE - 1)
             far += np.minimum(away, SIDE - away) ** 2
-        quarters = far.argmin(1).astype(np.uint16) << np.uint16(_NUMBER_BITS)
-        found.append(ParcelMap(drawn.parcels | quarters[blocks], drawn.edges))
+        districts = far.argmin(1).astype(np.uint16) << np.uint16(_NUMBER_BITS)
+        found.append(ParcelMap(drawn.parcels | districts[blocks], drawn.edges))
     return tuple(found)
 
 
@@ -291,14 +325,11 @@ def _coloured(kinds: Numbers, roofs: NDArray[np.int64], contrast: int) -> NDArra
     colours[_DARK:_LIT] = np.concatenate([roofs, roofs + 4]) - _RIDGE
     colours[_LIT:_HALL] = colours[_DARK:_LIT] + 2 * _RIDGE
     colours[_HALL:SHADOW], colours[SHADOW:_GROUND] = _HALLS, np.array(_SHADE) + varied
-    means = np.zeros((len(_OPEN), 3), np.int64)
-    for kind, (level, roofed) in enumerate(zip(ground, _ROOFED.tolist(), strict=True)):
-        above = np.array(_HALLS if kind == HALL else roofs).sum(0) // 8
-        means[kind] = level + ((above - level) * roofed >> 8)
+    for kind, level in enumerate(ground):
         of = _GROUND + 8 * kind
         colours[of : of + 8] = level + varied
     # The mean stays that of the ground.
-    mean = means[kinds].sum(0) // len(kinds)
+    mean = _means(roofs)[kinds].sum(0) // len(kinds)
     colours[:_COARSE] -= mean
     coarse = np.concatenate([roofs, ground, np.zeros((1, 3), np.int64), _HALLS]) - mean
     grey = coarse.sum(1, keepdims=True) // 3
@@ -307,3 +338,13 @@ def _coloured(kinds: Numbers, roofs: NDArray[np.int64], contrast: int) -> NDArra
     colours[_COARSE:] = light + ((coarse - grey) * _HUE >> 4)
     table[:, 3] = MARK
     return table.astype(np.int16)
+
+
+def _means(roofs: Integers) -> Integers:
+    """Return the mean colours of kinds of blocks with some roofs: int64 [kinds, 3]."""
+    ground = np.array(_OPEN, np.int64)
+    means = np.zeros_like(ground)
+    for kind, (level, roofed) in enumerate(zip(ground, _ROOFED.tolist(), strict=True)):
+        above = np.array(_HALLS if kind == HALL else roofs).sum(0) // 8
+        means[kind] = level + ((above - level) * roofed >> 8)
+    return means

@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.geography import districts
 from generator.geography.blockregions import SHADOW, region_at
 from generator.geography.builtup import BuiltUp
 from generator.geography.overlay import Overlay, looked_up
@@ -27,9 +28,9 @@ FIRST = 13
 _SHADE = {15: 1, 17: 4}
 """Pixels by which roofs throw shadows to the north west: about four metres."""
 
-_CALM = {9: 35, 13: 150, 15: 56, 17: 110}
+_CALM = {9: 35, 11: 120, 13: 150, 15: 56, 17: 110}
 """256ths of the layouts' detail that blocks do without, by the zoom of the child: at 9, so that a
-city is not of black and white quarters at 11."""
+city is not of black and white parts at 11."""
 
 _GRID = RegionGrid(REGION_BITS, BORDERS, BENDS, GRID_KEY, region_at)
 
@@ -39,7 +40,7 @@ class TownBlocks(WorldRule):
     """Blocks of the Earth's towns in the world of a seed."""
 
     NAME: ClassVar[str] = "blocks"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     built: BuiltUp
 
@@ -50,6 +51,9 @@ class TownBlocks(WorldRule):
         degree = town_degree(self.built, zoom, around) if drawn else None
         if degree is None:
             return None
+        if zoom == districts.ZOOM:
+            found, ranks = districts.districts(self.seed, zoom, around)
+            return Overlay.of(zoom, found, degree - ranks, _CALM[zoom])
         if zoom < FIRST:
             withheld = np.minimum(degree[1:-1, 1:-1], 255).astype(np.uint16)
             colours = np.zeros((area.height, area.width, 3), np.int16)

@@ -27,7 +27,7 @@ from generator.grid.tile import SCALE
 ReadParent = Callable[[Rectangle], Pixels]
 """Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
 
-VERSION = 8
+VERSION = 9
 """Raised whenever the same layers would give other pixels."""
 
 _BLUR = 2

@@ -51,11 +51,11 @@ class Overlay:
         """
         height, width = beyond.shape
         # It begins a little softly.
-        shown = (beyond * np.int16(16)).clip(0, 256)
+        shown = beyond.clip(0, 16)
         found = numbers.view(np.int16)
-        if shown.min() < 256:
+        if shown.min() < 16:
             found *= spread(shown, _LANES)
-            found >>= np.int16(8)
+            found >>= np.int16(4)
         found = found.reshape(height, width, 4)
         found = found[1:-1, 1:-1] if zoom in SHARP else smoothed(found)
         covered = (found[..., 3] * 255 // MARK).astype(np.uint16)

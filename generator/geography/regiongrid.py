@@ -90,6 +90,55 @@ class Placement:
         return MapPositions(down, along)
 
 
+class Placements(NamedTuple):
+    """How several maps lie: as of `Placement`, each int64 [n]."""
+
+    origin: tuple[Integers, Integers]
+    turn: tuple[Integers, Integers]
+    size: Integers
+
+    @classmethod
+    def of(
+        cls, origin: tuple[Integers, Integers], angles: Integers, metres: int, scales: Integers
+    ) -> Placements:
+        """Place maps as `Placement.of` does."""
+        bands = (origin[0] * BANDS >> WORLD_BITS).tolist()
+        stretched = np.array([stretch(band) for band in bands], np.int64)
+        cosine, sine = np.array([turned(angle) for angle in angles.tolist()], np.int64).T
+        long = metres * UNITS_PER_METRE * stretched * scales
+        return cls(origin, (cosine, sine), (_SCALE * _SCALE << _SIZE_BITS) // long)
+
+    def one(self, number: int) -> Placement:
+        """Return how one of them lies."""
+        (y, x), (cosine, sine) = self.origin, self.turn
+        return Placement(
+            (int(y[number]), int(x[number])),
+            (int(cosine[number]), int(sine[number])),
+            int(self.size[number]),
+        )
+
+    def positions(
+        self,
+        ys: Integers,
+        xs: Integers,
+        bends: tuple[Integers, Integers],
+        which: NDArray[np.intp],
+    ) -> MapPositions:
+        """Return where the pixels of rows ys and columns xs lie on maps `which`, [h, w]."""
+        (y, x), (cosine, sine) = self.origin, (part * self.size for part in self.turn)
+        y, x, cosine, sine = (each[:, None] for each in (y, x, cosine, sine))
+        moved_down, moved_across = bends
+        rows, columns = ys - y, xs - x
+        # Of each map a part for each row and one for each column, of which pixels take theirs.
+        at_row = which * len(ys) + np.arange(len(ys))[:, None]
+        at_column = which * len(xs) + np.arange(len(xs))
+        along = _fine(rows * sine + moved_across * cosine).take(at_row)
+        along += _fine(columns * cosine + moved_down * sine).take(at_column)
+        down = _fine(rows * cosine - moved_across * sine).take(at_row)
+        down -= _fine(columns * sine - moved_down * cosine).take(at_column)
+        return MapPositions(down, along)
+
+
 class Placed(Protocol):
     """What has a map."""
 
@@ -128,14 +177,7 @@ class RegionGrid(Generic[Region]):
         draw: returns a region's numbers of pixels, of which the bits from 8 to 23 are free: they
         become the region's place among those that are returned.
         """
-        bits, (ys, xs) = WORLD_BITS - TILE_BITS - zoom, middles(zoom, area)
-        start = np.zeros(1, np.int64)
-
-        def waves(number: int, octaves: Octaves) -> tuple[Integers, Integers]:
-            down = noise(self.key + number, octaves, start, xs, bits)[0]
-            return down, noise(self.key + number + 1, octaves, ys, start, bits)[:, 0]
-
-        (down, across), (moved_down, moved_across) = waves(0, self.borders), waves(2, self.bends)
+        (ys, xs), (down, across), bends = self._bent(zoom, area)
         (rows, top), (columns, left) = self._parts(ys, down), self._parts(xs, across)
         alone = len(rows) == len(columns) == 1
         if not alone:
@@ -148,12 +190,49 @@ class RegionGrid(Generic[Region]):
             box = rows[i], columns[j]
             region = self.region_at(seed, top + i, (left + j) % count)
             turns = (left + j) // count << WORLD_BITS
-            bends = moved_down[box[1]], moved_across[box[0]]
-            found = draw(region, region.placement.positions(ys[box[0]], xs[box[1]] - turns, bends))
+            inside = bends[0][box[1]], bends[1][box[0]]
+            found = draw(region, region.placement.positions(ys[box[0]], xs[box[1]] - turns, inside))
             found |= np.uint32(len(regions) << 8)
             np.copyto(numbers[box], found, where=alone or (row[box] == i) & (column[box] == j))
             regions.append(region)
         return numbers, regions
+
+    def positions(
+        self,
+        zoom: int,
+        area: Rectangle,
+        placed: Callable[[Integers, Integers], Placements],
+    ) -> tuple[NDArray[np.intp], MapPositions]:
+        """Return which region each pixel lies in, [h, w], and where on its map, of many at once.
+
+        placed: returns how the maps of regions of rows and columns lie; regions are numbered as
+        these are given.
+        """
+        (ys, xs), (down, across), bends = self._bent(zoom, area)
+        (rows, top), (columns, left) = self._parts(ys, down), self._parts(xs, across)
+        count = 1 << WORLD_BITS - self.bits
+        row, column = np.divmod(np.arange(len(rows) * len(columns)), len(columns))
+        found = placed(row + top, (column + left) % count)
+        # Columns beyond the map's edge go on.
+        turns = (column + left) // count << WORLD_BITS
+        found = found._replace(origin=(found.origin[0], found.origin[1] + turns))
+        which = self._numbered(ys[:, None], down) * np.intp(len(columns))
+        which = which + self._numbered(xs, across[:, None])
+        return which, found.positions(ys, xs, bends, which)
+
+    def _bent(self, zoom: int, area: Rectangle) -> tuple[tuple[Integers, Integers], ...]:
+        """Return rows and columns, by how much they move borders, and what lies between them.
+
+        The latter two: of columns, then of rows.
+        """
+        bits, (ys, xs) = WORLD_BITS - TILE_BITS - zoom, middles(zoom, area)
+        start = np.zeros(1, np.int64)
+
+        def waves(number: int, octaves: Octaves) -> tuple[Integers, Integers]:
+            down = noise(self.key + number, octaves, start, xs, bits)[0]
+            return down, noise(self.key + number + 1, octaves, ys, start, bits)[:, 0]
+
+        return (ys, xs), waves(0, self.borders), waves(2, self.bends)
 
     def _numbered(self, at: Integers, bends: Integers) -> NDArray[np.int32]:
         """Return the regions' numbers along an axis, from the first on: int32 [h, w]."""

@@ -32,8 +32,10 @@ from generator.geography.parcelmaps import (
 )  # fmt: skip
 from generator.geography.regiongrid import (
     FINE_BITS,
+    Integers,
     MapPositions,
     Placement,
+    Placements,
     RegionGrid,
     from_above,
     key_in,
@@ -97,12 +99,21 @@ class StreetRegion:
 @lru_cache(maxsize=512)
 def region_at(seed: int, row: int, column: int) -> StreetRegion:
     """Return the region of a row and of a column in [0, 16384) in the world of a seed."""
-    own = int(keys(key_in(seed, _KEY), row, column)[0])
-    town = int(keys(key_in(seed, _KEY + 1), row >> 2, column >> 2)[0])
-    angle = (town + (own % 5 - 2)) % 16 + (own >> 8 & 1) * 16
-    origin = row << REGION_BITS, column << REGION_BITS
-    style = (town if own >> 9 & 3 else own) >> 16 & 3
-    return StreetRegion(style, Placement.of(origin, angle, _CELL_METRES, 56 + (own >> 24) % 28))
+    styles, placements = regions_at(seed, np.array([row]), np.array([column]))
+    return StreetRegion(int(styles[0]), placements.one(0))
+
+
+def regions_at(seed: int, rows: Integers, columns: Integers) -> tuple[Integers, Placements]:
+    """Return the maps' styles and how they lie, of regions of rows and columns, int64 [n]."""
+    own = keys(key_in(seed, _KEY), rows, columns)
+    town = keys(key_in(seed, _KEY + 1), rows >> 2, columns >> 2)
+    two, three, five, sixteen = (np.uint64(number) for number in (2, 3, 5, 16))
+    angles = (town + own % five - two) % sixteen + (own >> np.uint64(8) & np.uint64(1)) * sixteen
+    styles = np.where(own >> np.uint64(9) & three, town, own) >> sixteen & three
+    scales = 56 + ((own >> np.uint64(24)) % np.uint64(28)).astype(np.int64)
+    origins = rows << REGION_BITS, columns << REGION_BITS
+    placed = Placements.of(origins, angles.astype(np.int64), _CELL_METRES, scales)
+    return styles.astype(np.int64), placed
 
 
 BORDERS, BENDS, GRID_KEY = ((15, 40 << 8), (13, 20 << 8)), ((14, 8 << 8),), _KEY + 2

@@ -1,0 +1,103 @@
+"""Towns before their blocks are seen: each district has one colour, and a grain of roofs.
+
+Districts are those of the blocks (`blockregions`), a kilometre wide, and lie where these lie at
+finer zooms. All of it is whole numbers: a pixel depends on nothing but its address.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.geography.blockregions import (
+    district_maps,
+    district_of,
+    mix_colours,
+    mixes_at,
+)
+from generator.geography.overlay import MARK, spread
+from generator.geography.parcelmaps import SIDE, cells_at
+from generator.geography.regiongrid import Integers, Placements, RegionGrid
+from generator.geography.streets import BENDS, BORDERS, GRID_KEY, REGION_BITS, region_at, regions_at
+from generator.grid.rectangle import Rectangle
+from generator.grid.window import columns_of, rows_of
+
+ZOOM = 11
+"""Zoom whose children show districts."""
+
+_STRENGTH = 36
+"""Sixteenths of its mean colour that a district has."""
+
+_GRAIN = 180, 200, 230, 300, 24
+"""256ths of the grain that mixes have: suburb, terraces, inner town, works, woods."""
+
+_MEAN = 42
+"""Of fifth powers of bytes, in 2**-32: most pixels are darker than it, and few far lighter."""
+
+_COLOURED = sum(1 << 16 * lane for lane in range(3))
+"""Factor that repeats a number of 16 bits in three lanes of one of 64."""
+
+_GRID = RegionGrid(REGION_BITS, BORDERS, BENDS, GRID_KEY, region_at)
+
+
+def districts(seed: int, zoom: int, area: Rectangle) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
+    """Return the colours of a rectangle's pixels, and ranks from 0 to 192, in which they appear.
+
+    Colours: int64 [h, w], each four numbers of 16 bits: red, green and blue over the ground's, and
+    MARK. Ranks: int16 [h, w].
+    """
+    laid: list[Integers] = []
+
+    def placed(rows: Integers, columns: Integers) -> Placements:
+        styles, placements = regions_at(seed, rows, columns)
+        laid[:] = [rows, columns, styles]
+        return placements
+
+    which, at = _GRID.positions(zoom, area, placed)
+    rows, columns, styles = laid
+    mixes, roofs = mixes_at(seed, rows, columns)
+    # The district of each pixel, on the map of its region.
+    cells = cells_at(at) + (styles * SIDE * SIDE).astype(np.int32).take(which)
+    district = which * mixes.shape[1] + _districts().take(cells)
+    found = _coloured(mixes, roofs).take(district)
+    # A grain of roofs, keyed by the address of each pixel.
+    lots = _lots(zoom, area)
+    amount = np.array(_GRAIN, np.int16)[mixes].take(district)
+    grain = _powers().take(lots & 255) * amount >> 8
+    found.view(np.int16)[...] += spread(grain.astype(np.int16), _COLOURED)
+    rank = (lots >> np.uint32(8) & np.uint32(255)).astype(np.int16)
+    return found, rank - (rank >> 2)
+
+
+def _coloured(mixes: NDArray[np.intp], roofs: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Return the colours of districts [n, 16], four numbers of 16 bits each, as one."""
+    means = mix_colours()[roofs[:, None], mixes]
+    # The mean of a region stays that of the ground.
+    means = means - (means.sum(1, keepdims=True) >> 4)
+    colours = np.full((*mixes.shape, 4), MARK, np.int16)
+    colours[..., :3] = means * _STRENGTH >> 4
+    return colours.view(np.int64)[..., 0]
+
+
+@cache
+def _districts() -> NDArray[np.int16]:
+    """Return the district of each cell of the maps of all styles, one after another."""
+    numbers = np.concatenate([drawn.parcels for drawn in district_maps()])
+    return district_of(numbers.astype(np.uint32)).astype(np.int16)
+
+
+@cache
+def _powers() -> NDArray[np.int32]:
+    """Return the fifth powers of bytes, around 0: int32 [256]."""
+    return ((np.arange(256, dtype=np.int64) ** 5 >> 32) - _MEAN).astype(np.int32)
+
+
+def _lots(zoom: int, area: Rectangle) -> NDArray[np.uint32]:
+    """Return numbers of the addresses of pixels, [h, w]."""
+    columns, rows = columns_of(area, zoom).astype(np.uint32), rows_of(area, zoom).astype(np.uint32)
+    lots = (rows * np.uint32(0x9E3779B1))[:, None] ^ columns * np.uint32(0x85EBCA6B)
+    lots ^= lots >> np.uint32(15)
+    lots *= np.uint32(0xC2B2AE35)
+    return lots >> np.uint32(12)

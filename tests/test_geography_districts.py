@@ -1,0 +1,63 @@
+"""Districts of towns at 11: those that 13 shows block by block, with a grain of roofs."""
+
+import numpy as np
+import pytest
+
+from generator.geography.blocks import TownBlocks
+from generator.geography.districts import ZOOM, districts
+from generator.geography.overlay import MARK
+from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE
+from tests.fakes_ground import earth_ground
+from tests.test_geography_streets import DHAKA, PARIS, around
+
+BLOCKS = TownBlocks(earth_ground().built)
+
+
+def colours(area: Rectangle, seed: int = 0) -> np.ndarray:
+    found, ranks = districts(seed, ZOOM, area)
+    assert found.dtype == np.int64
+    assert (ranks >= 0).all()
+    assert (ranks <= 192).all()
+    lanes = found.view(np.int16).reshape(area.height, area.width, 4)
+    assert (lanes[..., 3] == MARK).all()
+    return lanes[..., :3].astype(float)
+
+
+@pytest.mark.parametrize("place", [PARIS, DHAKA])
+def test_districts_are_those_that_are_drawn_block_by_block(place) -> None:
+    area = around(place, ZOOM, 160)
+    fine, coarse = BLOCKS.overlay(ZOOM + 2, area.finer(SCALE)), colours(area)
+    assert fine is not None
+    excess = (fine.colours[..., 1] - fine.colours[..., 0]).astype(float)
+    blocks = excess.reshape(area.height, SCALE, area.width, SCALE).mean((1, 3))
+    # Where a district is woods, most of its blocks are green.
+    woods = coarse[..., 1] - coarse[..., 0] > 20
+    moved = np.roll(woods, 40, 1)
+    assert blocks[woods].mean() > blocks[~woods].mean() + 5
+    assert abs(blocks[moved].mean() - blocks[~moved].mean()) < 2
+
+
+def test_they_lighten_and_darken_the_ground_alike_and_some_are_green() -> None:
+    made = colours(around(PARIS, ZOOM, 512))
+    assert np.abs(made.mean((0, 1))).max() < 4
+    grey = made.mean(2)
+    # Most pixels are a little darker, few are far lighter.
+    assert np.median(grey) < 0
+    assert ((grey - grey.mean()) ** 3).mean() / grey.std() ** 3 > 0.7
+    woods = made[..., 1] - made[..., 0] > 20
+    assert 0.03 < woods.mean() < 0.3
+    assert grey[woods].mean() < -20
+
+
+def test_worlds_have_districts_of_their_own() -> None:
+    area = around(PARIS, ZOOM)
+    first, second = (colours(area, seed)[..., 1] - colours(area, seed)[..., 0] for seed in (0, 7))
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.3
+
+
+def test_columns_go_on_across_the_dateline() -> None:
+    world = 256 << ZOOM
+    whole = colours(Rectangle(world - 40, 90_000, 80, 40))
+    np.testing.assert_array_equal(whole[:, 40:], colours(Rectangle(0, 90_000, 40, 40)))
+    np.testing.assert_array_equal(whole[:, :40], colours(Rectangle(world - 40, 90_000, 40, 40)))
