@@ -15,7 +15,7 @@ BLOCKS = TownBlocks(earth_ground().built)
 
 
 def colours(area: Rectangle, seed: int = 0) -> np.ndarray:
-    found, ranks = districts(seed, ZOOM, area)
+    found, ranks = districts(ZOOM, area, seed)
     assert found.dtype == np.int64
     assert (ranks >= 0).all()
     assert (ranks <= 192).all()

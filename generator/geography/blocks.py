@@ -18,7 +18,7 @@ from generator.geography.blockregions import SHADOW, region_at
 from generator.geography.builtup import BuiltUp
 from generator.geography.overlay import Overlay, looked_up
 from generator.geography.regiongrid import RegionGrid
-from generator.geography.streets import BENDS, BORDERS, GRID_KEY, REGION_BITS, town_degree
+from generator.geography.streets import BENDS, BORDERS, GRID_KEY, REGION_BITS, town_box, town_degree
 from generator.geography.worldrule import WorldRule
 from generator.grid.rectangle import Rectangle
 
@@ -28,7 +28,7 @@ FIRST = 13
 _SHADE = {15: 1, 17: 4}
 """Pixels by which roofs throw shadows to the north west: about four metres."""
 
-_CALM = {9: 35, 11: 120, 13: 150, 15: 56, 17: 110}
+_CALM = {9: 35, 11: 110, 13: 150, 15: 56, 17: 110}
 """256ths of the layouts' detail that blocks do without, by the zoom of the child: at 9, so that a
 city is not of black and white parts at 11."""
 
@@ -51,24 +51,28 @@ class TownBlocks(WorldRule):
         degree = town_degree(self.built, zoom, around) if drawn else None
         if degree is None:
             return None
-        if zoom == districts.ZOOM:
-            found, ranks = districts.districts(self.seed, zoom, around)
-            return Overlay.of(zoom, found, degree - ranks, _CALM[zoom])
-        if zoom < FIRST:
+        if zoom < districts.ZOOM:
             withheld = np.minimum(degree[1:-1, 1:-1], 255).astype(np.uint16)
-            colours = np.zeros((area.height, area.width, 3), np.int16)
-            return Overlay(colours, withheld * np.uint16(_CALM[zoom]))
-        far = _SHADE.get(zoom, 0)
-        seen = Rectangle(around.x0, around.y0, around.width + far, around.height + far)
-        numbers, regions = _GRID.painted(
-            self.seed, zoom, seen, lambda region, at: region.blocks(at, zoom)
-        )
-        numbers = _shaded(numbers, far) if far else numbers
-        # Blocks begin where the degree passes their rank, which is less than 192.
-        ranks = (numbers >> np.uint32(24)).astype(np.int16)
-        ranks -= ranks >> 2
-        found = looked_up(numbers, [region.colours for region in regions])
-        return Overlay.of(zoom, found, degree - ranks, _CALM.get(zoom, 0))
+            plain = np.zeros((area.height, area.width, 3), np.int16)
+            return Overlay(plain, withheld * np.uint16(_CALM[zoom]))
+        # Both begin where the degree passes their rank.
+        box, inside = town_box(degree, around)
+        draw = _blocks if zoom >= FIRST else districts.districts
+        colours, ranks = draw(zoom, inside, self.seed)
+        found, beyond = np.zeros(degree.shape, np.int64), np.zeros_like(degree)
+        found[box], beyond[box] = colours, degree[box] - ranks
+        return Overlay.of(zoom, found, beyond, _CALM.get(zoom, 0))
+
+
+def _blocks(zoom: int, area: Rectangle, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
+    """Return the colours of a rectangle's pixels and their ranks, as `districts` does."""
+    far = _SHADE.get(zoom, 0)
+    seen = Rectangle(area.x0, area.y0, area.width + far, area.height + far)
+    numbers, regions = _GRID.painted(seed, zoom, seen, lambda region, at: region.blocks(at, zoom))
+    numbers = _shaded(numbers, far) if far else numbers
+    ranks = (numbers >> np.uint32(24)).astype(np.int16)
+    ranks -= ranks >> 2
+    return looked_up(numbers, [region.colours for region in regions]), ranks
 
 
 def _shaded(numbers: NDArray[np.uint32], far: int) -> NDArray[np.uint32]:

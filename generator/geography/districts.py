@@ -30,11 +30,11 @@ ZOOM = 11
 _STRENGTH = 36
 """Sixteenths of its mean colour that a district has."""
 
-_GRAIN = 180, 200, 230, 300, 24
+_GRAIN = 190, 210, 240, 310, 26
 """256ths of the grain that mixes have: suburb, terraces, inner town, works, woods."""
 
-_MEAN = 42
-"""Of fifth powers of bytes, in 2**-32: most pixels are darker than it, and few far lighter."""
+_POWER = 5
+"""Of bytes that the grain has: the higher, the fewer pixels are far lighter than the others."""
 
 _COLOURED = sum(1 << 16 * lane for lane in range(3))
 """Factor that repeats a number of 16 bits in three lanes of one of 64."""
@@ -42,7 +42,7 @@ _COLOURED = sum(1 << 16 * lane for lane in range(3))
 _GRID = RegionGrid(REGION_BITS, BORDERS, BENDS, GRID_KEY, region_at)
 
 
-def districts(seed: int, zoom: int, area: Rectangle) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
+def districts(zoom: int, area: Rectangle, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
     """Return the colours of a rectangle's pixels, and ranks from 0 to 192, in which they appear.
 
     Colours: int64 [h, w], each four numbers of 16 bits: red, green and blue over the ground's, and
@@ -90,8 +90,9 @@ def _districts() -> NDArray[np.int16]:
 
 @cache
 def _powers() -> NDArray[np.int32]:
-    """Return the fifth powers of bytes, around 0: int32 [256]."""
-    return ((np.arange(256, dtype=np.int64) ** 5 >> 32) - _MEAN).astype(np.int32)
+    """Return powers of bytes, in 2**-8 of them to the power but one, around 0: int32 [256]."""
+    powers = [byte**_POWER >> 8 * (_POWER - 1) for byte in range(256)]
+    return np.array([power - sum(powers) // len(powers) for power in powers], np.int32)
 
 
 def _lots(zoom: int, area: Rectangle) -> NDArray[np.uint32]:

@@ -136,11 +136,7 @@ class Streets(WorldRule):
         degree = None if zoom < FIRST else town_degree(self.built, zoom, area)
         if degree is None:
             return None
-        # The smallest rectangle that holds what is built.
-        rows, columns = (np.flatnonzero(degree.any(axis)) for axis in (1, 0))
-        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        height, width = degree[box].shape
-        inside = Rectangle(area.x0 + int(columns[0]), area.y0 + int(rows[0]), width, height)
+        box, inside = town_box(degree, area)
         drawn, _ = _GRID.painted(
             self.seed, zoom, inside, lambda region, at: region.shares(at, zoom)
         )
@@ -159,6 +155,18 @@ def town_degree(built: BuiltUp, zoom: int, area: Rectangle) -> NDArray[np.int16]
     above = (np.maximum(found, _FROM) - np.uint8(_FROM)).astype(np.int16)
     degree: NDArray[np.int16] = above * np.int16(_GAIN)
     return degree
+
+
+def town_box(degree: NDArray[np.int16], area: Rectangle) -> tuple[tuple[slice, slice], Rectangle]:
+    """Return the smallest rectangle that holds what is built in an area: in it, and of the world.
+
+    degree: of the area, as `town_degree` returns it.
+    """
+    rows, columns = (np.flatnonzero(degree.any(axis)) for axis in (1, 0))
+    y, x = int(rows[0]), int(columns[0])
+    height, width = int(rows[-1]) + 1 - y, int(columns[-1]) + 1 - x
+    inside = Rectangle(area.x0 + x, area.y0 + y, width, height)
+    return np.s_[y : y + height, x : x + width], inside
 
 
 @cache
