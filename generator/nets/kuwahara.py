@@ -22,6 +22,8 @@ RING = 3
 LOST = 34
 """Child pixels on each side that both doublings and the last blur read."""
 
+_HALVES, _BYTES = np.uint32(128 << 16 | 128), np.uint32(255 << 16 | 255)
+
 Bytes = NDArray[np.uint8]
 Counts = NDArray[np.uint32]
 
@@ -50,10 +52,12 @@ def _kuwahara(picture: Bytes) -> Bytes:
     red, green, blue = np.moveaxis(picture, 2, 0).astype(np.uint32)
     # Variance of luminance in the tent round each pixel: at most 255 squared, times 2**16.
     luminance: Counts = (77 * red + 150 * green + 29 * blue + 128) >> 8
-    total = _tent(luminance)
+    # Sums of bytes have 16 bits, so that two planes are summed up as one.
+    outer, inner = _tent(red | blue << 16), _tent(green | luminance << 16)
+    total = inner >> 16
     variance = (_tent(luminance * luminance) << 8) - total * total
-    means = [(_tent(channel) + 128) >> 8 for channel in (red, green, blue)]
-    packed = means[0] | means[1] << 8 | means[2] << 16
+    # Their means, red, green and blue in a byte each.
+    packed = (outer + _HALVES >> 8) & _BYTES | (inner & 0xFFFF) + 128 & 0xFF00
     # The calmest of the windows round each pixel; its number is in the lowest bits.
     height, width = (side - 2 * RING for side in variance.shape)
     variance &= np.uint32(0xFFFFFFF8)
