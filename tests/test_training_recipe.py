@@ -109,11 +109,12 @@ def test_an_addition_says_its_candidates_what_is_kept_and_how_they_are_quilted()
     kept = next(each for each in made if each.keep)
     assert kept.keep.keys() <= kept.megapixels.keys()
     assert kept.drop == {"7": ("blue-marble",)}
-    assert [bool(each.quilt) for each in made] == [0, 1, 1, 1, 0, 1, 0, 1, 1, 1, 1, 1]
+    assert [bool(each.quilt) for each in made] == [0, 1, 1, 1, 0, 1, 0, 1, 1, 1, 1, 1, 0]
     assert made[3].extend.keys() <= made[3].quilt.keys()
     assert {len(sides) for each in made for sides in each.crop.values()} == {4}
     assert {each.entries.decoder_rate for each in made} == {0.0}
-    assert len(made[-1].strengths) == len(made[-1].contrast) == 6
+    assert len(made[-2].strengths) == len(made[-2].contrast) == 6
+    assert {part % 16 for part in made[-1].quilt_codes["11"].values()} == {0}
     assert all(each.part.keys() <= each.rescaled.keys() for each in made if each.rescaled)
 
 

@@ -32,8 +32,12 @@ _LEAST = 3
 _USED = 0.5
 """By how much a part costs more for each time that it was laid."""
 
-_FULL = 0.9
-"""Share of a square's detail that a part has at least: calm parts go with every ring."""
+_ALIKE = 0.9
+"""Share of a square's detail that a part has at least, calm parts going with every ring; and the
+share of a part's that the square has, so that no village is laid into calm ground."""
+
+_CALM = 0.01
+"""Detail, in levels of a code, that is as good as none."""
 
 Floats = NDArray[np.float32]
 
@@ -137,8 +141,9 @@ class _Squares:
         apart = np.isfinite(costs)
         if not apart.any():
             return None
-        least = min(_FULL * self.detail[i, j], self.detail[apart].max())
-        costs[self.detail < least] = np.inf
+        # As detailed as the square, or as near to that as there are parts.
+        gaps = np.abs(np.log2((self.detail + _CALM) / (self.detail[i, j] + _CALM)))
+        costs[gaps > max(-np.log2(_ALIKE), gaps[apart].min())] = np.inf
         at = np.unravel_index(int(costs.argmin()), costs.shape)
         found = int(self.rows[at[0]]), int(self.columns[at[1]])
         half = self.square // 2
