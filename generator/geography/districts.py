@@ -19,7 +19,7 @@ from generator.geography.blockregions import (
 )
 from generator.geography.overlay import MARK, spread
 from generator.geography.parcelmaps import SIDE, cells_at
-from generator.geography.regiongrid import Integers, Placements, RegionGrid
+from generator.geography.regiongrid import Integers, Placements, RegionGrid, key_in
 from generator.geography.streets import BENDS, BORDERS, GRID_KEY, REGION_BITS, region_at, regions_at
 from generator.grid.rectangle import Rectangle
 from generator.grid.window import columns_of, rows_of
@@ -62,8 +62,8 @@ def districts(zoom: int, area: Rectangle, seed: int) -> tuple[NDArray[np.int64],
     cells = cells_at(at) + (styles * SIDE * SIDE).astype(np.int32).take(which)
     district = which * mixes.shape[1] + _districts().take(cells)
     found = _coloured(mixes, roofs).take(district)
-    # A grain of roofs, keyed by the address of each pixel.
-    lots = _lots(zoom, area)
+    # A grain of roofs, keyed by world and address of each pixel.
+    lots = _lots(zoom, area, seed)
     amount = np.array(_GRAIN, np.int16)[mixes].take(district)
     grain = _powers().take(lots & 255) * amount >> 8
     found.view(np.int16)[...] += spread(grain.astype(np.int16), _COLOURED)
@@ -95,10 +95,11 @@ def _powers() -> NDArray[np.int32]:
     return np.array([power - sum(powers) // len(powers) for power in powers], np.int32)
 
 
-def _lots(zoom: int, area: Rectangle) -> NDArray[np.uint32]:
-    """Return numbers of the addresses of pixels, [h, w]."""
+def _lots(zoom: int, area: Rectangle, seed: int) -> NDArray[np.uint32]:
+    """Return numbers of the addresses of pixels in the world of a seed, [h, w]."""
     columns, rows = columns_of(area, zoom).astype(np.uint32), rows_of(area, zoom).astype(np.uint32)
     lots = (rows * np.uint32(0x9E3779B1))[:, None] ^ columns * np.uint32(0x85EBCA6B)
+    lots ^= np.uint32(key_in(seed, 0) & 0xFFFFFFFF)
     lots ^= lots >> np.uint32(15)
     lots *= np.uint32(0xC2B2AE35)
     return lots >> np.uint32(12)
