@@ -68,9 +68,9 @@ class Placement:
 
     @classmethod
     def of(cls, origin: tuple[int, int], angle: int, metres: int, scale: int) -> Placement:
-        """Place a map: its cells are metres x scale / 64 long, its angle is one of ANGLES."""
-        long = metres * UNITS_PER_METRE * stretch(origin[0] * BANDS >> WORLD_BITS) * scale
-        return cls(origin, turned(angle), (_SCALE * _SCALE << _SIZE_BITS) // long)
+        """Place a map as `Placements.of` does."""
+        at = np.array([origin[0]]), np.array([origin[1]])
+        return Placements.of(at, np.array([angle]), metres, np.array([scale])).one(0)
 
     def positions(
         self, ys: Integers, xs: Integers, bends: tuple[Integers, Integers]
@@ -101,7 +101,7 @@ class Placements(NamedTuple):
     def of(
         cls, origin: tuple[Integers, Integers], angles: Integers, metres: int, scales: Integers
     ) -> Placements:
-        """Place maps as `Placement.of` does."""
+        """Place maps: cells are metres x scale / 64 long, angles are some of ANGLES."""
         bands = (origin[0] * BANDS >> WORLD_BITS).tolist()
         stretched = np.array([stretch(band) for band in bands], np.int64)
         cosine, sine = np.array([turned(angle) for angle in angles.tolist()], np.int64).T
