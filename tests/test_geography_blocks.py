@@ -21,7 +21,7 @@ from tests.test_geography_streets import DHAKA, PARIS, SAHARA, around
 GROUND = earth_ground()
 BLOCKS, RANDOM = TownBlocks(GROUND.built), TownBlocks(random_ground().built)
 FIXED = "daeb1e0430c68d6f"
-"""Begin of the digest of blocks at two places and four zooms."""
+"""Begin of the digest of blocks at two places and five zooms."""
 
 
 def drawn(zoom: int, area: Rectangle, blocks: TownBlocks = BLOCKS) -> Overlay:

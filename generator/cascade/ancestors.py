@@ -195,12 +195,13 @@ class PartialAncestors:
         """
         plan = list[tuple[int, Rectangle]]()
         wanted, later = {stage: own}, dict[int, Rectangle]()
-        self._add_read(later, stage, around)
+        if around != own:
+            self._add_read(later, stage, around)
         for zoom in range(stage, self.renderer.base_zoom, -2):
             # What is missing of all that finer stages read, and what drawing it reads.
             area = missing(wanted[zoom], zoom) if zoom in wanted else None
             if area is not None:
-                if zoom in later and around != own:
+                if zoom in later:
                     # More of what is read soon, as far as it is missing, too.
                     seen = _common(later[zoom].joined(area), area.grown(JOINED))
                     whole = missing(seen, zoom) or area

@@ -204,22 +204,19 @@ class BlockRegion:
 @lru_cache(maxsize=128)
 def region_at(seed: int, row: int, column: int) -> BlockRegion:
     """Return the region of a row and of a column in [0, 16384) in the world of a seed."""
-    at = np.array([row]), np.array([column])
-    own, town = (int(lots[0]) for lots in _lots(seed, *at))
-    mixes, roofs = mixes_at(seed, *at)
+    lots = lots_at(seed, np.array([row]), np.array([column]))
+    own, town = (int(numbers[0]) for numbers in lots)
+    mixes, roofs = mixes_of(*lots)
     kinds = np.array(_MIXES, np.uint32)[mixes[0]].ravel()
     colours = _coloured(kinds, np.array(_ROOFS[roofs[0]], np.int64), _GREY[town >> 12 & 3])
     return BlockRegion(streets_at(seed, row, column), own >> 32, kinds, colours)
 
 
-def mixes_at(
-    seed: int, rows: Integers, columns: Integers
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def mixes_of(own: Words, town: Words) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the mixes of districts of regions, [n, 16], and which roofs these have, [n].
 
-    rows, columns: of the regions, int64 [n].
+    own, town: numbers of the regions and of their towns, as of `lots_at`.
     """
-    own, town = _lots(seed, rows, columns)
     key, three = (own >> np.uint64(32)).astype(np.uint32), np.uint64(3)
     lots = mixed(np.arange(1 << _DISTRICT_BITS, dtype=np.uint32) + key[:, None])
     mixes = np.array(_DISTRICTS)[lots >> np.uint32(28)]
@@ -228,8 +225,8 @@ def mixes_at(
     return mixes, roofs.astype(np.intp)
 
 
-def _lots(seed: int, rows: Integers, columns: Integers) -> tuple[Words, Words]:
-    """Return the numbers of regions and those of their towns, uint64 [n]."""
+def lots_at(seed: int, rows: Integers, columns: Integers) -> tuple[Words, Words]:
+    """Return numbers of regions and of their towns, uint64 [n]; rows, columns: int64 [n]."""
     own = keys(key_in(seed, _KEY), rows, columns)
     return own, keys(key_in(seed, _KEY + 1), rows >> 2, columns >> 2)
 

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from generator.geography.blockregions import (
     district_maps,
     district_of,
+    lots_at,
     mix_colours,
-    mixes_at,
+    mixes_of,
 )
-from generator.geography.overlay import MARK, spread
-from generator.geography.parcelmaps import SIDE, cells_at
-from generator.geography.regiongrid import Integers, Placements, RegionGrid, key_in
-from generator.geography.streets import BENDS, BORDERS, GRID_KEY, REGION_BITS, region_at, regions_at
+from generator.geography.overlay import COLOUR_LANES, MARK, spread
+from generator.geography.parcelmaps import SIDE, cells_at, pixels_at
+from generator.geography.regiongrid import key_in
+from generator.geography.streets import STREET_GRID, regions_at
 from generator.grid.rectangle import Rectangle
-from generator.grid.window import columns_of, rows_of
 
 ZOOM = 11
 """Zoom whose children show districts."""
@@ -36,11 +36,6 @@ _GRAIN = 190, 210, 240, 310, 26
 _POWER = 5
 """Of bytes that the grain has: the higher, the fewer pixels are far lighter than the others."""
 
-_COLOURED = sum(1 << 16 * lane for lane in range(3))
-"""Factor that repeats a number of 16 bits in three lanes of one of 64."""
-
-_GRID = RegionGrid(REGION_BITS, BORDERS, BENDS, GRID_KEY, region_at)
-
 
 def districts(zoom: int, area: Rectangle, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
     """Return the colours of a rectangle's pixels, and ranks from 0 to 192, in which they appear.
@@ -48,25 +43,19 @@ def districts(zoom: int, area: Rectangle, seed: int) -> tuple[NDArray[np.int64],
     Colours: int64 [h, w], each four numbers of 16 bits: red, green and blue over the ground's, and
     MARK. Ranks: int16 [h, w].
     """
-    laid: list[Integers] = []
-
-    def placed(rows: Integers, columns: Integers) -> Placements:
-        styles, placements = regions_at(seed, rows, columns)
-        laid[:] = [rows, columns, styles]
-        return placements
-
-    which, at = _GRID.positions(zoom, area, placed)
-    rows, columns, styles = laid
-    mixes, roofs = mixes_at(seed, rows, columns)
+    seen = STREET_GRID.pixels(zoom, area)
+    styles, placed = regions_at(seed, seen.rows, seen.columns)
+    mixes, roofs = mixes_of(*lots_at(seed, seen.rows, seen.columns))
     # The district of each pixel, on the map of its region.
-    cells = cells_at(at) + (styles * SIDE * SIDE).astype(np.int32).take(which)
-    district = which * mixes.shape[1] + _districts().take(cells)
+    cells = cells_at(seen.positions(placed))
+    cells += (styles * SIDE * SIDE).astype(np.int32).take(seen.which)
+    district = seen.which * mixes.shape[1] + _districts().take(cells)
     found = _coloured(mixes, roofs).take(district)
     # A grain of roofs, keyed by world and address of each pixel.
     lots = _lots(zoom, area, seed)
     amount = np.array(_GRAIN, np.int16)[mixes].take(district)
     grain = _powers().take(lots & 255) * amount >> 8
-    found.view(np.int16)[...] += spread(grain.astype(np.int16), _COLOURED)
+    found.view(np.int16)[...] += spread(grain.astype(np.int16), COLOUR_LANES)
     rank = (lots >> np.uint32(8) & np.uint32(255)).astype(np.int16)
     return found, rank - (rank >> 2)
 
@@ -97,8 +86,7 @@ def _powers() -> NDArray[np.int32]:
 
 def _lots(zoom: int, area: Rectangle, seed: int) -> NDArray[np.uint32]:
     """Return numbers of the addresses of pixels in the world of a seed, [h, w]."""
-    columns, rows = columns_of(area, zoom).astype(np.uint32), rows_of(area, zoom).astype(np.uint32)
-    lots = (rows * np.uint32(0x9E3779B1))[:, None] ^ columns * np.uint32(0x85EBCA6B)
+    lots = pixels_at(zoom, area)
     lots ^= np.uint32(key_in(seed, 0) & 0xFFFFFFFF)
     lots ^= lots >> np.uint32(15)
     lots *= np.uint32(0xC2B2AE35)

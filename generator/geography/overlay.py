@@ -27,6 +27,9 @@ SHARP = 13, 15
 _LANES = sum(1 << 16 * lane for lane in range(4))
 """Factor that repeats a number of 16 bits in four lanes of one of 64."""
 
+COLOUR_LANES = sum(1 << 16 * lane for lane in range(3))
+"""Factor that repeats a number of 16 bits in three lanes of one of 64: in red, green and blue."""
+
 Short = NDArray[np.int16]
 
 

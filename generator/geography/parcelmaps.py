@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from generator.geography.regiongrid import FINE_BITS, MapPositions
 from generator.grid.hashing import keys
+from generator.grid.rectangle import Rectangle
+from generator.grid.window import columns_of, rows_of
 
 SIDE_BITS = 8
 SIDE = 1 << SIDE_BITS
@@ -89,6 +91,12 @@ def squares_at(at: MapPositions, bits: int) -> NDArray[np.uint32]:
     """Return numbers of the squares, 2**bits cells along, that positions lie in, for `mixed`."""
     bits += FINE_BITS
     return ((at.down >> bits) * 1031 + (at.along >> bits) * 4099).view(np.uint32)
+
+
+def pixels_at(zoom: int, area: Rectangle) -> NDArray[np.uint32]:
+    """Return numbers of the pixels of a rectangle by their addresses, to be mixed: [h, w]."""
+    columns, rows = columns_of(area, zoom).astype(np.uint32), rows_of(area, zoom).astype(np.uint32)
+    return (rows * np.uint32(0x9E3779B1))[:, None] ^ columns * np.uint32(0x85EBCA6B)
 
 
 def mixed(number: NDArray[np.uint32]) -> NDArray[np.uint32]:

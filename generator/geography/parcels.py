@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from generator.geography.builtup import BuiltUp
 from generator.geography.landcover import Cover, LandCover
-from generator.geography.overlay import Overlay, looked_up, spread
+from generator.geography.overlay import COLOUR_LANES, Overlay, looked_up, spread
+from generator.geography.parcelmaps import pixels_at
 from generator.geography.parcelregions import RANK, REGION_BITS, region_at
 from generator.geography.regiongrid import RegionGrid, from_above
 from generator.geography.valuenoise import WORLD_BITS, middles
 from generator.geography.worldrule import WorldRule
 from generator.grid.rectangle import Rectangle
-from generator.grid.window import columns_of, rows_of
 
 FIRST = 11
 """First zoom whose children show fields."""
@@ -49,9 +49,6 @@ _TOWN = 51
 
 _LEAST, _GAIN = 50, 3
 """255ths of crops from which on there are fields, and how much each more counts."""
-
-_COLOURS = sum(1 << 16 * lane for lane in range(3))
-"""Factor that repeats a number of 16 bits in three lanes of one of 64."""
 
 Short = NDArray[np.int16]
 
@@ -82,7 +79,7 @@ class Parcels(WorldRule):
         found = looked_up(numbers, [region.colours for region in regions])
         # All three colours have the grain.
         coloured = found.view(np.int16)
-        coloured += spread(_grain(zoom, around), _COLOURS)
+        coloured += spread(_grain(zoom, around), COLOUR_LANES)
         return Overlay.of(zoom, found, share - ranks, _CALM.get(zoom, 0))
 
     def _share(self, zoom: int, area: Rectangle) -> Short | None:
@@ -103,11 +100,10 @@ def _grain(zoom: int, area: Rectangle) -> Short:
 
     Keyed by the address of each pixel of the zoom.
     """
-    columns, rows = columns_of(area, zoom).astype(np.uint32), rows_of(area, zoom).astype(np.uint32)
-    mixed = (rows * np.uint32(0x9E3779B1))[:, None] ^ columns * np.uint32(0x85EBCA6B)
-    mixed *= np.uint32(0xC2B2AE35)
-    mixed >>= np.uint32(24)
-    grain: Short = mixed.astype(np.int16)
+    lots = pixels_at(zoom, area)
+    lots *= np.uint32(0xC2B2AE35)
+    lots >>= np.uint32(24)
+    grain: Short = lots.astype(np.int16)
     grain -= np.int16(128)
     grain *= np.int16(_GRAIN)
     grain >>= np.int16(7)

@@ -139,6 +139,30 @@ class Placements(NamedTuple):
         return MapPositions(down, along)
 
 
+class RegionPixels(NamedTuple):
+    """The pixels of a rectangle and the regions that they lie in.
+
+    rows, columns: of n regions, int64 [n]; turns: how far round the world each lies, in units,
+    int64 [n]; which: number of each pixel's region, intp [h, w]; ys, xs, bends: of the pixels, as
+    of `Placement.positions`.
+    """
+
+    rows: Integers
+    columns: Integers
+    turns: Integers
+    which: NDArray[np.intp]
+    ys: Integers
+    xs: Integers
+    bends: tuple[Integers, Integers]
+
+    def positions(self, placed: Placements) -> MapPositions:
+        """Return where each pixel lies on the map of its region; placed: maps of the n regions."""
+        y, x = placed.origin
+        # Columns beyond the map's edge go on.
+        placed = placed._replace(origin=(y, x + self.turns))
+        return placed.positions(self.ys, self.xs, self.bends, self.which)
+
+
 class Placed(Protocol):
     """What has a map."""
 
@@ -197,28 +221,15 @@ class RegionGrid(Generic[Region]):
             regions.append(region)
         return numbers, regions
 
-    def positions(
-        self,
-        zoom: int,
-        area: Rectangle,
-        placed: Callable[[Integers, Integers], Placements],
-    ) -> tuple[NDArray[np.intp], MapPositions]:
-        """Return which region each pixel lies in, [h, w], and where on its map, of many at once.
-
-        placed: returns how the maps of regions of rows and columns lie; regions are numbered as
-        these are given.
-        """
+    def pixels(self, zoom: int, area: Rectangle) -> RegionPixels:
+        """Return a rectangle of world pixels with the regions that it may touch."""
         (ys, xs), (down, across), bends = self._bent(zoom, area)
         (rows, top), (columns, left) = self._parts(ys, down), self._parts(xs, across)
-        count = 1 << WORLD_BITS - self.bits
         row, column = np.divmod(np.arange(len(rows) * len(columns)), len(columns))
-        found = placed(row + top, (column + left) % count)
-        # Columns beyond the map's edge go on.
-        turns = (column + left) // count << WORLD_BITS
-        found = found._replace(origin=(found.origin[0], found.origin[1] + turns))
+        turn, column = np.divmod(column + left, 1 << WORLD_BITS - self.bits)
         which = self._numbered(ys[:, None], down) * np.intp(len(columns))
         which = which + self._numbered(xs, across[:, None])
-        return which, found.positions(ys, xs, bends, which)
+        return RegionPixels(row + top, column, turn << WORLD_BITS, which, ys, xs, bends)
 
     def _bent(self, zoom: int, area: Rectangle) -> tuple[tuple[Integers, Integers], ...]:
         """Return rows and columns, by how much they move borders, and what lies between them.

@@ -119,7 +119,7 @@ def regions_at(seed: int, rows: Integers, columns: Integers) -> tuple[Integers, 
 BORDERS, BENDS, GRID_KEY = ((15, 40 << 8), (13, 20 << 8)), ((14, 8 << 8),), _KEY + 2
 """Octaves that bend the regions' borders and what lies in them, and the key of both."""
 
-_GRID = RegionGrid(REGION_BITS, BORDERS, BENDS, GRID_KEY, region_at)
+STREET_GRID = RegionGrid(REGION_BITS, BORDERS, BENDS, GRID_KEY, region_at)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,7 +137,7 @@ class Streets(WorldRule):
         if degree is None:
             return None
         box, inside = town_box(degree, area)
-        drawn, _ = _GRID.painted(
+        drawn, _ = STREET_GRID.painted(
             self.seed, zoom, inside, lambda region, at: region.shares(at, zoom)
         )
         # Towards a town's edge streets end.

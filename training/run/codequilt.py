@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from generator.grid.tile import SCALE
 from generator.memory.bank import Bank, Codes, Scene
 from training.errors import TrainingError
+from training.run.joining import matches
 
 _RING = 3
 """Codes round a square that are compared."""
@@ -51,13 +51,13 @@ def quilted(bank: Bank, sides: Mapping[str, Mapping[str, int]]) -> Bank:
     """
     scenes = list(bank.scenes)
     for zoom, table in sides.items():
-        left = dict.fromkeys(n for n, s in enumerate(scenes) if s.chosen_at == int(zoom))
+        left = dict.fromkeys(range(len(scenes)))
         for glob, side in table.items():
             if side <= 0 or side % (SCALE * _STEP):
                 raise TrainingError(
                     f"quilt_codes of {glob!r} is {side}, expected a multiple of {SCALE * _STEP}"
                 )
-            found = [n for n in left if _matches(scenes[n], glob)]
+            found = [n for n in left if matches(scenes[n], zoom, glob)]
             if not found:
                 raise TrainingError(
                     f"quilt_codes names {glob!r} of zoom {zoom}, expected globs that match a scene "
@@ -162,7 +162,3 @@ class _Squares:
         some = windows[self.rows // scale][:, self.columns // scale]
         means: Floats = some.mean((3, 4), dtype=np.float32)
         return means
-
-
-def _matches(scene: Scene, glob: str) -> bool:
-    return fnmatchcase(scene.name, glob) or fnmatchcase(scene.source, glob)

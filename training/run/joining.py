@@ -22,7 +22,7 @@ def without(bank: Bank, drop: Mapping[str, Sequence[str]]) -> Bank:
     gone: set[int] = set()
     for zoom, globs in drop.items():
         for glob in globs:
-            found = {n for n, scene in enumerate(bank.scenes) if _matches(scene, zoom, glob)}
+            found = {n for n, scene in enumerate(bank.scenes) if matches(scene, zoom, glob)}
             if not found:
                 raise TrainingError(
                     f"drop names {glob!r} of zoom {zoom}, expected globs that match a scene of the "
@@ -102,6 +102,7 @@ def joined(bank: Bank, added: Bank) -> Bank:
     return dataclasses.replace(bank, scenes=tuple(scenes))
 
 
-def _matches(scene: Scene, zoom: str, glob: str) -> bool:
+def matches(scene: Scene, zoom: str, glob: str) -> bool:
+    """Say whether a scene is chosen at a zoom, and a glob is for its name or that of its source."""
     named = fnmatchcase(scene.name, glob) or fnmatchcase(scene.source, glob)
     return named and scene.chosen_at == int(zoom)
