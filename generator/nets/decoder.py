@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generator.grid.tile import SCALE
@@ -28,6 +27,7 @@ from generator.nets.blocks import ScaleEmbedding, crop_to
 from generator.nets.body import UNetBody
 from generator.nets.config import LayoutConfig
 from generator.nets.factors import AS_DRAWN, DetailFactors
+from generator.nets.resampling import pixel_shuffle
 
 OUTPUT_GAIN = 6.0
 """What the network puts out is this many times the normalised detail."""
@@ -85,7 +85,7 @@ class LayoutDecoder(UNetBody):
         # The low band is the parent's, the high band what the network put out.
         base = low_band(parent, augmentations, padded=padded)
         contrast, saturation, sharpness = factors
-        drawn = F.pixel_shuffle(out, SCALE) / OUTPUT_GAIN
+        drawn = pixel_shuffle(out) / OUTPUT_GAIN
         detail = high_band(drawn, augmentations, sharpness, padded=padded)
         # Detail was learned beside brightness, which gives it its strength here.
         base = crop_to(base, detail)
