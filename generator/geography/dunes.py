@@ -6,6 +6,7 @@ the ground's, whole numbers that depend on nothing but an address.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar, NamedTuple
@@ -104,24 +105,17 @@ class Dunes(WorldRule):
         """Return the dunes in a rectangle of world pixels, None where there are none."""
         if zoom < FIRST:
             return None
-        ys, xs = middles(zoom, area)
-        ys, xs = ys.clip(0, _WORLD - 1), xs % _WORLD
-        seas = _seas_at(ys, xs)
-        bare = self.cover.grid_shares(ys, xs, Cover.BARE) if seas else None
-        if bare is None:
-            return None
-        found, bare = None, ((bare - _BARE) * _GAIN).clip(0, 256)
-        for sea in seas:
-            shown = _inside(sea, zoom, ys, xs) * bare >> 8
-            if shown.any():
-                light = self._light(sea, zoom, ys, xs) * shown >> 16
-                colours = (light[..., None] * np.array(_TINT) >> 8).astype(np.int16)
-                withheld = shown.clip(0, 255).astype(np.uint16) * np.uint16(_CALM.get(zoom, 0))
-                found = Overlay(colours, withheld).joined(found)
+        found = None
+        for sea, shown in sand_seas(self.cover, zoom, area):
+            light = self._light(sea, zoom, area) * shown >> 16
+            colours = (light[..., None] * np.array(_TINT) >> 8).astype(np.int16)
+            withheld = shown.clip(0, 255).astype(np.uint16) * np.uint16(_CALM.get(zoom, 0))
+            found = Overlay(colours, withheld).joined(found)
         return found
 
-    def _light(self, sea: SandSea, zoom: int, ys: Integers, xs: Integers) -> Integers:
+    def _light(self, sea: SandSea, zoom: int, area: Rectangle) -> Integers:
         """Return how light a sand sea's pixels are, 256 times levels of grey: int64 [h, w]."""
+        ys, xs = _within(zoom, area)
         bits, spacing = WORLD_BITS - TILE_BITS - zoom, _spacing(sea)
         winding = noise(key_in(self.seed, _KEY + 1), _WINDING, ys, xs, bits) * spacing >> 16
         light = np.zeros(winding.shape, np.int64)
@@ -133,6 +127,26 @@ class Dunes(WorldRule):
                 phase = ((across + winding) % between << 8) // between
                 light += _profile().take(phase) * strength >> 8
         return light
+
+
+def sand_seas(cover: LandCover, zoom: int, area: Rectangle) -> Iterator[tuple[SandSea, Integers]]:
+    """Return the sand seas in a rectangle of world pixels, and where, in 256ths: int64 [h, w]."""
+    ys, xs = _within(zoom, area)
+    seas = _seas_at(ys, xs)
+    bare = cover.grid_shares(ys, xs, Cover.BARE) if seas else None
+    if bare is None:
+        return
+    bare = ((bare - _BARE) * _GAIN).clip(0, 256)
+    for sea in seas:
+        shown = _inside(sea, zoom, ys, xs) * bare >> 8
+        if shown.any():
+            yield sea, shown
+
+
+def _within(zoom: int, area: Rectangle) -> tuple[Integers, Integers]:
+    """Return the middles of rows and columns within the map, in units: int64 [h], [w]."""
+    ys, xs = middles(zoom, area)
+    return ys.clip(0, _WORLD - 1), xs % _WORLD
 
 
 def _seas_at(ys: Integers, xs: Integers) -> list[SandSea]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from generator.grid.pixels import Pixels
+from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE
 
 Integers = NDArray[np.int64]
@@ -36,6 +39,22 @@ def _interpolated(values: Short) -> Short:
         np.multiply(one, np.int16(first), out=fine[:, phase])
         fine[:, phase] += np.int16(second) * other
     return fine.reshape(SCALE * len(middle), *values.shape[1:])
+
+
+def interpolated(zoom: int, area: Rectangle, look: Callable[[int, Rectangle], Short]) -> Short:
+    """Interpolate linearly what is looked at two zooms above a rectangle's: int16 [..., h, w].
+
+    look: returns numbers of at most 511, int16 [..., h, w], of a rectangle of a zoom.
+    """
+    x0, y0 = area.x0 // SCALE, area.y0 // SCALE
+    width = (area.x0 + area.width - 1) // SCALE + 1 - x0
+    height = (area.y0 + area.height - 1) // SCALE + 1 - y0
+    coarse = look(zoom - 2, Rectangle(x0 - 1, y0 - 1, width + 2, height + 2))
+    across = _interpolated(np.ascontiguousarray(np.moveaxis(coarse, -1, 0)))
+    fine = _interpolated(np.ascontiguousarray(np.moveaxis(across, (-1, 0), (0, -1))))
+    fine >>= 6
+    top, left = area.y0 - SCALE * y0, area.x0 - SCALE * x0
+    return np.moveaxis(fine, 0, -2)[..., top : top + area.height, left : left + area.width]
 
 
 def cells_of(mask: Mask) -> Integers:

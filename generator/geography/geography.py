@@ -12,7 +12,9 @@ import numpy as np
 
 from generator.geography import riverwater, shore, surface
 from generator.geography.blocks import TownBlocks
+from generator.geography.canopy import Canopy
 from generator.geography.dunes import Dunes
+from generator.geography.hillshade import Hillshade
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
 from generator.geography.overlay import Overlay
 from generator.geography.parcels import Parcels
@@ -27,7 +29,7 @@ from generator.grid.tile import SCALE
 ReadParent = Callable[[Rectangle], Pixels]
 """Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
 
-VERSION = 9
+VERSION = 10
 """Raised whenever the same layers would give other pixels."""
 
 _BLUR = 2
@@ -104,7 +106,7 @@ class Geography:
     water: sea and lakes; rivers: their lines; roads: what is built, drawn over rivers but not over
     sea and lakes; ground: figures that the choice of layouts follows; parcels: fields of
     farmland; streets: of towns, which cross no water; blocks: what lies between them; dunes: those
-    of sand seas; credits: one line for each source.
+    of sand seas; hillshade: of mountains; canopy: of forests; credits: one line for each source.
     """
 
     water: CoverageLayer | None = None
@@ -115,6 +117,8 @@ class Geography:
     streets: Streets | None = None
     blocks: TownBlocks | None = None
     dunes: Dunes | None = None
+    hillshade: Hillshade | None = None
+    canopy: Canopy | None = None
     credits: tuple[str, ...] = ()
 
     reach: ClassVar[int] = surface.REACH
@@ -123,8 +127,7 @@ class Geography:
     @property
     def digest(self) -> str:
         """Return 64 hexadecimal digits that change with all that decides pixels."""
-        drawn = self.parcels, self.streets, self.blocks, self.dunes
-        layers = (self.water, self.rivers, *self.roads, self.ground, *drawn)
+        layers = (self.water, self.rivers, *self.roads, self.ground, self.streets, *self._drawn)
         digests = [None if layer is None else layer.digest for layer in layers]
         return hashlib.sha256(json.dumps([VERSION, digests]).encode()).hexdigest()
 
@@ -140,11 +143,18 @@ class Geography:
             streets=own(self.streets),
             blocks=own(self.blocks),
             dunes=own(self.dunes),
+            hillshade=own(self.hillshade),
+            canopy=own(self.canopy),
         )
 
     def without_rules(self) -> Geography:
-        """Return the geography without what is drawn by rule: fields, streets, blocks, dunes."""
-        return replace(self, parcels=None, streets=None, blocks=None, dunes=None)
+        """Return the geography without what is drawn by rule."""
+        return Geography(self.water, self.rivers, self.roads, self.ground, credits=self.credits)
+
+    @property
+    def _drawn(self) -> tuple[Parcels | TownBlocks | Dunes | Hillshade | Canopy | None, ...]:
+        """Return what gives an overlay."""
+        return self.parcels, self.blocks, self.dunes, self.hillshade, self.canopy
 
     def parent_ground(
         self, zoom: int, area: Rectangle, pixels: ReadParent, base: bool
@@ -174,9 +184,9 @@ class Geography:
         return ParentGround(area, land, parent, built, water, covered, blur, roads)
 
     def overlay(self, zoom: int, area: Rectangle) -> Overlay | None:
-        """Return the fields, blocks and dunes in a rectangle of world pixels, None for none."""
+        """Return what is drawn by rule in a rectangle of world pixels, None for nothing."""
         found = None
-        for rule in (self.parcels, self.blocks, self.dunes):
+        for rule in self._drawn:
             overlay = None if rule is None else rule.overlay(zoom, area)
             found = overlay if found is None else found.joined(overlay)
         return found

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from generator.geography.blocks import TownBlocks
+from generator.geography.canopy import Canopy
 from generator.geography.choice import INDEX, MADE_UP, NONE, chosen, layers_folder
 from generator.geography.credits import credits
 from generator.geography.dunes import Dunes
 from generator.geography.geography import Geography
 from generator.geography.ground import GroundFigures
+from generator.geography.hillshade import Hillshade
 from generator.geography.layerfile import LayerFile
 from generator.geography.linekinds import KINDS
 from generator.geography.lines import LineLayer
 from generator.geography.parcels import Parcels
 from generator.geography.planet import PlanetRivers, PlanetWater
 from generator.geography.streets import Streets
+from generator.geography.terrain import terrain
 from generator.geography.water import WaterLayer
 from generator.grid.errors import GeographyError
 from generator.planets.planet import Planet
@@ -46,16 +50,29 @@ def open_geography(geography: str | None, base: Path | None) -> Geography | None
     ground = _ground(files, folder)
     relief = None if ground is None else ground.relief
     lines = {name: LineLayer(file, name, relief) for name, file in files.items() if name in KINDS}
-    return Geography(
+    found = Geography(
         WaterLayer.open(files["water"]) if "water" in files else None,
         lines.get("rivers"),
         tuple(lines[name] for name in ("roads", "rail") if name in lines),
-        ground,
-        None if ground is None else Parcels(ground.cover, ground.built, source=ground.digest),
-        None if ground is None else Streets(ground.built, source=ground.digest),
-        None if ground is None else TownBlocks(ground.built, source=ground.digest),
-        None if ground is None else Dunes(ground.cover, source=ground.digest),
         credits=tuple(credits(folder)),
+    )
+    return found if ground is None else _with_rules(found, ground)
+
+
+def _with_rules(found: Geography, ground: GroundFigures) -> Geography:
+    """Return a geography with figures of the ground, and what is drawn by rule after these."""
+    source, drawn = ground.digest, terrain()
+    return replace(
+        found,
+        ground=ground,
+        parcels=Parcels(ground.cover, ground.built, source=source),
+        streets=Streets(ground.built, source=source),
+        blocks=TownBlocks(ground.built, source=source),
+        dunes=Dunes(ground.cover, source=source),
+        hillshade=Hillshade(
+            ground.relief, ground.cover, ground.built, drawn, source=f"{source} {drawn.digest}"
+        ),
+        canopy=Canopy(ground.cover, ground.built, source=source),
     )
 
 
