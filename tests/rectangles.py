@@ -1,5 +1,7 @@
 """Rectangles of world pixels that overlap, and what is drawn by rule in a rectangle."""
 
+import hashlib
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from generator.geography.overlay import Overlay
 from generator.grid.rectangle import Rectangle
+from generator.grid.tile import SCALE
 
 
 def whole_and_part(
@@ -36,3 +39,27 @@ def drawn_by(rule: OverlaidRule, zoom: int, area: Rectangle) -> Overlay:
         return found
     shape = area.height, area.width
     return Overlay(np.zeros((*shape, 3), np.int16), np.zeros(shape, np.uint16))
+
+
+def windows_agree(rule: OverlaidRule, data: st.DataObject, zoom: int, x0: int, y0: int) -> None:
+    """Assert that a rule draws the same in a rectangle from (x0, y0) on and in a part of it."""
+    area, inside, at = whole_and_part(data, zoom, x0, y0)
+    whole, part = drawn_by(rule, zoom, area), drawn_by(rule, zoom, inside)
+    np.testing.assert_array_equal(part.colours, whole.colours[at])
+    np.testing.assert_array_equal(part.withheld, whole.withheld[at])
+
+
+def digest_of(rule: OverlaidRule, windows: Iterable[tuple[int, Rectangle]]) -> str:
+    """Return the hexadecimal SHA-256 of what a rule draws in rectangles of zooms."""
+    digest = hashlib.sha256()
+    for zoom, area in windows:
+        made = drawn_by(rule, zoom, area)
+        digest.update(np.ascontiguousarray(made.colours).tobytes() + made.withheld.tobytes())
+    return digest.hexdigest()
+
+
+def with_children(rule: OverlaidRule, zoom: int, area: Rectangle) -> tuple[np.ndarray, np.ndarray]:
+    """Return a rectangle's colours, and the means of those of its pixels' children."""
+    fine = drawn_by(rule, zoom + 2, area.finer(SCALE)).colours.astype(float)
+    mean = fine.reshape(area.height, SCALE, area.width, SCALE, 3).mean((1, 3))
+    return drawn_by(rule, zoom, area).colours.astype(float), mean

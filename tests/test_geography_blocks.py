@@ -1,6 +1,5 @@
 """Blocks of towns: the same in every window and at every zoom, between streets, in towns alone."""
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +12,8 @@ from generator.geography.blocks import TownBlocks
 from generator.geography.overlay import MARK, Overlay
 from generator.geography.streets import Streets
 from generator.grid.rectangle import Rectangle
-from generator.grid.tile import SCALE
 from tests.fakes_ground import earth_ground, random_ground
-from tests.rectangles import drawn_by, whole_and_part
+from tests.rectangles import digest_of, drawn_by, windows_agree, with_children
 from tests.test_geography_streets import DHAKA, PARIS, SAHARA, around
 
 GROUND = earth_ground()
@@ -35,27 +33,19 @@ def test_rectangles_agree_where_they_overlap(zoom: int, data: st.DataObject) -> 
     world = 256 << zoom
     starts = st.integers(world - 300, world + 300) | st.integers(0, world)
     x0, y0 = data.draw(starts), data.draw(st.integers(0, world - 200))
-    area, inside, at = whole_and_part(data, zoom, x0, y0)
-    whole, part = drawn(zoom, area, RANDOM), drawn(zoom, inside, RANDOM)
-    np.testing.assert_array_equal(part.colours, whole.colours[at])
-    np.testing.assert_array_equal(part.withheld, whole.withheld[at])
+    windows_agree(RANDOM, data, zoom, x0, y0)
 
 
 def test_every_machine_draws_the_same_blocks() -> None:
-    digest = hashlib.sha256()
-    for zoom in (9, 11, 13, 15, 17):
-        for place in (PARIS, DHAKA):
-            made = drawn(zoom, around(place, zoom))
-            digest.update(made.colours.tobytes() + made.withheld.tobytes())
-    assert digest.hexdigest()[: len(FIXED)] == FIXED
+    zooms, places = (9, 11, 13, 15, 17), (PARIS, DHAKA)
+    windows = ((zoom, around(place, zoom)) for zoom in zooms for place in places)
+    assert digest_of(BLOCKS, windows)[: len(FIXED)] == FIXED
 
 
 def test_blocks_are_those_of_the_zoom_above() -> None:
     area = around(PARIS, 15)
     for zoom, least in ((15, 0.6), (13, 0.35)):
-        fine = drawn(zoom + 2, area.finer(SCALE)).colours.astype(float)
-        mean = fine.reshape(area.height, SCALE, area.width, SCALE, 3).mean((1, 3))
-        coarse = drawn(zoom, area).colours.astype(float)
+        coarse, mean = with_children(BLOCKS, zoom, area)
         assert 5 < coarse.std() < 40
         assert np.corrcoef(mean.ravel(), coarse.ravel())[0, 1] > least
         area = around(PARIS, 13)

@@ -1,6 +1,5 @@
 """Hillshading: the same in every window and at every zoom, lit from where the sun stands."""
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +14,9 @@ from generator.geography.overlay import Overlay
 from generator.geography.terrain import MOST, SCALES, SIDE, Terrain, terrain, to_bytes
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
-from generator.grid.tile import SCALE, cell_at
+from generator.grid.tile import cell_at
 from tests.fakes_ground import earth_ground
-from tests.rectangles import drawn_by, whole_and_part
+from tests.rectangles import digest_of, drawn_by, windows_agree, with_children
 from tests.test_geography_dunes import NAMIB
 from tests.test_geography_parcels import BEAUCE, around
 
@@ -40,27 +39,19 @@ def test_rectangles_agree_where_they_overlap(
     zoom: int, place: tuple[float, float], data: st.DataObject
 ) -> None:
     x, y = cell_at(place[1], place[0], 256 << zoom)
-    area, inside, at = whole_and_part(data, zoom, x - 40, y - 40)
-    whole, part = drawn(zoom, area), drawn(zoom, inside)
-    np.testing.assert_array_equal(part.colours, whole.colours[at])
-    np.testing.assert_array_equal(part.withheld, whole.withheld[at])
+    windows_agree(SHADE, data, zoom, x - 40, y - 40)
 
 
 def test_every_machine_shades_alike() -> None:
-    digest = hashlib.sha256()
-    for zoom in (11, 13, 15, 17):
-        for place in (ALPS, ANDES, STEPPE):
-            made = drawn(zoom, around(place, zoom))
-            digest.update(np.ascontiguousarray(made.colours).tobytes() + made.withheld.tobytes())
-    assert digest.hexdigest()[: len(FIXED)] == FIXED
+    zooms, places = (11, 13, 15, 17), (ALPS, ANDES, STEPPE)
+    windows = ((zoom, around(place, zoom)) for zoom in zooms for place in places)
+    assert digest_of(SHADE, windows)[: len(FIXED)] == FIXED
 
 
 @pytest.mark.parametrize("zoom", [11, 13])
 def test_shading_is_that_of_the_zoom_above(zoom: int) -> None:
     area = around(ALPS, zoom)
-    fine = drawn(zoom + 2, area.finer(SCALE)).colours.astype(float)
-    mean = fine.reshape(area.height, SCALE, area.width, SCALE, 3).mean((1, 3))
-    coarse = drawn(zoom, area).colours
+    coarse, mean = with_children(SHADE, zoom, area)
     assert coarse.std() > 8
     assert np.corrcoef(mean.ravel(), coarse.ravel())[0, 1] > 0.8
 

@@ -76,6 +76,13 @@ class BuiltUp:
                     found[into_y, into_x] = (chunk[::-1] if turned else chunk)[from_y, from_x]
         return found if found.any() else None
 
+    def outside(self, zoom: int, area: Rectangle, values: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Return values of at most 128, int16 [..., h, w], less as much as is built-up."""
+        degree = self.shares(zoom, area)
+        if degree is None:
+            return values
+        return values - (values * degree.astype(np.int16) >> 8)
+
     def _painted(self, zoom: int, row: int, column: int) -> Shares | None:
         """Return the degree in a square, None where all of it is 0."""
         bits = WORLD_BITS - TILE_BITS - zoom

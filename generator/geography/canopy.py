@@ -82,12 +82,9 @@ class Canopy(WorldRule):
             shares = self.cover.grid_shares(ys, xs, cover)
             if shares is not None:
                 found += shares * part >> 8
-        found = ((found - _LEAST) * _GAIN).clip(0, 128)
+        shown = ((found - _LEAST) * _GAIN).clip(0, 128).astype(np.int16)
         # Towns have gardens instead.
-        degree = self.built.shares(zoom, area)
-        if degree is not None:
-            found -= found * degree >> 8
-        return found.astype(np.int16)
+        return self.built.outside(zoom, area, shown)
 
     def _stands(self, zoom: int, area: Rectangle) -> Short:
         """Return eight times the light of stands, levels of grey: int16 [h, w]."""

@@ -46,14 +46,12 @@ def interpolated(zoom: int, area: Rectangle, look: Callable[[int, Rectangle], Sh
 
     look: returns numbers of at most 511, int16 [..., h, w], of a rectangle of a zoom.
     """
-    x0, y0 = area.x0 // SCALE, area.y0 // SCALE
-    width = (area.x0 + area.width - 1) // SCALE + 1 - x0
-    height = (area.y0 + area.height - 1) // SCALE + 1 - y0
-    coarse = look(zoom - 2, Rectangle(x0 - 1, y0 - 1, width + 2, height + 2))
+    above = area.coarser(SCALE)
+    coarse = look(zoom - 2, above.grown(1))
     across = _interpolated(np.ascontiguousarray(np.moveaxis(coarse, -1, 0)))
     fine = _interpolated(np.ascontiguousarray(np.moveaxis(across, (-1, 0), (0, -1))))
     fine >>= 6
-    top, left = area.y0 - SCALE * y0, area.x0 - SCALE * x0
+    top, left = area.y0 - SCALE * above.y0, area.x0 - SCALE * above.x0
     return np.moveaxis(fine, 0, -2)[..., top : top + area.height, left : left + area.width]
 
 

@@ -155,9 +155,7 @@ class Hillshade(WorldRule):
             found[2] = ((shares - _GRASS) * _GRASS_GAIN >> 8).clip(0, 128)
             found[1] = found[2] * levels.clip(_FLAT, _ROLLING).astype(np.int16) >> 7
         # Towns lie on level ground, and sand has dunes instead.
-        degree = self.built.shares(zoom, area)
-        if degree is not None:
-            found -= found * degree.astype(np.int16) >> 8
+        found = self.built.outside(zoom, area, found)
         for _, sand in sand_seas(self.cover, zoom, area):
             found = (found * (256 - sand) >> 8).astype(np.int16)
         return found

@@ -285,13 +285,11 @@ def from_above(
 
     look: returns an array [h, w] of a rectangle of a zoom, or None, which is returned, too.
     """
-    x0, y0 = area.x0 // SCALE, area.y0 // SCALE
-    width = (area.x0 + area.width - 1) // SCALE + 1 - x0
-    height = (area.y0 + area.height - 1) // SCALE + 1 - y0
-    found = look(zoom - 2, Rectangle(x0, y0, width, height))
+    above = area.coarser(SCALE)
+    found = look(zoom - 2, above)
     if found is None:
         return None
-    top, left = area.y0 - SCALE * y0, area.x0 - SCALE * x0
+    top, left = area.y0 - SCALE * above.y0, area.x0 - SCALE * above.x0
     whole = found.repeat(SCALE, 0)[top : top + area.height].repeat(SCALE, 1)
     return whole[:, left : left + area.width]
 

@@ -13,7 +13,7 @@ from generator.grid.tile import SCALE
 from generator.nets.blocks import Embedding, crop
 from generator.nets.body import UNetBody
 from generator.nets.config import NetworkConfig
-from generator.nets.resampling import BINOMIAL, blur_evenly, upsample_linearly
+from generator.nets.resampling import BINOMIAL, blur_evenly, pixel_shuffle, upsample_linearly
 
 CONSISTENCY_MARGIN = len(BINOMIAL) // 2 + 1
 """Parent pixels that `low_frequency_consistency` consumes on each side."""
@@ -55,4 +55,4 @@ def low_frequency_consistency(residual: Tensor) -> Tensor:
     # The means of the child pixels of each parent pixel, smooth in between, are taken off.
     mean = residual.view(b, 3, SCALE**2, height, width).mean(2)
     coarse = upsample_linearly(blur_evenly(mean))
-    return F.pixel_shuffle(crop(residual, CONSISTENCY_MARGIN), SCALE) - coarse
+    return pixel_shuffle(crop(residual, CONSISTENCY_MARGIN)) - coarse

@@ -45,6 +45,13 @@ def told(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def store(path: Path, data: bytes) -> None:
+    """Write a layer's file whole or not at all, and say how large it is."""
+    with atomic_replace(path) as part:
+        part.write_bytes(data)
+    told(f"{path}: {len(data):,} bytes")
+
+
 def mercator(longitude: Floats, latitude: Floats) -> Integers:
     """Return Web Mercator coordinates int64 [n, 2] in units of 2**-30 of the world's width."""
     radians = np.radians(np.clip(latitude, -_NORTHERNMOST, _NORTHERNMOST))

@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.atomicfile import atomic_replace
-from generator.geography.derive.linework import input_file, parser_of, told
+from generator.geography.derive.linework import input_file, parser_of, store, told
 from generator.geography.relief import LEVELS, Relief
 from generator.grid.errors import GeographyError
 
@@ -101,9 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
         told(str(error))
         return 2
     data = levels_of(spread(metres)).to_bytes()
-    with atomic_replace(options.out) as part:
-        part.write_bytes(data)
-    told(f"{options.out}: {len(data):,} bytes")
+    store(options.out, data)
     return 0
 
 

@@ -18,8 +18,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.atomicfile import atomic_replace
-from generator.geography.derive.linework import told
+from generator.geography.derive.linework import store, told
 from generator.geography.terrain import METRES, SIDE, to_bytes
 
 SEED = 5
@@ -172,9 +171,8 @@ def rasterised(courses: list[Floats], side: int) -> Mask:
     """Return the cells that courses pass: bool [side, side]."""
     found = np.zeros((side, side), bool)
     for course in courses:
-        found[(course * side).astype(int) % side, np.arange(len(course)) * side // len(course)] = (
-            True
-        )
+        columns = np.arange(len(course)) * side // len(course)
+        found[(course * side).astype(int) % side, columns] = True
     return found
 
 
@@ -202,9 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="file to write")
     options = parser.parse_args(arguments)
     data = to_bytes(np.rint(eroded(LEVELS, SEED)).astype(np.int16))
-    with atomic_replace(options.out) as part:
-        part.write_bytes(data)
-    told(f"{options.out}: {len(data):,} bytes")
+    store(options.out, data)
     return 0
 
 
