@@ -53,6 +53,7 @@ _OPEN, _LAND = 98, 94
 _FORBIDDEN = 4095
 
 _AT_ONCE = 64
+_ONE = np.int64(1)
 
 Integers = NDArray[np.int64]
 Costs = NDArray[np.signedinteger[Any]]
@@ -102,7 +103,7 @@ class LabelWindow(Rectangle):
 
 @dataclass(frozen=True, slots=True)
 class Tones:
-    """Tones of the pixels of a rectangle of the choosing grid: int16 [height, width, 3].
+    """Tones of the pixels of a rectangle of the choosing grid: int16 [3, height, width].
 
     They must reach over the window and the centres of the cells that may rule in it. cost: of a
     tone that is wholly unlike that of a cell's centre.
@@ -112,16 +113,25 @@ class Tones:
     pixels: NDArray[np.int16]
     cost: int
 
-    def unlike(self, y: int, x: int, part: LabelWindow) -> Integers:
-        """Return the costs of the pixels of a window for a cell centred at a pixel corner."""
+    def unlike(
+        self, y: int, x: int, part: LabelWindow, unit: np.signedinteger[Any] = _ONE
+    ) -> Costs:
+        """Return the costs of the pixels of a window for a cell centred at a pixel corner.
+
+        unit: what a cost of 1 is in the result, whose type is that of the unit.
+        """
         rows = np.arange(part.y0, part.y0 + part.height) // part.scale - self.area.y0
         columns = np.arange(part.x0, part.x0 + part.width) // part.scale - self.area.x0
-        own = self.pixels[y - self.area.y0, x - self.area.x0]
         first, last = rows[0], columns[0]
-        seen = self.pixels[first : rows[-1] + 1, last : columns[-1] + 1]
-        gaps = np.minimum(np.abs(seen - own).sum(2, np.int64), UNLIKE) * self.cost // UNLIKE
-        costs: Integers = gaps[np.ix_(rows - first, columns - last)]
-        return costs
+        # How far from the centre's tone each pixel is, the sum of three channels.
+        own = self.pixels[:, y - self.area.y0, x - self.area.x0, None, None]
+        gaps = self.pixels[:, first : rows[-1] + 1, last : columns[-1] + 1] - own
+        np.abs(gaps, out=gaps)
+        gap = gaps[0] + gaps[1] + gaps[2]
+        # What each difference costs.
+        table = (np.arange(UNLIKE + 1) * self.cost // UNLIKE).astype(unit.dtype) * unit
+        costs: Costs = table.take(gap, mode="clip")
+        return costs if part.scale == 1 else costs[np.ix_(rows - first, columns - last)]
 
 
 def label(
@@ -148,9 +158,10 @@ def label(
         some = shown.part(slice(first, first + _AT_ONCE))
         costs = _interpolated(_site_costs(patches, some, sites, config), factor, bits, kind)
         costs += 2 * factor * first
-        unlike = None if tones is None else partial(_unlike, tones, some, window)
+        unit = kind(128 * factor << bits)
+        unlike = None if tones is None else partial(_unlike, tones, some, window, unit)
         corners, ends = _corners(some, window, config), _ends(patches, some, window)
-        _lower(least, costs, corners, ends, unlike, 128 * factor << bits)
+        _lower(least, costs, corners, ends, unlike)
     # The number of the cell is in the low bits of the least cost.
     ranks = least // (2 * factor) & ((1 << bits) - 1)
     labels: Integers = np.where(least == unruled, -1, ranks).astype(np.int64)
@@ -158,12 +169,17 @@ def label(
 
 
 def _unlike(
-    tones: Tones, shown: PlacedPatches, window: LabelWindow, cell: int, part: Rectangle
-) -> Integers:
+    tones: Tones,
+    shown: PlacedPatches,
+    window: LabelWindow,
+    unit: np.signedinteger[Any],
+    cell: int,
+    part: Rectangle,
+) -> Costs:
     """Return what tones unlike a cell's cost at a part of the window, counted from its corner."""
     y0, x0 = window.y0 + part.y0, window.x0 + part.x0
     within = LabelWindow(x0, y0, part.width, part.height, window.scale)
-    return tones.unlike(int(shown.ys[cell]), int(shown.xs[cell]), within)
+    return tones.unlike(int(shown.ys[cell]), int(shown.xs[cell]), within, unit)
 
 
 def _lower(
@@ -171,12 +187,11 @@ def _lower(
     costs: Costs,
     corners: list[list[int]],
     ends: list[list[int]],
-    more: Callable[[int, Rectangle], Integers] | None,
-    unit: int,
+    more: Callable[[int, Rectangle], Costs] | None,
 ) -> None:
     """Keep the lesser of each pixel's cost [height, width] and its costs in cells [n, s, s].
 
-    more: what a cell costs besides at a part of the window, in costs of `unit`.
+    more: what a cell costs besides at a part of the window.
     """
     height, width = least.shape
     size = costs.shape[1]
@@ -187,8 +202,7 @@ def _lower(
         if y0 < y1 and x0 < x1:
             part = cell[y0 - top : y1 - top, x0 - left : x1 - left]
             if more is not None:
-                added = more(number, Rectangle(x0, y0, x1 - x0, y1 - y0)) * unit
-                part = part + added.astype(part.dtype)
+                part = part + more(number, Rectangle(x0, y0, x1 - x0, y1 - y0))
             target = least[y0:y1, x0:x1]
             np.minimum(target, part, out=target)
 

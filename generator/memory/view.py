@@ -113,9 +113,10 @@ class ParentView:
 
     def tones(self, cost: int) -> Tones:
         """Return the tones of the picture, each the mean of 3 x 3 pixels."""
-        edged = np.pad(self.picture.pixels.astype(np.int16), ((1, 1), (1, 1), (0, 0)), "edge")
-        rows = edged[:-2] + edged[1:-1] + edged[2:]
-        return Tones(self.area, (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) // 9, cost)
+        planes = np.moveaxis(self.picture.pixels, 2, 0).astype(np.int16)
+        edged = np.pad(planes, ((0, 0), (1, 1), (1, 1)), "edge")
+        rows = edged[:, :-2] + edged[:, 1:-1] + edged[:, 2:]
+        return Tones(self.area, (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) // 9, cost)
 
     def sites(self, core: Rectangle) -> SiteDescriptors:
         """Describe the picture at the sites in and round a rectangle of the choosing grid."""

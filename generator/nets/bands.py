@@ -134,9 +134,10 @@ def add_detail(base: Tensor, detail: Tensor) -> Tensor:
     Ground in shadow has some light left. Of a darkening by the share u of the light
     1 / (1 + u + u^2) is left, about 1 - u where u is small.
     """
-    light = (base + 1).clamp(min=0) + _BLACK
-    share = -detail.clamp(max=0) / light
-    return base + detail.clamp(min=0) + (light / (1 + share + share * share) - light)
+    light = (base + 1).clamp_(min=0).add_(_BLACK)
+    share = detail.clamp(max=0).neg_().div_(light)
+    left = light / (share * share).add_(share).add_(1)
+    return (base + detail.clamp(min=0)).add_(left.sub_(light))
 
 
 def desaturated(detail: Tensor, base: Tensor, saturation: float | Tensor = 1.0) -> Tensor:

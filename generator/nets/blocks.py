@@ -54,8 +54,8 @@ class PixelNorm(nn.Module):
         self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None
     ) -> Tensor:
         """[B, C, H, W] -> the same shape, times (1 + scale), plus shift, where they are given."""
-        # The root of the mean square, summed up in float32.
-        length = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)
+        # The root of the mean square, summed up in float32 and rounded to the type of x.
+        length = torch.linalg.vector_norm(x, dim=1, keepdim=True).float()
         inverse = torch.rsqrt(length.square() / x.shape[1] + 1e-5)
         h = x * inverse.to(x.dtype)
         gain = self.gain.to(x.dtype)[:, None, None]
