@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,9 +40,10 @@ class FlatCodes:
         self._shapes = np.array([codes.shape[:2] for codes in scenes], np.int64)
         # The same for each other orientation, filled in bit by bit.
         self._reorientation, self._turned = reorientation, np.unique(patches.orientation)
-        self._codes = np.zeros((len(self._turned) * self._size + 1, flat[0].shape[1]), np.int8)
+        count, dimensions = len(self._turned) * self._size + 1, flat[0].shape[1]
+        self._codes = _sparse_zeros(count * dimensions).view(np.int8).reshape(count, dimensions)
         self._codes[: self._size] = np.concatenate(flat)
-        self._known = np.zeros(len(self._codes), bool)
+        self._known = _sparse_zeros(count).view(np.bool_)
         self._known[: self._size] = self._known[-1] = True
         layer = np.searchsorted(self._turned, patches.orientation)
         self._first = self._starts[patches.home] + layer * self._size
@@ -105,6 +107,14 @@ class FlatCodes:
             told = self._reorientation.told(seen[own], int(self._turned[number]))
             self._codes[missing[own]] = told
         self._known[missing] = True
+
+
+def _sparse_zeros(size: int) -> NDArray[np.uint8]:
+    """Return bytes that take memory page by page, as they are written.
+
+    numpy asks for large pages, so that its zeros soon take all of theirs.
+    """
+    return np.frombuffer(mmap.mmap(-1, size, access=mmap.ACCESS_COPY), np.uint8)
 
 
 def _place(
