@@ -27,7 +27,7 @@ def codes():
 
 @pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("factors", [AS_DRAWN, DetailFactors(1.2, 0.6, 1.9)])
+@pytest.mark.parametrize("factors", [AS_DRAWN, DetailFactors(1.2, 0.6, 1.9, 0.2)])
 def test_a_metatile_equals_its_single_tiles(parent, codes, strength, dtype, factors):
     stage = LayoutStage(tiny_decoder().to(dtype), factors, fading=True)
     codes[:, 70:90, 60:100] = 0
@@ -113,6 +113,22 @@ def test_a_child_shows_as_much_of_its_detail_as_is_asked(parent, codes):
     # A real picture has all of it.
     plain = stage(parent, codes, resolution, 0.0)
     np.testing.assert_array_equal(stage(parent, codes, resolution, 0.0, shown), plain)
+
+
+def test_detail_keeps_within_its_limit(parent, codes):
+    def child(factors: DetailFactors) -> np.ndarray:
+        return LayoutStage(tiny_decoder(), factors)(parent, codes, np.array([300.0]), 0.5)
+
+    # Parents are of a middle grey, at which all that is lighter is added.
+    bare, strong = (child(DetailFactors(contrast=by)).astype(float) for by in (0.0, 6.0))
+    limited = child(DetailFactors(contrast=6.0, limit=0.1)).astype(float)
+    lighter, far = (limited - bare)[bare < 200], (strong - bare)[bare < 200]
+    assert far.max() > 30
+    assert lighter.max() < 0.1 * 127.5 + 1
+    # What is small is hardly less.
+    small = (far > 3) & (far < 6)
+    assert small.sum() > 100
+    assert (lighter[small] >= far[small] * 0.8 - 1).all()
 
 
 @pytest.mark.parametrize(("top", "left"), [(0, 0), (3, 10), (16, 6)])

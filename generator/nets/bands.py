@@ -128,6 +128,11 @@ def contrast_scale(base: Tensor) -> Tensor:
     return ((level.clamp(0, 1) + _DARK) / (_MIDDLE + _DARK)).sqrt()
 
 
+def limited(detail: Tensor, limit: float) -> Tensor:
+    """Keep detail within a limit, which it nears as it grows: d / sqrt(1 + (d / limit)^2)."""
+    return detail / (detail / limit).square_().add_(1).sqrt_()
+
+
 def add_detail(base: Tensor, detail: Tensor) -> Tensor:
     """Add detail in [-2, 2] to a base in [-1, 1]; what darkens divides, so that nothing is black.
 

@@ -14,6 +14,10 @@ from generator.nets.factors import DetailFactors
 STAGE_COUNTS = (len(COMMON_STAGE_ZOOMS), len(STAGE_ZOOMS))
 """How many stages weights may serve: those to zoom 15, or to 17."""
 
+_LIMITS = {9: 0.55}
+"""Limits of detail by zoom: what is some fifty grey levels off its parent at 9 is a black or white
+hole at 11."""
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
@@ -147,7 +151,8 @@ class SamplerConfig:
         """Return the factors on the detail of a stage, where codes lead."""
         stage = self.zooms.index(zoom)
         given = (self.contrast, self.saturation, self.sharpness)
-        return DetailFactors(*(numbers[stage] if numbers else 1.0 for numbers in given))
+        factors = DetailFactors(*(numbers[stage] if numbers else 1.0 for numbers in given))
+        return factors._replace(limit=_LIMITS.get(zoom, 0.0))
 
     @property
     def zooms(self) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from generator.nets.bands import (
     contrast_scale,
     desaturated,
     high_band,
+    limited,
     low_band,
 )
 from generator.nets.blocks import ScaleEmbedding, crop_to
@@ -84,7 +85,7 @@ class LayoutDecoder(UNetBody):
         out = self._body(h, modulations, parent.shape[-2])
         # The low band is the parent's, the high band what the network put out.
         base = low_band(parent, augmentations, padded=padded)
-        contrast, saturation, sharpness = factors
+        contrast, saturation, sharpness, limit = factors
         drawn = pixel_shuffle(out) / OUTPUT_GAIN
         detail = high_band(drawn, augmentations, sharpness, padded=padded)
         # Detail was learned beside brightness, which gives it its strength here.
@@ -94,7 +95,8 @@ class LayoutDecoder(UNetBody):
             share = contrast.clamp(max=1) if isinstance(contrast, Tensor) else min(contrast, 1.0)
             base = base + share * _beyond_calm(crop_to(edges, base) - base.detach())
         detail = desaturated(detail, base, saturation)
-        return add_detail(base, contrast * contrast_scale(base) * detail)
+        detail = contrast * contrast_scale(base) * detail
+        return add_detail(base, limited(detail, limit) if limit else detail)
 
     def _embedded(self, codes: Tensor) -> Tensor:
         """Turn codes [B, D, H, W] into features [B, 48, H, W]."""
