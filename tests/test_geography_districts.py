@@ -1,4 +1,4 @@
-"""Districts of towns at 11: those that 13 shows block by block, with a grain of roofs."""
+"""Districts of towns at 11: those that 13 shows block by block, with their blocks and avenues."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from generator.geography.blocks import TownBlocks
 from generator.geography.districts import ZOOM, districts
 from generator.geography.overlay import MARK
+from generator.geography.streets import Streets
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE
 from tests.fakes_ground import earth_ground
@@ -42,12 +43,24 @@ def test_they_lighten_and_darken_the_ground_alike_and_some_are_green() -> None:
     made = colours(around(PARIS, ZOOM, 512))
     assert np.abs(made.mean((0, 1))).max() < 4
     grey = made.mean(2)
-    # Most pixels are a little darker, few are far lighter.
+    # Most pixels are a little darker, few are far lighter; avenues are dark.
     assert np.median(grey) < 0
-    assert ((grey - grey.mean()) ** 3).mean() / grey.std() ** 3 > 0.7
+    assert ((grey - grey.mean()) ** 3).mean() / grey.std() ** 3 > 0.4
     woods = made[..., 1] - made[..., 0] > 20
     assert 0.03 < woods.mean() < 0.3
     assert grey[woods].mean() < -20
+
+
+@pytest.mark.parametrize("place", [PARIS, DHAKA])
+def test_avenues_are_the_main_streets_of_13(place) -> None:
+    area = around(place, ZOOM, 256)
+    fine = Streets(earth_ground().built).shares(ZOOM + 2, area.finer(SCALE))
+    assert fine is not None
+    share = fine.reshape(area.height, SCALE, area.width, SCALE).mean((1, 3))
+    grey, built = colours(area).mean(2), share > 0
+    on, off = grey[share > 60], grey[~built]
+    assert min(len(on), len(off)) > 2000
+    assert on.mean() < off.mean() - 15
 
 
 def test_worlds_have_districts_and_a_grain_of_their_own() -> None:

@@ -86,16 +86,27 @@ def test_worlds_have_streets_of_their_own() -> None:
     assert other.digest == STREETS.digest
 
 
+def completed(geography: Geography, zoom: int, core: Rectangle) -> np.ndarray:
+    """Return a grey child of grey parents, with what geography draws into it."""
+    ground = geography.parent_ground(zoom - 2, core.grown(1), grey, False)
+    return geography.completed(zoom, core, grey(core.finer(SCALE)), ground)
+
+
+def test_streets_lie_in_the_shade_where_pixels_are_wider() -> None:
+    for zoom, darker in ((13, True), (15, False)):
+        core = around(PARIS, zoom - 2, 64)
+        made = completed(Geography(streets=STREETS), zoom, core)[..., 1].astype(int)
+        share = drawn(zoom, core.finer(SCALE))
+        assert (share > 100).sum() > 300
+        assert (made[share > 100] < 85).all() == darker
+        assert (made[share > 100] > 90).all() != darker
+        assert (made[share == 0] == 90).all()
+
+
 def test_streets_cross_no_water() -> None:
     geography, plain = (Geography(water=Half(), streets=some) for some in (STREETS, None))
     core = around(PARIS, 13, 64)
-    child = np.full((256, 256, 3), 90, np.uint8)
-    with_streets, without = (
-        one.completed(
-            15, core, child, one.parent_ground(13, core.grown(1), lambda area: grey(area), False)
-        )
-        for one in (geography, plain)
-    )
+    with_streets, without = (completed(one, 15, core) for one in (geography, plain))
     water = Half().shares(15, core.finer(SCALE)) == 255
     assert 0.2 < water.mean() < 0.8
     changed = (with_streets != without).any(2)

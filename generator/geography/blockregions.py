@@ -185,8 +185,7 @@ class BlockRegion:
         drawn, cells = district_maps()[self.streets.style], cells_at(at)
         number = drawn.parcels.take(cells).astype(np.uint32)
         district = district_of(number)
-        # The map comes again, with other blocks.
-        block = mixed(number + squares_at(at, SIDE_BITS) ^ np.uint32(self.key))
+        block = block_of(number, at, np.uint32(self.key))
         kind = self.kinds.take(district << np.uint32(4) | block & np.uint32(15))
         plot = mixed(block + cells.view(np.uint32))
         if zoom < DETAILED:
@@ -209,7 +208,7 @@ def region_at(seed: int, row: int, column: int) -> BlockRegion:
     mixes, roofs = mixes_of(*lots)
     kinds = np.array(_MIXES, np.uint32)[mixes[0]].ravel()
     colours = _coloured(kinds, np.array(_ROOFS[roofs[0]], np.int64), _GREY[town >> 12 & 3])
-    return BlockRegion(streets_at(seed, row, column), own >> 32, kinds, colours)
+    return BlockRegion(streets_at(seed, row, column), int(keys_of(lots[0])[0]), kinds, colours)
 
 
 def mixes_of(own: Words, town: Words) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -217,8 +216,8 @@ def mixes_of(own: Words, town: Words) -> tuple[NDArray[np.intp], NDArray[np.intp
 
     own, town: numbers of the regions and of their towns, as of `lots_at`.
     """
-    key, three = (own >> np.uint64(32)).astype(np.uint32), np.uint64(3)
-    lots = mixed(np.arange(1 << _DISTRICT_BITS, dtype=np.uint32) + key[:, None])
+    three = np.uint64(3)
+    lots = mixed(np.arange(1 << _DISTRICT_BITS, dtype=np.uint32) + keys_of(own)[:, None])
     mixes = np.array(_DISTRICTS)[lots >> np.uint32(28)]
     mixes = np.where(mixes < 0, (own & three).astype(np.intp)[:, None], mixes)
     roofs = np.where(own >> np.uint64(2) & three, town, own) >> np.uint64(4) & three
@@ -229,6 +228,19 @@ def lots_at(seed: int, rows: Integers, columns: Integers) -> tuple[Words, Words]
     """Return numbers of regions and of their towns, uint64 [n]; rows, columns: int64 [n]."""
     own = keys(key_in(seed, _KEY), rows, columns)
     return own, keys(key_in(seed, _KEY + 1), rows >> 2, columns >> 2)
+
+
+def keys_of(own: Words) -> Numbers:
+    """Return the keys of regions with some numbers, for `block_of`."""
+    return (own >> np.uint64(32)).astype(np.uint32)
+
+
+def block_of(number: Numbers, at: MapPositions, key: Numbers | np.uint32) -> Numbers:
+    """Return numbers of blocks, which differ where the map comes again: uint32 [h, w].
+
+    number: of blocks on their map, at positions; key: of the region.
+    """
+    return mixed(number + squares_at(at, SIDE_BITS) ^ key)
 
 
 def district_of(number: Numbers) -> Numbers:

@@ -28,7 +28,7 @@ FIRST = 13
 _SHADE = {15: 1, 17: 4}
 """Pixels by which roofs throw shadows to the north west: about four metres."""
 
-_CALM = {9: 35, 11: 110, 13: 150, 15: 56, 17: 110}
+_CALM = {9: 35, 11: 90, 13: 150, 15: 56, 17: 110}
 """256ths of the layouts' detail that blocks do without, by the zoom of the child: at 9, so that a
 city is not of black and white parts at 11."""
 
@@ -40,7 +40,7 @@ class TownBlocks(WorldRule):
     """Blocks of the Earth's towns in the world of a seed."""
 
     NAME: ClassVar[str] = "blocks"
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
 
     built: BuiltUp
 

@@ -1,7 +1,8 @@
-"""Towns before their blocks are seen: each district has one colour, and a grain of roofs.
+"""Towns before what stands in them is seen: districts, a grain of blocks and roofs, and avenues.
 
-Districts are those of the blocks (`blockregions`), a kilometre wide, and lie where these lie at
-finer zooms. All of it is whole numbers: a pixel depends on nothing but its address.
+Districts, each of one colour and about a kilometre wide, blocks and main streets are those of
+`blockregions`, and lie where these lie at finer zooms. All of it is whole numbers: a pixel depends
+on nothing but its address.
 """
 
 from __future__ import annotations
@@ -12,14 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.geography.blockregions import (
+    block_of,
     district_maps,
     district_of,
+    keys_of,
     lots_at,
     mix_colours,
     mixes_of,
 )
 from generator.geography.overlay import COLOUR_LANES, MARK, spread
-from generator.geography.parcelmaps import SIDE, cells_at, pixels_at
+from generator.geography.parcelmaps import (
+    MAIN_ABOVE,
+    MAIN_BELOW,
+    MAIN_LEFT,
+    MAIN_RIGHT,
+    SIDE,
+    cells_at,
+    pixels_at,
+)
 from generator.geography.regiongrid import key_in
 from generator.geography.streets import STREET_GRID, regions_at
 from generator.grid.rectangle import Rectangle
@@ -33,8 +44,20 @@ _STRENGTH = 36
 _GRAIN = 190, 210, 240, 310, 26
 """256ths of the grain that mixes have: suburb, terraces, inner town, works, woods."""
 
-_POWER = 5
-"""Of bytes that the grain has: the higher, the fewer pixels are far lighter than the others."""
+_POWER, _POWER_OF_BLOCKS = 5, 3
+"""Of bytes that the grain has, of pixels and of blocks: the higher, the fewer are far lighter than
+the others."""
+
+_OF_PIXELS, _OF_BLOCKS = 50, 125
+"""256ths of the grain that pixels have, and that blocks have, which lie along streets."""
+
+_AVENUE = -70
+"""Light of a main street over the ground's."""
+
+_SHADED = 200, 230, 256, 256, 40
+"""256ths of a main street's light that mixes have, in the order of _GRAIN."""
+
+_MAIN = MAIN_LEFT | MAIN_ABOVE | MAIN_RIGHT | MAIN_BELOW
 
 
 def districts(zoom: int, area: Rectangle, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
@@ -45,17 +68,25 @@ def districts(zoom: int, area: Rectangle, seed: int) -> tuple[NDArray[np.int64],
     """
     seen = STREET_GRID.pixels(zoom, area)
     styles, placed = regions_at(seed, seen.rows, seen.columns)
-    mixes, roofs = mixes_of(*lots_at(seed, seen.rows, seen.columns))
-    # The district of each pixel, on the map of its region.
-    cells = cells_at(seen.positions(placed))
+    own, town = lots_at(seed, seen.rows, seen.columns)
+    mixes, roofs = mixes_of(own, town)
+    # The block and the district of each pixel, on the map of its region.
+    at = seen.positions(placed)
+    cells = cells_at(at)
     cells += (styles * SIDE * SIDE).astype(np.int32).take(seen.which)
-    district = seen.which * mixes.shape[1] + _districts().take(cells)
+    number = _numbers().take(cells).astype(np.uint32)
+    district = seen.which * mixes.shape[1] + district_of(number).astype(np.intp)
     found = _coloured(mixes, roofs).take(district)
-    # A grain of roofs, keyed by world and address of each pixel.
+    # A grain of blocks and of roofs, these keyed by world and address of each pixel.
+    block = block_of(number, at, keys_of(own).take(seen.which))
     lots = _lots(zoom, area, seed)
-    amount = np.array(_GRAIN, np.int16)[mixes].take(district)
-    grain = _powers().take(lots & 255) * amount >> 8
-    found.view(np.int16)[...] += spread(grain.astype(np.int16), COLOUR_LANES)
+    light = _powers(_POWER_OF_BLOCKS, _OF_BLOCKS).take(block & np.uint32(255))
+    light += _powers(_POWER, _OF_PIXELS).take(lots & np.uint32(255))
+    light *= np.array(_GRAIN, np.int32)[mixes].take(district)
+    # Main streets between them.
+    light += _avenues().take(cells) * np.array(_SHADED, np.int32)[mixes].take(district)
+    light >>= 8
+    found.view(np.int16)[...] += spread(light.astype(np.int16), COLOUR_LANES)
     rank = (lots >> np.uint32(8) & np.uint32(255)).astype(np.int16)
     return found, rank - (rank >> 2)
 
@@ -71,17 +102,34 @@ def _coloured(mixes: NDArray[np.intp], roofs: NDArray[np.intp]) -> NDArray[np.in
 
 
 @cache
-def _districts() -> NDArray[np.int16]:
-    """Return the district of each cell of the maps of all styles, one after another."""
-    numbers = np.concatenate([drawn.parcels for drawn in district_maps()])
-    return district_of(numbers.astype(np.uint32)).astype(np.int16)
+def _numbers() -> NDArray[np.uint16]:
+    """Return the numbers of blocks and districts of the maps of all styles, one after another."""
+    return np.concatenate([drawn.parcels for drawn in district_maps()])
 
 
 @cache
-def _powers() -> NDArray[np.int32]:
-    """Return powers of bytes, in 2**-8 of them to the power but one, around 0: int32 [256]."""
-    powers = [byte**_POWER >> 8 * (_POWER - 1) for byte in range(256)]
-    return np.array([power - sum(powers) // len(powers) for power in powers], np.int32)
+def _avenues() -> NDArray[np.int32]:
+    """Return the light of main streets in each cell of these maps, around 0, the mean of each."""
+    found = []
+    for drawn in district_maps():
+        count = (drawn.edges.reshape(SIDE, SIDE) & _MAIN > 0).astype(np.int32)
+        for axis in (0, 1):
+            count = np.roll(count, 1, axis) + count + np.roll(count, -1, axis)
+        # A street is two cells wide, those on its sides: six of nine cells.
+        light = _AVENUE * np.minimum(count, 6) // 6
+        found.append((light - light.sum() // light.size).ravel())
+    return np.concatenate(found)
+
+
+@cache
+def _powers(power: int, strength: int) -> NDArray[np.int32]:
+    """Return powers of bytes, in 2**-8 of them to the power but one, around 0: int32 [256].
+
+    strength: 256ths of them.
+    """
+    powers = [byte**power >> 8 * (power - 1) for byte in range(256)]
+    mean = sum(powers) // len(powers)
+    return np.array([(each - mean) * strength >> 8 for each in powers], np.int32)
 
 
 def _lots(zoom: int, area: Rectangle, seed: int) -> NDArray[np.uint32]:

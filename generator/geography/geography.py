@@ -19,7 +19,7 @@ from generator.geography.layers import CoverageLayer, GroundLayer, Shares
 from generator.geography.overlay import Overlay
 from generator.geography.parcels import Parcels
 from generator.geography.riverwater import river_over
-from generator.geography.streets import Streets
+from generator.geography.streets import DIM, Streets
 from generator.geography.towncolour import PARTS, greyed, parts_of
 from generator.geography.worldrule import WorldRule
 from generator.grid.pixels import Pixels
@@ -29,7 +29,7 @@ from generator.grid.tile import SCALE
 ReadParent = Callable[[Rectangle], Pixels]
 """Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
 
-VERSION = 10
+VERSION = 11
 """Raised whenever the same layers would give other pixels."""
 
 _BLUR = 2
@@ -228,7 +228,7 @@ class Geography:
         streets = None if self.streets is None else self.streets.shares(zoom, area)
         if streets is not None and covered is not None:
             streets = surface.product(streets, 255 - covered)
-        return surface.roads_over(child, dry, roads, covered, streets)
+        return surface.roads_over(child, dry, roads, covered, streets, DIM.get(zoom, 0))
 
     def _roads(self, zoom: int, area: Rectangle, water: Shares | None) -> Shares | None:
         """Return the shares of roads, which bridge rivers but not `water`, None for nothing."""

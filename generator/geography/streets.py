@@ -47,6 +47,10 @@ from generator.grid.rectangle import Rectangle
 FIRST = 13
 """First zoom whose children show streets."""
 
+DIM = {13: 40}
+"""Grey levels by which streets are darker than the ground, by zoom: where a pixel is wider than a
+street, it shows the shade of houses and trees beside it."""
+
 REGION_BITS = 16
 """Regions are squares of 2**16 units of 2**-30 of the world's width: 2.4 km at the equator."""
 
@@ -127,7 +131,7 @@ class Streets(WorldRule):
     """Streets of the Earth's towns in the world of a seed (a CoverageLayer)."""
 
     NAME: ClassVar[str] = "streets"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     built: BuiltUp
 

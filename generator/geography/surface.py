@@ -55,6 +55,9 @@ _SPARSE = 2
 _WHITE = 450
 """Sum of R, G and B above which a base map's water is ice, which layers know nothing of."""
 
+_DARK = np.int16(8)
+"""Least of red, green and blue of streets in the shade."""
+
 _ASPHALT = np.array([116, 114, 110], np.int16)
 """Colour that a road has five parts of and its ground three; where that is dry, three and five."""
 
@@ -143,13 +146,19 @@ def roads_over(
     roads: Shares | None,
     water: Shares | None = None,
     streets: Shares | None = None,
+    dim: int = 0,
 ) -> Pixels:
     """Lay roads with soft verges, and streets without, over a child.
 
     dry: the ground's colour at parent pixels as `water_over` has the water's; roads: their share,
     with VERGE more pixels on each side, None for none; water: share of each child pixel that has no
-    verge; streets: their share of each child pixel, None for none.
+    verge; streets: their share of each child pixel, None for none; dim: grey levels by which they
+    are darker than the ground where they lie in the shade of what stands along them, 0 for streets
+    of asphalt.
     """
+    if streets is not None and dim:
+        shade = np.maximum(enlarged(dry) - np.int16(dim), _DARK)
+        child, streets = _blended(child, shade, streets), None
     verge, share = np.zeros(child.shape[:2], np.uint8), streets
     if roads is not None:
         # Beside a road the ground is even and a little darker.

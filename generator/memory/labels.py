@@ -53,7 +53,6 @@ _OPEN, _LAND = 98, 94
 _FORBIDDEN = 4095
 
 _AT_ONCE = 64
-_ONE = np.int64(1)
 
 Integers = NDArray[np.int64]
 Costs = NDArray[np.signedinteger[Any]]
@@ -113,9 +112,7 @@ class Tones:
     pixels: NDArray[np.int16]
     cost: int
 
-    def unlike(
-        self, y: int, x: int, part: LabelWindow, unit: np.signedinteger[Any] = _ONE
-    ) -> Costs:
+    def unlike(self, y: int, x: int, part: LabelWindow, unit: np.signedinteger[Any]) -> Costs:
         """Return the costs of the pixels of a window for a cell centred at a pixel corner.
 
         unit: what a cost of 1 is in the result, whose type is that of the unit.
