@@ -108,7 +108,7 @@ def _numbers() -> NDArray[np.uint16]:
 
 
 @cache
-def _avenues() -> NDArray[np.int32]:
+def _avenues() -> NDArray[np.int8]:
     """Return the light of main streets in each cell of these maps, around 0, the mean of each."""
     found = []
     for drawn in district_maps():
@@ -117,7 +117,7 @@ def _avenues() -> NDArray[np.int32]:
             count = np.roll(count, 1, axis) + count + np.roll(count, -1, axis)
         # A street is two cells wide, those on its sides: six of nine cells.
         light = _AVENUE * np.minimum(count, 6) // 6
-        found.append((light - light.sum() // light.size).ravel())
+        found.append((light - light.sum() // light.size).astype(np.int8).ravel())
     return np.concatenate(found)
 
 
