@@ -61,5 +61,9 @@ def digest_of(rule: OverlaidRule, windows: Iterable[tuple[int, Rectangle]]) -> s
 def with_children(rule: OverlaidRule, zoom: int, area: Rectangle) -> tuple[np.ndarray, np.ndarray]:
     """Return a rectangle's colours, and the means of those of its pixels' children."""
     fine = drawn_by(rule, zoom + 2, area.finer(SCALE)).colours.astype(float)
-    mean = fine.reshape(area.height, SCALE, area.width, SCALE, 3).mean((1, 3))
-    return drawn_by(rule, zoom, area).colours.astype(float), mean
+    return drawn_by(rule, zoom, area).colours.astype(float), child_means(fine, area)
+
+
+def child_means(fine: np.ndarray, area: Rectangle) -> np.ndarray:
+    """Return the means of the children of a rectangle's pixels: [4h, 4w, ...] to [h, w, ...]."""
+    return fine.reshape(area.height, SCALE, area.width, SCALE, *fine.shape[2:]).mean((1, 3))

@@ -10,6 +10,7 @@ from generator.geography.streets import Streets
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE
 from tests.fakes_ground import earth_ground
+from tests.rectangles import child_means
 from tests.test_geography_streets import DHAKA, PARIS, around
 
 BLOCKS = TownBlocks(earth_ground().built)
@@ -31,7 +32,7 @@ def test_districts_are_those_that_are_drawn_block_by_block(place) -> None:
     fine, coarse = BLOCKS.overlay(ZOOM + 2, area.finer(SCALE)), colours(area)
     assert fine is not None
     excess = (fine.colours[..., 1] - fine.colours[..., 0]).astype(float)
-    blocks = excess.reshape(area.height, SCALE, area.width, SCALE).mean((1, 3))
+    blocks = child_means(excess, area)
     # Where a district is woods, most of its blocks are green.
     woods = coarse[..., 1] - coarse[..., 0] > 20
     moved = np.roll(woods, 40, 1)
@@ -56,7 +57,7 @@ def test_avenues_are_the_main_streets_of_13(place) -> None:
     area = around(place, ZOOM, 256)
     fine = Streets(earth_ground().built).shares(ZOOM + 2, area.finer(SCALE))
     assert fine is not None
-    share = fine.reshape(area.height, SCALE, area.width, SCALE).mean((1, 3))
+    share = child_means(fine, area)
     grey, built = colours(area).mean(2), share > 0
     on, off = grey[share > 60], grey[~built]
     assert min(len(on), len(off)) > 2000

@@ -13,7 +13,7 @@ from generator.geography.streets import FIRST, Streets
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE, cell_at
 from tests.fakes_ground import earth_ground, random_ground
-from tests.rectangles import whole_and_part
+from tests.rectangles import child_means, whole_and_part
 
 GROUND = earth_ground()
 STREETS, RANDOM = Streets(GROUND.built), Streets(random_ground().built)
@@ -66,7 +66,7 @@ def test_every_machine_draws_the_same_streets() -> None:
 def test_streets_are_those_of_the_zoom_above() -> None:
     area = around(PARIS, 15)
     fine = drawn(17, area.finer(SCALE)).astype(float)
-    mean = fine.reshape(area.height, SCALE, area.width, SCALE).mean((1, 3))
+    mean = child_means(fine, area)
     coarse = drawn(15, area).astype(float)
     assert 0.05 < coarse.mean() / 255 < 0.35
     assert np.corrcoef(mean.ravel(), coarse.ravel())[0, 1] > 0.9

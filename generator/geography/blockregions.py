@@ -204,11 +204,11 @@ class BlockRegion:
 def region_at(seed: int, row: int, column: int) -> BlockRegion:
     """Return the region of a row and of a column in [0, 16384) in the world of a seed."""
     lots = lots_at(seed, np.array([row]), np.array([column]))
-    own, town = (int(numbers[0]) for numbers in lots)
+    key, town = int(keys_of(lots[0])[0]), int(lots[1][0])
     mixes, roofs = mixes_of(*lots)
     kinds = np.array(_MIXES, np.uint32)[mixes[0]].ravel()
     colours = _coloured(kinds, np.array(_ROOFS[roofs[0]], np.int64), _GREY[town >> 12 & 3])
-    return BlockRegion(streets_at(seed, row, column), int(keys_of(lots[0])[0]), kinds, colours)
+    return BlockRegion(streets_at(seed, row, column), key, kinds, colours)
 
 
 def mixes_of(own: Words, town: Words) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

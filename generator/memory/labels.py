@@ -112,10 +112,15 @@ class Tones:
     pixels: NDArray[np.int16]
     cost: int
 
-    def unlike(self, y: int, x: int, part: LabelWindow, unit: np.signedinteger[Any]) -> Costs:
+    def costs(self, unit: np.signedinteger[Any]) -> Costs:
+        """Return what each difference up to UNLIKE costs, in units and of their type."""
+        each: Costs = (np.arange(UNLIKE + 1) * self.cost // UNLIKE).astype(unit.dtype) * unit
+        return each
+
+    def unlike(self, y: int, x: int, part: LabelWindow, costs: Costs) -> Costs:
         """Return the costs of the pixels of a window for a cell centred at a pixel corner.
 
-        unit: what a cost of 1 is in the result, whose type is that of the unit.
+        costs: of each difference, as `costs` returns them.
         """
         rows = np.arange(part.y0, part.y0 + part.height) // part.scale - self.area.y0
         columns = np.arange(part.x0, part.x0 + part.width) // part.scale - self.area.x0
@@ -125,10 +130,8 @@ class Tones:
         gaps = self.pixels[:, first : rows[-1] + 1, last : columns[-1] + 1] - own
         np.abs(gaps, out=gaps)
         gap = gaps[0] + gaps[1] + gaps[2]
-        # What each difference costs.
-        table = (np.arange(UNLIKE + 1) * self.cost // UNLIKE).astype(unit.dtype) * unit
-        costs: Costs = table.take(gap, mode="clip")
-        return costs if part.scale == 1 else costs[np.ix_(rows - first, columns - last)]
+        found: Costs = costs.take(gap, mode="clip")
+        return found if part.scale == 1 else found[np.ix_(rows - first, columns - last)]
 
 
 def label(
@@ -150,13 +153,13 @@ def label(
     kind = np.int64 if most * 128 * factor << bits > 1 << 31 else np.int32
     unruled = np.iinfo(kind).max
     least = np.full((window.height, window.width), unruled, kind)
+    told = None if tones is None else (tones, tones.costs(kind(128 * factor << bits)))
     # A few cells at a time, so that their costs stay in the processor's cache.
     for first in range(0, len(shown.scene), _AT_ONCE):
         some = shown.part(slice(first, first + _AT_ONCE))
         costs = _interpolated(_site_costs(patches, some, sites, config), factor, bits, kind)
         costs += 2 * factor * first
-        unit = kind(128 * factor << bits)
-        unlike = None if tones is None else partial(_unlike, tones, some, window, unit)
+        unlike = None if told is None else partial(_unlike, *told, some, window)
         corners, ends = _corners(some, window, config), _ends(patches, some, window)
         _lower(least, costs, corners, ends, unlike)
     # The number of the cell is in the low bits of the least cost.
@@ -167,16 +170,16 @@ def label(
 
 def _unlike(
     tones: Tones,
+    costs: Costs,
     shown: PlacedPatches,
     window: LabelWindow,
-    unit: np.signedinteger[Any],
     cell: int,
     part: Rectangle,
 ) -> Costs:
     """Return what tones unlike a cell's cost at a part of the window, counted from its corner."""
     y0, x0 = window.y0 + part.y0, window.x0 + part.x0
     within = LabelWindow(x0, y0, part.width, part.height, window.scale)
-    return tones.unlike(int(shown.ys[cell]), int(shown.xs[cell]), within, unit)
+    return tones.unlike(int(shown.ys[cell]), int(shown.xs[cell]), within, costs)
 
 
 def _lower(
