@@ -181,7 +181,7 @@ def test_pictures_of_ones_own_have_their_own_fields_and_streets(folder, tmp_path
     bankfile.save(tiny_bank(1), mine)
     ground = random_ground()
     layers = Geography(
-        parcels=Parcels(ground.cover, ground.built),
+        parcels=Parcels(ground.cover, ground.built, ground.relief),
         streets=Streets(ground.built),
         blocks=TownBlocks(ground.built),
         dunes=Dunes(ground.cover),

@@ -86,23 +86,33 @@ _OPEN = (
 )  # fmt: skip
 """What is not built on, by kind: gardens, courts, yards, grass and trees."""
 
-_SHADE = (-34, -34, -28)
+_SHADE = (-44, -42, -34)
 """Of shadows on it."""
+
+_TREES = (-38, -20, -36)
+"""Of trees on it."""
 
 _VARIED = (-6, -4, -2, 0, 1, 3, 5, 7)
 """Levels of grey by which ground of one kind differs."""
 
-_RIDGE = 9
+_STRONG = 22
+"""Sixteenths of their colours that roofs have from DETAILED on."""
+
+_RIDGE = 13
 """How much lighter one side of a roof is than its mean, and the other darker."""
 
 _ROOFED = np.array((70, 100, 100, 130, 256, 0, 0), np.uint32)
 """256ths of a block under roofs, by kind."""
 
 _DARK, _LIT, _HALL, SHADOW, _GROUND = 0, 16, 32, 40, 48
-_COARSE = _GROUND + 8 * len(_OPEN)
+TREE = _GROUND + 8 * len(_OPEN)
+_COARSE = TREE + 8
 COLOURS = _COARSE + 24
-"""Colours of a region: roofs' dark and lit sides, halls, shadows, and by kind eight of the ground;
-before DETAILED eight roofs, the ground by kind, and halls."""
+"""Colours of a region: roofs' dark and lit sides, halls, shadows, by kind eight of the ground, and
+trees; before DETAILED eight roofs, the ground by kind, and halls."""
+
+_PLANTED = 90, 40, 40, 60, 10, 170, 10
+"""256ths of crowns that stand on what is not built on, by kind."""
 
 _GREY, _HUE = (26, 30, 35, 42), 13
 """Sixteenths of light, by town, and of colour that colours before DETAILED have: a pixel of 16 m is
@@ -119,6 +129,9 @@ _PLOTS = (
 
 _TERRACE = 76, 104
 """How far a terrace lies from its plot's side, and how deep it is."""
+
+_HALL_SIDE, _YARD_WIDE = (4 << 8) - 1, 160
+"""256ths of a cell from one hall to the next, less one, and of the yard between them."""
 
 _DEEP = 130
 """Depth of houses round a court."""
@@ -175,7 +188,7 @@ class BlockRegion:
             # Sunlit and dark sides of roofs, of which halls have none.
             lit = np.where(kind == COLUMNS, at.along, at.down) & 128 == 0
             roof = np.where(lit, np.uint32(_LIT), np.uint32(_DARK)) + (plot >> np.uint32(8) & 15)
-            roof = np.where(kind == HALL, _HALL + _eighth(block, 8), roof)
+            roof = np.where(kind == HALL, _HALL + _eighth(mixed(block + _halls(at)), 8), roof)
             number = np.where(roofed, roof, _GROUND + (kind << np.uint32(3)) + _eighth(plot, 12))
         shown: Numbers = number | block >> np.uint32(24) << np.uint32(24)
         return shown
@@ -197,6 +210,9 @@ class BlockRegion:
         left, above, right, below = np.moveaxis(sides, 2, 0)
         across, down = ((place & 255).astype(np.int16) for place in (at.along, at.down))
         roof = (across >= left) & (down >= above) & (across < right) & (down < below)
+        # Between halls are yards.
+        between = ((at.along & _HALL_SIDE) < _YARD_WIDE) | ((at.down & _HALL_SIDE) < _YARD_WIDE)
+        roof &= (kind != HALL) | ~between
         return _Plots(block, plot, kind, roof)
 
 
@@ -248,6 +264,12 @@ def district_of(number: Numbers) -> Numbers:
     return number >> np.uint32(_NUMBER_BITS) & np.uint32((1 << _DISTRICT_BITS) - 1)
 
 
+def _halls(at: MapPositions) -> Numbers:
+    """Return numbers of the halls that positions lie in, to be mixed."""
+    down, along = (place >> _HALL_SIDE.bit_length() for place in at)
+    return (down * 1031 + along * 4099).view(np.uint32)
+
+
 def _eighth(numbers: Numbers, bit: int) -> Numbers:
     """Return three bits of numbers."""
     return numbers >> np.uint32(bit) & np.uint32(7)
@@ -277,6 +299,14 @@ def district_maps() -> tuple[ParcelMap, ...]:
         districts = far.argmin(1).astype(np.uint16) << np.uint16(_NUMBER_BITS)
         found.append(ParcelMap(drawn.parcels | districts[blocks], drawn.edges))
     return tuple(found)
+
+
+@cache
+def planted() -> NDArray[np.int16]:
+    """Return the lots of crowns below which they stand, by colour: int16 [256]."""
+    found = np.zeros(256, np.int16)
+    found[_GROUND:TREE] = np.repeat(np.array(_PLANTED), 8)
+    return found
 
 
 @cache
@@ -331,15 +361,17 @@ def _coloured(kinds: Numbers, roofs: NDArray[np.int64], contrast: int) -> NDArra
     ground = np.array(_OPEN, np.int64)
     colours = table[:, :3]
     # Sixteen roofs, of which the second eight are a little lighter.
-    colours[_DARK:_LIT] = np.concatenate([roofs, roofs + 4]) - _RIDGE
+    strong = roofs * _STRONG >> 4
+    colours[_DARK:_LIT] = np.concatenate([strong, strong + 6]) - _RIDGE
     colours[_LIT:_HALL] = colours[_DARK:_LIT] + 2 * _RIDGE
     colours[_HALL:SHADOW], colours[SHADOW:_GROUND] = _HALLS, np.array(_SHADE) + varied
+    colours[TREE:_COARSE] = _TREES
     for kind, level in enumerate(ground):
         of = _GROUND + 8 * kind
         colours[of : of + 8] = level + varied
     # The mean stays that of the ground.
     mean = _means(roofs)[kinds].sum(0) // len(kinds)
-    colours[:_COARSE] -= mean
+    colours[:_COARSE] -= _means(strong)[kinds].sum(0) // len(kinds)
     coarse = np.concatenate([roofs, ground, np.zeros((1, 3), np.int64), _HALLS]) - mean
     grey = coarse.sum(1, keepdims=True) // 3
     light = np.minimum(grey * contrast >> 4, _BRIGHTEST_HALL)

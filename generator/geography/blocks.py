@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.geography import districts
-from generator.geography.blockregions import SHADOW, region_at
+from generator.geography.blockregions import SHADOW, TREE, planted, region_at
 from generator.geography.builtup import BuiltUp
-from generator.geography.overlay import Overlay, looked_up
-from generator.geography.regiongrid import RegionGrid
+from generator.geography.crowns import CELLS, crowns_at
+from generator.geography.overlay import COLOUR_LANES, Overlay, looked_up, spread
+from generator.geography.regiongrid import RegionGrid, key_in
 from generator.geography.streets import BENDS, BORDERS, GRID_KEY, REGION_BITS, town_box, town_degree
 from generator.geography.worldrule import WorldRule
 from generator.grid.rectangle import Rectangle
@@ -28,9 +29,14 @@ FIRST = 13
 _SHADE = {15: 1, 17: 4}
 """Pixels by which roofs throw shadows to the north west: about four metres."""
 
-_CALM = {9: 35, 11: 90, 13: 150, 15: 56, 17: 110}
+_CALM = {9: 100, 11: 90, 13: 165, 15: 140, 17: 190}
 """256ths of the layouts' detail that blocks do without, by the zoom of the child: at 9, so that a
 city is not of black and white parts at 11."""
+
+_LIGHT = 40
+"""Levels of grey by which crowns have light and shadow."""
+
+_KEY = 0x6172626F72
 
 _GRID = RegionGrid(REGION_BITS, BORDERS, BENDS, GRID_KEY, region_at)
 
@@ -40,7 +46,7 @@ class TownBlocks(WorldRule):
     """Blocks of the Earth's towns in the world of a seed."""
 
     NAME: ClassVar[str] = "blocks"
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
 
     built: BuiltUp
 
@@ -72,7 +78,27 @@ def _blocks(zoom: int, area: Rectangle, seed: int) -> tuple[NDArray[np.int64], N
     numbers = _shaded(numbers, far) if far else numbers
     ranks = (numbers >> np.uint32(24)).astype(np.int16)
     ranks -= ranks >> 2
-    return looked_up(numbers, [region.colours for region in regions]), ranks
+    light = None
+    if zoom in CELLS:
+        numbers, light = _planted(seed, zoom, area, numbers)
+    found = looked_up(numbers, [region.colours for region in regions])
+    if light is not None:
+        found.view(np.int16)[:] += spread(light, COLOUR_LANES)
+    return found, ranks
+
+
+def _planted(
+    seed: int, zoom: int, area: Rectangle, numbers: NDArray[np.uint32]
+) -> tuple[NDArray[np.uint32], NDArray[np.int16]]:
+    """Plant trees where nothing is built; returns numbers with them, and their light."""
+    crowns = crowns_at(key_in(seed, _KEY), zoom, area)
+    most = planted().take(numbers & np.uint32(255))
+    tree, shade = crowns.lots < most, crowns.shaded < most
+    other = numbers & ~np.uint32(255)
+    numbers = np.where(shade, other | SHADOW, numbers)
+    numbers = np.where(tree, other | TREE, numbers)
+    light = (crowns.light * np.int16(_LIGHT) >> 7) + (crowns.lots >> 3)
+    return numbers, np.where(tree, light, np.int16(0))
 
 
 def _shaded(numbers: NDArray[np.uint32], far: int) -> NDArray[np.uint32]:

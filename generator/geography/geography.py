@@ -12,7 +12,6 @@ import numpy as np
 
 from generator.geography import riverwater, shore, surface
 from generator.geography.blocks import TownBlocks
-from generator.geography.canopy import Canopy
 from generator.geography.dunes import Dunes
 from generator.geography.hillshade import Hillshade
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
@@ -21,6 +20,7 @@ from generator.geography.parcels import Parcels
 from generator.geography.riverwater import river_over
 from generator.geography.streets import DIM, Streets
 from generator.geography.towncolour import PARTS, greyed, parts_of
+from generator.geography.vegetation import Vegetation
 from generator.geography.worldrule import WorldRule
 from generator.grid.pixels import Pixels
 from generator.grid.rectangle import Rectangle
@@ -29,7 +29,7 @@ from generator.grid.tile import SCALE
 ReadParent = Callable[[Rectangle], Pixels]
 """Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
 
-VERSION = 11
+VERSION = 12
 """Raised whenever the same layers would give other pixels."""
 
 _BLUR = 2
@@ -106,7 +106,8 @@ class Geography:
     water: sea and lakes; rivers: their lines; roads: what is built, drawn over rivers but not over
     sea and lakes; ground: figures that the choice of layouts follows; parcels: fields of
     farmland; streets: of towns, which cross no water; blocks: what lies between them; dunes: those
-    of sand seas; hillshade: of mountains; canopy: of forests; credits: one line for each source.
+    of sand seas; hillshade: of mountains; vegetation: of woods and
+    open ground; credits: one line for each source.
     """
 
     water: CoverageLayer | None = None
@@ -118,7 +119,7 @@ class Geography:
     blocks: TownBlocks | None = None
     dunes: Dunes | None = None
     hillshade: Hillshade | None = None
-    canopy: Canopy | None = None
+    vegetation: Vegetation | None = None
     credits: tuple[str, ...] = ()
 
     reach: ClassVar[int] = surface.REACH
@@ -144,7 +145,7 @@ class Geography:
             blocks=own(self.blocks),
             dunes=own(self.dunes),
             hillshade=own(self.hillshade),
-            canopy=own(self.canopy),
+            vegetation=own(self.vegetation),
         )
 
     def without_rules(self) -> Geography:
@@ -152,9 +153,9 @@ class Geography:
         return Geography(self.water, self.rivers, self.roads, self.ground, credits=self.credits)
 
     @property
-    def _drawn(self) -> tuple[Parcels | TownBlocks | Dunes | Hillshade | Canopy | None, ...]:
+    def _drawn(self) -> tuple[Parcels | TownBlocks | Dunes | Hillshade | Vegetation | None, ...]:
         """Return what gives an overlay."""
-        return self.parcels, self.blocks, self.dunes, self.hillshade, self.canopy
+        return self.parcels, self.blocks, self.dunes, self.hillshade, self.vegetation
 
     def parent_ground(
         self, zoom: int, area: Rectangle, pixels: ReadParent, base: bool

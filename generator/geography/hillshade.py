@@ -7,9 +7,10 @@ into each other. All of it is whole numbers that depend on nothing but an addres
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from itertools import product
 from typing import ClassVar, NamedTuple
 
@@ -62,31 +63,38 @@ class Order(NamedTuple):
 
 
 ORDERS = (
-    Order(64, {11: 150, 13: 110, 15: 54, 17: 36}),
+    Order(64, {9: 110, 11: 150, 13: 110, 15: 54, 17: 36}),
     Order(20, {13: 84, 15: 72, 17: 44}),
     Order(6, {15: 36}),
 )
 """Mountains, and smaller and smaller gullies in their slopes."""
 
-_RIDGES = {11: 14, 13: 14, 15: 10, 17: 8}
+_RIDGES = {9: 12, 11: 14, 13: 14, 15: 10, 17: 8}
 """Levels of grey by which ridges are paler than what lies around them, by zoom."""
 
-_HEIGHTS = {11: 34, 13: 60, 15: 32, 17: 24}
+_HEIGHTS = {9: 30, 11: 34, 13: 60, 15: 32, 17: 24}
 """Levels of grey by which high and sunny ground, which has fewer trees, is paler, by zoom."""
 
-_EDGE = {11: 96, 13: 48, 15: 48, 17: 48}
+_EDGE = {9: 96, 11: 96, 13: 48, 15: 48, 17: 48}
 """128ths of this that are reached where there are no trees, or no gaps between them."""
 
-_CALM = {11: 110, 13: 56, 15: 30, 17: 8}
+_CALM = {9: 120, 11: 110, 13: 80, 15: 110, 17: 80}
 """256ths of the layouts' detail that mountains do without, by the zoom of the child."""
 
 _GRASS, _GRASS_GAIN = 100, 280
 """255ths of grassland from which on its ground rolls, and 256ths of 128 of each further one."""
 
-_FLAT, _ROLLING = 20, 60
+_FLAT, _ROLLING = 26, 76
 """128ths of the shading that flat and rolling grassland show, as much as relief has levels."""
 
-_CALM_GRASS = {11: 140, 13: 76, 15: 36, 17: 20}
+_WOODED, _HILLS = 60, (34, 50, 100)
+"""255ths of forest from which on its ground rolls; by how much the 128ths of the shading that it
+shows pass the levels of relief, and the least and most of them."""
+
+_TREES = 52
+"""128ths by which ridges and sunny ground are less pale in woods, whose trees stand there, too."""
+
+_CALM_GRASS = {9: 110, 11: 140, 13: 110, 15: 130, 17: 100}
 """256ths of the layouts' detail that grassland does without."""
 
 _SUN, _PALE = (128, 125, 114), (128, 110, 118)
@@ -117,7 +125,7 @@ class Hillshade(WorldRule):
     """Hillshading of the Earth's mountains and grassland in the world of a seed."""
 
     NAME: ClassVar[str] = "hillshade"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     relief: Relief
     cover: LandCover
@@ -128,12 +136,12 @@ class Hillshade(WorldRule):
         """Return the shading of a rectangle of world pixels, None where the ground is plain."""
         if zoom not in _CALM:
             return None
-        steep, rolling, grass = interpolated(zoom, area, self._ground)
-        if not (steep.any() or grass.any()):
+        steep, rolling, grass, bare = interpolated(zoom, area, self._ground)
+        if not (steep.any() or rolling.any()):
             return None
         shown = np.maximum(steep, rolling)
         sun, pale = self._light(zoom, area)
-        sun, pale = (_part(light, shown) for light in (sun, pale))
+        sun, pale = _part(sun, shown), _part(_part(pale, bare), shown)
         colours = np.empty((*shown.shape, 3), np.int16)
         for plane, parts in enumerate(zip(_SUN, _PALE, strict=True)):
             colours[..., plane] = _part(sun, parts[0]) + _part(pale, parts[1])
@@ -143,17 +151,27 @@ class Hillshade(WorldRule):
         return Overlay(colours, withheld)
 
     def _ground(self, zoom: int, area: Rectangle) -> Short:
-        """Return how steep and rolling ground is, and how much grass, 0 to 128: int16 [3, h, w]."""
+        """Return how steep, rolling, open and treeless ground is, 0 to 128: int16 [4, h, w]."""
         ys, xs = middles(zoom, area)
         ys = ys.clip(0, _WORLD - 1)
         rows, columns = np.broadcast_arrays(ys[:, None], xs)
         levels = self.relief.degrees(rows.ravel(), columns.ravel()).reshape(rows.shape)
-        found = np.zeros((3, *rows.shape), np.int16)
+        found = np.zeros((4, *rows.shape), np.int16)
         found[0] = ((levels.astype(np.int32) - _PLAIN) * _GAIN >> 8).clip(0, 128)
-        shares = self.cover.grid_shares(ys, xs, Cover.GRASS)
-        if shares is not None:
-            found[2] = ((shares - _GRASS) * _GRASS_GAIN >> 8).clip(0, 128)
-            found[1] = found[2] * levels.clip(_FLAT, _ROLLING).astype(np.int16) >> 7
+        for cover in (Cover.GRASS, Cover.BARE):
+            shares = self.cover.grid_shares(ys, xs, cover)
+            if shares is not None:
+                found[2] += ((shares - _GRASS) * _GRASS_GAIN >> 8).clip(0, 128)
+        found[2] = found[2].clip(0, 128)
+        found[1] = found[2] * levels.clip(_FLAT, _ROLLING).astype(np.int16) >> 7
+        wooded = np.zeros(rows.shape, np.int64)
+        for cover in (Cover.FOREST, Cover.WOODLAND):
+            share = self.cover.grid_shares(ys, xs, cover)
+            wooded += 0 if share is None else share
+        wooded = ((wooded - _WOODED) * _GRASS_GAIN >> 8).clip(0, 128)
+        hills = wooded * (levels.astype(np.int64) + _HILLS[0]).clip(*_HILLS[1:]) >> 7
+        found[1] = np.maximum(found[1], hills)
+        found[3] = 128 - (wooded * _TREES >> 7)
         # Towns lie on level ground, and sand has dunes instead.
         found = self.built.outside(zoom, area, found)
         for _, sand in sand_seas(self.cover, zoom, area):
@@ -214,7 +232,7 @@ def _part(values: Short, share: Short | int) -> Short:
 
 
 def _regions(at: Integers) -> Iterator[tuple[int, slice, Integers]]:
-    """Return the regions along an axis: number, slice of `at` and weights there, 256 together."""
+    """Return the regions along an axis: number, slice of `at` and weights there, 256 at most."""
     first, last = int(at[0]) >> REGION_BITS, (int(at[-1]) >> REGION_BITS) + 1
     for number in range(first, last + 1):
         away = abs(at - (number << REGION_BITS)) >> REGION_BITS - 8
@@ -222,7 +240,21 @@ def _regions(at: Integers) -> Iterator[tuple[int, slice, Integers]]:
         inside = np.flatnonzero(part)
         if len(inside):
             whole = slice(int(inside[0]), int(inside[-1]) + 1)
-            yield number, whole, (part * part * (768 - 2 * part) >> 16)[whole]
+            yield number, whole, _crossfade().take(part[whole])
+
+
+@cache
+def _crossfade() -> Integers:
+    """Return the weight of a region of which so many 256ths are reached: int64 [257], to 256.
+
+    Squares of the two weights add up to one, so that where two maps fade into each other there is
+    as much contrast as in one (E. Heitz, F. Neyret, High-performance by-example noise using a
+    histogram-preserving blending operator, 2018, on blending that preserves variance).
+    """
+    part = np.arange(257)
+    smooth = (part * part * (768 - 2 * part) >> 16).tolist()
+    found = [256 * one // math.isqrt(one * one + (256 - one) ** 2) for one in smooth]
+    return np.array(found, np.int64)
 
 
 @lru_cache(maxsize=512)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from generator.geography.blocks import TownBlocks
-from generator.geography.canopy import Canopy
 from generator.geography.choice import INDEX, MADE_UP, NONE, chosen, layers_folder
 from generator.geography.credits import credits
 from generator.geography.dunes import Dunes
@@ -22,6 +21,7 @@ from generator.geography.parcels import Parcels
 from generator.geography.planet import PlanetRivers, PlanetWater
 from generator.geography.streets import Streets
 from generator.geography.terrain import terrain
+from generator.geography.vegetation import Vegetation
 from generator.geography.water import WaterLayer
 from generator.grid.errors import GeographyError
 from generator.planets.planet import Planet
@@ -65,14 +65,14 @@ def _with_rules(found: Geography, ground: GroundFigures) -> Geography:
     return replace(
         found,
         ground=ground,
-        parcels=Parcels(ground.cover, ground.built, source=source),
+        parcels=Parcels(ground.cover, ground.built, ground.relief, source=source),
         streets=Streets(ground.built, source=source),
         blocks=TownBlocks(ground.built, source=source),
         dunes=Dunes(ground.cover, source=source),
         hillshade=Hillshade(
             ground.relief, ground.cover, ground.built, drawn, source=f"{source} {drawn.digest}"
         ),
-        canopy=Canopy(ground.cover, ground.built, source=source),
+        vegetation=Vegetation(ground.cover, ground.built, ground.relief, source=source),
     )
 
 

@@ -17,6 +17,8 @@ from generator.geography.parcelmaps import (
     ABOVE,
     LARGE,
     LEFT,
+    MAIN_ABOVE,
+    MAIN_LEFT,
     OPEN,
     SMALL,
     STRIPS,
@@ -45,6 +47,9 @@ COLOUR, LINE, RANK = np.uint32(15), np.uint32(16), np.uint32(24)
 
 LIGHT, DARK = 32, 64
 """Bits of light and dark rows of crops."""
+
+TREES, GARDENS = MARK + 1, MARK + 2
+"""What marks colours of trees, of woods and hedges, and those of ground with some trees."""
 
 _COUNT = 1 << WORLD_BITS - REGION_BITS
 _CELL_METRES = 25
@@ -78,16 +83,16 @@ _PALETTE = np.array(
     [
         (-16, 4, -10), (-14, 2, -8), (-20, -6, -14), (-28, -18, -20), (-10, 6, -6), (-6, -2, -6),
         (26, 22, 6), (34, 26, 8), (20, 16, 4), (22, 6, -2), (12, 0, -6), (30, 28, 18),
-        (-2, 10, -8), (4, 4, 2), (-12, -10, -8), (0, 0, 0),
+        (-2, 10, -8), (4, 4, 2), (-12, -10, -8), (-42, -26, -32),
         (-24, -12, -2), (-14, 12, -14), (8, 20, -8), (18, 16, 0),
     ],
     np.int32,
 )  # fmt: skip
-"""Red, green and blue over the ground's: crops of several greens, straw, soil, stubble; and rice:
-flooded, young, growing, ripe."""
+"""Red, green and blue over the ground's: crops of several greens, straw, soil, stubble, woods; and
+rice: flooded, young, growing, ripe."""
 
-_WILD = 15
-"""What is no field: a copse, a farm, waste land."""
+_WOOD = 15
+"""What is no field, but a wood."""
 
 _MIXES = (
     (0, 1, 2, 3, 4, 5, 12, 0, 1, 4, 6, 8, 14, 15, 5, 2),
@@ -103,16 +108,47 @@ _RICE = 16, 16, 17, 17, 18, 17, 16, 1, 0, 19, 19, 6, 17, 15, 18, 16
 _NO_LINE, _HEDGE, _TRACK = (0, 0, 0), (-24, -17, -20), (20, 18, 13)
 _LINES = (_NO_LINE, _HEDGE, _HEDGE, _TRACK)
 
-_LIGHTER = (4, 4, 3)
+_LIGHTER = (5, 5, 4)
 """Red, green and blue by which rows of a field are lighter, or darker."""
 
 _ROW_BITS, _ROWS = 6, 1 << 12
 """Width of a row in 256ths of a cell, six metres, and how many there are before they come again."""
 
+FARMS, DETAILED = 13, 15
+"""First zooms whose children show farmsteads, and rows of crops and what lies at fields' edges."""
+
+_FARM_BITS, _FARM_LOTS, _YARD = 2, 3, 50
+"""Cells along a farmstead, as a power of two; 256ths of such squares that have one; and how far a
+yard reaches round a building, in 256ths of a cell."""
+
+_BUILDINGS = (500, 170), (330, 150), (170, 130), (130, 110)
+"""Length and width of a farmstead's buildings, in 256ths of a cell."""
+
+_FARM_COLOURS = (
+    (-12, -4, -12), (14, 12, 8),
+    (-12, -10, -6), (34, 32, 30), (22, -2, -12), (48, 46, 44), (10, 10, 10),
+)  # fmt: skip
+"""Red, green and blue over the ground's of gardens, of yards, and of roofs."""
+
+_GARDEN, _ROOFS = 128, len(_FARM_COLOURS) - 2
+_LANE = _GARDEN + 2 + 2 * _ROOFS
+"""Number of the colour of gardens, which those of yards, of dark and of lit sides of roofs follow;
+how many of each of these there are; and the number of the colours of lanes."""
+
+_LANES = (12, 11, 8), (32, 29, 22)
+"""Red, green and blue over the ground's of lanes, at 13, where they are narrower than pixels, and
+from DETAILED on."""
+
+_LANE_WIDE = {13: 150, 15: 70, 17: 60}
+"""256ths of a cell that lanes are wide, by the zoom of the child."""
+
+_SUNLIT = 16
+"""Levels of grey by which one side of a roof is lighter."""
+
 _SQUARE_BITS = 5
 """Cells along a quarter of a square mile, as a power of two."""
 
-_KEY = 0x6669656C64
+_KEY, _FARM_KEY = 0x6669656C64, 0x6661726D
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +156,7 @@ class FarmRegion:
     """A region of farmland.
 
     style: of farmland; placement: of its map; key: a number of its own; colours: int16
-    [128, 4], red, green and blue over the ground's, and MARK in fields.
+    [142, 4], red, green and blue over the ground's, and MARK, TREES or GARDENS.
     """
 
     style: int
@@ -128,8 +164,8 @@ class FarmRegion:
     key: int
     colours: NDArray[np.int16]
 
-    def parcels(self, at: MapPositions, detailed: bool) -> NDArray[np.uint32]:
-        """Return the numbers of pixels: uint32 [h, w]; detailed: with lines at edges and rows."""
+    def parcels(self, at: MapPositions, zoom: int) -> NDArray[np.uint32]:
+        """Return the numbers of pixels of a zoom: uint32 [h, w]."""
         drawn = parcel_maps()[_MAPS[self.style]]
         number = mixed(numbers_at(drawn, at, self.key))
         watered = None
@@ -137,20 +173,83 @@ class FarmRegion:
             turned, watered = _pivots(at, self.key)
             number = np.where(watered, turned, number)
         kept = number & (np.uint32(0xFF << int(RANK)) | COLOUR)
-        if not detailed:
+        if zoom < FARMS:
             return kept
+        edges = drawn.edges.take(cells_at(at))
+        farm = _farms(at, self.key, watered)
+        if zoom >= DETAILED:
+            kept |= self._detailed(number, edges, at, watered)
+        lane = _along(edges, at, (MAIN_LEFT, MAIN_ABOVE), _LANE_WIDE.get(zoom, _LANE_WIDE[17]))
+        which = np.uint32(_LANE + (zoom >= DETAILED))
+        kept = np.where(lane, kept & np.uint32(0xFF << int(RANK)) | which, kept)
+        return kept if farm is None else _with_farms(kept, at, farm)
+
+    def _detailed(
+        self,
+        number: NDArray[np.uint32],
+        edges: NDArray[np.uint8],
+        at: MapPositions,
+        watered: NDArray[np.bool_] | None,
+    ) -> NDArray[np.uint32]:
+        """Return the bits of rows of crops and of lines at edges: uint32 [h, w]."""
         # Half of the fields have rows, which lie one way or the other.
         across = np.where(number & np.uint32(1 << 8), at.along, at.down)
         row = _rows().take(across >> _ROW_BITS & _ROWS - 1)
         row *= number >> np.uint32(9) & np.uint32(1)
-        kept |= row
-        width, edges = _LINE_METRES * 256 // _CELL_METRES, drawn.edges.take(cells_at(at))
-        left = (edges & LEFT != 0) & (at.along & 255 < width)
-        line = left | (edges & ABOVE != 0) & (at.down & 255 < width)
+        line = _along(edges, at, (LEFT, ABOVE), _LINE_METRES * 256 // _CELL_METRES)
         if watered is not None:
             line &= ~watered
-        kept |= line * LINE
-        return kept
+        row |= line * LINE
+        return row
+
+
+def _along(
+    edges: NDArray[np.uint8], at: MapPositions, sides: tuple[int, int], width: int
+) -> NDArray[np.bool_]:
+    """Say which positions lie within a width, 256ths of a cell, of edges to the left or above."""
+    left, above = (edges & side != 0 for side in sides)
+    found: NDArray[np.bool_] = left & (at.along & 255 < width)
+    found |= above & (at.down & 255 < width)
+    return found
+
+
+def _farms(
+    at: MapPositions, key: int, watered: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.intp], NDArray[np.uint32]] | None:
+    """Return which pixels lie in farmsteads, intp [n], and numbers of these; None for none."""
+    number = mixed(squares_at(at, _FARM_BITS) ^ np.uint32(key ^ _FARM_KEY))
+    there = number >> np.uint32(24) < _FARM_LOTS
+    if watered is not None:
+        there &= ~watered
+    found = np.flatnonzero(there)
+    return (found, number.ravel()[found]) if len(found) else None
+
+
+def _with_farms(
+    numbers: NDArray[np.uint32],
+    at: MapPositions,
+    farm: tuple[NDArray[np.intp], NDArray[np.uint32]],
+) -> NDArray[np.uint32]:
+    """Put the buildings, yards and gardens of farmsteads in numbers of pixels."""
+    pixels, lots = farm
+    side = 1 << _FARM_BITS + FINE_BITS
+    down, along = (place.ravel()[pixels] & side - 1 for place in at)
+    colour = np.full(len(pixels), _GARDEN, np.uint32)
+    for number, (long, wide) in enumerate(_BUILDINGS):
+        # Each stands somewhere in the square, one way or the other.
+        lot = mixed(lots + np.uint32(number))
+        turned = lot & np.uint32(1) > 0
+        high, broad = np.where(turned, long, wide), np.where(turned, wide, long)
+        y = (lot >> np.uint32(4) & np.uint32(255)).astype(np.int64) * (side - high) >> 8
+        x = (lot >> np.uint32(12) & np.uint32(255)).astype(np.int64) * (side - broad) >> 8
+        y, x = down - y, along - x
+        near = (y >= -_YARD) & (y < high + _YARD) & (x >= -_YARD) & (x < broad + _YARD)
+        colour[near & (colour == _GARDEN)] = _GARDEN + 1
+        roof = (y >= 0) & (y < high) & (x >= 0) & (x < broad)
+        lit = np.where(np.where(turned, x * 2 < broad, y * 2 < high), 0, _ROOFS)
+        colour = np.where(roof, _GARDEN + 2 + (lot >> np.uint32(20)) % _ROOFS + lit, colour)
+    numbers.ravel()[pixels] = numbers.ravel()[pixels] & np.uint32(0xFF << int(RANK)) | colour
+    return numbers
 
 
 def _pivots(at: MapPositions, key: int) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
@@ -193,7 +292,7 @@ def region_at(seed: int, row: int, column: int) -> FarmRegion:
         origin = (row << REGION_BITS) - shift, column << REGION_BITS
     crops = _MIXES[(country if own >> 48 & 3 else own) >> 50 & 3]
     mix = np.array(_RICE if style == PADDIES else crops)
-    strength, line = 250 + (own >> 52) % 112, _LINES[own >> 60 & 3]
+    strength, line = 285 + (own >> 52) % 112, _LINES[own >> 60 & 3]
     placement = Placement.of(origin, angle, _CELL_METRES, scale)
     return FarmRegion(style, placement, own & 0xFFFFFFFF, _coloured(mix, strength, line))
 
@@ -217,6 +316,17 @@ def _row_at(latitude: int) -> int:
     return int(row_of(latitude, _COUNT))
 
 
+@cache
+def _farm_colours() -> NDArray[np.int16]:
+    """Return the colours of farmsteads and lanes, with their marks: int16 [n, 4]."""
+    colours = np.array(_FARM_COLOURS, np.int16)
+    lanes = np.array(_LANES, np.int16)
+    colours = np.concatenate([colours, colours[2:] + np.int16(_SUNLIT), lanes])
+    marks = np.full((len(colours), 1), MARK, np.int16)
+    marks[0] = GARDENS
+    return np.hstack([colours, marks])
+
+
 def _coloured(
     mix: NDArray[np.int64], strength: int, line: tuple[int, int, int]
 ) -> NDArray[np.int16]:
@@ -224,12 +334,14 @@ def _coloured(
     colours = _PALETTE[mix]
     # The mean stays that of the ground.
     colours = colours - colours.sum(0) // COLOURS
-    field = mix != _WILD
+    field = mix != _WOOD
     table = np.zeros((8 * COLOURS, 4), np.int16)
-    table[:COLOURS, :3] = (colours * strength >> 8) * field[:, None]
+    table[:COLOURS, :3] = colours * strength >> 8
     table[COLOURS : 2 * COLOURS, :3] = line if line != _NO_LINE else table[:COLOURS, :3]
     row = np.array(_LIGHTER) * np.tile(field, 2)[:, None]
     plain, lighter, darker = np.split(table[:, :3], 4)[:3]
     lighter[:], darker[:] = plain + row, plain - row
-    table[:, 3] = MARK * np.tile(field, 8)
-    return table
+    table[:, 3] = np.where(np.tile(field, 8), MARK, TREES)
+    if line == _HEDGE:
+        table.reshape(4, 2, COLOURS, 4)[:, 1, :, 3] = TREES
+    return np.concatenate([table, _farm_colours()])

@@ -15,22 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.geography.builtup import BuiltUp
-from generator.geography.landcover import Cover, LandCover
-from generator.geography.overlay import COLOUR_LANES, Overlay, looked_up, spread
+from generator.geography.crowns import CELLS, NONE, crowns_at
+from generator.geography.farmland import farmed
+from generator.geography.landcover import LandCover
+from generator.geography.overlay import COLOUR_LANES, MARK, Overlay, looked_up, spread
 from generator.geography.parcelmaps import pixels_at
-from generator.geography.parcelregions import RANK, REGION_BITS, region_at
-from generator.geography.regiongrid import RegionGrid, from_above
+from generator.geography.parcelregions import GARDENS, RANK, REGION_BITS, TREES, region_at
+from generator.geography.regiongrid import RegionGrid, from_above, key_in
+from generator.geography.relief import Relief
 from generator.geography.valuenoise import WORLD_BITS, middles
 from generator.geography.worldrule import WorldRule
 from generator.grid.rectangle import Rectangle
 
-FIRST = 11
+FIRST = 9
 """First zoom whose children show fields."""
 
-_DETAILED = 15
-"""First zoom whose children show rows of crops, and hedges and tracks at fields' edges."""
-
-_CALM = {11: 205, 13: 205, 15: 80}
+_CALM = {9: 170, 11: 205, 13: 205, 15: 190, 17: 190}
 """256ths of the layouts' detail that fields do without, by the zoom of the child."""
 
 _GRID = RegionGrid(
@@ -44,11 +44,19 @@ _GRID = RegionGrid(
 _GRAIN = 7
 """Most that a pixel of a field differs from its colour."""
 
+_LIGHT = 56
+"""Levels of grey by which crowns of woods and hedges have light and shadow."""
+
+_GARDEN_TREES, _DARKER = 130, 22
+"""256ths of crowns that stand in gardens, and levels of grey by which these are darker."""
+
+_KEY = 0x636F707365
+
 _TOWN = 51
 """Built-up degree from which on there are no fields."""
 
 _LEAST, _GAIN = 50, 3
-"""255ths of crops from which on there are fields, and how much each more counts."""
+"""255ths of farmland from which on there are fields, and how much each more counts."""
 
 Short = NDArray[np.int16]
 
@@ -58,10 +66,11 @@ class Parcels(WorldRule):
     """Fields of the Earth in the world of a seed: where land cover knows crops and no town is."""
 
     NAME: ClassVar[str] = "parcels"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     cover: LandCover
     built: BuiltUp
+    relief: Relief
 
     def overlay(self, zoom: int, area: Rectangle) -> Overlay | None:
         """Return the fields in a rectangle of world pixels, None where there are none."""
@@ -69,9 +78,8 @@ class Parcels(WorldRule):
         share = None if zoom < FIRST else from_above(zoom, around, self._share)
         if share is None:
             return None
-        detailed = zoom >= _DETAILED
         numbers, regions = _GRID.painted(
-            self.seed, zoom, around, lambda region, at: region.parcels(at, detailed)
+            self.seed, zoom, around, lambda region, at: region.parcels(at, zoom)
         )
         # Fields begin where crops pass their rank, which is less than 240.
         ranks = (numbers >> RANK).astype(np.int16)
@@ -79,13 +87,17 @@ class Parcels(WorldRule):
         found = looked_up(numbers, [region.colours for region in regions])
         # All three colours have the grain.
         coloured = found.view(np.int16)
-        coloured += spread(_grain(zoom, around), COLOUR_LANES)
+        grain = _grain(zoom, around)
+        marks = coloured[..., 3::4]
+        if (marks > MARK).any():
+            grain = _planted(self.seed, zoom, around, marks, grain)
+        coloured += spread(grain, COLOUR_LANES)
         return Overlay.of(zoom, found, share - ranks, _CALM.get(zoom, 0))
 
     def _share(self, zoom: int, area: Rectangle) -> Short | None:
         """Return 255ths of farmland, int16 [h, w], None for none at all."""
         ys, xs = middles(zoom, area)
-        crops = self.cover.grid_shares(ys.clip(0, (1 << WORLD_BITS) - 1), xs, Cover.CROP)
+        crops = farmed(self.cover, self.relief, ys.clip(0, (1 << WORLD_BITS) - 1), xs)
         if crops is None:
             return None
         share: Short = ((crops - _LEAST) * _GAIN).clip(0, 255).astype(np.int16)
@@ -93,6 +105,18 @@ class Parcels(WorldRule):
         if built is not None:
             share -= np.minimum(built, _TOWN).astype(np.int16) * np.int16(255 // _TOWN)
         return share if (share > 0).any() else None
+
+
+def _planted(seed: int, zoom: int, area: Rectangle, marks: Short, grain: Short) -> Short:
+    """Return the grain with that of woods, hedges and gardens: int16 [h, w]; marks: of pixels."""
+    wood = marks == TREES
+    if zoom not in CELLS:
+        return np.where(wood, 2 * grain, grain)
+    crowns = crowns_at(key_in(seed, _KEY), zoom, area)
+    light = (crowns.light * np.int16(_LIGHT) >> 7) + (crowns.lots >> 4) - np.int16(8)
+    light = np.where(crowns.lots < NONE, light, np.int16(-_LIGHT >> 2))
+    single = (marks == GARDENS) & (crowns.lots < _GARDEN_TREES)
+    return np.where(wood, light, np.where(single, light - np.int16(_DARKER), grain))
 
 
 def _grain(zoom: int, area: Rectangle) -> Short:
