@@ -29,7 +29,7 @@ from generator.geography.parcelmaps import (
     mixed,
     squares_at,
 )
-from generator.geography.regiongrid import Integers, MapPositions, Placement, key_in
+from generator.geography.regiongrid import FINE_BITS, Integers, MapPositions, Placement, key_in
 from generator.geography.streets import StreetRegion, block_maps
 from generator.geography.streets import region_at as streets_at
 from generator.grid.hashing import Words, keys
@@ -130,8 +130,8 @@ _PLOTS = (
 _TERRACE = 76, 104
 """How far a terrace lies from its plot's side, and how deep it is."""
 
-_HALL_SIDE, _YARD_WIDE = (4 << 8) - 1, 160
-"""256ths of a cell from one hall to the next, less one, and of the yard between them."""
+_HALL_BITS, _YARD_WIDE = 2, 160
+"""Cells from one hall to the next, as a power of two, and 256ths of a cell of the yard between."""
 
 _DEEP = 130
 """Depth of houses round a court."""
@@ -188,7 +188,9 @@ class BlockRegion:
             # Sunlit and dark sides of roofs, of which halls have none.
             lit = np.where(kind == COLUMNS, at.along, at.down) & 128 == 0
             roof = np.where(lit, np.uint32(_LIT), np.uint32(_DARK)) + (plot >> np.uint32(8) & 15)
-            roof = np.where(kind == HALL, _HALL + _eighth(mixed(block + _halls(at)), 8), roof)
+            roof = np.where(
+                kind == HALL, _HALL + _eighth(mixed(block + squares_at(at, _HALL_BITS)), 8), roof
+            )
             number = np.where(roofed, roof, _GROUND + (kind << np.uint32(3)) + _eighth(plot, 12))
         shown: Numbers = number | block >> np.uint32(24) << np.uint32(24)
         return shown
@@ -211,7 +213,8 @@ class BlockRegion:
         across, down = ((place & 255).astype(np.int16) for place in (at.along, at.down))
         roof = (across >= left) & (down >= above) & (across < right) & (down < below)
         # Between halls are yards.
-        between = ((at.along & _HALL_SIDE) < _YARD_WIDE) | ((at.down & _HALL_SIDE) < _YARD_WIDE)
+        side = (1 << _HALL_BITS + FINE_BITS) - 1
+        between = (at.along & side < _YARD_WIDE) | (at.down & side < _YARD_WIDE)
         roof &= (kind != HALL) | ~between
         return _Plots(block, plot, kind, roof)
 
@@ -262,12 +265,6 @@ def block_of(number: Numbers, at: MapPositions, key: Numbers | np.uint32) -> Num
 def district_of(number: Numbers) -> Numbers:
     """Return which district of its map a cell of `district_maps` lies in."""
     return number >> np.uint32(_NUMBER_BITS) & np.uint32((1 << _DISTRICT_BITS) - 1)
-
-
-def _halls(at: MapPositions) -> Numbers:
-    """Return numbers of the halls that positions lie in, to be mixed."""
-    down, along = (place >> _HALL_SIDE.bit_length() for place in at)
-    return (down * 1031 + along * 4099).view(np.uint32)
 
 
 def _eighth(numbers: Numbers, bit: int) -> Numbers:

@@ -1,4 +1,4 @@
-"""Farmland: shares of crops, and of pasture where grassland is fenced, not steppe or savanna."""
+"""Fields: where land cover knows crops, and pasture where grassland is fenced, no steppe."""
 
 from __future__ import annotations
 
@@ -26,23 +26,31 @@ _EDGE_BITS = 20
 _STEEP = 190
 """Relief from which on grassland is no pasture; half of it is 64 levels below."""
 
+_LEAST, _GAIN = 50, 3
+"""255ths of farmland from which on there are fields, and how much each more counts."""
+
 _WORLD = 1 << WORLD_BITS
 
 Integers = NDArray[np.int64]
 
 
-def farmed(cover: LandCover, relief: Relief, ys: Integers, xs: Integers) -> Integers | None:
-    """Return 255ths of farmland at rows ys and columns xs, int64 [rows, columns]; None for none.
+def fields_at(cover: LandCover, relief: Relief, ys: Integers, xs: Integers) -> Integers | None:
+    """Return 255ths of fields at rows ys and columns xs, int64 [rows, columns]; None for none.
 
     Both are in ascending order, ys within the map.
     """
+    farmland = _farmland(cover, relief, ys, xs)
+    return None if farmland is None else ((farmland - _LEAST) * _GAIN).clip(0, 255)
+
+
+def _farmland(cover: LandCover, relief: Relief, ys: Integers, xs: Integers) -> Integers | None:
+    """Return 255ths of crops and pasture, None for none."""
     found = cover.grid_shares(ys, xs, Cover.CROP)
     fenced = _fenced(ys, xs)
     grass = cover.grid_shares(ys, xs, Cover.GRASS) if fenced.any() else None
     if grass is None:
         return found
-    rows, columns = np.broadcast_arrays(ys[:, None], xs)
-    levels = relief.degrees(rows.ravel(), columns.ravel()).reshape(rows.shape).astype(np.int64)
+    levels = relief.grid_degrees(ys, xs)
     pasture: Integers = grass * fenced * (_STEEP - levels).clip(0, 128) >> 15
     return pasture if found is None else found + pasture
 

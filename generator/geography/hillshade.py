@@ -21,7 +21,7 @@ from generator.geography.builtup import BuiltUp
 from generator.geography.dunes import sand_seas
 from generator.geography.enlarging import interpolated
 from generator.geography.landcover import Cover, LandCover
-from generator.geography.overlay import Overlay
+from generator.geography.overlay import Overlay, rounded
 from generator.geography.regiongrid import (
     ANGLES,
     UNITS_PER_METRE,
@@ -154,22 +154,21 @@ class Hillshade(WorldRule):
         """Return how steep, rolling, open and treeless ground is, 0 to 128: int16 [4, h, w]."""
         ys, xs = middles(zoom, area)
         ys = ys.clip(0, _WORLD - 1)
-        rows, columns = np.broadcast_arrays(ys[:, None], xs)
-        levels = self.relief.degrees(rows.ravel(), columns.ravel()).reshape(rows.shape)
-        found = np.zeros((4, *rows.shape), np.int16)
-        found[0] = ((levels.astype(np.int32) - _PLAIN) * _GAIN >> 8).clip(0, 128)
+        levels = self.relief.grid_degrees(ys, xs)
+        found = np.zeros((4, *levels.shape), np.int16)
+        found[0] = ((levels - _PLAIN) * _GAIN >> 8).clip(0, 128)
         for cover in (Cover.GRASS, Cover.BARE):
             shares = self.cover.grid_shares(ys, xs, cover)
             if shares is not None:
                 found[2] += ((shares - _GRASS) * _GRASS_GAIN >> 8).clip(0, 128)
         found[2] = found[2].clip(0, 128)
         found[1] = found[2] * levels.clip(_FLAT, _ROLLING).astype(np.int16) >> 7
-        wooded = np.zeros(rows.shape, np.int64)
+        wooded = np.zeros_like(levels)
         for cover in (Cover.FOREST, Cover.WOODLAND):
             share = self.cover.grid_shares(ys, xs, cover)
             wooded += 0 if share is None else share
         wooded = ((wooded - _WOODED) * _GRASS_GAIN >> 8).clip(0, 128)
-        hills = wooded * (levels.astype(np.int64) + _HILLS[0]).clip(*_HILLS[1:]) >> 7
+        hills = wooded * (levels + _HILLS[0]).clip(*_HILLS[1:]) >> 7
         found[1] = np.maximum(found[1], hills)
         found[3] = 128 - (wooded * _TREES >> 7)
         # Towns lie on level ground, and sand has dunes instead.
@@ -228,7 +227,7 @@ class Hillshade(WorldRule):
 
 def _part(values: Short, share: Short | int) -> Short:
     """Return 128ths of whole numbers, rounded, lest all becomes a little darker."""
-    return (values * np.asarray(share, np.int16) + np.int16(64)) >> 7
+    return rounded(values * np.asarray(share, np.int16), 7)
 
 
 def _regions(at: Integers) -> Iterator[tuple[int, slice, Integers]]:

@@ -91,6 +91,11 @@ class Overlay:
         return (parent - colours).clip(0, 255).astype(np.uint8)
 
 
+def rounded(numbers: Short, bits: int) -> Short:
+    """Divide by a power of two, rounded, lest all becomes a little darker."""
+    return (numbers + np.int16(1 << bits >> 1)) >> bits
+
+
 def looked_up(
     numbers: NDArray[np.uint32], colours: Sequence[NDArray[np.int16]]
 ) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from generator.geography.builtup import BuiltUp
 from generator.geography.crowns import CELLS, NONE, crowns_at
-from generator.geography.farmland import farmed
+from generator.geography.farmland import fields_at
 from generator.geography.landcover import LandCover
 from generator.geography.overlay import COLOUR_LANES, MARK, Overlay, looked_up, spread
 from generator.geography.parcelmaps import pixels_at
@@ -54,9 +54,6 @@ _KEY = 0x636F707365
 
 _TOWN = 51
 """Built-up degree from which on there are no fields."""
-
-_LEAST, _GAIN = 50, 3
-"""255ths of farmland from which on there are fields, and how much each more counts."""
 
 Short = NDArray[np.int16]
 
@@ -97,10 +94,10 @@ class Parcels(WorldRule):
     def _share(self, zoom: int, area: Rectangle) -> Short | None:
         """Return 255ths of farmland, int16 [h, w], None for none at all."""
         ys, xs = middles(zoom, area)
-        crops = farmed(self.cover, self.relief, ys.clip(0, (1 << WORLD_BITS) - 1), xs)
-        if crops is None:
+        fields = fields_at(self.cover, self.relief, ys.clip(0, (1 << WORLD_BITS) - 1), xs)
+        if fields is None:
             return None
-        share: Short = ((crops - _LEAST) * _GAIN).clip(0, 255).astype(np.int16)
+        share: Short = fields.astype(np.int16)
         built = self.built.shares(zoom, area)
         if built is not None:
             share -= np.minimum(built, _TOWN).astype(np.int16) * np.int16(255 // _TOWN)

@@ -37,3 +37,8 @@ class Relief(CellGrid):
         total = (levels * weight).sum(axis=0, dtype=np.int32)
         found: NDArray[np.uint8] = ((total * (255 // LEVELS) + (1 << 15)) >> 16).astype(np.uint8)
         return found
+
+    def grid_degrees(self, ys: Integers, xs: Integers) -> Integers:
+        """Return as `degrees` those at all of rows ys and columns xs: int64 [rows, columns]."""
+        rows, columns = np.broadcast_arrays(ys[:, None], xs)
+        return self.degrees(rows.ravel(), columns.ravel()).reshape(rows.shape).astype(np.int64)

@@ -21,9 +21,9 @@ from generator.geography.builtup import BuiltUp
 from generator.geography.crowns import CELLS, crowns_at
 from generator.geography.dunes import sand_seas
 from generator.geography.enlarging import interpolated
-from generator.geography.farmland import farmed
+from generator.geography.farmland import fields_at
 from generator.geography.landcover import Cover, LandCover
-from generator.geography.overlay import Overlay
+from generator.geography.overlay import Overlay, rounded
 from generator.geography.parcelmaps import mixed, pixels_at
 from generator.geography.regiongrid import key_in
 from generator.geography.relief import Relief
@@ -146,9 +146,6 @@ _WARM = 175, 197
 _STEEP = 180
 """Relief from which on no trees stand alone."""
 
-_FARMS = 50, 3
-"""255ths of farmland from which on fields take the place of it, and how much each further one."""
-
 _KEY = 0x63616E6F
 _WORLD = 1 << WORLD_BITS
 
@@ -208,10 +205,10 @@ class Vegetation(WorldRule):
         colours = np.empty((*light.shape, 3), np.int16)
         light >>= 4
         for plane, (tint, passes) in enumerate(zip(_TINT, _GROUND, strict=True)):
-            colours[..., plane] = _rounded(light * np.int16(tint), 7)
-            colours[..., plane] += _rounded(bare * np.int16(passes), 8)
-        colours[..., 0] += _rounded((ground.kinds >> 3).clip(-_DRY, _DRY) * (256 - trees), 8)
-        colours = _rounded(colours * shown[..., None], 7)
+            colours[..., plane] = rounded(light * np.int16(tint), 7)
+            colours[..., plane] += rounded(bare * np.int16(passes), 8)
+        colours[..., 0] += rounded((ground.kinds >> 3).clip(-_DRY, _DRY) * (256 - trees), 8)
+        colours = rounded(colours * shown[..., None], 7)
         calm = (np.int32(look.calm) * trees + np.int32(look.open) * (256 - trees)) >> 8
         withheld = (2 * shown).clip(0, 255).astype(np.uint16) * calm.astype(np.uint16)
         return Overlay(colours, withheld)
@@ -266,10 +263,8 @@ class Vegetation(WorldRule):
         # Woods as a part of the land, so that they reach to its shores; fields take their place.
         wooded = share(Cover.FOREST) + (share(Cover.WOODLAND) * _WOODLAND >> 8)
         wooded = wooded * 255 // np.maximum(255 - share(Cover.WATER), _SHORE)
-        wild = np.full((len(ys), len(xs)), 255, np.int64)
-        farms = farmed(self.cover, self.relief, ys, xs)
-        if farms is not None:
-            wild -= ((farms - _FARMS[0]) * _FARMS[1]).clip(0, 255)
+        fields = fields_at(self.cover, self.relief, ys, xs)
+        wild = 255 - (np.zeros_like(wooded) if fields is None else fields)
         wooded = ((wooded - _LEAST) * _GAIN >> 8).clip(0, 128) * wild // 255
         # Open ground but sand seas; trees stand on grass where it is warm and not too steep.
         grass, bare = (
@@ -281,9 +276,7 @@ class Vegetation(WorldRule):
         warm = ((_WARM[0] - _away(zoom, area)) * _WARM[1] >> 7).clip(0, 128)[:, None]
         single = grass * warm >> 7
         if single.any():
-            rows, columns = np.broadcast_arrays(ys[:, None], xs)
-            steep = self.relief.degrees(rows.ravel(), columns.ravel()).reshape(rows.shape)
-            single = single * (_STEEP - steep.astype(np.int64)).clip(0, 128) >> 7
+            single = single * (_STEEP - self.relief.grid_degrees(ys, xs)).clip(0, 128) >> 7
         shown = np.stack([wooded, np.maximum(grass, bare), single]).astype(np.int16)
         # Towns have gardens instead, and are surrounded by open ground.
         shown = self.built.outside(zoom, area, shown)
@@ -302,11 +295,6 @@ class Vegetation(WorldRule):
         for number, octaves in enumerate((_WOODS, _KINDS)):
             found[number] = noise(key_in(self.seed, _KEY + number), octaves, ys, xs, bits)
         return found
-
-
-def _rounded(numbers: Short, bits: int) -> Short:
-    """Divide by a power of two, rounded, lest all becomes a little darker."""
-    return (numbers + np.int16(1 << bits >> 1)) >> bits
 
 
 def _away(zoom: int, area: Rectangle) -> Integers:
