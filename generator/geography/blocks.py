@@ -8,6 +8,7 @@ depends on nothing but its address.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -18,8 +19,8 @@ from generator.geography.blockregions import SHADOW, TREE, planted, region_at
 from generator.geography.builtup import BuiltUp
 from generator.geography.crowns import CELLS, crowns_at
 from generator.geography.overlay import COLOUR_LANES, Overlay, looked_up, spread
-from generator.geography.regiongrid import RegionGrid, key_in
-from generator.geography.streets import BENDS, BORDERS, GRID_KEY, REGION_BITS, town_box, town_degree
+from generator.geography.regiongrid import key_in
+from generator.geography.streets import STREET_GRID, town_box, town_degree
 from generator.geography.worldrule import WorldRule
 from generator.grid.rectangle import Rectangle
 
@@ -38,15 +39,13 @@ _LIGHT = 40
 
 _KEY = 0x6172626F72
 
-_GRID = RegionGrid(REGION_BITS, BORDERS, BENDS, GRID_KEY, region_at)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TownBlocks(WorldRule):
     """Blocks of the Earth's towns in the world of a seed."""
 
     NAME: ClassVar[str] = "blocks"
-    VERSION: ClassVar[int] = 5
+    VERSION: ClassVar[int] = 6
 
     built: BuiltUp
 
@@ -74,7 +73,9 @@ def _blocks(zoom: int, area: Rectangle, seed: int) -> tuple[NDArray[np.int64], N
     """Return the colours of a rectangle's pixels and their ranks, as `districts` does."""
     far = _SHADE.get(zoom, 0)
     seen = Rectangle(area.x0, area.y0, area.width + far, area.height + far)
-    numbers, regions = _GRID.painted(seed, zoom, seen, lambda region, at: region.blocks(at, zoom))
+    numbers, regions = STREET_GRID.painted(
+        zoom, seen, partial(region_at, seed), lambda region, at: region.blocks(at, zoom)
+    )
     numbers = _shaded(numbers, far) if far else numbers
     ranks = (numbers >> np.uint32(24)).astype(np.int16)
     ranks -= ranks >> 2

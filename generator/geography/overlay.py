@@ -49,8 +49,8 @@ class Overlay:
         """Return what is shown of colours at a zoom, smoothed but for SHARP.
 
         numbers: [h + 2, w + 2], each four of 16 bits: red, green and blue over the ground's, and
-        MARK; beyond: by how much each passes what it takes to be shown, all of it from 16 on; calm:
-        256ths of the detail that go where all is marked.
+        MARK or more; beyond: by how much each passes what it takes to be shown, all of it from 16
+        on; calm: 256ths of the detail that go where all is marked.
         """
         height, width = beyond.shape
         # It begins a little softly.
@@ -61,7 +61,8 @@ class Overlay:
             found >>= np.int16(4)
         found = found.reshape(height, width, 4)
         found = found[1:-1, 1:-1] if zoom in SHARP else smoothed(found)
-        covered = (found[..., 3] * 255 // MARK).astype(np.uint16)
+        # Marks above MARK are of covered ground, too.
+        covered = (found[..., 3].clip(0, MARK) * 255 // MARK).astype(np.uint16)
         return cls(found[..., :3], covered * np.uint16(calm))
 
     @property

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.geography.regiongrid import FINE_BITS, MapPositions
+from generator.geography.regiongrid import FINE_BITS, Integers, MapPositions
 from generator.grid.hashing import keys
 from generator.grid.rectangle import Rectangle
 from generator.grid.window import columns_of, rows_of
@@ -76,15 +76,18 @@ def cells_at(at: MapPositions) -> NDArray[np.int32]:
     return cells
 
 
-def numbers_at(drawn: ParcelMap, at: MapPositions, key: int) -> NDArray[np.uint32]:
-    """Return numbers of the parcels at positions, in a region with a key, for `mixed`: [h, w].
+def numbers_at(
+    cells: NDArray[np.int32], at: MapPositions, keys: NDArray[np.uint32] | np.uint32
+) -> NDArray[np.uint32]:
+    """Return well-mixed numbers of the parcels at positions: uint32 [h, w].
 
-    The map comes again, with other parcels.
+    cells: of the joint map at the positions; keys: of the regions that these lie in. Maps come
+    again, with other parcels.
     """
-    number = drawn.parcels.take(cells_at(at)).astype(np.uint32)
+    number = joint_map().parcels.take(cells).astype(np.uint32)
     number += squares_at(at, SIDE_BITS)
-    number ^= np.uint32(key)
-    return number
+    number ^= keys
+    return mixed(number)
 
 
 def squares_at(at: MapPositions, bits: int) -> NDArray[np.uint32]:
@@ -112,6 +115,22 @@ def mixed(number: NDArray[np.uint32]) -> NDArray[np.uint32]:
 def parcel_maps() -> tuple[ParcelMap, ...]:
     """Return the maps of all styles, 0.2 MiB each."""
     return tuple(cut(number, style) for number, style in enumerate(STYLES))
+
+
+@cache
+def joint_map() -> ParcelMap:
+    """Return the maps of all styles one below the other, of which `joint_cells` are cells."""
+    maps = parcel_maps()
+    parcels, edges = ([getattr(one, name) for one in maps] for name in ("parcels", "edges"))
+    return ParcelMap(np.concatenate(parcels), np.concatenate(edges))
+
+
+def joint_cells(at: MapPositions, styles: Integers, which: NDArray[np.intp]) -> NDArray[np.int32]:
+    """Return the cells of the joint map at positions: int32 [h, w].
+
+    styles: of n regions' maps, int64 [n]; which: number of each position's region, [h, w].
+    """
+    return cells_at(at) + (styles << 2 * SIDE_BITS).astype(np.int32).take(which)
 
 
 def cut(number: int, style: Style) -> ParcelMap:

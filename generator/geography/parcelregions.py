@@ -6,8 +6,8 @@ regions, so that fields of a country are alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +24,15 @@ from generator.geography.parcelmaps import (
     STRIPS,
     STYLES,
     SURVEYED,
-    cells_at,
+    joint_cells,
+    joint_map,
     mixed,
     numbers_at,
-    parcel_maps,
     squares_at,
 )  # fmt: skip
-from generator.geography.regiongrid import FINE_BITS, MapPositions, Placement, key_in
+from generator.geography.regiongrid import FINE_BITS, Integers, MapPositions, Placements, key_in
 from generator.geography.valuenoise import WORLD_BITS
-from generator.grid.hashing import keys
+from generator.grid.hashing import Words, keys
 from generator.grid.tile import row_of
 
 REGION_BITS = 18
@@ -51,6 +51,7 @@ LIGHT, DARK = 32, 64
 TREES, GARDENS = MARK + 1, MARK + 2
 """What marks colours of trees, of woods and hedges, and those of ground with some trees."""
 
+_CHOICES = 4
 _COUNT = 1 << WORLD_BITS - REGION_BITS
 _CELL_METRES = 25
 _LINE_METRES = 6
@@ -72,7 +73,8 @@ _LANDS = (
     ((-20, 150, -40, 36), (OPEN, SMALL, STRIPS, SMALL)),
     ((-180, 180, -90, 90), (OPEN, STRIPS, OPEN, LARGE)),
 )
-"""West, east, south and north of lands, degrees, and their styles; the first that holds a place.
+"""West, east, south and north of lands, degrees, and their styles, which divide _CHOICES; the first
+land that holds a place.
 
 Fields are large in America, Australia and the steppe and small in Asia and Africa (S. Fritz et al.,
 Mapping global cropland and field size, 2015); the second land was surveyed in square miles, and so
@@ -84,7 +86,7 @@ _PALETTE = np.array(
         (-16, 4, -10), (-14, 2, -8), (-20, -6, -14), (-28, -18, -20), (-10, 6, -6), (-6, -2, -6),
         (26, 22, 6), (34, 26, 8), (20, 16, 4), (22, 6, -2), (12, 0, -6), (30, 28, 18),
         (-2, 10, -8), (4, 4, 2), (-12, -10, -8), (-42, -26, -32),
-        (-24, -12, -2), (-14, 12, -14), (8, 20, -8), (18, 16, 0),
+        (-22, -9, 2), (-12, 8, -12), (6, 15, -8), (15, 13, 0),
     ],
     np.int32,
 )  # fmt: skip
@@ -99,14 +101,15 @@ _MIXES = (
     (0, 2, 3, 6, 7, 8, 9, 10, 11, 13, 14, 1, 5, 12, 15, 6),
     (6, 7, 8, 11, 13, 10, 9, 6, 8, 5, 0, 14, 15, 10, 7, 1),
     (9, 10, 14, 3, 2, 8, 9, 5, 10, 1, 0, 13, 15, 14, 6, 12),
+    (16, 16, 17, 17, 18, 17, 16, 1, 0, 19, 19, 6, 17, 15, 18, 16),
 )
-"""Colours of a region: green country, mixed, ripe, and ploughed."""
+"""Colours of a region: green country, mixed, ripe, ploughed, and rice."""
 
-_RICE = 16, 16, 17, 17, 18, 17, 16, 1, 0, 19, 19, 6, 17, 15, 18, 16
-"""Colours of a region of rice."""
+_LINES = (0, 0, 0), (-24, -17, -20), (-24, -17, -20), (20, 18, 13)
+"""Red, green and blue over the ground's of lines at fields' edges: hedges, tracks, 0 for none."""
 
-_NO_LINE, _HEDGE, _TRACK = (0, 0, 0), (-24, -17, -20), (20, 18, 13)
-_LINES = (_NO_LINE, _HEDGE, _HEDGE, _TRACK)
+_HEDGES = 1, 2
+"""Which of them are hedges."""
 
 _LIGHTER = (5, 5, 4)
 """Red, green and blue by which rows of a field are lighter, or darker."""
@@ -151,56 +154,65 @@ _SQUARE_BITS = 5
 _KEY, _FARM_KEY = 0x6669656C64, 0x6661726D
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FarmRegion:
-    """A region of farmland.
+class FarmRegions(NamedTuple):
+    """Regions of farmland, n of them.
 
-    style: of farmland; placement: of its map; key: a number of its own; colours: int16
-    [142, 4], red, green and blue over the ground's, and MARK, TREES or GARDENS.
+    styles: of farmland, int64 [n]; placed: their maps; keys: a number of each one's own, uint32
+    [n]; colours: int16 [n, 142, 4], red, green and blue over the ground's, and MARK, TREES or
+    GARDENS.
     """
 
-    style: int
-    placement: Placement
-    key: int
+    styles: Integers
+    placed: Placements
+    keys: NDArray[np.uint32]
     colours: NDArray[np.int16]
 
-    def parcels(self, at: MapPositions, zoom: int) -> NDArray[np.uint32]:
-        """Return the numbers of pixels of a zoom: uint32 [h, w]."""
-        drawn = parcel_maps()[_MAPS[self.style]]
-        number = mixed(numbers_at(drawn, at, self.key))
-        watered = None
-        if self.style == PIVOTS:
-            turned, watered = _pivots(at, self.key)
+    def parcels(self, at: MapPositions, which: NDArray[np.intp], zoom: int) -> NDArray[np.uint32]:
+        """Return the numbers of pixels of a zoom: uint32 [h, w].
+
+        at: their positions on the maps of their regions; which: numbers of these, intp [h, w].
+        """
+        cells, key = joint_cells(at, np.array(_MAPS)[self.styles], which), self.keys.take(which)
+        number, watered = numbers_at(cells, at, key), None
+        if (self.styles == PIVOTS).any():
+            turned, watered = _pivots(at, key)
+            watered &= (self.styles == PIVOTS).take(which)
             number = np.where(watered, turned, number)
         kept = number & (np.uint32(0xFF << int(RANK)) | COLOUR)
         if zoom < FARMS:
             return kept
-        edges = drawn.edges.take(cells_at(at))
-        farm = _farms(at, self.key, watered)
+        edges = joint_map().edges.take(cells)
+        farm = _farms(at, key, watered)
         if zoom >= DETAILED:
-            kept |= self._detailed(number, edges, at, watered)
+            kept |= _detailed(number, edges, at, watered)
         lane = _along(edges, at, (MAIN_LEFT, MAIN_ABOVE), _LANE_WIDE.get(zoom, _LANE_WIDE[17]))
-        which = np.uint32(_LANE + (zoom >= DETAILED))
-        kept = np.where(lane, kept & np.uint32(0xFF << int(RANK)) | which, kept)
+        colour = np.uint32(_LANE + (zoom >= DETAILED))
+        kept = np.where(lane, kept & np.uint32(0xFF << int(RANK)) | colour, kept)
         return kept if farm is None else _with_farms(kept, at, farm)
 
-    def _detailed(
-        self,
-        number: NDArray[np.uint32],
-        edges: NDArray[np.uint8],
-        at: MapPositions,
-        watered: NDArray[np.bool_] | None,
-    ) -> NDArray[np.uint32]:
-        """Return the bits of rows of crops and of lines at edges: uint32 [h, w]."""
-        # Half of the fields have rows, which lie one way or the other.
-        across = np.where(number & np.uint32(1 << 8), at.along, at.down)
-        row = _rows().take(across >> _ROW_BITS & _ROWS - 1)
-        row *= number >> np.uint32(9) & np.uint32(1)
-        line = _along(edges, at, (LEFT, ABOVE), _LINE_METRES * 256 // _CELL_METRES)
-        if watered is not None:
-            line &= ~watered
-        row |= line * LINE
-        return row
+    def coloured(self, numbers: NDArray[np.uint32], which: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return the colours of numbers, four of 16 bits as one: int64 [h, w]."""
+        table, count = self.colours.view(np.int64).ravel(), self.colours.shape[1]
+        at: NDArray[np.int64] = table.take(which * count + (numbers & np.uint32(255)))
+        return at
+
+
+def _detailed(
+    number: NDArray[np.uint32],
+    edges: NDArray[np.uint8],
+    at: MapPositions,
+    watered: NDArray[np.bool_] | None,
+) -> NDArray[np.uint32]:
+    """Return the bits of rows of crops and of lines at edges: uint32 [h, w]."""
+    # Half of the fields have rows, which lie one way or the other.
+    across = np.where(number & np.uint32(1 << 8), at.along, at.down)
+    row = _rows().take(across >> _ROW_BITS & _ROWS - 1)
+    row *= number >> np.uint32(9) & np.uint32(1)
+    line = _along(edges, at, (LEFT, ABOVE), _LINE_METRES * 256 // _CELL_METRES)
+    if watered is not None:
+        line &= ~watered
+    row |= line * LINE
+    return row
 
 
 def _along(
@@ -214,10 +226,10 @@ def _along(
 
 
 def _farms(
-    at: MapPositions, key: int, watered: NDArray[np.bool_] | None
+    at: MapPositions, keys: NDArray[np.uint32], watered: NDArray[np.bool_] | None
 ) -> tuple[NDArray[np.intp], NDArray[np.uint32]] | None:
     """Return which pixels lie in farmsteads, intp [n], and numbers of these; None for none."""
-    number = mixed(squares_at(at, _FARM_BITS) ^ np.uint32(key ^ _FARM_KEY))
+    number = mixed(squares_at(at, _FARM_BITS) ^ keys ^ np.uint32(_FARM_KEY))
     there = number >> np.uint32(24) < _FARM_LOTS
     if watered is not None:
         there &= ~watered
@@ -252,13 +264,15 @@ def _with_farms(
     return numbers
 
 
-def _pivots(at: MapPositions, key: int) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+def _pivots(
+    at: MapPositions, keys: NDArray[np.uint32]
+) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
     """Return numbers of the quarters at positions, and whether a beam waters them: [h, w].
 
     Two of three quarters have one that reaches from the middle almost to the sides.
     """
     square = squares_at(at, _SQUARE_BITS)
-    number = mixed(square ^ np.uint32(key))
+    number = mixed(square ^ keys)
     half = 1 << _SQUARE_BITS + FINE_BITS - 1
     y, x = ((place & 2 * half - 1) - half for place in at)
     watered = x * x + y * y < (half * 31 // 32) ** 2
@@ -274,37 +288,39 @@ def _rows() -> NDArray[np.uint32]:
     return np.where(lots, np.uint32(LIGHT), np.uint32(DARK))
 
 
-@lru_cache(maxsize=512)
-def region_at(seed: int, row: int, column: int) -> FarmRegion:
-    """Return the region of a row and of a column in [0, 4096) in the world of a seed."""
-    own = int(keys(key_in(seed, _KEY), row, column)[0])
-    country = int(keys(key_in(seed, _KEY + 1), row >> 3, column >> 3)[0])
-    styles = _styles(row, column)
+def regions_at(seed: int, rows: Integers, columns: Integers) -> FarmRegions:
+    """Return the regions of rows and of columns in [0, 4096), int64 [n], in the world of a seed."""
+    own = keys(key_in(seed, _KEY), rows, columns)
+    country = keys(key_in(seed, _KEY + 1), rows >> 3, columns >> 3)
+
+    def lot(numbers: Words, bit: int, count: int) -> Integers:
+        return (numbers >> np.uint64(bit)).astype(np.int64) % count
+
     # One in four has a style of its own, and angles differ a little.
-    style = styles[((country if own & 3 else own) >> 2) % len(styles)]
-    if style in (SURVEYED, PIVOTS):
-        # One grid for all, whose scale changes every eight rows.
-        origin, angle, scale = (row >> 3 << 3 + REGION_BITS, 0), 0, 64
-    else:
-        angle = ((country >> 8) + (own >> 8) % 7 - 3) % 16 + (own >> 11 & 1) * 16
-        scale = 56 + (own >> 16) % 40
-        shift = own >> 24 & (1 << REGION_BITS) - 1
-        origin = (row << REGION_BITS) - shift, column << REGION_BITS
-    crops = _MIXES[(country if own >> 48 & 3 else own) >> 50 & 3]
-    mix = np.array(_RICE if style == PADDIES else crops)
-    strength, line = 285 + (own >> 52) % 112, _LINES[own >> 60 & 3]
-    placement = Placement.of(origin, angle, _CELL_METRES, scale)
-    return FarmRegion(style, placement, own & 0xFFFFFFFF, _coloured(mix, strength, line))
+    alike = np.where(lot(own, 0, 4), country, own)
+    styles = _styles(rows, columns)[np.arange(len(rows)), lot(alike, 2, _CHOICES)]
+    angles = (lot(country, 8, 16) + lot(own, 8, 7) - 3) % 16 + lot(own, 11, 2) * 16
+    scales = 56 + lot(own, 16, 40)
+    left, top = columns << REGION_BITS, (rows << REGION_BITS) - lot(own, 24, 1 << REGION_BITS)
+    # One grid for all surveyed land, whose scale changes every eight rows.
+    surveyed = (styles == SURVEYED) | (styles == PIVOTS)
+    top = np.where(surveyed, rows >> 3 << 3 + REGION_BITS, top)
+    left, angles = np.where(surveyed, 0, left), np.where(surveyed, 0, angles)
+    placed = Placements.of((top, left), angles, _CELL_METRES, np.where(surveyed, 64, scales))
+    alike = np.where(lot(own, 48, 4), country, own)
+    mixes = np.where(styles == PADDIES, len(_MIXES) - 1, lot(alike, 50, len(_MIXES) - 1))
+    colours = _coloured(np.array(_MIXES)[mixes], 302 + lot(own, 52, 112), lot(own, 60, 4))
+    return FarmRegions(styles, placed, own.astype(np.uint32), colours)
 
 
-def _styles(row: int, column: int) -> tuple[int, ...]:
-    """Return the styles of the land that a region lies in."""
-    held = (
-        styles
-        for (west, east, south, north), styles in _LANDS
-        if _column_at(west) <= column < _column_at(east) and _row_at(north) <= row < _row_at(south)
-    )
-    return next(held, _LANDS[-1][1])
+def _styles(rows: Integers, columns: Integers) -> Integers:
+    """Return the styles of the lands that regions lie in: int64 [n, _CHOICES]."""
+    found = np.zeros((len(rows), _CHOICES), np.int64)
+    for (west, east, south, north), styles in reversed(_LANDS):
+        inside = (_column_at(west) <= columns) & (columns < _column_at(east))
+        inside &= (_row_at(north) <= rows) & (rows < _row_at(south))
+        found[inside] = np.resize(styles, _CHOICES)
+    return found
 
 
 def _column_at(longitude: int) -> int:
@@ -327,21 +343,21 @@ def _farm_colours() -> NDArray[np.int16]:
     return np.hstack([colours, marks])
 
 
-def _coloured(
-    mix: NDArray[np.int64], strength: int, line: tuple[int, int, int]
-) -> NDArray[np.int16]:
-    """Return a region's colours; strength: of them in 256ths."""
-    colours = _PALETTE[mix]
+def _coloured(mixes: Integers, strengths: Integers, lines: Integers) -> NDArray[np.int16]:
+    """Return regions' colours; mixes: int64 [n, 16]; strengths: of colours, in 256ths, int64 [n];
+    lines: which of _LINES each has, int64 [n].
+    """
+    colours = _PALETTE[mixes]
     # The mean stays that of the ground.
-    colours = colours - colours.sum(0) // COLOURS
-    field = mix != _WOOD
-    table = np.zeros((8 * COLOURS, 4), np.int16)
-    table[:COLOURS, :3] = colours * strength >> 8
-    table[COLOURS : 2 * COLOURS, :3] = line if line != _NO_LINE else table[:COLOURS, :3]
-    row = np.array(_LIGHTER) * np.tile(field, 2)[:, None]
-    plain, lighter, darker = np.split(table[:, :3], 4)[:3]
+    colours = colours - colours.sum(1, keepdims=True) // COLOURS
+    field, kinds = mixes != _WOOD, np.array(_LINES, np.int16)[lines][:, None]
+    table = np.zeros((len(mixes), 4, 2, COLOURS, 4), np.int16)
+    plain, lighter, darker = np.moveaxis(table[..., :3], 1, 0)[:3]
+    plain[:, 0] = colours * strengths[:, None, None] >> 8
+    plain[:, 1] = np.where(kinds.any(2, keepdims=True), kinds, plain[:, 0])
+    row = np.array(_LIGHTER) * field[:, None, :, None]
     lighter[:], darker[:] = plain + row, plain - row
-    table[:, 3] = np.where(np.tile(field, 8), MARK, TREES)
-    if line == _HEDGE:
-        table.reshape(4, 2, COLOURS, 4)[:, 1, :, 3] = TREES
-    return np.concatenate([table, _farm_colours()])
+    table[..., 3] = np.where(field, MARK, TREES)[:, None, None]
+    table[np.isin(lines, _HEDGES), :, 1, :, 3] = TREES
+    farms = np.broadcast_to(_farm_colours(), (len(mixes), *_farm_colours().shape))
+    return np.concatenate([table.reshape(len(mixes), -1, 4), farms], 1)

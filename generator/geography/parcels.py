@@ -18,9 +18,9 @@ from generator.geography.builtup import BuiltUp
 from generator.geography.crowns import CELLS, NONE, crowns_at
 from generator.geography.farmland import fields_at
 from generator.geography.landcover import LandCover
-from generator.geography.overlay import COLOUR_LANES, MARK, Overlay, looked_up, spread
+from generator.geography.overlay import COLOUR_LANES, MARK, Overlay, spread
 from generator.geography.parcelmaps import pixels_at
-from generator.geography.parcelregions import GARDENS, RANK, REGION_BITS, TREES, region_at
+from generator.geography.parcelregions import GARDENS, RANK, REGION_BITS, TREES, regions_at
 from generator.geography.regiongrid import RegionGrid, from_above, key_in
 from generator.geography.relief import Relief
 from generator.geography.valuenoise import WORLD_BITS, middles
@@ -38,7 +38,6 @@ _GRID = RegionGrid(
     borders=((17, 150 << 8), (15, 70 << 8), (13, 24 << 8)),
     bends=((15, 3 << 8),),
     key=0x626F7264,
-    region_at=region_at,
 )
 
 _GRAIN = 7
@@ -63,7 +62,7 @@ class Parcels(WorldRule):
     """Fields of the Earth in the world of a seed: where land cover knows crops and no town is."""
 
     NAME: ClassVar[str] = "parcels"
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
 
     cover: LandCover
     built: BuiltUp
@@ -75,13 +74,13 @@ class Parcels(WorldRule):
         share = None if zoom < FIRST else from_above(zoom, around, self._share)
         if share is None:
             return None
-        numbers, regions = _GRID.painted(
-            self.seed, zoom, around, lambda region, at: region.parcels(at, zoom)
-        )
+        seen = _GRID.pixels(zoom, around)
+        regions = regions_at(self.seed, seen.rows, seen.columns)
+        numbers = regions.parcels(seen.positions(regions.placed), seen.which, zoom)
         # Fields begin where crops pass their rank, which is less than 240.
         ranks = (numbers >> RANK).astype(np.int16)
         ranks -= ranks >> 4
-        found = looked_up(numbers, [region.colours for region in regions])
+        found = regions.coloured(numbers, seen.which)
         # All three colours have the grain.
         coloured = found.view(np.int16)
         grain = _grain(zoom, around)

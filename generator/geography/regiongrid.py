@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +125,8 @@ class Placements(NamedTuple):
         which: NDArray[np.intp],
     ) -> MapPositions:
         """Return where the pixels of rows ys and columns xs lie on maps `which`, [h, w]."""
+        if len(self.size) == 1:
+            return self.one(0).positions(ys, xs, bends)
         (y, x), (cosine, sine) = self.origin, (part * self.size for part in self.turn)
         y, x, cosine, sine = (each[:, None] for each in (y, x, cosine, sine))
         moved_down, moved_across = bends
@@ -176,30 +178,29 @@ Region = TypeVar("Region", bound=Placed)
 
 
 @dataclass(frozen=True, slots=True)
-class RegionGrid(Generic[Region]):
+class RegionGrid:
     """A grid of regions.
 
     bits: of a region's side in units; borders: octaves that bend them; bends: those that bend what
-    lies in them; key: of both; region_at: returns a region by a world's seed, row and column.
+    lies in them; key: of both.
     """
 
     bits: int
     borders: Octaves
     bends: Octaves
     key: int
-    region_at: Callable[[int, int, int], Region]
 
     def painted(
         self,
-        seed: int,
         zoom: int,
         area: Rectangle,
+        region_at: Callable[[int, int], Region],
         draw: Callable[[Region, MapPositions], NDArray[np.uint32]],
     ) -> tuple[NDArray[np.uint32], list[Region]]:
         """Draw a rectangle of world pixels, region by region; returns uint32 [h, w], and these.
 
-        draw: returns a region's numbers of pixels, of which the bits from 8 to 23 are free: they
-        become the region's place among those that are returned.
+        region_at: returns the region of a row and a column; draw: a region's numbers of pixels, of
+        which the bits from 8 to 23 are free: they become its place among those that are returned.
         """
         (ys, xs), (down, across), bends = self._bent(zoom, area)
         (rows, top), (columns, left) = self._parts(ys, down), self._parts(xs, across)
@@ -212,7 +213,7 @@ class RegionGrid(Generic[Region]):
         for i, j in product(range(len(rows)), range(len(columns))):
             # The pixels that may lie in a region, then those that do.
             box = rows[i], columns[j]
-            region = self.region_at(seed, top + i, (left + j) % count)
+            region = region_at(top + i, (left + j) % count)
             turns = (left + j) // count << WORLD_BITS
             inside = bends[0][box[1]], bends[1][box[0]]
             found = draw(region, region.placement.positions(ys[box[0]], xs[box[1]] - turns, inside))

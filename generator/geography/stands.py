@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.geography.parcelmaps import LARGE, OPEN, STRIPS, mixed, numbers_at, parcel_maps
+from generator.geography.parcelmaps import LARGE, OPEN, SIDE_BITS, STRIPS, cells_at, numbers_at
 from generator.geography.regiongrid import ANGLES, MapPositions, Placement, RegionGrid, key_in
 from generator.grid.hashing import keys
 from generator.grid.rectangle import Rectangle
@@ -35,13 +35,16 @@ class StandRegion:
 
     def ages(self, at: MapPositions) -> NDArray[np.uint32]:
         """Return the ages of the stands at positions in the highest eight bits: uint32 [h, w]."""
-        number = mixed(numbers_at(parcel_maps()[self.style], at, self.key))
+        cells = cells_at(at) + np.int32(self.style << 2 * SIDE_BITS)
+        number = numbers_at(cells, at, np.uint32(self.key))
         return number & np.uint32(0xFF << int(_AGE))
 
 
 def ages_at(seed: int, zoom: int, area: Rectangle) -> NDArray[np.int16]:
     """Return the age of the stand at each world pixel, by lot in [0, 256): int16 [h, w]."""
-    numbers, _ = _GRID.painted(seed, zoom, area, lambda region, at: region.ages(at))
+    numbers, _ = _GRID.painted(
+        zoom, area, partial(region_at, seed), lambda region, at: region.ages(at)
+    )
     return (numbers >> _AGE).astype(np.int16)
 
 
@@ -61,5 +64,4 @@ _GRID = RegionGrid(
     borders=((17, 150 << 8), (15, 70 << 8), (13, 24 << 8)),
     bends=((15, 40 << 8), (13, 20 << 8), (11, 6 << 8)),
     key=_KEY,
-    region_at=region_at,
 )

@@ -7,7 +7,7 @@ their own. All of it is whole numbers: a pixel depends on nothing but its addres
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import ClassVar
 
 import numpy as np
@@ -120,10 +120,13 @@ def regions_at(seed: int, rows: Integers, columns: Integers) -> tuple[Integers, 
     return styles.astype(np.int64), placed
 
 
-BORDERS, BENDS, GRID_KEY = ((15, 40 << 8), (13, 20 << 8)), ((14, 8 << 8),), _KEY + 2
-"""Octaves that bend the regions' borders and what lies in them, and the key of both."""
-
-STREET_GRID = RegionGrid(REGION_BITS, BORDERS, BENDS, GRID_KEY, region_at)
+STREET_GRID = RegionGrid(
+    bits=REGION_BITS,
+    borders=((15, 40 << 8), (13, 20 << 8)),
+    bends=((14, 8 << 8),),
+    key=_KEY + 2,
+)
+"""Of streets and of what lies between them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +145,7 @@ class Streets(WorldRule):
             return None
         box, inside = town_box(degree, area)
         drawn, _ = STREET_GRID.painted(
-            self.seed, zoom, inside, lambda region, at: region.shares(at, zoom)
+            zoom, inside, partial(region_at, self.seed), lambda region, at: region.shares(at, zoom)
         )
         # Towards a town's edge streets end.
         shares: Shares = np.zeros(degree.shape, np.uint8)
