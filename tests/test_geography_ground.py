@@ -38,7 +38,7 @@ from tests.fakes_ground import (
 GROUND = random_ground()
 SIDE = 24
 HEIGHT, WIDTH = LandCover.HEIGHT, LandCover.WIDTH
-FIXED = [10446, 24497, 3790, 0, 0, 154]
+FIXED = [10662, 24497, 3790, 0, 0, 154]
 """Sums of the figures."""
 SHIPPED = earth_ground()
 
@@ -190,7 +190,8 @@ def test_shares_of_land_cover_add_up_and_are_those_of_a_cell_in_its_middle() -> 
 
 
 def test_shares_on_a_grid_are_those_of_its_places() -> None:
-    cover = random_cover()
+    squares = random_cover().cells(np.arange(HEIGHT)[:, None], np.arange(WIDTH))
+    cover = LandCover.of(np.where(squares == Cover.WATER, np.uint8(Cover.GRASS), squares))
     ys, xs = np.arange(20) * 300_000 + 400_000_000, np.arange(30) * 200_000 - 800_000
     grid = cover.grid_shares(ys, xs, Cover.URBAN)
     assert grid is not None
@@ -198,6 +199,30 @@ def test_shares_on_a_grid_are_those_of_its_places() -> None:
     assert np.array_equal(grid.ravel(), cover.shares(down, across, (Cover.URBAN,))[:, 0])
     none = LandCover.of(np.zeros((HEIGHT, WIDTH), np.uint8))
     assert none.grid_shares(ys, xs, Cover.URBAN) is None
+
+
+def test_land_reaches_two_cells_into_water_on_a_grid() -> None:
+    cells = np.full((HEIGHT, WIDTH), Cover.WATER, np.uint8)
+    cells[1200, 2000], cells[1201, 2001] = Cover.FOREST, Cover.BARE
+    cover, step = LandCover.of(cells), np.arange(-4, 6)
+    ys = row_middles(HEIGHT)[1200 + step]
+    xs = (2 * (2000 + step) + 1) * WORLD // (2 * WIDTH)
+    forest, bare, water = (
+        cover.grid_shares(ys, xs, asked) for asked in (Cover.FOREST, Cover.BARE, Cover.WATER)
+    )
+    assert forest is not None
+    assert bare is not None
+    assert water is not None
+    assert forest[4, 4] >= 253
+    assert bare[5, 5] >= 253
+    # As far as both reach, nothing is water, and further all is.
+    near = (np.abs(step) <= 2)[:, None] & (np.abs(step) <= 2)
+    near |= (np.abs(step - 1) <= 2)[:, None] & (np.abs(step - 1) <= 2)
+    assert (np.abs(water - 255 * ~near) <= 4).all()
+    # A part of the grid has the same.
+    part = cover.grid_shares(ys[6:], xs[:5], Cover.FOREST)
+    assert part is None or np.array_equal(part, forest[6:, :5])
+    assert (forest[6:, :5] > 250).any() == (part is not None)
 
 
 def test_igbp_classes_are_brought_together() -> None:

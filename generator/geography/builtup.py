@@ -34,8 +34,18 @@ _MANTISSAS = (256, 279, 304, 332, 362, 395, 431, 470)
 _WIDER = 3, 2
 """Radius of a bump over that of its town's disc, as a fraction."""
 
-_REACH = LARGEST * 3 // 2
 _SMALL = 8
+
+_LOBES = ((1, 300), (0, 400), (-1, 300), (-2, 180))
+"""Octaves of the noise that makes a bump narrower and wider: wave length over its radius' power of
+two, in bits, and amplitude in 256ths of its distance's square."""
+
+_WIDEST = -128
+"""Least of it: no bump reaches further than the root of 2 of its radius, less than this:"""
+
+_FURTHER = 363, 8
+
+_REACH = LARGEST * 3 // 2 * _FURTHER[0] >> _FURTHER[1]
 
 _HEIGHT = 900
 """Value in the middle of a bump, before all above 255 is cut."""
@@ -108,8 +118,14 @@ class BuiltUp:
         """Add the bumps of all towns that reach into a square: int64 [rows, columns]."""
         y, x, radius, height = self._reaching(ys, xs, bits)
         total = np.zeros(CHUNK * CHUNK, np.int64)
+        # A noise for each size of towns, numbered, whose waves are about as long as their radius.
+        sizes, size = np.unique(np.frexp(radius)[1] - 1, return_inverse=True)
+        wider = np.zeros((len(sizes), len(ys), len(xs)), np.int64)
+        for number, length in enumerate(sizes.tolist()):
+            octaves = tuple((length + more, amplitude) for more, amplitude in _LOBES)
+            wider[number] = noise(_KEY + 1, octaves, ys, xs, bits).clip(_WIDEST)
         # Towns of a few pixels all at once, by the pixels that they may reach.
-        reach = (radius >> bits) + 1
+        reach = (radius * _FURTHER[0] >> bits + _FURTHER[1]) + 1
         small = reach <= _SMALL
         for least, most in ((0, 2), (2, 4), (4, _SMALL)):
             some = np.flatnonzero((reach > least) & (reach <= most))
@@ -119,13 +135,13 @@ class BuiltUp:
             inside = (rows >= 0) & (rows < CHUNK) & (columns >= 0) & (columns < CHUNK)
             which, down, across = np.nonzero(inside)
             i, j, town = rows[which, down, 0], columns[which, 0, across], some[which]
-            value = _bump(ys[i] - y[town], xs[j] - x[town], radius[town], height[town])
-            np.add.at(total, i * CHUNK + j, value)
+            away, narrow = (ys[i] - y[town], xs[j] - x[town]), wider[size[town], i, j]
+            np.add.at(total, i * CHUNK + j, _bump(*away, narrow, radius[town], height[town]))
         # Larger ones one by one.
         square = total.reshape(CHUNK, CHUNK)
         for large in np.flatnonzero(~small)[:, None]:
             away = ys[:, None] - y[large], xs - x[large]
-            square += _bump(*away, radius[large], height[large])
+            square += _bump(*away, wider[size[large][0]], radius[large], height[large])
         return square
 
     def _reaching(
@@ -146,14 +162,21 @@ class BuiltUp:
         middle = int(xs[0] + xs[-1]) >> 1
         half = 1 << (WORLD_BITS - 1)
         x = (x - middle + half) % (2 * half) - half + middle
-        near = (y + least > ys[0]) & (y - least < ys[-1])
-        near &= (x + least > xs[0]) & (x - least < xs[-1])
+        reach = least * _FURTHER[0] >> _FURTHER[1]
+        near = (y + reach > ys[0]) & (y - reach < ys[-1])
+        near &= (x + reach > xs[0]) & (x - reach < xs[-1])
         return y[near], x[near], least[near], height[near]
 
 
-def _bump(down: Integers, across: Integers, radius: Integers, height: Integers) -> Integers:
-    """Return a bump's value at distances, all in units: 0 from its radius on."""
-    part = 256 - (((down * down + across * across) << 8) // (radius * radius))
+def _bump(
+    down: Integers, across: Integers, narrow: Integers, radius: Integers, height: Integers
+) -> Integers:
+    """Return a bump's value at distances, all in units; narrow: 256ths by which their squares grow.
+
+    0 from its radius on where nothing makes it wider.
+    """
+    squared = (down * down + across * across) * (narrow + 256)
+    part = 256 - squared // (radius * radius)
     value: Integers = np.maximum(part, 0) ** 2 * height >> 16
     return value
 

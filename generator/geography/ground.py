@@ -20,7 +20,7 @@ from generator.grid.integral import squares
 from generator.grid.rectangle import Rectangle
 from generator.grid.window import mirrored
 
-VERSION = 4
+VERSION = 5
 """Raised whenever the same files would give other figures."""
 
 COVERS = (Cover.WATER, Cover.CROP, Cover.FOREST, Cover.WOODLAND, Cover.BARE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +14,16 @@ from generator.geography.cellgrid import CellGrid
 
 Integers = NDArray[np.int64]
 Signed = NDArray[np.int32]
+
+
+_FILLED = 2
+"""Cells by which land reaches into water."""
+
+_BESIDE = (0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)
+"""Rows down and columns along to the cells beside one, in the order in which they count."""
+
+_KEPT = 4
+"""Windows of land cover that are kept: about two for each thread that renders."""
 
 
 class Cover(IntEnum):
@@ -57,17 +68,53 @@ class LandCover(CellGrid):
     def grid_shares(self, ys: Integers, xs: Integers, asked: Cover) -> Integers | None:
         """Return as `shares` those of one group at all of rows ys and columns xs, None for 0.
 
-        Both are in ascending order. Returns int64 [rows, columns].
+        Both are in ascending order. Water within two cells of land counts as that: shores run
+        through cells. Returns int64 [rows, columns], which is shared and cannot be written.
         """
-        (row, down), (column, across) = self.rows_before(ys), self.columns_before(xs)
-        rows = np.arange(row[0], row[-1] + 2)
-        columns = np.arange(column[0], column[-1] + 2)
-        held = self.cells(rows[:, None], columns[None, :]) == asked
+        return _window(self, ys.tobytes(), xs.tobytes()).shares(asked)
+
+
+class _CoverWindow:
+    """Land cover at all of some rows and columns, looked up once for all that ask."""
+
+    def __init__(self, cover: LandCover, ys: Integers, xs: Integers) -> None:
+        (row, self._down), (column, self._across) = cover.rows_before(ys), cover.columns_before(xs)
+        rows = np.arange(row[0] - _FILLED, row[-1] + 2 + _FILLED)
+        columns = np.arange(column[0] - _FILLED, column[-1] + 2 + _FILLED)
+        self._cells = _filled(cover.cells(rows[:, None], columns[None, :]))
+        self._rows, self._columns = row - row[0], column - column[0]
+        self._found: dict[Cover, Integers | None] = {}
+
+    def shares(self, asked: Cover) -> Integers | None:
+        """Return 255ths of a group, int64 [rows, columns], None for 0."""
+        if asked not in self._found:
+            self._found[asked] = self._shares(self._cells == asked)
+        return self._found[asked]
+
+    def _shares(self, held: NDArray[np.bool_]) -> Integers | None:
         if not held.any():
             return None
         # Along the rows of cells, which are few, then down the columns.
-        i, j = row - row[0], column - column[0]
-        along = held[:, j] * (256 - across) + held[:, j + 1] * across
-        total = along[i] * (256 - down)[:, None] + along[i + 1] * down[:, None]
+        i, j = self._rows, self._columns
+        along = held[:, j] * (256 - self._across) + held[:, j + 1] * self._across
+        total = along[i] * (256 - self._down)[:, None] + along[i + 1] * self._down[:, None]
         shares: Integers = (255 * total + (1 << 15)) >> 16
+        shares.setflags(write=False)
         return shares
+
+
+@lru_cache(maxsize=_KEPT)
+def _window(cover: LandCover, ys: bytes, xs: bytes) -> _CoverWindow:
+    """Return what lies at rows and columns, the bytes of int64."""
+    return _CoverWindow(cover, np.frombuffer(ys, np.int64), np.frombuffer(xs, np.int64))
+
+
+def _filled(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Let water be what lies beside it, once for each row and column that is lost on all sides."""
+    for _ in range(_FILLED):
+        filled = cells[1:-1, 1:-1].copy()
+        for i, j in _BESIDE:
+            beside = cells[1 + i : len(cells) - 1 + i, 1 + j : cells.shape[1] - 1 + j]
+            np.copyto(filled, beside, where=filled == int(Cover.WATER))
+        cells = filled
+    return cells

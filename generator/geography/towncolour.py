@@ -24,7 +24,7 @@ LIGHTEST, DIMMED = 130, 192
 """Luminance above which towns are darker than their ground, and 256ths at most of the excess that
 are taken away: salt, snow or bare sand under a town would leave its streets white."""
 
-WARMTH = (4, 0, -1)
+WARMTH = (1, 3, -4)
 """Red, green and blue over the luminance."""
 
 
