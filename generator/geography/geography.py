@@ -17,6 +17,7 @@ from generator.geography.hillshade import Hillshade
 from generator.geography.layers import CoverageLayer, GroundLayer, Shares
 from generator.geography.overlay import Overlay
 from generator.geography.parcels import Parcels
+from generator.geography.ponds import Ponds
 from generator.geography.riverwater import river_over
 from generator.geography.streets import DIM, Streets
 from generator.geography.towncolour import PARTS, greyed, parts_of
@@ -29,7 +30,7 @@ from generator.grid.tile import SCALE
 ReadParent = Callable[[Rectangle], Pixels]
 """Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
 
-VERSION = 12
+VERSION = 13
 """Raised whenever the same layers would give other pixels."""
 
 _BLUR = 2
@@ -107,7 +108,7 @@ class Geography:
     sea and lakes; ground: figures that the choice of layouts follows; parcels: fields of
     farmland; streets: of towns, which cross no water; blocks: what lies between them; dunes: those
     of sand seas; hillshade: of mountains; vegetation: of woods and
-    open ground; credits: one line for each source.
+    open ground; ponds: of the north; credits: one line for each source.
     """
 
     water: CoverageLayer | None = None
@@ -120,6 +121,7 @@ class Geography:
     dunes: Dunes | None = None
     hillshade: Hillshade | None = None
     vegetation: Vegetation | None = None
+    ponds: Ponds | None = None
     credits: tuple[str, ...] = ()
 
     reach: ClassVar[int] = surface.REACH
@@ -128,8 +130,8 @@ class Geography:
     @property
     def digest(self) -> str:
         """Return 64 hexadecimal digits that change with all that decides pixels."""
-        layers = (self.water, self.rivers, *self.roads, self.ground, self.streets, *self._drawn)
-        digests = [None if layer is None else layer.digest for layer in layers]
+        layers = (self.water, self.rivers, *self.roads, self.ground, self.streets, self.ponds)
+        digests = [None if layer is None else layer.digest for layer in (*layers, *self._drawn)]
         return hashlib.sha256(json.dumps([VERSION, digests]).encode()).hexdigest()
 
     def of_world(self, seed: int) -> Geography:
@@ -146,6 +148,7 @@ class Geography:
             dunes=own(self.dunes),
             hillshade=own(self.hillshade),
             vegetation=own(self.vegetation),
+            ponds=own(self.ponds),
         )
 
     def without_rules(self) -> Geography:
@@ -190,7 +193,7 @@ class Geography:
         for rule in self._drawn:
             overlay = None if rule is None else rule.overlay(zoom, area)
             found = overlay if found is None else found.joined(overlay)
-        return found
+        return found if self.ponds is None else self.ponds.laid_over(zoom, area, found)
 
     def completed(
         self,

@@ -19,6 +19,7 @@ from generator.geography.linekinds import KINDS
 from generator.geography.lines import LineLayer
 from generator.geography.parcels import Parcels
 from generator.geography.planet import PlanetRivers, PlanetWater
+from generator.geography.ponds import Ponds
 from generator.geography.streets import Streets
 from generator.geography.terrain import terrain
 from generator.geography.vegetation import Vegetation
@@ -73,6 +74,7 @@ def _with_rules(found: Geography, ground: GroundFigures) -> Geography:
             ground.relief, ground.cover, ground.built, drawn, source=f"{source} {drawn.digest}"
         ),
         vegetation=Vegetation(ground.cover, ground.built, ground.relief, source=source),
+        ponds=Ponds(ground.cover, ground.built, ground.relief, source=source),
     )
 
 
