@@ -11,13 +11,14 @@ from tests.rectangles import whole_and_part
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.sampled_from(sorted(CELLS)), st.data())
-def test_rectangles_agree_where_they_overlap(zoom: int, data: st.DataObject) -> None:
+@given(st.sampled_from(sorted(CELLS)), st.booleans(), st.data())
+def test_rectangles_agree_where_they_overlap(zoom: int, apart: bool, data: st.DataObject) -> None:
     world = 256 << zoom
     starts = st.integers(-300, 300) | st.integers(world - 300, world + 300) | st.integers(0, world)
     x0, y0 = data.draw(starts), data.draw(st.integers(0, world - 300))
     whole, part, inside = whole_and_part(data, zoom, x0, y0)
-    for one, other in zip(crowns_at(5, zoom, whole), crowns_at(5, zoom, part), strict=True):
+    both = (crowns_at(5, zoom, area, apart) for area in (whole, part))
+    for one, other in zip(*both, strict=True):
         np.testing.assert_array_equal(one[inside], other)
 
 
@@ -34,8 +35,18 @@ def test_crowns_cover_most_of_the_ground_and_are_lit_from_the_south_east(zoom: i
     assert step[one].mean() > 10
 
 
+@pytest.mark.parametrize("zoom", sorted(CELLS))
+def test_trees_that_stand_apart_are_seen_whole(zoom: int) -> None:
+    crowns = crowns_at(0, zoom, Rectangle(SIDE * 40, SIDE * 50, SIDE, SIDE), apart=True)
+    there = crowns.lots < NONE
+    assert 0.05 < there.mean() < 0.35
+    # Hardly any crown has another's beside it.
+    touching = there[:, 1:] & there[:, :-1] & (crowns.lots[:, 1:] != crowns.lots[:, :-1])
+    assert touching.sum() < 0.06 * there.sum()
+
+
 def test_shadows_lie_to_the_north_west() -> None:
-    crowns = crowns_at(0, 17, Rectangle(0, 0, SIDE, SIDE))
+    crowns = crowns_at(0, 17, Rectangle(0, 0, SIDE, SIDE), apart=True)
     middle = {}
     for name, lots in (("crown", crowns.lots), ("shadow", crowns.shaded)):
         ys, xs = np.nonzero(lots == 17)

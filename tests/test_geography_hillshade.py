@@ -24,7 +24,7 @@ GROUND = earth_ground()
 SHADE = Hillshade(GROUND.relief, GROUND.cover, GROUND.built, terrain())
 PLACES = (46.5, 9.8), (-32.6, -70.0), (66.2, 179.99), (49.5, 68.0)
 ALPS, ANDES, DATE_LINE, STEPPE = PLACES
-FIXED = "ff7a992312ad6a70"
+FIXED = "dd37e3397c63a4b3"
 """Begin of the digest of shading at three places and five zooms."""
 
 
@@ -104,7 +104,7 @@ def test_grassland_rolls_a_little() -> None:
 def test_mountains_are_about_as_light_as_without() -> None:
     made = drawn(11, around(ALPS, 11, 512))
     assert np.abs(made.colours.mean((0, 1))).max() < 8
-    assert np.abs(made.colours).max() < 128
+    assert np.abs(made.colours).max() < 136
     assert np.median(made.detail) < 0.7
 
 

@@ -31,11 +31,21 @@ NONE = 1 << 10
 _UNIT_BITS = 5
 """Places within a pixel, as a power of two."""
 
-_LEAST, _MORE = 110, 260
+_LEAST, _MORE = 90, 330
 """256ths of a cell that the radius of a crown has, and has more at most; large ones are rare."""
 
-_TALL = 60
+_APART = 2
+"""By how much fewer crowns there are along a map of trees that stand apart."""
+
+_LEAST_APART, _MORE_APART, _MIDDLE = 40, 80, 16
+"""The same of these, which stand in the middle of their cells, 256ths of a side from where they may
+begin: they do not hide each other."""
+
+_TALL = 110
 """128ths of its height by which a crown as wide as a cell stands above a flat one."""
+
+_ROUGH = 150
+"""How ragged crowns are."""
 
 _SLOPE, _RIM, _TOP = 80, 50, 22
 """Light of a slope towards the sun, by how much a rim is darker, and of the top."""
@@ -69,9 +79,12 @@ class _CrownMap(NamedTuple):
     shadows: NDArray[np.uint16]
 
 
-def crowns_at(seed: int, zoom: int, area: Rectangle) -> Crowns:
-    """Return the crowns in a rectangle of world pixels of one of CELLS."""
-    drawn, cells = _crown_map(zoom), CELLS[zoom]
+def crowns_at(seed: int, zoom: int, area: Rectangle, apart: bool = False) -> Crowns:
+    """Return the crowns in a rectangle of world pixels of one of CELLS.
+
+    apart: of trees that stand apart, each of whose crowns is seen whole.
+    """
+    drawn, cells = _crown_map(zoom, apart), CELLS[zoom] // (_APART if apart else 1)
     found = Crowns(*(np.empty((area.height, area.width), np.int16) for _ in Crowns._fields))
     count = (TILE_SIZE << zoom) // SIDE * cells
     step = np.arange(-1, cells + 1)
@@ -90,29 +103,48 @@ def crowns_at(seed: int, zoom: int, area: Rectangle) -> Crowns:
     return found
 
 
+def _rough(zoom: int) -> Integers:
+    """Return a noise by which crowns reach further here and less far there: int64 [SIDE, SIDE]."""
+    key = keys(_KEY + 2, zoom, np.arange(SIDE)[:, None], np.arange(SIDE))
+    found = (key >> np.uint64(56)).astype(np.int64) - 128
+    # Leaves of three pixels, on a map that goes on at its other side.
+    for axis in (0, 1):
+        found = found + np.roll(found, 1, axis) + np.roll(found, -1, axis)
+    return found * _ROUGH >> 10
+
+
 @cache
-def _crown_map(zoom: int) -> _CrownMap:
+def _crown_map(zoom: int, apart: bool) -> _CrownMap:
     """Return the map of a zoom."""
-    cells, unit = CELLS[zoom], 1 << _UNIT_BITS
+    cells, unit = CELLS[zoom] // (_APART if apart else 1), 1 << _UNIT_BITS
     side = (SIDE << _UNIT_BITS) // cells
-    key = keys(_KEY, zoom, np.arange(cells)[:, None], np.arange(cells))
+    key = keys(_KEY + apart, zoom, np.arange(cells)[:, None], np.arange(cells))
+    (least, more), first_at = (_LEAST, _MORE), 0
+    if apart:
+        (least, more), first_at = (_LEAST_APART, _MORE_APART), _MIDDLE
     first, second, third = (
         (key >> np.uint64(8 * k) & np.uint64(255)).astype(np.int64) for k in range(3)
     )
     middle = np.arange(SIDE) * unit + unit // 2
     cell = (np.arange(SIDE) * cells) // SIDE
+    # Where in its cell each crown has its middle.
+    first, second = (
+        (side * first_at + part * (side - 2 * side * first_at // 256)) >> 8
+        for part in (first, second)
+    )
     none = (cells + 2) ** 2
     crowns, shadows = np.full((2, SIDE, SIDE), none, np.uint16)
+    rough = _rough(zoom)
     light, top, shade = np.zeros((3, SIDE, SIDE), np.int64)
     for i, j in product((-1, 0, 1), (-1, 0, 1)):
         # Each pixel looks at a crown of its own cell, then at those of the cells beside it.
         at = np.ix_((cell + i) % cells, (cell + j) % cells)
-        radius = (side * (_LEAST + (_MORE * (third * third >> 8) >> 8)) >> 8)[at]
+        radius = (side * (least + (more * (third * third >> 8) >> 8)) >> 8)[at]
         y = middle[:, None] - ((cell + i) * (SIDE << _UNIT_BITS) // cells)[:, None]
         x = middle - (cell + j) * (SIDE << _UNIT_BITS) // cells
-        y, x = y - (first * side >> 8)[at], x - (second * side >> 8)[at]
+        y, x = y - first[at], x - second[at]
         squared = radius * radius
-        out = (y * y + x * x) * 128 // squared
+        out = (y * y + x * x) * (128 + rough) // squared
         number = ((cell + i + 1)[:, None] * (cells + 2) + cell + j + 1).astype(np.uint16)
         # Tall crowns hide low ones.
         height = 128 - out + radius * _TALL // side

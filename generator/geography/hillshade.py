@@ -63,8 +63,8 @@ class Order(NamedTuple):
 
 
 ORDERS = (
-    Order(64, {9: 110, 11: 150, 13: 110, 15: 54, 17: 36}),
-    Order(20, {13: 84, 15: 72, 17: 44}),
+    Order(64, {9: 110, 11: 162, 13: 118, 15: 60, 17: 36}),
+    Order(20, {13: 90, 15: 80, 17: 44}),
     Order(6, {15: 36}),
 )
 """Mountains, and smaller and smaller gullies in their slopes."""
@@ -125,7 +125,7 @@ class Hillshade(WorldRule):
     """Hillshading of the Earth's mountains and grassland in the world of a seed."""
 
     NAME: ClassVar[str] = "hillshade"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     relief: Relief
     cover: LandCover

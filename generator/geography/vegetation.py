@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.geography.builtup import BuiltUp
-from generator.geography.crowns import CELLS, crowns_at
+from generator.geography.crowns import CELLS, Crowns, crowns_at
 from generator.geography.dunes import sand_seas
 from generator.geography.enlarging import interpolated
 from generator.geography.farmland import fields_at
@@ -48,8 +48,11 @@ _CLEAR = 6, 34
 _TINT = 14, 16, 11
 """Sixteenths of red, green and blue in light and shadow."""
 
-_GROUND = 38, 29, 22
+_GROUND = 41, 29, 31
 """Red, green and blue by which clear ground passes trees."""
+
+_ALONE = 12, 0, 9
+"""Red, green and blue by which single trees are darker than others."""
 
 _DRY = 3
 """Levels of red by which clear ground is drier or wetter at most."""
@@ -99,15 +102,15 @@ _LOOKS = {
     9: _Look(0, 6, 0, 8, 130, 90, 0),
     11: _Look(0, 8, 0, 8, 190, 190, 0),
     13: _Look(0, 16, 0, 16, 215, 210, 40),
-    15: _Look(50, 30, 16, 24, 215, 180, 60),
-    17: _Look(56, 30, 26, 26, 170, 110, 70),
+    15: _Look(50, 30, 16, 24, 215, 180, 150),
+    17: _Look(56, 30, 26, 26, 215, 225, 150),
 }
 """By the zoom of the child."""
 
 _OLD, _YOUNG = _Kind(14, 12), _Kind(26, 15)
 """Trees that are darker, and others that are lighter, where the noise is below 0."""
 
-_MOTTLED = 10
+_MOTTLED = 12
 """128ths of both noises, in levels of grey, by which all is lighter and darker at all sizes."""
 
 _PATCHES, _GRAIN = (-10, 5), 7
@@ -129,9 +132,6 @@ _FLOOR, _EDGE = 150, 10
 _LEAST, _GAIN, _WOODLAND = 24, 164, 192
 """255ths of forest from which on there are woods, how much each further one counts, in 256ths of
 128, and 256ths of woodland that are forest."""
-
-_SHORE = 16
-"""255ths of land that are looked at at least."""
 
 _OPEN = 100
 """255ths of grass or bare ground from which on ground is open."""
@@ -157,7 +157,7 @@ class Vegetation(WorldRule):
     """Vegetation of the Earth in the world of a seed."""
 
     NAME: ClassVar[str] = "vegetation"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     cover: LandCover
     built: BuiltUp
@@ -201,12 +201,18 @@ class Vegetation(WorldRule):
         light += patches * (256 - trees) >> 1
         light += (ground.woods + ground.kinds) * np.int16(_MOTTLED)
         # The mean is that of the ground.
-        bare = 256 - trees - clear + (3 * sparse >> 2)
+        covered = sparse >> 2 if zoom in CELLS else 3 * sparse >> 2
+        bare = 256 - trees - clear + covered
         colours = np.empty((*light.shape, 3), np.int16)
         light >>= 4
         for plane, (tint, passes) in enumerate(zip(_TINT, _GROUND, strict=True)):
             colours[..., plane] = rounded(light * np.int16(tint), 7)
             colours[..., plane] += rounded(bare * np.int16(passes), 8)
+        if ground.single.any():
+            # Single trees are greener than the dry ground between them.
+            alone = (trees >> 3) * ground.single
+            for plane, passes in enumerate(_ALONE):
+                colours[..., plane] -= rounded((alone >> 5) * np.int16(passes), 7)
         colours[..., 0] += rounded((ground.kinds >> 3).clip(-_DRY, _DRY) * (256 - trees), 8)
         colours = rounded(colours * shown[..., None], 7)
         calm = (np.int32(look.calm) * trees + np.int32(look.open) * (256 - trees)) >> 8
@@ -221,12 +227,20 @@ class Vegetation(WorldRule):
 
         def standing(lots: Short) -> NDArray[np.bool_]:
             further = (lots - np.int16(128)) * np.int16(look.ragged) >> 7
-            return (lots < 256) & (further < within) | (lots < sparse)
+            return (lots < 256) & (further < within)
 
         stand, shade = standing(crowns.lots), standing(crowns.shaded)
+        if sparse.any():
+            # Single trees, where no woods are.
+            single = crowns_at(key_in(self.seed, _KEY), zoom, area, apart=True)
+            alone = (single.lots < sparse) & ~stand
+            shade |= single.shaded < sparse
+            stand |= alone
+            crowns = Crowns(*(np.where(alone, *two) for two in zip(single, crowns, strict=True)))
         lots = crowns.lots - np.int16(128)
         light = crowns.light * np.int16(look.crowns) + lots * np.int16(look.lots)
         grain = self._lots(zoom, area) * np.int16(_GRAIN)
+        light += grain << 1
         grain -= np.where(shade, np.int16(look.shade << 7), np.int16(0))
         light = np.where(stand, light, grain)
         floor = np.where(within > -_EDGE, np.int16(_FLOOR), np.int16(0))
@@ -260,9 +274,8 @@ class Vegetation(WorldRule):
             found = self.cover.grid_shares(ys, xs, cover)
             return np.zeros((len(ys), len(xs)), np.int64) if found is None else found
 
-        # Woods as a part of the land, so that they reach to its shores; fields take their place.
+        # Fields take the place of woods.
         wooded = share(Cover.FOREST) + (share(Cover.WOODLAND) * _WOODLAND >> 8)
-        wooded = wooded * 255 // np.maximum(255 - share(Cover.WATER), _SHORE)
         fields = fields_at(self.cover, self.relief, ys, xs)
         wild = 255 - (np.zeros_like(wooded) if fields is None else fields)
         wooded = ((wooded - _LEAST) * _GAIN >> 8).clip(0, 128) * wild // 255
