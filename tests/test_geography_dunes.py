@@ -17,7 +17,7 @@ from tests.test_geography_parcels import BEAUCE, around
 
 DUNES = Dunes(earth_ground().cover)
 NAMIB, SAND = (-24.5, 15.2), (20.0, 52.0)
-FIXED = "82063afb4ba2ae50"
+FIXED = "e1025d1b8c780e0f"
 """Begin of the digest of dunes at two places and five zooms."""
 
 

@@ -66,6 +66,9 @@ _EDGE_BITS, _EDGES = 18, ((20, 1 << 19), (18, 1 << 18), (16, 1 << 16))
 _WINDING = (18, 110 << 8), (16, 64 << 8), (14, 14 << 8), (12, 3 << 8)
 """Octaves that bend ridges, and amplitudes in 2**-16 of what lies between two."""
 
+_PARTS = 13
+"""Parts of a wave, as a power of two: 32 units of the longest are a pixel of 17."""
+
 _ORDERS = (1, 0, 256), (11, 80, 90), (47, 100, 40)
 """How many times closer ridges of an order lie, by which angle they are turned, in degrees, and how
 strong they are in 256ths."""
@@ -82,7 +85,7 @@ _FLAT, _STEEP = 90, 20
 _TINT = 256, 226, 178
 """256ths of red, green and blue in light and shadow."""
 
-_CALM = {9: 120, 11: 200, 13: 210, 15: 170, 17: 120}
+_CALM = {9: 120, 11: 200, 13: 215, 15: 225, 17: 230}
 """256ths of the layouts' detail that dunes do without, by the zoom of the child."""
 
 _BARE, _GAIN = 120, 3
@@ -97,7 +100,7 @@ class Dunes(WorldRule):
     """Dunes of the Earth in the world of a seed."""
 
     NAME: ClassVar[str] = "dunes"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     cover: LandCover
 
@@ -117,7 +120,8 @@ class Dunes(WorldRule):
         """Return how light a sand sea's pixels are, 256 times levels of grey: int64 [h, w]."""
         ys, xs = _within(zoom, area)
         bits, spacing = WORLD_BITS - TILE_BITS - zoom, _spacing(sea)
-        winding = noise(key_in(self.seed, _KEY + 1), _WINDING, ys, xs, bits) * spacing >> 16
+        winding = noise(key_in(self.seed, _KEY + 1), _WINDING, ys, xs, bits, _PARTS)
+        winding = winding * spacing >> 16
         light = np.zeros(winding.shape, np.int64)
         for closer, turn, strength in _ORDERS:
             between = spacing // closer

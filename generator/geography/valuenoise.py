@@ -26,28 +26,34 @@ def middles(zoom: int, area: Rectangle) -> tuple[Integers, Integers]:
 
 
 def noise(
-    key: int, octaves: tuple[tuple[int, int], ...], ys: Integers, xs: Integers, bits: int
+    key: int,
+    octaves: tuple[tuple[int, int], ...],
+    ys: Integers,
+    xs: Integers,
+    bits: int,
+    parts: int = 8,
 ) -> Integers:
     """Return noise at rows and columns, int64 [rows, columns]: half the amplitudes at most.
 
     octaves: wave length in bits of units, and amplitude, of each; ys, xs: positions in units;
-    bits: of a pixel's units.
+    bits: of a pixel's units; parts: of a wave that are told from each other, as a power of two up
+    to 16: where these are longer than pixels, what is drawn has steps.
     """
-    total = np.zeros((len(ys), len(xs)), np.int64)
+    total, whole = np.zeros((len(ys), len(xs)), np.int64), 1 << parts
     for length, amplitude in octaves:
         # Shorter than two pixels an octave is below what can be shown.
         if length <= bits:
             continue
         row, column = ys >> length, xs >> length
-        down = (ys - (row << length) << 8) >> length
-        across = (xs - (column << length) << 8) >> length
+        down = (ys - (row << length) << parts) >> length
+        across = (xs - (column << length) << parts) >> length
         rows = np.arange(row.min(), row.max() + 2)
         columns = np.arange(column.min(), column.max() + 2)
         wrapped = columns[None, :] % (1 << (WORLD_BITS - length))
         points = keys(key, length, rows[:, None], wrapped)
         values = (points >> np.uint64(56)).astype(np.int64) - 128
         i, j = row - rows[0], column - columns[0]
-        left = values[:, j] * (256 - across) + values[:, j + 1] * across
-        both = left[i] * (256 - down)[:, None] + left[i + 1] * down[:, None]
-        total += both * amplitude >> 23
+        left = values[:, j] * (whole - across) + values[:, j + 1] * across
+        both = left[i] * (whole - down)[:, None] + left[i + 1] * down[:, None]
+        total += both * amplitude >> 2 * parts + 7
     return total
