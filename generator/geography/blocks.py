@@ -30,7 +30,7 @@ FIRST = 13
 _SHADE = {15: 1, 17: 4}
 """Pixels by which roofs throw shadows to the north west: about four metres."""
 
-_CALM = {9: 100, 11: 90, 13: 165, 15: 140, 17: 190}
+_CALM = {9: 180, 11: 120, 13: 165, 15: 140, 17: 190}
 """256ths of the layouts' detail that blocks do without, by the zoom of the child: at 9, so that a
 city is not of black and white parts at 11."""
 

@@ -49,7 +49,7 @@ _POWER, _POWER_OF_BLOCKS = 5, 3
 """Of bytes that the grain has, of pixels and of blocks: the higher, the fewer are far lighter than
 the others."""
 
-_OF_PIXELS, _OF_BLOCKS = 50, 125
+_OF_PIXELS, _OF_BLOCKS = 50, 145
 """256ths of the grain that pixels have, and that blocks have, which lie along streets."""
 
 _AVENUE = -70
