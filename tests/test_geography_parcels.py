@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.geography.geography import Geography
-from generator.geography.overlay import MARK, WHOLE, Overlay
+from generator.geography.overlay import MARK, WHOLE, Overlay, looked_up
 from generator.geography.parcelmaps import ABOVE, LEFT, SIDE, STYLES, SURVEYED, parcel_maps
 from generator.geography.parcelregions import PADDIES, PIVOTS, TREES, regions_at
 from generator.geography.parcels import _GRID, Parcels
@@ -131,7 +131,7 @@ def test_woods_between_fields_have_crowns() -> None:
     seen = _GRID.pixels(15, area)
     regions = regions_at(0, seen.rows, seen.columns)
     numbers = regions.parcels(seen.positions(regions.placed), seen.which, 15)
-    marks = regions.coloured(numbers, seen.which).view(np.int16)[..., 3::4]
+    marks = looked_up(numbers, seen.which, regions.colours).view(np.int16)[..., 3::4]
     wood, colours = marks == TREES, drawn(15, area).colours.mean(2)
     assert 0.02 < wood.mean() < 0.3
     assert colours[wood].mean() < colours[~wood].mean() - 10

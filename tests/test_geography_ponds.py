@@ -16,7 +16,7 @@ from tests.rectangles import digest_of, drawn_by, windows_agree, with_children
 from tests.test_geography_parcels import BEAUCE, around
 
 GROUND = earth_ground()
-PONDS = Ponds(GROUND.cover, GROUND.built, GROUND.relief)
+PONDS = Ponds(GROUND.cover, GROUND.relief)
 YAMAL, LAPLAND, DATE_LINE = (70.5, 70.2), (66.0, 27.0), (66.5, 179.99)
 PLACES, ZOOMS = (YAMAL, LAPLAND, DATE_LINE), (9, 11, 13, 15, 17)
 FIXED = ""

@@ -82,7 +82,8 @@ def _blocks(zoom: int, area: Rectangle, seed: int) -> tuple[NDArray[np.int64], N
     light = None
     if zoom in CELLS:
         numbers, light = _planted(seed, zoom, area, numbers)
-    found = looked_up(numbers, [region.colours for region in regions])
+    which = numbers >> np.uint32(8) & np.uint32(0xFFFF)
+    found = looked_up(numbers, which, np.stack([region.colours for region in regions]))
     if light is not None:
         found.view(np.int16)[:] += spread(light, COLOUR_LANES)
     return found, ranks

@@ -41,11 +41,11 @@ _LOBES = ((1, 300), (0, 400), (-1, 300), (-2, 180))
 two, in bits, and amplitude in 256ths of its distance's square."""
 
 _WIDEST = -128
-"""Least of it: no bump reaches further than the root of 2 of its radius, less than this:"""
+"""Least of it: no bump reaches further than _FURTHER 256ths, the root of 2, of its radius."""
 
-_FURTHER = 363, 8
+_FURTHER = 363
 
-_REACH = LARGEST * 3 // 2 * _FURTHER[0] >> _FURTHER[1]
+_REACH = LARGEST * 3 // 2 * _FURTHER >> 8
 
 _HEIGHT = 900
 """Value in the middle of a bump, before all above 255 is cut."""
@@ -125,7 +125,7 @@ class BuiltUp:
             octaves = tuple((length + more, amplitude) for more, amplitude in _LOBES)
             wider[number] = noise(_KEY + 1, octaves, ys, xs, bits).clip(_WIDEST)
         # Towns of a few pixels all at once, by the pixels that they may reach.
-        reach = (radius * _FURTHER[0] >> bits + _FURTHER[1]) + 1
+        reach = (radius * _FURTHER >> bits + 8) + 1
         small = reach <= _SMALL
         for least, most in ((0, 2), (2, 4), (4, _SMALL)):
             some = np.flatnonzero((reach > least) & (reach <= most))
@@ -162,7 +162,7 @@ class BuiltUp:
         middle = int(xs[0] + xs[-1]) >> 1
         half = 1 << (WORLD_BITS - 1)
         x = (x - middle + half) % (2 * half) - half + middle
-        reach = least * _FURTHER[0] >> _FURTHER[1]
+        reach = least * _FURTHER >> 8
         near = (y + reach > ys[0]) & (y - reach < ys[-1])
         near &= (x + reach > xs[0]) & (x - reach < xs[-1])
         return y[near], x[near], least[near], height[near]

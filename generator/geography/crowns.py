@@ -31,15 +31,15 @@ NONE = 1 << 10
 _UNIT_BITS = 5
 """Places within a pixel, as a power of two."""
 
-_LEAST, _MORE = 90, 330
-"""256ths of a cell that the radius of a crown has, and has more at most; large ones are rare."""
+_RADII = 90, 330, 0
+"""256ths of a cell that the radius of a crown has, and has more at most, few of them much; and from
+where on its middle may lie, on all sides."""
 
 _APART = 2
 """By how much fewer crowns there are along a map of trees that stand apart."""
 
-_LEAST_APART, _MORE_APART, _MIDDLE = 40, 80, 16
-"""The same of these, which stand in the middle of their cells, 256ths of a side from where they may
-begin: they do not hide each other."""
+_RADII_APART = 40, 80, 16
+"""The same of these: hardly any hides another."""
 
 _TALL = 110
 """128ths of its height by which a crown as wide as a cell stands above a flat one."""
@@ -84,7 +84,7 @@ def crowns_at(seed: int, zoom: int, area: Rectangle, apart: bool = False) -> Cro
 
     apart: of trees that stand apart, each of whose crowns is seen whole.
     """
-    drawn, cells = _crown_map(zoom, apart), CELLS[zoom] // (_APART if apart else 1)
+    drawn, cells = _crown_map(zoom, apart), _cells(zoom, apart)
     found = Crowns(*(np.empty((area.height, area.width), np.int16) for _ in Crowns._fields))
     count = (TILE_SIZE << zoom) // SIDE * cells
     step = np.arange(-1, cells + 1)
@@ -103,6 +103,11 @@ def crowns_at(seed: int, zoom: int, area: Rectangle, apart: bool = False) -> Cro
     return found
 
 
+def _cells(zoom: int, apart: bool) -> int:
+    """Return how many crowns lie along a map."""
+    return CELLS[zoom] // _APART if apart else CELLS[zoom]
+
+
 def _rough(zoom: int) -> Integers:
     """Return a noise by which crowns reach further here and less far there: int64 [SIDE, SIDE]."""
     key = keys(_KEY + 2, zoom, np.arange(SIDE)[:, None], np.arange(SIDE))
@@ -116,12 +121,10 @@ def _rough(zoom: int) -> Integers:
 @cache
 def _crown_map(zoom: int, apart: bool) -> _CrownMap:
     """Return the map of a zoom."""
-    cells, unit = CELLS[zoom] // (_APART if apart else 1), 1 << _UNIT_BITS
+    cells, unit = _cells(zoom, apart), 1 << _UNIT_BITS
     side = (SIDE << _UNIT_BITS) // cells
     key = keys(_KEY + apart, zoom, np.arange(cells)[:, None], np.arange(cells))
-    (least, more), first_at = (_LEAST, _MORE), 0
-    if apart:
-        (least, more), first_at = (_LEAST_APART, _MORE_APART), _MIDDLE
+    least, more, first_at = _RADII_APART if apart else _RADII
     first, second, third = (
         (key >> np.uint64(8 * k) & np.uint64(255)).astype(np.int64) for k in range(3)
     )

@@ -163,10 +163,7 @@ class Hillshade(WorldRule):
                 found[2] += ((shares - _GRASS) * _GRASS_GAIN >> 8).clip(0, 128)
         found[2] = found[2].clip(0, 128)
         found[1] = found[2] * levels.clip(_FLAT, _ROLLING).astype(np.int16) >> 7
-        wooded = np.zeros_like(levels)
-        for cover in (Cover.FOREST, Cover.WOODLAND):
-            share = self.cover.grid_shares(ys, xs, cover)
-            wooded += 0 if share is None else share
+        wooded = self.cover.grid_total(ys, xs, Cover.FOREST, Cover.WOODLAND)
         wooded = ((wooded - _WOODED) * _GRASS_GAIN >> 8).clip(0, 128)
         hills = wooded * (levels + _HILLS[0]).clip(*_HILLS[1:]) >> 7
         found[1] = np.maximum(found[1], hills)

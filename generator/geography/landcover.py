@@ -73,6 +73,14 @@ class LandCover(CellGrid):
         """
         return _window(self, ys.tobytes(), xs.tobytes()).shares(asked)
 
+    def grid_total(self, ys: Integers, xs: Integers, *asked: Cover) -> Integers:
+        """Return the sum of what `grid_shares` returns of some groups: int64 [rows, columns]."""
+        total = np.zeros((len(ys), len(xs)), np.int64)
+        for cover in asked:
+            share = self.grid_shares(ys, xs, cover)
+            total += 0 if share is None else share
+        return total
+
 
 class _CoverWindow:
     """Land cover at all of some rows and columns, looked up once for all that ask."""

@@ -74,7 +74,7 @@ def _with_rules(found: Geography, ground: GroundFigures) -> Geography:
             ground.relief, ground.cover, ground.built, drawn, source=f"{source} {drawn.digest}"
         ),
         vegetation=Vegetation(ground.cover, ground.built, ground.relief, source=source),
-        ponds=Ponds(ground.cover, ground.built, ground.relief, source=source),
+        ponds=Ponds(ground.cover, ground.relief, source=source),
     )
 
 

@@ -5,7 +5,6 @@ A rule's colours are added to the ground's, and of the layouts' detail under the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,17 +97,16 @@ def rounded(numbers: Short, bits: int) -> Short:
 
 
 def looked_up(
-    numbers: NDArray[np.uint32], colours: Sequence[NDArray[np.int16]]
+    numbers: NDArray[np.uint32], which: NDArray[np.integer], colours: NDArray[np.int16]
 ) -> NDArray[np.int64]:
-    """Return the colours of pixels, four numbers of 16 bits as one: int64 as numbers.
+    """Return the colours of pixels, four numbers of 16 bits as one: int64 [h, w].
 
-    numbers: of a colour in the lowest eight bits, and of a region in the next sixteen; colours: of
-    each region, int16 [n, 4].
+    numbers: of a colour in the lowest eight bits; which: of each pixel's region; colours: of n
+    regions, int16 [n, k, 4].
     """
-    table = np.concatenate(colours).view(np.int64)[:, 0]
-    at = (numbers >> np.uint32(8) & np.uint32(0xFFFF)) * np.uint32(len(colours[0]))
-    at += numbers & np.uint32(255)
-    return table.take(at)
+    at = which * colours.shape[1] + (numbers & np.uint32(255))
+    found: NDArray[np.int64] = colours.view(np.int64).ravel().take(at)
+    return found
 
 
 def spread(numbers: Short, lanes: int) -> Short:

@@ -190,12 +190,6 @@ class FarmRegions(NamedTuple):
         kept = np.where(lane, kept & np.uint32(0xFF << int(RANK)) | colour, kept)
         return kept if farm is None else _with_farms(kept, at, farm)
 
-    def coloured(self, numbers: NDArray[np.uint32], which: NDArray[np.intp]) -> NDArray[np.int64]:
-        """Return the colours of numbers, four of 16 bits as one: int64 [h, w]."""
-        table, count = self.colours.view(np.int64).ravel(), self.colours.shape[1]
-        at: NDArray[np.int64] = table.take(which * count + (numbers & np.uint32(255)))
-        return at
-
 
 def _detailed(
     number: NDArray[np.uint32],

@@ -18,7 +18,7 @@ from generator.geography.builtup import BuiltUp
 from generator.geography.crowns import CELLS, NONE, crowns_at
 from generator.geography.farmland import fields_at
 from generator.geography.landcover import LandCover
-from generator.geography.overlay import COLOUR_LANES, MARK, Overlay, spread
+from generator.geography.overlay import COLOUR_LANES, MARK, Overlay, looked_up, spread
 from generator.geography.parcelmaps import pixels_at
 from generator.geography.parcelregions import GARDENS, RANK, REGION_BITS, TREES, regions_at
 from generator.geography.regiongrid import RegionGrid, from_above, key_in
@@ -80,7 +80,7 @@ class Parcels(WorldRule):
         # Fields begin where crops pass their rank, which is less than 240.
         ranks = (numbers >> RANK).astype(np.int16)
         ranks -= ranks >> 4
-        found = regions.coloured(numbers, seen.which)
+        found = looked_up(numbers, seen.which, regions.colours)
         # All three colours have the grain.
         coloured = found.view(np.int16)
         grain = _grain(zoom, around)

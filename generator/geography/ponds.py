@@ -15,14 +15,20 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.geography.builtup import BuiltUp
 from generator.geography.enlarging import interpolated
 from generator.geography.farmland import fields_at
 from generator.geography.landcover import Cover, LandCover
 from generator.geography.overlay import Overlay
-from generator.geography.regiongrid import ANGLES, key_in, turned
+from generator.geography.regiongrid import ANGLES, key_in, turns
 from generator.geography.relief import Relief
-from generator.geography.valuenoise import TILE_BITS, WORLD_BITS, Integers, middles, noise
+from generator.geography.valuenoise import (
+    TILE_BITS,
+    WORLD_BITS,
+    Integers,
+    from_equator,
+    middles,
+    noise,
+)
 from generator.geography.worldrule import WorldRule
 from generator.grid.hashing import keys
 from generator.grid.rectangle import Rectangle
@@ -89,7 +95,6 @@ class Ponds(WorldRule):
     VERSION: ClassVar[int] = 1
 
     cover: LandCover
-    built: BuiltUp
     relief: Relief
 
     def laid_over(self, zoom: int, area: Rectangle, under: Overlay | None) -> Overlay | None:
@@ -159,7 +164,7 @@ class Ponds(WorldRule):
         x = (columns << size.bits) + (side >> 2) + (side * lot(2) >> 9)
         radius = side * (_RADIUS[0] + (_RADIUS[1] * lot(3) * lot(3) >> 16)) >> 8
         long = _LONG[0] + (_LONG[1] * lot(4) >> 8)
-        cosine, sine = _turns()[:, lot(5) % ANGLES]
+        cosine, sine = turns()[:, lot(5) % ANGLES]
         rough = noise(_KEY, tuple((size.bits + more, by) for more, by in _ROUGH), ys, xs, bits)
         inside = np.full((len(ys), len(xs)), -511, np.int64)
         for i, j in product((-1, 0, 1), (-1, 0, 1)):
@@ -180,18 +185,12 @@ class Ponds(WorldRule):
         """Return 256ths of the ponds that land could have, and 128ths of woods: int64 [h, w]."""
         ys = ys.clip(0, _WORLD - 1)
         likely = _northern(ys)[:, None] * np.ones(len(xs), np.int64)
-        wooded = np.zeros_like(likely)
         if not likely.any():
-            return likely, wooded
+            return likely, np.zeros_like(likely)
         likely = likely * ((_FLAT[0] - self.relief.grid_degrees(ys, xs)) * _FLAT[1]).clip(0, 256)
         likely >>= 8
-        land = np.zeros_like(likely)
-        for cover in (Cover.GRASS, Cover.BARE, Cover.FOREST, Cover.WOODLAND):
-            share = self.cover.grid_shares(ys, xs, cover)
-            if share is not None:
-                land += share
-                if cover in (Cover.FOREST, Cover.WOODLAND):
-                    wooded += share
+        wooded = self.cover.grid_total(ys, xs, Cover.FOREST, Cover.WOODLAND)
+        land = wooded + self.cover.grid_total(ys, xs, Cover.GRASS, Cover.BARE)
         likely = likely * land.clip(0, 255) >> 8
         fields = fields_at(self.cover, self.relief, ys, xs)
         if fields is not None:
@@ -202,12 +201,7 @@ class Ponds(WorldRule):
 
 def _northern(ys: Integers) -> Integers:
     """Return 256ths of the ponds that rows have, by how far north they lie: int64 as ys."""
-    away = (_WORLD // 2 - ys) * 1280 >> WORLD_BITS
+    away = from_equator(ys) * (ys < _WORLD // 2)
     (first, more), (last, less) = _NORTH
     found: Integers = np.minimum((away - first) * more, (last - away) * less).clip(0, 256)
     return found
-
-
-def _turns() -> Integers:
-    """Return cosines and sines of ANGLES, in 1024ths: int64 [2, ANGLES]."""
-    return np.array([turned(angle) for angle in range(ANGLES)], np.int64).T

@@ -104,7 +104,7 @@ class Placements(NamedTuple):
         """Place maps: cells are metres x scale / 64 long, angles are some of ANGLES."""
         bands = (origin[0] * BANDS >> WORLD_BITS).tolist()
         stretched = np.array([stretch(band) for band in bands], np.int64)
-        cosine, sine = np.array([turned(angle) for angle in angles.tolist()], np.int64).T
+        cosine, sine = turns()[:, angles % ANGLES]
         long = metres * UNITS_PER_METRE * stretched * scales
         return cls(origin, (cosine, sine), (_SCALE * _SCALE << _SIZE_BITS) // long)
 
@@ -277,6 +277,12 @@ def turned(angle: int) -> tuple[int, int]:
 def key_in(seed: int, key: int) -> int:
     """Return a key of a world's own: unlike for each seed in [0, 2**64), the key itself for 0."""
     return key ^ seed * _ODD & _WORD
+
+
+@cache
+def turns() -> Integers:
+    """Return 1024 times the cosines and sines of all ANGLES: int64 [2, ANGLES]."""
+    return np.array([turned(angle) for angle in range(ANGLES)], np.int64).T
 
 
 def from_above(

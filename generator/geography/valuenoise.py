@@ -25,6 +25,11 @@ def middles(zoom: int, area: Rectangle) -> tuple[Integers, Integers]:
     return ys + (1 << bits >> 1), xs + (1 << bits >> 1)
 
 
+def from_equator(ys: Integers) -> Integers:
+    """Return how far rows lie from the equator, in 256ths of 58 degrees on the map: int64 as ys."""
+    return abs(ys - (1 << WORLD_BITS - 1)) * 1280 >> WORLD_BITS
+
+
 def noise(
     key: int,
     octaves: tuple[tuple[int, int], ...],

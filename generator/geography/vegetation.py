@@ -28,7 +28,14 @@ from generator.geography.parcelmaps import mixed, pixels_at
 from generator.geography.regiongrid import key_in
 from generator.geography.relief import Relief
 from generator.geography.stands import ages_at
-from generator.geography.valuenoise import TILE_BITS, WORLD_BITS, Integers, middles, noise
+from generator.geography.valuenoise import (
+    TILE_BITS,
+    WORLD_BITS,
+    Integers,
+    from_equator,
+    middles,
+    noise,
+)
 from generator.geography.worldrule import WorldRule
 from generator.grid.rectangle import Rectangle
 
@@ -174,7 +181,7 @@ class Vegetation(WorldRule):
             return None
         ground = _Ground(*held, *interpolated(zoom, area, self._noises))
         # Where trees stand, and what their crowns look like.
-        away = _away(zoom, area)
+        away = from_equator(middles(zoom, area)[0])
         clear = 2 * (128 - ground.wooded)
         clear += (_CLEAR[0] + ((_CLEAR[1] - _CLEAR[0]) * away >> 8)).astype(np.int16)[:, None]
         clear = clear.clip(0, 256)
@@ -271,8 +278,7 @@ class Vegetation(WorldRule):
         ys = ys.clip(0, _WORLD - 1)
 
         def share(cover: Cover) -> Integers:
-            found = self.cover.grid_shares(ys, xs, cover)
-            return np.zeros((len(ys), len(xs)), np.int64) if found is None else found
+            return self.cover.grid_total(ys, xs, cover)
 
         # Fields take the place of woods.
         wooded = share(Cover.FOREST) + (share(Cover.WOODLAND) * _WOODLAND >> 8)
@@ -286,7 +292,9 @@ class Vegetation(WorldRule):
         )
         for _, sand in sand_seas(self.cover, zoom, area):
             bare = bare * (256 - sand) >> 8
-        warm = ((_WARM[0] - _away(zoom, area)) * _WARM[1] >> 7).clip(0, 128)[:, None]
+        warm = ((_WARM[0] - from_equator(middles(zoom, area)[0])) * _WARM[1] >> 7).clip(0, 128)[
+            :, None
+        ]
         single = grass * warm >> 7
         if single.any():
             single = single * (_STEEP - self.relief.grid_degrees(ys, xs)).clip(0, 128) >> 7
@@ -308,11 +316,6 @@ class Vegetation(WorldRule):
         for number, octaves in enumerate((_WOODS, _KINDS)):
             found[number] = noise(key_in(self.seed, _KEY + number), octaves, ys, xs, bits)
         return found
-
-
-def _away(zoom: int, area: Rectangle) -> Integers:
-    """Return how far rows lie from the equator, in 256ths of 58 degrees on the map: int64 [h]."""
-    return abs(middles(zoom, area)[0] - _WORLD // 2) * 1280 >> WORLD_BITS
 
 
 @cache
