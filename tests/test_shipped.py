@@ -62,13 +62,15 @@ def mosaic(cascade, store, zoom, side=SIDE):
 def test_seams_are_no_steeper_than_the_inside(cascade, store, zoom, side):
     """256 tiles: differences across borders against those a few pixels inside, 1.00 +- 0.03.
 
-    The ratio of 64 tiles scatters by 0.023 between places (seven at zoom 9), whatever the seams,
-    and that of 16 by twice as much.
+    Steps count up to three times their median, lest few steep edges of fields decide: at 17 the
+    ratio scatters by 0.007 then between lines inside (0.034 if all counts), and a seam of one level
+    gives 1.12 (1.08). The ratio of 16 tiles scatters by four times as much.
     """
     pixels = mosaic(cascade, store, zoom, side)
     ratios = []
     for axis in (0, 1):
-        steps = np.abs(np.diff(pixels, axis=axis)).mean((1 - axis, 2))
+        steps = np.abs(np.diff(pixels, axis=axis))
+        steps = np.minimum(steps, 3 * np.median(steps[steps > 0])).mean((1 - axis, 2))
         border = [steps[256 * k - 1] for k in range(1, side)]
         inside = [steps[256 * k - 1 + d] for k in range(1, side) for d in INSIDE]
         ratios.append(np.mean(border) / np.mean(inside))
