@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from generator.geography.choice import EARTH_FOLDER
 from generator.geography.derive import rivers, roads
 from generator.geography.derive.linework import mercator, simplified, unwrapped
-from generator.geography.derive.mouths import with_mouths
+from generator.geography.derive.mouths import ARMS, with_arms, with_mouths
 from generator.geography.derive.riverroads import outside
 from generator.geography.derive.strokes import Network, merged, smoothed, strokes
 from generator.geography.layerfile import LayerFile
@@ -183,6 +184,33 @@ HUNDRED = (WORLD * 100) // 40_075_017
 def at_equator(*places: tuple[float, float]) -> Integers:
     """Return points so many hundred metres east and south of the equator's meridian."""
     return np.rint(np.array(places) * HUNDRED).astype(np.int64) + WORLD // 2
+
+
+def test_an_arm_begins_where_a_river_ends_near_it() -> None:
+    rank, *course = ARMS[-1]
+    (north, east), (mouth_north, mouth_east) = course
+    upstream = mercator(np.array([east - 1, east - 0.01]), np.array([north, north + 0.005]))
+    far = mercator(np.array([east - 9, east - 8]), np.array([north, north]))
+    found = with_arms([(1, upstream), (2, far)])
+    assert len(found) == 2 + len(ARMS)
+    assert found[-1][0] == rank
+    np.testing.assert_array_equal(found[-1][1][0], upstream[-1])
+    end = mercator(np.array([mouth_east]), np.array([mouth_north]))
+    np.testing.assert_array_equal(found[-1][1][-1:], end)
+    # Others are too far from any line.
+    np.testing.assert_array_equal(
+        found[2][1][0], mercator(np.array([ARMS[0][1][1]]), np.array([ARMS[0][1][0]]))[0]
+    )
+
+
+@pytest.mark.parametrize("arm", [arm for arm in ARMS if arm[0] == 0 and len(arm) > 3])
+def test_the_shipped_rivers_have_the_arms_of_deltas(arm) -> None:
+    rivers_layer = LineLayer(LayerFile.read(EARTH_FOLDER / "rivers.bin"), "rivers", None)
+    for north, east in arm[2:-1]:
+        x, y = (int(part) >> 30 - 17 for part in mercator(np.array([east]), np.array([north]))[0])
+        shares = rivers_layer.shares(9, Rectangle(x - 6, y - 6, 13, 13))
+        assert shares is not None
+        assert shares.max() > 200
 
 
 def test_a_road_in_a_river_ends_where_it_enters_and_goes_on_where_it_leaves() -> None:

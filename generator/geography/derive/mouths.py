@@ -2,6 +2,7 @@
 
 A network of lines that meet is joined if it touches water nowhere: one whose mouth is known is left
 alone, so that no source near a coast becomes a mouth. The end nearest to wide water is led there.
+Arms of large deltas that no source has are lines of their own, known to some kilometres.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from generator.geography.derive.linework import Integers, units
+from generator.geography.derive.linework import Integers, mercator, units
 from generator.geography.layers import CoverageLayer
 from generator.geography.linefile import WORLD_BITS
 from generator.grid.rectangle import Rectangle
@@ -29,7 +30,42 @@ _WIDE = 2
 _LARGE = 2
 """Ranks up to this are joined."""
 
+ARMS = (
+    (0, (10.01, 105.83), (9.92, 105.93), (9.82, 106.03), (9.72, 106.13), (9.62, 106.25)),
+    (0, (10.32, 106.42), (10.33, 106.55), (10.30, 106.67), (10.28, 106.79)),
+    (0, (10.25, 106.28), (10.15, 106.40), (10.05, 106.52), (9.96, 106.62)),
+    (0, (10.24, 106.11), (10.12, 106.22), (9.98, 106.36), (9.82, 106.54)),
+    (0, (23.94, 89.18), (23.83, 89.55), (23.80, 89.75), (23.60, 89.95), (23.45, 90.20),
+     (23.38, 90.45), (23.22, 90.62), (23.00, 90.58), (22.85, 90.61)),
+    (0, (24.03, 89.69), (23.80, 89.75)),
+    (1, (45.18, 28.89), (45.16, 29.30), (45.15, 29.70)),
+    (1, (45.22, 28.75), (45.41, 29.10), (45.37, 29.62)),
+    (1, (37.73, 118.68), (37.76, 119.00), (37.75, 119.26)),
+    (1, (-18.81, 36.13), (-18.89, 36.30)),
+    (1, (56.91, -92.88), (57.06, -92.48)),
+)  # fmt: skip
+"""Rank and course, degrees north and east, of arms of the Mekong, of the Ganges and the Brahmaputra
+down to the Meghna's estuary, of the Danube, the Yellow River, the Zambezi and the Nelson River."""
+
+_SNAPPED = 3000
+"""Metres up to which an arm begins where a line ends."""
+
 Line = tuple[int, Integers]
+
+
+def with_arms(lines: list[Line]) -> list[Line]:
+    """Return lines with the ARMS, each from the nearest end of a line on, if one is near."""
+    ends = np.array([points[side] for _, points in lines for side in (0, -1)])
+    found = list(lines)
+    for rank, *course in ARMS:
+        north, east = np.array(course).T
+        points = mercator(east, north)
+        away = np.square((ends - points[0]).astype(float)).sum(1)
+        nearest = int(away.argmin())
+        if away[nearest] < float(units(_SNAPPED, points[:1])) ** 2:
+            points[0] = ends[nearest]
+        found.append((rank, points))
+    return found
 
 
 def with_mouths(lines: list[Line], water: CoverageLayer, near_bits: int) -> tuple[list[Line], int]:

@@ -29,7 +29,7 @@ from generator.geography.derive.linework import (
     unwrapped,
     write,
 )
-from generator.geography.derive.mouths import with_mouths
+from generator.geography.derive.mouths import with_arms, with_mouths
 from generator.geography.derive.strokes import meeting, runs
 from generator.geography.layerfile import LayerFile
 from generator.geography.water import WaterLayer
@@ -112,6 +112,7 @@ def derive(path: Path) -> list[Line]:
     water = WaterLayer.open(LayerFile.read(EARTH_FOLDER / "water.bin"))
     lines, count = with_mouths(lines, water, _NEAR_BITS)
     told(f"{count:,} led on to the sea or a lake")
+    lines = with_arms(lines)
     # Where one line ends, another keeps its point, so that tributaries go on meeting rivers.
     ends = {_place(0, points[side]) for _, points in lines for side in (0, -1)}
     result = []
