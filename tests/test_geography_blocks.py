@@ -18,7 +18,7 @@ from tests.test_geography_streets import DHAKA, PARIS, SAHARA, around
 
 GROUND = earth_ground()
 BLOCKS, RANDOM = TownBlocks(GROUND.built), TownBlocks(random_ground().built)
-FIXED = "968e7087e5de1fef"
+FIXED = "92c385624a0cd19a"
 """Begin of the digest of blocks at two places and five zooms."""
 
 
@@ -51,11 +51,11 @@ def test_blocks_are_those_of_the_zoom_above() -> None:
         area = around(PARIS, 13)
 
 
-def test_towns_are_calmer_at_some_zooms_and_coloured_from_11() -> None:
+def test_towns_are_calmer_and_coloured() -> None:
     for zoom in (9, 11, 13, 15, 17):
         made = drawn(zoom, around(PARIS, zoom))
         assert 0.2 < made.detail.min() < 0.9
-        assert made.colours.any() == (zoom > 9)
+        assert made.colours.std() > 5
     assert BLOCKS.overlay(7, around(PARIS, 7)) is None
     assert BLOCKS.overlay(10, around(PARIS, 10)) is None
     assert BLOCKS.overlay(15, around(SAHARA, 15)) is None

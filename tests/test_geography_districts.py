@@ -1,10 +1,10 @@
-"""Districts of towns at 11: those that 13 shows block by block, with their blocks and avenues."""
+"""Districts of towns, at 11: those that 13 shows block by block, with their blocks and avenues."""
 
 import numpy as np
 import pytest
 
 from generator.geography.blocks import TownBlocks
-from generator.geography.districts import ZOOM, districts
+from generator.geography.districts import districts
 from generator.geography.overlay import MARK
 from generator.geography.streets import Streets
 from generator.grid.rectangle import Rectangle
@@ -13,6 +13,7 @@ from tests.fakes_ground import earth_ground
 from tests.rectangles import child_means
 from tests.test_geography_streets import DHAKA, PARIS, around
 
+ZOOM = 11
 BLOCKS = TownBlocks(earth_ground().built)
 
 
@@ -62,6 +63,19 @@ def test_avenues_are_the_main_streets_of_13(place) -> None:
     on, off = grey[share > 60], grey[~built]
     assert min(len(on), len(off)) > 2000
     assert on.mean() < off.mean() - 15
+
+
+def test_a_city_at_9_is_made_of_its_districts_at_11() -> None:
+    area = around(PARIS, 9, 96)
+    coarse, fine = (BLOCKS.overlay(*view) for view in ((9, area), (11, area.finer(SCALE))))
+    assert coarse is not None
+    assert fine is not None
+    made = coarse.colours.astype(float).mean(2)
+    assert made.std() > 8
+    assert abs(made.mean()) < 2
+    green = coarse.colours[..., 1] - coarse.colours[..., 0].astype(float)
+    below = child_means(fine.colours[..., 1] - fine.colours[..., 0].astype(float), area)
+    assert np.corrcoef(green.ravel(), below.ravel())[0, 1] > 0.5
 
 
 def test_worlds_have_districts_and_a_grain_of_their_own() -> None:

@@ -31,8 +31,7 @@ _SHADE = {15: 1, 17: 4}
 """Pixels by which roofs throw shadows to the north west: about four metres."""
 
 _CALM = {9: 180, 11: 120, 13: 165, 15: 140, 17: 190}
-"""256ths of the layouts' detail that blocks do without, by the zoom of the child: at 9, so that a
-city is not of black and white parts at 11."""
+"""256ths of the layouts' detail that blocks do without, by the zoom of the child."""
 
 _LIGHT = 40
 """Levels of grey by which crowns have light and shadow."""
@@ -45,7 +44,7 @@ class TownBlocks(WorldRule):
     """Blocks of the Earth's towns in the world of a seed."""
 
     NAME: ClassVar[str] = "blocks"
-    VERSION: ClassVar[int] = 6
+    VERSION: ClassVar[int] = 7
 
     built: BuiltUp
 
@@ -56,10 +55,6 @@ class TownBlocks(WorldRule):
         degree = town_degree(self.built, zoom, around) if drawn else None
         if degree is None:
             return None
-        if zoom < districts.ZOOM:
-            withheld = np.minimum(degree[1:-1, 1:-1], 255).astype(np.uint16)
-            plain = np.zeros((area.height, area.width, 3), np.int16)
-            return Overlay(plain, withheld * np.uint16(_CALM[zoom]))
         # Both begin where the degree passes their rank.
         box, inside = town_box(degree, around)
         draw = _blocks if zoom >= FIRST else districts.districts

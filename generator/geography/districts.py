@@ -36,8 +36,8 @@ from generator.geography.streets import STREET_GRID, regions_at
 from generator.grid.integral import squares
 from generator.grid.rectangle import Rectangle
 
-ZOOM = 11
-"""Zoom whose children show districts."""
+ALONG = 11
+"""First zoom whose children show blocks along streets."""
 
 _STRENGTH = 36
 """Sixteenths of its mean colour that a district has."""
@@ -86,7 +86,8 @@ def districts(zoom: int, area: Rectangle, seed: int) -> tuple[NDArray[np.int64],
     light *= np.array(_GRAIN, np.int32)[mixes].take(district)
     # Main streets between them.
     light += _avenues().take(cells) * np.array(_SHADED, np.int32)[mixes].take(district)
-    light >>= 8
+    # Where a pixel is many blocks, these are alike.
+    light >>= 8 if zoom >= ALONG else 9
     found.view(np.int16)[...] += spread(light.astype(np.int16), COLOUR_LANES)
     rank = (lots >> np.uint32(8) & np.uint32(255)).astype(np.int16)
     return found, rank - (rank >> 2)

@@ -102,8 +102,8 @@ class Placements(NamedTuple):
         cls, origin: tuple[Integers, Integers], angles: Integers, metres: int, scales: Integers
     ) -> Placements:
         """Place maps: cells are metres x scale / 64 long, angles are some of ANGLES."""
-        bands = (origin[0] * BANDS >> WORLD_BITS).tolist()
-        stretched = np.array([stretch(band) for band in bands], np.int64)
+        bands, each = np.unique(origin[0] * BANDS >> WORLD_BITS, return_inverse=True)
+        stretched = np.array([stretch(band) for band in bands.tolist()], np.int64)[each]
         cosine, sine = turns()[:, angles % ANGLES]
         long = metres * UNITS_PER_METRE * stretched * scales
         return cls(origin, (cosine, sine), (_SCALE * _SCALE << _SIZE_BITS) // long)
@@ -128,8 +128,17 @@ class Placements(NamedTuple):
         if len(self.size) == 1:
             return self.one(0).positions(ys, xs, bends)
         (y, x), (cosine, sine) = self.origin, (part * self.size for part in self.turn)
-        y, x, cosine, sine = (each[:, None] for each in (y, x, cosine, sine))
         moved_down, moved_across = bends
+        if len(self.size) * (len(ys) + len(xs)) > which.size:
+            # More regions than pixels are long: each pixel for itself.
+            y, x, cosine, sine = (each.take(which) for each in (y, x, cosine, sine))
+            rows, columns, moved_across = ys[:, None] - y, xs - x, moved_across[:, None]
+            along = _fine(rows * sine + moved_across * cosine)
+            along += _fine(columns * cosine + moved_down * sine)
+            down = _fine(rows * cosine - moved_across * sine)
+            down -= _fine(columns * sine - moved_down * cosine)
+            return MapPositions(down, along)
+        y, x, cosine, sine = (each[:, None] for each in (y, x, cosine, sine))
         rows, columns = ys - y, xs - x
         # Of each map a part for each row and one for each column, of which pixels take theirs.
         at_row = which * len(ys) + np.arange(len(ys))[:, None]
