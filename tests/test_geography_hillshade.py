@@ -8,15 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.geography.derive import terrain as derived
-from generator.geography.hillshade import REGION_BITS, Hillshade, shaded_region
+from generator.geography.hillshade import Hillshade
 from generator.geography.layerfile import LayerFile
 from generator.geography.overlay import Overlay
-from generator.geography.terrain import MOST, SCALES, SIDE, Terrain, terrain, to_bytes
+from generator.geography.terrain import MOST, SCALES, SIDE, STREAMS, Terrain, terrain, to_bytes
+from generator.geography.terrainregions import REGION_BITS, streams_at, terrain_region
 from generator.grid.errors import GeographyError
 from generator.grid.rectangle import Rectangle
-from generator.grid.tile import cell_at
+from generator.grid.tile import SCALE, cell_at
 from tests.fakes_ground import earth_ground
-from tests.rectangles import digest_of, drawn_by, windows_agree, with_children
+from tests.rectangles import child_means, digest_of, drawn_by, windows_agree, with_children
 from tests.test_geography_dunes import NAMIB
 from tests.test_geography_parcels import BEAUCE, around
 
@@ -24,7 +25,7 @@ GROUND = earth_ground()
 SHADE = Hillshade(GROUND.relief, GROUND.cover, GROUND.built, terrain())
 PLACES = (46.5, 9.8), (-32.6, -70.0), (66.2, 179.99), (49.5, 68.0)
 ALPS, ANDES, DATE_LINE, STEPPE = PLACES
-FIXED = "dd37e3397c63a4b3"
+FIXED = "f47798ad32c171e6"
 """Begin of the digest of shading at three places and five zooms."""
 
 
@@ -70,7 +71,7 @@ def test_slopes_towards_the_sun_are_light(
 ) -> None:
     # A region whose map falls to the south of the world everywhere, however it is turned.
     x, y = (part >> REGION_BITS for part in cell_at(place[1], place[0], 1 << 30))
-    region = shaded_region(seed, y, x)
+    region = terrain_region(seed, y, x)
     cosine, sine = region.placements[0].turn
     falls = [-1 if flip else 1 for flip in region.mirrored]
     rises = [-falls[0] * cosine // 16, -falls[1] * sine // 16, 0, 0]
@@ -117,14 +118,18 @@ def test_worlds_have_mountains_of_their_own() -> None:
 
 def test_a_file_has_the_heights_it_was_made_of() -> None:
     heights = np.random.default_rng(0).integers(0, 3000, (SIDE, SIDE)).astype(np.int16)
-    opened = Terrain.open(LayerFile("heights", to_bytes(heights)))
-    for one, other in zip(opened.slopes, Terrain.of(heights).slopes, strict=True):
+    classes = np.random.default_rng(1).integers(0, len(STREAMS), (SIDE, SIDE)).astype(np.uint8)
+    opened, made = (
+        Terrain.open(LayerFile("heights", to_bytes(heights, classes))),
+        Terrain.of(heights, classes),
+    )
+    for one, other in zip(opened.slopes + opened.streams, made.slopes + made.streams, strict=True):
         np.testing.assert_array_equal(one, other)
         assert np.abs(one.astype(int)).max() <= MOST
 
 
 def test_a_damaged_file_is_refused() -> None:
-    whole = to_bytes(np.zeros((SIDE, SIDE), np.int16))
+    whole = to_bytes(*(np.zeros((SIDE, SIDE), kind) for kind in (np.int16, np.uint8)))
     for data in (whole[:40], whole[:16] + b"nothing", b"other"):
         with pytest.raises(GeographyError, match="heights"):
             Terrain.open(LayerFile("heights", data))
@@ -153,3 +158,25 @@ def test_water_flows_down_to_an_outlet() -> None:
     assert sorted(order) == list(range(256))
     assert set(order[: begins[1]]) == set(np.flatnonzero(rivers))
     assert (heights.ravel()[below] <= heights.ravel()).all()
+
+
+def test_streams_come_together_and_reach_a_river() -> None:
+    # A valley that falls to the east: its floor gathers what all of it drains.
+    down, across = np.mgrid[:SIDE, :SIDE]
+    heights = (abs(down - SIDE // 2) + (SIDE - 1 - across)).astype(np.int16)
+    classes = derived.stream_classes(heights)
+    floor = classes[SIDE // 2]
+    assert (np.diff(floor[: SIDE - 2].astype(int)) >= 0).all()
+    assert floor[SIDE - 8] >= 5
+    assert classes[SIDE // 4, SIDE // 4] < 3
+
+
+@pytest.mark.parametrize(("zoom", "share"), [(9, 0.4), (11, 0.3), (13, 0.3), (15, 0.4)])
+def test_streams_are_lines_and_go_on_at_finer_zooms(zoom: int, share: float) -> None:
+    area = around(STEPPE, zoom, 256)
+    made = streams_at(terrain(), 0, zoom, area)
+    assert made.min() >= 0
+    assert 64 < made.max() <= MOST
+    assert 0.005 < (made > 32).mean() < share
+    fine = child_means(streams_at(terrain(), 0, zoom + 2, area.finer(SCALE)), area)
+    assert np.corrcoef(made.ravel(), fine.ravel())[0, 1] > 0.4

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from generator.geography import vegetation
 from generator.geography.overlay import Overlay
 from generator.geography.stands import ages_at
+from generator.geography.terrain import terrain
+from generator.geography.terrainregions import streams_at
 from generator.geography.valuenoise import noise
 from generator.geography.vegetation import Vegetation
 from generator.grid.rectangle import Rectangle
@@ -19,13 +21,13 @@ from tests.rectangles import digest_of, drawn_by, windows_agree, with_children
 from tests.test_geography_parcels import around, averaged
 
 GROUND = earth_ground()
-VEGETATION = Vegetation(GROUND.cover, GROUND.built, GROUND.relief)
+VEGETATION = Vegetation(GROUND.cover, GROUND.built, GROUND.relief, terrain())
 AMAZON, TAIGA, DESERT = (-4.2, -63.0), (62.0, 95.0), (28.0, 30.0)
 ICE, ERG = (72.0, -40.0), (18.5, 52.0)
 SERENGETI, DATE_LINE = (-2.4, 34.9), (65.5, 179.99)
 PORTUGAL, VICTORIA = (39.31, -8.33), (-37.52, 145.13)
 PLACES, ZOOMS = (AMAZON, TAIGA, SERENGETI, DESERT, DATE_LINE), (9, 11, 13, 15, 17)
-FIXED = "2e7a46667783b51c"
+FIXED = "a88c7fe4b11034a2"
 """Begin of the digest of trees at five places and five zooms."""
 
 
@@ -130,3 +132,15 @@ def test_quantiles_are_those_of_the_noise(zoom: int) -> None:
     woods = [noise(key, vegetation._WOODS, at, at + (key << 22), bits) for key in range(150)]
     for part in (32, 128, 224):
         assert abs((np.array(woods) < exact[part - 1]).mean() - part / 256) < 0.05
+
+
+@pytest.mark.parametrize("zoom", [11, 13, 15])
+def test_trees_stand_along_streams_of_the_savanna(zoom: int) -> None:
+    area = around(SERENGETI, zoom, 512)
+    streams = streams_at(terrain(), 0, zoom, area)
+    made = drawn_by(VEGETATION, zoom, area).colours.mean(2)
+    on, off = made[streams > 100], made[streams == 0]
+    assert min(len(on), len(off)) > 100
+    assert on.mean() < off.mean() - 12
+    # The mean stays that of the ground.
+    assert abs(made.mean()) < 5

@@ -16,6 +16,7 @@ from generator.geography.dunes import Dunes
 from generator.geography.geography import Geography
 from generator.geography.parcels import Parcels
 from generator.geography.streets import Streets
+from generator.geography.terrain import terrain
 from generator.grid.block import Block
 from generator.grid.errors import TileError
 from generator.grid.tile import Tile
@@ -181,7 +182,7 @@ def test_pictures_of_ones_own_have_their_own_fields_and_streets(folder, tmp_path
     bankfile.save(tiny_bank(1), mine)
     ground = random_ground()
     layers = Geography(
-        parcels=Parcels(ground.cover, ground.built, ground.relief),
+        parcels=Parcels(ground.cover, ground.built, ground.relief, terrain()),
         streets=Streets(ground.built),
         blocks=TownBlocks(ground.built),
         dunes=Dunes(ground.cover),

@@ -29,6 +29,9 @@ _STEEP = 190
 _LEAST, _GAIN = 50, 3
 """255ths of farmland from which on there are fields, and how much each more counts."""
 
+_URBAN = 64
+"""255ths of all land that is not urban, at least, of which farmland is a share."""
+
 _WORLD = 1 << WORLD_BITS
 
 Integers = NDArray[np.int64]
@@ -46,6 +49,10 @@ def fields_at(cover: LandCover, relief: Relief, ys: Integers, xs: Integers) -> I
 def _farmland(cover: LandCover, relief: Relief, ys: Integers, xs: Integers) -> Integers | None:
     """Return 255ths of crops and pasture, None for none."""
     found = cover.grid_shares(ys, xs, Cover.CROP)
+    urban = cover.grid_shares(ys, xs, Cover.URBAN)
+    if found is not None and urban is not None:
+        # Towns, which `BuiltUp` knows better, lie in the same land.
+        found = found * 255 // (255 - urban).clip(_URBAN, 255)
     fenced = _fenced(ys, xs)
     grass = cover.grid_shares(ys, xs, Cover.GRASS) if fenced.any() else None
     if grass is None:

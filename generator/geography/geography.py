@@ -10,7 +10,7 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from generator.geography import riverwater, shore, surface
+from generator.geography import riverwater, shore, snow, surface
 from generator.geography.blocks import TownBlocks
 from generator.geography.dunes import Dunes
 from generator.geography.hillshade import Hillshade
@@ -30,7 +30,7 @@ from generator.grid.tile import SCALE
 ReadParent = Callable[[Rectangle], Pixels]
 """Returns the pixels of a rectangle of one zoom, uint8 [height, width, 3]."""
 
-VERSION = 13
+VERSION = 14
 """Raised whenever the same layers would give other pixels."""
 
 _BLUR = 2
@@ -208,9 +208,10 @@ class Geography:
         zoom: of the child; core: its parent pixels; child: uint8 [4h, 4w, 3]; ground: of the core
         with a margin of 1 or more; overlay: that of the child.
         """
-        child = child if overlay is None else overlay.over(child)
         area, edge = core.finer(SCALE), core.grown(1)
         dry = ground.part(edge).dry
+        child = self._with_snow(zoom, area, child, dry)
+        child = child if overlay is None else overlay.over(child)
         # Water in its own colour, and what lies along it.
         water, rivers = self._shares(zoom, area.grown(shore.MARGIN))
         both, covered = surface.together(water, rivers), None
@@ -233,6 +234,32 @@ class Geography:
         if streets is not None and covered is not None:
             streets = surface.product(streets, 255 - covered)
         return surface.roads_over(child, dry, roads, covered, streets, DIM.get(zoom, 0))
+
+    def _with_snow(self, zoom: int, area: Rectangle, child: Pixels, dry: Pixels) -> Pixels:
+        """Take mixtures of snow and ground apart in mountains.
+
+        dry: what the stage saw, with one more pixel on each side.
+        """
+        mixed = None if self.hillshade is None else snow.snowy(child)
+        if self.hillshade is None or mixed is None:
+            return child
+        steep = self.hillshade.snowy(zoom, area)
+        if steep is None:
+            return child
+        mixed &= steep > 0
+        rows, columns = (np.flatnonzero(mixed.any(axis)) for axis in (1, 0))
+        if not len(rows):
+            return child
+        # What lies around them does not matter.
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        inside = Rectangle(
+            area.x0 + int(columns[0]), area.y0 + int(rows[0]), *mixed[box].shape[::-1]
+        )
+        made, most = child.copy(), snow.most(zoom, area, dry)
+        made[box] = snow.on_heights(
+            zoom, child[box], mixed[box], most[box], steep[box], self.hillshade.ranks(zoom, inside)
+        )
+        return made
 
     def _roads(self, zoom: int, area: Rectangle, water: Shares | None) -> Shares | None:
         """Return the shares of roads, which bridge rivers but not `water`, None for nothing."""

@@ -63,17 +63,16 @@ def open_geography(geography: str | None, base: Path | None) -> Geography | None
 def _with_rules(found: Geography, ground: GroundFigures) -> Geography:
     """Return a geography with figures of the ground, and what is drawn by rule after these."""
     source, drawn = ground.digest, terrain()
+    both = f"{source} {drawn.digest}"
     return replace(
         found,
         ground=ground,
-        parcels=Parcels(ground.cover, ground.built, ground.relief, source=source),
+        parcels=Parcels(ground.cover, ground.built, ground.relief, drawn, source=both),
         streets=Streets(ground.built, source=source),
         blocks=TownBlocks(ground.built, source=source),
         dunes=Dunes(ground.cover, source=source),
-        hillshade=Hillshade(
-            ground.relief, ground.cover, ground.built, drawn, source=f"{source} {drawn.digest}"
-        ),
-        vegetation=Vegetation(ground.cover, ground.built, ground.relief, source=source),
+        hillshade=Hillshade(ground.relief, ground.cover, ground.built, drawn, source=both),
+        vegetation=Vegetation(ground.cover, ground.built, ground.relief, drawn, source=both),
         ponds=Ponds(ground.cover, ground.relief, source=source),
     )
 

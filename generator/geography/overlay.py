@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from generator.geography.layers import Shares
 from generator.geography.regiongrid import smoothed
+from generator.geography.snow import not_hidden
 from generator.grid.pixels import Pixels
 
 MARK = 127
@@ -37,11 +38,12 @@ class Overlay:
     """Colours over a rectangle of world pixels.
 
     colours: over the ground's, int16 [h, w, 3]; withheld: how much of the layouts' detail does not
-    show, of WHOLE, uint16 [h, w].
+    show, of WHOLE, uint16 [h, w]; plants: those of the colours that snow hides, or None.
     """
 
     colours: Short
     withheld: NDArray[np.uint16]
+    plants: Short | None = None
 
     @classmethod
     def of(cls, zoom: int, numbers: NDArray[np.int64], beyond: Short, calm: int) -> Overlay:
@@ -74,21 +76,37 @@ class Overlay:
         if other is None:
             return self
         withheld = np.maximum(self.withheld, other.withheld)
-        return Overlay(self.colours + other.colours, withheld)
+        plants = self.plants if other.plants is None else other.plants
+        if self.plants is not None and other.plants is not None:
+            plants = self.plants + other.plants
+        return Overlay(self.colours + other.colours, withheld, plants)
 
     def over(self, child: Pixels) -> Pixels:
         """Draw it over pixels, uint8 [h, w, 3]."""
-        return (child + self.colours).clip(0, 255).astype(np.uint8)
+        colours = self.colours
+        if self.plants is not None:
+            left = not_hidden(child, self.plants)
+            if left is not self.plants:
+                colours = colours - self.plants + left
+        return (child + colours).clip(0, 255).astype(np.uint8)
 
     def taken_from(self, parent: Pixels, covered: Shares | None = None) -> Pixels:
         """Take it from pixels in which it is drawn, uint8 [h, w, 3].
 
         covered: share of each pixel in which something lies over it, None for none.
         """
-        colours = self.colours
-        if covered is not None:
-            colours = colours * (255 - covered).astype(np.int16)[..., None] // np.int16(255)
-        return (parent - colours).clip(0, 255).astype(np.uint8)
+        if self.plants is None:
+            return _without(parent, self.colours, covered)
+        # What is white without all else has no plants on it.
+        seen = _without(parent, self.colours - self.plants, covered)
+        return _without(seen, not_hidden(seen, self.plants), covered)
+
+
+def _without(parent: Pixels, colours: Short, covered: Shares | None) -> Pixels:
+    """Take colours from pixels as far as nothing covers them, uint8 [h, w, 3]."""
+    if covered is not None:
+        colours = colours * (255 - covered).astype(np.int16)[..., None] // np.int16(255)
+    return (parent - colours).clip(0, 255).astype(np.uint8)
 
 
 def rounded(numbers: Short, bits: int) -> Short:

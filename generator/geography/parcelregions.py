@@ -12,6 +12,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.geography.farmsteads import (
+    DETAILED,
+    FAR,
+    FARMS,
+    LANE,
+    RANK,
+    TREES,
+    VILLAGES,
+    farm_colours,
+    farms_at,
+    villages_at,
+    with_farms,
+)
 from generator.geography.overlay import MARK
 from generator.geography.parcelmaps import (
     ABOVE,
@@ -42,14 +55,11 @@ COLOURS = 16
 """Parcels' colours in a region; as many follow, of the lines at their edges, and then both of light
 rows, of dark ones, and of none."""
 
-COLOUR, LINE, RANK = np.uint32(15), np.uint32(16), np.uint32(24)
-"""Of a pixel's number: the bits of its colour, the bit of a line, and how far up its rank lies."""
+COLOUR, LINE = np.uint32(15), np.uint32(16)
+"""Of a pixel's number: the bits of its colour and the bit of a line."""
 
 LIGHT, DARK = 32, 64
 """Bits of light and dark rows of crops."""
-
-TREES, GARDENS = MARK + 1, MARK + 2
-"""What marks colours of trees, of woods and hedges, and those of ground with some trees."""
 
 _CHOICES = 4
 _COUNT = 1 << WORLD_BITS - REGION_BITS
@@ -61,6 +71,9 @@ PIVOTS, PADDIES = range(len(STYLES), len(STYLES) + 2)
 
 _MAPS = (*range(len(STYLES)), SURVEYED, SMALL)
 """Map of each style."""
+
+DRAINED = OPEN, LARGE, SURVEYED, PIVOTS
+"""Styles of land through which streams flow; the others are plains with ditches."""
 
 _LANDS = (
     ((-106, -97, 31, 43), (PIVOTS,)),
@@ -117,48 +130,23 @@ _LIGHTER = (5, 5, 4)
 _ROW_BITS, _ROWS = 6, 1 << 12
 """Width of a row in 256ths of a cell, six metres, and how many there are before they come again."""
 
-FARMS, DETAILED = 13, 15
-"""First zooms whose children show farmsteads, and rows of crops and what lies at fields' edges."""
-
-_FARM_BITS, _FARM_LOTS, _YARD = 2, 3, 50
-"""Cells along a farmstead, as a power of two; 256ths of such squares that have one; and how far a
-yard reaches round a building, in 256ths of a cell."""
-
-_BUILDINGS = (500, 170), (330, 150), (170, 130), (130, 110)
-"""Length and width of a farmstead's buildings, in 256ths of a cell."""
-
-_FARM_COLOURS = (
-    (-12, -4, -12), (14, 12, 8),
-    (-12, -10, -6), (34, 32, 30), (22, -2, -12), (48, 46, 44), (10, 10, 10),
-)  # fmt: skip
-"""Red, green and blue over the ground's of gardens, of yards, and of roofs."""
-
-_GARDEN, _ROOFS = 128, len(_FARM_COLOURS) - 2
-_LANE = _GARDEN + 2 + 2 * _ROOFS
-"""Number of the colour of gardens, which those of yards, of dark and of lit sides of roofs follow;
-how many of each of these there are; and the number of the colours of lanes."""
-
-_LANES = (12, 11, 8), (32, 29, 22)
-"""Red, green and blue over the ground's of lanes, at 13, where they are narrower than pixels, and
-from DETAILED on."""
+_VILLAGES = {STRIPS: 130, SMALL: 210, PADDIES: 210}
+"""256ths of squares with a village in regions of a style; other lands' villages are towns."""
 
 _LANE_WIDE = {13: 150, 15: 70, 17: 60}
 """256ths of a cell that lanes are wide, by the zoom of the child."""
 
-_SUNLIT = 16
-"""Levels of grey by which one side of a roof is lighter."""
-
 _SQUARE_BITS = 5
 """Cells along a quarter of a square mile, as a power of two."""
 
-_KEY, _FARM_KEY = 0x6669656C64, 0x6661726D
+_KEY = 0x6669656C64
 
 
 class FarmRegions(NamedTuple):
     """Regions of farmland, n of them.
 
     styles: of farmland, int64 [n]; placed: their maps; keys: a number of each one's own, uint32
-    [n]; colours: int16 [n, 142, 4], red, green and blue over the ground's, and MARK, TREES or
+    [n]; colours: int16 [n, 145, 4], red, green and blue over the ground's, and MARK, TREES or
     GARDENS.
     """
 
@@ -179,16 +167,29 @@ class FarmRegions(NamedTuple):
             watered &= (self.styles == PIVOTS).take(which)
             number = np.where(watered, turned, number)
         kept = number & (np.uint32(0xFF << int(RANK)) | COLOUR)
-        if zoom < FARMS:
+        if zoom < VILLAGES:
             return kept
+        chances = _villages().take(self.styles)
+        village = villages_at(at, key, chances.take(which)) if chances.any() else None
+        if zoom < FARMS:
+            far = kept & ~COLOUR | np.uint32(FAR)
+            return kept if village is None else np.where(village, far, kept)
         edges = joint_map().edges.take(cells)
-        farm = _farms(at, key, watered)
+        farm = farms_at(at, key, village, watered)
         if zoom >= DETAILED:
             kept |= _detailed(number, edges, at, watered)
         lane = _along(edges, at, (MAIN_LEFT, MAIN_ABOVE), _LANE_WIDE.get(zoom, _LANE_WIDE[17]))
-        colour = np.uint32(_LANE + (zoom >= DETAILED))
+        colour = np.uint32(LANE + (zoom >= DETAILED))
         kept = np.where(lane, kept & np.uint32(0xFF << int(RANK)) | colour, kept)
-        return kept if farm is None else _with_farms(kept, at, farm)
+        return kept if farm is None else with_farms(kept, at, farm, village)
+
+
+@cache
+def _villages() -> NDArray[np.uint32]:
+    """Return the chances of villages by style."""
+    found = np.zeros(len(_MAPS), np.uint32)
+    found[list(_VILLAGES)] = list(_VILLAGES.values())
+    return found
 
 
 def _detailed(
@@ -217,45 +218,6 @@ def _along(
     found: NDArray[np.bool_] = left & (at.along & 255 < width)
     found |= above & (at.down & 255 < width)
     return found
-
-
-def _farms(
-    at: MapPositions, keys: NDArray[np.uint32], watered: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.intp], NDArray[np.uint32]] | None:
-    """Return which pixels lie in farmsteads, intp [n], and numbers of these; None for none."""
-    number = mixed(squares_at(at, _FARM_BITS) ^ keys ^ np.uint32(_FARM_KEY))
-    there = number >> np.uint32(24) < _FARM_LOTS
-    if watered is not None:
-        there &= ~watered
-    found = np.flatnonzero(there)
-    return (found, number.ravel()[found]) if len(found) else None
-
-
-def _with_farms(
-    numbers: NDArray[np.uint32],
-    at: MapPositions,
-    farm: tuple[NDArray[np.intp], NDArray[np.uint32]],
-) -> NDArray[np.uint32]:
-    """Put the buildings, yards and gardens of farmsteads in numbers of pixels."""
-    pixels, lots = farm
-    side = 1 << _FARM_BITS + FINE_BITS
-    down, along = (place.ravel()[pixels] & side - 1 for place in at)
-    colour = np.full(len(pixels), _GARDEN, np.uint32)
-    for number, (long, wide) in enumerate(_BUILDINGS):
-        # Each stands somewhere in the square, one way or the other.
-        lot = mixed(lots + np.uint32(number))
-        turned = lot & np.uint32(1) > 0
-        high, broad = np.where(turned, long, wide), np.where(turned, wide, long)
-        y = (lot >> np.uint32(4) & np.uint32(255)).astype(np.int64) * (side - high) >> 8
-        x = (lot >> np.uint32(12) & np.uint32(255)).astype(np.int64) * (side - broad) >> 8
-        y, x = down - y, along - x
-        near = (y >= -_YARD) & (y < high + _YARD) & (x >= -_YARD) & (x < broad + _YARD)
-        colour[near & (colour == _GARDEN)] = _GARDEN + 1
-        roof = (y >= 0) & (y < high) & (x >= 0) & (x < broad)
-        lit = np.where(np.where(turned, x * 2 < broad, y * 2 < high), 0, _ROOFS)
-        colour = np.where(roof, _GARDEN + 2 + (lot >> np.uint32(20)) % _ROOFS + lit, colour)
-    numbers.ravel()[pixels] = numbers.ravel()[pixels] & np.uint32(0xFF << int(RANK)) | colour
-    return numbers
 
 
 def _pivots(
@@ -326,17 +288,6 @@ def _row_at(latitude: int) -> int:
     return int(row_of(latitude, _COUNT))
 
 
-@cache
-def _farm_colours() -> NDArray[np.int16]:
-    """Return the colours of farmsteads and lanes, with their marks: int16 [n, 4]."""
-    colours = np.array(_FARM_COLOURS, np.int16)
-    lanes = np.array(_LANES, np.int16)
-    colours = np.concatenate([colours, colours[2:] + np.int16(_SUNLIT), lanes])
-    marks = np.full((len(colours), 1), MARK, np.int16)
-    marks[0] = GARDENS
-    return np.hstack([colours, marks])
-
-
 def _coloured(mixes: Integers, strengths: Integers, lines: Integers) -> NDArray[np.int16]:
     """Return regions' colours; mixes: int64 [n, 16]; strengths: of colours, in 256ths, int64 [n];
     lines: which of _LINES each has, int64 [n].
@@ -353,5 +304,5 @@ def _coloured(mixes: Integers, strengths: Integers, lines: Integers) -> NDArray[
     lighter[:], darker[:] = plain + row, plain - row
     table[..., 3] = np.where(field, MARK, TREES)[:, None, None]
     table[np.isin(lines, _HEDGES), :, 1, :, 3] = TREES
-    farms = np.broadcast_to(_farm_colours(), (len(mixes), *_farm_colours().shape))
+    farms = np.broadcast_to(farm_colours(), (len(mixes), *farm_colours().shape))
     return np.concatenate([table.reshape(len(mixes), -1, 4), farms], 1)

@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 from generator.geography.builtup import BuiltUp
 from generator.geography.crowns import CELLS, NONE, crowns_at
 from generator.geography.farmland import fields_at
+from generator.geography.farmsteads import BROOK, GARDENS, RANK, TREES
 from generator.geography.landcover import LandCover
 from generator.geography.overlay import COLOUR_LANES, MARK, Overlay, looked_up, spread
 from generator.geography.parcelmaps import pixels_at
-from generator.geography.parcelregions import GARDENS, RANK, REGION_BITS, TREES, regions_at
+from generator.geography.parcelregions import DRAINED, REGION_BITS, regions_at
 from generator.geography.regiongrid import RegionGrid, from_above, key_in
 from generator.geography.relief import Relief
+from generator.geography.terrain import Terrain
+from generator.geography.terrainregions import streams_at
 from generator.geography.valuenoise import WORLD_BITS, middles
 from generator.geography.worldrule import WorldRule
 from generator.grid.rectangle import Rectangle
@@ -49,10 +52,13 @@ _LIGHT = 56
 _GARDEN_TREES, _DARKER = 130, 22
 """256ths of crowns that stand in gardens, and levels of grey by which these are darker."""
 
+_STREAM, _RAGGED = {11: 66, 13: 70, 15: 76, 17: 76}, 2
+"""How much of a stream has trees, by the zoom of the child, and how much a pixel's grain counts."""
+
 _KEY = 0x636F707365
 
-_TOWN = 51
-"""Built-up degree from which on there are no fields."""
+_TOWN, _ENDING = 80, 8
+"""Built-up degree from which on fields end, and 255ths of them that each further one takes."""
 
 Short = NDArray[np.int16]
 
@@ -67,6 +73,7 @@ class Parcels(WorldRule):
     cover: LandCover
     built: BuiltUp
     relief: Relief
+    terrain: Terrain
 
     def overlay(self, zoom: int, area: Rectangle) -> Overlay | None:
         """Return the fields in a rectangle of world pixels, None where there are none."""
@@ -80,6 +87,9 @@ class Parcels(WorldRule):
         # Fields begin where crops pass their rank, which is less than 240.
         ranks = (numbers >> RANK).astype(np.int16)
         ranks -= ranks >> 4
+        drained = np.isin(regions.styles, DRAINED)
+        if zoom in _STREAM and drained.any():
+            numbers = self._with_brooks(zoom, around, numbers, drained.take(seen.which))
         found = looked_up(numbers, seen.which, regions.colours)
         # All three colours have the grain.
         coloured = found.view(np.int16)
@@ -90,6 +100,21 @@ class Parcels(WorldRule):
         coloured += spread(grain, COLOUR_LANES)
         return Overlay.of(zoom, found, share - ranks, _CALM.get(zoom, 0))
 
+    def _with_brooks(
+        self,
+        zoom: int,
+        area: Rectangle,
+        numbers: NDArray[np.uint32],
+        drained: NDArray[np.bool_],
+    ) -> NDArray[np.uint32]:
+        """Put trees along streams in numbers of pixels; drained: where there are streams."""
+        streams = streams_at(self.terrain, self.seed, zoom, area)
+        least = np.int16(_STREAM[zoom]) + _grain(zoom, area) * np.int16(_RAGGED)
+        at = np.flatnonzero((streams > least) & drained)
+        flat = numbers.reshape(-1)
+        flat[at] = flat[at] & ~np.uint32(255) | np.uint32(BROOK)
+        return numbers
+
     def _share(self, zoom: int, area: Rectangle) -> Short | None:
         """Return 255ths of farmland, int16 [h, w], None for none at all."""
         ys, xs = middles(zoom, area)
@@ -99,7 +124,8 @@ class Parcels(WorldRule):
         share: Short = fields.astype(np.int16)
         built = self.built.shares(zoom, area)
         if built is not None:
-            share -= np.minimum(built, _TOWN).astype(np.int16) * np.int16(255 // _TOWN)
+            beyond = (built.astype(np.int16) - np.int16(_TOWN)).clip(0, 255 // _ENDING)
+            share -= beyond * np.int16(_ENDING)
         return share if (share > 0).any() else None
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from generator.geography.enlarging import interpolated
 from generator.geography.farmland import fields_at
 from generator.geography.landcover import Cover, LandCover
-from generator.geography.overlay import Overlay
+from generator.geography.overlay import Overlay, rounded
 from generator.geography.regiongrid import ANGLES, key_in, turns
 from generator.geography.relief import Relief
 from generator.geography.valuenoise import (
@@ -118,7 +118,8 @@ class Ponds(WorldRule):
             # The mean is that of the ground.
             colours[..., plane] += water * (share - (wet * dry >> 7)) + rim * np.int16(at_rim)
         covered = (2 * share).clip(0, 255).astype(np.uint16) * np.uint16(_CALM[zoom])
-        return Overlay(colours + np.int16(64) >> 7, np.maximum(under.withheld, covered))
+        plants = None if under.plants is None else rounded(under.plants * dry[..., None], 7)
+        return Overlay(rounded(colours, 7), np.maximum(under.withheld, covered), plants)
 
     def _seen(self, zoom: int, area: Rectangle) -> Short:
         """Return how far pixels lie inside ponds, how much is pond, and woods: int16 [3, h, w].

@@ -28,6 +28,8 @@ from generator.geography.parcelmaps import mixed, pixels_at
 from generator.geography.regiongrid import key_in
 from generator.geography.relief import Relief
 from generator.geography.stands import ages_at
+from generator.geography.terrain import Terrain
+from generator.geography.terrainregions import streams_at
 from generator.geography.valuenoise import (
     TILE_BITS,
     WORLD_BITS,
@@ -72,7 +74,9 @@ class _Look(NamedTuple):
     from another, 17 at most where they are smaller than pixels, as numbers have 16 bits; shade: of
     shadows on the ground; ragged: of the noise by which a tree stands further out or further in;
     calm, open: 256ths of the layouts' detail that trees and clear ground do without; sparse: how
-    many trees savanna has, in 64ths.
+    many trees savanna has, in 64ths; gallery: the noise that a stream takes to have trees along it,
+    and galleries: 256ths of ground with such trees; wet: how much of a stream
+    there is in the mean.
     """
 
     crowns: int
@@ -82,6 +86,9 @@ class _Look(NamedTuple):
     calm: int
     open: int
     sparse: int
+    gallery: int
+    galleries: int
+    wet: int
 
 
 class _Ground(NamedTuple):
@@ -106,11 +113,11 @@ class _Kind(NamedTuple):
 
 
 _LOOKS = {
-    9: _Look(0, 6, 0, 8, 130, 90, 0),
-    11: _Look(0, 8, 0, 8, 190, 190, 0),
-    13: _Look(0, 16, 0, 16, 215, 210, 40),
-    15: _Look(50, 30, 16, 24, 215, 180, 150),
-    17: _Look(56, 30, 26, 26, 215, 225, 150),
+    9: _Look(0, 6, 0, 8, 130, 90, 0, 400, 0, 17),
+    11: _Look(0, 8, 0, 8, 190, 190, 0, 250, 14, 12),
+    13: _Look(0, 16, 0, 16, 215, 210, 40, 240, 12, 13),
+    15: _Look(50, 30, 16, 24, 215, 180, 150, 220, 18, 7),
+    17: _Look(56, 30, 26, 26, 215, 225, 150, 220, 18, 7),
 }
 """By the zoom of the child."""
 
@@ -153,6 +160,12 @@ _WARM = 175, 197
 _STEEP = 180
 """Relief from which on no trees stand alone."""
 
+_GALLERY = 3
+"""How much of the noise that says where trees stand a stream counts."""
+
+_WET = 22, 15, 16
+"""Red, green and blue by which open ground is darker along streams."""
+
 _KEY = 0x63616E6F
 _WORLD = 1 << WORLD_BITS
 
@@ -169,6 +182,7 @@ class Vegetation(WorldRule):
     cover: LandCover
     built: BuiltUp
     relief: Relief
+    terrain: Terrain
 
     def overlay(self, zoom: int, area: Rectangle) -> Overlay | None:
         """Return the vegetation in a rectangle of world pixels, None where there is none."""
@@ -186,6 +200,11 @@ class Vegetation(WorldRule):
         clear += (_CLEAR[0] + ((_CLEAR[1] - _CLEAR[0]) * away >> 8)).astype(np.int16)[:, None]
         clear = clear.clip(0, 256)
         within = _quantiles(zoom).take(256 - clear) - ground.woods
+        streams = None
+        if ground.open.any():
+            streams = streams_at(self.terrain, self.seed, zoom, area)
+            along = streams * np.int16(_GALLERY) - np.int16(look.gallery) - ground.woods
+            within = np.maximum(within, np.where(ground.single > 64, along, np.int16(-1024)))
         sparse = (ground.single * (ground.kinds + np.int16(30)).clip(4, 90) >> 7) * look.sparse >> 6
         draw = self._crowns if zoom in CELLS else self._pixels
         trees, light = draw(zoom, area, look, within, sparse)
@@ -209,22 +228,28 @@ class Vegetation(WorldRule):
         light += (ground.woods + ground.kinds) * np.int16(_MOTTLED)
         # The mean is that of the ground.
         covered = sparse >> 2 if zoom in CELLS else 3 * sparse >> 2
+        covered += ground.single * np.int16(look.galleries) >> 7
         bare = 256 - trees - clear + covered
-        colours = np.empty((*light.shape, 3), np.int16)
         light >>= 4
-        for plane, (tint, passes) in enumerate(zip(_TINT, _GROUND, strict=True)):
-            colours[..., plane] = rounded(light * np.int16(tint), 7)
-            colours[..., plane] += rounded(bare * np.int16(passes), 8)
+        # What is darker: ground along streams, and single trees, greener than dry ground between.
+        darker = []
+        if streams is not None:
+            streams = (streams - np.int16(look.wet)) >> int(zoom < _STANDS)
+            darker.append(((streams * (ground.open >> 3) >> 4) * (256 - trees) >> 8, _WET))
         if ground.single.any():
-            # Single trees are greener than the dry ground between them.
-            alone = (trees >> 3) * ground.single
-            for plane, passes in enumerate(_ALONE):
-                colours[..., plane] -= rounded((alone >> 5) * np.int16(passes), 7)
-        colours[..., 0] += rounded((ground.kinds >> 3).clip(-_DRY, _DRY) * (256 - trees), 8)
-        colours = rounded(colours * shown[..., None], 7)
+            darker.append(((trees >> 3) * ground.single >> 5, _ALONE))
+        dry = rounded((ground.kinds >> 3).clip(-_DRY, _DRY) * (256 - trees), 8)
+        colours = np.empty((*light.shape, 3), np.int16)
+        for plane in range(3):
+            # One colour after the other is faster than all beside each other.
+            found = rounded(light * np.int16(_TINT[plane]), 7)
+            found += rounded(bare * np.int16(_GROUND[plane]), 8)
+            for numbers, passes in darker:
+                found -= rounded(numbers * np.int16(passes[plane]), 7)
+            colours[..., plane] = rounded((found + dry if plane == 0 else found) * shown, 7)
         calm = (np.int32(look.calm) * trees + np.int32(look.open) * (256 - trees)) >> 8
         withheld = (2 * shown).clip(0, 255).astype(np.uint16) * calm.astype(np.uint16)
-        return Overlay(colours, withheld)
+        return Overlay(colours, withheld, colours)
 
     def _crowns(
         self, zoom: int, area: Rectangle, look: _Look, within: Short, sparse: Short
@@ -273,7 +298,7 @@ class Vegetation(WorldRule):
         return lots - np.int16(128)
 
     def _held(self, zoom: int, area: Rectangle) -> Short:
-        """Return how much woods, open ground and grass with single trees: int16 [3, h, w]."""
+        """Return woods, open ground and grass with single trees: int16 [3, h, w]."""
         ys, xs = middles(zoom, area)
         ys = ys.clip(0, _WORLD - 1)
 

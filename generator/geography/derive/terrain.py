@@ -1,4 +1,4 @@
-"""Terrain that rivers erode, for hillshading: of no place on the Earth, from a seed alone.
+"""Terrain that rivers erode, with its streams: of no place on the Earth, from a seed alone.
 
     python -m generator.geography.derive.terrain --out terrain.bin
 
@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.geography.derive.linework import store, told
-from generator.geography.terrain import METRES, SIDE, to_bytes
+from generator.geography.drainage import drain
+from generator.geography.terrain import METRES, SIDE, STREAMS, to_bytes
 
 SEED = 5
 """Of the map that is part of the product."""
@@ -34,6 +35,10 @@ _AREA = 0.45
 _BENT = 3.5
 _RIVERS = (0.2, 0.7)
 _WINDING = (1, 2, 3, 5, 8)
+_LEAST, _LOWEST, _STEPS = 32, 0.004, 64
+"""Cells that drain through the least stream, share of cells that are rivers, and parts of a metre.
+"""
+
 _NEAR = tuple((y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x)
 
 Floats = NDArray[np.float64]
@@ -186,6 +191,25 @@ def distance(rivers: Mask, cell: float) -> Floats:
     return found
 
 
+def stream_classes(heights: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """Return classes of streams by how much land drains through cells, as of `STREAMS`.
+
+    Each class takes four times as much as the one before; what lies lowest is of the last.
+    """
+    # Rows of `drain` end at poles, so the map lies there twice.
+    twice = np.concatenate((heights, heights)).astype(np.int64) * _STEPS
+    lowest = twice <= np.quantile(twice, _LOWEST)
+    found = drain(twice, lowest, np.full(len(twice), 1 << 10))
+    cells = found.accumulated(np.ones_like(twice)).reshape(twice.shape)
+    half = len(heights) // 2
+    inner = slice(half, half + len(heights))
+    classes = np.zeros(heights.shape, np.uint8)
+    for number in range(len(STREAMS) - 1):
+        classes += np.roll(cells[inner] >= _LEAST << 2 * number, half, 0)
+    classes[lowest[: len(heights)]] = len(STREAMS) - 1
+    return classes
+
+
 def _moved(values: NDArray[Number], y: int, x: int) -> NDArray[Number]:
     """Return what lies by a step from each cell."""
     return np.roll(values, (-y, -x), (0, 1))
@@ -199,8 +223,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="file to write")
     options = parser.parse_args(arguments)
-    data = to_bytes(np.rint(eroded(LEVELS, SEED)).astype(np.int16))
-    store(options.out, data)
+    heights = np.rint(eroded(LEVELS, SEED)).astype(np.int16)
+    store(options.out, to_bytes(heights, stream_classes(heights)))
     return 0
 
 
