@@ -24,6 +24,10 @@ from tests.rectangles import digest_of, drawn_by, windows_agree
 
 GROUND = earth_ground()
 PARCELS = Parcels(GROUND.cover, GROUND.built, GROUND.relief, terrain())
+DRY = replace(
+    PARCELS,
+    terrain=Terrain(terrain().slopes, tuple(np.zeros_like(one) for one in terrain().streams)),
+)
 RANDOM = Parcels(random_ground().cover, random_ground().built, random_ground().relief, terrain())
 IOWA, BEAUCE, SAHARA = (42.0, -93.2), (48.2, 1.9), (23.0, 10.0)
 PUNJAB, PAMPAS, KANSAS, HUBEI = (30.8, 75.8), (-34.5, -60.5), (38.2, -101.0), (30.9, 113.5)
@@ -83,10 +87,9 @@ def test_fields_are_those_of_the_zoom_above(zoom: int) -> None:
 def test_land_that_was_surveyed_has_fields_from_north_to_south() -> None:
     # Of all steps but the grain's, and those at streams, hardly any lie askew: a corner has steps
     # both ways, an oblique edge as well.
-    still = Terrain(terrain().slopes, tuple(np.zeros_like(one) for one in terrain().streams))
 
     def askew(place: tuple[float, float]) -> float:
-        made = drawn(13, around(place, 13, 256), replace(PARCELS, terrain=still))
+        made = drawn(13, around(place, 13, 256), DRY)
         colours = made.colours.astype(int)
         across = np.abs(np.diff(colours, axis=1)).sum(2)[:-1] > 66
         down = np.abs(np.diff(colours, axis=0)).sum(2)[:, :-1] > 66
@@ -98,11 +101,7 @@ def test_land_that_was_surveyed_has_fields_from_north_to_south() -> None:
 @pytest.mark.parametrize("zoom", [11, 13, 15])
 def test_trees_stand_along_streams(zoom: int) -> None:
     area = around(IOWA, zoom, 512)
-    still = Terrain(terrain().slopes, tuple(np.zeros_like(one) for one in terrain().streams))
-    made, without = (
-        drawn(zoom, area, rule).colours.astype(int)
-        for rule in (PARCELS, replace(PARCELS, terrain=still))
-    )
+    made, without = (drawn(zoom, area, rule).colours.astype(int) for rule in (PARCELS, DRY))
     streams = streams_at(terrain(), 0, zoom, area)
     other = (made != without).any(2)
     assert 0.003 < other.mean() < 0.2

@@ -71,7 +71,9 @@ def test_a_pale_layout_is_no_snow_where_its_parent_has_none() -> None:
     np.testing.assert_array_equal(apart(9, MIXTURE, most=0), np.full((257, 3), MIXTURE))
     area = around(ALPS, 11, 8)
     colours = (40, 60, 35), (230, 234, 238)
-    least, most = (snow.most(11, area, np.full((4, 4, 3), colour, np.uint8)) for colour in colours)
+    least, most = (
+        snow.most_of(11, area, np.full((4, 4, 3), colour, np.uint8)) for colour in colours
+    )
     assert least.shape == (8, 8)
     assert least.max() == 0
     assert most.min() == 256

@@ -147,9 +147,8 @@ def with_farms(
 def farm_colours() -> NDArray[np.int16]:
     """Return colours of farmsteads, lanes, brooks, villages, with their marks: int16 [n, 4]."""
     colours = np.array(_FARM_COLOURS, np.int16)
-    lanes = np.array(_LANES, np.int16)
-    colours = np.concatenate([colours, colours[2:] + np.int16(_SUNLIT)])
-    colours = np.concatenate([colours, lanes, np.array(_LAST_COLOURS, np.int16)])
+    others = np.array(_LANES + _LAST_COLOURS, np.int16)
+    colours = np.concatenate([colours, colours[2:] + np.int16(_SUNLIT), others])
     marks = np.full((len(colours), 1), MARK, np.int16)
-    marks[0], marks[-3], marks[-1] = GARDENS, TREES, GARDENS
+    marks[[0, _VILLAGE - _GARDEN]], marks[BROOK - _GARDEN] = GARDENS, TREES
     return np.hstack([colours, marks])

@@ -240,11 +240,11 @@ class Geography:
 
         dry: what the stage saw, with one more pixel on each side.
         """
-        mixed = None if self.hillshade is None else snow.snowy(child)
-        if self.hillshade is None or mixed is None:
+        if self.hillshade is None:
             return child
-        steep = self.hillshade.snowy(zoom, area)
-        if steep is None:
+        mixed = snow.snowy(child)
+        steep = None if mixed is None else self.hillshade.snowy(zoom, area)
+        if mixed is None or steep is None:
             return child
         mixed &= steep > 0
         rows, columns = (np.flatnonzero(mixed.any(axis)) for axis in (1, 0))
@@ -255,7 +255,7 @@ class Geography:
         inside = Rectangle(
             area.x0 + int(columns[0]), area.y0 + int(rows[0]), *mixed[box].shape[::-1]
         )
-        made, most = child.copy(), snow.most(zoom, area, dry)
+        made, most = child.copy(), snow.most_of(zoom, area, dry)
         made[box] = snow.on_heights(
             zoom, child[box], mixed[box], most[box], steep[box], self.hillshade.ranks(zoom, inside)
         )

@@ -23,11 +23,11 @@ from generator.geography.terrain import MOST, Terrain
 from generator.geography.terrainregions import (
     REGION_BITS,
     RegionPart,
+    longer,
     region_parts,
     scale_of,
-    units_of,
 )
-from generator.geography.valuenoise import TILE_BITS, WORLD_BITS, from_equator, middles
+from generator.geography.valuenoise import WORLD_BITS, from_equator, middles
 from generator.geography.worldrule import WorldRule
 from generator.grid.rectangle import Rectangle
 from generator.grid.tile import SCALE
@@ -137,12 +137,10 @@ class Hillshade(WorldRule):
     def ranks(self, zoom: int, area: Rectangle) -> Short:
         """Return 256ths of ground that lie lower than a place, of ground near it: int16 [h, w]."""
         found = np.full((area.height, area.width), MOST * 2, np.int16)
-        for number, strengths in enumerate(_STRENGTHS):
-            if zoom < _LAID or zoom in strengths:
-                _, ridge, height = self._laid(number, zoom, area)
-                found += ridge + height >> number // 2
-            if zoom < _LAID:
-                break
+        # Above _LAID, mountains alone.
+        for number in [k for k, strengths in enumerate(_STRENGTHS) if zoom in strengths] or [0]:
+            _, ridge, height = self._laid(number, zoom, area)
+            found += ridge + height >> number // 2
         return self.terrain.ranks(scale_of(0, zoom)).take(found, mode="clip")
 
     def _ground(self, zoom: int, area: Rectangle) -> Short:
@@ -186,8 +184,7 @@ class Hillshade(WorldRule):
     def _laid(self, number: int, zoom: int, area: Rectangle) -> Short:
         """Return light, ridges and heights of one of SIZES, about 127 at most: int16 [3, h, w]."""
         sampled = partial(self._sampled, number)
-        # Where cells are longer than pixels, they are looked at from above.
-        if units_of(number) >= 1 << WORLD_BITS - TILE_BITS - zoom:
+        if longer(number, zoom):
             return interpolated(zoom, area, partial(sampled, smooth=True))
         return sampled(zoom, area, smooth=zoom < _LAID)
 

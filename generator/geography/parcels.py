@@ -68,7 +68,7 @@ class Parcels(WorldRule):
     """Fields of the Earth in the world of a seed: where land cover knows crops and no town is."""
 
     NAME: ClassVar[str] = "parcels"
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
 
     cover: LandCover
     built: BuiltUp
@@ -87,33 +87,21 @@ class Parcels(WorldRule):
         # Fields begin where crops pass their rank, which is less than 240.
         ranks = (numbers >> RANK).astype(np.int16)
         ranks -= ranks >> 4
-        drained = np.isin(regions.styles, DRAINED)
+        grain, drained = _grain(zoom, around), np.isin(regions.styles, DRAINED)
         if zoom in _STREAM and drained.any():
-            numbers = self._with_brooks(zoom, around, numbers, drained.take(seen.which))
+            # Trees stand along streams.
+            streams = streams_at(self.terrain, self.seed, zoom, around)
+            brook = streams > np.int16(_STREAM[zoom]) + grain * np.int16(_RAGGED)
+            brook &= drained.take(seen.which)
+            numbers[brook] = numbers[brook] & ~np.uint32(255) | np.uint32(BROOK)
         found = looked_up(numbers, seen.which, regions.colours)
         # All three colours have the grain.
         coloured = found.view(np.int16)
-        grain = _grain(zoom, around)
         marks = coloured[..., 3::4]
         if (marks > MARK).any():
             grain = _planted(self.seed, zoom, around, marks, grain)
         coloured += spread(grain, COLOUR_LANES)
         return Overlay.of(zoom, found, share - ranks, _CALM.get(zoom, 0))
-
-    def _with_brooks(
-        self,
-        zoom: int,
-        area: Rectangle,
-        numbers: NDArray[np.uint32],
-        drained: NDArray[np.bool_],
-    ) -> NDArray[np.uint32]:
-        """Put trees along streams in numbers of pixels; drained: where there are streams."""
-        streams = streams_at(self.terrain, self.seed, zoom, area)
-        least = np.int16(_STREAM[zoom]) + _grain(zoom, area) * np.int16(_RAGGED)
-        at = np.flatnonzero((streams > least) & drained)
-        flat = numbers.reshape(-1)
-        flat[at] = flat[at] & ~np.uint32(255) | np.uint32(BROOK)
-        return numbers
 
     def _share(self, zoom: int, area: Rectangle) -> Short | None:
         """Return 255ths of farmland, int16 [h, w], None for none at all."""

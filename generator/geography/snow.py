@@ -37,7 +37,6 @@ _MORE = 448
 _HIDES = 128
 """256ths of snow from which on it hides what grows there."""
 
-
 _FIRST = 7
 """Zoom of the first children that are looked at."""
 
@@ -52,8 +51,14 @@ Short = NDArray[np.int16]
 
 def snowy(pixels: Pixels) -> Mask | None:
     """Return which pixels, uint8 [h, w, 3], may be mixtures with snow, [h, w], None for none."""
-    found: Mask = pixels[..., 2] > _GROUND + (_LEAST * (_FULL - _GROUND) >> 8)
+    found = _pale(pixels, _LEAST)
     return found if found.any() else None
+
+
+def _pale(pixels: Pixels, least: int) -> Mask:
+    """Return which pixels are as pale as more than so many 256ths of snow, whatever their hue."""
+    found: Mask = pixels[..., 2] > _GROUND + (least * (_FULL - _GROUND) >> 8)
+    return found
 
 
 def shares(colours: Flat) -> Flat:
@@ -65,7 +70,7 @@ def shares(colours: Flat) -> Flat:
     return found
 
 
-def most(zoom: int, area: Rectangle, dry: Pixels) -> Short:
+def most_of(zoom: int, area: Rectangle, dry: Pixels) -> Short:
     """Return the most snow that a rectangle's pixels hold, 256ths: int16 [h, w].
 
     A child's pale layouts are no snow where its parent has none. dry: the parent, with one more
@@ -81,7 +86,7 @@ def on_heights(
 ) -> Pixels:
     """Move snow to high ground where it is steep.
 
-    pixels: uint8 [h, w, 3]; mixed: those to look at, as of `snowy`; most: as of `most`; steep: 0
+    pixels: uint8 [h, w, 3]; mixed: those to look at, as of `snowy`; most: as of `most_of`; steep: 0
     to 128, int16 [h, w]; ranks: 256ths of ground that lie lower, int16 [h, w].
     """
     part_of, sharp = _PART[zoom > _FIRST], _SHARP[zoom > _FIRST]
@@ -105,7 +110,7 @@ def on_heights(
 
 def not_hidden(pixels: Pixels, colours: Short) -> Short:
     """Return what snow leaves of colours that something adds to pixels, int16 [h, w, 3]."""
-    at = pixels[..., 2] > _GROUND + (_HIDES * (_FULL - _GROUND) >> 8)
+    at = _pale(pixels, _HIDES)
     if not at.any():
         return colours
     left = colours.copy()

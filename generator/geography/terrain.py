@@ -39,9 +39,6 @@ STREAMS = 0, 45, 70, 92, 110, 127, 127, 127
 """How much streams of each class count, by the land above them: a class each from 32 cells, 128,
 512 ... on."""
 
-_SEEN = 0
-"""How much a stream's class passes the finest of SCALES on which it is seen."""
-
 _KIND = "terrain"
 _HALF_SLOPE = 55
 """Metres between two cells beside each other of a slope that counts half of MOST."""
@@ -63,7 +60,8 @@ class Terrain:
     """Slopes and heights at SCALES, int8 [n, n, 4] each, in [-MOST, MOST].
 
     Of each cell: how much it rises down and along the map, how far it lies over its surroundings
-    of 1.4 km, and over the mean of all, all but the third without what is coarser than 4.5 km.
+    of 1.4 km, and over the mean of all, all but the third without what is coarser than 4.5 km, but
+    for heights from _FINE_SCALES on.
     streams: how much of one flows through each cell, up to MOST, int8 [n, n] at each scale.
     """
 
@@ -94,7 +92,7 @@ class Terrain:
             found.append((cells.sum((1, 3), np.int32) >> 2 * scale).astype(np.int8))
             # The coarser it is, the larger are those that are seen.
             largest = classes.reshape(side, 1 << scale, side, 1 << scale).max((1, 3))
-            streams.append(_softened(np.array(STREAMS).take(largest * (largest > scale + _SEEN))))
+            streams.append(_softened(np.array(STREAMS).take(largest * (largest > scale))))
         return cls(tuple(found), tuple(streams), digest)
 
     def ranks(self, scale: int) -> NDArray[np.int16]:
@@ -185,7 +183,7 @@ def to_bytes(heights: NDArray[np.int16], classes: NDArray[np.uint8]) -> bytes:
 
 @cache
 def terrain() -> Terrain:
-    """Return the map that is part of the product, 5.6 MiB."""
+    """Return the map that is part of the product, 7.0 MiB."""
     return Terrain.open(LayerFile.read(FILE))
 
 

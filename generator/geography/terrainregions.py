@@ -77,6 +77,11 @@ def units_of(number: int) -> int:
     return METRES * UNITS_PER_METRE * SIZES[number] >> 6
 
 
+def longer(number: int, zoom: int) -> bool:
+    """Say whether cells of one of SIZES are longer than pixels: these are looked at from above."""
+    return units_of(number) >= 1 << WORLD_BITS - TILE_BITS - zoom
+
+
 def scale_of(number: int, zoom: int) -> int:
     """Return which of the maps has cells of one of SIZES about as long as pixels."""
     cells = (1 << WORLD_BITS - TILE_BITS - zoom) // units_of(number)
@@ -106,20 +111,18 @@ def region_parts(seed: int, number: int, zoom: int, area: Rectangle) -> tuple[Re
 
 def streams_at(terrain: Terrain, seed: int, zoom: int, area: Rectangle) -> Short:
     """Return how much of a stream flows through pixels, 127 at most: int16 [h, w]."""
-
-    # Where cells are longer than pixels, they are looked at from above.
-    longer = units_of(0) >= 1 << WORLD_BITS - TILE_BITS - zoom
+    smooth = longer(0, zoom)
 
     def sampled(zoom: int, area: Rectangle) -> Short:
         found = np.zeros((area.height, area.width), np.int16)
         scale = scale_of(0, zoom)
         for part in region_parts(seed, 0, zoom, area):
-            streams = terrain.streams_at(scale, part.at, smooth=longer)
+            streams = terrain.streams_at(scale, part.at, smooth)
             found[part.rows, part.columns] += part.weighted(streams)
         # Where two regions fade into each other, both may have one.
         return np.minimum(found, np.int16(MOST))
 
-    return interpolated(zoom, area, sampled) if longer else sampled(zoom, area)
+    return interpolated(zoom, area, sampled) if smooth else sampled(zoom, area)
 
 
 def _regions(at: Integers) -> Iterator[tuple[int, slice, Integers]]:

@@ -177,7 +177,7 @@ class Vegetation(WorldRule):
     """Vegetation of the Earth in the world of a seed."""
 
     NAME: ClassVar[str] = "vegetation"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     cover: LandCover
     built: BuiltUp
